@@ -1,0 +1,53 @@
+"""The command line: one module per command; the only place where files meet functions."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from facetl.cli.cartoons import cartoons
+from facetl.cli.demo import demo
+from facetl.cli.detect import detect
+from facetl.cli.evaluate import evaluate
+from facetl.cli.prepare import prepare
+from facetl.cli.train_pnet import train_pnet
+from facetl.errors import FacetlError
+from facetl.version import VERSION
+
+
+class RoadGroup(click.Group):
+    """Commands in the order of the road; errors of our family as one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which they were added."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn a FacetlError into one line on stderr and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except FacetlError as error:
+            click.echo(f"facetl: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=RoadGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="facetl")
+def main() -> None:
+    r"""Find the faces in cartoons: retrain MTCNN on your annotated frames.
+
+    \b
+    The road, one command a step:
+      facetl prepare DATA --out patches                cut labelled patches from frames
+      facetl train-pnet patches --out pnet.safetensors retrain the first network
+      facetl detect FRAMES --weights pretrained --weights tuned=pnet.safetensors --out results
+      facetl evaluate results --truth DATA             precision, recall, AP, plots
+
+    No frames at hand?  facetl demo walks it on a built-in cartoon.
+    """
+
+
+for command in (demo, cartoons, prepare, train_pnet, detect, evaluate):
+    main.add_command(command)

@@ -1,0 +1,45 @@
+"""What people see while they wait: progress and notes on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+T = TypeVar("T")
+
+
+def note(message: str) -> None:
+    """Say something on stderr that is not a result."""
+    click.echo(message, err=True)
+
+
+def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """Yield the items with a progress bar on stderr; without one if stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    ) as progress:
+        yield from progress.track(items, total=total, description=description)
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout, never narrower than its content needs when piped."""
+    from rich.console import Console
+
+    console = Console()
+    Console(width=console.width if console.is_terminal else 160).print(table)

@@ -1,0 +1,180 @@
+"""``facetl evaluate``: runs against the truth, as a table, a metrics file and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note, print_table
+from facetl.errors import InputError
+from facetl.files import refuse_to_overwrite
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from facetl.data.annotations import OnError
+    from facetl.evaluation.scoring import Entry, Evaluation, Truth
+
+PLOTS = ("precision_recall.png", "scores.png")
+
+
+class Peer(NamedTuple):
+    """Somebody else's three arrays."""
+
+    name: str
+    folder: Path
+
+
+class PeerType(click.ParamType):
+    """``NAME=FOLDER`` on the command line."""
+
+    name = "NAME=FOLDER"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Peer:
+        """Split the value at the first ``=``."""
+        name, separator, folder = value.partition("=")
+        if not (name and separator and folder):
+            self.fail(f"found {value!r}, expected NAME=FOLDER", param, ctx)
+        return Peer(name, Path(folder))
+
+
+@click.command()
+@click.argument("results", type=options.FILE_OR_FOLDER)
+@click.option(
+    "--truth",
+    required=True,
+    type=options.FILE_OR_FOLDER,
+    metavar="FILE_OR_FOLDER",
+    help="The true faces: an annotation file, or a folder of annotated frames.",
+)
+@click.option(
+    "--out",
+    type=options.FILE_OR_FOLDER,
+    metavar="FOLDER",
+    show_default="the results folder",
+    help="Where metrics.json and the plots go.",
+)
+@click.option(
+    "--peer",
+    "peers",
+    type=PeerType(),
+    multiple=True,
+    help="Score someone's three .npy arrays (the course's format) beside the runs; repeatable.",
+)
+@click.option(
+    "--only-listed", is_flag=True, help="Score only the frames that an annotation file lists."
+)
+@options.on_error
+@options.force
+def evaluate(
+    results: Path,
+    truth: Path,
+    out: Path | None,
+    peers: tuple[Peer, ...],
+    only_listed: bool,
+    on_error: OnError,
+    force: bool,
+) -> None:
+    """Score the runs in RESULTS against the truth.
+
+    RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
+    Each detection, best score first, claims the face that it overlaps most; each face counts once.
+    Prints a table and writes metrics.json, precision_recall.png and scores.png.
+    """
+    from facetl.evaluation.report import FILE_NAME, describe, save_metrics
+    from facetl.evaluation.scoring import evaluate_all
+
+    folder = out or (results if results.is_dir() else results.parent)
+    for name in (FILE_NAME, *PLOTS):
+        refuse_to_overwrite(folder / name, force=force)
+    entries = _load_entries(results, peers)
+    faces = _load_truth(truth, on_error)
+    evaluations = evaluate_all(entries, faces, only_listed=only_listed)
+    document = describe(evaluations, faces, truth_path=truth, only_listed=only_listed)
+    save_metrics(folder / FILE_NAME, document)
+    _save_plots(folder, evaluations)
+    _report(evaluations, folder)
+
+
+def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
+    """Read all runs and peers; their names must differ."""
+    from facetl.evaluation.peers import load_peer
+    from facetl.evaluation.scoring import Entry
+    from facetl.mtcnn.detections import load_run
+
+    entries = [Entry.of_run(load_run(path)) for path in _run_paths(results, peers)]
+    entries += [Entry.of_peer(peer.name, load_peer(peer.folder)) for peer in peers]
+    names = [entry.name for entry in entries]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{results}: found {name!r} as the name of two runs; rename one")
+    return entries
+
+
+def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
+    from facetl.mtcnn.detections import SUFFIX
+
+    if not results.is_dir():
+        return [results]
+    paths = sorted(results.glob(f"*{SUFFIX}"))
+    if not (paths or peers):
+        raise InputError(f"{results}: found no *{SUFFIX}; make them with facetl detect")
+    return paths
+
+
+def _load_truth(path: Path, on_error: OnError) -> Truth:
+    from facetl.data.annotations import count_problems, load_annotations
+    from facetl.data.dataset import load_dataset
+    from facetl.evaluation.scoring import Truth
+
+    source = (
+        load_dataset(path, part="test", on_error=on_error)
+        if path.is_dir()
+        else load_annotations(path, on_error=on_error)
+    )
+    if source.problems:
+        note(f"{path}: {count_problems(source.problems)}; the first is {source.problems[0]}")
+    return Truth.of(source)
+
+
+def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
+    from facetl.evaluation.plots import plot_precision_recall, plot_scores, save_plot
+
+    curves = {each.name: each.metrics.curve for each in evaluations}
+    for name, plot in zip(PLOTS, (plot_precision_recall, plot_scores), strict=True):
+        save_plot(folder / name, plot(curves))
+
+
+def _report(evaluations: Sequence[Evaluation], folder: Path) -> None:
+    from facetl.evaluation.report import FILE_NAME
+
+    for each in evaluations:
+        for text in each.notes:
+            note(text)
+    print_table(figures_table(evaluations))
+    for name in (FILE_NAME, *PLOTS):
+        click.echo(f"wrote {folder / name}")
+
+
+def figures_table(evaluations: Sequence[Evaluation]) -> Table:
+    """Return the figures as a table, one column a run, the best of each row in bold."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from facetl.evaluation.table import compare
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("")
+    for each in evaluations:
+        table.add_column(Text(each.name), justify="right")
+    for group in compare(evaluations):
+        for row in group:
+            cells = zip(row.texts, row.winners, strict=True)
+            styled = (Text(text, style="bold" if best else "") for text, best in cells)
+            table.add_row(row.title, *styled)
+        table.add_row()
+    return table

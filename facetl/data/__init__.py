@@ -1,0 +1,1 @@
+"""Frames and their faces: pictures, annotations, data sets, overlays."""

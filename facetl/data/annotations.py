@@ -1,0 +1,223 @@
+"""The course's annotation text: ``image x1 y1 x2 y2 [label]``, one face a line.
+
+Boxes are taken as they stand, as half-open corners in pixels.  Read without fuss: a byte-order
+mark, Windows line ends, tabs, blank lines, missing labels, labels with spaces.  An image's name
+may hold spaces too if it has an image's suffix: the name ends at the first word with such a
+suffix that is followed by four numbers; a name without suffix is a single word.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from facetl.boxes import Boxes, as_boxes
+from facetl.data.images import IMAGE_SUFFIXES
+from facetl.errors import AnnotationError
+from facetl.files import write_text
+
+FORMAT = "image x1 y1 x2 y2 [label]"
+
+OnError = Literal["strict", "skip"]
+"""What to do about wrong lines: stop at the end of reading, or leave them out and count."""
+
+
+class Kind(StrEnum):
+    """What can be wrong with a line of annotations or with the image it speaks of."""
+
+    WRONG_FIELDS = "wrong field count"
+    NOT_A_NUMBER = "not a number"
+    EMPTY_BOX = "empty box"
+    OUTSIDE = "outside the frame"
+    CLIPPED = "clipped"
+    MISSING = "image missing"
+    UNREADABLE = "image unreadable"
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether the kind is only counted, even under ``strict``."""
+        return self in (Kind.CLIPPED, Kind.UNREADABLE)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong, and where: ``path`` and ``line`` (None if the whole file is meant)."""
+
+    kind: Kind
+    path: Path
+    line: int | None
+    found: str
+
+    def __str__(self) -> str:
+        where = str(self.path) if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.found}"
+
+
+class Faces(NamedTuple):
+    """The faces of one image: (N, 4) boxes and N labels, None where the file has none."""
+
+    boxes: Boxes
+    labels: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class FaceLine:
+    """One face as a line of the file says it."""
+
+    image: str
+    box: tuple[float, float, float, float]
+    label: str | None
+    line: int
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """What an annotation file says, and which of its lines could not be understood."""
+
+    path: Path
+    lines: tuple[FaceLine, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def faces(self) -> dict[str, Faces]:
+        """Faces by image name, in the order of the file."""
+        by_image: dict[str, list[FaceLine]] = {}
+        for line in self.lines:
+            by_image.setdefault(line.image, []).append(line)
+        return {image: faces_of(lines) for image, lines in by_image.items()}
+
+
+def load_annotations(path: Path, on_error: OnError = "strict") -> AnnotationFile:
+    """Read an annotation file, without looking at the images it speaks of.
+
+    Raises:
+        AnnotationError: if it is no text file; under ``strict``, if any line is wrong: one
+            message with the first such line and a count of all.
+    """
+    texts = enumerate(_read_text(path).split("\n"), start=1)
+    parsed = [_parse_line(text, path, number) for number, text in texts if text.strip()]
+    problems = tuple(value for value in parsed if isinstance(value, Problem))
+    enforce(problems, on_error)
+    return AnnotationFile(path, tuple(v for v in parsed if isinstance(v, FaceLine)), problems)
+
+
+def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str | None]]]) -> None:
+    """Write faces by image name as the course's text, atomically.
+
+    Raises:
+        AnnotationError: if a face would not be read back as it is (a name of two words without
+            an image's suffix, say, or an empty box).
+        OutputError: if the place cannot be written.
+    """
+    lines = [
+        _format_line(image, box, label)
+        for image, (boxes, labels) in faces.items()
+        for box, label in zip(as_boxes(boxes).tolist(), labels, strict=True)
+    ]
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def faces_of(lines: Sequence[FaceLine]) -> Faces:
+    """Return the lines' boxes and labels as columns."""
+    return Faces(as_boxes([line.box for line in lines]), tuple(line.label for line in lines))
+
+
+def count_problems(problems: Sequence[Problem]) -> str:
+    """Return a summary such as ``2 not a number, 1 image missing``; empty without problems."""
+    counts = Counter(problem.kind for problem in problems)
+    return ", ".join(f"{counts[kind]} {kind}" for kind in Kind if kind in counts)
+
+
+def enforce(problems: Sequence[Problem], on_error: OnError) -> None:
+    """Raise under ``strict`` if a problem is of a kind that is not merely counted.
+
+    Raises:
+        AnnotationError: one line with the first problem, a count of the others, and the remedy.
+    """
+    serious = [problem for problem in problems if not problem.kind.tolerated]
+    if on_error == "skip" or not serious:
+        return
+    first, others = serious[0], serious[1:]
+    rest = f"; and {len(others)} more: {count_problems(others)}" if others else ""
+    them = "them" if others else "it"
+    raise AnnotationError(f"{first}{rest}; mend {them} or leave {them} out with --on-error skip")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path} is not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise AnnotationError(
+            f"{path} cannot be read ({error.strerror}); give an annotation file"
+        ) from error
+
+
+def _parse_line(text: str, path: Path, number: int) -> FaceLine | Problem:
+    name, fields, label = _split_line(text)
+    fault = _find_fault(name, fields)
+    if fault:
+        return Problem(fault[0], path, number, fault[1])
+    x1, y1, x2, y2 = map(float, fields)
+    return FaceLine(name, (x1, y1, x2, y2), label, number)
+
+
+def _split_line(text: str) -> tuple[str, list[str], str | None]:
+    """Return the image's name, up to four fields after it, and the label."""
+    words = list(re.finditer(r"\S+", text))
+    end = _count_words_of_name([word.group() for word in words])
+    name = text[words[0].start() : words[end - 1].end()]
+    rest = [word.group() for word in words[end:]]
+    return name, rest[:4], " ".join(rest[4:]) or None
+
+
+def _find_fault(name: str, fields: Sequence[str]) -> tuple[Kind, str] | None:
+    """Return what is wrong with the four fields of a box, if anything."""
+    if len(fields) < 4:
+        found = f"found {len(fields)} of 4 coordinates after {name!r}, expected `{FORMAT}`"
+        return Kind.WRONG_FIELDS, found
+    for field in fields:
+        if not _is_number(field):
+            return Kind.NOT_A_NUMBER, f"found {field!r}, expected a number in `{FORMAT}`"
+    x1, y1, x2, y2 = map(float, fields)
+    if x2 <= x1 or y2 <= y1:
+        return Kind.EMPTY_BOX, f"found the box {' '.join(fields)}, expected x2 > x1 and y2 > y1"
+    return None
+
+
+def _count_words_of_name(words: Sequence[str]) -> int:
+    """Return how many words make the image's name: the rule at the head of this module."""
+    ends = [i for i, word in enumerate(words, start=1) if _has_image_suffix(word)]
+    candidates = [*ends, 1]
+    return next((end for end in candidates if _are_numbers(words[end : end + 4])), candidates[0])
+
+
+def _has_image_suffix(word: str) -> bool:
+    return word.lower().endswith(IMAGE_SUFFIXES)
+
+
+def _are_numbers(words: Sequence[str]) -> bool:
+    return len(words) == 4 and all(map(_is_number, words))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
+
+
+def _format_line(image: str, box: Sequence[float], label: str | None) -> str:
+    corners = " ".join(f"{int(x)}" if x.is_integer() else repr(x) for x in box)
+    line = f"{image} {corners} {label or ''}".rstrip()
+    expected = FaceLine(image, (box[0], box[1], box[2], box[3]), label, line=1)
+    if "\n" in line or "\r" in line or _parse_line(line, Path(), number=1) != expected:
+        raise AnnotationError(f"{line!r} would not be read back the same; write `{FORMAT}`")
+    return line

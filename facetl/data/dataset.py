@@ -1,0 +1,135 @@
+"""Frames with their faces, read from the folders that people have."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facetl.boxes import Boxes, as_boxes, clip
+from facetl.data.annotations import (
+    FaceLine,
+    Kind,
+    OnError,
+    Problem,
+    count_problems,
+    enforce,
+    faces_of,
+    load_annotations,
+)
+from facetl.data.images import image_paths, image_size
+from facetl.data.layouts import Part, Source, find_sources
+from facetl.errors import ImageError, InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image and the faces in it; none is as good as many.
+
+    Attributes:
+        path: where the image lies.
+        name: how annotations and results call it, ``001.jpg`` or ``dad/0001.jpg``.
+        boxes: (N, 4) float64, half-open pixels of the upright image, inside it.
+        labels: N names of who it is, None where not known.
+        size_hw: height and width of the upright image.
+    """
+
+    path: Path
+    name: str
+    boxes: Boxes
+    labels: tuple[str | None, ...]
+    size_hw: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boxes", as_boxes(self.boxes))
+        if len(self.labels) != len(self.boxes):
+            raise ValueError(f"expected {len(self.boxes)} labels, got {len(self.labels)}")
+
+
+@dataclass(frozen=True, eq=False)
+class FaceDataset:
+    """Frames in the order of their names, and what was found wrong on the way."""
+
+    frames: tuple[Frame, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    @property
+    def face_count(self) -> int:
+        """How many faces all frames have together."""
+        return sum(len(frame.boxes) for frame in self.frames)
+
+    @property
+    def problem_summary(self) -> str:
+        """A count of the problems by kind, ``3 clipped, 1 image unreadable``; may be empty."""
+        return count_problems(self.problems)
+
+
+def load_dataset(
+    root: Path | None = None,
+    *,
+    images: Path | None = None,
+    annotations: Path | None = None,
+    part: Part = "train",
+    on_error: OnError = "strict",
+) -> FaceDataset:
+    """Read frames and faces; of the images only the headers.
+
+    Frames without a line in the annotations are frames without faces.  Boxes that reach out of
+    their frame are clipped, images that cannot be read are left out, and both are counted.
+
+    Args:
+        root: a data folder, laid out as :func:`facetl.data.layouts.find_sources` knows it.
+        images: the folder of images, if it shall not be searched for.
+        annotations: the annotation file, if it shall not be searched for.
+        part: which part of a folder that has both is meant.
+        on_error: whether wrong annotations raise, or are left out and counted.
+
+    Raises:
+        InputError: if no images or no single annotation file can be found.
+        AnnotationError: under ``strict``, one message on everything that is wrong.
+    """
+    sources = find_sources(root, images=images, annotations=annotations, part=part)
+    parts = [_load_source(source) for source in sources]
+    problems = tuple(problem for part_ in parts for problem in part_.problems)
+    enforce(problems, on_error)
+    frames = tuple(frame for part_ in parts for frame in part_.frames)
+    if not frames:
+        reason = f" ({count_problems(problems)})" if problems else ""
+        raise InputError(f"{sources[0].images} holds no image that can be read{reason}; give another")
+    return FaceDataset(frames, problems)
+
+
+def fingerprint(dataset: FaceDataset) -> str:
+    """Return 16 hex digits that change with the frames' names, sizes, bytes on disk or boxes.
+
+    The bytes are counted, not read: cheap, and enough to tell one set of frames from another.
+    """
+    digest = hashlib.sha256()
+    for frame in dataset.frames:
+        counts = (*frame.size_hw, frame.path.stat().st_size, len(frame.boxes))
+        digest.update(f"{frame.name} {counts} {frame.labels}\n".encode())
+        digest.update(frame.boxes.astype("<f8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _load_source(source: Source) -> FaceDataset:
+    """Read one folder of images with its annotation file, collecting all problems."""
+    file = load_annotations(source.annotations, on_error="skip")
+    lines = _group_by_image(file.lines)
+    paths = {path.relative_to(source.images).as_posix(): path for path in image_paths(source.images)}
+    problems = [*file.problems, *_find_missing(lines, paths.keys(), source)]
+    frames = []
+    for name, path in paths.items():
+        frame, found = _load_frame(path, source.prefix + name, lines.get(name, []), source)
+        problems += found
+        frames += [frame] if frame else []
+    return FaceDataset(tuple(frames), tuple(sorted(problems, key=lambda p: p.line or 0)))

@@ -1,0 +1,216 @@
+"""The only reader and writer of pictures: whatever the file, out come RGB pixels of 8 bits.
+
+Decisions, made once:
+
+- the orientation in EXIF is applied, so boxes are seen the way people see the picture;
+- transparency is dropped: the colours that the file stores are used as they stand, as
+  ``convert("RGB")`` and therefore every MTCNN in use does it;
+- 16 bits become 8 by keeping the upper byte; floating-point pixels are taken as [0, 1], or as
+  [0, 255] if one of them is above 1;
+- of an animation the first frame counts;
+- a truncated picture is an error, never a picture with a grey lower half.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from facetl.errors import ImageError, InputError, OutputError
+from facetl.files import atomic_path
+
+Pixels = NDArray[np.uint8]
+"""(H, W, 3) pixels, RGB, 0 to 255."""
+
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".webp", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""Suffixes, in lower case, of the files that count as images."""
+
+MAX_PIXELS = 100_000_000
+"""Pictures with more pixels are refused: small files that unpack to gigabytes."""
+
+_END_OF_JPEG = b"\xff\xd9"
+
+
+def load_image(path: Path) -> Pixels:
+    """Read a picture of any mode as (H, W, 3) RGB pixels of 8 bits, turned upright.
+
+    Raises:
+        ImageError: if the file is missing, damaged, truncated, no picture, or larger than
+            ``MAX_PIXELS``; one line with path, finding and remedy.
+    """
+    data = _read_bytes(path)
+    with _decoding(path), Image.open(io.BytesIO(data)) as image:
+        _refuse_bombs(image)
+        pixels = _decode_plain_jpeg(image, data)
+        return _pixels_of(image) if pixels is None else pixels
+
+
+def as_image(source: Path | str | Image.Image | NDArray[Any]) -> Pixels:
+    """Return what people hold in memory as (H, W, 3) RGB pixels of 8 bits.
+
+    Args:
+        source: a path; a PIL image; or an array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4)
+            RGBA of uint8, uint16, bool, or floats in [0, 1] or [0, 255].
+
+    Raises:
+        ImageError: if it is none of these, or the file cannot be read.
+    """
+    if isinstance(source, str | Path):
+        return load_image(Path(source))
+    if isinstance(source, Image.Image):
+        with _decoding("the PIL image"):
+            return _pixels_of(source)
+    if isinstance(source, np.ndarray):
+        return _three_channels(_eight_bits(source))
+    raise ImageError(
+        f"found {type(source).__name__} instead of an image; give a path, a PIL image or an array"
+    )
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of the upright picture, from the file's header alone if possible.
+
+    Raises:
+        ImageError: if the header cannot be read.
+    """
+    if not path.is_file():
+        _read_bytes(path)  # raises, and knows why
+    with _decoding(path), Image.open(path) as image:
+        _refuse_bombs(image)
+        # The base class's method: PNG's own would decode all pixels in search of a late chunk.
+        upright = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) == 1
+        width, height = image.size
+    if upright:
+        return height, width
+    return load_image(path).shape[:2]
+
+
+def save_image(path: Path, image: Pixels, quality: int = 92) -> None:
+    """Write (H, W, 3) RGB pixels as PNG or JPEG, whichever the suffix says, atomically.
+
+    Raises:
+        OutputError: if the suffix is neither, or the place cannot be written.
+        ValueError: if ``image`` is not (H, W, 3) uint8.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+    if path.suffix.lower() not in formats:
+        raise OutputError(f"{path} is neither .png nor .jpg; choose another name")
+    with atomic_path(path) as temporary:
+        Image.fromarray(image).save(temporary, formats[path.suffix.lower()], quality=quality)
+
+
+def image_paths(folder: Path) -> list[Path]:
+    """Return all images below the folder, in the order of their names, hidden ones left out.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give the folder that holds the images")
+    return sorted(path for path in folder.rglob("*") if _is_image(path.relative_to(folder), path))
+
+
+def _is_image(name: Path, path: Path) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except IsADirectoryError:
+        raise ImageError(f"{path} is a folder, not an image; give the images in it") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    if not data:
+        raise ImageError(f"{path} is empty (0 bytes); restore it or leave it out")
+    return data
+
+
+@contextmanager
+def _decoding(source: Path | str) -> Iterator[None]:
+    """Turn whatever a decoder raises into one ImageError, and keep its warnings quiet."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except ImageError as error:
+        raise ImageError(f"{source} {error}") from error
+    except Exception as error:  # PIL's decoders raise anything at all on damaged data
+        fault = "no image" if isinstance(error, UnidentifiedImageError) else f"damaged ({error})"
+        raise ImageError(f"{source} is {fault}; restore it or leave it out") from error
+
+
+def _refuse_bombs(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(
+            f"has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,}; make it smaller"
+        )
+
+
+def _decode_plain_jpeg(image: Image.Image, data: bytes) -> Pixels | None:
+    """Decode an upright, complete, three-channel JPEG with OpenCV: PIL's pixels, but sooner.
+
+    OpenCV fills the missing part of a truncated file with grey and says nothing, so files
+    without the end marker go to PIL, which raises.
+    """
+    plain = image.format == "JPEG" and image.mode == "RGB"
+    if not plain or Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) != 1:
+        return None
+    if not data.endswith(_END_OF_JPEG):
+        return None
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return None if pixels is None else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _pixels_of(image: Image.Image) -> Pixels:
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == "F" or upright.mode.startswith("I"):
+        return _three_channels(_eight_bits(np.asarray(upright)))
+    return np.array(upright.convert("RGB"))
+
+
+def _eight_bits(array: NDArray[Any]) -> Pixels:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind == "f":
+        return _eight_bits_of_floats(array)
+    if array.dtype == np.uint16 or array.dtype == np.int32:  # PIL keeps 16 bits in either
+        return np.asarray(np.clip(array, 0, 65535) >> 8, np.uint8)
+    raise ImageError(f"found pixels of {array.dtype}; give uint8, uint16 or floats in [0, 1]")
+
+
+def _eight_bits_of_floats(array: NDArray[Any]) -> Pixels:
+    if not (np.isfinite(array).all() and (array >= 0).all() and (array <= 255).all()):
+        raise ImageError("found pixels outside [0, 255] or not numbers; scale them to [0, 1]")
+    white = 255.0 if (array > 1).any() else 1.0
+    return np.rint(array * (255.0 / white)).astype(np.uint8)
+
+
+def _three_channels(array: Pixels) -> Pixels:
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+        raise ImageError(
+            f"found an array of shape {array.shape}; give (H, W), (H, W, 3) or (H, W, 4)"
+        )
+    if array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
+    return np.ascontiguousarray(array[:, :, :3])

@@ -1,0 +1,53 @@
+"""The family of errors that facetl raises, drawn as a tree.
+
+::
+
+    FacetlError                 anything the user can mend; the command line prints its one line
+    ├── InputError              a file or value that was given is not what it should be
+    │   ├── AnnotationError     a line or a box of an annotation file
+    │   ├── ImageError          a picture that cannot be read
+    │   ├── PatchesError        a patch file
+    │   ├── WeightsError        a weights file
+    │   └── DetectionsError     a detections file
+    ├── OutputError             a place that cannot or must not be written
+    └── NonFiniteLossError      a training loss that became infinite or not a number
+
+Every message is one line that says what was found, where, and what to do.  Mistakes of a
+programmer (a wrong shape handed to a function) are plain ``ValueError`` or ``TypeError``.
+"""
+
+
+class FacetlError(Exception):
+    """Anything that went wrong and that the user can mend."""
+
+
+class InputError(FacetlError):
+    """A file or value that was given is not what it should be."""
+
+
+class AnnotationError(InputError):
+    """A line or a box of an annotation file is wrong."""
+
+
+class ImageError(InputError):
+    """A picture cannot be read."""
+
+
+class PatchesError(InputError):
+    """A patch file is damaged, of another kind or of another version."""
+
+
+class WeightsError(InputError):
+    """A weights file is damaged, of another kind, or does not fit the networks."""
+
+
+class DetectionsError(InputError):
+    """A detections file is damaged, of another kind or of another version."""
+
+
+class OutputError(FacetlError):
+    """A place cannot be written, or holds something that must not be overwritten."""
+
+
+class NonFiniteLossError(FacetlError):
+    """A training loss became infinite or not a number."""

@@ -1,0 +1,1 @@
+"""How good detections are: matching with the truth, figures, plots and the metrics file."""

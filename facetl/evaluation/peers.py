@@ -1,0 +1,105 @@
+"""Detections of others, in the three NumPy arrays that the course's evaluator reads.
+
+``detections_all_faces.npy`` (N, 4) boxes, ``scores_all_faces.npy`` (N,) and
+``file_names_all_faces.npy`` (N,) strings, row by row the same detection.  Scores may be any
+finite numbers.  Frames without detections do not occur.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.boxes import Boxes, as_boxes
+from facetl.errors import DetectionsError
+from facetl.files import atomic_path
+
+BOXES = "detections_all_faces.npy"
+SCORES = "scores_all_faces.npy"
+FILE_NAMES = "file_names_all_faces.npy"
+
+
+@dataclass(frozen=True, eq=False)
+class PeerDetections:
+    """What somebody's detector found, one row a detection.
+
+    Attributes:
+        boxes: (N, 4) pixels, as they stand in the file.
+        scores: (N,) finite numbers, the greater the surer.
+        file_names: the image of each detection.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float64]
+    file_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        counts = (len(self.boxes), len(self.scores), len(self.file_names))
+        if len(set(counts)) != 1:
+            raise ValueError(f"expected as many boxes as scores and names, got {counts}")
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            raise ValueError("expected finite boxes and scores")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+def load_peer(folder: Path) -> PeerDetections:
+    """Read the three arrays of a folder; pickled objects in them are never loaded.
+
+    Raises:
+        DetectionsError: if an array is missing, pickled, of the wrong kind or the wrong length.
+    """
+    boxes = _load_array(folder / BOXES, "numbers", "iuf")
+    scores = _load_array(folder / SCORES, "numbers", "iuf")
+    names = _load_array(folder / FILE_NAMES, "text", "U")
+    try:
+        return PeerDetections(
+            boxes=as_boxes(boxes),
+            scores=scores.astype(np.float64).reshape(-1),
+            file_names=tuple(str(name) for name in names.reshape(-1)),
+        )
+    except ValueError as error:
+        raise DetectionsError(f"{folder}: {error}; write the three arrays again") from error
+
+
+def save_peer(folder: Path, peer: PeerDetections) -> None:
+    """Write the three arrays into a folder, each atomically.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    arrays = {
+        BOXES: peer.boxes,
+        SCORES: peer.scores,
+        FILE_NAMES: np.array(peer.file_names, dtype=np.str_),
+    }
+    for name, array in arrays.items():
+        with atomic_path(folder / name) as temporary:
+            np.save(temporary, array, allow_pickle=False)
+
+
+def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
+    """Return the array at ``path`` if its values are of one of NumPy's ``kinds``."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DetectionsError(
+            f"{path}: not found; expected {BOXES}, {SCORES} and {FILE_NAMES} in one folder"
+        ) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DetectionsError(
+            f"{path}: no NumPy array of {content} that is safe to read; pickled objects are never "
+            "loaded, save it again as np.array(values.tolist())"
+        ) from error
+    if not isinstance(array, np.ndarray) or (array.size and array.dtype.kind not in kinds):
+        raise DetectionsError(f"{path}: expected an array of {content}, found {_kind(array)}")
+    return array
+
+
+def _kind(loaded: object) -> str:
+    return f"one of {loaded.dtype}" if isinstance(loaded, np.ndarray) else "an archive of arrays"

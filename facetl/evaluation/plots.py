@@ -1,0 +1,205 @@
+"""Plots of figures and of training: numbers in, a Figure out.
+
+Drawn with matplotlib's objects alone, so that nothing global is touched.  The colours are those
+of Okabe and Ito (2008), which people with any colour vision can tell apart; lines are labelled
+where they end, as far as that can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle, product
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from facetl.evaluation.metrics import IOU_THRESHOLD, Curve, average_precision, best_point
+from facetl.files import atomic_path
+
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
+)  # fmt: skip
+PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+INK, PALE = "#333333", "#DDDDDD"
+
+LOSS_COLOURS = {"train": BLUE, "validation": VERMILION}
+LOSS_STYLES: dict[str, dict[str, Any]] = {
+    "total": {},
+    "classification": {"linestyle": "--", "linewidth": 1.2},
+    "box": {"linestyle": ":", "linewidth": 1.6},
+}
+SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
+
+STYLE = {
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 10.0,
+    "text.color": INK,
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11.0,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#EEEEEE",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "savefig.dpi": 150.0,
+}
+
+
+def plot_precision_recall(curves: Mapping[str, Curve]) -> Figure:
+    """Draw precision against recall, one line a run, with the point of the best F1 marked."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.0, 5.6))
+        axes = figure.add_subplot()
+        _draw_f1_lines(axes)
+        for (name, curve), colour in zip(curves.items(), cycle(PALETTE), strict=False):
+            _draw_curve(axes, name, curve, colour)
+        axes.set(xlim=(0, 1.005), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+        axes.set_title(f"Precision and recall at IoU {IOU_THRESHOLD:g}")
+        axes.legend(loc="lower left", title="● best F1", alignment="left")
+    return figure
+
+
+def plot_scores(curves: Mapping[str, Curve]) -> Figure:
+    """Draw the scores of hits (up) and false alarms (down), one panel a run."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.0, 0.9 + 2.1 * max(len(curves), 1)))
+        panels = figure.subplots(max(len(curves), 1), 1, squeeze=False)[:, 0]
+        for panel, (name, curve) in zip(panels, curves.items(), strict=False):
+            _draw_scores(panel, name, curve)
+        panels[-1].set_xlabel("score")
+    return figure
+
+
+def plot_losses(records: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the losses and the validation figures of a training, epoch by epoch.
+
+    Args:
+        records: one per epoch, with ``epoch`` and the parts ``train`` and ``validation``, each
+            a mapping of named figures; ``total`` is the loss, and in ``validation`` there may
+            be ``accuracy`` and ``recall``.  The epoch of the lowest validation loss is marked.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9.0, 3.8))
+        losses, shares = figure.subplots(1, 2)
+        for (part, colour), (loss, style) in product(LOSS_COLOURS.items(), LOSS_STYLES.items()):
+            _draw_series(losses, records, part, loss, f"{part}, {loss}", color=colour, **style)
+        for share, colour in SHARE_COLOURS.items():
+            _draw_series(shares, records, "validation", share, share, color=colour)
+        for axes, title in ((losses, "Loss"), (shares, "On the validation frames")):
+            _mark_best_epoch(axes, records)
+            axes.set(title=title, xlabel="epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axes.legend()
+    return figure
+
+
+def save_plot(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, atomically.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=STYLE["savefig.dpi"])
+
+
+def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
+    """Draw precision and recall at the score thresholds that can be chosen."""
+    label = f"{name}   AP {average_precision(curve):.3f}"
+    axes.plot(curve.recall[curve.cuts], curve.precision[curve.cuts], color=colour, label=label)
+    best = best_point(curve)
+    axes.plot(best.recall, best.precision, "o", color=colour, markersize=9, markeredgecolor="white")
+
+
+def _draw_f1_lines(axes: Axes) -> None:
+    """Draw pale lines of equal F1, so that a point can be read as one number."""
+    for f1 in (0.2, 0.4, 0.6, 0.8):
+        recall = np.linspace(f1 / (2 - f1), 1, 100)
+        precision = f1 * recall / (2 * recall - f1)
+        axes.plot(recall, precision, color=PALE, linewidth=0.9, zorder=1)
+        axes.annotate(
+            f"F1 {f1:g}", (1, f1 / (2 - f1)), (-3, 3), textcoords="offset points",
+            ha="right", va="bottom", fontsize=8, color="#999999",
+        )  # fmt: skip
+
+
+def _draw_scores(axes: Axes, name: str, curve: Curve) -> None:
+    bins = np.linspace(*_score_range(curve.scores), 51)
+    hits, _ = np.histogram(curve.scores[curve.hits], bins)
+    false_alarms, _ = np.histogram(curve.scores[~curve.hits], bins)
+    axes.stairs(hits, bins, fill=True, color=BLUE)
+    axes.stairs(-false_alarms, bins, fill=True, color=VERMILION)
+    axes.axhline(0, color="white", linewidth=1)
+    axes.set(title=name, ylabel="detections", xlim=(bins[0], bins[-1]))
+    axes.margins(y=0.15)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):g}"))
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for text, colour, place in (
+        (f"{hits.sum()} hits", BLUE, (0.02, 0.93)),
+        (f"{false_alarms.sum()} false alarms", VERMILION, (0.02, 0.07)),
+    ):
+        side = "top" if place[1] > 0.5 else "bottom"
+        axes.text(*place, text, color=colour, va=side, transform=axes.transAxes, weight="bold")
+    _mark_threshold(axes, best_point(curve).score_threshold)
+
+
+def _score_range(scores: Any) -> tuple[float, float]:
+    """Return 0 to 1 if the scores fit in there, else their own range."""
+    if len(scores) == 0 or (scores.min() >= 0 and scores.max() <= 1):
+        return 0.0, 1.0
+    return float(scores.min()), float(scores.max()) + 1e-9
+
+
+def _mark_threshold(axes: Axes, threshold: float) -> None:
+    if np.isfinite(threshold):
+        axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"best F1 at {threshold:.2f}", (threshold, 1), (-5, -4), fontsize=9, ha="right",
+            va="top", xycoords=("data", "axes fraction"), textcoords="offset points",
+        )  # fmt: skip
+
+
+def _draw_series(
+    axes: Axes,
+    records: Sequence[Mapping[str, Any]],
+    part: str,
+    figure: str,
+    label: str,
+    **style: Any,
+) -> None:
+    """Draw one named figure over the epochs that recorded it; nothing if none did."""
+    points = [
+        (record["epoch"], record[part][figure])
+        for record in records
+        if figure in record.get(part, {})
+    ]
+    if points:
+        marker = "o" if len(points) == 1 else ""
+        axes.plot(*zip(*points, strict=True), marker=marker, label=label, **style)
+
+
+def _mark_best_epoch(axes: Axes, records: Sequence[Mapping[str, Any]]) -> None:
+    """Mark the epoch whose loss on the validation frames was the lowest."""
+    losses = {
+        record["epoch"]: record["validation"]["total"]
+        for record in records
+        if "total" in record.get("validation", {})
+    }
+    if losses:
+        best = min(losses, key=lambda epoch: losses[epoch])
+        axes.axvline(best, color="#AAAAAA", linewidth=1, linestyle=(0, (4, 3)), zorder=1)

@@ -1,0 +1,119 @@
+"""The metrics file: one JSON with the figures of all runs that were scored together.
+
+::
+
+    {"format": "facetl-metrics", "version": 1, "facetl": "0.1.0",
+     "settings": {"iou_threshold": 0.3, …}, "truth": {"path": …, "fingerprint": …},
+     "runs": {NAME: {"ap": {"0.3": x, "0.5": x, "0.7": x, "0.5:0.95": x}, "ap_course": x, …}}}
+
+A figure that is undefined, such as the recall where there are no faces, is ``null``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from facetl.errors import InputError
+from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD
+from facetl.evaluation.scoring import Evaluation, Truth
+from facetl.files import write_text
+from facetl.version import VERSION
+
+FORMAT = "facetl-metrics"
+FORMAT_VERSION = 1
+FILE_NAME = "metrics.json"
+
+
+def describe(
+    evaluations: Sequence[Evaluation], truth: Truth, *, truth_path: Path, only_listed: bool
+) -> dict[str, Any]:
+    """Return the document that :func:`save_metrics` writes."""
+    return {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "facetl": VERSION,
+        "settings": {
+            "iou_threshold": IOU_THRESHOLD,
+            "frames_per_false_alarm": FRAMES_PER_FALSE_ALARM,
+            "matching": "greedy by score, each detection to the face it overlaps most",
+            "boxes": "half open; inclusive pixels in the figures named course",
+            "only_listed": only_listed,
+        },
+        "truth": {
+            "path": str(truth_path),
+            "fingerprint": truth.fingerprint,
+            "frames": len(truth.boxes),
+            "faces": sum(len(boxes) for boxes in truth.boxes.values()),
+        },
+        "runs": {each.name: _figures(each) for each in evaluations},
+    }
+
+
+def save_metrics(path: Path, document: dict[str, Any]) -> None:
+    """Write a document of :func:`describe`, atomically; NaN becomes ``null``.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    text = json.dumps(_without_nan(document), ensure_ascii=False, indent=2, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def load_metrics(path: Path) -> dict[str, Any]:
+    """Read a metrics file; undefined figures are None.
+
+    Raises:
+        InputError: if the file is missing, damaged, or of another format or version.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        found = (document["format"], document["version"])
+        document["runs"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: not a metrics file ({error}); make one with facetl evaluate"
+        ) from error
+    if found != (FORMAT, FORMAT_VERSION):
+        raise InputError(
+            f"{path}: found format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} version "
+            f"{FORMAT_VERSION}; make it again with facetl evaluate"
+        )
+    return dict(document)
+
+
+def _figures(evaluation: Evaluation) -> dict[str, Any]:
+    metrics = evaluation.metrics
+    return {
+        "ap": metrics.ap,
+        "ap_course": metrics.ap_course,
+        "ap_coco": metrics.ap_coco,
+        "precision": metrics.best.precision,
+        "recall": metrics.best.recall,
+        "f1": metrics.best.f1,
+        "score_threshold": metrics.best.score_threshold,
+        "recall_at_1_false_alarm_in_10_frames": metrics.recall_at_budget,
+        "precision_all": metrics.precision_all,
+        "recall_all": metrics.recall_all,
+        "precision_course": metrics.precision_course,
+        "recall_course": metrics.recall_course,
+        "faces": metrics.faces,
+        "detections": metrics.detections,
+        "frames": metrics.frames,
+        "skipped": evaluation.skipped,
+        "proposals_per_frame": evaluation.proposals_per_frame,
+        "candidates_per_frame": evaluation.candidates_per_frame,
+        "seconds_per_frame": evaluation.seconds_per_frame,
+        "notes": list(evaluation.notes),
+    }
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value

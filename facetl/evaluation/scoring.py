@@ -1,0 +1,278 @@
+"""A run and the truth brought together: from named frames to columns of boxes, and figures.
+
+Which frames count follows from what the truth knows.  A folder of annotated frames knows them
+all.  An annotation file has no lines for frames without faces: frames of a run that it does not
+list are taken to have none, unless only the listed ones are asked for.  Faces of a frame that a
+run never saw are missed faces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.boxes import Boxes, as_boxes
+from facetl.data.annotations import AnnotationFile
+from facetl.data.dataset import FaceDataset
+from facetl.errors import DetectionsError
+from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
+from facetl.evaluation.metrics import NAN, Metrics, measure
+from facetl.evaluation.naming import NOWHERE, find_places
+from facetl.evaluation.peers import PeerDetections
+from facetl.mtcnn.detections import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The faces by frame.
+
+    Attributes:
+        boxes: (N, 4) half-open boxes by frame name, N may be 0.
+        complete: whether frames without faces are listed too.
+    """
+
+    boxes: Mapping[str, Boxes]
+    complete: bool
+
+    @classmethod
+    def of(cls, source: Truth | FaceDataset | AnnotationFile | Mapping[str, Boxes]) -> Truth:
+        """Return the truth that a data set, an annotation file or plain boxes tell.
+
+        Plain boxes by frame name are taken to list all frames.
+        """
+        if isinstance(source, Truth):
+            return source
+        if isinstance(source, FaceDataset):
+            return cls({frame.name: frame.boxes for frame in source.frames}, complete=True)
+        if isinstance(source, AnnotationFile):
+            boxes = {name: faces.boxes for name, faces in source.faces.items()}
+            return cls(boxes, complete=False)
+        return cls({name: as_boxes(boxes) for name, boxes in source.items()}, complete=True)
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of all names and boxes, whatever their order on disk."""
+        digest = hashlib.sha256()
+        for name in sorted(self.boxes):
+            digest.update(f"{name}\0{self.boxes[name].tolist()}\0".encode())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """What is to be scored: a run of ours or a peer's detections, as columns.
+
+    Attributes:
+        name: how it is called in tables and plots.
+        frames: the frames searched, each once.
+        boxes: (N, 4) half-open pixels.
+        scores: (N,) finite numbers.
+        frame_index: (N,) place in ``frames``.
+        lists_all: whether ``frames`` names the frames without detections too.
+        skipped: how many images could not be read.
+        candidates_per_frame: mean number of windows after each stage, by stage.
+        seconds_per_frame: mean time of the detector, NaN if unknown.
+    """
+
+    name: str
+    frames: tuple[str, ...]
+    boxes: Boxes
+    scores: NDArray[np.float64]
+    frame_index: Indices
+    lists_all: bool
+    skipped: int
+    candidates_per_frame: dict[str, float]
+    seconds_per_frame: float
+
+    @classmethod
+    def of_run(cls, run: Run) -> Entry:
+        """Return a run as columns.
+
+        Raises:
+            DetectionsError: if a frame occurs twice or a number is not finite.
+        """
+        names = tuple(frame.image for frame in run.frames)
+        _refuse_twins(names, run.name)
+        found = [frame.detections for frame in run.frames]
+        boxes = np.concatenate([np.zeros((0, 4)), *(each.boxes for each in found)])
+        scores = np.concatenate([np.zeros(0), *(each.scores for each in found)])
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            raise DetectionsError(
+                f"{run.name}: found a box or score that is not a finite number; "
+                "run facetl detect again"
+            )
+        return cls(
+            name=run.name,
+            frames=names,
+            boxes=boxes,
+            scores=scores,
+            frame_index=np.repeat(np.arange(len(found)), [len(each) for each in found]),
+            lists_all=True,
+            skipped=len(run.skipped),
+            candidates_per_frame=_mean_candidates(run),
+            seconds_per_frame=_mean([frame.seconds for frame in run.frames]),
+        )
+
+    @classmethod
+    def of_peer(cls, name: str, peer: PeerDetections) -> Entry:
+        """Return a peer's detections as columns."""
+        frames = tuple(dict.fromkeys(peer.file_names))
+        places = {frame: place for place, frame in enumerate(frames)}
+        return cls(
+            name=name,
+            frames=frames,
+            boxes=peer.boxes,
+            scores=peer.scores,
+            frame_index=np.array([places[each] for each in peer.file_names], dtype=np.intp),
+            lists_all=False,
+            skipped=0,
+            candidates_per_frame={},
+            seconds_per_frame=NAN,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The figures of one entry, and what a reader of them must know.
+
+    Attributes:
+        name: the name of the run.
+        metrics: everything that follows from boxes and scores.
+        skipped: how many images the run could not read.
+        candidates_per_frame: mean number of windows after each stage; ``pnet`` are the proposals.
+        seconds_per_frame: mean time of the detector, NaN if unknown.
+        notes: frames that only one side knows, and what was done about them.
+    """
+
+    name: str
+    metrics: Metrics
+    skipped: int
+    candidates_per_frame: dict[str, float]
+    seconds_per_frame: float
+    notes: tuple[str, ...]
+
+    @property
+    def proposals_per_frame(self) -> float:
+        """Mean number of windows that PNet passes on, NaN if unknown."""
+        return self.candidates_per_frame.get("pnet", NAN)
+
+
+@dataclass(frozen=True, eq=False)
+class _Roll:
+    """The frames of one entry in the order of the truth, then those the truth does not list."""
+
+    places: Indices
+    length: int
+    notes: tuple[str, ...]
+
+
+def evaluate(
+    run: Run,
+    truth: Truth | FaceDataset | AnnotationFile | Mapping[str, Boxes],
+    *,
+    only_listed: bool = False,
+) -> Evaluation:
+    """Return the figures of one run against the true faces.
+
+    Args:
+        run: what :meth:`facetl.Detector` found, or :func:`load_run` read.
+        truth: annotated frames, an annotation file, or (N, 4) boxes by frame name.
+        only_listed: leave out the frames that the truth does not list.
+
+    Raises:
+        InputError: if the names of the frames cannot be brought together.
+        DetectionsError: if a frame occurs twice or a number is not finite.
+    """
+    return evaluate_all([Entry.of_run(run)], Truth.of(truth), only_listed=only_listed)[0]
+
+
+def evaluate_all(
+    entries: Sequence[Entry], truth: Truth, *, only_listed: bool = False
+) -> list[Evaluation]:
+    """Return the figures of several entries over the same frames.
+
+    All are judged on the same number of frames, the most that any of them knows: a peer's
+    arrays don't name the frames in which nothing was found.
+
+    Raises:
+        InputError: if the names of the frames cannot be brought together.
+    """
+    rolls = [_call_roll(entry, truth, only_listed or truth.complete) for entry in entries]
+    frames = max((roll.length for roll in rolls), default=0)
+    return [_score(entry, truth, roll, frames) for entry, roll in zip(entries, rolls, strict=True)]
+
+
+def _score(entry: Entry, truth: Truth, roll: _Roll, frames: int) -> Evaluation:
+    frame_index = roll.places[entry.frame_index]
+    counted = frame_index != NOWHERE
+    ranking = Ranking(entry.boxes[counted], entry.scores[counted], frame_index[counted])
+    return Evaluation(
+        name=entry.name,
+        metrics=measure(ranking, _lay_out(truth), frames),
+        skipped=entry.skipped,
+        candidates_per_frame=entry.candidates_per_frame,
+        seconds_per_frame=entry.seconds_per_frame,
+        notes=roll.notes,
+    )
+
+
+def _lay_out(truth: Truth) -> TrueBoxes:
+    """Return the true boxes as columns; a frame's place is its place in ``truth.boxes``."""
+    groups = list(truth.boxes.values())
+    counts = [len(group) for group in groups]
+    return TrueBoxes(
+        np.concatenate([np.zeros((0, 4)), *groups]), np.repeat(np.arange(len(groups)), counts)
+    )
+
+
+def _call_roll(entry: Entry, truth: Truth, only_listed: bool) -> _Roll:
+    listed = tuple(truth.boxes)
+    places = find_places(entry.frames, listed, entry.name)
+    strangers = np.flatnonzero(places == NOWHERE)
+    unseen = len(listed) - (len(places) - len(strangers))
+    if not only_listed:
+        places[strangers] = len(listed) + np.arange(len(strangers))
+    return _Roll(
+        places=places,
+        length=len(listed) + (0 if only_listed else len(strangers)),
+        notes=tuple(_notes(entry, len(strangers), unseen, only_listed)),
+    )
+
+
+def _notes(entry: Entry, strangers: int, unseen: int, only_listed: bool) -> list[str]:
+    fate = "left out" if only_listed else "counted as frames without faces"
+    notes = {
+        f"{strangers} frames are not listed in the truth: {fate}": strangers,
+        f"{unseen} frames of the truth were not searched: their faces count as missed": (
+            unseen * entry.lists_all
+        ),
+        f"{entry.skipped} images could not be read": entry.skipped,
+    }
+    return [f"{entry.name}: {text}" for text, count in notes.items() if count]
+
+
+def _refuse_twins(names: Sequence[str], whose: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DetectionsError(
+                f"{whose}: found the frame {name!r} twice; run facetl detect again, "
+                "on each frame once"
+            )
+        seen.add(name)
+
+
+def _mean_candidates(run: Run) -> dict[str, float]:
+    stages = dict.fromkeys(stage for frame in run.frames for stage in frame.candidates)
+    return {
+        stage: float(np.mean([frame.candidates.get(stage, 0) for frame in run.frames]))
+        for stage in stages
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else NAN

@@ -1,0 +1,87 @@
+"""The figures as rows, one column a run: what the terminal and the reports show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD
+from facetl.evaluation.scoring import Evaluation
+
+UNDEFINED = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of all runs.
+
+    Attributes:
+        title: what the figure is.
+        figures: one a run; NaN if undefined.
+        layout: how a figure is formatted.
+        best: which figure is the best one, None if that makes no sense.
+    """
+
+    title: str
+    figures: tuple[float, ...]
+    layout: str
+    best: Literal["high", "low"] | None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The figures as text, undefined ones as a dash."""
+        return tuple(
+            UNDEFINED if np.isnan(figure) else format(figure, self.layout)
+            for figure in self.figures
+        )
+
+    @property
+    def winners(self) -> tuple[bool, ...]:
+        """Which figures read as the best of several; all False if nothing is to be compared."""
+        known = [figure for figure in self.figures if not np.isnan(figure)]
+        if self.best is None or len(known) < 2 or len(set(self.texts)) == 1:
+            return (False,) * len(self.figures)
+        winner = format(max(known) if self.best == "high" else min(known), self.layout)
+        return tuple(text == winner for text in self.texts)
+
+
+def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
+    """Return the rows of a table in groups: accuracy, operating points, counts and costs."""
+
+    def row(
+        title: str,
+        figure: Callable[[Evaluation], float],
+        layout: str = ".3f",
+        best: Literal["high", "low"] | None = "high",
+    ) -> Row:
+        return Row(title, tuple(figure(each) for each in evaluations), layout, best)
+
+    accuracy = [
+        row("AP at IoU 0.3", lambda e: e.metrics.ap["0.3"]),
+        row("AP at IoU 0.5", lambda e: e.metrics.ap["0.5"]),
+        row("AP at IoU 0.7", lambda e: e.metrics.ap["0.7"]),
+        row("AP, mean of IoU 0.5:0.95", lambda e: e.metrics.ap["0.5:0.95"]),
+        row("AP as COCO has it, 0.5:0.95", lambda e: e.metrics.ap_coco["0.5:0.95"]),
+        row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
+    ]
+    points = [
+        row(f"best F1 at IoU {IOU_THRESHOLD:g}", lambda e: e.metrics.best.f1),
+        row("  precision there", lambda e: e.metrics.best.precision),
+        row("  recall there", lambda e: e.metrics.best.recall),
+        row("  score threshold", lambda e: e.metrics.best.score_threshold, best=None),
+        row(
+            f"recall at 1 false alarm in {FRAMES_PER_FALSE_ALARM} frames",
+            lambda e: e.metrics.recall_at_budget,
+        ),
+    ]
+    costs = [
+        row("frames", lambda e: e.metrics.frames, "d", None),
+        row("faces", lambda e: e.metrics.faces, "d", None),
+        row("detections", lambda e: e.metrics.detections, "d", None),
+        row("proposals per frame", lambda e: e.proposals_per_frame, ".1f", "low"),
+        row("seconds per frame", lambda e: e.seconds_per_frame, ".3f", "low"),
+    ]
+    return [accuracy, points, costs]

@@ -1,0 +1,66 @@
+"""Writing files so that nobody ever finds half of one, or loses an old one unasked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from facetl.errors import OutputError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
+
+    The folder is made if it is missing.  If the block raises, the temporary file is removed
+    and ``path`` stays as it was.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(_cannot_write(path, error)) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(_cannot_write(path, error)) from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def refuse_to_overwrite(path: Path, *, force: bool) -> None:
+    """Raise if ``path`` exists (a folder only if it holds something) and ``force`` is off.
+
+    Raises:
+        OutputError: naming the path and the way out.
+    """
+    occupied = any(path.iterdir()) if path.is_dir() else path.exists()
+    if occupied and not force:
+        raise OutputError(f"{path} exists already; choose another --out or overwrite with --force")
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written ({error.strerror or error}); choose another --out"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,133 @@
+"""Area resampling: pyramid levels and crops from sums over rectangles.
+
+Every pixel that a network sees, in training and in detection, is cut here.  A pixel of the
+output is the mean over a bin of input pixels, with the overlapping bins of torch's adaptive
+average pooling (``interpolate(mode="area")``); the sum over any bin takes four look-ups in an
+integral image (Crow 1984; Viola and Jones 2001), so that the cost does not depend on the size
+of the window.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class IntegralImages:
+    """Sums over rectangles of a batch of images of one size.
+
+    Sums are kept in 32 bits and may wrap around; a bin's own sum, the difference of four of
+    them, is exact as long as the bin has fewer than 8.4 million pixels.
+
+    Attributes:
+        size_hw: height and width in pixels.
+        count: number of images.
+    """
+
+    def __init__(self, images: Tensor) -> None:
+        """Sum up ``images``, (B, H, W, 3) uint8."""
+        self.count, height, width, _ = images.shape
+        self.size_hw = (height, width)
+        self._sums = images.new_zeros((self.count, height + 1, width + 1, 3), dtype=torch.int32)
+        columns = images.cumsum(dim=1, dtype=torch.int32)
+        torch.cumsum(columns, dim=2, dtype=torch.int32, out=self._sums[:, 1:, 1:])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sums live."""
+        return self._sums.device
+
+    def resize(self, size_hw: tuple[int, int]) -> Tensor:
+        """Return all images at another size: (B, 3, h, w) float32 in 0 to 255."""
+        rows, columns = (
+            _bins(torch.tensor(own, device=self.device), new)
+            for own, new in zip(self.size_hw, size_hw, strict=True)
+        )
+        strips = self._sums[:, rows[1]] - self._sums[:, rows[0]]
+        sums = strips[:, :, columns[1]] - strips[:, :, columns[0]]
+        return _means(sums, rows[1] - rows[0], columns[1] - columns[0])
+
+    def crop(self, windows: Tensor, image_index: Tensor, size: int) -> Tensor:
+        """Return windows of the images: (N, 3, size, size) float32 in 0 to 255.
+
+        Args:
+            windows: (N, 4) integers, half open, not empty, inside the images.
+            image_index: (N,) integers, which image each window is cut from.
+            size: side of the crops in pixels.
+        """
+        windows = windows.long()
+        columns = _bins(windows[:, 2] - windows[:, 0], size)
+        rows = _bins(windows[:, 3] - windows[:, 1], size)
+        height, width = self.size_hw
+        flat = self._sums.view(-1, 3)
+
+        def corner(y_edge: int, x_edge: int) -> Tensor:
+            y = windows[:, 1, None] + rows[y_edge] + image_index.long()[:, None] * (height + 1)
+            x = windows[:, 0, None] + columns[x_edge]
+            places = y[:, :, None] * (width + 1) + x[:, None, :]
+            return flat.index_select(0, places.flatten()).view(*places.shape, 3)
+
+        sums = corner(1, 1) - corner(0, 1) - corner(1, 0) + corner(0, 0)
+        return _means(sums, rows[1] - rows[0], columns[1] - columns[0])
+
+
+def clip_windows(windows: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Return (N, 4) windows cut off to whole pixels at the border of the image.
+
+    Corners are truncated towards zero.  A window that lies outside the image comes back empty
+    or turned inside out (see :func:`is_visible`).
+    """
+    height, width = size_hw
+    corners = windows.trunc().long()
+    return torch.cat(
+        [corners[:, :2].clamp(min=0), corners[:, 2:].minimum(corners.new_tensor([width, height]))],
+        dim=1,
+    )
+
+
+def is_visible(windows: Tensor) -> Tensor:
+    """Return (N,) booleans: which clipped windows hold at least one pixel."""
+    return (windows[:, 2:] > windows[:, :2]).all(dim=1)
+
+
+def cut_windows(image: NDArray[np.uint8], windows: NDArray[np.floating], size: int) -> Tensor:
+    """Return the pixels of windows of one image as the networks see them.
+
+    Windows that leave the image are clipped at its border and what is left is stretched to the
+    square, as facenet-pytorch's detector does it.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        windows: (N, 4) half-open windows, each with at least one pixel inside the image.
+        size: side of the patches in pixels: 12, 24 or 48.
+
+    Returns:
+        (N, 3, size, size) float32 in 0 to 255.
+
+    Raises:
+        ValueError: if a window holds no pixel of the image.
+    """
+    images = IntegralImages(torch.from_numpy(np.ascontiguousarray(image))[None])
+    clipped = clip_windows(torch.from_numpy(np.asarray(windows, dtype=np.float64)), images.size_hw)
+    if not bool(is_visible(clipped).all()):
+        raise ValueError(f"a window lies outside the image of {images.size_hw} pixels")
+    return images.crop(clipped, torch.zeros(len(clipped), dtype=torch.long), size)
+
+
+def _bins(lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return where each of ``count`` bins over ``lengths`` pixels starts and ends.
+
+    Neighbouring bins share a pixel where the length is no multiple of the count: starts are
+    rounded down and ends up.
+    """
+    steps = torch.arange(count, device=lengths.device)
+    lengths = lengths[..., None]
+    return steps * lengths // count, -(-(steps + 1) * lengths // count)
+
+
+def _means(sums: Tensor, heights: Tensor, widths: Tensor) -> Tensor:
+    """Divide (..., h, w, 3) sums by the height, then the width of their bins: torch's order."""
+    means = sums.float() / heights[..., :, None, None] / widths[..., None, :, None]
+    return means.movedim(-1, 1)

@@ -1,0 +1,204 @@
+"""What a detector found, and the detections file: one JSON per run.
+
+::
+
+    {"format": "facetl-detections", "version": 1, "facetl": "0.1.0", "name": "tuned",
+     "settings": {…},
+     "frames": [{"image": "001.jpg", "size_hw": [360, 480], "seconds": 0.03,
+                 "candidates": {"pnet": 120, "rnet": 9, "onet": 1},
+                 "boxes": [[x1, y1, x2, y2]], "scores": [s], "landmarks": [[[x, y] * 5]]}],
+     "skipped": [{"image": "002.jpg", "reason": "…"}]}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.errors import DetectionsError
+from facetl.files import write_text
+from facetl.version import VERSION
+
+FORMAT = "facetl-detections"
+FORMAT_VERSION = 1
+SUFFIX = ".detections.json"
+"""A run called ``tuned`` is stored as ``tuned.detections.json``."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The faces found in one image, best score first.
+
+    Attributes:
+        boxes: (N, 4) float32, ``x1, y1, x2, y2`` in pixels; may leave the image a little.
+        scores: (N,) float32 in [0, 1].
+        landmarks: (N, 5, 2) float32, ``x, y`` of the left eye, right eye, nose and the left and
+            right corner of the mouth, as seen in the image.
+    """
+
+    boxes: Floats
+    scores: Floats
+    landmarks: Floats
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        expected = {"boxes": (count, 4), "scores": (count,), "landmarks": (count, 5, 2)}
+        for name, shape in expected.items():
+            found = getattr(self, name).shape
+            if found != shape:
+                raise ValueError(f"expected {name} of shape {shape}, got {found}")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, keep: Any) -> Detections:
+        """Return the detections that an index array, a boolean mask or a slice selects."""
+        return Detections(self.boxes[keep], self.scores[keep], self.landmarks[keep])
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """Return no detections."""
+        return cls.from_lists([], [], [])
+
+    @classmethod
+    def from_lists(cls, boxes: Any, scores: Any, landmarks: Any) -> Detections:
+        """Build detections from nested lists of numbers.
+
+        Raises:
+            ValueError: if the shapes do not fit together.
+        """
+        count = len(scores)
+        arrays = (np.asarray(values, dtype=np.float32) for values in (boxes, scores, landmarks))
+        shapes = ((count, 4), (count,), (count, 5, 2))
+        return cls(*(a.reshape(s) for a, s in zip(arrays, shapes, strict=True)))
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What one run found in one image.
+
+    Attributes:
+        image: name of the image, relative to the folder that was searched.
+        size_hw: height and width in pixels.
+        detections: the faces.
+        candidates: how many windows were left after each stage: ``pnet``, ``rnet``, ``onet``.
+        seconds: time that the detector took, without reading the image.
+    """
+
+    image: str
+    size_hw: tuple[int, int]
+    detections: Detections
+    candidates: dict[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that could not be searched, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One set of weights over a list of images.
+
+    Attributes:
+        name: how the run is called in tables and plots.
+        settings: JSON-able settings that made it.
+        frames: the images searched, in order.
+        skipped: the images that could not be read.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    frames: tuple[FrameResult, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+def save_run(path: Path, run: Run) -> None:
+    """Write a run as a detections file, atomically."""
+    document = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "facetl": VERSION,
+        "name": run.name,
+        "settings": run.settings,
+        "frames": [_frame_to_json(frame) for frame in run.frames],
+        "skipped": [{"image": s.image, "reason": s.reason} for s in run.skipped],
+    }
+    write_text(path, json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def load_run(path: Path) -> Run:
+    """Read a detections file.
+
+    Raises:
+        DetectionsError: if the file is missing, damaged, or of another format or version.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        found = (document["format"], document["version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DetectionsError(
+            f"{path}: not a detections file ({error}); make one with facetl detect"
+        ) from error
+    if found != (FORMAT, FORMAT_VERSION):
+        raise DetectionsError(
+            f"{path}: found format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} version "
+            f"{FORMAT_VERSION}; make it again with facetl detect"
+        )
+    try:
+        return _run_from_json(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DetectionsError(
+            f"{path}: damaged detections ({type(error).__name__}: {error}); "
+            "make it again with facetl detect"
+        ) from error
+
+
+def _frame_to_json(frame: FrameResult) -> dict[str, Any]:
+    return {
+        "image": frame.image,
+        "size_hw": list(frame.size_hw),
+        "seconds": frame.seconds,
+        "candidates": frame.candidates,
+        # through float64 the shortest decimal of a float32 would not be found
+        "boxes": _shortest(frame.detections.boxes),
+        "scores": _shortest(frame.detections.scores),
+        "landmarks": _shortest(frame.detections.landmarks),
+    }
+
+
+def _shortest(values: Floats) -> Any:
+    """Return nested lists of the shortest decimals that read back as the same float32."""
+    shortest = np.array([float(str(value)) for value in values.flat], dtype=np.float64)
+    return shortest.reshape(values.shape).tolist()
+
+
+def _run_from_json(document: dict[str, Any]) -> Run:
+    return Run(
+        name=str(document["name"]),
+        settings=dict(document["settings"]),
+        frames=tuple(_frame_from_json(frame) for frame in document["frames"]),
+        skipped=tuple(Skipped(s["image"], s["reason"]) for s in document["skipped"]),
+    )
+
+
+def _frame_from_json(frame: dict[str, Any]) -> FrameResult:
+    height, width = frame["size_hw"]
+    return FrameResult(
+        image=str(frame["image"]),
+        size_hw=(int(height), int(width)),
+        detections=Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"]),
+        candidates={stage: int(count) for stage, count in frame["candidates"].items()},
+        seconds=float(frame["seconds"]),
+    )

@@ -1,0 +1,86 @@
+"""From windows to boxes and back, in the conventions of the pretrained networks.
+
+facetl's windows are half open: columns ``x1`` up to but not including ``x2``.  The pretrained
+networks come from a world that counts pixels from 1 and includes the last, so that their box
+``x1, x2`` stands for the window ``x1 - 1, x2``; and PNet's box starts one pixel of the pyramid
+level late.  Everything that has to know this is here.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from facetl.mtcnn.crops import clip_windows
+from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.pyramid import PNET_WINDOW
+
+PNET_STRIDE = 2
+
+
+def pnet_boxes(cells: Tensor, scale: float) -> Tensor:
+    """Return the (N, 4) boxes that PNet's (N, 2) cells ``column, row`` stand for.
+
+    Args:
+        cells: places in PNet's output map of one pyramid level.
+        scale: the level's scale.
+    """
+    first = ((PNET_STRIDE * cells + 1) / scale).floor()
+    last = ((PNET_STRIDE * cells + PNET_WINDOW) / scale).floor()
+    return torch.cat([first, last], dim=1)
+
+
+def windows_of(boxes: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Return the (N, 4) half-open windows inside an image that a network sees of boxes."""
+    return clip_windows(boxes.trunc() - boxes.new_tensor([1.0, 1.0, 0.0, 0.0]), size_hw)
+
+
+def sides(boxes: Tensor) -> Tensor:
+    """Return (N, 2) widths and heights."""
+    return boxes[:, 2:] - boxes[:, :2]
+
+
+def inclusive_sides(boxes: Tensor) -> Tensor:
+    """Return (N, 2) widths and heights that count both edge pixels."""
+    return sides(boxes) + 1
+
+
+def move(boxes: Tensor, offsets: Tensor, by_sides: Tensor) -> Tensor:
+    """Return (N, 4) boxes moved by (N, 4) offsets, which are fractions of (N, 2) sides."""
+    return boxes + offsets * by_sides.repeat(1, 2)
+
+
+def square(boxes: Tensor) -> Tensor:
+    """Return squares with the same centres and the longer edges as sides.
+
+    The same as :func:`facetl.boxes.square`, but in the order of facenet-pytorch's arithmetic:
+    the corners are truncated to pixels next, where the last bit decides.
+    """
+    longer = sides(boxes).amax(dim=1, keepdim=True)
+    corners = boxes[:, :2] + sides(boxes) * 0.5 - longer * 0.5
+    return torch.cat([corners, corners + longer], dim=1)
+
+
+def place_landmarks(landmarks: Tensor, boxes: Tensor) -> Tensor:
+    """Return (N, 10) landmarks, five x then five y, in pixels instead of fractions of boxes."""
+    scale = inclusive_sides(boxes).repeat_interleave(5, dim=1)
+    corner = boxes[:, :2].repeat_interleave(5, dim=1)
+    return scale * landmarks + corner - 1
+
+
+def regression_targets(stage: Stage, windows: Tensor, boxes: Tensor) -> Tensor:
+    """Return the (N, 4) offsets a network must give for its windows to become ``boxes``.
+
+    The inverse of what the detector does with a network's offsets, up to its rounding to whole
+    pixels.
+
+    Args:
+        stage: which network.
+        windows: (N, 4) half-open square windows that it sees.
+        boxes: (N, 4) boxes that should come out.
+    """
+    side = sides(windows)
+    pixel = side / PNET_WINDOW if stage == "pnet" else torch.ones_like(side)
+    start = torch.cat([windows[:, :2] + pixel, windows[:, 2:]], dim=1)
+    moved_by = side - pixel if stage == "pnet" else side
+    return (boxes - start) / moved_by.repeat(1, 2)

@@ -1,0 +1,146 @@
+"""The three networks of MTCNN.
+
+Zhang, Zhang, Li and Qiao, "Joint face detection and alignment using multitask cascaded
+convolutional networks", IEEE Signal Processing Letters 2016, figure 2, in the variant whose
+pretrained weights facenet-pytorch ships: per-channel PReLU, ceil-mode pooling, and dense layers
+that see the transposed feature map, as it was converted from Caffe.  Layer names are those of
+the pretrained weights.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Stage = Literal["pnet", "rnet", "onet"]
+STAGES: tuple[Stage, ...] = ("pnet", "rnet", "onet")
+INPUT_SIZES: dict[Stage, int] = {"pnet": 12, "rnet": 24, "onet": 48}
+"""Side in pixels of the window that each network judges."""
+
+
+class Outputs(NamedTuple):
+    """What a network says of N windows (PNet: of (B, ·, h, w) windows of a picture).
+
+    Attributes:
+        logits: (N, 2) raw scores, no face and face.
+        offsets: (N, 4) box minus window, as fractions of the window's side.
+        landmarks: (N, 10) five x, then five y, as fractions of the window; without columns
+            before ONet.
+    """
+
+    logits: Tensor
+    offsets: Tensor
+    landmarks: Tensor
+
+    @property
+    def scores(self) -> Tensor:
+        """Probability of a face, in [0, 1]."""
+        return self.logits.softmax(dim=1)[:, 1]
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Map pixels from 0 to 255 onto -1 to 1, the range that the pretrained networks know."""
+    return (pixels - 127.5) * 0.0078125
+
+
+class PNet(nn.Module):
+    """The proposal network: judges every 12-pixel window of a picture, 2 pixels apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 10, kernel_size=3)
+        self.prelu1 = nn.PReLU(10)
+        self.pool1 = nn.MaxPool2d(2, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(10, 16, kernel_size=3)
+        self.prelu2 = nn.PReLU(16)
+        self.conv3 = nn.Conv2d(16, 32, kernel_size=3)
+        self.prelu3 = nn.PReLU(32)
+        self.conv4_1 = nn.Conv2d(32, 2, kernel_size=1)
+        self.conv4_2 = nn.Conv2d(32, 4, kernel_size=1)
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """Judge (B, 3, H, W) normalised pixels; logits (B, 2, h, w), offsets (B, 4, h, w)."""
+        features = self.pool1(self.prelu1(self.conv1(pixels)))
+        features = self.prelu2(self.conv2(features))
+        features = self.prelu3(self.conv3(features))
+        return Outputs(self.conv4_1(features), self.conv4_2(features), features[:, :0])
+
+
+class RNet(nn.Module):
+    """The refinement network: judges windows of 24 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 28, kernel_size=3)
+        self.prelu1 = nn.PReLU(28)
+        self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(28, 48, kernel_size=3)
+        self.prelu2 = nn.PReLU(48)
+        self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv3 = nn.Conv2d(48, 64, kernel_size=2)
+        self.prelu3 = nn.PReLU(64)
+        self.dense4 = nn.Linear(576, 128)
+        self.prelu4 = nn.PReLU(128)
+        self.dense5_1 = nn.Linear(128, 2)
+        self.dense5_2 = nn.Linear(128, 4)
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """Judge (N, 3, 24, 24) normalised pixels."""
+        features = self.pool1(self.prelu1(self.conv1(pixels)))
+        features = self.pool2(self.prelu2(self.conv2(features)))
+        features = self.prelu3(self.conv3(features))
+        features = self.prelu4(self.dense4(_flatten_transposed(features)))
+        return Outputs(self.dense5_1(features), self.dense5_2(features), features[:, :0])
+
+
+class ONet(nn.Module):
+    """The output network: judges windows of 48 pixels and places five landmarks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 32, kernel_size=3)
+        self.prelu1 = nn.PReLU(32)
+        self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(32, 64, kernel_size=3)
+        self.prelu2 = nn.PReLU(64)
+        self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv3 = nn.Conv2d(64, 64, kernel_size=3)
+        self.prelu3 = nn.PReLU(64)
+        self.pool3 = nn.MaxPool2d(2, 2, ceil_mode=True)
+        self.conv4 = nn.Conv2d(64, 128, kernel_size=2)
+        self.prelu4 = nn.PReLU(128)
+        self.dense5 = nn.Linear(1152, 256)
+        self.prelu5 = nn.PReLU(256)
+        self.dense6_1 = nn.Linear(256, 2)
+        self.dense6_2 = nn.Linear(256, 4)
+        self.dense6_3 = nn.Linear(256, 10)
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """Judge (N, 3, 48, 48) normalised pixels."""
+        features = self.pool1(self.prelu1(self.conv1(pixels)))
+        features = self.pool2(self.prelu2(self.conv2(features)))
+        features = self.pool3(self.prelu3(self.conv3(features)))
+        features = self.prelu4(self.conv4(features))
+        features = self.prelu5(self.dense5(_flatten_transposed(features)))
+        return Outputs(self.dense6_1(features), self.dense6_2(features), self.dense6_3(features))
+
+
+Network = PNet | RNet | ONet
+_CLASSES: dict[Stage, type[Network]] = {"pnet": PNet, "rnet": RNet, "onet": ONet}
+
+
+def build_network(stage: Stage) -> Network:
+    """Return the network of a stage with random weights.
+
+    Weights and activations are kept channels last: torch's max pooling is several times faster
+    in that layout than in the usual one.
+    """
+    network = _CLASSES[stage]()
+    return network.to(memory_format=torch.channels_last)
+
+
+def _flatten_transposed(features: Tensor) -> Tensor:
+    """Flatten (N, C, H, W) in the order W, H, C that the converted dense layers expect."""
+    return features.permute(0, 3, 2, 1).flatten(1)

@@ -1,0 +1,53 @@
+"""Non-maximum suppression (NMS): of boxes that overlap, keep the one with the best score."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.ops import nms as torchvision_nms
+
+from facetl.mtcnn.candidates import Candidates
+
+
+def suppress(candidates: Candidates, iou_threshold: float) -> Tensor:
+    """Return the indices to keep, best score first: greedy NMS by IoU within each image."""
+    keep: Tensor = torchvision_nms(_apart(candidates), candidates.scores.double(), iou_threshold)
+    return keep
+
+
+def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Tensor:
+    """Return the indices to keep, best score first: greedy NMS by overlap with the smaller box.
+
+    The cascade's last step.  Unlike IoU, the intersection over the smaller area also removes a
+    small box inside a large one.  Areas count both edge pixels, as facenet-pytorch's do.
+    """
+    boxes = _apart(candidates).cpu().numpy()
+    order = torch.argsort(candidates.scores, descending=True, stable=True).cpu().numpy()
+    keep = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        keep.append(best)
+        order = rest[_overlap_with_smaller(boxes[best], boxes[rest]) <= overlap_threshold]
+    return torch.tensor(np.array(keep, dtype=np.int64), device=candidates.scores.device)
+
+
+def _overlap_with_smaller(
+    box: NDArray[np.float64], others: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (N,) intersections of one box with (N, 4) others, over the smaller of both areas."""
+    top_left = np.maximum(box[:2], others[:, :2])
+    bottom_right = np.minimum(box[2:], others[:, 2:])
+    overlap = np.clip(bottom_right - top_left + 1, 0, None).prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2] + 1).prod(axis=1)
+    return np.asarray(overlap / np.minimum(areas, (box[2:] - box[:2] + 1).prod()))
+
+
+def _apart(candidates: Candidates) -> Tensor:
+    """Return boxes in float64, moved so that boxes of different images cannot overlap."""
+    boxes = candidates.boxes.double()
+    if not len(boxes):
+        return boxes
+    stride = boxes.max() - boxes.min() + 2
+    return boxes + (candidates.image_index * stride)[:, None]

@@ -1,0 +1,174 @@
+"""The weights file: safetensors for any subset of the three stages, and where they came from.
+
+Tensors are named ``pnet.conv1.weight`` and so on.  The file's metadata holds one key,
+``facetl``, a JSON object with the format's name and version and whatever the maker tells of
+itself: starting point, settings, data, a record per epoch.  A stage that a file lacks falls
+back to the pretrained one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from facetl.errors import WeightsError
+from facetl.files import atomic_path
+from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.version import VERSION
+
+FORMAT = "facetl-weights"
+FORMAT_VERSION = 1
+PRETRAINED = "pretrained"
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of some of the stages.
+
+    Attributes:
+        stages: state dict of each stage that is here, at least one.
+        metadata: JSON-able facts about their origin.
+    """
+
+    stages: Mapping[Stage, State]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for stage, state in self.stages.items():
+            _check_fit(stage, state)
+
+    def network(self, stage: Stage) -> Network:
+        """Return the network of a stage with these weights, or the pretrained ones."""
+        network = build_network(stage)
+        network.load_state_dict(self.stages.get(stage) or load_pretrained_stage(stage))
+        return network.eval()
+
+
+def load_pretrained_stage(stage: Stage) -> State:
+    """Read the weights that facenet-pytorch ships for a stage; nothing of it is imported.
+
+    Raises:
+        WeightsError: if facenet-pytorch or its files are missing.
+    """
+    package = find_spec("facenet_pytorch")
+    if package is None or package.origin is None:
+        raise WeightsError(
+            "the pretrained weights come with facenet-pytorch, which is not installed; "
+            "pip install facenet-pytorch"
+        )
+    return _load_torch(Path(package.origin).parent / "data" / f"{stage}.pt")
+
+
+def load_weights(source: str | Path) -> Weights:
+    """Read weights from a safetensors or PyTorch file, or the name ``pretrained``.
+
+    A PyTorch file (``.pt``, ``.pth``) holds a state dict with prefixed names (``pnet.…``) or
+    that of a single network, which is recognised by its shapes.
+
+    Raises:
+        WeightsError: if the file is missing, damaged, or does not fit the networks.
+    """
+    if str(source) == PRETRAINED:
+        return Weights({stage: load_pretrained_stage(stage) for stage in STAGES})
+    path = Path(source)
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: no such weights file; give a .safetensors or .pt file or 'pretrained'"
+        )
+    try:
+        if path.suffix in (".pt", ".pth"):
+            return Weights(_split_stages(_load_torch(path)))
+        state, metadata = _load_safetensors(path)
+        return Weights(_split_stages(state), metadata)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write weights to a safetensors file, atomically."""
+    tensors = {
+        f"{stage}.{name}": tensor.detach().cpu().contiguous()
+        for stage, state in weights.stages.items()
+        for name, tensor in state.items()
+    }
+    header = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "facetl": VERSION,
+        "stages": list(weights.stages),
+        **weights.metadata,
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {"facetl": json.dumps(header)})
+
+
+def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
+    try:
+        with safe_open(path, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = json.loads((file.metadata() or {}).get("facetl", "{}"))
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise WeightsError(
+            f"not a readable safetensors file ({error}); train it again or get a whole copy"
+        ) from error
+    if header and (header.get("format"), header.get("version")) != (FORMAT, FORMAT_VERSION):
+        raise WeightsError(
+            f"found format {header.get('format')!r} version {header.get('version')!r}, expected "
+            f"{FORMAT!r} version {FORMAT_VERSION}; train it again or update facetl"
+        )
+    return state, header
+
+
+def _load_torch(path: Path) -> State:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen unrelated types on a bad file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"not a readable PyTorch state dict ({reason}); save it with torch.save(state_dict)"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError("holds no state dict (names to tensors); save model.state_dict()")
+    return dict(state)
+
+
+def _split_stages(state: State) -> dict[Stage, State]:
+    """Sort prefixed names into stages; names without a prefix belong to one network."""
+    stages: dict[Stage, State] = {}
+    for name, tensor in state.items():
+        prefix, _, rest = name.partition(".")
+        if prefix in STAGES:
+            stages.setdefault(prefix, {})[rest] = tensor
+    return stages or {_recognise(state): state}
+
+
+def _recognise(state: State) -> Stage:
+    for stage in STAGES:
+        if _shapes(state) == _shapes(build_network(stage).state_dict()):
+            return stage
+    raise WeightsError("the tensors are those of none of PNet, RNet and ONet; check the file")
+
+
+def _check_fit(stage: Stage, state: State) -> None:
+    expected, found = _shapes(build_network(stage).state_dict()), _shapes(state)
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise WeightsError(
+                f"{stage}.{name} has shape {found.get(name, 'nothing')}, "
+                f"expected {expected.get(name, 'nothing')}; is this another network's file?"
+            )
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}

@@ -1,0 +1,1 @@
+"""Training: windows and their labels, patch files, losses, and the one loop."""

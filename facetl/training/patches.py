@@ -1,0 +1,237 @@
+"""The patch file: pixels, labels and targets of one stage, larger than memory if need be.
+
+It is a safetensors file, which other tools open too, with five columns of one length N:
+
+============  =======  =============  ====================================================
+column        type     shape          meaning
+============  =======  =============  ====================================================
+windows       float32  (N, 4)         where each patch was cut, in pixels of its frame
+offsets       float32  (N, 4)         from the window to the face, fractions of its side
+frame_index   int32    (N,)           place of the frame in the metadata's ``frames``
+labels        uint8    (N,)           values of :class:`facetl.training.sampling.Label`
+pixels        uint8    (N, S, S, 3)   RGB
+============  =======  =============  ====================================================
+
+The file's metadata holds one key, ``facetl``: a JSON object with the format's name and version,
+the names of the frames and whatever the maker tells of its settings.  Columns grow in unnamed
+temporary files beside the target and are joined at the end; reading maps the file into memory.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from facetl.errors import PatchesError
+from facetl.files import atomic_path
+from facetl.training.sampling import Label, LabelledWindows
+from facetl.version import VERSION
+
+FORMAT = "facetl-patches"
+FORMAT_VERSION = 1
+
+_TYPES = {"F32": np.dtype("<f4"), "I32": np.dtype("<i4"), "U8": np.dtype("u1")}
+# In the file's order: the widest types first, so that every column is aligned.
+_COLUMNS = {"windows": "F32", "offsets": "F32", "frame_index": "I32", "labels": "U8", "pixels": "U8"}
+
+
+def patches_path(folder: Path, stage: str = "pnet") -> Path:
+    """Return where the patches of a stage lie in a folder of patches."""
+    return folder / f"{stage}.patches"
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Labelled patches of one stage; the columns may be memory maps.
+
+    Attributes:
+        pixels: (N, S, S, 3) uint8, RGB.
+        labels: (N,) uint8, values of :class:`Label` other than IGNORED.
+        offsets: (N, 4) float32 from the window to the face's true box, as fractions of the
+            window's side; zeros for negatives.
+        frame_index: (N,) int32, which frame each patch was cut from.
+        windows: (N, 4) float32, where it was cut, in pixels of the frame.
+        metadata: where the patches came from; ``frames`` names the frames.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    offsets: NDArray[np.float32]
+    frame_index: NDArray[np.int32]
+    windows: NDArray[np.float32]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, shape in _shapes(len(self.labels), self.size).items():
+            column: NDArray[Any] = getattr(self, name)
+            expected = f"{name} of shape {shape} and type {_TYPES[_COLUMNS[name]]}"
+            if column.shape != shape or column.dtype != _TYPES[_COLUMNS[name]]:
+                raise ValueError(f"expected {expected}, got {column.shape} and {column.dtype}")
+        if (self.labels >= Label.IGNORED).any():
+            raise ValueError(f"expected labels below {int(Label.IGNORED)}, got {self.labels.max()}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> int:
+        """Side of the patches in pixels."""
+        return self.pixels.shape[1] if self.pixels.ndim == 4 else 0
+
+    @property
+    def counts(self) -> dict[Label, int]:
+        """How many patches there are of each label."""
+        tally = np.bincount(self.labels, minlength=len(Label)).tolist()
+        return {label: tally[label] for label in Label if label is not Label.IGNORED}
+
+
+class PatchWriter:
+    """Takes patches frame by frame; see :func:`writing_patches`.
+
+    Attributes:
+        metadata: JSON-able facts about the patches' origin; set it before the end.
+    """
+
+    def __init__(self, size: int, columns: Mapping[str, IO[bytes]]) -> None:
+        self.metadata: dict[str, Any] = {}
+        self._size = size
+        self._columns = columns
+        self._count = 0
+
+    def add(
+        self, frame_index: int, pixels: NDArray[np.uint8], labelled: LabelledWindows
+    ) -> None:
+        """Append the patches of one frame.
+
+        Args:
+            frame_index: place of the frame in the metadata's ``frames``.
+            pixels: (N, S, S, 3) uint8.
+            labelled: N windows, where the patches were cut.
+        """
+        patches = Patches(
+            pixels=pixels,
+            labels=labelled.labels,
+            offsets=labelled.offsets.astype(np.float32),
+            frame_index=np.full(len(labelled), frame_index, np.int32),
+            windows=labelled.windows.astype(np.float32),
+        )
+        if patches.size != self._size:
+            raise ValueError(f"expected patches of {self._size} pixels, got {patches.size}")
+        for name, code in _COLUMNS.items():
+            self._columns[name].write(getattr(patches, name).astype(_TYPES[code]).tobytes())
+        self._count += len(patches)
+
+    def assemble(self, path: Path) -> None:
+        """Join the columns to one file at ``path``."""
+        with path.open("wb") as file:
+            file.write(_header(self._count, self._size, self.metadata))
+            for name in _COLUMNS:
+                self._columns[name].seek(0)
+                shutil.copyfileobj(self._columns[name], file)
+
+
+@contextmanager
+def writing_patches(path: Path, size: int) -> Iterator[PatchWriter]:
+    """Give a writer of patches of ``size`` pixels; if the block succeeds, ``path`` holds them.
+
+    Memory does not grow with the number of patches.  If the block raises, nothing is left.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    with atomic_path(path) as temporary, ExitStack() as stack:
+        folder = temporary.parent
+        columns = {
+            name: stack.enter_context(tempfile.TemporaryFile(dir=folder)) for name in _COLUMNS
+        }
+        writer = PatchWriter(size, columns)
+        yield writer
+        writer.assemble(temporary)
+
+
+def load_patches(path: Path, stage: str = "pnet") -> Patches:
+    """Map a patch file into memory; its pixels are read when they are looked at.
+
+    Args:
+        path: the file, or the folder that ``facetl prepare`` made.
+        stage: which of the folder's files.
+
+    Raises:
+        PatchesError: if it is missing, damaged, no patch file, or of another version.
+    """
+    file = patches_path(path, stage) if path.is_dir() else path
+    if not file.is_file():
+        raise PatchesError(f"{file} does not exist; make it with: facetl prepare DATA --out FOLDER")
+    metadata = _read_metadata(file)
+    try:
+        return Patches(**_map_columns(file), metadata=metadata)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PatchesError(f"{file} is damaged ({error}); prepare the patches anew") from error
+
+
+def _read_metadata(file: Path) -> dict[str, Any]:
+    """Check that the file is whole and of our format and version; return what it tells."""
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            text = (tensors.metadata() or {}).get("facetl", "{}")
+        metadata: dict[str, Any] = json.loads(text)
+        found = metadata.pop("format", None), metadata.pop("version", None)
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+        raise PatchesError(
+            f"{file} is damaged or no patch file ({error}); prepare the patches anew"
+        ) from error
+    if found != (FORMAT, FORMAT_VERSION):
+        raise PatchesError(
+            f"{file} has format {found[0]} version {found[1]}, expected {FORMAT} version "
+            f"{FORMAT_VERSION}; prepare the patches anew"
+        )
+    return metadata
+
+
+def _map_columns(file: Path) -> dict[str, NDArray[Any]]:
+    """Return the columns as views of one memory map: safetensors' own slices would copy."""
+    raw: NDArray[np.uint8] = np.memmap(file, dtype=np.uint8, mode="r")
+    start = 8 + int.from_bytes(raw[:8].tobytes(), "little")
+    entries = json.loads(raw[8:start].tobytes())
+    columns = {}
+    for name in _COLUMNS:
+        entry = entries[name]
+        begin, end = entry["data_offsets"]
+        data = raw[start + begin : start + end].view(_TYPES[entry["dtype"]])
+        columns[name] = data.reshape(entry["shape"])
+    return columns
+
+
+def _header(count: int, size: int, metadata: Mapping[str, Any]) -> bytes:
+    """Return the head of a safetensors file: a length, then JSON padded to eight bytes."""
+    signed = {"format": FORMAT, "version": FORMAT_VERSION, "facetl": VERSION, **metadata}
+    entries: dict[str, Any] = {"__metadata__": {"facetl": json.dumps(signed)}}
+    begin = 0
+    for name, shape in _shapes(count, size).items():
+        end = begin + int(np.prod(shape)) * _TYPES[_COLUMNS[name]].itemsize
+        entries[name] = {"dtype": _COLUMNS[name], "shape": shape, "data_offsets": [begin, end]}
+        begin = end
+    text = json.dumps(entries).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
+
+
+def _shapes(count: int, size: int) -> dict[str, tuple[int, ...]]:
+    return {
+        "windows": (count, 4),
+        "offsets": (count, 4),
+        "frame_index": (count,),
+        "labels": (count,),
+        "pixels": (count, size, size, 3),
+    }

@@ -1,0 +1,295 @@
+"""Windows to learn from: drawn around faces and elsewhere, then labelled by their overlap.
+
+The bands are those of MTCNN (Zhang et al. 2016, section III-B): positives, part faces and
+negatives, with an unused gap between the last two.  A square window can never reach an
+intersection over union of 0.65 with an elongated face, so by default overlap is measured
+against the face's square, as the later stages of the cascade see it.  Regression targets
+always point to the true box.
+
+Everything is drawn in bulk: far more candidates than needed, of which the first few of each
+class are kept.  Corners are whole pixels, because crops are; so pixels and targets agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from enum import IntEnum
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.boxes import Boxes, area, clip, iou, offsets, square
+from facetl.errors import InputError
+
+Match = Literal["square", "box"]
+"""What a window's overlap with a face is measured against: the face's square, or its box."""
+
+SMALLEST_SIDE = 12
+"""Side in pixels of the smallest window: what the first network sees without enlarging."""
+
+LEAST_VISIBLE = 0.5
+"""Share of a window that must lie inside the frame.
+
+What is left of a window at the border is stretched to the square, as in the detector; with
+less than half of it left, the stretched picture no longer resembles what it is labelled as.
+"""
+
+OVERSAMPLING = 10
+"""Candidates drawn for each window wanted."""
+
+_SHIFT = 0.25  # of the face's side, either way
+_LOG_SCALE = 0.35  # sides from e^-0.35 to e^0.35 of the face's side
+_LOG_SCALE_NEAR = 1.2  # hard negatives: from a third to three times the face's side
+
+
+class Label(IntEnum):
+    """What a window is to the networks; a patch file holds all but IGNORED."""
+
+    NEGATIVE = 0
+    POSITIVE = 1
+    PART = 2
+    IGNORED = 3
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Limits of overlap: negative below the first, part from the second, positive from the third.
+
+    Raises:
+        InputError: unless 0 < negative <= part <= positive <= 1.
+    """
+
+    negative: float = 0.3
+    part: float = 0.4
+    positive: float = 0.65
+
+    def __post_init__(self) -> None:
+        if not 0 < self.negative <= self.part <= self.positive <= 1:
+            raise InputError(
+                f"found the bands negative {self.negative}, part {self.part}, positive "
+                f"{self.positive}; choose 0 < negative <= part <= positive <= 1"
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How many windows of each class to keep, and what makes a window one of them.
+
+    Attributes:
+        positives: most positives for a face.
+        parts: most part faces for a face.
+        negatives: negatives for a frame, half of them near its faces.
+        bands: limits of overlap.
+        match: what overlap is measured against.
+
+    Raises:
+        InputError: if a count is negative or ``match`` is unknown.
+    """
+
+    positives: int = 12
+    parts: int = 6
+    negatives: int = 18
+    bands: Bands = field(default_factory=Bands)
+    match: Match = "square"
+
+    def __post_init__(self) -> None:
+        if min(self.positives, self.parts, self.negatives) < 0:
+            raise InputError(f"found a negative number of windows in {self}; choose 0 or more")
+        if self.match not in get_args(Match):
+            raise InputError(f"found match {self.match!r}; choose one of {get_args(Match)}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values, for a file's metadata."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledWindows:
+    """Windows with what the networks should say about them, as columns of one length.
+
+    Attributes:
+        windows: (N, 4) square windows in the image.
+        labels: (N,) uint8, values of :class:`Label`.
+        offsets: (N, 4) from the window to the true box of its face, as fractions of the
+            window's side; zeros for negatives and ignored windows.
+        face_index: (N,) which face the window overlaps most; -1 in a frame without faces.
+    """
+
+    windows: Boxes
+    labels: NDArray[np.uint8]
+    offsets: Boxes
+    face_index: NDArray[np.intp]
+
+    def __post_init__(self) -> None:
+        shapes = [column.shape for column in self._columns()]
+        count = len(self.labels)
+        if shapes != [(count, 4), (count,), (count, 4), (count,)]:
+            raise ValueError(f"expected shapes (N, 4), (N,), (N, 4), (N,), got {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, chosen: slice | NDArray[np.bool_] | NDArray[np.intp]) -> LabelledWindows:
+        """Return some of the windows; all columns go together."""
+        return LabelledWindows(*(column[chosen] for column in self._columns()))
+
+    def of(self, label: Label) -> LabelledWindows:
+        """Return the windows with this label."""
+        return self[self.labels == label]
+
+    def first_per_face(self, count: int) -> LabelledWindows:
+        """Return at most the first ``count`` windows of each face, face by face."""
+        faces = np.unique(self.face_index)
+        firsts = [np.flatnonzero(self.face_index == face)[:count] for face in faces]
+        return self[np.concatenate([np.zeros(0, np.intp), *firsts])]
+
+    @classmethod
+    def joined(cls, groups: Sequence[LabelledWindows]) -> LabelledWindows:
+        """Return the windows of all groups, one group after the other."""
+        return cls(*map(np.concatenate, zip(*(group._columns() for group in groups), strict=True)))
+
+    def _columns(self) -> list[NDArray[Any]]:
+        return [getattr(self, column.name) for column in fields(self)]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Windows of one frame, not labelled yet: (N, 4) each, whole pixels, visible enough.
+
+    Attributes:
+        around: faces shifted and scaled a little; most become positives and parts.
+        near: windows that touch a face; most become hard negatives.
+        anywhere: windows inside the frame, of all sizes.
+    """
+
+    around: Boxes
+    near: Boxes
+    anywhere: Boxes
+
+
+def sample_windows(
+    faces: Boxes, size_hw: tuple[int, int], recipe: Recipe, rng: np.random.Generator
+) -> LabelledWindows:
+    """Draw and label the windows to learn from in one frame: none of them is ignored.
+
+    Args:
+        faces: (N, 4) true boxes of all faces of the frame.
+        size_hw: height and width of the frame in pixels.
+        recipe: how many windows of each class.
+        rng: source of all chance.
+    """
+    return choose_windows(draw_candidates(faces, size_hw, recipe, rng), faces, recipe)
+
+
+def draw_candidates(
+    faces: Boxes, size_hw: tuple[int, int], recipe: Recipe, rng: np.random.Generator
+) -> Candidates:
+    """Draw windows of one frame: ``OVERSAMPLING`` times as many as the recipe asks for."""
+    per_face = OVERSAMPLING * (recipe.positives + recipe.parts)
+    per_frame = OVERSAMPLING * recipe.negatives
+    around = _draw_around(np.repeat(faces, per_face, axis=0), rng)
+    near = _draw_near(faces[rng.integers(len(faces), size=per_frame)], rng) if len(faces) else faces
+    anywhere = _draw_anywhere(per_frame, size_hw, rng)
+    return Candidates(*(_visible(windows, size_hw) for windows in (around, near, anywhere)))
+
+
+def choose_windows(candidates: Candidates, faces: Boxes, recipe: Recipe) -> LabelledWindows:
+    """Label the candidates of one frame and keep as many of each class as the recipe says."""
+    around, near, anywhere = (
+        label_windows(windows, faces, recipe.bands, recipe.match)
+        for windows in (candidates.around, candidates.near, candidates.anywhere)
+    )
+    hard = near.of(Label.NEGATIVE)[: recipe.negatives // 2]
+    easy = anywhere.of(Label.NEGATIVE)[: recipe.negatives - len(hard)]
+    positives = around.of(Label.POSITIVE).first_per_face(recipe.positives)
+    parts = around.of(Label.PART).first_per_face(recipe.parts)
+    return LabelledWindows.joined([positives, parts, hard, easy])
+
+
+def label_windows(
+    windows: Boxes, faces: Boxes, bands: Bands | None = None, match: Match = "square"
+) -> LabelledWindows:
+    """Label any square windows of one frame by their overlap with its faces.
+
+    Each window belongs to the face that it overlaps most.  Under ``square``, overlap is
+    measured against the faces' squares, and a negative must stay below its limit with every
+    face's square and every face's box; under ``box``, both are measured against boxes alone.
+
+    Args:
+        windows: (N, 4) windows, not empty.
+        faces: (M, 4) true boxes, all faces of the frame.
+        bands: limits of overlap; MTCNN's own by default.
+        match: what overlap is measured against.
+    """
+    bands = bands or Bands()
+    if not len(faces):
+        return _all_negative(windows)
+    overlap = iou(windows, square(faces) if match == "square" else faces)
+    face_index = overlap.argmax(axis=1)
+    highest = overlap.max(axis=1)
+    background = np.maximum(highest, iou(windows, faces).max(axis=1)) < bands.negative
+    labels = np.select(
+        [highest >= bands.positive, highest >= bands.part, background],
+        [Label.POSITIVE, Label.PART, Label.NEGATIVE],
+        default=Label.IGNORED,
+    ).astype(np.uint8)
+    is_face = (labels == Label.POSITIVE) | (labels == Label.PART)
+    targets = np.where(is_face[:, None], offsets(windows, faces[face_index]), 0.0)
+    return LabelledWindows(windows, labels, targets, face_index)
+
+
+def faces_without_positive(windows: Boxes, faces: Boxes, bands: Bands, match: Match) -> int:
+    """Count the faces to which none of the windows is a positive under the rule ``match``."""
+    positives = label_windows(windows, faces, bands, match).of(Label.POSITIVE)
+    return len(faces) - len(np.unique(positives.face_index))
+
+
+def _all_negative(windows: Boxes) -> LabelledWindows:
+    count = len(windows)
+    labels = np.full(count, Label.NEGATIVE, dtype=np.uint8)
+    return LabelledWindows(windows, labels, np.zeros((count, 4)), np.full(count, -1, np.intp))
+
+
+def _draw_around(faces: Boxes, rng: np.random.Generator) -> Boxes:
+    """Return one shifted and scaled square for each of (N, 4) faces."""
+    centres, sides = _centres_and_sides(faces)
+    shifts = rng.uniform(-_SHIFT, _SHIFT, centres.shape) * sides[:, None]
+    scales = np.exp(rng.uniform(-_LOG_SCALE, _LOG_SCALE, sides.shape))
+    return _windows(centres + shifts, sides * scales)
+
+
+def _draw_near(faces: Boxes, rng: np.random.Generator) -> Boxes:
+    """Return one square for each of (N, 4) faces that touches the face's square."""
+    centres, sides = _centres_and_sides(faces)
+    new_sides = sides * np.exp(rng.uniform(-_LOG_SCALE_NEAR, _LOG_SCALE_NEAR, sides.shape))
+    reach = (sides + new_sides) / 2
+    shifts = rng.uniform(-1, 1, centres.shape) * reach[:, None]
+    return _windows(centres + shifts, new_sides)
+
+
+def _draw_anywhere(count: int, size_hw: tuple[int, int], rng: np.random.Generator) -> Boxes:
+    """Return squares inside the frame, their sides log-uniform up to its shorter edge."""
+    height, width = size_hw
+    shorter = min(size_hw)
+    sides = np.exp(rng.uniform(np.log(min(SMALLEST_SIDE, shorter)), np.log(shorter), count))
+    room = np.array([width, height]) - sides[:, None]
+    return _windows(rng.uniform(0, 1, (count, 2)) * room + sides[:, None] / 2, sides)
+
+
+def _centres_and_sides(faces: Boxes) -> tuple[Boxes, NDArray[np.floating[Any]]]:
+    """Return the (N, 2) centres and (N,) sides of the faces' squares."""
+    return (faces[:, :2] + faces[:, 2:]) / 2, (faces[:, 2:] - faces[:, :2]).max(axis=1)
+
+
+def _windows(centres: Boxes, sides: NDArray[np.floating[Any]]) -> Boxes:
+    """Return (N, 4) squares with corners on whole pixels, none smaller than SMALLEST_SIDE."""
+    sides = np.maximum(np.rint(sides), SMALLEST_SIDE)[:, None]
+    top_left = np.rint(centres - sides / 2)
+    return np.concatenate([top_left, top_left + sides], axis=1)
+
+
+def _visible(windows: Boxes, size_hw: tuple[int, int]) -> Boxes:
+    # A window wholly outside is clipped to one without area, on the border.
+    return windows[area(clip(windows, size_hw)) >= LEAST_VISIBLE * area(windows)]
