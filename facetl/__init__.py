@@ -1,1 +1,101 @@
-"""."""
+"""facetl: face detection for cartoons, retrained from MTCNN.
+
+The catalogue of the public Python interface; each name is loaded when it is first used, so that
+``import facetl`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facetl.cartoons.frame import CartoonFrame, draw_frame
+    from facetl.data.annotations import load_annotations, save_annotations
+    from facetl.data.dataset import FaceDataset, Frame, load_dataset
+    from facetl.data.images import load_image, save_image
+    from facetl.errors import FacetlError
+    from facetl.evaluation.scoring import Evaluation, evaluate
+    from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run, save_run
+    from facetl.mtcnn.detector import Detector, Settings
+    from facetl.mtcnn.weights import Weights, load_weights, save_weights
+    from facetl.training.loop import TrainingSettings, train
+    from facetl.training.patches import Patches, load_patches
+    from facetl.training.preparation import prepare_patches
+    from facetl.training.sampling import Bands, Label, Recipe
+
+_HOMES = {
+    "Bands": "facetl.training.sampling",
+    "CartoonFrame": "facetl.cartoons.frame",
+    "Detections": "facetl.mtcnn.detections",
+    "Detector": "facetl.mtcnn.detector",
+    "Evaluation": "facetl.evaluation.scoring",
+    "FaceDataset": "facetl.data.dataset",
+    "FacetlError": "facetl.errors",
+    "Frame": "facetl.data.dataset",
+    "FrameResult": "facetl.mtcnn.detections",
+    "Label": "facetl.training.sampling",
+    "Patches": "facetl.training.patches",
+    "Recipe": "facetl.training.sampling",
+    "Run": "facetl.mtcnn.detections",
+    "Settings": "facetl.mtcnn.detector",
+    "TrainingSettings": "facetl.training.loop",
+    "Weights": "facetl.mtcnn.weights",
+    "draw_frame": "facetl.cartoons.frame",
+    "evaluate": "facetl.evaluation.scoring",
+    "load_annotations": "facetl.data.annotations",
+    "load_dataset": "facetl.data.dataset",
+    "load_image": "facetl.data.images",
+    "load_patches": "facetl.training.patches",
+    "load_run": "facetl.mtcnn.detections",
+    "load_weights": "facetl.mtcnn.weights",
+    "prepare_patches": "facetl.training.preparation",
+    "save_annotations": "facetl.data.annotations",
+    "save_image": "facetl.data.images",
+    "save_run": "facetl.mtcnn.detections",
+    "save_weights": "facetl.mtcnn.weights",
+    "train": "facetl.training.loop",
+}
+
+__all__ = [
+    "Bands",
+    "CartoonFrame",
+    "Detections",
+    "Detector",
+    "Evaluation",
+    "FaceDataset",
+    "FacetlError",
+    "Frame",
+    "FrameResult",
+    "Label",
+    "Patches",
+    "Recipe",
+    "Run",
+    "Settings",
+    "TrainingSettings",
+    "Weights",
+    "draw_frame",
+    "evaluate",
+    "load_annotations",
+    "load_dataset",
+    "load_image",
+    "load_patches",
+    "load_run",
+    "load_weights",
+    "prepare_patches",
+    "save_annotations",
+    "save_image",
+    "save_run",
+    "save_weights",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'facetl' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

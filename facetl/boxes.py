@@ -31,7 +31,7 @@ def as_boxes(boxes: ArrayLike) -> Boxes:
 
 def area(boxes: Boxes) -> NDArray[np.floating[Any]]:
     """Return the (N,) areas in square pixels."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
 def intersection(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
@@ -46,7 +46,8 @@ def iou(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
     """Return the (N, M) intersection over union; 0 where both boxes are empty."""
     overlap = intersection(boxes, others)
     union = area(boxes)[:, None] + area(others)[None, :] - overlap
-    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    shares = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    return np.asarray(shares)
 
 
 def inclusive(boxes: Boxes) -> Boxes:

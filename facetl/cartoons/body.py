@@ -8,7 +8,7 @@ from facetl.cartoons.arms import draw_arm, gesticulate
 from facetl.cartoons.clothes import dress
 from facetl.cartoons.colours import darken
 from facetl.cartoons.outfit import TORSOS
-from facetl.cartoons.paths import Path, as_path, curve, join, loop, zigzag
+from facetl.cartoons.paths import Path, curve, join, loop, zigzag
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon, ToonDrawer
 
@@ -63,7 +63,7 @@ def _torso(toon: Toon) -> Path:
     ]
     left = [(-x, y) for x, y in reversed(right)]
     around = [(0, trunk.top - 0.02), *right, (0, trunk.bottom + 0.06), *left]
-    return loop(as_path(around) + (trunk.x, 0), 7)
+    return loop([(trunk.x + x, y) for x, y in around], 7)
 
 
 def _draw_skirt(pen: Pen, toon: Toon, rng: Random) -> None:
@@ -85,4 +85,4 @@ def _draw_hips(pen: Pen, toon: Toon, rng: Random) -> None:
         (0, trunk.bottom + 0.05),
         (-hip * 0.95, trunk.bottom + 0.12),
     ]
-    pen.fill(as_path(seat) + (trunk.x, 0), toon.outfit.trousers)
+    pen.at(trunk.x).fill(seat, toon.outfit.trousers)

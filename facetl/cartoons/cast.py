@@ -130,7 +130,8 @@ class Mood:
     """How a face is pulled.
 
     ``brow_tilt`` is positive for angry brows, ``brow_lift`` for raised ones; ``lid`` is the
-    share of the eye that the lid covers; ``closed`` names the line that replaces the eye.
+    share of the eye that the lid covers; ``closed`` names the line that replaces the eye;
+    ``strong_brows`` show even above goggles.
     """
 
     mouths: tuple[str, ...]
@@ -139,16 +140,20 @@ class Mood:
     lid: float = 0.0
     closed: str | None = None
     pupil: float = 1.0
+    strong_brows: bool = False
+    sweats: bool = False
 
 
 MOODS: dict[str, Mood] = {
     "happy": Mood(("smile", "laugh", "grin", "smirk"), -0.05, 0.05),
     "glee": Mood(("laugh", "grin", "tongue"), -0.1, 0.15, closed="arc"),
-    "angry": Mood(("gritted", "frown", "shout"), 0.5, -0.12, lid=0.28, pupil=0.8),
+    "angry": Mood(
+        ("gritted", "frown", "shout"), 0.5, -0.12, lid=0.28, pupil=0.8, strong_brows=True
+    ),
     "sad": Mood(("frown", "wavy"), -0.45, 0.08, lid=0.2),
-    "shock": Mood(("o", "shout", "gritted"), -0.2, 0.3, pupil=0.45),
+    "shock": Mood(("o", "shout", "gritted"), -0.2, 0.3, pupil=0.45, strong_brows=True, sweats=True),
     "bored": Mood(("flat", "smirk", "frown"), 0, -0.05, lid=0.5),
-    "pain": Mood(("gritted", "wavy", "shout"), 0.4, -0.1, closed="squeeze"),
+    "pain": Mood(("gritted", "wavy", "shout"), 0.4, -0.1, closed="squeeze", sweats=True),
     "talk": Mood(("talk", "o", "smile"), -0.05, 0.1, lid=0.1),
     "asleep": Mood(("o", "flat", "smile"), -0.1, 0.05, lid=1, closed="shut"),
 }

@@ -52,17 +52,17 @@ def _overalls(pen: Pen, toon: Toon, torso: Path) -> None:
 
 
 @decoration("buttons")
-def _buttons(pen: Pen, toon: Toon, torso: Path, shift: float = 0.0) -> None:
+def _buttons(pen: Pen, toon: Toon, torso: Path) -> None:
     trunk = toon.trunk
     for i in range(3):
-        spot = (trunk.x + toon.yaw * 0.12 + shift, trunk.down(0.3 + 0.22 * i))
-        pen.fill(oval(*spot, 0.055), INK)
+        button = oval(trunk.x + toon.yaw * 0.12, trunk.down(0.3 + 0.22 * i), 0.055)
+        pen.fill(button, INK)
 
 
 @decoration("coat")
 def _coat(pen: Pen, toon: Toon, torso: Path) -> None:
     pen.line(_front_seam(toon, 0), 0.05)
-    _buttons(pen, toon, torso, shift=0.12)
+    _buttons(pen.at(0.12), toon, torso)
 
 
 @decoration("zip")

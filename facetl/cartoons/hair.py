@@ -71,7 +71,7 @@ def _spiky(toon: Toon, line: Path) -> Path:
     root = as_path((0, toon.top + 0.7))
     stretch = 1.42 + 0.12 * np.cos(np.arange(spikes))
     picked[1::2] = root + (picked[1::2] - root) * stretch[:, None]
-    return picked
+    return as_path(picked)
 
 
 def _brushed_up(toon: Toon, line: Path) -> Path:
@@ -139,9 +139,8 @@ def _tufts(pen: Pen, toon: Toon, rng: Random) -> None:
         tuft = cloud(temple + side * 0.08, -0.12, 0.24, 0.34, 7)
         pen.shape(tuft, toon.who.hair_colour, 0.055)
     for i in (-1, 0, 1):
-        top = toon.top
-        single = [(i * 0.08, top + 0.04), (i * 0.16 + 0.05, top - 0.18), (i * 0.3 + 0.12, top - 0.14)]
-        pen.line(curve(single, 5), 0.045, taper=True)
+        single = [(i * 0.08, 0.04), (i * 0.16 + 0.05, -0.18), (i * 0.3 + 0.12, -0.14)]
+        pen.at(0, toon.top).line(curve(single, 5), 0.045, taper=True)
 
 
 def _mohawk(pen: Pen, toon: Toon, rng: Random) -> None:

@@ -91,7 +91,9 @@ def _bow(pen: Pen, toon: Toon, rng: Random) -> None:
 def _party(pen: Pen, toon: Toon, rng: Random) -> None:
     half, top, colour = toon.half_width, toon.top, toon.outfit.hat
     tip = toon.side * 0.12
-    pen.shape([(-half * 0.42, top + 0.14), (half * 0.42, top + 0.1), (tip, top - 0.85)], colour, 0.06)
+    pen.shape(
+        [(-half * 0.42, top + 0.14), (half * 0.42, top + 0.1), (tip, top - 0.85)], colour, 0.06
+    )
     for x, y in [(0, -0.1), (0.14, 0.02), (0.06, -0.4), (-0.15, 0)]:
         pen.fill(oval(x, top + y, 0.07), lighten(colour, 0.6))
     pen.shape(oval(tip, top - 0.88, 0.13), "#f4efe0", 0.045)

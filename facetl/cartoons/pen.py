@@ -148,6 +148,8 @@ class Pen:
             clip: a closed path; nothing is drawn outside.
         """
         points = self.pixels(path)
+        if len(points) < 2:
+            return
         points = join(points, points[:1]) if closed else points
         widths = _brush(points, width * self.weight * self.scale, swell if closed else 0, taper)
         paint = rgb(self.ink if colour is None else colour)

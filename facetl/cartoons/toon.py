@@ -59,12 +59,12 @@ class Toon:
         return self.half_width_at(-0.05)
 
     def half_width_at(self, y: float) -> float:
-        """Half the width of the head at a height."""
+        """Return half the width of the head at a height."""
         left, right = self._sides_at(y)
         return (right - left) / 2
 
     def middle_at(self, y: float) -> float:
-        """The middle of the head at a height."""
+        """Return the middle of the head at a height."""
         left, right = self._sides_at(y)
         return (left + right) / 2
 

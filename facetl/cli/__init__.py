@@ -33,7 +33,7 @@ class RoadGroup(click.Group):
             sys.exit(1)
 
 
-@click.group(cls=RoadGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=RoadGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(VERSION, prog_name="facetl")
 def main() -> None:
     r"""Find the faces in cartoons: retrain MTCNN on your annotated frames.

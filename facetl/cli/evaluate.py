@@ -10,6 +10,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, print_table
+from facetl.cli.truth import load_truth
 from facetl.errors import InputError
 from facetl.files import refuse_to_overwrite
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from facetl.data.annotations import OnError
-    from facetl.evaluation.scoring import Entry, Evaluation, Truth
+    from facetl.evaluation.scoring import Entry, Evaluation
 
 PLOTS = ("precision_recall.png", "scores.png")
 
@@ -29,17 +30,14 @@ class Peer(NamedTuple):
     folder: Path
 
 
-class PeerType(click.ParamType):
-    """``NAME=FOLDER`` on the command line."""
-
-    name = "NAME=FOLDER"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Peer:
-        """Split the value at the first ``=``."""
-        name, separator, folder = value.partition("=")
-        if not (name and separator and folder):
-            self.fail(f"found {value!r}, expected NAME=FOLDER", param, ctx)
-        return Peer(name, Path(folder))
+def _parse_peers(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Peer, ...]:
+    """Split each ``NAME=FOLDER`` at its first ``=``."""
+    for value in values:
+        if not all(value.partition("=")):
+            raise click.BadParameter(f"found {value!r}, expected NAME=FOLDER", ctx, param)
+    return tuple(Peer(name, Path(folder)) for name, _, folder in (v.partition("=") for v in values))
 
 
 @click.command()
@@ -61,8 +59,9 @@ class PeerType(click.ParamType):
 @click.option(
     "--peer",
     "peers",
-    type=PeerType(),
     multiple=True,
+    callback=_parse_peers,
+    metavar="NAME=FOLDER",
     help="Score someone's three .npy arrays (the course's format) beside the runs; repeatable.",
 )
 @click.option(
@@ -86,13 +85,13 @@ def evaluate(
     Prints a table and writes metrics.json, precision_recall.png and scores.png.
     """
     from facetl.evaluation.report import FILE_NAME, describe, save_metrics
-    from facetl.evaluation.scoring import evaluate_all
+    from facetl.evaluation.scoring import Truth, evaluate_all
 
     folder = out or (results if results.is_dir() else results.parent)
     for name in (FILE_NAME, *PLOTS):
         refuse_to_overwrite(folder / name, force=force)
     entries = _load_entries(results, peers)
-    faces = _load_truth(truth, on_error)
+    faces = Truth.of(load_truth(truth, on_error))
     evaluations = evaluate_all(entries, faces, only_listed=only_listed)
     document = describe(evaluations, faces, truth_path=truth, only_listed=only_listed)
     save_metrics(folder / FILE_NAME, document)
@@ -126,21 +125,6 @@ def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
     return paths
 
 
-def _load_truth(path: Path, on_error: OnError) -> Truth:
-    from facetl.data.annotations import count_problems, load_annotations
-    from facetl.data.dataset import load_dataset
-    from facetl.evaluation.scoring import Truth
-
-    source = (
-        load_dataset(path, part="test", on_error=on_error)
-        if path.is_dir()
-        else load_annotations(path, on_error=on_error)
-    )
-    if source.problems:
-        note(f"{path}: {count_problems(source.problems)}; the first is {source.problems[0]}")
-    return Truth.of(source)
-
-
 def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
     from facetl.evaluation.plots import plot_precision_recall, plot_scores, save_plot
 
@@ -158,6 +142,23 @@ def _report(evaluations: Sequence[Evaluation], folder: Path) -> None:
     print_table(figures_table(evaluations))
     for name in (FILE_NAME, *PLOTS):
         click.echo(f"wrote {folder / name}")
+    _suggest(evaluations)
+
+
+def _suggest(evaluations: Sequence[Evaluation]) -> None:
+    """Say how to detect at the threshold of the best F1 of all runs that are ours."""
+    ours = [each for each in evaluations if each.candidates_per_frame and each.metrics.best.f1 > 0]
+    if not ours:
+        note("next: facetl detect FRAMES --weights pretrained --out results")
+        return
+    winner = max(ours, key=lambda each: each.metrics.best.f1)
+    weights = winner.name if winner.name == "pretrained" else f"{winner.name}=FILE"
+    # rounded down, so that the detection that defines the threshold is kept
+    threshold = int(winner.metrics.best.score_threshold * 100) / 100
+    note(
+        f"next: facetl detect FRAMES --weights {weights} --thresholds 0.1 0.2 {threshold:.2f} "
+        f"--out results  (where {winner.name} has its best F1)"
+    )
 
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:
@@ -171,10 +172,11 @@ def figures_table(evaluations: Sequence[Evaluation]) -> Table:
     table.add_column("")
     for each in evaluations:
         table.add_column(Text(each.name), justify="right")
-    for group in compare(evaluations):
+    for number, group in enumerate(compare(evaluations)):
+        if number:
+            table.add_row()
         for row in group:
             cells = zip(row.texts, row.winners, strict=True)
             styled = (Text(text, style="bold" if best else "") for text, best in cells)
             table.add_row(row.title, *styled)
-        table.add_row()
     return table

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.annotations import (
@@ -103,8 +101,8 @@ def load_dataset(
     enforce(problems, on_error)
     frames = tuple(frame for part_ in parts for frame in part_.frames)
     if not frames:
-        reason = f" ({count_problems(problems)})" if problems else ""
-        raise InputError(f"{sources[0].images} holds no image that can be read{reason}; give another")
+        found = f"no image that can be read in {sources[0].images}"
+        raise InputError(f"found {found} ({count_problems(problems) or 'no image at all'})")
     return FaceDataset(frames, problems)
 
 
@@ -124,12 +122,76 @@ def fingerprint(dataset: FaceDataset) -> str:
 def _load_source(source: Source) -> FaceDataset:
     """Read one folder of images with its annotation file, collecting all problems."""
     file = load_annotations(source.annotations, on_error="skip")
-    lines = _group_by_image(file.lines)
-    paths = {path.relative_to(source.images).as_posix(): path for path in image_paths(source.images)}
-    problems = [*file.problems, *_find_missing(lines, paths.keys(), source)]
+    paths = {
+        path.relative_to(source.images).as_posix(): path for path in image_paths(source.images)
+    }
+    by_image = _group_by_image(file.lines)
+    problems = [*file.problems, *_report_missing(by_image, paths, source)]
     frames = []
     for name, path in paths.items():
-        frame, found = _load_frame(path, source.prefix + name, lines.get(name, []), source)
-        problems += found
-        frames += [frame] if frame else []
-    return FaceDataset(tuple(frames), tuple(sorted(problems, key=lambda p: p.line or 0)))
+        try:
+            frame, clipped = _load_frame(source, name, path, by_image.get(name, []))
+        except ImageError as error:
+            problems.append(_report_unreadable(source, path, by_image.get(name, []), error))
+        else:
+            frames.append(frame)
+            problems += clipped
+    return FaceDataset(tuple(frames), tuple(sorted(problems, key=lambda found: found.line or 0)))
+
+
+def _group_by_image(lines: Sequence[FaceLine]) -> dict[str, list[FaceLine]]:
+    grouped: dict[str, list[FaceLine]] = {}
+    for line in lines:
+        name = line.image.replace("\\", "/").removeprefix("./")
+        grouped.setdefault(name, []).append(line)
+    return grouped
+
+
+def _load_frame(
+    source: Source, name: str, path: Path, lines: Sequence[FaceLine]
+) -> tuple[Frame, list[Problem]]:
+    """Return the frame with its boxes clipped, and a problem for each box that left it."""
+    size_hw = image_size(path)
+    leaving = {line: kind for line in lines if (kind := _leaves_frame(line, size_hw))}
+    boxes, labels = faces_of([line for line in lines if leaving.get(line) is not Kind.OUTSIDE])
+    frame = Frame(path, source.prefix + name, clip(boxes, size_hw), labels, size_hw)
+    return frame, [_report_leaving(source, line, kind, size_hw) for line, kind in leaving.items()]
+
+
+def _leaves_frame(line: FaceLine, size_hw: tuple[int, int]) -> Kind | None:
+    """Return OUTSIDE if the box lies wholly outside the frame, CLIPPED if partly, else None."""
+    height, width = size_hw
+    x1, y1, x2, y2 = line.box
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        return Kind.OUTSIDE
+    return Kind.CLIPPED if x1 < 0 or y1 < 0 or x2 > width or y2 > height else None
+
+
+def _report_leaving(
+    source: Source, line: FaceLine, kind: Kind, size_hw: tuple[int, int]
+) -> Problem:
+    corners = " ".join(f"{corner:g}" for corner in line.box)
+    extent = "wholly" if kind is Kind.OUTSIDE else "partly"
+    frame = f"{line.image} ({size_hw[1]}x{size_hw[0]} pixels)"
+    found = f"found the box {corners} {extent} outside {frame}"
+    return Problem(kind, source.annotations, line.line, found)
+
+
+def _report_missing(
+    by_image: Mapping[str, Sequence[FaceLine]], names: Container[str], source: Source
+) -> list[Problem]:
+    return [
+        Problem(
+            Kind.MISSING, source.annotations, lines[0].line, f"found no {name} in {source.images}"
+        )
+        for name, lines in by_image.items()
+        if name not in names
+    ]
+
+
+def _report_unreadable(
+    source: Source, path: Path, lines: Sequence[FaceLine], error: ImageError
+) -> Problem:
+    if lines:
+        return Problem(Kind.UNREADABLE, source.annotations, lines[0].line, str(error))
+    return Problem(Kind.UNREADABLE, path, None, str(error))

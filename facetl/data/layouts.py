@@ -48,22 +48,19 @@ def find_sources(
         raise InputError("found no place to read from; give a data folder or --images")
     if not given.is_dir():
         raise InputError(f"{given} is not a folder; give the folder that holds the frames")
+    if given.name in ("", ".."):  # the folder's name is part of the search
+        given = given.resolve()
     if images or annotations:
-        folder = images or image_root(given)
-        return [Source(folder, annotations or _find_annotations(folder))]
-    folder = _pick_part(given, part)
-    pairs = _find_pairs(folder)
-    if len(pairs) > 1:
-        return [Source(images, file, f"{images.name}/") for images, file in pairs]
-    folder = image_root(folder)
-    return [Source(folder, _find_annotations(folder))]
+        folder = given if images else image_root(given)
+        return [Source(folder, annotations or _find_annotations(folder, below=given))]
+    return _search(_pick_part(given, part))
 
 
 def image_root(folder: Path) -> Path:
-    """Return the folder to which names are relative: the first one downwards that branches.
+    """Return the folder to which image names are relative: the first one that branches.
 
-    A folder that holds no image and a single folder is passed through, so ``validare`` means
-    ``validare/validare``.
+    A folder that holds a single folder and no image is passed through, so that ``validare``
+    means ``validare/validare``.
     """
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     folders = [entry for entry in entries if entry.is_dir()]
@@ -72,39 +69,46 @@ def image_root(folder: Path) -> Path:
 
 
 def _pick_part(root: Path, part: Part) -> Path:
-    wanted = _PART_FOLDERS[part]
-    present = [name for name in _PART_FOLDERS.values() if (root / name).is_dir()]
-    # The test part may hold its images in a folder of its own name: that is no choice of parts.
-    if not present or root.name in present:
+    """Return the part of a folder that has parts, else the folder itself."""
+    parts = {name: root / folder for name, folder in _PART_FOLDERS.items()}
+    # Inside the test part lies a folder of the same name; its annotations beside it tell.
+    present = [path for path in parts.values() if path.is_dir() and not _own_annotations(path)]
+    if not present:
         return root
-    if wanted not in present:
-        raise InputError(f"{root} holds {present[0]} but no {wanted}; give the folder itself")
-    return root / wanted
+    if parts[part] not in present:
+        raise InputError(
+            f"{root} holds {present[0].name} but no {parts[part].name}; give the folder itself"
+        )
+    return parts[part]
 
 
-def _find_pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Return the folders below that have an annotation file of their name beside them."""
-    pairs = [(entry, _own_annotations(entry)) for entry in sorted(folder.iterdir())]
-    return [(entry, file) for entry, file in pairs if entry.is_dir() and file.is_file()]
+def _search(folder: Path) -> list[Source]:
+    """Find pairs of a folder and an annotation file of its name; or one folder with one file."""
+    folders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    pairs = [(images, file) for images in folders if (file := _own_annotations(images))]
+    if len(pairs) > 1:
+        return [Source(images, file, prefix=f"{images.name}/") for images, file in pairs]
+    if pairs:
+        return [Source(*pairs[0])]
+    images = image_root(folder)
+    return [Source(images, _find_annotations(images, below=folder))]
 
 
-def _own_annotations(images: Path) -> Path:
-    return images.with_name(f"{images.name}_annotations.txt")
+def _own_annotations(images: Path) -> Path | None:
+    """Return the annotation file that bears the folder's name, the one with labels first."""
+    names = (f"{images.name}_annotations.txt", f"task1_gt_{images.name}.txt")
+    return next((path for name in names if (path := images.parent / name).is_file()), None)
 
 
-def _find_annotations(images: Path) -> Path:
-    """Return the one annotation file in the folder, beside it, or up to where it was found.
-
-    A file of the folder's name wins over others: with labels before without.
-    """
-    for own in (_own_annotations(images), images.with_name(f"task1_gt_{images.name}.txt")):
-        if own.is_file():
-            return own
-    for place in (images, images.parent):
+def _find_annotations(images: Path, below: Path) -> Path:
+    """Return the one annotation file for the images: in their folder, beside it, or ``below``."""
+    if own := _own_annotations(images):
+        return own
+    for place in (images, images.parent, below):
         files = sorted(place.glob("*.txt"))
-        if len(files) == 1:
-            return files[0]
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files[:5]) + (", …" if len(files) > 5 else "")
+            raise InputError(f"{place} holds {len(files)} text files ({names}); pick --annotations")
         if files:
-            names = ", ".join(file.name for file in files)
-            raise InputError(f"{place} holds {len(files)} text files ({names}); pick by --annotations")
+            return files[0]
     raise InputError(f"found no annotation file in {images} or beside it; give --annotations")

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,10 @@ class Curve:
         return np.flatnonzero(np.diff(self.scores, append=-np.inf))
 
 
+CurveAt = Callable[[float], Curve]
+"""From the least IoU of a hit to hits and false alarms."""
+
+
 @dataclass(frozen=True)
 class OperatingPoint:
     """What a detector does when detections below ``score_threshold`` are dropped."""
@@ -129,11 +133,11 @@ class Metrics:
 
 def measure(ranking: Ranking, true_boxes: TrueBoxes, frames: int) -> Metrics:
     """Return all figures of ranked detections against the true boxes of ``frames`` frames."""
-    best, free = _curves(ranking, true_boxes, match_best), _curves(ranking, true_boxes, match_free)
-    usual = best(IOU_THRESHOLD)
-    course = _curves(ranking.on_inclusive_pixels(), true_boxes.on_inclusive_pixels(), match_best)(
-        IOU_THRESHOLD
+    best, free = _curves(ranking, true_boxes, match_best, match_free)
+    (course_best,) = _curves(
+        ranking.on_inclusive_pixels(), true_boxes.on_inclusive_pixels(), match_best
     )
+    usual, course = best(IOU_THRESHOLD), course_best(IOU_THRESHOLD)
     return Metrics(
         frames=frames,
         faces=len(true_boxes),
@@ -204,15 +208,19 @@ def recall_within(curve: Curve, false_alarms: float) -> float:
     return _last(curve.recall[affordable], _none_found(curve))
 
 
-def _curves(ranking: Ranking, true_boxes: TrueBoxes, rule: Rule) -> Callable[[float], Curve]:
-    """Return the function from an IoU threshold to its curve; overlaps are computed once."""
+def _curves(ranking: Ranking, true_boxes: TrueBoxes, *rules: Rule) -> list[CurveAt]:
+    """Return, for each rule, the function from an IoU threshold to its curve."""
     overlaps = find_overlaps(ranking, true_boxes)
-    return lambda threshold: Curve(ranking.scores, rule(overlaps, threshold), len(true_boxes))
+
+    def curve(rule: Rule, threshold: float) -> Curve:
+        return Curve(ranking.scores, rule(overlaps, threshold), len(true_boxes))
+
+    return [partial(curve, rule) for rule in rules]
 
 
 def _by_iou(
     figure: Callable[[Curve], float],
-    curve: Callable[[float], Curve],
+    curve: CurveAt,
     thresholds: tuple[float, ...],
 ) -> dict[str, float]:
     """Return a figure for each IoU threshold and its mean over the strict ones."""

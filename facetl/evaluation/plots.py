@@ -35,7 +35,7 @@ LOSS_STYLES: dict[str, dict[str, Any]] = {
 }
 SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
 
-STYLE = {
+STYLE: Any = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "font.size": 10.0,
@@ -55,7 +55,9 @@ STYLE = {
     "ytick.color": INK,
     "lines.linewidth": 2.0,
     "lines.solid_capstyle": "round",
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.9,
+    "legend.fontsize": 9.0,
     "savefig.dpi": 150.0,
 }
 
@@ -70,7 +72,7 @@ def plot_precision_recall(curves: Mapping[str, Curve]) -> Figure:
             _draw_curve(axes, name, curve, colour)
         axes.set(xlim=(0, 1.005), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
         axes.set_title(f"Precision and recall at IoU {IOU_THRESHOLD:g}")
-        axes.legend(loc="lower left", title="● best F1", alignment="left")
+        _add_legend(axes, loc="lower left", title="● best F1", alignment="left", fontsize=10)
     return figure
 
 
@@ -94,17 +96,17 @@ def plot_losses(records: Sequence[Mapping[str, Any]]) -> Figure:
             be ``accuracy`` and ``recall``.  The epoch of the lowest validation loss is marked.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.0, 3.8))
+        figure = Figure(figsize=(9.0, 4.4))
         losses, shares = figure.subplots(1, 2)
         for (part, colour), (loss, style) in product(LOSS_COLOURS.items(), LOSS_STYLES.items()):
             _draw_series(losses, records, part, loss, f"{part}, {loss}", color=colour, **style)
         for share, colour in SHARE_COLOURS.items():
             _draw_series(shares, records, "validation", share, share, color=colour)
         for axes, title in ((losses, "Loss"), (shares, "On the validation frames")):
-            _mark_best_epoch(axes, records)
-            axes.set(title=title, xlabel="epoch")
+            axes.set_title(title)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-            axes.legend()
+            _mark_best_epoch(axes, records)
+            _add_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
     return figure
 
 
@@ -118,6 +120,12 @@ def save_plot(path: Path, figure: Figure) -> None:
         figure.savefig(temporary, dpi=STYLE["savefig.dpi"])
 
 
+def _add_legend(axes: Axes, **options: Any) -> None:
+    """Explain the lines if there are any."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(**options)
+
+
 def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     """Draw precision and recall at the score thresholds that can be chosen."""
     label = f"{name}   AP {average_precision(curve):.3f}"
@@ -129,7 +137,7 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
 def _draw_f1_lines(axes: Axes) -> None:
     """Draw pale lines of equal F1, so that a point can be read as one number."""
     for f1 in (0.2, 0.4, 0.6, 0.8):
-        recall = np.linspace(f1 / (2 - f1), 1, 100)
+        recall = np.geomspace(f1 / (2 - f1), 1, 200)
         precision = f1 * recall / (2 * recall - f1)
         axes.plot(recall, precision, color=PALE, linewidth=0.9, zorder=1)
         axes.annotate(
@@ -146,16 +154,19 @@ def _draw_scores(axes: Axes, name: str, curve: Curve) -> None:
     axes.stairs(-false_alarms, bins, fill=True, color=VERMILION)
     axes.axhline(0, color="white", linewidth=1)
     axes.set(title=name, ylabel="detections", xlim=(bins[0], bins[-1]))
-    axes.margins(y=0.15)
+    axes.margins(y=0.2)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):g}"))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for text, colour, place in (
-        (f"{hits.sum()} hits", BLUE, (0.02, 0.93)),
-        (f"{false_alarms.sum()} false alarms", VERMILION, (0.02, 0.07)),
-    ):
-        side = "top" if place[1] > 0.5 else "bottom"
-        axes.text(*place, text, color=colour, va=side, transform=axes.transAxes, weight="bold")
+    _write_above(axes, f"hits {hits.sum()}", BLUE, 0.77)
+    _write_above(axes, f"false alarms {false_alarms.sum()}", VERMILION, 1.0)
     _mark_threshold(axes, best_point(curve).score_threshold)
+
+
+def _write_above(axes: Axes, text: str, colour: str, right: float) -> None:
+    axes.annotate(
+        text, (right, 1), (0, 6), color=colour, weight="bold", ha="right",
+        xycoords="axes fraction", textcoords="offset points",
+    )  # fmt: skip
 
 
 def _score_range(scores: Any) -> tuple[float, float]:
@@ -167,10 +178,12 @@ def _score_range(scores: Any) -> tuple[float, float]:
 
 def _mark_threshold(axes: Axes, threshold: float) -> None:
     if np.isfinite(threshold):
+        on_the_left = threshold < np.mean(axes.get_xlim())
         axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
-            f"best F1 at {threshold:.2f}", (threshold, 1), (-5, -4), fontsize=9, ha="right",
-            va="top", xycoords=("data", "axes fraction"), textcoords="offset points",
+            f"best F1 at {threshold:.2f}", (threshold, 1), (5 if on_the_left else -5, -4),
+            ha="left" if on_the_left else "right", va="top", fontsize=9,
+            xycoords=("data", "axes fraction"), textcoords="offset points",
         )  # fmt: skip
 
 
@@ -200,6 +213,8 @@ def _mark_best_epoch(axes: Axes, records: Sequence[Mapping[str, Any]]) -> None:
         for record in records
         if "total" in record.get("validation", {})
     }
+    axes.set_xlabel("epoch")
     if losses:
         best = min(losses, key=lambda epoch: losses[epoch])
         axes.axvline(best, color="#AAAAAA", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        axes.set_xlabel(f"epoch (dashed: the best, {best})")

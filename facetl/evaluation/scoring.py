@@ -179,7 +179,7 @@ def evaluate(
     """Return the figures of one run against the true faces.
 
     Args:
-        run: what :meth:`facetl.Detector` found, or :func:`load_run` read.
+        run: what the detector found in a list of frames.
         truth: annotated frames, an annotation file, or (N, 4) boxes by frame name.
         only_listed: leave out the frames that the truth does not list.
 
@@ -246,13 +246,11 @@ def _call_roll(entry: Entry, truth: Truth, only_listed: bool) -> _Roll:
 def _notes(entry: Entry, strangers: int, unseen: int, only_listed: bool) -> list[str]:
     fate = "left out" if only_listed else "counted as frames without faces"
     notes = {
-        f"{strangers} frames are not listed in the truth: {fate}": strangers,
-        f"{unseen} frames of the truth were not searched: their faces count as missed": (
-            unseen * entry.lists_all
-        ),
-        f"{entry.skipped} images could not be read": entry.skipped,
+        f"frames that the truth does not list, {fate}": strangers,
+        "frames of the truth never searched, their faces missed": unseen * entry.lists_all,
+        "images that could not be read": entry.skipped,
     }
-    return [f"{entry.name}: {text}" for text, count in notes.items() if count]
+    return [f"{entry.name}: {text}: {count}" for text, count in notes.items() if count]
 
 
 def _refuse_twins(names: Sequence[str], whose: str) -> None:

@@ -68,19 +68,28 @@ def place_landmarks(landmarks: Tensor, boxes: Tensor) -> Tensor:
     return scale * landmarks + corner - 1
 
 
-def regression_targets(stage: Stage, windows: Tensor, boxes: Tensor) -> Tensor:
-    """Return the (N, 4) offsets a network must give for its windows to become ``boxes``.
+def regression_targets(stage: Stage, offsets: Tensor, window_sides: Tensor) -> Tensor:
+    """Return what a network must give for its windows to become the boxes that it should find.
 
     The inverse of what the detector does with a network's offsets, up to its rounding to whole
-    pixels.
+    pixels.  It differs from the plain offsets because the detector moves not the window itself
+    but the box that stands for it, which starts a pixel late: for PNet one of its 12, for the
+    later networks one of the image.
 
     Args:
         stage: which network.
-        windows: (N, 4) half-open square windows that it sees.
-        boxes: (N, 4) boxes that should come out.
+        offsets: (N, 4) box minus window, as fractions of the window's side.
+        window_sides: (N,) sides of the square windows in pixels of the image.
+
+    Returns:
+        (N, 4) targets for the network's offsets.
     """
-    side = sides(windows)
-    pixel = side / PNET_WINDOW if stage == "pnet" else torch.ones_like(side)
-    start = torch.cat([windows[:, :2] + pixel, windows[:, 2:]], dim=1)
-    moved_by = side - pixel if stage == "pnet" else side
-    return (boxes - start) / moved_by.repeat(1, 2)
+    if stage == "pnet":
+        late, scale = (
+            torch.full_like(window_sides, 1 / PNET_WINDOW),
+            PNET_WINDOW / (PNET_WINDOW - 1),
+        )
+    else:
+        late, scale = 1 / window_sides, 1.0
+    start = torch.stack([late, late, torch.zeros_like(late), torch.zeros_like(late)], dim=1)
+    return (offsets - start) * scale

@@ -1,0 +1,56 @@
+"""The registry of places: ``@place("indoors", weight=6)`` adds one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from facetl.cartoons.pen import Pen
+from facetl.cartoons.props import PropDrawer
+from facetl.cartoons.registry import Registry
+
+PlaceDrawer = Callable[[Pen, Random], float]
+"""Fills the whole frame and returns the height at which the floor begins."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A background; ``setting`` says which props and which foreground belong there."""
+
+    draw: PlaceDrawer
+    setting: str
+    weight: int = 1
+
+
+PLACES: Registry[Place] = Registry()
+"""All places by the names of the functions that draw them."""
+
+FOREGROUNDS: dict[str, list[PropDrawer]] = {}
+"""For each setting what may stand in front of everybody."""
+
+
+def place(setting: str, *, weight: int = 1) -> Callable[[PlaceDrawer], PlaceDrawer]:
+    """Return a decorator that adds a place; ``weight`` says how often it is chosen."""
+
+    def enter(draw: PlaceDrawer) -> PlaceDrawer:
+        PLACES(draw.__name__)(Place(draw, setting, weight))
+        return draw
+
+    return enter
+
+
+def foreground(setting: str) -> Callable[[PropDrawer], PropDrawer]:
+    """Return a decorator that adds something to stand in front in a setting."""
+
+    def enter(draw: PropDrawer) -> PropDrawer:
+        FOREGROUNDS.setdefault(setting, []).append(draw)
+        return draw
+
+    return enter
+
+
+def choose_place(rng: Random) -> Place:
+    """Return a place of chance."""
+    weights = [each.weight for each in PLACES.values()]
+    return rng.choices(list(PLACES.values()), weights)[0]

@@ -1,0 +1,48 @@
+"""The registry of props: ``@prop("indoors", "outdoors")`` adds one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from facetl.cartoons.pen import Pen
+from facetl.cartoons.registry import Registry
+
+PropDrawer = Callable[[Pen, Random], None]
+"""Draws a thing about 2 wide around the origin; chance comes from the generator alone."""
+
+
+@dataclass(frozen=True)
+class Prop:
+    """A thing that stands or hangs about; ``settings`` are the kinds of places it is seen in.
+
+    ``size`` is relative to other props; ``weight`` says how often it is chosen.
+    """
+
+    draw: PropDrawer
+    settings: tuple[str, ...]
+    hangs: bool = False
+    size: float = 1.0
+    weight: int = 1
+
+
+PROPS: Registry[Prop] = Registry()
+"""All props by the names of the functions that draw them."""
+
+
+def prop(
+    *settings: str, hangs: bool = False, size: float = 1.0, weight: int = 1
+) -> Callable[[PropDrawer], PropDrawer]:
+    """Return a decorator that adds a drawing function to the props of the given settings."""
+
+    def enter(draw: PropDrawer) -> PropDrawer:
+        PROPS(draw.__name__)(Prop(draw, settings, hangs, size, weight))
+        return draw
+
+    return enter
+
+
+def props_for(setting: str) -> list[Prop]:
+    """Return the props seen in a setting, each as often as its weight says."""
+    return [each for each in PROPS.values() for _ in range(each.weight) if setting in each.settings]

@@ -1,0 +1,74 @@
+"""``facetl demo``: the whole road on the built-in cartoon."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note
+from facetl.files import refuse_to_overwrite
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=options.FILE_OR_FOLDER,
+    default=Path("facetl-demo"),
+    metavar="FOLDER",
+    help="Where everything goes.",
+)
+@click.option("--train", type=click.IntRange(min=2), default=120, help="Frames to learn from.")
+@click.option("--test", type=click.IntRange(min=1), default=60, help="Frames to test on.")
+@click.option("--epochs", type=click.IntRange(min=1), default=30, help="Rounds of training.")
+@options.seed
+@options.force
+def demo(out: Path, train: int, test: int, epochs: int, seed: int, force: bool) -> None:
+    """Watch a face detector learn a cartoon, in about two minutes.
+
+    Draws frames of a made-up cartoon, cuts patches, retrains PNet, runs the pretrained and the
+    fine-tuned detector side by side on frames that neither has seen, and compares them.  Every
+    step is a command that you can give yourself; it is shown before it runs.
+    """
+    refuse_to_overwrite(out, force=force)
+    began = time.perf_counter()
+    for command in plan(out, train, test, epochs, seed):
+        run(command, force=force)
+    _say_goodbye(out, time.perf_counter() - began)
+
+
+def plan(out: Path, train: int, test: int, epochs: int, seed: int) -> list[str]:
+    """Return the commands of the road, from drawn frames to figures."""
+    frames, patches, weights, results = (
+        shlex.quote(str(out / name))
+        for name in ("cartoons", "patches", "pnet.safetensors", "results")
+    )
+    return [
+        f"cartoons {frames} --train {train} --test {test} --seed {seed}",
+        f"prepare {frames} --out {patches} --seed {seed}",
+        f"train-pnet {patches} --out {weights} --epochs {epochs} --seed {seed}",
+        f"detect {frames}/validare/validare --weights pretrained --weights tuned={weights} "
+        f"--overlays --truth {frames} --out {results}",
+        f"evaluate {results} --truth {frames}",
+    ]
+
+
+def run(command: str, *, force: bool) -> None:
+    """Show a command of facetl on stderr, and run it as if it had been typed."""
+    note("")
+    note(click.style(f"$ facetl {command}", bold=True))
+    arguments = shlex.split(command) + ["--force"] * force
+    root = click.get_current_context().find_root().command
+    root.main(arguments, prog_name="facetl", standalone_mode=False)
+
+
+def _say_goodbye(out: Path, seconds: float) -> None:
+    results = out / "results"
+    click.echo(f"\nThe whole road took {seconds:.0f} s.  Look at:")
+    click.echo(f"  {results / 'overlays'}   what both detectors find, side by side")
+    click.echo(f"  {results / 'precision_recall.png'}   precision and recall of both")
+    click.echo(f"  {out / 'patches' / 'pnet_patches.png'}   what the network learnt from")
+    note("next, on your own frames: facetl prepare FRAMES --annotations FACES.txt --out patches")

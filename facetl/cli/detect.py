@@ -1,0 +1,254 @@
+"""``facetl detect``: one or several sets of weights over the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note, track
+from facetl.cli.truth import load_truth
+from facetl.errors import ImageError, InputError
+from facetl.files import refuse_to_overwrite
+
+if TYPE_CHECKING:
+    from facetl.boxes import Boxes
+    from facetl.mtcnn.detections import Run
+    from facetl.mtcnn.detector import Settings
+    from facetl.mtcnn.runs import NamedImage
+
+OVERLAYS = "overlays"
+SCORE = click.FloatRange(0, 1)
+
+
+class NamedWeights(NamedTuple):
+    """A set of weights and the name of its run."""
+
+    name: str
+    source: str
+
+
+def parse_weights(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[NamedWeights, ...]:
+    """Split each ``NAME=FILE``; without a name a run is called after its file."""
+    parsed = []
+    for value in values:
+        name, equals, source = value.partition("=")
+        named = NamedWeights(name, source) if equals else NamedWeights(Path(value).stem, value)
+        if not all(named) or Path(named.name).name != named.name:
+            raise click.BadParameter(f"found {value!r}, expected NAME=FILE", ctx, param)
+        parsed.append(named)
+    names = [each.name for each in parsed]
+    if len(set(names)) < len(names):
+        raise click.BadParameter(f"found a name twice in {names}; write NAME=FILE", ctx, param)
+    return tuple(parsed)
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=options.FILE_OR_FOLDER)
+@click.option(
+    "--weights",
+    multiple=True,
+    default=("pretrained",),
+    callback=parse_weights,
+    metavar="[NAME=]FILE",
+    help="A weights file or 'pretrained'; repeat it to compare.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=options.FILE_OR_FOLDER,
+    metavar="FOLDER",
+    help="Where the detections go, one NAME.detections.json per set of weights.",
+)
+@click.option(
+    "--thresholds",
+    type=(SCORE, SCORE, SCORE),
+    default=(0.1, 0.2, 0.2),
+    metavar="PNET RNET ONET",
+    help="Least score to pass each stage.",
+)
+@click.option(
+    "--min-face",
+    type=click.FloatRange(min=1),
+    default=20.0,
+    help="Side of the smallest face looked for, in pixels.",
+)
+@click.option(
+    "--factor",
+    type=click.FloatRange(0.1, 0.99),
+    default=0.709,
+    help="Ratio of neighbouring levels of the image pyramid.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=8, help="Images searched together."
+)
+@click.option("--overlays", is_flag=True, help="Draw the boxes, one picture per image.")
+@click.option(
+    "--truth",
+    type=options.FILE_OR_FOLDER,
+    metavar="FILE_OR_FOLDER",
+    help="True faces to draw on the overlays as well.",
+)
+@click.option("--strict", is_flag=True, help="Exit with code 1 if any image cannot be read.")
+@options.device
+@options.force
+def detect(
+    images: tuple[Path, ...],
+    weights: tuple[NamedWeights, ...],
+    out: Path,
+    thresholds: tuple[float, float, float],
+    min_face: float,
+    factor: float,
+    batch_size: int,
+    overlays: bool,
+    truth: Path | None,
+    strict: bool,
+    device: str,
+    force: bool,
+) -> None:
+    r"""Find the faces in IMAGES: files, or folders that are searched to the bottom.
+
+    Writes a detections file per set of weights: boxes, scores and five landmarks for each
+    image, how many candidates each stage left, and the seconds it took.
+
+    \b
+    Example:
+      facetl detect frames --weights pretrained --weights tuned=pnet.safetensors --out results
+    """
+    from facetl.mtcnn.detector import Settings
+
+    refuse_to_overwrite(out, force=force)
+    named = find_images(images)
+    faces = _faces_by_name(truth) if truth else {}
+    settings = Settings(thresholds, min_face, factor)
+    runs = search_side_by_side(named, weights, settings, device, batch_size)
+    save_runs(out, runs)
+    if overlays or truth:
+        save_overlays(out / OVERLAYS, named, runs, faces)
+    _report(out, runs, overlays=overlays or truth is not None)
+    if strict and runs[0].skipped:
+        raise SystemExit(1)
+
+
+def find_images(paths: Sequence[Path]) -> list[NamedImage]:
+    """Return the images that the paths mean, each with a name of its own.
+
+    An image of a folder is called by its path below the folder; a single file by its name.
+    Where that gives a name twice, the folders' names go before it.
+
+    Raises:
+        InputError: if there is no image, or one is meant twice.
+    """
+    from facetl.data.images import image_paths
+    from facetl.mtcnn.runs import NamedImage
+
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        inside = image_paths(path) if path.is_dir() else [path]
+        root = path if path.is_dir() else path.parent
+        found += [(root, image) for image in inside]
+    if not found:
+        raise InputError(f"{paths[0]}: found no image in it; give a folder of frames")
+    short = [NamedImage(image.relative_to(root).as_posix(), image) for root, image in found]
+    long = [
+        NamedImage(image.resolve().relative_to(root.resolve().parent).as_posix(), image)
+        for root, image in found
+    ]
+    return _first_without_twins(short, long)
+
+
+def _first_without_twins(*choices: list[NamedImage]) -> list[NamedImage]:
+    for named in choices:
+        if len({image.name for image in named}) == len(named):
+            return named
+    names = [image.name for image in choices[-1]]
+    twin = next(name for name in names if names.count(name) > 1)
+    raise InputError(f"{twin}: found two images of this name; search their folders one by one")
+
+
+def search_side_by_side(
+    images: Sequence[NamedImage],
+    weights: Sequence[NamedWeights],
+    settings: Settings,
+    device: str,
+    batch_size: int = 8,
+) -> list[Run]:
+    """Run every set of weights over the images; say on stderr what could not be read.
+
+    Raises:
+        ImageError: if none could be read.
+    """
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.runs import SideBySide
+
+    detectors = {each.name: Detector.load(each.source, device) for each in weights}
+    work = SideBySide(detectors, settings)
+    for _ in track(work.search(images, batch_size), "searching", len(images)):
+        pass
+    for skipped in work.skipped:
+        note(f"skipped {skipped.reason}")
+    if len(work.skipped) == len(images):
+        raise ImageError(f"none of the {len(images)} images could be read")
+    facts = {each.name: {"weights": each.source, "batch_size": batch_size} for each in weights}
+    return work.runs(facts)
+
+
+def save_runs(out: Path, runs: Sequence[Run]) -> None:
+    """Write the detections files."""
+    from facetl.mtcnn.detections import SUFFIX, save_run
+
+    for run in runs:
+        save_run(out / f"{run.name}{SUFFIX}", run)
+
+
+def save_overlays(
+    folder: Path,
+    images: Sequence[NamedImage],
+    runs: Sequence[Run],
+    faces: Mapping[str, Boxes],
+) -> None:
+    """Draw every image once per run, side by side, with the truth where it is known."""
+    from facetl.data.images import load_image, save_image
+    from facetl.data.overlays import TRUTH, draw_boxes, side_by_side
+
+    paths = {image.name: image.path for image in images}
+    per_image = list(zip(*(run.frames for run in runs), strict=True))
+    for frames in track(per_image, "drawing", len(per_image)):
+        name = frames[0].image
+        pixels = load_image(paths[name])
+        if name in faces:
+            pixels = draw_boxes(pixels, faces[name], colour=TRUTH, thickness=3)
+        panels = [
+            (
+                f"{run.name}: {len(frame.detections)} found",
+                draw_boxes(pixels, frame.detections.boxes, scores=frame.detections.scores),
+            )
+            for run, frame in zip(runs, frames, strict=True)
+        ]
+        save_image((folder / name).with_suffix(".jpg"), side_by_side(panels))
+
+
+def _faces_by_name(truth: Path) -> dict[str, Boxes]:
+    from facetl.evaluation.scoring import Truth
+
+    return dict(Truth.of(load_truth(truth)).boxes)
+
+
+def _report(out: Path, runs: Sequence[Run], *, overlays: bool) -> None:
+    for run in runs:
+        faces = sum(len(frame.detections) for frame in run.frames)
+        proposals = sum(frame.candidates["pnet"] for frame in run.frames) / len(run.frames)
+        seconds = sum(frame.seconds for frame in run.frames) / len(run.frames)
+        click.echo(
+            f"{run.name}: {faces} faces in {len(run.frames)} images "
+            f"({len(run.skipped)} skipped), {proposals:.0f} proposals and {seconds:.3f} s an image"
+        )
+    click.echo(f"wrote {out}" + (f" and {out / OVERLAYS}" if overlays else ""))
+    note(f"next: facetl evaluate {out} --truth FILE_OR_FOLDER")

@@ -1,0 +1,214 @@
+"""``facetl train-pnet``: retrain the proposal network on patches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note
+from facetl.errors import OutputError
+from facetl.files import refuse_to_overwrite, write_text
+
+if TYPE_CHECKING:
+    from facetl.mtcnn.networks import Network, Stage
+    from facetl.training.checkpoint import Checkpoint
+    from facetl.training.loop import TrainingSettings
+    from facetl.training.patches import Patches
+
+INTERRUPTED = 130
+
+
+@click.command("train-pnet")
+@click.argument("patches", type=options.FILE_OR_FOLDER)
+@click.option(
+    "--out",
+    type=options.FILE_OR_FOLDER,
+    required=True,
+    metavar="FILE",
+    help="The weights file to write (.safetensors); records and loss curves go beside it.",
+)
+@click.option(
+    "--start",
+    default="pretrained",
+    show_default=True,
+    metavar="pretrained|scratch|FILE",
+    help="Weights to start from.",
+)
+@options.training_settings
+@options.seed
+@options.device
+@click.option("--resume", is_flag=True, help="Go on with the training that was broken off.")
+@options.force
+def train_pnet(
+    patches: Path,
+    out: Path,
+    start: str,
+    device: str,
+    resume: bool,
+    force: bool,
+    **settings: Any,
+) -> None:
+    r"""Retrain PNet on PATCHES (a folder or file made by facetl prepare).
+
+    Cross-entropy on positives and negatives with online hard example mining, smooth L1 on the
+    boxes of positives and part faces.  The weights of the best epoch on the frames put aside
+    for validation are kept.
+
+    \b
+    Example:
+      facetl train-pnet patches --out pnet.safetensors
+    """
+    from facetl.mtcnn.detector import choose_device
+    from facetl.training.patches import load_patches
+    from facetl.training.starting import build_starting_network
+
+    chosen = options.build_settings(**settings)
+    data = load_patches(patches, "pnet")
+    network = build_starting_network("pnet", start, chosen.seed).to(choose_device(device))
+    outputs = TrainingOutputs(out)
+    task = describe_task("pnet", start, data, chosen)
+    checkpoint = outputs.find_start(task, resume=resume, force=force)
+    train_and_save(network, "pnet", data, chosen, task, outputs, checkpoint, note)
+    click.echo(f"wrote {out}, {outputs.records} and {outputs.curves}")
+    note(f"next: facetl detect FRAMES --weights pretrained --weights tuned={out} --out results")
+
+
+@dataclass(frozen=True)
+class TrainingOutputs:
+    """The files of one training, all named after its weights file."""
+
+    weights: Path
+
+    @property
+    def records(self) -> Path:
+        """One JSON record per epoch, a line each."""
+        return self.weights.with_suffix(".jsonl")
+
+    @property
+    def curves(self) -> Path:
+        """The losses by epoch, as a picture."""
+        return self.weights.with_name(f"{self.weights.stem}_losses.png")
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the training stands; gone when it is finished."""
+        return self.weights.with_name(f"{self.weights.name}.checkpoint")
+
+    def find_start(self, task: dict[str, Any], *, resume: bool, force: bool) -> Checkpoint | None:
+        """Return the checkpoint to go on from, None for a new training.
+
+        Raises:
+            OutputError: if something is in the way, or there is nothing to go on with.
+            WeightsError: if the checkpoint is another task's.
+        """
+        from facetl.training.checkpoint import load_checkpoint
+
+        if resume and self.checkpoint.exists():
+            return load_checkpoint(self.checkpoint, task)
+        if resume and self.weights.exists() and not force:
+            raise OutputError(
+                f"{self.weights} is finished, there is nothing to resume; train anew with --force"
+            )
+        if self.checkpoint.exists() and not force:
+            raise OutputError(
+                f"{self.checkpoint} holds an unfinished training; go on with --resume or start "
+                "anew with --force"
+            )
+        refuse_to_overwrite(self.weights, force=force)
+        return None
+
+
+def describe_task(
+    stage: Stage, start: str, patches: Patches, settings: TrainingSettings
+) -> dict[str, Any]:
+    """Return all that the result of a training depends on, JSON-able."""
+    from facetl.training.starting import fingerprint_start
+
+    return {
+        "stage": stage,
+        "start": fingerprint_start(start),
+        "patches": patches.fingerprint,
+        "settings": settings.to_json(),
+    }
+
+
+def train_and_save(
+    network: Network,
+    stage: Stage,
+    patches: Patches,
+    settings: TrainingSettings,
+    task: dict[str, Any],
+    outputs: TrainingOutputs,
+    start: Checkpoint | None = None,
+    report: Callable[[str], None] = note,
+) -> Checkpoint:
+    """Train, leaving a checkpoint after every epoch and the best weights at the end.
+
+    Ctrl-C leaves the best weights so far, says so, and ends the command with exit code 130.
+    """
+    from facetl.training.checkpoint import save_checkpoint
+    from facetl.training.loop import train
+
+    checkpoint = start
+    try:
+        for checkpoint in train(network, stage, patches, settings, start):
+            save_checkpoint(outputs.checkpoint, checkpoint, task)
+            report(describe_epoch(checkpoint, settings))
+    except KeyboardInterrupt:
+        leave_interrupted(checkpoint, stage, task, outputs)
+    assert checkpoint is not None, "a training has at least one epoch"
+    save_results(checkpoint, stage, task, outputs)
+    outputs.checkpoint.unlink(missing_ok=True)
+    return checkpoint
+
+
+def leave_interrupted(
+    checkpoint: Checkpoint | None, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
+) -> None:
+    """Save the best weights so far and exit."""
+    if checkpoint is None:
+        note("stopped in the first epoch; nothing is written")
+    else:
+        save_results(checkpoint, stage, task, outputs)
+        note(
+            f"stopped after epoch {checkpoint.epoch}; {outputs.weights} holds the best so far, of "
+            f"epoch {checkpoint.best_epoch}; go on with the same command and --resume"
+        )
+    raise SystemExit(INTERRUPTED)
+
+
+def save_results(
+    checkpoint: Checkpoint, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
+) -> None:
+    """Write the best weights, the records of all epochs and the loss curves."""
+    from facetl.evaluation.plots import plot_losses, save_plot
+    from facetl.mtcnn.weights import Weights, save_weights
+
+    metadata = {
+        **task,
+        "best_epoch": checkpoint.best_epoch,
+        "records": list(checkpoint.records),
+    }
+    lines = [json.dumps(record) + "\n" for record in checkpoint.records]
+    write_text(outputs.records, "".join(lines))
+    save_plot(outputs.curves, plot_losses(list(checkpoint.records)))
+    save_weights(outputs.weights, Weights({stage: checkpoint.best_weights}, metadata))
+
+
+def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:
+    """Return one line about the last epoch; a star marks the best so far."""
+    record = checkpoint.records[-1]
+    trained, validated = record["train"], record["validation"]
+    star = " *" if checkpoint.best_epoch == checkpoint.epoch else ""
+    return (
+        f"epoch {record['epoch']:>2}/{settings.epochs}  loss {trained['total']:.4f}  "
+        f"validation {validated['total']:.4f} (classification {validated['classification']:.4f}, "
+        f"box {validated['box']:.4f})  recall {validated['recall']:.3f}  "
+        f"false alarms {validated['false_alarms']:.3f}  {record['seconds']:.1f} s{star}"
+    )

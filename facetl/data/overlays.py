@@ -1,0 +1,160 @@
+"""Pictures to look at: boxes drawn on frames, frames side by side, sheets of small images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import supervision as sv
+from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from facetl.boxes import Boxes, as_boxes
+from facetl.data.images import Pixels
+
+# Okabe and Ito (2008), "Color Universal Design": told apart by colour-blind people too.
+BLACK: Final = "#000000"
+ORANGE: Final = "#E69F00"
+SKY: Final = "#56B4E9"
+GREEN: Final = "#009E73"
+YELLOW: Final = "#F0E442"
+BLUE: Final = "#0072B2"
+VERMILION: Final = "#D55E00"
+PURPLE: Final = "#CC79A7"
+
+TRUTH: Final = YELLOW
+"""Annotated faces."""
+HIT: Final = SKY
+"""Detections that found a face."""
+MISS: Final = PURPLE
+"""Annotated faces that nothing found."""
+FALSE_ALARM: Final = VERMILION
+"""Detections where no face is."""
+
+_WHITE = 255
+_TITLE_HEIGHT = 24
+_MARGIN = 8
+
+
+def draw_boxes(
+    image: Pixels,
+    boxes: Boxes,
+    *,
+    colour: str = HIT,
+    labels: Sequence[str] | None = None,
+    scores: NDArray[np.floating[Any]] | None = None,
+    thickness: int = 2,
+) -> Pixels:
+    """Return a copy of the image with the boxes drawn on it.
+
+    Args:
+        image: (H, W, 3) RGB.
+        boxes: (N, 4) half-open pixels; what lies outside the image is not seen.
+        colour: one of this module's colours, or any ``#RRGGBB``.
+        labels: N texts, written above the boxes.
+        scores: N scores in [0, 1]; without labels they are the texts.
+        thickness: of the lines, in pixels.
+    """
+    boxes = as_boxes(boxes)
+    texts = _texts(labels, scores)
+    # supervision counts x2 and y2 as drawn, and needs a class to look up a colour.
+    found = sv.Detections(xyxy=boxes - [0, 0, 1, 1], class_id=np.zeros(len(boxes), dtype=int))
+    tint = _tint(colour)
+    scene = sv.BoxAnnotator(color=tint, thickness=thickness).annotate(image.copy(), found)
+    if texts is not None:
+        scene = _label_annotator(tint).annotate(scene, found, labels=texts)
+    return np.asarray(scene, np.uint8)
+
+
+def side_by_side(panels: Sequence[tuple[str, Pixels]]) -> Pixels:
+    """Return the (title, image) panels in one row, each with its title above."""
+    return contact_sheet(
+        [image for _, image in panels],
+        columns=len(panels),
+        titles=[title for title, _ in panels],
+    )
+
+
+def contact_sheet(
+    images: Sequence[Pixels],
+    columns: int,
+    *,
+    titles: Sequence[str] | None = None,
+    enlarge: int = 1,
+) -> Pixels:
+    """Return the images in rows of ``columns``, from left to right, with margins between.
+
+    Every cell is as large as the largest image; smaller ones lie in its upper left corner.
+
+    Args:
+        images: any number of (H, W, 3) RGB, of any sizes.
+        columns: cells in a row.
+        titles: a text above each image.
+        enlarge: a whole factor; pixels become squares, so that 12×12 patches can be seen.
+
+    Raises:
+        ValueError: if there is no image or no column, or not one title for each image.
+    """
+    if not images or columns < 1:
+        raise ValueError(f"expected images and columns, got {len(images)} and {columns}")
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f"expected {len(images)} titles, got {len(titles)}")
+    enlarged = [image.repeat(enlarge, axis=0).repeat(enlarge, axis=1) for image in images]
+    cells = _pad_to_largest(enlarged)
+    if titles is not None:
+        cells = [_add_title(cell, title) for cell, title in zip(cells, titles, strict=True)]
+    return _join(cells, min(columns, len(cells)))
+
+
+def _texts(
+    labels: Sequence[str] | None, scores: NDArray[np.floating[Any]] | None
+) -> list[str] | None:
+    if labels is None and scores is not None:
+        return [f"{score:.2f}" for score in scores]
+    return None if labels is None else list(labels)
+
+
+def _tint(colour: str) -> Any:
+    """Return supervision's colour with red and blue exchanged, for it draws on BGR images."""
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    return sv.Color(r=blue, g=green, b=red)
+
+
+def _label_annotator(tint: Any) -> Any:
+    # Weights of ITU-R BT.601 for brightness; tint.b is red, see _tint.
+    bright = 0.299 * tint.b + 0.587 * tint.g + 0.114 * tint.r > 127
+    return sv.LabelAnnotator(
+        color=tint,
+        text_color=sv.Color.BLACK if bright else sv.Color.WHITE,
+        text_scale=0.4,
+        text_padding=3,
+    )
+
+
+def _pad_to_largest(images: Sequence[Pixels]) -> list[Pixels]:
+    height = max(image.shape[0] for image in images)
+    width = max(image.shape[1] for image in images)
+    cells = [np.full((height, width, 3), _WHITE, np.uint8) for _ in images]
+    for cell, image in zip(cells, images, strict=True):
+        cell[: image.shape[0], : image.shape[1]] = image
+    return cells
+
+
+def _add_title(cell: Pixels, title: str) -> Pixels:
+    strip = Image.new("RGB", (cell.shape[1], _TITLE_HEIGHT), "white")
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(strip).text((0, 2), title, fill="black", font=font)
+    return np.concatenate([np.asarray(strip), cell])
+
+
+def _join(cells: Sequence[Pixels], columns: int) -> Pixels:
+    """Lay cells of one size out on a grid with margins."""
+    height, width = (side + _MARGIN for side in cells[0].shape[:2])
+    rows = -(-len(cells) // columns)
+    sheet = np.full((rows * height + _MARGIN, columns * width + _MARGIN, 3), _WHITE, np.uint8)
+    for index, cell in enumerate(cells):
+        top = _MARGIN + index // columns * height
+        left = _MARGIN + index % columns * width
+        sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    return sheet

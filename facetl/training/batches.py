@@ -1,0 +1,120 @@
+"""From a patch file to batches: split by frame, balanced by class, shuffled by a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facetl.errors import InputError
+from facetl.training.patches import Patches
+from facetl.training.sampling import Label
+
+Indices = NDArray[np.int64]
+
+DEFAULT_SHARES: dict[Label, float] = {Label.NEGATIVE: 3, Label.POSITIVE: 1, Label.PART: 1}
+"""Negatives to positives to part faces in a batch (Zhang et al. 2016, section III-B)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some patches as tensors.
+
+    Attributes:
+        pixels: (N, 3, S, S) float32 in 0 to 255, channels last.
+        labels: (N,) int64 values of :class:`Label`.
+        offsets: (N, 4) float32, box minus window as fractions of the window's side.
+        sides: (N,) float32 sides of the windows in pixels of the image.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    offsets: Tensor
+    sides: Tensor
+
+
+def load_batch(patches: Patches, indices: Indices, device: torch.device) -> Batch:
+    """Read the patches at ``indices`` from the memory-mapped file."""
+    pixels = torch.from_numpy(patches.pixels[indices]).to(device)
+    windows = patches.windows[indices]
+    return Batch(
+        pixels=pixels.permute(0, 3, 1, 2).float(),
+        labels=torch.from_numpy(patches.labels[indices]).to(device).long(),
+        offsets=torch.from_numpy(patches.offsets[indices]).to(device),
+        sides=torch.from_numpy(windows[:, 2] - windows[:, 0]).to(device).float(),
+    )
+
+
+def split_by_frame(
+    frame_index: NDArray[np.integer], share: float, seed: int
+) -> tuple[Indices, Indices]:
+    """Return the indices of training and of validation patches.
+
+    Whole frames go to one side: patches of one frame look alike, and a network that has seen
+    one of them knows the others.
+
+    Args:
+        frame_index: (N,) the frame that each patch was cut from.
+        share: share of the frames to put aside for validation, in [0, 1).
+        seed: decides which.
+
+    Raises:
+        InputError: if there are fewer than two frames to split.
+    """
+    frames = np.unique(frame_index)
+    if len(frames) < 2:
+        raise InputError(
+            f"found patches of {len(frames)} frame, need at least 2 to put one aside for "
+            "validation; annotate more frames"
+        )
+    aside = min(max(round(share * len(frames)), 1), len(frames) - 1)
+    chosen = np.random.default_rng(seed).permutation(frames)[:aside]
+    held_out = np.isin(frame_index, chosen)
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def balanced_batches(
+    labels: NDArray[np.integer],
+    batch_size: int,
+    shares: Mapping[Label, float],
+    generator: np.random.Generator,
+) -> Iterator[Indices]:
+    """Yield the batches of one epoch, each with the same share of every class.
+
+    An epoch has as many batches as it takes to see ``len(labels)`` patches.  A class that runs
+    out is shuffled and starts again; one that is rare is so seen more often, and of one that
+    is plentiful another part is seen in every epoch.
+
+    Args:
+        labels: (N,) values of :class:`Label`.
+        batch_size: patches per batch.
+        shares: relative share of each class; classes without patches are left out.
+        generator: source of all chance.
+    """
+    members = {label: np.flatnonzero(labels == label) for label in shares}
+    present = [label for label in shares if len(members[label])]
+    sizes = _apportion(batch_size, [shares[label] for label in present])
+    streams = [_endless(members[label], generator) for label in present]
+    for _ in range(-(-len(labels) // batch_size)):
+        drawn = [next_of(stream, n) for stream, n in zip(streams, sizes, strict=True)]
+        yield np.sort(np.concatenate(drawn))
+
+
+def next_of(stream: Iterator[Indices], count: int) -> Indices:
+    """Take ``count`` indices from a stream of single ones."""
+    return np.fromiter(stream, dtype=np.int64, count=count)
+
+
+def _endless(members: Indices, generator: np.random.Generator) -> Iterator[np.int64]:
+    while True:
+        yield from generator.permutation(members)
+
+
+def _apportion(total: int, shares: list[float]) -> list[int]:
+    """Divide ``total`` in proportion to ``shares``, in whole numbers that add up."""
+    edges = np.round(np.cumsum([0, *shares]) / sum(shares) * total).astype(int)
+    return np.diff(edges).tolist()

@@ -1,0 +1,112 @@
+"""Where a training stands: enough to go on to the same result as if it had never stopped."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facetl.errors import WeightsError
+from facetl.files import atomic_path
+from facetl.mtcnn.networks import Network
+from facetl.mtcnn.weights import State
+
+FORMAT = "facetl-checkpoint"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training after ``epoch`` epochs.
+
+    Attributes:
+        epoch: epochs done.
+        weights: the network as it is.
+        optimiser: state of the optimiser.
+        best_epoch: epoch with the lowest total validation loss; 0 before the first.
+        best_weights: the network as it was then.
+        records: one JSON-able record per epoch.
+    """
+
+    epoch: int
+    weights: State
+    optimiser: dict[str, Any]
+    best_epoch: int
+    best_weights: State
+    records: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def beginning(cls) -> Checkpoint:
+        """Return the state before the first epoch."""
+        return cls(0, {}, {}, 0, {}, ())
+
+    @property
+    def best_record(self) -> dict[str, Any]:
+        """The record of the best epoch so far."""
+        return self.records[self.best_epoch - 1]
+
+    def after(
+        self, record: dict[str, Any], network: Network, optimiser: torch.optim.Optimizer
+    ) -> Checkpoint:
+        """Return the state after one more epoch."""
+        weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        best = not self.records or _loss(record) < _loss(self.best_record)
+        return Checkpoint(
+            epoch=record["epoch"],
+            weights=weights,
+            optimiser=copy.deepcopy(optimiser.state_dict()),
+            best_epoch=record["epoch"] if best else self.best_epoch,
+            best_weights=weights if best else self.best_weights,
+            records=(*self.records, record),
+        )
+
+    def restore(self, network: Network, optimiser: torch.optim.Optimizer) -> None:
+        """Put network and optimiser into this state; the beginning leaves them as they are."""
+        if self.epoch:
+            network.load_state_dict(self.weights)
+            optimiser.load_state_dict(self.optimiser)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint, task: dict[str, Any]) -> None:
+    """Write a checkpoint and the JSON-able description of its task, atomically."""
+    document = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "task": task,
+        "checkpoint": {**asdict(checkpoint), "records": list(checkpoint.records)},
+    }
+    with atomic_path(path) as temporary:
+        torch.save(document, temporary)
+
+
+def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
+    """Read a checkpoint of the same task.
+
+    Raises:
+        WeightsError: if the file is damaged or belongs to another task: other patches, another
+            starting point or other settings.
+    """
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+        found = (document["format"], document["version"])
+        values = document["checkpoint"]
+    except Exception as error:  # torch raises half a dozen unrelated types on a bad file
+        raise WeightsError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); start anew with --force"
+        ) from error
+    if found != (FORMAT, FORMAT_VERSION):
+        raise WeightsError(f"{path}: found {found}, expected {(FORMAT, FORMAT_VERSION)}")
+    differing = [key for key in task if document["task"].get(key) != task[key]]
+    if differing:
+        raise WeightsError(
+            f"{path}: was made with another {' and '.join(differing)}; resume with the same "
+            "command, or start anew with --force"
+        )
+    return Checkpoint(**{**values, "records": tuple(values["records"])})
+
+
+def _loss(record: dict[str, Any]) -> float:
+    return float(record["validation"]["total"])

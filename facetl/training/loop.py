@@ -1,0 +1,282 @@
+"""The one training loop: whatever is trained, it goes through here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facetl.errors import InputError
+from facetl.mtcnn.geometry import regression_targets
+from facetl.mtcnn.networks import Network, Outputs, Stage, normalise
+from facetl.training.augmentation import Augmentation
+from facetl.training.batches import (
+    DEFAULT_SHARES,
+    Batch,
+    Indices,
+    balanced_batches,
+    load_batch,
+    split_by_frame,
+)
+from facetl.training.checkpoint import Checkpoint
+from facetl.training.losses import detection_losses, weighted_sum
+from facetl.training.patches import Patches
+from facetl.training.sampling import Label
+
+Optimiser = Literal["adam", "sgd"]
+Schedule = Literal["one-cycle", "cosine", "constant"]
+
+VALIDATION_BATCH = 8192
+WARM_UP = 0.3
+"""Share of the steps in which the one-cycle schedule rises."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Attributes:
+        epochs: how many times as many patches are seen as there are.
+        batch_size: patches per step.
+        learning_rate: the highest of the schedule.
+        optimiser: ``adam``, or ``sgd`` with momentum 0.9.
+        schedule: ``one-cycle`` (Smith 2018), ``cosine`` or ``constant``.
+        classification_weight: weight of the classification loss.
+        box_weight: weight of the box loss.
+        hard_share: share of hard examples in online hard example mining, in (0, 1].
+        shares: negatives, positives and part faces in a batch, relative.
+        validation_share: share of the frames put aside.
+        patience: epochs without improvement before stopping; 0: never stop early.
+        score_threshold: where recall and false alarms are recorded.
+        augmentation: how patches are changed.
+        seed: decides split, order and augmentation.
+    """
+
+    epochs: int = 12
+    batch_size: int = 1024
+    learning_rate: float = 3e-3
+    optimiser: Optimiser = "adam"
+    schedule: Schedule = "one-cycle"
+    classification_weight: float = 1.0
+    box_weight: float = 2.0
+    hard_share: float = 0.7
+    shares: tuple[float, float, float] = tuple(DEFAULT_SHARES.values())  # type: ignore[assignment]
+    validation_share: float = 0.1
+    patience: int = 0
+    score_threshold: float = 0.1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 1
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of each loss."""
+        return {"classification": self.classification_weight, "box": self.box_weight}
+
+    @property
+    def class_shares(self) -> dict[Label, float]:
+        """Share of each class in a batch."""
+        return dict(zip(DEFAULT_SHARES, self.shares, strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a JSON-able dict."""
+        return asdict(self)
+
+
+def train(
+    network: Network,
+    stage: Stage,
+    patches: Patches,
+    settings: TrainingSettings,
+    start: Checkpoint | None = None,
+) -> Iterator[Checkpoint]:
+    """Train a network in place; yield a checkpoint after every epoch.
+
+    An unbroken run and one that goes on from any of its checkpoints give the same weights, bit
+    for bit, on the same CPU: chance depends on seed and epoch alone.
+
+    Args:
+        network: the network to train, on its device.
+        stage: which one it is.
+        patches: patches of its size.
+        settings: how to train.
+        start: the checkpoint to go on from.
+
+    Raises:
+        NonFiniteLossError: as soon as a loss is infinite or not a number.
+        InputError: if the patches are those of another stage, or of a single frame.
+    """
+    device = next(network.parameters()).device
+    training, validation = split_by_frame(
+        patches.frame_index, settings.validation_share, settings.seed
+    )
+    _require_faces(patches, training)
+    optimiser = _build_optimiser(network, settings)
+    checkpoint = start or Checkpoint.beginning()
+    checkpoint.restore(network, optimiser)
+    while not _is_finished(checkpoint, settings):
+        epoch, began = checkpoint.epoch + 1, time.perf_counter()
+        trained = _train_epoch(network, stage, patches, training, settings, optimiser, epoch)
+        validated = validate(network, stage, patches, validation, settings, device)
+        record = {
+            "epoch": epoch,
+            "train": trained,
+            "validation": validated,
+            "learning_rate": optimiser.param_groups[0]["lr"],
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        checkpoint = checkpoint.after(record, network, optimiser)
+        yield checkpoint
+
+
+@torch.no_grad()
+def validate(
+    network: Network,
+    stage: Stage,
+    patches: Patches,
+    indices: Indices,
+    settings: TrainingSettings,
+    device: torch.device,
+) -> dict[str, float]:
+    """Return losses (over all patches, easy and hard), accuracy, recall and false alarms.
+
+    ``recall`` is the share of positives and ``false_alarms`` that of negatives that score at
+    least ``settings.score_threshold``; ``accuracy`` that of both on the right side of 0.5.
+    """
+    network.eval()
+    chunks = [indices[i : i + VALIDATION_BATCH] for i in range(0, len(indices), VALIDATION_BATCH)]
+    batches = [load_batch(patches, chunk, device) for chunk in chunks]
+    judged = [_judge(network, batch) for batch in batches]
+    outputs = Outputs(*(torch.cat(parts) for parts in zip(*judged, strict=True)))
+    labels = torch.cat([batch.labels for batch in batches])
+    targets = torch.cat([_targets(stage, batch) for batch in batches])
+    losses = detection_losses(outputs, labels, targets)
+    total = weighted_sum(losses, settings.loss_weights)
+    return {
+        "total": float(total),
+        **{name: float(loss) for name, loss in losses.items()},
+        **_rates(outputs.scores, labels, settings.score_threshold),
+    }
+
+
+def _train_epoch(
+    network: Network,
+    stage: Stage,
+    patches: Patches,
+    training: Indices,
+    settings: TrainingSettings,
+    optimiser: torch.optim.Optimizer,
+    epoch: int,
+) -> dict[str, float]:
+    """Run one epoch; return the mean of every loss over its steps."""
+    network.train()
+    device = next(network.parameters()).device
+    # a stream of chance for each epoch: going on after a break needs no history
+    order = np.random.default_rng([settings.seed, epoch])
+    chance = torch.Generator().manual_seed(int(order.integers(2**62)))
+    steps = -(-len(training) // settings.batch_size)
+    sums: dict[str, float] = {}
+    batches = balanced_batches(
+        patches.labels[training], settings.batch_size, settings.class_shares, order
+    )
+    for step, indices in enumerate(batches):
+        _set_learning_rate(optimiser, settings, (epoch - 1 + step / steps) / settings.epochs)
+        batch = load_batch(patches, training[indices], device)
+        losses = _take_step(network, stage, batch, settings, optimiser, chance)
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0.0) + loss
+    return {name: value / steps for name, value in sums.items()}
+
+
+def _take_step(
+    network: Network,
+    stage: Stage,
+    batch: Batch,
+    settings: TrainingSettings,
+    optimiser: torch.optim.Optimizer,
+    chance: torch.Generator,
+) -> dict[str, float]:
+    pixels, offsets = settings.augmentation(batch.pixels, batch.offsets, chance)
+    outputs = _flat(network(normalise(pixels)))
+    targets = regression_targets(stage, offsets, batch.sides)
+    losses = detection_losses(outputs, batch.labels, targets, hard_share=settings.hard_share)
+    total = weighted_sum(losses, settings.loss_weights)
+    optimiser.zero_grad()
+    total.backward()
+    optimiser.step()
+    return {"total": total.item(), **{name: loss.item() for name, loss in losses.items()}}
+
+
+def learning_rate(settings: TrainingSettings, progress: float) -> float:
+    """Return the learning rate after a share ``progress`` in [0, 1] of all steps.
+
+    One cycle (Smith, "A disciplined approach to neural network hyper-parameters", 2018): a
+    cosine up from a 25th of the peak, then one down to nearly nothing.
+    """
+    peak = settings.learning_rate
+    if settings.schedule == "constant":
+        return peak
+    if settings.schedule == "cosine":
+        return _ease(peak, 0.0, progress)
+    if progress < WARM_UP:
+        return _ease(peak / 25, peak, progress / WARM_UP)
+    return _ease(peak, peak / 25e4, (progress - WARM_UP) / (1 - WARM_UP))
+
+
+def _ease(start: float, end: float, progress: float) -> float:
+    """Go from ``start`` to ``end`` along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def _set_learning_rate(
+    optimiser: torch.optim.Optimizer, settings: TrainingSettings, progress: float
+) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(settings, progress)
+
+
+def _build_optimiser(network: Network, settings: TrainingSettings) -> torch.optim.Optimizer:
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(network.parameters(), settings.learning_rate, momentum=0.9)
+    return torch.optim.Adam(network.parameters(), settings.learning_rate)
+
+
+def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:
+    idle = checkpoint.epoch - checkpoint.best_epoch
+    return checkpoint.epoch >= settings.epochs or 0 < settings.patience <= idle
+
+
+def _judge(network: Network, batch: Batch) -> Outputs:
+    return _flat(network(normalise(batch.pixels)))
+
+
+def _flat(outputs: Outputs) -> Outputs:
+    """Drop the 1 × 1 map that PNet gives for a single window."""
+    return Outputs(*(part.flatten(1) for part in outputs))
+
+
+def _targets(stage: Stage, batch: Batch) -> Tensor:
+    return regression_targets(stage, batch.offsets, batch.sides)
+
+
+def _rates(scores: Tensor, labels: Tensor, score_threshold: float) -> dict[str, float]:
+    positive, negative = scores[labels == Label.POSITIVE], scores[labels == Label.NEGATIVE]
+    right = int((positive >= 0.5).sum()) + int((negative < 0.5).sum())
+    return {
+        "accuracy": right / max(len(positive) + len(negative), 1),
+        "recall": int((positive >= score_threshold).sum()) / max(len(positive), 1),
+        "false_alarms": int((negative >= score_threshold).sum()) / max(len(negative), 1),
+    }
+
+
+def _require_faces(patches: Patches, training: Indices) -> None:
+    if not (patches.labels[training] == Label.POSITIVE).any():
+        raise InputError(
+            "found no positive patch in the frames left for training; annotate more frames or "
+            "lower --validation-share"
+        )

@@ -1,0 +1,81 @@
+"""What training minimises: a dict of named losses, weighed by a dict with the same keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facetl.errors import NonFiniteLossError
+from facetl.mtcnn.networks import Outputs
+from facetl.training.sampling import Label
+
+SMOOTH_L1_BETA = 0.1
+"""Where the box loss turns from quadratic to linear, in fractions of the window's side."""
+
+Losses = dict[str, Tensor]
+
+
+def detection_losses(
+    outputs: Outputs, labels: Tensor, targets: Tensor, *, hard_share: float = 1.0
+) -> Losses:
+    """Return the losses of a batch of N patches.
+
+    Args:
+        outputs: logits (N, 2) and offsets (N, 4) of a network.
+        labels: (N,) values of :class:`Label`.
+        targets: (N, 4) offsets that the network should give.
+        hard_share: share of the patches that counts in the classification, in (0, 1].
+
+    Returns:
+        Scalars ``classification`` and ``box``.
+    """
+    return {
+        "classification": classification_loss(outputs.logits, labels, hard_share),
+        "box": box_loss(outputs.offsets, targets, labels),
+    }
+
+
+def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0) -> Tensor:
+    """Return the mean cross-entropy of the hardest positives and negatives.
+
+    Online hard example mining: only the ``hard_share`` of the patches with the largest losses
+    counts (Zhang et al. 2016, section II-C, with a share of 0.7).  Part faces do not count;
+    0 if there is nothing but part faces.
+    """
+    judged = labels != Label.PART
+    losses = functional.cross_entropy(
+        logits[judged], (labels[judged] == Label.POSITIVE).long(), reduction="none"
+    )
+    hardest = losses.topk(math.ceil(hard_share * len(losses))).values
+    return hardest.sum() / max(len(hardest), 1)
+
+
+def box_loss(offsets: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean smooth L1 distance (Girshick 2015, equation 3) of positives and parts.
+
+    0 if there are neither.
+    """
+    placed = labels != Label.NEGATIVE
+    distances = functional.smooth_l1_loss(
+        offsets[placed], targets[placed], beta=SMOOTH_L1_BETA, reduction="sum"
+    )
+    return distances / max(int(placed.sum()) * 4, 1)
+
+
+def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Return the sum of the losses times their weights.
+
+    Raises:
+        NonFiniteLossError: naming every part, if the sum is infinite or not a number.
+    """
+    total = torch.stack([losses[name] * weights[name] for name in losses]).sum()
+    if not bool(torch.isfinite(total)):
+        parts = ", ".join(f"{name} {float(loss):g}" for name, loss in losses.items())
+        raise NonFiniteLossError(
+            f"the loss became {float(total):g} ({parts}); try a lower --learning-rate"
+        )
+    return total

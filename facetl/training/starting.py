@@ -1,0 +1,45 @@
+"""What a training starts from: pretrained weights, chance, or somebody's file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from facetl.errors import WeightsError
+from facetl.mtcnn.networks import Network, Stage, build_network
+from facetl.mtcnn.weights import PRETRAINED, load_weights
+
+SCRATCH = "scratch"
+
+
+def build_starting_network(stage: Stage, start: str, seed: int) -> Network:
+    """Return the network of a stage as the training finds it.
+
+    Args:
+        stage: which network.
+        start: ``pretrained``, ``scratch`` (random weights drawn from the seed) or a weights file.
+        seed: for ``scratch``.
+
+    Raises:
+        WeightsError: if the file cannot be read or lacks the stage.
+    """
+    if start == SCRATCH:
+        torch.manual_seed(seed)
+        return build_network(stage)
+    weights = load_weights(start)
+    if stage not in weights.stages:
+        raise WeightsError(
+            f"{start}: holds {' and '.join(weights.stages)}, not {stage}; start from "
+            f"{PRETRAINED!r}, {SCRATCH!r} or a file with {stage}"
+        )
+    return weights.network(stage)
+
+
+def fingerprint_start(start: str) -> str:
+    """Return the name of a built-in start, or a file's name with a hash of its bytes."""
+    if start in (PRETRAINED, SCRATCH):
+        return start
+    path = Path(start)
+    return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+
+from facetl.cli import main
+from facetl.data.annotations import load_annotations, save_annotations
+from facetl.data.dataset import FaceDataset, Frame
+from facetl.data.images import save_image
+from facetl.errors import DetectionsError, InputError
+from facetl.evaluation.naming import find_places
+from facetl.evaluation.peers import PeerDetections, load_peer, save_peer
+from facetl.evaluation.report import load_metrics, save_metrics
+from facetl.evaluation.scoring import Entry, Truth, evaluate, evaluate_all
+from facetl.evaluation.table import compare
+from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, save_run
+
+DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
+FACE = [10.0, 10.0, 50.0, 60.0]
+ELSEWHERE = [100.0, 100.0, 140.0, 150.0]
+
+
+def run_of(frames: dict[str, list[list[float]]], name: str = "pretrained", **extra: Any) -> Run:
+    """A run that found the given boxes, scores falling by tenths within a frame."""
+    results = tuple(
+        FrameResult(
+            image=image,
+            size_hw=(200, 200),
+            detections=Detections.from_lists(
+                boxes, [0.9 - 0.1 * i for i in range(len(boxes))], np.zeros((len(boxes), 5, 2))
+            ),
+            candidates={"pnet": 10 * (place + 1), "rnet": 3, "onet": len(boxes)},
+            seconds=0.5,
+        )
+        for place, (image, boxes) in enumerate(frames.items())
+    )
+    return Run(name, {}, results, **extra)
+
+
+def boxes(*rows: list[float]) -> NDArray[np.float64]:
+    return np.array(rows).reshape(-1, 4)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Results of two runs over three frames, and the truth beside them: 3 faces in 2 frames."""
+    pretrained = run_of({"001.jpg": [FACE], "002.jpg": [ELSEWHERE, FACE], "003.jpg": [FACE]})
+    tuned = run_of({"001.jpg": [FACE], "002.jpg": [FACE, ELSEWHERE], "003.jpg": []}, "tuned")
+    for run in (pretrained, tuned):
+        save_run(tmp_path / "results" / f"{run.name}.detections.json", run)
+    faces = {"001.jpg": (boxes(FACE), [None]), "002.jpg": (boxes(FACE, ELSEWHERE), [None, None])}
+    save_annotations(tmp_path / "truth.txt", faces)
+    return tmp_path / "results"
+
+
+def facetl(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+
+
+def test_writes_metrics_as_promised_and_both_plots(results: Path) -> None:
+    outcome = facetl(results, "--truth", results.parent / "truth.txt")
+    assert outcome.exit_code == 0, outcome.output
+    metrics = json.loads((results / "metrics.json").read_text())
+    assert (metrics["format"], metrics["version"]) == ("facetl-metrics", 1)
+    tuned = metrics["runs"]["tuned"]
+    assert tuned["ap"] == {"0.3": 1, "0.5": 1, "0.7": 1, "0.5:0.95": 1}
+    assert (tuned["ap_course"], tuned["precision"], tuned["recall"], tuned["f1"]) == (1, 1, 1, 1)
+    assert (tuned["faces"], tuned["detections"], tuned["frames"]) == (3, 3, 3)
+    assert (tuned["seconds_per_frame"], tuned["proposals_per_frame"]) == (0.5, 20)
+    # of the pretrained run's four, the one in the frame without faces is a false alarm
+    assert metrics["runs"]["pretrained"]["precision_all"] == 0.75
+    for plot in ("precision_recall.png", "scores.png"):
+        assert (results / plot).stat().st_size > 1000
+
+
+def test_the_table_has_a_column_a_run_and_fits_a_terminal(results: Path) -> None:
+    outcome = facetl(results, "--truth", results.parent / "truth.txt")
+    lines = outcome.stdout.splitlines()
+    assert lines[0].split() == ["pretrained", "tuned"]
+    assert max(len(line.rstrip()) for line in lines if "AP" in line) <= 100
+    # tuned is the better one; it needs all of its detections, down to 0.8
+    assert "tuned: frames that the truth does not list, counted as frames without faces: 1" in (
+        outcome.stderr
+    )
+    assert "--weights tuned=FILE --thresholds 0.1 0.2 0.80" in outcome.stderr.splitlines()[-1]
+
+
+def test_only_listed_leaves_the_other_frames_out(results: Path) -> None:
+    truth = results.parent / "truth.txt"
+    outcome = facetl(results, "--truth", truth, "--only-listed", "--out", results.parent / "out")
+    metrics = load_metrics(results.parent / "out" / "metrics.json")
+    assert metrics["settings"]["only_listed"] is True
+    assert metrics["runs"]["pretrained"]["precision_all"] == 1
+    assert metrics["runs"]["pretrained"]["frames"] == 2
+    assert "frames that the truth does not list, left out: 1" in outcome.stderr
+
+
+def test_one_file_is_enough_and_peers_stand_beside_it(results: Path, tmp_path: Path) -> None:
+    peer = PeerDetections(boxes(FACE, FACE), np.array([4.5, -2]), ("001.jpg", "003.jpg"))
+    save_peer(tmp_path / "theirs", peer)
+    outcome = facetl(
+        results / "tuned.detections.json",
+        *("--truth", tmp_path / "truth.txt", "--peer", f"theirs={tmp_path / 'theirs'}"),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    runs = load_metrics(results / "metrics.json")["runs"]
+    assert list(runs) == ["tuned", "theirs"]
+    assert runs["theirs"]["recall_all"] == pytest.approx(1 / 3)
+    assert runs["theirs"]["proposals_per_frame"] is None
+    assert runs["theirs"]["frames"] == 3  # as many as the run knows
+    assert "–" in outcome.stdout
+
+
+def test_a_peer_alone_is_scored_too(tmp_path: Path, results: Path) -> None:
+    save_peer(tmp_path / "theirs", PeerDetections(boxes(FACE), np.ones(1), ("001.jpg",)))
+    outcome = facetl(
+        tmp_path / "theirs",
+        *("--truth", tmp_path / "truth.txt", "--peer", f"theirs={tmp_path / 'theirs'}"),
+    )
+    assert outcome.exit_code == 0
+    assert outcome.stderr.splitlines()[-1].startswith("next: facetl detect")
+
+
+def test_results_are_not_overwritten_unasked(results: Path) -> None:
+    truth = ("--truth", results.parent / "truth.txt")
+    assert facetl(results, *truth).exit_code == 0
+    before = (results / "metrics.json").read_text()
+    again = facetl(results, *truth)
+    assert (again.exit_code, (results / "metrics.json").read_text()) == (1, before)
+    assert "metrics.json exists already" in again.stderr
+    assert facetl(results, *truth, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.detections.json", "{", "not a detections file"),
+        ("tuned2.detections.json", None, "'tuned' as the name of two runs"),
+    ],
+)
+def test_bad_results_are_one_line(
+    results: Path, name: str, content: str | None, message: str
+) -> None:
+    tuned = (results / "tuned.detections.json").read_text()
+    (results / name).write_text(tuned if content is None else content)
+    outcome = facetl(results, "--truth", results.parent / "truth.txt")
+    assert outcome.exit_code == 1
+    assert message in outcome.stderr
+    assert len(outcome.stderr.splitlines()) == 1
+    assert not (results / "metrics.json").exists()
+
+
+def test_an_empty_results_folder_is_one_line(tmp_path: Path, results: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = facetl(tmp_path / "empty", "--truth", tmp_path / "truth.txt")
+    assert outcome.exit_code == 1
+    assert "found no *.detections.json; make them with facetl detect" in outcome.stderr
+
+
+def test_a_bad_truth_file_is_one_line_or_skipped(results: Path) -> None:
+    truth = results.parent / "truth.txt"
+    truth.write_text(truth.read_text() + "003.jpg 1 2 three 4\n")
+    strict = facetl(results, "--truth", truth)
+    assert strict.exit_code == 1
+    assert "truth.txt:4" in strict.stderr
+    lenient = facetl(results, "--truth", truth, "--on-error", "skip")
+    assert lenient.exit_code == 0
+    assert "1 not a number" in lenient.stderr
+
+
+@pytest.mark.parametrize("peer", ["theirs", "theirs=", "=folder"])
+def test_a_peer_without_name_or_folder_is_a_usage_error(results: Path, peer: str) -> None:
+    outcome = facetl(results, "--truth", results.parent / "truth.txt", "--peer", peer)
+    assert outcome.exit_code == 2
+    assert f"found {peer!r}, expected NAME=FOLDER" in outcome.stderr
+
+
+def test_the_truth_is_required() -> None:
+    assert facetl("results").exit_code == 2
+
+
+def test_a_folder_of_frames_knows_all_frames(tmp_path: Path) -> None:
+    frames = [
+        Frame(tmp_path / name, name, boxes(*faces), (None,) * len(faces), (200, 200))
+        for name, faces in {"001.jpg": [FACE], "002.jpg": [FACE], "003.jpg": []}.items()
+    ]
+    # 002 could not be read, 003 was not searched, 004 is unknown to the truth
+    run = run_of({"001.jpg": [FACE], "004.jpg": [FACE]}, skipped=(Skipped("002.jpg", "cut"),))
+    evaluation = evaluate(run, FaceDataset(tuple(frames)))
+    assert (evaluation.metrics.frames, evaluation.metrics.detections) == (3, 1)
+    assert (evaluation.metrics.recall_all, evaluation.metrics.precision_all) == (0.5, 1)
+    assert evaluation.notes == (
+        "pretrained: frames that the truth does not list, left out: 1",
+        "pretrained: frames of the truth never searched, their faces missed: 2",
+        "pretrained: images that could not be read: 1",
+    )
+
+
+def test_the_command_takes_a_folder_as_truth(results: Path, tmp_path: Path) -> None:
+    for name in ("001.jpg", "002.jpg", "003.jpg"):
+        save_image(tmp_path / "data" / name, np.zeros((200, 200, 3), dtype=np.uint8))
+    (tmp_path / "truth.txt").rename(tmp_path / "data" / "annotations.txt")
+    outcome = facetl(results, "--truth", tmp_path / "data")
+    assert outcome.exit_code == 0, outcome.output
+    document = load_metrics(results / "metrics.json")
+    assert document["truth"]["frames"] == 3
+    assert document["runs"]["tuned"]["ap"]["0.5"] == 1
+
+
+def test_plain_boxes_are_a_truth_and_an_empty_run_a_run() -> None:
+    evaluation = evaluate(Run("nothing", {}, ()), Truth.of({"001.jpg": boxes(FACE)}))
+    assert evaluation.metrics.ap["0.5"] == 0
+    assert np.isnan(evaluation.seconds_per_frame)
+    assert np.isnan(evaluation.proposals_per_frame)
+    assert evaluate_all([], Truth.of({})) == []
+
+
+def test_frames_are_found_by_base_name_if_no_name_is_equal() -> None:
+    names = ["shots/002.jpg", "shots\\001.jpg", "shots/009.jpg"]
+    assert find_places(names, ["001.jpg", "002.jpg"], "tuned").tolist() == [1, 0, -1]
+
+
+def test_base_names_do_not_matter_if_any_name_is_equal() -> None:
+    # mom/002.jpg is another picture than dad/002.jpg
+    places = find_places(["dad/001.jpg", "mom/002.jpg"], ["dad/001.jpg", "dad/002.jpg"], "tuned")
+    assert places.tolist() == [0, -1]
+
+
+@pytest.mark.parametrize(
+    ("names", "roll", "message"),
+    [
+        (["a/1.jpg", "b/1.jpg"], ["1.jpg"], "'a/1.jpg' and 'b/1.jpg' in tuned and '1.jpg' in the"),
+        (["1.jpg"], ["a/1.jpg", "b/1.jpg", "c/1.jpg"], "'b/1.jpg' and 1 more in the truth"),
+        (["a.jpg"], ["b.jpg"], "no frame in common: found 'a.jpg' in the run and 'b.jpg' in the"),
+    ],
+)
+def test_names_that_cannot_be_matched_are_both_named(
+    names: list[str], roll: list[str], message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        find_places(names, roll, "tuned")
+    assert message in str(caught.value)
+
+
+def test_a_frame_twice_in_a_run_is_refused() -> None:
+    run = run_of({"001.jpg": [FACE]})
+    twice = Run("twice", {}, run.frames * 2)
+    with pytest.raises(DetectionsError, match=r"found the frame '001.jpg' twice"):
+        Entry.of_run(twice)
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(DetectionsError, match="not a finite number"):
+        Entry.of_run(run_of({"001.jpg": [[0, 0, np.nan, 5]]}))
+
+
+def test_the_truths_fingerprint_changes_with_a_box_and_not_with_the_order() -> None:
+    one, other = {"a": boxes(FACE), "b": boxes()}, {"b": boxes(), "a": boxes(FACE)}
+    assert Truth.of(one).fingerprint == Truth.of(other).fingerprint
+    moved = {**one, "a": boxes(FACE) + 1}
+    assert Truth.of(one).fingerprint != Truth.of(moved).fingerprint
+
+
+def test_undefined_figures_are_null_in_the_file(tmp_path: Path) -> None:
+    document = {"format": "facetl-metrics", "version": 1, "runs": {"a": {"f1": float("nan")}}}
+    save_metrics(tmp_path / "metrics.json", document)
+    assert load_metrics(tmp_path / "metrics.json")["runs"] == {"a": {"f1": None}}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "not a metrics file"),
+        ('{"format": "facetl-metrics", "version": 1, "runs": 3}', "not a metrics file"),
+        ('{"format": "facetl-metrics", "version": 9, "runs": {}}', "version 9, expected"),
+    ],
+)
+def test_other_files_are_not_taken_for_metrics(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        load_metrics(tmp_path / "metrics.json")
+
+
+def test_the_table_marks_the_best_and_dashes_the_undefined() -> None:
+    truth = {"001.jpg": boxes(FACE), "002.jpg": boxes(FACE)}
+    half = Entry.of_run(run_of({"001.jpg": [FACE], "002.jpg": []}, "half"))
+    full = Entry.of_run(run_of({"001.jpg": [FACE], "002.jpg": [FACE]}, "full"))
+    none = Entry.of_run(Run("none", {}, ()))
+    groups = compare(evaluate_all([half, full, none], Truth.of(truth)))
+    rows = {row.title: row for group in groups for row in group}
+    assert rows["AP at IoU 0.3"].texts == ("0.500", "1.000", "0.000")
+    assert rows["AP at IoU 0.3"].winners == (False, True, False)
+    assert rows["  precision there"].texts == ("1.000", "1.000", "–")
+    assert rows["proposals per frame"].winners == (True, True, False)
+    assert rows["detections"].winners == (False, False, False)
+
+
+@pytest.mark.skipif(not DEXTER.is_dir(), reason="the real frames are not here")
+def test_the_course_staffs_arrays_give_the_courses_figure() -> None:
+    truth = Truth.of(load_annotations(DEXTER / "validare/task1_gt_validare20.txt"))
+    staff = Entry.of_peer("staff", load_peer(DEXTER / "evaluare/staff_solution/task1"))
+    metrics = evaluate_all([staff], truth)[0].metrics
+    assert metrics.ap_course == pytest.approx(0.7591, abs=5e-5)
+    assert (metrics.faces, metrics.detections, metrics.frames) == (33, 871, 20)

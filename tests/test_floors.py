@@ -1,0 +1,108 @@
+"""The house of design: each module on its floor, each third-party library with its owner."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import facetl
+
+PACKAGE = Path(facetl.__file__).parent
+
+FLOORS = {
+    "facetl.cli": 5,
+    "facetl.__main__": 5,
+    "facetl.evaluation": 4,
+    "facetl.training": 3,
+    "facetl.mtcnn": 2,
+    "facetl.data": 1,
+    "facetl.cartoons": 1,
+    "facetl.boxes": 0,
+    "facetl.errors": 0,
+    "facetl.files": 0,
+    "facetl.version": 0,
+}
+CATALOGUE = "facetl"  # names everything and is imported by nobody
+
+OWNERS = {
+    "click": {"facetl.cli"},
+    "rich": {"facetl.cli"},
+    "matplotlib": {"facetl.evaluation"},
+    "facenet_pytorch": {"facetl.mtcnn"},
+    "torchvision": {"facetl.mtcnn"},
+    "safetensors": {"facetl.mtcnn", "facetl.training"},
+    "supervision": {"facetl.data"},
+    "cv2": {"facetl.data", "facetl.cartoons"},
+    "PIL": {"facetl.data", "facetl.cartoons"},
+    "torch": {"facetl.mtcnn", "facetl.training"},
+}
+FREE = {"numpy"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield every module that a file imports, inside functions and for types too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the floor"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room_of(module: str) -> str:
+    rooms = [room for room in FLOORS if module == room or module.startswith(f"{room}.")]
+    assert rooms, f"{module} has no floor; choose one in {Path(__file__).name}"
+    return rooms[0]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != CATALOGUE])
+def test_modules_import_only_from_their_room_and_below(module: str) -> None:
+    own = room_of(module)
+    for imported in imports_of(MODULES[module]):
+        if imported == CATALOGUE or not imported.startswith("facetl."):
+            assert imported != CATALOGUE, f"{module} imports the catalogue"
+            continue
+        room = room_of(imported)
+        assert room == own or FLOORS[room] < FLOORS[own], f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_third_party_libraries_are_imported_by_their_owners_alone(module: str) -> None:
+    for imported in imports_of(MODULES[module]):
+        library = imported.partition(".")[0]
+        if library in sys.stdlib_module_names | FREE | {"facetl", "__future__"}:
+            continue
+        assert library in OWNERS, f"{module} imports {library}, which has no owner yet"
+        assert room_of(module) in OWNERS[library], f"{module} imports {library}"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = [*(set(OWNERS) - {"click"}), "numpy"]
+    check = (
+        "import sys; from facetl.cli import main; main(['--help'], standalone_mode=False); "
+        f"sys.exit(' '.join(m for m in {heavy!r} if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "facetl prepare DATA" in done.stdout
+
+
+def test_the_catalogue_is_complete_and_sorted() -> None:
+    assert facetl.__all__ == sorted(facetl.__all__)
+    assert dir(facetl) == facetl.__all__
+    for name in facetl.__all__:
+        assert getattr(facetl, name).__doc__, f"{name} has no docstring"
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = facetl.nonsense

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from facetl.data import images
+from facetl.data.images import as_image, image_paths, image_size, load_image, save_image
+from facetl.errors import ImageError, InputError, OutputError
+
+RED = (255, 0, 0)
+
+
+def gradient(height: int = 6, width: int = 8) -> NDArray[np.uint8]:
+    ramp = np.linspace(0, 255, height * width * 3)
+    return ramp.reshape(height, width, 3).astype(np.uint8)
+
+
+def exif_with(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif
+
+
+def save_as(path: Path, picture: Image.Image, **options: Any) -> Path:
+    picture.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".ppm"])
+def test_lossless_formats_give_the_very_pixels(tmp_path: Path, suffix: str) -> None:
+    options = {"lossless": True} if suffix == ".webp" else {}
+    path = save_as(tmp_path / f"a{suffix}", Image.fromarray(gradient()), **options)
+    assert np.array_equal(load_image(path), gradient())
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "F"])
+@pytest.mark.parametrize("size_hw", [(1, 1), (11, 300), (30, 20)])
+def test_any_mode_and_size_becomes_rgb_of_8_bits(
+    tmp_path: Path, mode: str, size_hw: tuple[int, int]
+) -> None:
+    picture = Image.fromarray(gradient(*size_hw)).convert(mode)
+    suffix = {"HSV": ".gif"}.get(mode, ".tif")
+    path = save_as(tmp_path / f"a{suffix}", picture.convert("P") if mode == "HSV" else picture)
+    for pixels in (load_image(path), as_image(picture)):
+        assert pixels.shape == (*size_hw, 3)
+        assert pixels.dtype == np.uint8
+        assert pixels.flags.c_contiguous
+        assert pixels.flags.writeable
+    assert image_size(path) == size_hw
+
+
+def test_grey_is_repeated_in_all_channels(tmp_path: Path) -> None:
+    path = save_as(tmp_path / "a.png", Image.new("L", (2, 2), 77))
+    assert (load_image(path) == 77).all()
+
+
+def test_black_and_white_become_0_and_255(tmp_path: Path) -> None:
+    path = save_as(tmp_path / "a.png", Image.fromarray(np.array([[False, True]])))
+    assert load_image(path).tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_transparency_is_dropped_and_stored_colours_stay(tmp_path: Path) -> None:
+    path = save_as(tmp_path / "a.png", Image.new("RGBA", (2, 2), (10, 20, 30, 0)))
+    assert load_image(path)[0, 0].tolist() == [10, 20, 30]
+
+
+def test_palette_with_transparency(tmp_path: Path) -> None:
+    picture = Image.new("P", (2, 2), 1)
+    picture.putpalette([0, 0, 0, 255, 0, 0])
+    path = save_as(tmp_path / "a.png", picture, transparency=b"\x00\x80")
+    assert load_image(path)[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path, suffix: str) -> None:
+    grey = np.array([[0, 0x00FF, 0x8000, 0xFFFF]], np.uint16)
+    path = save_as(tmp_path / f"a{suffix}", Image.fromarray(grey))
+    # The upper byte of each value.
+    assert load_image(path)[0, :, 0].tolist() == [0, 0, 0x80, 0xFF]
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16B"])
+def test_16_bits_in_other_wrappings_of_pillow(mode: str) -> None:
+    assert as_image(Image.new(mode, (2, 3), 0x8001)).tolist() == [[[0x80] * 3] * 2] * 3
+
+
+def test_16_bit_rgb_is_scaled_not_clipped(tmp_path: Path) -> None:
+    text = b"P6 2 1 65535\n" + np.array([0, 0x8000, 0xFFFF, 0xFFFF, 0, 0], ">u2").tobytes()
+    (tmp_path / "a.ppm").write_bytes(text)
+    assert load_image(tmp_path / "a.ppm").tolist() == [[[0, 128, 255], [255, 0, 0]]]
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0])
+def test_floats_are_understood_in_both_habits(tmp_path: Path, white: float) -> None:
+    grey = np.array([[0.0, 0.2, 1.0]], np.float32) * np.float32(white)
+    path = save_as(tmp_path / "a.tif", Image.fromarray(grey))
+    assert load_image(path)[0, :, 0].tolist() == [0, 51, 255]  # 0.2 · 255 = 51
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: int) -> None:
+    # Stored: a wide picture with a red upper left quarter.
+    stored = np.full((16, 32, 3), 255, np.uint8)
+    stored[:8, :16] = RED
+    path = tmp_path / f"a{suffix}"
+    save_as(path, Image.fromarray(stored), exif=exif_with(orientation))
+    pixels = load_image(path)
+    assert image_size(path) == pixels.shape[:2] == ((16, 32) if orientation < 5 else (32, 16))
+    is_red = pixels[[2, 2, -3, -3], [2, -3, 2, -3]].sum(axis=1) < 400
+    # Where the corner of row 0, column 0 goes: the definition of the eight orientations.
+    corner = {1: 0, 2: 1, 3: 3, 4: 2, 5: 0, 6: 1, 7: 3, 8: 2}[orientation]
+    assert is_red.tolist() == [corner == i for i in range(4)]
+    with Image.open(path) as picture:
+        assert np.array_equal(as_image(picture), pixels)
+
+
+@pytest.mark.parametrize("junk", [b"Exif\0\0junk", b"Exif\0\0MM\0*\0\0\xff\xff", b"Exif\0\0"])
+def test_damaged_exif_does_not_cost_the_picture(tmp_path: Path, junk: bytes) -> None:
+    path = save_as(tmp_path / "a.jpg", Image.fromarray(gradient()), exif=junk)
+    assert load_image(path).shape == (6, 8, 3)
+    assert image_size(path) == (6, 8)
+
+
+def test_of_an_animation_the_first_frame_counts(tmp_path: Path) -> None:
+    later = Image.new("RGB", (4, 4), "blue")
+    path = tmp_path / "a.gif"
+    Image.new("RGB", (4, 4), "red").save(path, save_all=True, append_images=[later])
+    assert load_image(path)[0, 0].tolist() == list(RED)
+
+
+def test_large_images_and_unicode_paths(tmp_path: Path) -> None:
+    path = save_as(tmp_path / "Große Bühne ăț 漫画.jpg", Image.new("L", (4000, 3000), 9))
+    assert load_image(path).shape == (3000, 4000, 3)
+
+
+@pytest.mark.parametrize("missing", [2, 40, 4000])
+def test_truncated_jpeg_is_an_error_and_no_grey_half(tmp_path: Path, missing: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "JPEG")
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(buffer.getvalue()[:-missing])
+    with pytest.raises(ImageError, match=r"cut\.jpg is damaged .*truncated.*; restore it"):
+        load_image(path)
+    assert image_size(path) == (100, 100)  # the header is whole
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".bmp", ".tif", ".webp", ".ppm"])
+def test_truncated_files_of_other_formats_are_errors(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    path = save_as(tmp_path / f"cut{suffix}", Image.fromarray(noise))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageError, match=r"damaged|no image"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("reader", [load_image, image_size, as_image])
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [(None, r"No such file.*; check"), (b"", "is empty"), (b"hello", "is no image")],
+)
+def test_what_is_no_image_is_one_clear_line(
+    tmp_path: Path, reader: Any, content: bytes | None, finding: str
+) -> None:
+    path = tmp_path / "a.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ImageError, match=rf"a\.jpg .*{finding}") as caught:
+        reader(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reader", [load_image, image_size])
+def test_a_folder_is_no_image(tmp_path: Path, reader: Any) -> None:
+    with pytest.raises(ImageError, match="is a folder, not an image"):
+        reader(tmp_path)
+
+
+@pytest.mark.parametrize("reader", [load_image, image_size])
+def test_bombs_are_refused_before_they_unpack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Any
+) -> None:
+    path = save_as(tmp_path / "a.png", Image.new("L", (60, 50)))
+    monkeypatch.setattr(images, "MAX_PIXELS", 2999)
+    with pytest.raises(ImageError, match=r"a\.png: found 60x50 pixels, more than 2,999; make it"):
+        reader(path)
+
+
+def test_bombs_beyond_pillows_own_limit_are_refused(tmp_path: Path) -> None:
+    path = save_as(tmp_path / "a.png", Image.new("1", (20_000, 20_000)))
+    with pytest.raises(ImageError, match="400000000 pixels"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 1), (6, 8, 3), (6, 8, 4)])
+@pytest.mark.parametrize(
+    ("dtype", "white"), [("u1", 255), ("u2", 65535), ("f4", 1), ("f8", 255), ("?", True)]
+)
+def test_arrays_of_any_kind(shape: tuple[int, ...], dtype: str, white: float) -> None:
+    pixels = as_image(np.full(shape, white, dtype))
+    assert pixels.shape == (6, 8, 3)
+    assert pixels.dtype == np.uint8
+    assert (pixels == 255).all()
+
+
+def test_arrays_in_rgb_stay_as_they_are() -> None:
+    assert np.array_equal(as_image(gradient()), gradient())
+
+
+def test_paths_may_be_text(tmp_path: Path) -> None:
+    path = save_as(tmp_path / "a.png", Image.fromarray(gradient()))
+    assert np.array_equal(as_image(str(path)), gradient())
+
+
+@pytest.mark.parametrize(
+    ("source", "finding"),
+    [
+        (np.zeros((2, 3, 4, 3), np.uint8), r"shape \(2, 3, 4, 3\)"),
+        (np.zeros((3, 5, 2), np.uint8), r"shape \(3, 5, 2\)"),
+        (np.zeros((0, 5, 3), np.uint8), r"shape \(0, 5, 3\)"),
+        (np.zeros((3, 5), np.int32), "pixels of int32"),
+        (Image.new("RGB", (0, 5)), r"shape \(5, 0, 3\)"),
+        (np.array([[np.nan]]), "not numbers"),
+        (np.array([[-0.5]]), "outside"),
+        (np.array([[256.0]]), "outside"),
+        ([[1, 2]], "found list instead of an image"),
+    ],
+)
+def test_what_cannot_be_an_image_is_refused(source: Any, finding: str) -> None:
+    with pytest.raises(ImageError, match=finding):
+        as_image(source)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".PNG"])
+def test_png_round_trip(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "new" / f"a{suffix}"
+    save_image(path, gradient())
+    assert np.array_equal(load_image(path), gradient())
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_jpeg_quality_counts(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
+    save_image(tmp_path / "fine.jpg", noise, quality=95)
+    save_image(tmp_path / "coarse.jpeg", noise, quality=20)
+    assert (tmp_path / "coarse.jpeg").stat().st_size < (tmp_path / "fine.jpg").stat().st_size / 2
+
+
+def test_saving_refuses_other_suffixes_and_shapes(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"a\.tif is neither \.png nor \.jpg"):
+        save_image(tmp_path / "a.tif", gradient())
+    with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8, got \(6, 8\)"):
+        save_image(tmp_path / "a.png", gradient()[:, :, 0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_image_paths_are_sorted_recursive_and_visible(tmp_path: Path) -> None:
+    wanted = ["a/2.jpg", "a/10.JPG", "b.png", "c/d/e.webp"]
+    hidden = [".f.jpg", "a/._2.jpg", "__MACOSX/a.jpg", ".thumbs/a.jpg", "notes.txt"]
+    for name in wanted + hidden:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
+    found = [path.relative_to(tmp_path).as_posix() for path in image_paths(tmp_path)]
+    assert found == ["a/10.JPG", "a/2.jpg", "b.png", "c/d/e.webp"]
+
+
+def test_image_paths_of_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a folder"):
+        image_paths(tmp_path / "nowhere")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facetl.data import overlays
+from facetl.data.overlays import contact_sheet, draw_boxes, side_by_side
+
+
+def grey(height: int = 60, width: int = 80, value: int = 128) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def test_a_box_is_drawn_on_its_own_pixels_in_its_own_colour() -> None:
+    image = grey()
+    drawn = draw_boxes(image, np.array([[10, 20, 30, 50]]), colour="#D55E00", thickness=1)
+    ys, xs = np.nonzero((drawn != image).any(axis=2))
+    # Half open: the last column is 29, the last row 49.
+    assert (xs.min(), xs.max(), ys.min(), ys.max()) == (10, 29, 20, 49)
+    assert drawn[20, 10].tolist() == [0xD5, 0x5E, 0x00]
+    assert (drawn[21:49, 11:29] == 128).all()
+    assert (image == 128).all()
+
+
+def test_no_boxes_leave_a_copy() -> None:
+    image = grey()
+    drawn = draw_boxes(image, np.zeros((0, 4)), labels=[])
+    assert np.array_equal(drawn, image)
+    assert drawn is not image
+
+
+def test_boxes_may_leave_the_image() -> None:
+    boxes = np.array([[-10, -10, 500, 20], [900, 900, 910, 910]])
+    assert draw_boxes(grey(), boxes, scores=np.array([0.9, 0.1])).shape == (60, 80, 3)
+
+
+def test_scores_are_the_labels_unless_there_are_labels() -> None:
+    boxes = np.array([[10, 30, 70, 50]])
+    scores = np.array([0.876])
+    assert np.array_equal(
+        draw_boxes(grey(), boxes, scores=scores), draw_boxes(grey(), boxes, labels=["0.88"])
+    )
+    assert np.array_equal(
+        draw_boxes(grey(), boxes, scores=scores, labels=["dad"]),
+        draw_boxes(grey(), boxes, labels=["dad"]),
+    )
+
+
+@pytest.mark.parametrize(("colour", "text"), [(overlays.TRUTH, 0), (overlays.BLUE, 255)])
+def test_texts_are_dark_on_light_and_light_on_dark(colour: str, text: int) -> None:
+    drawn = draw_boxes(grey(), np.array([[5, 30, 75, 50]]), colour=colour, labels=["MMMM"])
+    assert (drawn[:30] == text).all(axis=2).any()
+    assert not (drawn == 255 - text).all(axis=2).any()
+
+
+def test_a_sheet_has_margins_and_rows_from_left_to_right() -> None:
+    sheet = contact_sheet([grey(4, 5, value) for value in (10, 20, 30)], columns=2)
+    # Two cells of 5 and three margins of 8; two rows of 4 and three margins.
+    assert sheet.shape == (8 + 4 + 8 + 4 + 8, 8 + 5 + 8 + 5 + 8, 3)
+    assert [sheet[9, 9, 0], sheet[9, 22, 0], sheet[21, 9, 0]] == [10, 20, 30]
+    assert sheet[21, 22, 0] == sheet[0, 0, 0] == 255
+
+
+def test_smaller_images_lie_in_the_upper_left_corner_of_their_cells() -> None:
+    sheet = contact_sheet([grey(4, 5, 10), grey(2, 3, 20)], columns=5)
+    assert sheet.shape == (20, 34, 3)
+    assert (sheet[8:10, 21:24] == 20).all()
+    assert (sheet[10:12, 21:26] == 255).all()
+
+
+def test_patches_are_enlarged_into_squares_of_one_colour() -> None:
+    patch = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    sheet = contact_sheet([patch], columns=1, enlarge=3)
+    assert (sheet[8:11, 11:14] == patch[0, 1]).all()
+    assert sheet.shape == (22, 22, 3)
+
+
+def test_side_by_side_puts_titles_above() -> None:
+    row = side_by_side([("pretrained", grey(value=10)), ("tuned", grey(value=20))])
+    plain = contact_sheet([grey(value=10), grey(value=20)], columns=2)
+    assert np.array_equal(row[-60 - 8 :], plain[-60 - 8 :])
+    assert row.shape[0] > plain.shape[0]
+    assert (row[8 : -60 - 8] < 100).any()  # something is written
+
+
+def test_what_makes_no_sheet() -> None:
+    with pytest.raises(ValueError, match="got 0 and 3"):
+        contact_sheet([], columns=3)
+    with pytest.raises(ValueError, match="got 1 and 0"):
+        contact_sheet([grey()], columns=0)
+    with pytest.raises(ValueError, match="expected 1 titles, got 2"):
+        contact_sheet([grey()], columns=1, titles=["a", "b"])

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from facetl.errors import OutputError
+from facetl.evaluation.metrics import Curve, best_point
+from facetl.evaluation.plots import (
+    plot_losses,
+    plot_precision_recall,
+    plot_scores,
+    save_plot,
+)
+
+NOTHING = Curve(np.zeros(0), np.zeros(0, dtype=np.bool_), 3)
+SOME = Curve(np.array([0.9, 0.8, 0.7, 0.2]), np.array([True, True, False, True]), 4)
+NO_FACES = Curve(np.array([0.9]), np.array([False]), 0)
+LOGITS = Curve(np.array([4.0, -1.5]), np.array([True, False]), 2)
+ALL_KINDS = {"some": SOME, "nothing": NOTHING, "no faces": NO_FACES, "logits": LOGITS}
+
+
+def texts(figure: Figure) -> str:
+    """Everything that is written in a figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(mpl.text.Text))
+
+
+def epoch(number: int, validation_loss: float) -> dict[str, Any]:
+    parts = {"classification": 0.1, "box": 0.02}
+    return {
+        "epoch": number,
+        "train": {"total": 0.2, **parts},
+        "validation": {"total": validation_loss, **parts, "accuracy": 0.9, "recall": 0.8},
+        "seconds": 1.0,
+    }
+
+
+def test_the_best_f1_of_each_run_is_marked_on_its_line() -> None:
+    figure = plot_precision_recall({"pretrained": SOME, "tuned": LOGITS})
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    expected = [(best_point(c).recall, best_point(c).precision) for c in (SOME, LOGITS)]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == expected  # type: ignore[index]
+
+
+def test_the_legend_names_each_run_with_its_average_precision() -> None:
+    # hits of 4 faces at precision 1, 1, 3/4: AP (1 + 1 + 3/4) / 4 = 0.6875
+    assert "some   AP 0.688" in texts(plot_precision_recall({"some": SOME}))
+
+
+def test_scores_are_counted_as_hits_and_false_alarms_in_a_panel_a_run() -> None:
+    figure = plot_scores({"pretrained": SOME, "peer": LOGITS})
+    assert [axes.get_title("left") for axes in figure.axes] == ["pretrained", "peer"]
+    assert "hits 3" in texts(figure)
+    assert "false alarms 1" in texts(figure)
+    assert "best F1 at 0.20" in texts(figure)
+
+
+def test_scores_outside_0_to_1_get_their_own_range() -> None:
+    axes = plot_scores({"peer": LOGITS, "ours": SOME}).axes
+    assert axes[0].get_xlim() == pytest.approx((-1.5, 4), abs=1e-6)
+    assert axes[1].get_xlim() == (0, 1)
+
+
+@pytest.mark.parametrize("curves", [ALL_KINDS, {}], ids=["all kinds", "no runs"])
+def test_nothing_to_draw_is_drawn_without_a_warning(
+    tmp_path: Path, curves: dict[str, Curve]
+) -> None:
+    save_plot(tmp_path / "a.png", plot_precision_recall(curves))
+    save_plot(tmp_path / "b.png", plot_scores(curves))
+    for name in ("a.png", "b.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.width > 500
+
+
+def test_the_best_epoch_is_the_one_with_the_lowest_validation_loss() -> None:
+    records = [epoch(number, loss) for number, loss in ((1, 0.5), (2, 0.3), (3, 0.4))]
+    figure = plot_losses(records)
+    assert texts(figure).count("epoch (dashed: the best, 2)") == 2
+    assert "validation, classification" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [[], [epoch(1, 0.5)], [{"epoch": 1, "train": {"total": 0.4}}]],
+    ids=["none", "one", "no validation"],
+)
+def test_short_and_sparse_histories_are_drawn(
+    tmp_path: Path, records: list[dict[str, Any]]
+) -> None:
+    save_plot(tmp_path / "losses.png", plot_losses(records))
+    assert (tmp_path / "losses.png").stat().st_size > 0
+
+
+def test_drawing_leaves_matplotlibs_settings_alone() -> None:
+    before = dict(mpl.rcParams)
+    plot_scores(ALL_KINDS)
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_plot(tmp_path / "file" / "a.png", plot_losses([]))
