@@ -6,15 +6,11 @@ from random import Random
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from facetl.cartoons import RULE, CartoonFrame, draw_frame, frame
 from facetl.cartoons.arms import item
 from facetl.cartoons.cast import CAST, HEADS, MOODS
 from facetl.cartoons.clothes import decoration
-from facetl.cartoons.colours import darken, lighten, mix, rgb
 from facetl.cartoons.eyes import EYE_STYLES
 from facetl.cartoons.figure import DrawnFace, draw_figure
 from facetl.cartoons.frame import SeenFace, compose
@@ -22,20 +18,14 @@ from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
 from facetl.cartoons.mouths import MouthSpot, mouth
 from facetl.cartoons.noses import nose
-from facetl.cartoons.paths import cloud, curve, mirror, oval, rectangle, zigzag
+from facetl.cartoons.paths import rectangle
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import FOREGROUNDS, PLACES
 from facetl.cartoons.places.furniture import COUNTERS_AND_SOFAS, FITTINGS, FurnitureDrawer
 from facetl.cartoons.places.walls import ROOMS, wallpaper
-from facetl.cartoons.props import PROPS, PropDrawer, prop, props_for
-from facetl.cartoons.registry import Registry
+from facetl.cartoons.props import PROPS, PropDrawer, props_for
 from facetl.cartoons.strangers import dress_up, invent
 from facetl.cartoons.toon import Toon, pose
-from facetl.cli.cartoons import cartoons, write_cartoons
-from facetl.data.annotations import load_annotations
-from facetl.data.dataset import load_dataset
-from facetl.data.images import load_image
-from facetl.errors import OutputError
 
 README = Path(frame.__file__).parent / "README.md"
 
@@ -257,101 +247,6 @@ def test_width_beyond_the_head_is_that_of_a_neck() -> None:
     assert somebody().half_width_at(9) == 0.6
 
 
-# ---- pen, paths, colours, registry
-
-
-def test_paint_claims_pixels_unless_thin_or_told_not_to(pen: Pen) -> None:
-    square = rectangle(100, 100, 110, 110)
-    own = pen.owned_by(4)
-    own.fill(square, "#ffffff", claim=False)
-    own.fill(square, "#ffffff", alpha=0.5)
-    own.line(square, 3, closed=True)
-    assert pen.canvas.pixels_of(4) == 0
-    own.fill(square, "#ffffff", clip=rectangle(105, 0, 500, 500))
-    half = pen.canvas.pixels_of(4)
-    own.fill(square, "#ffffff")
-    assert pen.canvas.pixels_of(4) == pytest.approx(2 * half, rel=0.1)
-    pen.tube([(90, 105), (120, 105)], 4, "#ff0000", 0.5)  # an arm across: 5 of 10 pixels high
-    assert pen.canvas.pixels_of(4) == pytest.approx(half, rel=0.25)
-
-
-def test_paint_fades_from_top_to_bottom(pen: Pen) -> None:
-    pen.fill(rectangle(0, 0, WIDTH, HEIGHT), "#000000", fade_to="#ffffff")
-    column = pen.canvas.finished()[:, 240, 0].astype(int)
-    assert column[0] < 3
-    assert column[-1] > 252
-    assert (np.diff(column) >= 0).all()
-
-
-def test_what_lies_outside_draws_nothing(pen: Pen) -> None:
-    outside = oval(-500, -500, 20)
-    pen.fill(outside, "#ffffff", alpha=0.5)
-    pen.line([(0, 0), (50, 50)], 3, "#ffffff", clip=outside)
-    assert not pen.canvas.image.any()
-
-
-def test_line_of_one_point_is_no_line(pen: Pen) -> None:
-    pen.line([(5, 5)], 3, "#ffffff")
-    assert not pen.canvas.image.any()
-
-
-def test_brush_is_thicker_below_whichever_way_the_path_runs() -> None:
-    for path in (rectangle(100, 100, 200, 200), rectangle(100, 100, 200, 200)[::-1]):
-        pen = Pen(Canvas())
-        pen.line(path, 6, "#ffffff", closed=True)
-        ink = pen.canvas.image[:, 150 * OVERSAMPLING, 0] > 0
-        assert ink[450:].sum() > ink[:450].sum()
-
-
-@pytest.mark.parametrize(("x", "share"), [(240, 1.0), (0, 0.5), (WIDTH, 0.5), (-99, 0.0)])
-def test_share_in_frame(pen: Pen, x: float, share: float) -> None:
-    assert pen.share_in_frame(oval(x, 180, 40)) == pytest.approx(share, abs=0.02)
-
-
-points = st.lists(st.tuples(*[st.floats(-100, 100)] * 2), min_size=2, max_size=8)
-
-
-@settings(max_examples=50, deadline=None)
-@given(points, st.integers(1, 9))
-def test_curves_run_through_their_points(through: list[tuple[float, float]], steps: int) -> None:
-    for closed in (False, True):
-        path = curve(through, steps, closed=closed)
-        assert len(path) == steps * len(through) - (0 if closed else steps - 1)
-        assert path[::steps] == pytest.approx(np.array(through))
-
-
-def test_shapes_are_what_their_names_say() -> None:
-    assert np.hypot(*(oval(3, 4, 5) - (3, 4)).T) == pytest.approx(np.full(40, 5.0))
-    for radius in (0, 2, 99):
-        box = rectangle(1, 2, 11, 8, radius)
-        assert (*box.min(0), *box.max(0)) == pytest.approx((1, 2, 11, 8))
-    assert mirror([(0, -1), (2, 0), (0, 1)]).tolist() == [[0, -1], [2, 0], [0, 1], [-2, 0]]
-    assert zigzag((0, 0), (4, 0), 2, 3).tolist() == [[0, 0], [1, -3], [2, 0], [3, -3], [4, 0]]
-    lobes = cloud(3, 4, 30, 30, 9)
-    distances = np.hypot(*(lobes - (3, 4)).T)
-    # Centres at 0.84 of the radius; lobes reach out by 0.62 of a ninth of that circle.
-    assert distances.max() == pytest.approx(25.2 * (1 + 0.62 * 2 * np.pi / 9), abs=0.3)
-    assert distances.min() > 25.2
-
-
-def test_colours_mix() -> None:
-    assert rgb("#0a0b0c") == rgb((10, 11, 12)) == (10, 11, 12)
-    assert mix("#000000", "#ffffff", 0.5) == (128, 128, 128)
-    assert sum(rgb(darken("#808080"))) < 3 * 128 < sum(rgb(lighten("#808080")))
-
-
-def test_names_are_taken_once() -> None:
-    shapes: Registry[int] = Registry()
-    shapes("one")(1)
-    with pytest.raises(ValueError, match="'one' is taken"):
-        shapes("one")(2)
-
-
-def test_props_of_one_name_are_taken_once() -> None:
-    with pytest.raises(ValueError, match="'robot' is taken"):
-        prop("stage")(PROPS["robot"].draw)
-
-
 # ---- the README
 
 
@@ -386,99 +281,3 @@ def test_readme_says_the_rule_and_the_licence() -> None:
     assert "CC0" in text
     for module in re.findall(r"`(\w+\.py|\w+/)`", text):
         assert (README.parent / module).exists(), module
-
-
-# ---- the command
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("cartoons") / "toons"
-    write_cartoons(out, train=7, test=3, seed=2)
-    return out
-
-
-def test_layout_is_the_course_s(drawn: Path) -> None:
-    names = set(files_of(drawn))
-    assert {"antrenare/juno/0001.jpg", "antrenare/juno/0002.jpg", "antrenare/gus/0001.jpg"} < names
-    assert {f"antrenare/{name}_annotations.txt" for name in CAST} < names
-    assert {f"validare/validare/00{i}.jpg" for i in (1, 2, 3)} < names
-    assert {"validare/task1_gt_validare.txt", "validare/validare_annotations.txt"} < names
-    assert len(names) == 10 + 5 + 2 + 1
-    assert [path.name for path in drawn.parent.iterdir()] == ["toons"]  # nothing temporary left
-    notice = (drawn / "README.md").read_text()
-    assert RULE in notice
-    assert "CC0" in notice
-    assert "facetl cartoons toons --train 7 --test 3 --seed 2" in notice
-
-
-def test_annotations_are_the_boxes_that_were_drawn(drawn: Path) -> None:
-    train, test = load_dataset(drawn, part="train"), load_dataset(drawn, part="test")
-    expected = {f"{name}/0001.jpg": (2, "train", i) for i, name in enumerate(CAST)}
-    expected |= {"juno/0002.jpg": (2, "train", 5), "mabel/0002.jpg": (2, "train", 6)}
-    expected |= {f"00{i + 1}.jpg": (2, "test", i) for i in range(3)}
-    assert len(train) + len(test) == len(expected) == 10
-    for read in (*train.frames, *test.frames):
-        original = draw_frame(*expected[read.name])
-        assert np.array_equal(read.boxes, original.boxes)
-        difference = load_image(read.path).astype(float) - original.image
-        assert np.abs(difference).mean() < 4  # JPEG at quality 92
-    with_labels = load_annotations(drawn / "validare/validare_annotations.txt").faces
-    without = load_annotations(drawn / "validare/task1_gt_validare.txt").faces
-    assert with_labels["001.jpg"].labels == draw_frame(2, "test", 0).labels
-    assert set(without["001.jpg"].labels) == {None}
-    assert np.array_equal(with_labels["001.jpg"].boxes, without["001.jpg"].boxes)
-
-
-def test_workers_change_nothing(drawn: Path, tmp_path: Path) -> None:
-    write_cartoons(tmp_path / "toons", train=7, test=3, seed=2, workers=2)
-    assert files_of(tmp_path / "toons") == files_of(drawn)
-
-
-def test_command_reports_refuses_and_replaces(tmp_path: Path) -> None:
-    out = tmp_path / "my toons"
-    first = CliRunner().invoke(
-        cartoons, [str(out), "--train", "6", "--test", "2", "--workers", "1"]
-    )
-    assert first.exit_code == 0, first.output
-    assert re.match(r"train: 6 frames, \d+ faces\ntest: 2 frames, \d+ faces\n", first.stdout)
-    assert f"Rule: {RULE}" in first.stdout
-    assert first.stderr.splitlines()[-1] == f"next: facetl prepare '{out}' --out patches"
-
-    before = files_of(out)
-    with pytest.raises(OutputError, match="exists already"):
-        write_cartoons(out, train=1, test=1, seed=1)
-    assert files_of(out) == before
-
-    (out / "mine.txt").write_text("kept")
-    write_cartoons(out, train=1, test=1, seed=1, force=True)
-    assert len(files_of(out)) == 2 + 3 + 1 + 1  # no frame of the first drawing is left
-    assert (out / "mine.txt").read_text() == "kept"
-
-
-def test_only_drawn_cartoons_are_replaced(tmp_path: Path) -> None:
-    treasure = tmp_path / "antrenare/dad_annotations.txt"
-    treasure.parent.mkdir()
-    treasure.write_text("0001.jpg 1 2 3 4 dad\n")
-    with pytest.raises(OutputError, match="holds something that is no drawn cartoon"):
-        write_cartoons(tmp_path, train=1, test=1, seed=1, force=True)
-    with pytest.raises(OutputError, match="is a file; choose another folder"):
-        write_cartoons(treasure, train=1, test=1, seed=1, force=True)
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_cartoons(treasure / "below", train=1, test=1, seed=1)
-    assert list(files_of(tmp_path)) == ["antrenare/dad_annotations.txt"]
-
-
-def test_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("facetl.cartoons.draw_frame", fail)
-    with pytest.raises(KeyboardInterrupt):
-        write_cartoons(tmp_path / "out", train=1, test=1, seed=1)
-    assert list(tmp_path.iterdir()) == []

@@ -33,10 +33,17 @@ class RoadGroup(click.Group):
             sys.exit(1)
 
 
-@click.group(cls=RoadGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+CONTEXT_SETTINGS = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+    "show_default": True,
+}
+
+
+@click.group(cls=RoadGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(VERSION, prog_name="facetl")
 def main() -> None:
-    r"""Find the faces in cartoons: retrain MTCNN on your annotated frames.
+    """Find the faces in cartoons: retrain MTCNN on your annotated frames.
 
     \b
     The road, one command a step:

@@ -56,7 +56,7 @@ class Count:
     faces: int
 
 
-@click.command()
+@click.command(short_help="Draw frames of the built-in cartoon.")
 @click.argument("out", type=options.FILE_OR_FOLDER)
 @click.option(
     "--train", type=click.IntRange(min=1), default=120, show_default=True, help="Training frames."

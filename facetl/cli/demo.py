@@ -13,7 +13,7 @@ from facetl.cli.console import note
 from facetl.files import refuse_to_overwrite
 
 
-@click.command()
+@click.command(short_help="Watch a detector learn the built-in cartoon.")
 @click.option(
     "--out",
     type=options.FILE_OR_FOLDER,

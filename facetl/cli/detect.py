@@ -48,7 +48,7 @@ def parse_weights(
     return tuple(parsed)
 
 
-@click.command()
+@click.command(short_help="Find faces with one or several sets of weights.")
 @click.argument("images", nargs=-1, required=True, type=options.FILE_OR_FOLDER)
 @click.option(
     "--weights",
@@ -111,7 +111,7 @@ def detect(
     device: str,
     force: bool,
 ) -> None:
-    r"""Find the faces in IMAGES: files, or folders that are searched to the bottom.
+    """Find the faces in IMAGES: files, or folders that are searched to the bottom.
 
     Writes a detections file per set of weights: boxes, scores and five landmarks for each
     image, how many candidates each stage left, and the seconds it took.

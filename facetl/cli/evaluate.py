@@ -40,7 +40,7 @@ def _parse_peers(
     return tuple(Peer(name, Path(folder)) for name, _, folder in (v.partition("=") for v in values))
 
 
-@click.command()
+@click.command(short_help="Score detections against the true faces.")
 @click.argument("results", type=options.FILE_OR_FOLDER)
 @click.option(
     "--truth",

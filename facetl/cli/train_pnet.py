@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,12 +24,20 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-@click.command("train-pnet")
+def require_safetensors(context: click.Context, parameter: click.Parameter, out: Path) -> Path:
+    """Refuse names under which the weights could not be read again."""
+    if out.suffix != ".safetensors":
+        raise click.BadParameter(f"{out} does not end in .safetensors; choose a name that does")
+    return out
+
+
+@click.command("train-pnet", short_help="Retrain the proposal network on patches.")
 @click.argument("patches", type=options.FILE_OR_FOLDER)
 @click.option(
     "--out",
-    type=options.FILE_OR_FOLDER,
+    type=click.Path(dir_okay=False, path_type=Path),
     required=True,
+    callback=require_safetensors,
     metavar="FILE",
     help="The weights file to write (.safetensors); records and loss curves go beside it.",
 )
@@ -54,7 +62,7 @@ def train_pnet(
     force: bool,
     **settings: Any,
 ) -> None:
-    r"""Retrain PNet on PATCHES (a folder or file made by facetl prepare).
+    """Retrain PNet on PATCHES (a folder or file made by facetl prepare).
 
     Cross-entropy on positives and negatives with online hard example mining, smooth L1 on the
     boxes of positives and part faces.  The weights of the best epoch on the frames put aside
@@ -120,7 +128,8 @@ class TrainingOutputs:
                 f"{self.checkpoint} holds an unfinished training; go on with --resume or start "
                 "anew with --force"
             )
-        refuse_to_overwrite(self.weights, force=force)
+        for path in (self.weights, self.records, self.curves):
+            refuse_to_overwrite(path, force=force)
         return None
 
 
@@ -170,7 +179,7 @@ def train_and_save(
 
 def leave_interrupted(
     checkpoint: Checkpoint | None, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
-) -> None:
+) -> NoReturn:
     """Save the best weights so far and exit."""
     if checkpoint is None:
         note("stopped in the first epoch; nothing is written")

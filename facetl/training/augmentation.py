@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
+
+from facetl.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -15,12 +17,20 @@ class Augmentation:
     Attributes:
         flip: probability of mirroring left and right, in [0, 1].
         brightness: factors are drawn from 1 minus to 1 plus this, in [0, 1].
-        colour: each channel is shifted by up to this share of 127.5, either way.
+        colour: each channel is shifted by up to this share of 127.5, either way, in [0, 1].
+
+    Raises:
+        InputError: if one of them is out of range.
     """
 
     flip: float = 0.5
     brightness: float = 0.15
     colour: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, strength in asdict(self).items():
+            if not 0 <= strength <= 1:
+                raise InputError(f"found {name} {strength}, expected 0 to 1")
 
     def __call__(
         self, pixels: Tensor, offsets: Tensor, generator: torch.Generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,6 @@ from facetl.training.patches import Patches
 from facetl.training.sampling import Label
 
 Indices = NDArray[np.int64]
-
-DEFAULT_SHARES: dict[Label, float] = {Label.NEGATIVE: 3, Label.POSITIVE: 1, Label.PART: 1}
-"""Negatives to positives to part faces in a batch (Zhang et al. 2016, section III-B)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +56,8 @@ def split_by_frame(
 
     Args:
         frame_index: (N,) the frame that each patch was cut from.
-        share: share of the frames to put aside for validation, in [0, 1).
+        share: share of the frames to put aside for validation, in [0, 1]; at least one frame
+            goes to either side.
         seed: decides which.
 
     Raises:
@@ -68,8 +66,8 @@ def split_by_frame(
     frames = np.unique(frame_index)
     if len(frames) < 2:
         raise InputError(
-            f"found patches of {len(frames)} frame, need at least 2 to put one aside for "
-            "validation; annotate more frames"
+            f"found patches of {len(frames)} frame(s), expected at least 2 to put one aside "
+            "for validation; annotate more frames"
         )
     aside = min(max(round(share * len(frames)), 1), len(frames) - 1)
     chosen = np.random.default_rng(seed).permutation(frames)[:aside]
@@ -82,39 +80,51 @@ def balanced_batches(
     batch_size: int,
     shares: Mapping[Label, float],
     generator: np.random.Generator,
-) -> Iterator[Indices]:
-    """Yield the batches of one epoch, each with the same share of every class.
+) -> Indices:
+    """Return the batches of one epoch, each with the same share of every class.
 
     An epoch has as many batches as it takes to see ``len(labels)`` patches.  A class that runs
     out is shuffled and starts again; one that is rare is so seen more often, and of one that
     is plentiful another part is seen in every epoch.
 
     Args:
-        labels: (N,) values of :class:`Label`.
+        labels: (N,) values of :class:`Label`, N > 0.
         batch_size: patches per batch.
         shares: relative share of each class; classes without patches are left out.
         generator: source of all chance.
+
+    Returns:
+        (B, batch_size) indices into ``labels``; every row in the order of the file, which is
+        read faster that way.
+
+    Raises:
+        InputError: if a batch has no room for one of the classes.
     """
+    steps = -(-len(labels) // batch_size)
     members = {label: np.flatnonzero(labels == label) for label in shares}
-    present = [label for label in shares if len(members[label])]
-    sizes = _apportion(batch_size, [shares[label] for label in present])
-    streams = [_endless(members[label], generator) for label in present]
-    for _ in range(-(-len(labels) // batch_size)):
-        drawn = [next_of(stream, n) for stream, n in zip(streams, sizes, strict=True)]
-        yield np.sort(np.concatenate(drawn))
+    present = {label: shares[label] for label in shares if shares[label] and len(members[label])}
+    drawn = [
+        _draw(members[label], steps * count, generator).reshape(steps, count)
+        for label, count in _apportion(batch_size, present).items()
+    ]
+    return np.sort(np.concatenate(drawn, axis=1), axis=1)
 
 
-def next_of(stream: Iterator[Indices], count: int) -> Indices:
-    """Take ``count`` indices from a stream of single ones."""
-    return np.fromiter(stream, dtype=np.int64, count=count)
+def _apportion(batch_size: int, shares: Mapping[Label, float]) -> dict[Label, int]:
+    """Divide a batch in proportion to ``shares``, in whole numbers that add up."""
+    edges = np.rint(np.cumsum([0, *shares.values()]) / sum(shares.values()) * batch_size)
+    counts = {label: int(count) for label, count in zip(shares, np.diff(edges), strict=True)}
+    for label, count in counts.items():
+        if count == 0:
+            raise InputError(
+                f"a batch of {batch_size} has no room for {label.name.lower()} patches with a "
+                f"share of {shares[label]:g} in {sum(shares.values()):g}; choose a larger "
+                "--batch-size"
+            )
+    return counts
 
 
-def _endless(members: Indices, generator: np.random.Generator) -> Iterator[np.int64]:
-    while True:
-        yield from generator.permutation(members)
-
-
-def _apportion(total: int, shares: list[float]) -> list[int]:
-    """Divide ``total`` in proportion to ``shares``, in whole numbers that add up."""
-    edges = np.round(np.cumsum([0, *shares]) / sum(shares) * total).astype(int)
-    return np.diff(edges).tolist()
+def _draw(members: Indices, count: int, generator: np.random.Generator) -> Indices:
+    """Return ``count`` members: all of them shuffled, as many times over as it takes."""
+    rounds = -(-count // len(members))
+    return generator.permuted(np.tile(members, (rounds, 1)), axis=1).ravel()[:count]

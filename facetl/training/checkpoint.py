@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +93,29 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
     try:
         document = torch.load(path, map_location="cpu", weights_only=True)
         found = (document["format"], document["version"])
-        values = document["checkpoint"]
+        found_task, values = document["task"], document["checkpoint"]
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
             f"{path}: not a readable checkpoint ({type(error).__name__}); start anew with --force"
         ) from error
     if found != (FORMAT, FORMAT_VERSION):
         raise WeightsError(f"{path}: found {found}, expected {(FORMAT, FORMAT_VERSION)}")
-    differing = [key for key in task if document["task"].get(key) != task[key]]
+    differing = list(_differences(found_task, task))
     if differing:
         raise WeightsError(
-            f"{path}: was made with another {' and '.join(differing)}; resume with the same "
+            f"{path}: belongs to a training with {', '.join(differing)}; resume with the same "
             "command, or start anew with --force"
         )
     return Checkpoint(**{**values, "records": tuple(values["records"])})
+
+
+def _differences(found: dict[str, Any], task: dict[str, Any]) -> Iterator[str]:
+    """Yield what the task that was found has otherwise, and what is wanted."""
+    for key, value in task.items():
+        if isinstance(value, dict):
+            yield from _differences(found.get(key, {}), value)
+        elif found.get(key) != value:
+            yield f"{key.replace('_', ' ')} {found.get(key)} (now {value})"
 
 
 def _loss(record: dict[str, Any]) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,10 +14,9 @@ from torch import Tensor
 
 from facetl.errors import InputError
 from facetl.mtcnn.geometry import regression_targets
-from facetl.mtcnn.networks import Network, Outputs, Stage, normalise
+from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage, normalise
 from facetl.training.augmentation import Augmentation
 from facetl.training.batches import (
-    DEFAULT_SHARES,
     Batch,
     Indices,
     balanced_batches,
@@ -31,6 +30,8 @@ from facetl.training.sampling import Label
 
 Optimiser = Literal["adam", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
+Judged = tuple[Outputs, Tensor, Tensor]
+"""What a network says of N patches, their (N,) labels, and their (N, 4) target offsets."""
 
 VALIDATION_BATCH = 8192
 WARM_UP = 0.3
@@ -50,12 +51,16 @@ class TrainingSettings:
         classification_weight: weight of the classification loss.
         box_weight: weight of the box loss.
         hard_share: share of hard examples in online hard example mining, in (0, 1].
-        shares: negatives, positives and part faces in a batch, relative.
+        shares: negatives, positives and part faces in a batch, relative; as in Zhang et al. 2016,
+            section III-B.
         validation_share: share of the frames put aside.
         patience: epochs without improvement before stopping; 0: never stop early.
         score_threshold: where recall and false alarms are recorded.
         augmentation: how patches are changed.
         seed: decides split, order and augmentation.
+
+    Raises:
+        InputError: if a number makes no sense.
     """
 
     epochs: int = 12
@@ -66,12 +71,32 @@ class TrainingSettings:
     classification_weight: float = 1.0
     box_weight: float = 2.0
     hard_share: float = 0.7
-    shares: tuple[float, float, float] = tuple(DEFAULT_SHARES.values())  # type: ignore[assignment]
+    shares: tuple[float, float, float] = (3.0, 1.0, 1.0)
     validation_share: float = 0.1
     patience: int = 0
     score_threshold: float = 0.1
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        weights = (self.classification_weight, self.box_weight)
+        rules = {
+            "epochs": (self.epochs >= 1, "at least 1"),
+            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "learning_rate": (0 < self.learning_rate < math.inf, "a number above 0"),
+            "loss_weights": (all(0 <= weight < math.inf for weight in weights), "0 or more"),
+            "hard_share": (0 < self.hard_share <= 1, "above 0, at most 1"),
+            "shares": (
+                _are_shares(self.shares),
+                "negatives and positives above 0, parts 0 or more",
+            ),
+            "validation_share": (0 < self.validation_share < 1, "above 0, below 1"),
+            "patience": (self.patience >= 0, "0 or more"),
+            "score_threshold": (0 <= self.score_threshold <= 1, "0 to 1"),
+        }
+        for name, (kept, expected) in rules.items():
+            if not kept:
+                raise InputError(f"found {name} {getattr(self, name)}, expected {expected}")
 
     @property
     def loss_weights(self) -> dict[str, float]:
@@ -81,7 +106,7 @@ class TrainingSettings:
     @property
     def class_shares(self) -> dict[Label, float]:
         """Share of each class in a batch."""
-        return dict(zip(DEFAULT_SHARES, self.shares, strict=True))
+        return dict(zip((Label.NEGATIVE, Label.POSITIVE, Label.PART), self.shares, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON-able dict."""
@@ -109,9 +134,9 @@ def train(
 
     Raises:
         NonFiniteLossError: as soon as a loss is infinite or not a number.
-        InputError: if the patches are those of another stage, or of a single frame.
+        InputError: if the patches are those of another stage or of a single frame, or show no face.
     """
-    device = next(network.parameters()).device
+    _require_size(patches, stage)
     training, validation = split_by_frame(
         patches.frame_index, settings.validation_share, settings.seed
     )
@@ -122,7 +147,7 @@ def train(
     while not _is_finished(checkpoint, settings):
         epoch, began = checkpoint.epoch + 1, time.perf_counter()
         trained = _train_epoch(network, stage, patches, training, settings, optimiser, epoch)
-        validated = validate(network, stage, patches, validation, settings, device)
+        validated = validate(network, stage, patches, validation, settings)
         record = {
             "epoch": epoch,
             "train": trained,
@@ -141,7 +166,6 @@ def validate(
     patches: Patches,
     indices: Indices,
     settings: TrainingSettings,
-    device: torch.device,
 ) -> dict[str, float]:
     """Return losses (over all patches, easy and hard), accuracy, recall and false alarms.
 
@@ -149,12 +173,10 @@ def validate(
     least ``settings.score_threshold``; ``accuracy`` that of both on the right side of 0.5.
     """
     network.eval()
-    chunks = [indices[i : i + VALIDATION_BATCH] for i in range(0, len(indices), VALIDATION_BATCH)]
-    batches = [load_batch(patches, chunk, device) for chunk in chunks]
-    judged = [_judge(network, batch) for batch in batches]
-    outputs = Outputs(*(torch.cat(parts) for parts in zip(*judged, strict=True)))
-    labels = torch.cat([batch.labels for batch in batches])
-    targets = torch.cat([_targets(stage, batch) for batch in batches])
+    chunks = (indices[i : i + VALIDATION_BATCH] for i in range(0, len(indices), VALIDATION_BATCH))
+    outputs, labels, targets = _join(
+        _judge(network, stage, load_batch(patches, chunk, _place(network))) for chunk in chunks
+    )
     losses = detection_losses(outputs, labels, targets)
     total = weighted_sum(losses, settings.loss_weights)
     return {
@@ -175,22 +197,21 @@ def _train_epoch(
 ) -> dict[str, float]:
     """Run one epoch; return the mean of every loss over its steps."""
     network.train()
-    device = next(network.parameters()).device
     # a stream of chance for each epoch: going on after a break needs no history
     order = np.random.default_rng([settings.seed, epoch])
     chance = torch.Generator().manual_seed(int(order.integers(2**62)))
-    steps = -(-len(training) // settings.batch_size)
-    sums: dict[str, float] = {}
     batches = balanced_batches(
         patches.labels[training], settings.batch_size, settings.class_shares, order
     )
+    sums: dict[str, float] = {}
     for step, indices in enumerate(batches):
-        _set_learning_rate(optimiser, settings, (epoch - 1 + step / steps) / settings.epochs)
-        batch = load_batch(patches, training[indices], device)
+        progress = (epoch - 1 + step / len(batches)) / settings.epochs
+        _set_learning_rate(optimiser, learning_rate(settings, progress))
+        batch = load_batch(patches, training[indices], _place(network))
         losses = _take_step(network, stage, batch, settings, optimiser, chance)
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + loss
-    return {name: value / steps for name, value in sums.items()}
+    return {name: value / len(batches) for name, value in sums.items()}
 
 
 def _take_step(
@@ -202,12 +223,11 @@ def _take_step(
     chance: torch.Generator,
 ) -> dict[str, float]:
     pixels, offsets = settings.augmentation(batch.pixels, batch.offsets, chance)
-    outputs = _flat(network(normalise(pixels)))
-    targets = regression_targets(stage, offsets, batch.sides)
-    losses = detection_losses(outputs, batch.labels, targets, hard_share=settings.hard_share)
+    judged = _judge(network, stage, replace(batch, pixels=pixels, offsets=offsets))
+    losses = detection_losses(*judged, hard_share=settings.hard_share)
     total = weighted_sum(losses, settings.loss_weights)
     optimiser.zero_grad()
-    total.backward()
+    torch.autograd.backward(total)
     optimiser.step()
     return {"total": total.item(), **{name: loss.item() for name, loss in losses.items()}}
 
@@ -233,11 +253,9 @@ def _ease(start: float, end: float, progress: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _set_learning_rate(
-    optimiser: torch.optim.Optimizer, settings: TrainingSettings, progress: float
-) -> None:
+def _set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate(settings, progress)
+        group["lr"] = rate
 
 
 def _build_optimiser(network: Network, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -251,17 +269,17 @@ def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:
     return checkpoint.epoch >= settings.epochs or 0 < settings.patience <= idle
 
 
-def _judge(network: Network, batch: Batch) -> Outputs:
-    return _flat(network(normalise(batch.pixels)))
+def _judge(network: Network, stage: Stage, batch: Batch) -> Judged:
+    """Return what the network says of a batch, its labels, and the offsets it should have given."""
+    outputs = network(normalise(batch.pixels))
+    flat = Outputs(*(part.flatten(1) for part in outputs))  # PNet gives maps of 1 × 1
+    return flat, batch.labels, regression_targets(stage, batch.offsets, batch.sides)
 
 
-def _flat(outputs: Outputs) -> Outputs:
-    """Drop the 1 × 1 map that PNet gives for a single window."""
-    return Outputs(*(part.flatten(1) for part in outputs))
-
-
-def _targets(stage: Stage, batch: Batch) -> Tensor:
-    return regression_targets(stage, batch.offsets, batch.sides)
+def _join(parts: Iterable[Judged]) -> Judged:
+    outputs, labels, targets = zip(*parts, strict=True)
+    columns = (torch.cat(column) for column in zip(*outputs, strict=True))
+    return Outputs(*columns), torch.cat(labels), torch.cat(targets)
 
 
 def _rates(scores: Tensor, labels: Tensor, score_threshold: float) -> dict[str, float]:
@@ -280,3 +298,19 @@ def _require_faces(patches: Patches, training: Indices) -> None:
             "found no positive patch in the frames left for training; annotate more frames or "
             "lower --validation-share"
         )
+
+
+def _require_size(patches: Patches, stage: Stage) -> None:
+    if patches.size != INPUT_SIZES[stage]:
+        raise InputError(
+            f"found patches of {patches.size} pixels, {stage} learns from {INPUT_SIZES[stage]}; "
+            f"prepare patches for {stage}"
+        )
+
+
+def _are_shares(shares: tuple[float, float, float]) -> bool:
+    return all(0 <= share < math.inf for share in shares) and min(shares[:2]) > 0
+
+
+def _place(network: Network) -> torch.device:
+    return next(network.parameters()).device

@@ -19,6 +19,7 @@ temporary files beside the target and are joined at the end; reading maps the fi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import struct
@@ -40,10 +41,21 @@ from facetl.version import VERSION
 
 FORMAT = "facetl-patches"
 FORMAT_VERSION = 1
+_FINGERPRINTED_PATCHES = 1000
 
-_TYPES = {"F32": np.dtype("<f4"), "I32": np.dtype("<i4"), "U8": np.dtype("u1")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "I32": np.dtype("<i4"),
+    "U8": np.dtype("u1"),
+}
 # In the file's order: the widest types first, so that every column is aligned.
-_COLUMNS = {"windows": "F32", "offsets": "F32", "frame_index": "I32", "labels": "U8", "pixels": "U8"}
+_COLUMNS = {
+    "windows": "F32",
+    "offsets": "F32",
+    "frame_index": "I32",
+    "labels": "U8",
+    "pixels": "U8",
+}
 
 
 def patches_path(folder: Path, stage: str = "pnet") -> Path:
@@ -95,6 +107,15 @@ class Patches:
         tally = np.bincount(self.labels, minlength=len(Label)).tolist()
         return {label: tally[label] for label in Label if label is not Label.IGNORED}
 
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of metadata and columns; of the pixels a sample, which is read quickly."""
+        sample = self.pixels[:: max(len(self) // _FINGERPRINTED_PATCHES, 1)]
+        digest = hashlib.sha256(json.dumps(dict(self.metadata), sort_keys=True).encode())
+        for column in (self.windows, self.offsets, self.frame_index, self.labels, sample):
+            digest.update(column.tobytes())
+        return digest.hexdigest()[:16]
+
 
 class PatchWriter:
     """Takes patches frame by frame; see :func:`writing_patches`.
@@ -109,9 +130,7 @@ class PatchWriter:
         self._columns = columns
         self._count = 0
 
-    def add(
-        self, frame_index: int, pixels: NDArray[np.uint8], labelled: LabelledWindows
-    ) -> None:
+    def add(self, frame_index: int, pixels: NDArray[np.uint8], labelled: LabelledWindows) -> None:
         """Append the patches of one frame.
 
         Args:

@@ -26,8 +26,9 @@ def build_starting_network(stage: Stage, start: str, seed: int) -> Network:
         WeightsError: if the file cannot be read or lacks the stage.
     """
     if start == SCRATCH:
-        torch.manual_seed(seed)
-        return build_network(stage)
+        with torch.random.fork_rng(devices=[]):  # the caller's chance stays as it was
+            torch.manual_seed(seed)
+            return build_network(stage)
     weights = load_weights(start)
     if stage not in weights.stages:
         raise WeightsError(

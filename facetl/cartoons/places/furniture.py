@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from facetl.cartoons.colours import CLOTH, Colour, darken, lighten, mix
-from facetl.cartoons.paths import curve, loop, oval, rectangle
+from facetl.cartoons.paths import curve, join, oval, rectangle
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.places.walls import RoomColours
 from facetl.cartoons.props.household import flask, plant, radio
@@ -39,12 +39,14 @@ def draw_window(pen: Pen, colours: RoomColours, rng: Random) -> None:
 def _draw_curtains(
     pen: Pen, x: float, y: float, width: float, height: float, cloth: Colour
 ) -> None:
-    middle = x + width / 2
+    middle, top, bottom = x + width / 2, y - 14, y + height + 14
     for side in (-1, 1):
-        rail = [(middle + side * (width / 2 + 14), y - 14), (middle + side * width * 0.12, y - 14)]
-        tied = (middle + side * width * 0.5, y + height * 0.6)
-        hem = (middle + side * width * 0.66, y + height + 14)
-        pen.shape(loop([*rail, tied, hem], 5), cloth, 1.6)
+        outer, inner = middle + side * (width / 2 + 16), middle + side * width * 0.06
+        waist = (middle + side * width * 0.46, y + height * 0.62)
+        swag = curve([(inner, top), (middle + side * width * 0.26, y + height * 0.42), waist], 6)
+        hem = [(middle + side * width * 0.36, bottom), (outer, bottom)]
+        pen.shape(join([(outer, top)], swag, hem), cloth, 1.6)
+        pen.line([waist, (outer, waist[1] - 3)], 3)
 
 
 # ---- on the wall and against it

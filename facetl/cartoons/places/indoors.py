@@ -23,10 +23,10 @@ def room(pen: Pen, rng: Random) -> float:
     pen.fill(rectangle(0, foot - 8, WIDTH, foot), lighten(colours.wall, 0.5))
     pen.line([(0, foot), (WIDTH, foot)], 1.8, darken(colours.floor, 0.55))
     soft = pen.soft(colours.accent)
-    if rng.random() < 0.5:
-        draw_window(soft, colours, rng)
     if rng.random() < 0.45:
         rng.choice(FITTINGS)(soft, colours, foot, rng)
+    elif rng.random() < 0.8:
+        draw_window(soft, colours, rng)
     if rng.random() < 0.5:
         rng.choice(COUNTERS_AND_SOFAS)(soft, colours, foot, rng)
     return foot

@@ -1,0 +1,25 @@
+"""What several test files share."""
+
+import os
+
+# Set before torch is loaded: on a busy machine its waiting threads cost more than they give.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import pytest
+
+from facetl.mtcnn.detector import Detector
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def portrait() -> Path:
+    """A photograph with one face, 256 pixels wide and 300 high."""
+    return DATA / "grace_hopper.jpg"
+
+
+@pytest.fixture(scope="session")
+def pretrained() -> Detector:
+    return Detector.load("pretrained", device="cpu")

@@ -1,0 +1,93 @@
+"""The documents tell the truth: help blocks are current, and every example parses.
+
+After changing a command, ``python tests/test_docs.py`` writes the help blocks anew.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from facetl.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "data/README.md",
+    ROOT / "facetl/cartoons/README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+HELP_BLOCK = re.compile(r"```text\n\$ (facetl[a-z -]*--help)\n(.*?)```", re.DOTALL)
+CONSOLE_BLOCK = re.compile(r"```(?:console|bash|sh)\n(.*?)```", re.DOTALL)
+WIDTH = 92
+
+
+def help_text(command_line: str) -> str:
+    """Return what a ``facetl … --help`` prints."""
+    names = shlex.split(command_line)[1:-1]
+    context = click.Context(main, info_name="facetl", max_content_width=WIDTH, terminal_width=WIDTH)
+    command: click.Command = main
+    for name in names:
+        command = main.commands[name]
+        context = click.Context(command, info_name=name, parent=context, terminal_width=WIDTH)
+        context.show_default = True
+    context.help_option_names = ["-h", "--help"]
+    return command.get_help(context) + "\n"
+
+
+def examples(text: str) -> Iterator[list[str]]:
+    """Yield the arguments of every facetl command in the console blocks of a document."""
+    for block in CONSOLE_BLOCK.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words[:1] == ["facetl"]:
+                yield words[1:]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_example_parses(path: Path) -> None:
+    for arguments in examples(path.read_text(encoding="utf-8")):
+        context = main.make_context("facetl", list(arguments))
+        name, command, rest = main.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+        assert command is not None, name
+        command.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_help_blocks_are_current(path: Path) -> None:
+    for command_line, shown in HELP_BLOCK.findall(path.read_text(encoding="utf-8")):
+        assert shown == help_text(command_line), f"run python {Path(__file__).name}"
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    shown = {command_line for command_line, _ in HELP_BLOCK.findall(text)}
+    assert shown == {"facetl --help", *(f"facetl {name} --help" for name in main.commands)}
+
+
+def test_the_readme_shows_every_command() -> None:
+    used = {arguments[0] for arguments in examples((ROOT / "README.md").read_text("utf-8"))}
+    assert used >= set(main.commands)
+
+
+def test_links_lead_somewhere() -> None:
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+            assert "://" in target or (path.parent / target).exists(), f"{path}: {target}"
+
+
+def refresh() -> None:
+    """Write every help block anew."""
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        fresh = HELP_BLOCK.sub(lambda m: f"```text\n$ {m[1]}\n{help_text(m[1])}```", text)
+        path.write_text(fresh, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    refresh()
