@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from facetl import (
     FaceDataset,
     FrameResult,
-    Recipe,
     Run,
     Settings,
     TrainingSettings,
@@ -55,7 +54,7 @@ def retrain(data: FaceDataset, seed: int, workers: int, epochs: int) -> tuple[We
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         path = patches_path(Path(folder))
-        prepare_patches(data, path, Recipe(), seed=seed, workers=workers)
+        prepare_patches(data, path, seed=seed, workers=workers)
         middle = time.perf_counter()
         settings = TrainingSettings(seed=seed, epochs=epochs)
         network = build_starting_network("pnet", "pretrained", seed)

@@ -56,7 +56,7 @@ def inclusive(boxes: Boxes) -> Boxes:
     The course's evaluator counts ``x2`` and ``y2`` as belonging to the box, so that a width is
     ``x2 - x1 + 1``.  This is the one place where that convention is turned into ours.
     """
-    return boxes + np.array([0.0, 0.0, 1.0, 1.0])
+    return np.asarray(boxes + np.array([0.0, 0.0, 1.0, 1.0]))
 
 
 def clip(boxes: Boxes, size_hw: tuple[int, int]) -> Boxes:

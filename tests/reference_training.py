@@ -95,7 +95,7 @@ def _draw(
     pixels = rng.integers(0, 120, (size, size, 3), dtype=np.uint8)
     if label == Label.NEGATIVE:
         return pixels
-    x1, y1, x2, y2 = (offsets + [0, 0, 1, 1]) * size
+    x1, y1, x2, y2 = (offsets + np.array([0, 0, 1, 1])) * size
     y, x = np.mgrid[:size, :size] + 0.5
     inside = ((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 < 1
     pixels[inside] = (250, 210, 60)

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from reference_training import blob_patches
+from reference_training import blob_patches, save_patches
 
 from facetl.errors import InputError
 from facetl.training.batches import Indices, balanced_batches, load_batch, split_by_frame
+from facetl.training.patches import load_patches
 from facetl.training.sampling import Label
 
 SHARES: dict[Label, float] = {Label.NEGATIVE: 3, Label.POSITIVE: 1, Label.PART: 1}
@@ -128,6 +132,19 @@ def test_a_batch_too_small_for_a_class_is_refused() -> None:
         match=r"a batch of 2 has no room for part patches with a share of 1 in 5; .*size",
     ):
         epoch(labels_of(5, 5, 5), 2)
+
+
+def test_a_fingerprint_tells_patches_apart(tmp_path: Path) -> None:
+    patches = blob_patches(frames=3, each=4)
+    saved = load_patches(save_patches(tmp_path / "pnet.patches", patches))
+    again = load_patches(save_patches(tmp_path / "again.patches", patches))
+    assert saved.fingerprint == again.fingerprint
+    darker = replace(saved, pixels=saved.pixels // 2)
+    moved = replace(saved, windows=saved.windows + 1)
+    fewer = load_patches(save_patches(tmp_path / "two.patches", blob_patches(frames=2, each=4)))
+    renamed = replace(saved, metadata={**saved.metadata, "frames": ["other.jpg"] * 3})
+    prints = {each.fingerprint for each in (saved, darker, moved, fewer, renamed)}
+    assert len(prints) == 5
 
 
 def test_a_batch_is_what_the_file_holds() -> None:

@@ -124,7 +124,7 @@ def detect(
 
     refuse_to_overwrite(out, force=force)
     named = find_images(images)
-    faces = _faces_by_name(truth) if truth else {}
+    faces = _faces_by_name(truth, named) if truth else {}
     settings = Settings(thresholds, min_face, factor)
     runs = search_side_by_side(named, weights, settings, device, batch_size)
     save_runs(out, runs)
@@ -158,7 +158,7 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
         raise InputError(f"{paths[0]}: found no image in it; give a folder of frames")
     short = [NamedImage(image.relative_to(root).as_posix(), image) for root, image in found]
     long = [
-        NamedImage(image.resolve().relative_to(root.resolve().parent).as_posix(), image)
+        NamedImage(f"{root.resolve().name}/{image.relative_to(root).as_posix()}", image)
         for root, image in found
     ]
     return _first_without_twins(short, long)
@@ -232,13 +232,25 @@ def save_overlays(
             )
             for run, frame in zip(runs, frames, strict=True)
         ]
-        save_image((folder / name).with_suffix(".jpg"), side_by_side(panels))
+        save_image(_overlay_path(folder, name), side_by_side(panels))
 
 
-def _faces_by_name(truth: Path) -> dict[str, Boxes]:
+def _overlay_path(folder: Path, name: str) -> Path:
+    """Return where an overlay goes: ``a.png`` and ``a.jpg`` must not overwrite each other."""
+    path = folder / name
+    writable = path.suffix.lower() in (".jpg", ".jpeg", ".png")
+    return path if writable else path.with_name(f"{path.name}.jpg")
+
+
+def _faces_by_name(truth: Path, images: Sequence[NamedImage]) -> dict[str, Boxes]:
+    """Return the true faces of the images, whether or not folders are part of their names."""
+    from facetl.evaluation.naming import NOWHERE, find_places
     from facetl.evaluation.scoring import Truth
 
-    return dict(Truth.of(load_truth(truth)).boxes)
+    boxes = Truth.of(load_truth(truth)).boxes
+    names, listed = [image.name for image in images], list(boxes)
+    places = zip(names, find_places(names, listed, "the images"), strict=True)
+    return {name: boxes[listed[place]] for name, place in places if place != NOWHERE}
 
 
 def _report(out: Path, runs: Sequence[Run], *, overlays: bool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,12 +18,19 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from facetl.data.annotations import OnError
-    from facetl.training.patches import Patches
-    from facetl.training.preparation import Summary
-    from facetl.training.sampling import Match
+    from facetl.training.preparation import Preparation
+    from facetl.training.sampling import Match, Recipe
 
-SHEET_COLUMNS, SHEET_ROWS, SHEET_ENLARGE = 12, 8, 4
-BAND = click.FloatRange(0, 1, min_open=True)
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _count(name: str, least: int, default: int, text: str) -> _Decorator:
+    return click.option(name, type=click.IntRange(min=least), default=default, help=text)
+
+
+def _overlap(name: str, default: float, text: str) -> _Decorator:
+    share = click.FloatRange(0, 1, min_open=True)
+    return click.option(name, type=share, default=default, help=text)
 
 
 @click.command(short_help="Cut labelled patches from annotated frames.")
@@ -43,17 +51,12 @@ BAND = click.FloatRange(0, 1, min_open=True)
     metavar="FILE",
     help="Their annotation file, if it is not found by itself.",
 )
-@click.option("--positives", type=click.IntRange(min=0), default=12, help="Positives a face.")
-@click.option("--parts", type=click.IntRange(min=0), default=6, help="Part faces a face.")
-@click.option(
-    "--negatives",
-    type=click.IntRange(min=0),
-    default=18,
-    help="Negatives a frame: half near its faces, half anywhere.",
-)
-@click.option("--negative-below", type=BAND, default=0.3, help="IoU of a negative, at most.")
-@click.option("--part-from", type=BAND, default=0.4, help="IoU of a part face, at least.")
-@click.option("--positive-from", type=BAND, default=0.65, help="IoU of a positive, at least.")
+@_count("--positives", 1, 12, "Positives a face, at most.")
+@_count("--parts", 0, 6, "Part faces a face, at most.")
+@_count("--negatives", 1, 18, "Negatives a frame: half near its faces, half anywhere.")
+@_overlap("--negative-below", 0.3, "IoU with every face below which a window is a negative.")
+@_overlap("--part-from", 0.4, "IoU with its face from which it is a part face.")
+@_overlap("--positive-from", 0.65, "IoU with its face from which it is a positive.")
 @click.option(
     "--match",
     type=click.Choice(["square", "box"]),
@@ -69,17 +72,11 @@ def prepare(
     out: Path,
     images: Path | None,
     annotations: Path | None,
-    positives: int,
-    parts: int,
-    negatives: int,
-    negative_below: float,
-    part_from: float,
-    positive_from: float,
-    match: Match,
     seed: int,
     workers: int,
     on_error: OnError,
     force: bool,
+    **sampling: Any,
 ) -> None:
     """Cut labelled 12×12 patches from the annotated frames in DATA.
 
@@ -92,81 +89,76 @@ def prepare(
       facetl prepare --images frames --annotations faces.txt --out patches
     """
     from facetl.data.dataset import load_dataset
-    from facetl.training.patches import load_patches, patches_path
+    from facetl.training.patches import patches_path
     from facetl.training.preparation import prepare_patches
-    from facetl.training.sampling import Bands, Recipe
 
     if data is None and images is None:
         raise click.UsageError("found neither DATA nor --images; say where the frames are")
     path, sheet = patches_path(out), out / "pnet_patches.png"
-    refuse_to_overwrite(path, force=force)
-    bands = Bands(negative_below, part_from, positive_from)
-    recipe = Recipe(positives, parts, negatives, bands, match)
+    recipe = _build_recipe(**sampling)
+    for target in (path, sheet):
+        refuse_to_overwrite(target, force=force)
     dataset = load_dataset(data, images=images, annotations=annotations, on_error=on_error)
     if dataset.problems:
         note(f"{dataset.problem_summary}; the first is {dataset.problems[0]}")
-    summary = prepare_patches(
-        dataset,
-        path,
-        recipe,
-        seed=seed,
-        workers=workers,
-        track=partial(track, description="cutting", total=len(dataset)),
+    progress = partial(track, description="cutting", total=len(dataset))
+    preparation = prepare_patches(
+        dataset, path, recipe, seed=seed, workers=workers, progress=progress
     )
-    for problem in summary.problems:
-        note(f"skipped {problem}")
-    save_sheet(sheet, load_patches(path), seed)
-    print_table(counts_table(summary))
-    click.echo(describe_coverage(summary, match))
+    _draw_sheet(path, sheet, seed)
+    _report(preparation, recipe.match)
     click.echo(f"wrote {path} and {sheet}")
     note(f"next: facetl train-pnet {shlex.quote(str(out))} --out pnet.safetensors")
 
 
-def counts_table(summary: Summary) -> Table:
-    """Return how many frames, faces and patches there are."""
-    from rich.table import Table
+def _build_recipe(
+    negative_below: float, part_from: float, positive_from: float, **counts_and_match: Any
+) -> Recipe:
+    from facetl.training.sampling import Bands, Recipe
 
-    from facetl.training.preparation import CLASSES
+    bands = Bands(negative=negative_below, part=part_from, positive=positive_from)
+    return Recipe(bands=bands, **counts_and_match)
+
+
+def _draw_sheet(path: Path, sheet: Path, seed: int) -> None:
+    from facetl.data.images import save_image
+    from facetl.training.patch_sheet import draw_patches
+    from facetl.training.patches import load_patches
+
+    save_image(sheet, draw_patches(load_patches(path), seed=seed))
+
+
+def _report(preparation: Preparation, match: Match) -> None:
+    for frame in preparation.unreadable:
+        note(f"skipped {frame.reason}")
+    print_table(_counts_table(preparation))
+    click.echo(_describe_coverage(preparation, match))
+
+
+def _counts_table(preparation: Preparation) -> Table:
+    from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("frames", f"{summary.frames:,}")
-    table.add_row("faces", f"{summary.faces:,}")
-    for label in CLASSES:
-        table.add_row(f"{label.name.lower()} patches", f"{summary.counts[label]:,}")
-    table.add_row("patches", f"{summary.counts.total():,}", style="bold")
+    table.add_row("frames", f"{preparation.frames:,}")
+    if preparation.unreadable:
+        table.add_row("unreadable frames", f"{len(preparation.unreadable):,}")
+    table.add_row("faces", f"{preparation.faces:,}")
+    for label, count in preparation.counts.items():
+        table.add_row(f"{label.name.lower()} patches", f"{count:,}")
+    table.add_row("patches", f"{sum(preparation.counts.values()):,}", style="bold")
     return table
 
 
-def describe_coverage(summary: Summary, match: Match) -> str:
+def _describe_coverage(preparation: Preparation, match: Match) -> str:
     """Say how many faces gave no positive under the rule in force, and under the other."""
-    other: Literal["square", "box"] = "box" if match == "square" else "square"
-    share = {
-        rule: f"{count:,} faces ({count / summary.faces:.1%})"
-        for rule, count in summary.faces_without_positive.items()
+    other: Match = "box" if match == "square" else "square"
+    lost = {
+        rule: f"{count:,} faces ({count / max(preparation.faces, 1):.1%})"
+        for rule, count in preparation.without_positive.items()
     }
     return (
-        f"without any positive under --match {match}: {share[match]}; "
-        f"under --match {other} it would be {share[other]}"
+        f"without any positive under --match {match}: {lost[match]}; "
+        f"under --match {other} it would be {lost[other]}"
     )
-
-
-def save_sheet(path: Path, patches: Patches, seed: int) -> None:
-    """Write a picture of some patches of each class."""
-    import numpy as np
-
-    from facetl.data.images import save_image
-    from facetl.data.overlays import contact_sheet
-    from facetl.training.preparation import CLASSES
-
-    rng = np.random.default_rng(seed)
-    panels, titles = [], []
-    for label in CLASSES:
-        members = np.flatnonzero(patches.labels == label)
-        chosen = rng.permutation(members)[: SHEET_COLUMNS * SHEET_ROWS]
-        if len(chosen):
-            shown = list(patches.pixels[np.sort(chosen)])
-            panels.append(contact_sheet(shown, SHEET_COLUMNS, enlarge=SHEET_ENLARGE))
-            titles.append(f"{label.name.lower()}: {len(members):,} patches")
-    save_image(path, contact_sheet(panels, len(panels), titles=titles))

@@ -180,10 +180,13 @@ def train_and_save(
 def leave_interrupted(
     checkpoint: Checkpoint | None, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
 ) -> NoReturn:
-    """Save the best weights so far and exit."""
+    """Save where the training stands and the best weights so far, and exit."""
+    from facetl.training.checkpoint import save_checkpoint
+
     if checkpoint is None:
         note("stopped in the first epoch; nothing is written")
     else:
+        save_checkpoint(outputs.checkpoint, checkpoint, task)  # saving may have been interrupted
         save_results(checkpoint, stage, task, outputs)
         note(
             f"stopped after epoch {checkpoint.epoch}; {outputs.weights} holds the best so far, of "

@@ -158,7 +158,7 @@ def load_run(path: Path) -> Run:
         )
     try:
         return _run_from_json(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DetectionsError(
             f"{path}: damaged detections ({type(error).__name__}: {error}); "
             "make it again with facetl detect"

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from facetl.data.images import as_image
+from facetl.errors import InputError
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.crops import IntegralImages, is_visible
 from facetl.mtcnn.detections import Detections
@@ -147,6 +148,8 @@ class Detector:
 
         Reads ``batch_size`` images ahead, so that a long list never fills the memory.
         """
+        if batch_size < 1:
+            raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
         pending = iter(images)
         while batch := [as_image(image) for image in islice(pending, batch_size)]:
             found: dict[int, Search] = {}
@@ -174,10 +177,10 @@ def choose_device(name: str) -> torch.device:
     """Return the device called ``cpu``, ``cuda`` or ``auto`` (a GPU if there is one).
 
     Raises:
-        ValueError: if CUDA is asked for and not there.
+        InputError: if CUDA is asked for and not there.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA device is available; use --device cpu")
+        raise InputError("found no CUDA device; use --device cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)

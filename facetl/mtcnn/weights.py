@@ -103,11 +103,11 @@ def save_weights(path: Path, weights: Weights) -> None:
         for name, tensor in state.items()
     }
     header = {
+        **weights.metadata,
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "facetl": VERSION,
         "stages": list(weights.stages),
-        **weights.metadata,
     }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, {"facetl": json.dumps(header)})
@@ -117,8 +117,8 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header = json.loads((file.metadata() or {}).get("facetl", "{}"))
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+            header = dict(json.loads((file.metadata() or {}).get("facetl", "{}")))
+    except (SafetensorError, ValueError, TypeError, OSError) as error:
         raise WeightsError(
             f"not a readable safetensors file ({error}); train it again or get a whole copy"
         ) from error
@@ -134,9 +134,9 @@ def _load_torch(path: Path) -> State:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"not a readable PyTorch state dict ({reason}); save it with torch.save(state_dict)"
+            f"no whole file of plain tensors ({type(error).__name__}), nothing in it was run; "
+            "save it with torch.save(model.state_dict(), path)"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError("holds no state dict (names to tensors); save model.state_dict()")

@@ -74,8 +74,8 @@ def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> 
     """
     total = torch.stack([losses[name] * weights[name] for name in losses]).sum()
     if not bool(torch.isfinite(total)):
-        parts = ", ".join(f"{name} {float(loss):g}" for name, loss in losses.items())
+        parts = ", ".join(f"{name} {loss.item():g}" for name, loss in losses.items())
         raise NonFiniteLossError(
-            f"the loss became {float(total):g} ({parts}); try a lower --learning-rate"
+            f"the loss became {total.item():g} ({parts}); try a lower --learning-rate"
         )
     return total

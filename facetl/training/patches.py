@@ -196,7 +196,9 @@ def load_patches(path: Path, stage: str = "pnet") -> Patches:
     try:
         return Patches(**_map_columns(file), metadata=metadata)
     except (KeyError, TypeError, ValueError) as error:
-        raise PatchesError(f"{file} is damaged ({error}); prepare the patches anew") from error
+        raise PatchesError(
+            f"{file} has a wrong or missing column ({error}); prepare the patches anew"
+        ) from error
 
 
 def _read_metadata(file: Path) -> dict[str, Any]:
@@ -206,13 +208,13 @@ def _read_metadata(file: Path) -> dict[str, Any]:
             text = (tensors.metadata() or {}).get("facetl", "{}")
         metadata: dict[str, Any] = json.loads(text)
         found = metadata.pop("format", None), metadata.pop("version", None)
-    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise PatchesError(
             f"{file} is damaged or no patch file ({error}); prepare the patches anew"
         ) from error
     if found != (FORMAT, FORMAT_VERSION):
         raise PatchesError(
-            f"{file} has format {found[0]} version {found[1]}, expected {FORMAT} version "
+            f"{file} has format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} version "
             f"{FORMAT_VERSION}; prepare the patches anew"
         )
     return metadata

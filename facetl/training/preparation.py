@@ -1,26 +1,27 @@
 """From annotated frames to a patch file: frames are cut side by side, patches written in order.
 
-Each frame has its own source of chance, made of the seed and the frame's name, so the result
-depends neither on the number of workers nor on which other frames there are.
+Each frame has its own source of chance, made of the seed and the frame's name, so that the
+patches depend neither on the number of workers nor on which other frames there are.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facetl.boxes import as_boxes
+from facetl.boxes import Boxes
 from facetl.data.dataset import FaceDataset, Frame, fingerprint
-from facetl.data.images import Pixels, load_image
+from facetl.data.images import load_image
 from facetl.errors import ImageError, InputError
 from facetl.mtcnn.crops import cut_windows
 from facetl.mtcnn.networks import INPUT_SIZES
@@ -33,59 +34,93 @@ from facetl.training.sampling import (
     choose_windows,
     draw_candidates,
     faces_without_positive,
-    label_windows,
 )
 
-CLASSES = (Label.POSITIVE, Label.PART, Label.NEGATIVE)
-
-FRAMES_AT_ONCE = 16
-"""Frames that a worker takes in one go."""
+_FRAMES_AHEAD = 8  # for each worker; keeps what waits for its turn small
 
 
 @dataclass(frozen=True, eq=False)
-class CutFrame:
-    """The patches of one frame, or why there are none.
+class FrameCut:
+    """What was cut from one frame.
 
     Attributes:
-        labelled: the windows that were chosen.
-        pixels: (N, S, S, 3) uint8, what the network sees in them.
-        faces_without_positive: by rule of matching, how many faces gave no positive.
-        problem: one line about an unreadable image; None if all went well.
+        index: place of the frame in the dataset.
+        pixels: (N, S, S, 3) uint8, RGB.
+        windows: the N windows, labelled.
+        faces: how many faces the frame has.
+        without_positive: how many of them no candidate is a positive of, under each rule.
     """
 
-    labelled: LabelledWindows
+    index: int
     pixels: NDArray[np.uint8]
-    faces_without_positive: dict[Match, int]
-    problem: str | None = None
+    windows: LabelledWindows
+    faces: int
+    without_positive: dict[Match, int]
 
 
-@dataclass
-class Summary:
-    """What a preparation made; grows frame by frame.
+@dataclass(frozen=True)
+class Unreadable:
+    """A frame whose image cannot be read, and why."""
+
+    index: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What came of preparing a dataset.
 
     Attributes:
         frames: frames that were cut.
         faces: faces in them.
-        counts: patches of each class.
-        faces_without_positive: by rule of matching, how many faces gave no positive.
-        problems: one line for each image that could not be read.
+        counts: patches of each label.
+        without_positive: faces that give no positive, under each rule of matching.
+        unreadable: frames that were left out.
     """
 
     frames: int = 0
     faces: int = 0
-    counts: Counter[Label] = field(default_factory=Counter)
-    faces_without_positive: Counter[Match] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
+    counts: dict[Label, int] = field(
+        default_factory=lambda: dict.fromkeys((Label.POSITIVE, Label.PART, Label.NEGATIVE), 0)
+    )
+    without_positive: dict[Match, int] = field(
+        default_factory=lambda: dict.fromkeys(get_args(Match), 0)
+    )
+    unreadable: tuple[Unreadable, ...] = ()
 
-    def add(self, frame: Frame, cut: CutFrame) -> None:
-        """Count one more frame."""
-        if cut.problem is not None:
-            self.problems.append(cut.problem)
-            return
-        self.frames += 1
-        self.faces += len(frame.boxes)
-        self.counts.update(Label(label) for label in cut.labelled.labels.tolist())
-        self.faces_without_positive.update(cut.faces_without_positive)
+    def plus(self, cut: FrameCut) -> Preparation:
+        """Return the sum of this and one more frame."""
+        labels = cut.windows.labels
+        return replace(
+            self,
+            frames=self.frames + 1,
+            faces=self.faces + cut.faces,
+            counts={
+                label: count + int((labels == label).sum()) for label, count in self.counts.items()
+            },
+            without_positive={
+                match: count + cut.without_positive[match]
+                for match, count in self.without_positive.items()
+            },
+        )
+
+    def without(self, frame: Unreadable) -> Preparation:
+        """Return this with one more frame that was left out."""
+        return replace(self, unreadable=(*self.unreadable, frame))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values, for the file's metadata."""
+        return {
+            "faces": self.faces,
+            "counts": {label.name.lower(): count for label, count in self.counts.items()},
+            "without_positive": dict(self.without_positive),
+            "unreadable": [frame.name for frame in self.unreadable],
+        }
+
+
+Progress = Callable[[Iterator[FrameCut | Unreadable]], Iterator[FrameCut | Unreadable]]
+"""Wraps the stream of frames, to show how far it has come."""
 
 
 def prepare_patches(
@@ -95,81 +130,116 @@ def prepare_patches(
     *,
     seed: int = 1,
     workers: int = 1,
-    track: Callable[[Iterable[CutFrame]], Iterable[CutFrame]] = iter,
-) -> Summary:
-    """Cut the patches of PNet from annotated frames and write them to a patch file.
+    progress: Progress = iter,
+) -> Preparation:
+    """Cut labelled 12-pixel patches from all frames and write them to a patch file.
+
+    Frames that cannot be read are left out and counted.
 
     Args:
-        dataset: the frames and their faces.
-        path: the patch file to write, atomically.
-        recipe: how many windows of each class; the defaults if left out.
+        dataset: the frames with their faces.
+        path: the patch file to write.
+        recipe: how many windows of each class; the defaults otherwise.
         seed: of all chance.
-        workers: processes; the result does not depend on it.
-        track: shows the progress over the frames, which it passes on.
+        workers: threads that cut side by side; the result does not depend on it.
+        progress: wraps the stream of frames.
 
     Raises:
-        InputError: if the dataset has no face, or no image could be read.
-        OutputError: if the place cannot be written.
+        InputError: if there is no face to learn from, or no frame can be read.
+        OutputError: if ``path`` cannot be written.
     """
     recipe = recipe or Recipe()
-    if not dataset.face_count:
-        raise InputError(f"found no face in {len(dataset)} frames; annotate some, one line a face")
-    size, summary = INPUT_SIZES["pnet"], Summary()
-    cuts = track(cut_frames(dataset.frames, recipe, size, seed, workers))
-    with writing_patches(path, size) as writer:
-        for place, (frame, cut) in enumerate(zip(dataset.frames, cuts, strict=True)):
-            writer.add(place, cut.pixels, cut.labelled)
-            summary.add(frame, cut)
-        if not summary.frames:
-            raise InputError(f"none of the {len(dataset)} images could be read")
-        writer.metadata = {
-            "stage": "pnet",
-            "seed": seed,
-            "recipe": recipe.as_dict(),
-            "data": fingerprint(dataset),
-            "frames": [frame.name for frame in dataset.frames],
-            "counts": {label.name.lower(): summary.counts[label] for label in CLASSES},
-        }
-    return summary
-
-
-def cut_frames(
-    frames: Iterable[Frame], recipe: Recipe, size: int, seed: int, workers: int
-) -> Iterator[CutFrame]:
-    """Yield the patches of each frame, in order, cut by ``workers`` processes."""
+    _require_faces(dataset)
+    origin = {
+        "stage": "pnet",
+        "recipe": recipe.as_dict(),
+        "seed": seed,
+        "data": fingerprint(dataset),
+        "frames": [frame.name for frame in dataset.frames],
+    }
+    size = INPUT_SIZES["pnet"]
     cut = partial(cut_frame, recipe=recipe, size=size, seed=seed)
-    if workers == 1:
-        yield from map(cut, frames)
-        return
-    # Spawned, not forked: a forked copy of a process whose libraries run threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, torch.set_num_threads, (1,)) as pool:
-        yield from pool.imap(cut, frames, chunksize=FRAMES_AT_ONCE)
+    preparation = Preparation()
+    with writing_patches(path, size) as writer:
+        for result in progress(_cut_in_order(dataset.frames, cut, workers)):
+            if isinstance(result, Unreadable):
+                preparation = preparation.without(result)
+            else:
+                writer.add(result.index, result.pixels, result.windows)
+                preparation = preparation.plus(result)
+        _require_readable(preparation)
+        writer.metadata = {**preparation.as_dict(), **origin}
+    return preparation
 
 
-def cut_frame(frame: Frame, recipe: Recipe, size: int, seed: int) -> CutFrame:
-    """Return the labelled patches of one frame; an unreadable image gives none and a problem."""
+def cut_frame(
+    place: tuple[int, Frame], *, recipe: Recipe, size: int, seed: int
+) -> FrameCut | Unreadable:
+    """Read one frame, sample its windows and cut their pixels.
+
+    Args:
+        place: the frame's place in the dataset, and the frame.
+        recipe: how many windows of each class.
+        size: side of the patches in pixels.
+        seed: of all chance.
+    """
+    index, frame = place
     try:
         image = load_image(frame.path)
     except ImageError as error:
-        return _no_patches(size, str(error))
+        return Unreadable(index, frame.name, str(error))
     rng = np.random.default_rng([seed, zlib.crc32(frame.name.encode())])
-    candidates = draw_candidates(frame.boxes, frame.size_hw, recipe, rng)
-    labelled = choose_windows(candidates, frame.boxes, recipe)
-    rules: tuple[Match, ...] = ("square", "box")
-    missed = {
-        rule: faces_without_positive(candidates.around, frame.boxes, recipe.bands, rule)
-        for rule in rules
-    }
-    return CutFrame(labelled, cut_pixels(image, labelled, size), missed)
+    candidates = draw_candidates(frame.boxes, image.shape[:2], recipe, rng)
+    windows = choose_windows(candidates, frame.boxes, recipe)
+    return FrameCut(
+        index=index,
+        pixels=cut_pixels(image, windows.windows, size),
+        windows=windows,
+        faces=len(frame.boxes),
+        without_positive={
+            match: faces_without_positive(candidates.around, frame.boxes, recipe.bands, match)
+            for match in get_args(Match)
+        },
+    )
 
 
-def cut_pixels(image: Pixels, labelled: LabelledWindows, size: int) -> NDArray[np.uint8]:
-    """Return (N, size, size, 3) uint8: the detector's own crops, rounded to whole numbers."""
-    patches = cut_windows(image, labelled.windows, size).round().to(torch.uint8)
+def cut_pixels(image: NDArray[np.uint8], windows: Boxes, size: int) -> NDArray[np.uint8]:
+    """Return (N, size, size, 3) uint8: what the detector's crops see, rounded to whole values."""
+    patches = cut_windows(image, windows, size).round().to(torch.uint8)
     return np.ascontiguousarray(patches.permute(0, 2, 3, 1).numpy())
 
 
-def _no_patches(size: int, problem: str) -> CutFrame:
-    nothing = label_windows(as_boxes([]), as_boxes([]))
-    return CutFrame(nothing, np.zeros((0, size, size, 3), np.uint8), {}, problem)
+_Cut = Callable[[tuple[int, Frame]], FrameCut | Unreadable]
+
+
+def _cut_in_order(
+    frames: Sequence[Frame], cut: _Cut, workers: int
+) -> Iterator[FrameCut | Unreadable]:
+    """Yield what ``cut`` makes of each frame, in the order of the frames.
+
+    The workers are threads: decoding and cutting leave the interpreter free, and nothing has
+    to be started or copied.  Torch itself gets one thread in each, for two of its own on one
+    frame cost more than they give, many times more on a busy machine.
+    """
+    waiting: deque[Future[FrameCut | Unreadable]] = deque()
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for place in enumerate(frames):
+            waiting.append(pool.submit(cut, place))
+            if len(waiting) > workers * _FRAMES_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _require_faces(dataset: FaceDataset) -> None:
+    if not dataset.face_count:
+        raise InputError(
+            f"found no face in {len(dataset)} frames, so there is nothing to learn from; "
+            "check the annotations"
+        )
+
+
+def _require_readable(preparation: Preparation) -> None:
+    if not preparation.frames:
+        first = preparation.unreadable[0].reason
+        raise InputError(f"none of the frames can be read; the first: {first}")

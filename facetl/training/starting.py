@@ -27,7 +27,7 @@ def build_starting_network(stage: Stage, start: str, seed: int) -> Network:
     """
     if start == SCRATCH:
         with torch.random.fork_rng(devices=[]):  # the caller's chance stays as it was
-            torch.manual_seed(seed)
+            torch.manual_seed(seed % 2**64)
             return build_network(stage)
     weights = load_weights(start)
     if stage not in weights.stages:

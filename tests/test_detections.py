@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facetl.errors import DetectionsError
+from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, load_run, save_run
+
+FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+TWO = Detections.from_lists([[1, 2, 3, 4], [5, 6, 7, 8]], [0.9, 0.1], np.arange(20))
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> FrameResult:
+    count = draw(st.integers(0, 3))
+    numbers = draw(st.lists(FLOATS, min_size=15 * count, max_size=15 * count))
+    boxes, scores, landmarks = np.split(np.array(numbers), [4 * count, 5 * count])
+    return FrameResult(
+        image=draw(NAMES),
+        size_hw=(draw(st.integers(1, 9999)), draw(st.integers(1, 9999))),
+        detections=Detections.from_lists(boxes, scores, landmarks),
+        candidates={"pnet": draw(st.integers(0, 999)), "rnet": 3, "onet": count},
+        seconds=draw(st.floats(0, 1e6)),
+    )
+
+
+def run_of(*frames: FrameResult, **changes: Any) -> Run:
+    values = {"name": "tuned", "settings": {"thresholds": [0.1, 0.2, 0.2]}, "frames": frames}
+    return Run(**{**values, **changes})
+
+
+def frame_with(detections: Detections) -> FrameResult:
+    return FrameResult("a/001.jpg", (360, 480), detections, {"pnet": 9, "rnet": 2, "onet": 1}, 0.03)
+
+
+def saved(folder: Path) -> Path:
+    path = folder / "tuned.detections.json"
+    save_run(path, run_of(frame_with(TWO), skipped=(Skipped("b.jpg", "is empty"),)))
+    return path
+
+
+# ---- the value
+
+
+def test_detections_are_filtered_together() -> None:
+    best = TWO[TWO.scores > 0.5]
+    assert (len(TWO), len(best), len(Detections.empty())) == (2, 1, 0)
+    assert best.boxes.tolist() == [[1, 2, 3, 4]]
+    assert best.landmarks.tolist() == [[[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]]
+    assert TWO[::-1].scores.tolist() == TWO[np.array([1, 0])].scores.tolist()
+
+
+def test_no_detections_have_their_shapes() -> None:
+    nobody = Detections.empty()
+    assert [nobody.boxes.shape, nobody.landmarks.shape] == [(0, 4), (0, 5, 2)]
+    assert nobody.scores.dtype == nobody.boxes.dtype == np.float32
+
+
+@pytest.mark.parametrize("column", ["boxes", "landmarks"])
+def test_columns_of_different_length_are_refused(column: str) -> None:
+    columns = {"boxes": TWO.boxes, "scores": TWO.scores, "landmarks": TWO.landmarks}
+    columns[column] = columns[column][:1]
+    with pytest.raises(ValueError, match=rf"expected {column} of shape \(2, .+\), got \(1, "):
+        Detections(**columns)
+
+
+# ---- the file
+
+
+@given(st.lists(frames(), max_size=3), st.lists(st.builds(Skipped, NAMES, NAMES), max_size=2))
+@settings(max_examples=50, deadline=None)
+def test_round_trip_is_exact(results: list[FrameResult], skipped: list[Skipped]) -> None:
+    before = run_of(*results, skipped=tuple(skipped))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.detections.json"
+        save_run(path, before)
+        after = load_run(path)
+    assert (after.name, after.settings) == (before.name, before.settings)
+    assert after.skipped == before.skipped
+    assert len(after.frames) == len(before.frames)
+    for frame, expected in zip(after.frames, before.frames, strict=True):
+        for column in ("image", "size_hw", "candidates", "seconds"):
+            assert getattr(frame, column) == getattr(expected, column)
+        for column in ("boxes", "scores", "landmarks"):
+            values = getattr(frame.detections, column)
+            assert values.tobytes() == getattr(expected.detections, column).tobytes()
+
+
+def test_numbers_are_as_short_as_they_can_be(tmp_path: Path) -> None:
+    document = json.loads(saved(tmp_path).read_text(encoding="utf-8"))
+    # As a float64 the nearest float32 to 0.1 would be 0.10000000149011612.
+    assert document["frames"][0]["scores"] == [0.9, 0.1]
+
+
+def test_the_file_says_what_it_is(tmp_path: Path) -> None:
+    document = json.loads(saved(tmp_path).read_text(encoding="utf-8"))
+    assert (document["format"], document["version"]) == ("facetl-detections", 1)
+    assert document["skipped"] == [{"image": "b.jpg", "reason": "is empty"}]
+    assert document["frames"][0]["candidates"] == {"pnet": 9, "rnet": 2, "onet": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe", b"[]", b"3", b"null", b'{"format": "facetl-detections"}'],
+)
+def test_no_detections_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    complain(tmp_path / "a.json", "not a detections file")
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    complain(tmp_path / "a.json", "not a detections file")
+    complain(tmp_path, "not a detections file")
+
+
+@pytest.mark.parametrize(("key", "value"), [("version", 2), ("format", "coco"), ("version", [1])])
+def test_another_format_or_version(tmp_path: Path, key: str, value: object) -> None:
+    path = saved(tmp_path)
+    damage(path, lambda document: document.update({key: value}))
+    complain(path, "expected 'facetl-detections' version 1")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("boxes", [[1, 2, 3, 4]]),
+        ("boxes", [[1, 2, 3], [4]]),
+        ("boxes", "none"),
+        ("scores", None),
+        ("scores", ["high", "low"]),
+        ("landmarks", []),
+        ("size_hw", [1]),
+        ("size_hw", [float("inf"), 2]),
+        ("candidates", [1, 2, 3]),
+        ("candidates", {"pnet": "many"}),
+        ("seconds", "long"),
+    ],
+)
+def test_a_damaged_frame(tmp_path: Path, key: str, value: object) -> None:
+    path = saved(tmp_path)
+    damage(path, lambda document: document["frames"][0].update({key: value}))
+    complain(path, "damaged detections")
+
+
+@pytest.mark.parametrize("key", ["name", "settings", "frames", "skipped"])
+def test_a_missing_part(tmp_path: Path, key: str) -> None:
+    path = saved(tmp_path)
+    damage(path, lambda document: document.pop(key))
+    complain(path, f"damaged detections (KeyError: '{key}')")
+
+
+def damage(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def complain(path: Path, expected: str) -> None:
+    with pytest.raises(DetectionsError) as caught:
+        load_run(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert expected in message
+    assert "with facetl detect" in message
+    assert "\n" not in message

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from facetl.errors import OutputError
+from facetl.files import atomic_path, refuse_to_overwrite, write_text
+
+
+def write_half(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+
+
+def test_the_file_appears_whole_in_a_folder_that_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.txt"
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        assert not path.exists()
+        assert (temporary.parent, temporary.suffix) == (path.parent, ".txt")
+    assert path.read_text() == "half"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        write_half(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_has_the_rights_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a.txt", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+
+def test_text_is_utf8_and_replaces_what_was_there(tmp_path: Path) -> None:
+    for text in ("old", "Măseluţă"):
+        write_text(tmp_path / "a.txt", text)
+    assert (tmp_path / "a.txt").read_bytes() == "Măseluţă".encode()
+
+
+def test_a_place_below_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/a.txt cannot be written \(.+\); choose another"):
+        write_text(tmp_path / "file" / "a.txt", "text")
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(OutputError, match=r"cannot be written \(Is a directory\)"):
+        write_text(tmp_path / "a.txt", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    refuse_to_overwrite(path, force=False)
+    refuse_to_overwrite(tmp_path, force=False)  # an empty folder holds nothing to lose
+    path.write_text("old")
+    for occupied in (path, tmp_path):
+        with pytest.raises(OutputError, match=r"exists already; choose another --out or .*--force"):
+            refuse_to_overwrite(occupied, force=False)
+        refuse_to_overwrite(occupied, force=True)

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from reference_sampling import cut_one
+
+from facetl.boxes import shift
+from facetl.cli import main
+from facetl.data.annotations import save_annotations
+from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.images import load_image, save_image
+from facetl.errors import InputError
+from facetl.training import preparation
+from facetl.training.patches import load_patches
+from facetl.training.preparation import Preparation, prepare_patches
+from facetl.training.sampling import (
+    Bands,
+    Label,
+    Recipe,
+    draw_candidates,
+    faces_without_positive,
+)
+
+DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
+FACES = {
+    "a.png": [[20.0, 10.0, 60.0, 50.0]],
+    "b.png": [[30.0, 20.0, 70.0, 40.0], [80.0, 30.0, 120.0, 75.0]],  # the first twice as wide
+    "d.png": [[0.0, 0.0, 30.0, 40.0]],
+}
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """Four frames of noise, 140 by 100, with four faces; ``c.png`` has none."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "frames"
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        save_image(folder / name, rng.integers(0, 256, (100, 140, 3)).astype(np.uint8))
+    faces = {name: (np.array(rows), ["someone"] * len(rows)) for name, rows in FACES.items()}
+    save_annotations(folder / "faces.txt", faces)
+    return folder
+
+
+@pytest.fixture
+def dataset(frames: Path) -> FaceDataset:
+    return load_dataset(frames)
+
+
+def bytes_of(path: Path, dataset: FaceDataset, **settings: Any) -> bytes:
+    prepare_patches(dataset, path, **settings)
+    return path.read_bytes()
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["prepare", *map(str, arguments)])
+
+
+def test_pixels_are_torchs_pooling_of_what_the_window_shows(
+    tmp_path: Path, dataset: FaceDataset
+) -> None:
+    path = tmp_path / "pnet.patches"
+    prepare_patches(dataset, path)
+    patches = load_patches(path)
+    images = [load_image(frame.path) for frame in dataset]
+    for place, window in enumerate(patches.windows.tolist()):
+        expected = cut_one(images[patches.frame_index[place]], window, 12)
+        np.testing.assert_array_equal(patches.pixels[place], expected)
+
+
+def test_targets_lead_to_the_true_boxes(tmp_path: Path, dataset: FaceDataset) -> None:
+    path = tmp_path / "pnet.patches"
+    prepare_patches(dataset, path)
+    patches = load_patches(path)
+    for place in np.flatnonzero(patches.labels != Label.NEGATIVE):
+        reached = shift(patches.windows[[place]], patches.offsets[[place]])
+        faces = dataset.frames[patches.frame_index[place]].boxes
+        assert (np.abs(faces - reached).max(axis=1) < 1e-3).any()
+
+
+def test_counts_are_those_of_the_file(tmp_path: Path, dataset: FaceDataset) -> None:
+    path = tmp_path / "pnet.patches"
+    found = prepare_patches(dataset, path, recipe=Recipe(positives=5, parts=2, negatives=3))
+    patches = load_patches(path)
+    assert (found.frames, found.faces) == (4, 4)
+    assert found.counts == patches.counts
+    # Four faces and four frames; every face is large enough to give all it is asked for.
+    assert found.counts == {Label.POSITIVE: 20, Label.PART: 8, Label.NEGATIVE: 12}
+    # b.png's first face is twice as wide as high: no square reaches 0.65 with its box.
+    assert found.without_positive == {"square": 0, "box": 1}
+
+
+def test_the_file_tells_where_it_comes_from(tmp_path: Path, dataset: FaceDataset) -> None:
+    path = tmp_path / "pnet.patches"
+    prepare_patches(dataset, path, recipe=Recipe(match="box"), seed=7)
+    told = load_patches(path).metadata
+    assert told["frames"] == ["a.png", "b.png", "c.png", "d.png"]
+    assert told["recipe"]["match"] == "box"
+    assert told["recipe"]["bands"] == {"negative": 0.3, "part": 0.4, "positive": 0.65}
+    assert (told["seed"], told["faces"], told["unreadable"]) == (7, 4, [])
+    assert set(told["counts"]) == {"positive", "part", "negative"}
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(tmp_path: Path, dataset: FaceDataset, workers: int) -> None:
+    many = FaceDataset(dataset.frames * 12)  # more than wait for their turn at a time
+    alone = bytes_of(tmp_path / "alone", many, workers=1)
+    assert bytes_of(tmp_path / "together", many, workers=workers) == alone
+
+
+def test_torch_keeps_its_threads(tmp_path: Path, dataset: FaceDataset) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        prepare_patches(dataset, tmp_path / "pnet.patches")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_failure_among_many_frames_ends_it(
+    tmp_path: Path, dataset: FaceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise MemoryError
+
+    monkeypatch.setattr(preparation, "cut_windows", fail)
+    with pytest.raises(MemoryError):
+        prepare_patches(FaceDataset(dataset.frames * 12), tmp_path / "pnet.patches", workers=2)
+    assert list(tmp_path.glob("*.patches")) == []
+
+
+def test_same_seed_same_bytes_and_another_seed_others(tmp_path: Path, dataset: FaceDataset) -> None:
+    first = bytes_of(tmp_path / "1", dataset, seed=1)
+    assert bytes_of(tmp_path / "2", dataset, seed=1) == first
+    assert bytes_of(tmp_path / "3", dataset, seed=2) != first
+
+
+def test_a_frames_patches_do_not_depend_on_the_other_frames(
+    tmp_path: Path, dataset: FaceDataset
+) -> None:
+    prepare_patches(dataset, tmp_path / "all")
+    prepare_patches(FaceDataset(dataset.frames[1:2]), tmp_path / "one")
+    together, alone = load_patches(tmp_path / "all"), load_patches(tmp_path / "one")
+    own = together.frame_index == 1
+    np.testing.assert_array_equal(together.pixels[own], alone.pixels)
+    np.testing.assert_array_equal(together.offsets[own], alone.offsets)
+
+
+def test_unreadable_frames_are_left_out_and_counted(tmp_path: Path, dataset: FaceDataset) -> None:
+    dataset.frames[1].path.write_bytes(b"no image")
+    found = prepare_patches(dataset, tmp_path / "pnet.patches")
+    assert (found.frames, found.faces) == (3, 2)
+    assert [frame.name for frame in found.unreadable] == ["b.png"]
+    patches = load_patches(tmp_path / "pnet.patches")
+    assert set(patches.frame_index.tolist()) == {0, 2, 3}
+    assert patches.metadata["unreadable"] == ["b.png"]
+
+
+def test_nothing_to_learn_from_is_an_error(tmp_path: Path, dataset: FaceDataset) -> None:
+    path = tmp_path / "out" / "pnet.patches"
+    with pytest.raises(InputError, match="found no face in 1 frames"):
+        prepare_patches(FaceDataset(dataset.frames[2:3]), path)
+    for frame in dataset:
+        frame.path.write_bytes(b"no image")
+    with pytest.raises(InputError, match="none of the frames can be read; the first: "):
+        prepare_patches(dataset, path)
+    assert not path.exists()
+
+
+def test_an_empty_preparation_counts_nothing() -> None:
+    assert Preparation().as_dict() == {
+        "faces": 0,
+        "counts": {"positive": 0, "part": 0, "negative": 0},
+        "without_positive": {"square": 0, "box": 0},
+        "unreadable": [],
+    }
+
+
+def test_the_command_writes_patches_and_picture_and_says_what_is_next(
+    tmp_path: Path, frames: Path
+) -> None:
+    out = tmp_path / "my patches"
+    result = run(frames, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == ["pnet.patches", "pnet_patches.png"]
+    assert "without any positive under --match square: 0 faces (0.0%)" in result.stdout
+    assert f"next: facetl train-pnet '{out}' --out pnet.safetensors" in result.stderr
+    assert load_image(out / "pnet_patches.png").shape[2] == 3
+
+
+def test_the_table_has_the_counts(tmp_path: Path, frames: Path) -> None:
+    result = run(
+        *("--images", frames, "--annotations", frames / "faces.txt", "--out", tmp_path / "out"),
+        *("--positives", 5, "--parts", 0, "--negatives", 10, "--match", "box"),
+    )
+    assert result.exit_code == 0, result.output
+    rows = [line.rsplit(maxsplit=1) for line in result.stdout.splitlines()]
+    assert rows[:6] == [
+        ["frames", "4"],
+        ["faces", "4"],
+        ["positive patches", "15"],  # of three faces of four, see above
+        ["part patches", "0"],
+        ["negative patches", "40"],
+        ["patches", "55"],
+    ]
+    assert "under --match box: 1 faces (25.0%); under --match square it would be 0" in result.stdout
+
+
+def test_the_command_counts_what_it_leaves_out(tmp_path: Path, frames: Path) -> None:
+    whole = (frames / "b.png").read_bytes()
+    (frames / "b.png").write_bytes(whole[: len(whole) // 2])  # its head is good, its pixels not
+    with (frames / "faces.txt").open("a") as file:
+        file.write("a.png 1 2 3\n")
+    result = run(frames, "--out", tmp_path / "out", "--on-error", "skip")
+    assert result.exit_code == 0, result.output
+    assert "1 wrong field count; the first is " in result.stderr
+    assert f"skipped {frames / 'b.png'}" in result.stderr
+    assert ["unreadable", "frames", "1"] in [line.split() for line in result.stdout.splitlines()]
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path, frames: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "rnet.patches").write_text("another stage's, in nobody's way")
+    assert run(frames, "--out", out).exit_code == 0
+    first = (out / "pnet.patches").read_bytes()
+    refused = run(frames, "--out", out, "--seed", 2)
+    assert refused.exit_code == 1
+    assert "exists already" in refused.stderr
+    assert (out / "pnet.patches").read_bytes() == first
+    assert run(frames, "--out", out, "--seed", 2, "--force").exit_code == 0
+    assert (out / "pnet.patches").read_bytes() != first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--negative-below", "0.5"], 1, "choose 0 < negative <= part <= positive <= 1"),
+        (["--positives", "0"], 2, "--positives"),
+        (["--match", "circle"], 2, "--match"),
+        (["--annotations", "nowhere.txt"], 1, "nowhere.txt"),
+    ],
+)
+def test_wrong_settings_are_one_line(
+    tmp_path: Path, frames: Path, arguments: list[str], code: int, message: str
+) -> None:
+    result = run(frames, "--out", tmp_path / "out", *arguments)
+    assert result.exit_code == code
+    assert message in result.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_frames_must_come_from_somewhere(tmp_path: Path) -> None:
+    result = run("--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "found neither DATA nor --images" in result.stderr
+
+
+def test_frames_without_any_face_are_one_line(tmp_path: Path, frames: Path) -> None:
+    (frames / "faces.txt").write_text("")
+    result = run(frames, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "facetl: found no face in 4 frames, so there is nothing to learn from; "
+        "check the annotations"
+    ]
+
+
+@pytest.mark.skipif(not DEXTER.is_dir(), reason="the real frames cannot ship")
+def test_no_real_face_is_lost_under_square_and_a_ninth_under_box() -> None:
+    lost = {"square": 0, "box": 0}
+    out_of_reach = 0
+    for index, frame in enumerate(load_dataset(DEXTER)):
+        chance = np.random.default_rng(index)
+        around = draw_candidates(frame.boxes, frame.size_hw, Recipe(), chance).around
+        lost["square"] += faces_without_positive(around, frame.boxes, Bands(), "square")
+        lost["box"] += faces_without_positive(around, frame.boxes, Bands(), "box")
+        edges = frame.boxes[:, 2:] - frame.boxes[:, :2]
+        aspects = edges.max(axis=1) / edges.min(axis=1)
+        out_of_reach += int((1 / (2 * np.sqrt(aspects) - 1) < 0.65).sum())
+    assert lost["square"] == 0
+    assert out_of_reach == 580  # of 5,218: 11.1 %
+    assert out_of_reach <= lost["box"] <= out_of_reach + 10  # and a few that chance missed

@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from reference_training import QUICK, blob_patches, save_patches, without_times
+
+from facetl.cli import main
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.training import checkpoint, loop
+from facetl.training.checkpoint import Checkpoint
+from facetl.training.loop import train
+from facetl.training.patches import load_patches
+from facetl.training.starting import build_starting_network
+
+BLOBS = blob_patches()
+
+FILES = ["pnet.jsonl", "pnet.safetensors", "pnet_losses.png"]
+
+QUICKLY = ("--epochs=3", "--batch-size=64", "--learning-rate=0.005", "--validation-share=0.25")
+"""The options that say what QUICK says."""
+
+TOO_FAST = ("--optimiser=sgd", "--schedule=constant", "--learning-rate=1e6")
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_patches(tmp_path_factory.mktemp("patches") / "pnet.patches", BLOBS)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "weights" / "pnet.safetensors"
+
+
+@pytest.fixture
+def command(patches: Path, out: Path) -> Command:
+    """The command with quick settings; what is given in addition counts more."""
+
+    def run(*arguments: str, patches: Path = patches) -> Result:
+        given = ["train-pnet", str(patches), "--out", str(out), *QUICKLY, *arguments]
+        return CliRunner().invoke(main, given)
+
+    return run
+
+
+def files_beside(path: Path) -> list[str]:
+    return sorted(file.name for file in path.parent.iterdir()) if path.parent.exists() else []
+
+
+def assert_refused(result: Result, *parts: str) -> None:
+    """Assert that the command said why not, in one line."""
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("facetl: ")
+    assert result.stderr.count("\n") == 1
+    for part in parts:
+        assert part in result.stderr
+
+
+def assert_same_training(path: Path, other: Path) -> None:
+    """Assert that two files hold the same weights bit for bit, and the same origin."""
+    one, same = load_weights(path), load_weights(other)
+    for name, tensor in one.stages["pnet"].items():
+        assert torch.equal(tensor, same.stages["pnet"][name]), name
+    told, also = ({**weights.metadata} for weights in (one, same))
+    assert without_times(told.pop("records")) == without_times(also.pop("records"))
+    assert told == also
+
+
+def test_the_best_weights_are_written_with_their_origin(
+    command: Command, patches: Path, out: Path
+) -> None:
+    result = command()
+    assert result.exit_code == 0, result.output
+    assert files_beside(out) == FILES
+    data = load_patches(patches)
+    *_, wanted = train(build_starting_network("pnet", "pretrained", 1), "pnet", data, QUICK)
+    weights = load_weights(out)
+    for name, tensor in wanted.best_weights.items():
+        assert torch.equal(weights.stages["pnet"][name], tensor)
+    assert weights.metadata["start"] == "pretrained"
+    assert weights.metadata["patches"] == data.fingerprint
+    assert weights.metadata["settings"] == json.loads(json.dumps(QUICK.to_json()))
+    assert weights.metadata["best_epoch"] == wanted.best_epoch
+    assert without_times(weights.metadata["records"]) == without_times(wanted.records)
+
+
+def test_of_a_training_that_gets_worse_the_first_epoch_is_written(
+    command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rising = iter([0.1, 0.2, 0.3])
+    names = ("classification", "box", "accuracy", "recall", "false_alarms")
+    monkeypatch.setattr(
+        loop, "validate", lambda *_: {"total": next(rising), **dict.fromkeys(names, 0.5)}
+    )
+    assert command().exit_code == 0
+    monkeypatch.undo()
+    first = next(train(build_starting_network("pnet", "pretrained", 1), "pnet", BLOBS, QUICK))
+    weights = load_weights(out)
+    assert weights.metadata["best_epoch"] == 1
+    assert len(weights.metadata["records"]) == 3
+    for name, tensor in first.weights.items():
+        assert torch.equal(weights.stages["pnet"][name], tensor)
+
+
+def test_records_and_curves_lie_beside_the_weights(command: Command, out: Path) -> None:
+    command()
+    lines = out.with_suffix(".jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == load_weights(out).metadata["records"]
+    with Image.open(out.with_name("pnet_losses.png")) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 400
+
+
+def test_the_epochs_are_told_and_the_best_has_the_last_star(command: Command, out: Path) -> None:
+    result = command()
+    *epochs, advice = result.stderr.splitlines()
+    assert [line[:9] for line in epochs] == ["epoch  1/", "epoch  2/", "epoch  3/"]
+    starred = [number for number, line in enumerate(epochs, 1) if line.endswith("*")]
+    assert starred[-1] == load_weights(out).metadata["best_epoch"]
+    assert advice.startswith("next: facetl detect")
+    assert f"tuned={out}" in advice
+    assert result.stdout.startswith(f"wrote {out}, ")
+
+
+def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
+    result = command(
+        "--epochs=1", "--optimiser=sgd", "--schedule=cosine", "--hard-share=0.5", "--seed=4",
+        "--classification-weight=2", "--box-weight=3", "--class-shares", "2", "1", "0.5",
+        "--patience=6", "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert load_weights(out).metadata["settings"] == {
+        "epochs": 1, "batch_size": 64, "learning_rate": 0.005, "optimiser": "sgd",
+        "schedule": "cosine", "classification_weight": 2, "box_weight": 3, "hard_share": 0.5,
+        "shares": [2, 1, 0.5], "validation_share": 0.25, "patience": 6, "score_threshold": 0.4,
+        "augmentation": {"flip": 0.1, "brightness": 0.2, "colour": 0.3}, "seed": 4,
+    }  # fmt: skip
+
+
+def test_a_folder_of_patches_will_do(command: Command, patches: Path) -> None:
+    assert command("--epochs=1", patches=patches.parent).exit_code == 0
+
+
+def test_own_weights_are_a_start(command: Command, out: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.safetensors"
+    scratch = build_starting_network("pnet", "scratch", 9).state_dict()
+    save_weights(own, Weights({"pnet": scratch}))
+    # steps this small cannot leave the neighbourhood of the start
+    assert command(f"--start={own}", "--epochs=1", "--learning-rate=1e-9").exit_code == 0
+    weights = load_weights(out)
+    assert weights.metadata["start"].startswith("own.safetensors sha256:")
+    for name, tensor in scratch.items():
+        torch.testing.assert_close(weights.stages["pnet"][name], tensor, atol=1e-6, rtol=0)
+
+
+def test_a_pytorch_file_and_scratch_are_starts(command: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own.pt"
+    torch.save(load_pretrained_stage("pnet"), own)
+    assert command(f"--start={own}", "--epochs=1").exit_code == 0
+    assert command("--start=scratch", "--epochs=1", "--force").exit_code == 0
+
+
+def test_a_start_without_pnet_is_refused(command: Command, out: Path, tmp_path: Path) -> None:
+    own = tmp_path / "rnet.safetensors"
+    save_weights(own, Weights({"rnet": load_pretrained_stage("rnet")}))
+    assert_refused(command(f"--start={own}"), f"{own}: holds rnet, not pnet")
+    assert_refused(command("--start=nowhere.pt"), "nowhere.pt: no such weights file")
+    assert files_beside(out) == []
+
+
+def test_early_stopping_ends_the_training(command: Command, out: Path) -> None:
+    # with steps this large the loss jumps up and down
+    result = command("--epochs=20", "--patience=1", "--learning-rate=0.3")
+    assert result.exit_code == 0, result.output
+    metadata = load_weights(out).metadata
+    assert len(metadata["records"]) == metadata["best_epoch"] + 1 < 20
+
+
+@pytest.fixture
+def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Press Ctrl-C once, while the checkpoint of an epoch is saved or right after."""
+
+    def press(epoch: int, *, saved: bool) -> None:
+        save, pending = checkpoint.save_checkpoint, [epoch]
+
+        def save_or_stop(path: Path, state: Checkpoint, task: dict[str, Any]) -> None:
+            pressed = pending == [state.epoch] and bool(pending.pop())
+            if saved or not pressed:
+                save(path, state, task)
+            if pressed:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(checkpoint, "save_checkpoint", save_or_stop)
+
+    return press
+
+
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_ctrl_c_leaves_the_best_and_resume_ends_the_same(
+    command: Command, out: Path, press_ctrl_c: Callable[..., None], epoch: int, saved: bool
+) -> None:
+    unbroken = out.with_name("unbroken.safetensors")
+    assert command(f"--out={unbroken}").exit_code == 0
+    press_ctrl_c(epoch, saved=saved)
+    broken = command()
+    assert broken.exit_code == 130
+    assert f"stopped after epoch {epoch}; {out} holds the best so far" in broken.stderr
+    assert "go on with the same command and --resume" in broken.stderr
+    assert len(load_weights(out).metadata["records"]) == epoch
+    resumed = command("--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert_same_training(out, unbroken)
+    assert not out.with_name("pnet.safetensors.checkpoint").exists()
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_nothing(
+    command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "load_batch", stop)
+    result = command()
+    assert result.exit_code == 130
+    assert result.stderr == "stopped in the first epoch; nothing is written\n"
+    assert files_beside(out) == []
+
+
+def test_resume_keeps_to_its_task(
+    command: Command,
+    out: Path,
+    press_ctrl_c: Callable[..., None],
+    patches: Path,
+    tmp_path: Path,
+) -> None:
+    press_ctrl_c(1, saved=True)
+    command()
+    before = out.read_bytes()
+    others = save_patches(tmp_path / "other.patches", blob_patches(seed=6))
+    (tmp_path / "moved.patches").write_bytes(patches.read_bytes())
+    assert_refused(command("--resume", "--epochs=9"), "epochs 3 (now 9)", "--force")
+    assert_refused(command("--resume", "--start=scratch"), "start pretrained (now scratch)")
+    assert_refused(command("--resume", patches=others), "patches ", "--force")
+    assert out.read_bytes() == before
+    # the same content in another place
+    assert command("--resume", patches=tmp_path / "moved.patches").exit_code == 0
+
+
+def test_an_unfinished_training_is_not_lost_unasked(
+    command: Command, out: Path, press_ctrl_c: Callable[..., None]
+) -> None:
+    press_ctrl_c(1, saved=True)
+    command()
+    assert_refused(command(), "holds an unfinished training", "--resume", "--force")
+    assert command("--force").exit_code == 0
+    assert files_beside(out) == FILES
+
+
+def test_a_finished_training_cannot_be_resumed(command: Command, out: Path) -> None:
+    command()
+    assert_refused(command("--resume"), f"{out} is finished", "--force")
+
+
+def test_resume_with_nothing_there_starts(command: Command, out: Path) -> None:
+    assert command("--resume", "--epochs=1").exit_code == 0
+    assert files_beside(out) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_is_overwritten_unasked(command: Command, out: Path, name: str) -> None:
+    out.parent.mkdir()
+    out.with_name(name).write_text("precious")
+    assert_refused(command("--epochs=1"), name, "--force")
+    assert out.with_name(name).read_text() == "precious"
+    assert command("--epochs=1", "--force").exit_code == 0
+
+
+def test_a_loss_that_is_not_finite_leaves_no_half_written_weights(
+    command: Command, out: Path
+) -> None:
+    assert_refused(command(*TOO_FAST), "the loss became ", "(classification ", "--learning-rate")
+    assert files_beside(out) == []
+    command("--epochs=1")
+    before = out.read_bytes()
+    assert_refused(command(*TOO_FAST, "--force"), "the loss became ")
+    assert out.read_bytes() == before
+
+
+def test_missing_and_unfit_patches_are_one_line(command: Command, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    assert_refused(command(patches=nowhere), "does not exist", "facetl prepare")
+    large = save_patches(tmp_path / "rnet.patches", blob_patches(frames=2, each=2, size=24))
+    assert_refused(command(patches=large), "found patches of 24 pixels, pnet learns from 12")
+    single = save_patches(tmp_path / "single.patches", blob_patches(frames=1))
+    assert_refused(command(patches=single), "expected at least 2")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_one_line(command: Command, out: Path) -> None:
+    assert_refused(command("--device=cuda"), "no CUDA device", "--device cpu")
+    assert files_beside(out) == []
+
+
+def test_numbers_that_are_none_are_one_line(command: Command) -> None:
+    assert_refused(command("--learning-rate=nan"), "found learning_rate nan")
+    assert_refused(command("--colour=nan"), "found colour nan")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--epochs=0",
+        "--learning-rate=0",
+        "--hard-share=1.5",
+        "--validation-share=1",
+        "--optimiser=lion",
+        "--device=abacus",
+        "--out=pnet.pt",
+        "--out=.",
+        "--unheard-of",
+    ],
+)
+def test_wrong_usage_is_exit_code_2(command: Command, wrong: str) -> None:
+    result = command(wrong)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+
+
+def test_patches_and_out_are_asked_for(patches: Path) -> None:
+    assert CliRunner().invoke(main, ["train-pnet", str(patches)]).exit_code == 2
+    assert CliRunner().invoke(main, ["train-pnet", "--out", "pnet.safetensors"]).exit_code == 2
+
+
+def test_the_options_say_what_the_settings_say(patches: Path, out: Path) -> None:
+    CliRunner().invoke(main, ["train-pnet", str(patches), "--out", str(out), "--epochs=1"])
+    wanted = replace(loop.TrainingSettings(), epochs=1).to_json()
+    assert load_weights(out).metadata["settings"] == json.loads(json.dumps(wanted))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facetl.errors import InputError
+from facetl.training.augmentation import Augmentation
+from facetl.training.loop import TrainingSettings, learning_rate
+
+
+@pytest.mark.parametrize(
+    ("schedule", "shape"),
+    [
+        # progress 0, half way up, the peak at 0.3, half way down at 0.65, the end
+        ("one-cycle", [1 / 25, (1 / 25 + 1) / 2, 1, (1 + 1 / 25e4) / 2, 1 / 25e4]),
+        ("cosine", [1, math.cos(0.075 * math.pi) ** 2, math.cos(0.15 * math.pi) ** 2, None, 0]),
+        ("constant", [1, 1, 1, 1, 1]),
+    ],
+)
+def test_the_shape_of_a_schedule(schedule: Any, shape: list[float | None]) -> None:
+    chosen = TrainingSettings(schedule=schedule, learning_rate=0.02)
+    for progress, share in zip((0, 0.15, 0.3, 0.65, 1), shape, strict=True):
+        if share is not None:
+            wanted = pytest.approx(0.02 * share, abs=1e-12)
+            assert learning_rate(chosen, progress) == wanted
+
+
+@given(
+    schedule=st.sampled_from(["one-cycle", "cosine", "constant"]),
+    peak=st.floats(1e-6, 10),
+    progress=st.floats(0, 0.999),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_learning_rate_is_above_0_and_at_most_the_peak(
+    schedule: Any, peak: float, progress: float
+) -> None:
+    rate = learning_rate(TrainingSettings(schedule=schedule, learning_rate=peak), progress)
+    assert 0 < rate <= peak * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("learning_rate", math.inf),
+        ("hard_share", 0.0),
+        ("hard_share", 1.1),
+        ("shares", (0.0, 1.0, 1.0)),
+        ("shares", (3.0, 0.0, 1.0)),
+        ("shares", (3.0, 1.0, math.nan)),
+        ("validation_share", 1.0),
+        ("patience", -1),
+        ("score_threshold", 1.5),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"found {name} .*, expected "):
+        TrainingSettings(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["classification_weight", "box_weight"])
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_weights_of_losses_are_numbers_from_0(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=r"found loss_weights .*, expected 0 or more"):
+        TrainingSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_settings_can_be_written_as_json() -> None:
+    chosen = TrainingSettings(epochs=3, augmentation=Augmentation(flip=0.25))
+    written = chosen.to_json()
+    assert written["epochs"] == 3
+    assert written["augmentation"] == {"flip": 0.25, "brightness": 0.15, "colour": 0.2}

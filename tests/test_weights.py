@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from facetl.errors import WeightsError
+from facetl.mtcnn import weights as weights_module
+from facetl.mtcnn.networks import STAGES, Network, Outputs, Stage, build_network
+from facetl.mtcnn.weights import (
+    State,
+    Weights,
+    load_pretrained_stage,
+    load_weights,
+    save_weights,
+)
+
+
+def random_state(stage: Stage) -> State:
+    return dict(build_network(stage).state_dict())
+
+
+def same(state: State, other: State) -> bool:
+    return state.keys() == other.keys() and all(torch.equal(state[k], other[k]) for k in state)
+
+
+def message_of(path: Path) -> str:
+    """The complaint about a weights file: one line that begins with its path."""
+    with pytest.raises(WeightsError) as caught:
+        load_weights(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    assert "; " in message, "a remedy follows what was found"
+    return message.removeprefix(f"{path}: ")
+
+
+def save_header(path: Path, header: object) -> Path:
+    tensors = {f"pnet.{name}": t.contiguous() for name, t in random_state("pnet").items()}
+    save_file(tensors, path, {"facetl": json.dumps(header)})
+    return path
+
+
+class Bomb:
+    """A pickle that makes a file when it is unpacked."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self.target,)
+
+
+# ---- what goes in comes out
+
+
+@pytest.mark.parametrize("stages", [("pnet",), ("rnet", "onet"), STAGES])
+def test_round_trip_keeps_every_bit_and_the_metadata(
+    tmp_path: Path, stages: tuple[Stage, ...]
+) -> None:
+    path = tmp_path / "new" / "a.safetensors"
+    before = Weights({stage: random_state(stage) for stage in stages}, {"start": "scratch"})
+    save_weights(path, before)
+    after = load_weights(path)
+    assert set(after.stages) == set(stages)
+    assert all(same(after.stages[stage], before.stages[stage]) for stage in stages)
+    assert after.metadata["start"] == "scratch"
+    assert (after.metadata["format"], after.metadata["version"]) == ("facetl-weights", 1)
+    assert after.metadata["stages"] == list(stages)
+    assert "facetl" in after.metadata
+
+
+def test_what_the_file_says_of_itself_is_never_inherited(tmp_path: Path) -> None:
+    save_weights(tmp_path / "p.safetensors", Weights({"pnet": random_state("pnet")}, {"seed": 3}))
+    first = load_weights(tmp_path / "p.safetensors")
+    both = {**first.stages, "rnet": random_state("rnet")}
+    save_weights(tmp_path / "pr.safetensors", Weights(both, first.metadata))
+    metadata = load_weights(tmp_path / "pr.safetensors").metadata
+    assert metadata["stages"] == ["pnet", "rnet"]
+    assert metadata["seed"] == 3
+
+
+def test_same_weights_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_weights(tmp_path / f"{name}.safetensors", load_weights("pretrained"))
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_a_missing_stage_falls_back_to_the_pretrained_one() -> None:
+    tuned = Weights({"pnet": random_state("pnet")})
+    assert same(dict(tuned.network("pnet").state_dict()), dict(tuned.stages["pnet"]))
+    for stage in ("rnet", "onet"):
+        assert same(dict(tuned.network(stage).state_dict()), load_pretrained_stage(stage))
+    assert not tuned.network("pnet").training
+
+
+def test_pretrained_is_all_three_stages() -> None:
+    pretrained = load_weights("pretrained")
+    assert tuple(pretrained.stages) == STAGES
+    assert all(same(pretrained.stages[s], load_pretrained_stage(s)) for s in STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("suffix", [".pt", ".pth"])
+def test_a_bare_network_is_recognised_by_its_shapes(
+    tmp_path: Path, stage: Stage, suffix: str
+) -> None:
+    state = random_state(stage)
+    torch.save(state, tmp_path / f"a{suffix}")
+    loaded = load_weights(tmp_path / f"a{suffix}")
+    assert set(loaded.stages) == {stage}
+    assert same(loaded.stages[stage], state)
+
+
+def test_a_pytorch_file_may_hold_prefixed_names(tmp_path: Path) -> None:
+    state = random_state("onet")
+    torch.save({f"onet.{name}": tensor for name, tensor in state.items()}, tmp_path / "a.pt")
+    assert same(load_weights(str(tmp_path / "a.pt")).stages["onet"], state)
+
+
+def test_a_safetensors_file_without_our_metadata_is_read_too(tmp_path: Path) -> None:
+    state = {name: tensor.contiguous() for name, tensor in random_state("rnet").items()}
+    save_file(state, tmp_path / "a.safetensors")
+    loaded = load_weights(tmp_path / "a.safetensors")
+    assert same(loaded.stages["rnet"], state)
+    assert loaded.metadata == {}
+
+
+# ---- what is refused, in one line
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert "no such weights file" in message_of(tmp_path / "a.safetensors")
+    assert "no such weights file" in message_of(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize("share", [0, 0.3, 0.9])
+def test_a_truncated_file(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".pt":
+        torch.save(random_state("pnet"), path)
+    else:
+        save_weights(path, Weights({"pnet": random_state("pnet")}))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    expected = {".safetensors": "not a readable safetensors file", ".pt": "no whole file"}
+    assert expected[suffix] in message_of(path)
+
+
+def test_code_in_a_pickle_is_never_run(tmp_path: Path) -> None:
+    torch.save({"pnet.conv1.weight": Bomb(tmp_path / "boom")}, tmp_path / "a.pt")
+    message = message_of(tmp_path / "a.pt")
+    assert "nothing in it was run" in message
+    assert "weights_only" not in message, "torch's own advice would run the code"
+    assert not (tmp_path / "boom").exists()
+    # The bomb is live: plain pickle sets it off.
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "boom")))
+    assert (tmp_path / "boom").exists()
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, {"state_dict": {}}])
+def test_other_things_in_a_pytorch_file(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "a.pt")
+    assert "holds no state dict" in message_of(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("state", [{}, {"conv1.weight": torch.zeros(3)}])
+def test_tensors_of_another_network(tmp_path: Path, state: State) -> None:
+    torch.save(state, tmp_path / "a.pt")
+    assert "none of PNet, RNet and ONet" in message_of(tmp_path / "a.pt")
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
+    state = {f"pnet.{name}": tensor for name, tensor in random_state("pnet").items()}
+    state["pnet.conv2.bias"] = torch.zeros(7)
+    torch.save(state, tmp_path / "a.pt")
+    assert "pnet.conv2.bias has shape (7,), expected (16,)" in message_of(tmp_path / "a.pt")
+
+
+def test_a_missing_and_a_foreign_tensor_are_named() -> None:
+    state = random_state("pnet")
+    weight = state.pop("conv1.weight")
+    with pytest.raises(WeightsError, match=r"conv1.weight has shape nothing, expected \(10, 3"):
+        Weights({"pnet": state})
+    with pytest.raises(WeightsError, match=r"pnet.extra has shape \(10, .+ expected nothing"):
+        Weights({"pnet": {**state, "conv1.weight": weight, "extra": weight}})
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"format": "facetl-weights", "version": 2}, "format 'facetl-weights' version 2"),
+        ({"format": "facetl-patches", "version": 1}, "format 'facetl-patches' version 1"),
+        ({"start": "scratch"}, "format None version None"),
+        ([1, 2], "not a readable safetensors file"),
+        (3, "not a readable safetensors file"),
+    ],
+)
+def test_another_format_or_version(tmp_path: Path, header: object, expected: str) -> None:
+    assert expected in message_of(save_header(tmp_path / "a.safetensors", header))
+
+
+def test_without_facenet_pytorch_there_are_no_pretrained_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(weights_module, "find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match="pip install facenet-pytorch"):
+        load_weights("pretrained")
+
+
+# ---- the networks that the weights fit
+
+
+@pytest.mark.parametrize(("stage", "side"), [("pnet", 12), ("rnet", 24), ("onet", 48)])
+def test_networks_judge_windows_of_their_size(stage: Stage, side: int) -> None:
+    network: Network = build_network(stage).eval()
+    outputs: Outputs = network(torch.zeros(5, 3, side, side))
+    logits, offsets, landmarks = (values.flatten(1) for values in outputs)
+    assert (logits.shape, offsets.shape) == ((5, 2), (5, 4))
+    assert landmarks.shape == (5, 10 if stage == "onet" else 0)
+    scores = outputs.scores
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_pnet_judges_every_second_window_of_a_picture() -> None:
+    # Windows of 12 pixels, 2 apart: 5 rows in 20 pixels; 12 columns in 33, the last one cut off.
+    outputs: Outputs = build_network("pnet")(torch.zeros(1, 3, 20, 33))
+    assert outputs.logits.shape == (1, 2, 5, 12)
+    assert outputs.scores.shape == (1, 5, 12)
