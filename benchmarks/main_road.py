@@ -1,4 +1,4 @@
-"""The main road on annotated frames, over several seeds: does fine-tuning PNet pay?
+"""The main road on annotated frames, over several seeds: what fine-tuning PNet brings.
 
     python benchmarks/main_road.py DATA [--seeds 1 2 3] [--workers 2]
     python benchmarks/main_road.py --cartoon [--seeds 1 2 3]

@@ -14,16 +14,16 @@ PACKAGE = Path(facetl.__file__).parent
 
 FLOORS = {
     "facetl.cli": 5,
-    "facetl.__main__": 5,
+    "facetl.__main__": 6,
     "facetl.evaluation": 4,
     "facetl.training": 3,
     "facetl.mtcnn": 2,
     "facetl.data": 1,
     "facetl.cartoons": 1,
-    "facetl.boxes": 0,
-    "facetl.errors": 0,
     "facetl.files": 0,
-    "facetl.version": 0,
+    "facetl.boxes": -1,
+    "facetl.errors": -1,
+    "facetl.version": -1,
 }
 CATALOGUE = "facetl"  # names everything and is imported by nobody
 
@@ -92,7 +92,7 @@ def test_help_loads_nothing_heavy() -> None:
     heavy = [*(set(OWNERS) - {"click"}), "numpy"]
     check = (
         "import sys; from facetl.cli import main; main(['--help'], standalone_mode=False); "
-        f"sys.exit(' '.join(m for m in {heavy!r} if m in sys.modules))"
+        f"sys.exit(' '.join(m for m in {heavy!r} if m in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -263,3 +263,8 @@ def _stroke(
     for start, end in zip([0, *changes], [*changes, len(widths)], strict=True):
         run, width = fixed[start : end + 1], int(widths[start])
         cv2.polylines(target, [run], False, paint, width, cv2.LINE_8, _FRACTION_BITS)
+
+
+def use_one_core() -> None:
+    """Draw with one thread: for a process that is one of several."""
+    cv2.setNumThreads(1)

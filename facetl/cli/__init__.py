@@ -16,6 +16,8 @@ from facetl.cli.train_pnet import train_pnet
 from facetl.errors import FacetlError
 from facetl.version import VERSION
 
+INTERRUPTED = 130
+
 
 class RoadGroup(click.Group):
     """Commands in the order of the road; errors of our family as one line."""
@@ -25,12 +27,15 @@ class RoadGroup(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; turn a FacetlError into one line on stderr and exit code 1."""
+        """Run the command; turn our errors and Ctrl-C into one line and an exit code."""
         try:
             return super().invoke(ctx)
         except FacetlError as error:
             click.echo(f"facetl: {error}", err=True)
             sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("facetl: stopped", err=True)
+            sys.exit(INTERRUPTED)
 
 
 CONTEXT_SETTINGS = {

@@ -158,9 +158,9 @@ def _draw_all(jobs: list[Job], place: Path, workers: int) -> Iterator[DrawnFrame
 
 
 def _use_one_core() -> None:
-    import cv2
+    from facetl.cartoons import use_one_core
 
-    cv2.setNumThreads(1)
+    use_one_core()
 
 
 def _draw_one(task: tuple[Job, Path]) -> DrawnFrame:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from facetl.mtcnn.runs import NamedImage
 
 OVERLAYS = "overlays"
-SCORE = click.FloatRange(0, 1)
+SCORE = options.SHARE
 
 
 class NamedWeights(NamedTuple):
@@ -74,13 +74,13 @@ def parse_weights(
 )
 @click.option(
     "--min-face",
-    type=click.FloatRange(min=1),
+    type=options.FiniteRange(min=1),
     default=20.0,
     help="Side of the smallest face looked for, in pixels.",
 )
 @click.option(
     "--factor",
-    type=click.FloatRange(0.1, 0.99),
+    type=options.FiniteRange(0.1, 0.99),
     default=0.709,
     help="Ratio of neighbouring levels of the image pyramid.",
 )
@@ -201,9 +201,11 @@ def search_side_by_side(
 
 
 def save_runs(out: Path, runs: Sequence[Run]) -> None:
-    """Write the detections files."""
+    """Write the detections files; earlier ones, which --force gave up, make way."""
     from facetl.mtcnn.detections import SUFFIX, save_run
 
+    for old in out.glob(f"*{SUFFIX}"):
+        old.unlink()
     for run in runs:
         save_run(out / f"{run.name}{SUFFIX}", run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,24 @@ if TYPE_CHECKING:
 
 FILE_OR_FOLDER = click.Path(path_type=Path)
 
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that, unlike click's own, lets neither ``nan`` nor ``inf`` through."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail as wrong usage."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
+
+
+SHARE = FiniteRange(0, 1)
+POSITIVE_SHARE = FiniteRange(0, 1, min_open=True)
+FACTOR = FiniteRange(min=0)
+
 seed = click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of all chance."
 )
@@ -23,7 +42,7 @@ workers = click.option(
     type=click.IntRange(min=1),
     default=os.cpu_count() or 1,
     show_default="all cores",
-    help="Processes that work side by side; the result does not depend on it.",
+    help="Work done side by side; the result does not depend on it.",
 )
 device = click.option(
     "--device",
@@ -40,9 +59,6 @@ on_error = click.option(
     help="Bad annotation lines: stop at the end of reading, or leave them out and count them.",
 )
 
-_SHARE = click.FloatRange(0, 1, min_open=True)
-_FACTOR = click.FloatRange(min=0)
-
 _TRAINING_OPTIONS = (
     click.option("--epochs", type=click.IntRange(min=1), default=12, help="Rounds of training."),
     click.option(
@@ -50,7 +66,7 @@ _TRAINING_OPTIONS = (
     ),
     click.option(
         "--learning-rate",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=3e-3,
         help="Highest learning rate of the schedule.",
     ),
@@ -63,25 +79,25 @@ _TRAINING_OPTIONS = (
     ),
     click.option(
         "--hard-share",
-        type=_SHARE,
+        type=POSITIVE_SHARE,
         default=0.7,
         help="Online hard example mining: share of the examples that counts.",
     ),
     click.option(
-        "--classification-weight", type=_FACTOR, default=1.0, help="Weight of the face loss."
+        "--classification-weight", type=FACTOR, default=1.0, help="Weight of the face loss."
     ),
-    click.option("--box-weight", type=_FACTOR, default=2.0, help="Weight of the box loss."),
+    click.option("--box-weight", type=FACTOR, default=2.0, help="Weight of the box loss."),
     click.option(
         "--class-shares",
         "shares",
-        type=(_FACTOR, _FACTOR, _FACTOR),
+        type=(FACTOR, FACTOR, FACTOR),
         default=(3.0, 1.0, 1.0),
         metavar="NEGATIVE POSITIVE PART",
         help="Relative share of the classes in a batch.",
     ),
     click.option(
         "--validation-share",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        type=FiniteRange(0, 1, min_open=True, max_open=True),
         default=0.1,
         help="Share of the frames put aside to choose the best epoch.",
     ),
@@ -93,20 +109,20 @@ _TRAINING_OPTIONS = (
     ),
     click.option(
         "--score-threshold",
-        type=click.FloatRange(0, 1),
+        type=SHARE,
         default=0.1,
         help="Where recall and false alarms are recorded.",
     ),
-    click.option("--flip", type=click.FloatRange(0, 1), default=0.5, help="Share mirrored."),
+    click.option("--flip", type=SHARE, default=0.5, help="Share mirrored."),
     click.option(
         "--brightness",
-        type=click.FloatRange(0, 1),
+        type=SHARE,
         default=0.15,
         help="Pixels times 1 minus to 1 plus this.",
     ),
     click.option(
         "--colour",
-        type=click.FloatRange(0, 1),
+        type=SHARE,
         default=0.2,
         help="Each channel plus or minus up to this share of half the range.",
     ),

@@ -29,8 +29,7 @@ def _count(name: str, least: int, default: int, text: str) -> _Decorator:
 
 
 def _overlap(name: str, default: float, text: str) -> _Decorator:
-    share = click.FloatRange(0, 1, min_open=True)
-    return click.option(name, type=share, default=default, help=text)
+    return click.option(name, type=options.POSITIVE_SHARE, default=default, help=text)
 
 
 @click.command(short_help="Cut labelled patches from annotated frames.")

@@ -110,13 +110,18 @@ def fingerprint(dataset: FaceDataset) -> str:
     """Return 16 hex digits that change with the frames' names, sizes, bytes on disk or boxes.
 
     The bytes are counted, not read: cheap, and enough to tell one set of frames from another.
+    An image that has vanished since counts as empty.
     """
     digest = hashlib.sha256()
     for frame in dataset.frames:
-        counts = (*frame.size_hw, frame.path.stat().st_size, len(frame.boxes))
+        counts = (*frame.size_hw, _byte_count(frame.path), len(frame.boxes))
         digest.update(f"{frame.name} {counts} {frame.labels}\n".encode())
         digest.update(frame.boxes.astype("<f8").tobytes())
     return digest.hexdigest()[:16]
+
+
+def _byte_count(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _load_source(source: Source) -> FaceDataset:

@@ -37,6 +37,9 @@ IMAGE_SUFFIXES = (
 )
 """Suffixes, in lower case, of the files that count as images."""
 
+ImageLike = Path | str | Image.Image | NDArray[Any]
+"""What people have: a path, a PIL image, or an array (see :func:`as_image`)."""
+
 MAX_PIXELS = 100_000_000
 """Pictures with more pixels are refused: small files that unpack to gigabytes."""
 
@@ -54,7 +57,7 @@ def load_image(path: Path) -> Pixels:
         return _pixels_of(image)
 
 
-def as_image(source: Path | str | Image.Image | NDArray[Any]) -> Pixels:
+def as_image(source: ImageLike) -> Pixels:
     """Return what people hold in memory as (H, W, 3) RGB pixels of 8 bits.
 
     Args:

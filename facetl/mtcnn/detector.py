@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from facetl.data.images import as_image
+from facetl.data.images import ImageLike, as_image
 from facetl.errors import InputError
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.crops import IntegralImages, is_visible
@@ -39,8 +38,6 @@ from facetl.mtcnn.weights import PRETRAINED, Weights, load_weights
 
 CROPS_AT_ONCE = 1024
 PIXELS_AT_ONCE = 4_000_000
-
-ImageLike = Path | str | Image.Image | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -136,6 +133,7 @@ class Detector:
 
         Raises:
             ImageError: if an image cannot be read.
+            TypeError: if ``images`` is a single image instead of a list.
             ValueError: if a setting is out of its range.
         """
         settings = Settings(thresholds, min_face, factor)
@@ -150,6 +148,8 @@ class Detector:
         """
         if batch_size < 1:
             raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
+        if isinstance(images, str | Path | np.ndarray):
+            raise TypeError("expected a list of images, got a single one; put it in a list")
         pending = iter(images)
         while batch := [as_image(image) for image in islice(pending, batch_size)]:
             found: dict[int, Search] = {}
