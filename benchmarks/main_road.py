@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from facetl import (
     FaceDataset,
     FrameResult,
+    Recipe,
     Run,
     Settings,
     TrainingSettings,
@@ -44,8 +45,8 @@ from facetl.mtcnn.detector import Detector, propose
 from facetl.training.patches import patches_path
 from facetl.training.starting import build_starting_network
 
-DEMO_EPOCHS = 30
-"""What `facetl demo` trains with; its 120 frames give fewer patches an epoch."""
+AT_LEAST = 50_000
+"""Patches that `facetl prepare` cuts at least if it can, by default."""
 
 Figures = dict[str, float]
 
@@ -54,7 +55,8 @@ def retrain(data: FaceDataset, seed: int, workers: int, epochs: int) -> tuple[We
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         path = patches_path(Path(folder))
-        prepare_patches(data, path, seed=seed, workers=workers)
+        recipe = Recipe().enriched(len(data), data.face_count, AT_LEAST)
+        prepare_patches(data, path, recipe, seed=seed, workers=workers)
         middle = time.perf_counter()
         settings = TrainingSettings(seed=seed, epochs=epochs)
         network = build_starting_network("pnet", "pretrained", seed)
@@ -119,15 +121,14 @@ def main() -> None:
     source.add_argument("--cartoon", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--epochs", type=int, default=TrainingSettings().epochs)
     arguments = parser.parse_args()
-    epochs = arguments.epochs or (DEMO_EPOCHS if arguments.cartoon else TrainingSettings().epochs)
     gains = []
     for seed in arguments.seeds:
         for training, test in data_for(arguments.data, seed, arguments.workers):
             images = [load_image(frame.path) for frame in test.frames]
             before = measure(load_weights("pretrained"), test, images)
-            weights, seconds = retrain(training, seed, arguments.workers, epochs)
+            weights, seconds = retrain(training, seed, arguments.workers, arguments.epochs)
             after = measure(weights, test, images)
         print_row(f"{seed} pretrained", before)
         print_row(f"{seed} tuned", {**after, **seconds})

@@ -333,3 +333,9 @@ def test_a_gpu_that_is_not_there_is_an_error_of_the_input(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="use --device cpu"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize("image", ["portrait.jpg", Path("portrait.jpg"), np.zeros((20, 20, 3))])
+def test_a_single_image_is_refused(image: Any) -> None:
+    with pytest.raises(TypeError, match="put it in a list"):
+        Detector.load("pretrained", "cpu").detect(image)

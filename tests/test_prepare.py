@@ -196,7 +196,7 @@ def test_the_command_writes_patches_and_picture_and_says_what_is_next(
 def test_the_table_has_the_counts(tmp_path: Path, frames: Path) -> None:
     result = run(
         *("--images", frames, "--annotations", frames / "faces.txt", "--out", tmp_path / "out"),
-        *("--positives", 5, "--parts", 0, "--negatives", 10, "--match", "box"),
+        *("--positives", 5, "--parts", 0, "--negatives", 10, "--match", "box", "--at-least", 0),
     )
     assert result.exit_code == 0, result.output
     rows = [line.rsplit(maxsplit=1) for line in result.stdout.splitlines()]

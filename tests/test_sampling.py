@@ -211,3 +211,20 @@ def test_columns_of_different_lengths_are_refused() -> None:
     short: NDArray[np.uint8] = np.zeros(1, np.uint8)
     with pytest.raises(ValueError, match="expected shapes"):
         LabelledWindows(np.zeros((2, 4)), short, np.zeros((2, 4)), np.zeros(2, np.intp))
+
+
+@pytest.mark.parametrize(
+    ("frames", "faces", "at_least", "factor"),
+    [
+        (3600, 5218, 50_000, 1),  # 158,724 patches are expected: enough
+        (120, 217, 50_000, 8),  # 6,066 are; nine times as many would do, eight are allowed
+        (120, 217, 12_133, 3),  # one more than twice as many
+        (120, 217, 0, 1),
+        (0, 0, 50_000, 8),
+    ],
+)
+def test_few_frames_give_more_windows_each(
+    frames: int, faces: int, at_least: int, factor: int
+) -> None:
+    recipe = Recipe(match="box").enriched(frames, faces, at_least)
+    assert recipe == Recipe(12 * factor, 6 * factor, 18 * factor, match="box")

@@ -313,16 +313,13 @@ def test_a_device_that_is_not_there_is_one_line(command: Command, out: Path) -> 
     assert files_beside(out) == []
 
 
-def test_numbers_that_are_none_are_one_line(command: Command) -> None:
-    assert_refused(command("--learning-rate=nan"), "found learning_rate nan")
-    assert_refused(command("--colour=nan"), "found colour nan")
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
         "--epochs=0",
         "--learning-rate=0",
+        "--learning-rate=nan",
+        "--colour=nan",
         "--hard-share=1.5",
         "--validation-share=1",
         "--optimiser=lion",

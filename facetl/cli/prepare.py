@@ -53,6 +53,12 @@ def _overlap(name: str, default: float, text: str) -> _Decorator:
 @_count("--positives", 1, 12, "Positives a face, at most.")
 @_count("--parts", 0, 6, "Part faces a face, at most.")
 @_count("--negatives", 1, 18, "Negatives a frame: half near its faces, half anywhere.")
+@click.option(
+    "--at-least",
+    type=click.IntRange(min=0),
+    default=50_000,
+    help="Patches in all: few frames give more each, up to 8 times as many as said above.",
+)
 @_overlap("--negative-below", 0.3, "IoU with every face below which a window is a negative.")
 @_overlap("--part-from", 0.4, "IoU with its face from which it is a part face.")
 @_overlap("--positive-from", 0.65, "IoU with its face from which it is a positive.")
@@ -75,6 +81,7 @@ def prepare(
     workers: int,
     on_error: OnError,
     force: bool,
+    at_least: int,
     **sampling: Any,
 ) -> None:
     """Cut labelled 12×12 patches from the annotated frames in DATA.
@@ -100,6 +107,7 @@ def prepare(
     dataset = load_dataset(data, images=images, annotations=annotations, on_error=on_error)
     if dataset.problems:
         note(f"{dataset.problem_summary}; the first is {dataset.problems[0]}")
+    recipe = recipe.enriched(len(dataset), dataset.face_count, at_least)
     progress = partial(track, description="cutting", total=len(dataset))
     preparation = prepare_patches(
         dataset, path, recipe, seed=seed, workers=workers, progress=progress

@@ -13,7 +13,7 @@ class are kept.  Corners are whole pixels, because crops are; so pixels and targ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, Literal, get_args
 
@@ -38,6 +38,9 @@ less than half of it left, the stretched picture no longer resembles what it is 
 
 OVERSAMPLING = 10
 """Candidates drawn for each window wanted."""
+
+MOST_ENRICHED = 8
+"""How many times as many windows a frame may give if there are few frames."""
 
 _SHIFT = 0.25  # of the face's side, either way
 _LOG_SCALE = 0.35  # sides from e^-0.35 to e^0.35 of the face's side
@@ -99,6 +102,26 @@ class Recipe:
             raise InputError(f"found a negative number of windows in {self}; choose 0 or more")
         if self.match not in get_args(Match):
             raise InputError(f"found match {self.match!r}; choose one of {get_args(Match)}")
+
+    def enriched(self, frames: int, faces: int, at_least: int) -> Recipe:
+        """Return a recipe that cuts at least so many patches in all, if it can.
+
+        All counts grow by one whole factor, ``MOST_ENRICHED`` at most.  With few frames, more
+        windows of each are worth having; see ``docs/performance.md`` for what they bring.
+
+        Args:
+            frames: number of frames to cut.
+            faces: number of faces in them.
+            at_least: number of patches wanted.
+        """
+        expected = faces * (self.positives + self.parts) + frames * self.negatives
+        factor = min(max(-(-at_least // max(expected, 1)), 1), MOST_ENRICHED)
+        return replace(
+            self,
+            positives=factor * self.positives,
+            parts=factor * self.parts,
+            negatives=factor * self.negatives,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, for a file's metadata."""

@@ -1,0 +1,65 @@
+"""What all commands share: one line for an error, exit codes, numbers that are numbers."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from facetl.cli import main
+from facetl.cli.options import FiniteRange
+from facetl.errors import FacetlError
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
+    """A command ``fail`` that raises what it is told to."""
+
+    @click.command()
+    @click.argument("what")
+    def fail(what: str) -> None:
+        raise {"error": FacetlError("a.txt:3: found x, expected y"), "stop": KeyboardInterrupt()}[
+            what
+        ]
+
+    monkeypatch.setitem(main.commands, "fail", fail)
+    return FacetlError
+
+
+@pytest.mark.usefixtures("failing")
+@pytest.mark.parametrize(
+    ("what", "code", "line"),
+    [("error", 1, "facetl: a.txt:3: found x, expected y\n"), ("stop", 130, "facetl: stopped\n")],
+)
+def test_trouble_ends_in_one_line_and_an_exit_code(what: str, code: int, line: str) -> None:
+    result = CliRunner().invoke(main, ["fail", what])
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", line)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "2", "many"])
+def test_a_share_is_a_number_between_0_and_1(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        FiniteRange(0, 1).convert(text, None, None)
+
+
+def test_a_proper_share_is_taken() -> None:
+    assert FiniteRange(0, 1).convert("0.25", None, None) == 0.25
+
+
+@pytest.mark.parametrize("option", ["--thresholds nan 0 0", "--min-face inf", "--factor nan"])
+def test_numbers_that_are_none_are_wrong_usage(option: str) -> None:
+    result = CliRunner().invoke(main, ["detect", ".", "--out", "x", *option.split()])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "facetl", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("facetl, version ")
+
+
+def test_commands_are_listed_in_the_order_of_the_road() -> None:
+    road = ["demo", "cartoons", "prepare", "train-pnet", "detect", "evaluate"]
+    assert main.list_commands(click.Context(main)) == road
