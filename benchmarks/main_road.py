@@ -40,13 +40,11 @@ from facetl import (
 )
 from facetl.boxes import iou, square
 from facetl.cli.cartoons import write_cartoons
+from facetl.cli.prepare import AT_LEAST
 from facetl.mtcnn.crops import IntegralImages
 from facetl.mtcnn.detector import Detector, propose
 from facetl.training.patches import patches_path
 from facetl.training.starting import build_starting_network
-
-AT_LEAST = 50_000
-"""Patches that `facetl prepare` cuts at least if it can, by default."""
 
 Figures = dict[str, float]
 

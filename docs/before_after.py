@@ -15,7 +15,7 @@ import numpy as np
 
 from facetl import FrameResult, load_dataset, load_image, load_run, save_image
 from facetl.boxes import iou
-from facetl.data.overlays import HIT, TRUTH, contact_sheet, draw_boxes
+from facetl.data.overlays import FOUND, TRUTH, contact_sheet, draw_boxes
 
 SCORE_THRESHOLD = 0.35
 IOU_THRESHOLD = 0.5
@@ -54,7 +54,7 @@ def main() -> None:
             frame = frames[result.image]
             image = draw_boxes(load_image(frame.path), frame.boxes, colour=TRUTH, thickness=4)
             found = result.detections
-            panels.append(draw_boxes(image, found.boxes, colour=HIT, scores=found.scores))
+            panels.append(draw_boxes(image, found.boxes, colour=FOUND, scores=found.scores))
     save_image(target, contact_sheet(panels, FRAMES), quality=85)
 
 

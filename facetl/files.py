@@ -30,9 +30,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        _put_in_place(temporary, path)
     except OSError as error:
+        if error.filename is not None and Path(error.filename) != temporary:
+            raise  # something else could not be read or written inside the block
         raise OutputError(_cannot_write(path, error)) from error
     finally:
         with suppress(FileNotFoundError):
@@ -54,6 +55,26 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
     occupied = any(path.iterdir()) if path.is_dir() else path.exists()
     if occupied and not force:
         raise OutputError(f"{path} exists already; choose another --out or overwrite with --force")
+
+
+def require_writable(folder: Path) -> None:
+    """Make the folder if it is missing, and raise before the work if it can't be written.
+
+    Raises:
+        OutputError: naming the folder and the way out.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(_cannot_write(folder, error)) from error
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    """Rename the file, with the permissions that a new file would have."""
+    temporary.chmod(0o666 & ~_umask())
+    temporary.replace(path)
 
 
 def _cannot_write(path: Path, error: OSError) -> str:

@@ -148,7 +148,7 @@ def test_props_leave_pixels_but_own_none(pen: Pen, name: str, seed: int) -> None
     assert not pen.canvas.owners.any()
 
 
-@pytest.mark.parametrize("setting", {"indoors", "outdoors", "stage"})
+@pytest.mark.parametrize("setting", ["indoors", "outdoors", "stage"])
 def test_every_setting_has_props(setting: str) -> None:
     assert len(props_for(setting)) >= 5
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from facetl.cli import options
 from facetl.cli.cartoons import cartoons
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
@@ -15,8 +16,6 @@ from facetl.cli.prepare import prepare
 from facetl.cli.train_pnet import train_pnet
 from facetl.errors import FacetlError
 from facetl.version import VERSION
-
-INTERRUPTED = 130
 
 
 class RoadGroup(click.Group):
@@ -35,7 +34,7 @@ class RoadGroup(click.Group):
             sys.exit(1)
         except KeyboardInterrupt:
             click.echo("facetl: stopped", err=True)
-            sys.exit(INTERRUPTED)
+            sys.exit(options.INTERRUPTED)
 
 
 CONTEXT_SETTINGS = {

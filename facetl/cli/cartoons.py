@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, track
+from facetl.cli.console import suggest, track
 from facetl.errors import OutputError
-from facetl.files import refuse_to_overwrite, write_text
+from facetl.files import refuse_to_overwrite, require_writable, write_text
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
@@ -79,7 +78,7 @@ def cartoons(out: Path, train: int, test: int, seed: int, workers: int, force: b
     for part, count in counts.items():
         click.echo(f"{part}: {count.frames} frames, {count.faces} faces")
     click.echo(f"Rule: {RULE}")
-    note(f"next: facetl prepare {shlex.quote(str(out))} --out patches")
+    suggest("prepare", out, "--out", "patches")
 
 
 def write_cartoons(
@@ -192,27 +191,25 @@ def _count(part: str, drawn: list[DrawnFrame]) -> Count:
 def _notice(out: Path, train: int, test: int, seed: int) -> str:
     from facetl.cartoons import LICENCE, RULE
 
-    command = f"facetl cartoons {out.name} --train {train} --test {test} --seed {seed}"
+    command = f"facetl cartoons {out.resolve().name} --train {train} --test {test} --seed {seed}"
     return f"{_TITLE}\n\n{LICENCE} {RULE} They were drawn with `{command}`.\n"
 
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``out``; if the block succeeds, its contents move there."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error.strerror})") from error
+    """Give a hidden folder inside ``out``; if the block succeeds, its contents move up."""
+    require_writable(out)
+    temporary = Path(tempfile.mkdtemp(prefix=".drawing-", dir=out))
     try:
         yield temporary
         _move_contents(temporary, out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        with suppress(OSError):
+            out.rmdir()  # only if nothing came of it
 
 
 def _move_contents(source: Path, target: Path) -> None:
-    target.mkdir(exist_ok=True)
     for entry in sorted(source.iterdir()):
         old = target / entry.name
         if old.is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,11 @@ T = TypeVar("T")
 def note(message: str) -> None:
     """Say something on stderr that is not a result."""
     click.echo(message, err=True)
+
+
+def suggest(*words: object) -> None:
+    """Suggest the next command on stderr, quoted so that it can be pasted."""
+    note("next: facetl " + shlex.join(str(word) for word in words))
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
@@ -38,8 +44,10 @@ def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
 
 
 def print_table(table: Table) -> None:
-    """Print a table on stdout, never narrower than its content needs when piped."""
+    """Print a table on stdout; when piped, as wide as its content needs."""
     from rich.console import Console
 
     console = Console()
-    Console(width=console.width if console.is_terminal else 160).print(table)
+    if not console.is_terminal:
+        console = Console(width=Console(width=10_000).measure(table).maximum)
+    console.print(table)

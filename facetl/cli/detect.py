@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, track
+from facetl.cli.console import note, suggest, track
 from facetl.cli.truth import load_truth
 from facetl.errors import ImageError, InputError
-from facetl.files import refuse_to_overwrite
+from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
+    from facetl.data.annotations import OnError
     from facetl.mtcnn.detections import Run
     from facetl.mtcnn.detector import Settings
     from facetl.mtcnn.runs import NamedImage
@@ -96,6 +97,7 @@ def parse_weights(
 )
 @click.option("--strict", is_flag=True, help="Exit with code 1 if any image cannot be read.")
 @options.device
+@options.on_error
 @options.force
 def detect(
     images: tuple[Path, ...],
@@ -109,6 +111,7 @@ def detect(
     truth: Path | None,
     strict: bool,
     device: str,
+    on_error: OnError,
     force: bool,
 ) -> None:
     """Find the faces in IMAGES: files, or folders that are searched to the bottom.
@@ -123,8 +126,9 @@ def detect(
     from facetl.mtcnn.detector import Settings
 
     refuse_to_overwrite(out, force=force)
+    require_writable(out)
     named = find_images(images)
-    faces = _faces_by_name(truth, named) if truth else {}
+    faces = _faces_by_name(truth, named, on_error) if truth else {}
     settings = Settings(thresholds, min_face, factor)
     runs = search_side_by_side(named, weights, settings, device, batch_size)
     save_runs(out, runs)
@@ -201,13 +205,16 @@ def search_side_by_side(
 
 
 def save_runs(out: Path, runs: Sequence[Run]) -> None:
-    """Write the detections files; earlier ones, which --force gave up, make way."""
+    """Write the detections files; other runs' files, which --force gave up, make way."""
     from facetl.mtcnn.detections import SUFFIX, save_run
 
-    for old in out.glob(f"*{SUFFIX}"):
-        old.unlink()
-    for run in runs:
-        save_run(out / f"{run.name}{SUFFIX}", run)
+    new = {out / f"{run.name}{SUFFIX}": run for run in runs}
+    for path, run in new.items():
+        save_run(path, run)
+    for old in sorted(out.glob(f"*{SUFFIX}")):
+        if old not in new:
+            old.unlink()
+            note(f"removed {old}, which another run had left")
 
 
 def save_overlays(
@@ -244,12 +251,14 @@ def _overlay_path(folder: Path, name: str) -> Path:
     return path if writable else path.with_name(f"{path.name}.jpg")
 
 
-def _faces_by_name(truth: Path, images: Sequence[NamedImage]) -> dict[str, Boxes]:
+def _faces_by_name(
+    truth: Path, images: Sequence[NamedImage], on_error: OnError
+) -> dict[str, Boxes]:
     """Return the true faces of the images, whether or not folders are part of their names."""
     from facetl.evaluation.naming import NOWHERE, find_places
     from facetl.evaluation.scoring import Truth
 
-    boxes = Truth.of(load_truth(truth)).boxes
+    boxes = Truth.of(load_truth(truth, on_error)).boxes
     names, listed = [image.name for image in images], list(boxes)
     places = zip(names, find_places(names, listed, "the images"), strict=True)
     return {name: boxes[listed[place]] for name, place in places if place != NOWHERE}
@@ -265,4 +274,4 @@ def _report(out: Path, runs: Sequence[Run], *, overlays: bool) -> None:
             f"({len(run.skipped)} skipped), {proposals:.0f} proposals and {seconds:.3f} s an image"
         )
     click.echo(f"wrote {out}" + (f" and {out / OVERLAYS}" if overlays else ""))
-    note(f"next: facetl evaluate {out} --truth FILE_OR_FOLDER")
+    suggest("evaluate", out, "--truth", "FILE_OR_FOLDER")

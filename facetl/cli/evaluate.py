@@ -12,7 +12,7 @@ from facetl.cli import options
 from facetl.cli.console import note, print_table
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
-from facetl.files import refuse_to_overwrite
+from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -90,6 +90,7 @@ def evaluate(
     folder = out or (results if results.is_dir() else results.parent)
     for name in (FILE_NAME, *PLOTS):
         refuse_to_overwrite(folder / name, force=force)
+    require_writable(folder)
     entries = _load_entries(results, peers)
     faces = Truth.of(load_truth(truth, on_error))
     evaluations = evaluate_all(entries, faces, only_listed=only_listed)

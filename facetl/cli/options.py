@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 FILE_OR_FOLDER = click.Path(path_type=Path)
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 
 class FiniteRange(click.FloatRange):
     """A range of numbers that, unlike click's own, lets neither ``nan`` nor ``inf`` through."""
@@ -60,7 +63,7 @@ on_error = click.option(
 )
 
 _TRAINING_OPTIONS = (
-    click.option("--epochs", type=click.IntRange(min=1), default=12, help="Rounds of training."),
+    click.option("--epochs", type=click.IntRange(min=1), default=20, help="Rounds of training."),
     click.option(
         "--batch-size", type=click.IntRange(min=2), default=1024, help="Patches in a step."
     ),

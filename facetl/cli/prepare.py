@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from facetl.cli import options
-from facetl.cli.console import note, print_table, track
-from facetl.files import refuse_to_overwrite
+from facetl.cli.console import note, print_table, suggest, track
+from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from facetl.data.annotations import OnError
+    from facetl.data.dataset import FaceDataset
     from facetl.training.preparation import Preparation
     from facetl.training.sampling import Match, Recipe
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+COUNTS = ("positives", "parts", "negatives")
+AT_LEAST = 50_000
 
 
 def _count(name: str, least: int, default: int, text: str) -> _Decorator:
@@ -50,14 +54,14 @@ def _overlap(name: str, default: float, text: str) -> _Decorator:
     metavar="FILE",
     help="Their annotation file, if it is not found by itself.",
 )
-@_count("--positives", 1, 12, "Positives a face, at most.")
-@_count("--parts", 0, 6, "Part faces a face, at most.")
+@_count("--positives", 1, 12, "Positives a face.")
+@_count("--parts", 0, 6, "Part faces a face.")
 @_count("--negatives", 1, 18, "Negatives a frame: half near its faces, half anywhere.")
 @click.option(
     "--at-least",
     type=click.IntRange(min=0),
-    default=50_000,
-    help="Patches in all: few frames give more each, up to 8 times as many as said above.",
+    default=AT_LEAST,
+    help="Patches in all: unless counts are given, few frames give up to 8 times as many each.",
 )
 @_overlap("--negative-below", 0.3, "IoU with every face below which a window is a negative.")
 @_overlap("--part-from", 0.4, "IoU with its face from which it is a part face.")
@@ -104,10 +108,11 @@ def prepare(
     recipe = _build_recipe(**sampling)
     for target in (path, sheet):
         refuse_to_overwrite(target, force=force)
+    require_writable(out)
     dataset = load_dataset(data, images=images, annotations=annotations, on_error=on_error)
     if dataset.problems:
         note(f"{dataset.problem_summary}; the first is {dataset.problems[0]}")
-    recipe = recipe.enriched(len(dataset), dataset.face_count, at_least)
+    recipe = _enrich(recipe, dataset, at_least)
     progress = partial(track, description="cutting", total=len(dataset))
     preparation = prepare_patches(
         dataset, path, recipe, seed=seed, workers=workers, progress=progress
@@ -115,7 +120,19 @@ def prepare(
     _draw_sheet(path, sheet, seed)
     _report(preparation, recipe.match)
     click.echo(f"wrote {path} and {sheet}")
-    note(f"next: facetl train-pnet {shlex.quote(str(out))} --out pnet.safetensors")
+    suggest("train-pnet", out, "--out", "pnet.safetensors")
+
+
+def _enrich(recipe: Recipe, dataset: FaceDataset, at_least: int) -> Recipe:
+    """Cut more from each of few frames, and say so, unless the counts were chosen by hand."""
+    source = click.get_current_context().get_parameter_source
+    if any(source(count) is ParameterSource.COMMANDLINE for count in COUNTS):
+        return recipe
+    enriched = recipe.enriched(len(dataset), dataset.face_count, at_least)
+    if enriched != recipe:
+        factor = enriched.negatives // recipe.negatives
+        note(f"few frames: cutting {factor} times as many patches from each (see --at-least)")
+    return enriched
 
 
 def _build_recipe(

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note
+from facetl.cli.console import note, suggest
 from facetl.errors import OutputError
-from facetl.files import refuse_to_overwrite, write_text
+from facetl.files import refuse_to_overwrite, require_writable, write_text
 
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Network, Stage
     from facetl.training.checkpoint import Checkpoint
     from facetl.training.loop import TrainingSettings
     from facetl.training.patches import Patches
-
-INTERRUPTED = 130
 
 
 def require_safetensors(context: click.Context, parameter: click.Parameter, out: Path) -> Path:
@@ -84,7 +82,8 @@ def train_pnet(
     checkpoint = outputs.find_start(task, resume=resume, force=force)
     train_and_save(network, "pnet", data, chosen, task, outputs, checkpoint, note)
     click.echo(f"wrote {out}, {outputs.records} and {outputs.curves}")
-    note(f"next: facetl detect FRAMES --weights pretrained --weights tuned={out} --out results")
+    weights = ("--weights", "pretrained", "--weights", f"tuned={out}")
+    suggest("detect", "FRAMES", *weights, "--out", "results")
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class TrainingOutputs:
         """Return the checkpoint to go on from, None for a new training.
 
         Raises:
-            OutputError: if something is in the way, or there is nothing to go on with.
+            OutputError: if something is in the way, or the training is finished.
             WeightsError: if the checkpoint is another task's.
         """
         from facetl.training.checkpoint import load_checkpoint
@@ -130,6 +129,9 @@ class TrainingOutputs:
             )
         for path in (self.weights, self.records, self.curves):
             refuse_to_overwrite(path, force=force)
+        require_writable(self.weights.parent)
+        if resume:
+            note(f"found no {self.checkpoint} to go on from; starting anew")
         return None
 
 
@@ -192,7 +194,7 @@ def leave_interrupted(
             f"stopped after epoch {checkpoint.epoch}; {outputs.weights} holds the best so far, of "
             f"epoch {checkpoint.best_epoch}; go on with the same command and --resume"
         )
-    raise SystemExit(INTERRUPTED)
+    raise SystemExit(options.INTERRUPTED)
 
 
 def save_results(

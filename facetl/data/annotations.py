@@ -93,13 +93,14 @@ class AnnotationFile:
         return {image: faces_of(lines) for image, lines in by_image.items()}
 
 
-def load_annotations(path: Path, on_error: OnError = "strict") -> AnnotationFile:
+def load_annotations(path: Path | str, on_error: OnError = "strict") -> AnnotationFile:
     """Read an annotation file, without looking at the images it speaks of.
 
     Raises:
         AnnotationError: if it is no text file; under ``strict``, if any line is wrong: one
             message with the first such line and a count of all.
     """
+    path = Path(path)
     texts = enumerate(_read_text(path).split("\n"), start=1)
     parsed = [_parse_line(text, path, number) for number, text in texts if text.strip()]
     problems = tuple(value for value in parsed if isinstance(value, Problem))
@@ -166,7 +167,8 @@ def _parse_line(text: str, path: Path, number: int) -> FaceLine | Problem:
     if fault:
         return Problem(fault[0], path, number, fault[1])
     x1, y1, x2, y2 = map(float, fields)
-    return FaceLine(name, (x1, y1, x2, y2), label, number)
+    image = name.replace("\\", "/").removeprefix("./")
+    return FaceLine(image, (x1, y1, x2, y2), label, number)
 
 
 def _split_line(text: str) -> tuple[str, list[str], str | None]:

@@ -72,10 +72,10 @@ class FaceDataset:
 
 
 def load_dataset(
-    root: Path | None = None,
+    root: Path | str | None = None,
     *,
-    images: Path | None = None,
-    annotations: Path | None = None,
+    images: Path | str | None = None,
+    annotations: Path | str | None = None,
     part: Part = "train",
     on_error: OnError = "strict",
 ) -> FaceDataset:
@@ -95,6 +95,9 @@ def load_dataset(
         InputError: if no images or no single annotation file can be found.
         AnnotationError: under ``strict``, one message on everything that is wrong.
     """
+    root, images, annotations = (
+        None if place is None else Path(place) for place in (root, images, annotations)
+    )
     sources = find_sources(root, images=images, annotations=annotations, part=part)
     parts = [_load_source(source) for source in sources]
     problems = tuple(problem for part_ in parts for problem in part_.problems)
@@ -147,8 +150,7 @@ def _load_source(source: Source) -> FaceDataset:
 def _group_by_image(lines: Sequence[FaceLine]) -> dict[str, list[FaceLine]]:
     grouped: dict[str, list[FaceLine]] = {}
     for line in lines:
-        name = line.image.replace("\\", "/").removeprefix("./")
-        grouped.setdefault(name, []).append(line)
+        grouped.setdefault(line.image, []).append(line)
     return grouped
 
 

@@ -44,13 +44,14 @@ MAX_PIXELS = 100_000_000
 """Pictures with more pixels are refused: small files that unpack to gigabytes."""
 
 
-def load_image(path: Path) -> Pixels:
+def load_image(path: Path | str) -> Pixels:
     """Read a picture of any mode as (H, W, 3) RGB pixels of 8 bits, turned upright.
 
     Raises:
         ImageError: if the file is missing, damaged, truncated, no picture, or larger than
             ``MAX_PIXELS``; one line with path, finding and remedy.
     """
+    path = Path(path)
     data = _read_bytes(path)
     with _decoding(path), Image.open(io.BytesIO(data)) as image:
         _refuse_bombs(image)

@@ -25,12 +25,8 @@ PURPLE: Final = "#CC79A7"
 
 TRUTH: Final = YELLOW
 """Annotated faces."""
-HIT: Final = SKY
-"""Detections that found a face."""
-MISS: Final = PURPLE
-"""Annotated faces that nothing found."""
-FALSE_ALARM: Final = VERMILION
-"""Detections where no face is."""
+FOUND: Final = SKY
+"""Detections."""
 
 _WHITE = 255
 _TITLE_HEIGHT = 24
@@ -41,7 +37,7 @@ def draw_boxes(
     image: Pixels,
     boxes: Boxes,
     *,
-    colour: str = HIT,
+    colour: str = FOUND,
     labels: Sequence[str] | None = None,
     scores: NDArray[np.floating[Any]] | None = None,
     thickness: int = 2,

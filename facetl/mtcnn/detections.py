@@ -138,12 +138,13 @@ def save_run(path: Path, run: Run) -> None:
     write_text(path, json.dumps(document, ensure_ascii=False) + "\n")
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: Path | str) -> Run:
     """Read a detections file.
 
     Raises:
         DetectionsError: if the file is missing, damaged, or of another format or version.
     """
+    path = Path(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         found = (document["format"], document["version"])

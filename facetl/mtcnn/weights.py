@@ -45,6 +45,8 @@ class Weights:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.stages:
+            raise WeightsError("found weights of no stage, expected at least one")
         for stage, state in self.stages.items():
             _check_fit(stage, state)
 

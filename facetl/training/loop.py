@@ -63,7 +63,7 @@ class TrainingSettings:
         InputError: if a number makes no sense.
     """
 
-    epochs: int = 12
+    epochs: int = 20
     batch_size: int = 1024
     learning_rate: float = 3e-3
     optimiser: Optimiser = "adam"

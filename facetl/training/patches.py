@@ -179,7 +179,7 @@ def writing_patches(path: Path, size: int) -> Iterator[PatchWriter]:
         writer.assemble(temporary)
 
 
-def load_patches(path: Path, stage: str = "pnet") -> Patches:
+def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
     """Map a patch file into memory; its pixels are read when they are looked at.
 
     Args:
@@ -189,6 +189,7 @@ def load_patches(path: Path, stage: str = "pnet") -> Patches:
     Raises:
         PatchesError: if it is missing, damaged, no patch file, or of another version.
     """
+    path = Path(path)
     file = patches_path(path, stage) if path.is_dir() else path
     if not file.is_file():
         raise PatchesError(f"{file} does not exist; make it with: facetl prepare DATA --out FOLDER")
