@@ -19,6 +19,7 @@ benchmark: .venv/test
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/cartoons.py
+	$(BIN)/python benchmarks/main_road.py --cartoon --epochs 12
 
 clean:
 	rm -rf .venv build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

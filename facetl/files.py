@@ -58,14 +58,16 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Make the folder if it is missing, and raise before the work if it can't be written.
+    """Raise before the work if the folder, or the first that exists above it, can't be written.
 
     Raises:
         OutputError: naming the folder and the way out.
     """
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
         raise OutputError(_cannot_write(folder, error)) from error

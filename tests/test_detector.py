@@ -339,3 +339,8 @@ def test_a_gpu_that_is_not_there_is_an_error_of_the_input(
 def test_a_single_image_is_refused(image: Any) -> None:
     with pytest.raises(TypeError, match="put it in a list"):
         Detector.load("pretrained", "cpu").detect(image)
+
+
+def test_an_unknown_device_is_told() -> None:
+    with pytest.raises(InputError, match="expected auto, cpu or cuda"):
+        choose_device("gpu")

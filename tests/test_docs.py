@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -27,14 +28,12 @@ WIDTH = 92
 
 def help_text(command_line: str) -> str:
     """Return what a ``facetl … --help`` prints."""
-    names = shlex.split(command_line)[1:-1]
-    context = click.Context(main, info_name="facetl", max_content_width=WIDTH, terminal_width=WIDTH)
+    widths: dict[str, Any] = {"max_content_width": WIDTH, "terminal_width": WIDTH}
+    context = click.Context(main, info_name="facetl", **main.context_settings, **widths)
     command: click.Command = main
-    for name in names:
+    for name in shlex.split(command_line)[1:-1]:
         command = main.commands[name]
-        context = click.Context(command, info_name=name, parent=context, terminal_width=WIDTH)
-        context.show_default = True
-    context.help_option_names = ["-h", "--help"]
+        context = click.Context(command, info_name=name, parent=context, **widths)
     return command.get_help(context) + "\n"
 
 

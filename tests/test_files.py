@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facetl.errors import OutputError
-from facetl.files import atomic_path, refuse_to_overwrite, write_text
+from facetl.files import atomic_path, refuse_to_overwrite, require_writable, write_text
 
 
 def write_half(path: Path) -> None:
@@ -72,3 +73,22 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=r"exists already; choose another --out or .*--force"):
             refuse_to_overwrite(occupied, force=False)
         refuse_to_overwrite(occupied, force=True)
+
+
+def test_what_fails_beside_the_file_is_not_blamed_on_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.txt"):
+        (tmp_path / "missing.txt").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No space left"), atomic_path(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_place_is_tried_before_the_work_and_left_as_it_was(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file/new cannot be written .*choose another --out"):
+        require_writable(tmp_path / "file" / "new")

@@ -196,7 +196,7 @@ def test_the_command_writes_patches_and_picture_and_says_what_is_next(
 def test_the_table_has_the_counts(tmp_path: Path, frames: Path) -> None:
     result = run(
         *("--images", frames, "--annotations", frames / "faces.txt", "--out", tmp_path / "out"),
-        *("--positives", 5, "--parts", 0, "--negatives", 10, "--match", "box", "--at-least", 0),
+        *("--positives", 5, "--parts", 0, "--negatives", 10, "--match", "box"),
     )
     assert result.exit_code == 0, result.output
     rows = [line.rsplit(maxsplit=1) for line in result.stdout.splitlines()]
@@ -286,3 +286,18 @@ def test_no_real_face_is_lost_under_square_and_a_ninth_under_box() -> None:
     assert lost["square"] == 0
     assert out_of_reach == 580  # of 5,218: 11.1 %
     assert out_of_reach <= lost["box"] <= out_of_reach + 10  # and a few that chance missed
+
+
+def test_few_frames_give_more_each_and_the_command_says_so(tmp_path: Path, frames: Path) -> None:
+    result = run(frames, "--out", tmp_path / "out", "--at-least", 400)
+    assert "few frames: cutting 3 times as many patches from each" in result.stderr
+    # 4 faces with 18 and 4 frames with 18 windows each are 144: three times that is enough
+    recipe = load_patches(tmp_path / "out").metadata["recipe"]
+    assert (recipe["positives"], recipe["parts"], recipe["negatives"]) == (36, 18, 54)
+
+
+def test_counts_chosen_by_hand_are_kept(tmp_path: Path, frames: Path) -> None:
+    result = run(frames, "--out", tmp_path / "out", "--positives", 2)
+    assert "few frames" not in result.stderr
+    recipe = load_patches(tmp_path / "out").metadata["recipe"]
+    assert (recipe["positives"], recipe["parts"], recipe["negatives"]) == (2, 6, 18)

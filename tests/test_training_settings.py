@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facetl.cli import main
+from facetl.cli.options import build_settings
 from facetl.errors import InputError
 from facetl.training.augmentation import Augmentation
 from facetl.training.loop import TrainingSettings, learning_rate
+
+NO_SETTINGS = ("patches", "out", "start", "device", "resume", "force")
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,10 @@ def test_settings_can_be_written_as_json() -> None:
     written = chosen.to_json()
     assert written["epochs"] == 3
     assert written["augmentation"] == {"flip": 0.25, "brightness": 0.15, "colour": 0.2}
+
+
+def test_the_command_and_the_library_have_the_same_defaults() -> None:
+    command = main.commands["train-pnet"]
+    context = command.make_context("train-pnet", ["patches", "--out", "pnet.safetensors"])
+    given = {name: context.params[name] for name in context.params if name not in NO_SETTINGS}
+    assert build_settings(**given) == TrainingSettings()

@@ -233,3 +233,8 @@ def test_pnet_judges_every_second_window_of_a_picture() -> None:
     outputs: Outputs = build_network("pnet")(torch.zeros(1, 3, 20, 33))
     assert outputs.logits.shape == (1, 2, 5, 12)
     assert outputs.scores.shape == (1, 5, 12)
+
+
+def test_weights_of_nothing_are_refused() -> None:
+    with pytest.raises(WeightsError, match="at least one"):
+        Weights({})

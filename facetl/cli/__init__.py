@@ -39,7 +39,6 @@ class RoadGroup(click.Group):
 
 CONTEXT_SETTINGS = {
     "help_option_names": ["-h", "--help"],
-    "max_content_width": 100,
     "show_default": True,
 }
 

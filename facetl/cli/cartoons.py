@@ -199,6 +199,7 @@ def _notice(out: Path, train: int, test: int, seed: int) -> str:
 def _replacing(out: Path) -> Iterator[Path]:
     """Give a hidden folder inside ``out``; if the block succeeds, its contents move up."""
     require_writable(out)
+    out.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".drawing-", dir=out))
     try:
         yield temporary

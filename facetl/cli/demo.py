@@ -23,7 +23,7 @@ from facetl.files import refuse_to_overwrite
 )
 @click.option("--train", type=click.IntRange(min=2), default=120, help="Frames to learn from.")
 @click.option("--test", type=click.IntRange(min=1), default=60, help="Frames to test on.")
-@click.option("--epochs", type=click.IntRange(min=1), default=20, help="Rounds of training.")
+@click.option("--epochs", type=click.IntRange(min=1), default=12, help="Rounds of training.")
 @options.seed
 @options.force
 def demo(out: Path, train: int, test: int, epochs: int, seed: int, force: bool) -> None:

@@ -126,7 +126,8 @@ def prepare(
 def _enrich(recipe: Recipe, dataset: FaceDataset, at_least: int) -> Recipe:
     """Cut more from each of few frames, and say so, unless the counts were chosen by hand."""
     source = click.get_current_context().get_parameter_source
-    if any(source(count) is ParameterSource.COMMANDLINE for count in COUNTS):
+    by_hand = any(source(count) is ParameterSource.COMMANDLINE for count in COUNTS)
+    if by_hand or not dataset.face_count:
         return recipe
     enriched = recipe.enriched(len(dataset), dataset.face_count, at_least)
     if enriched != recipe:
