@@ -76,6 +76,7 @@ def test_the_readme_shows_every_command() -> None:
 
 def test_links_lead_somewhere() -> None:
     for path in DOCUMENTS:
+        assert "@@" not in path.read_text(encoding="utf-8"), f"{path} has a gap"
         for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
             assert "://" in target or (path.parent / target).exists(), f"{path}: {target}"
 
