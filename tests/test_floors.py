@@ -23,6 +23,7 @@ FLOORS = {
     "facetl.files": 0,
     "facetl.boxes": -1,
     "facetl.errors": -1,
+    "facetl.palette": -1,
     "facetl.version": -1,
 }
 CATALOGUE = "facetl"  # names everything and is imported by nobody

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facetl import palette
 from facetl.data import overlays
 from facetl.data.overlays import contact_sheet, draw_boxes, side_by_side
 
@@ -47,7 +48,7 @@ def test_scores_are_the_labels_unless_there_are_labels() -> None:
     )
 
 
-@pytest.mark.parametrize(("colour", "text"), [(overlays.TRUTH, 0), (overlays.BLUE, 255)])
+@pytest.mark.parametrize(("colour", "text"), [(overlays.TRUTH, 0), (palette.BLUE, 255)])
 def test_texts_are_dark_on_light_and_light_on_dark(colour: str, text: int) -> None:
     drawn = draw_boxes(grey(), np.array([[5, 30, 75, 50]]), colour=colour, labels=["MMMM"])
     assert (drawn[:30] == text).all(axis=2).any()

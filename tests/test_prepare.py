@@ -173,7 +173,7 @@ def test_nothing_to_learn_from_is_an_error(tmp_path: Path, dataset: FaceDataset)
 
 
 def test_an_empty_preparation_counts_nothing() -> None:
-    assert Preparation().as_dict() == {
+    assert Preparation().to_json() == {
         "faces": 0,
         "counts": {"positive": 0, "part": 0, "negative": 0},
         "without_positive": {"square": 0, "box": 0},

@@ -57,12 +57,8 @@ class Count:
 
 @click.command(short_help="Draw frames of the built-in cartoon.")
 @click.argument("out", type=options.FILE_OR_FOLDER)
-@click.option(
-    "--train", type=click.IntRange(min=1), default=120, show_default=True, help="Training frames."
-)
-@click.option(
-    "--test", type=click.IntRange(min=1), default=60, show_default=True, help="Validation frames."
-)
+@click.option("--train", type=click.IntRange(min=1), default=120, help="Training frames.")
+@click.option("--test", type=click.IntRange(min=1), default=60, help="Validation frames.")
 @options.seed
 @options.workers
 @click.option("--force", is_flag=True, help="Replace a cartoon that was drawn into OUT before.")

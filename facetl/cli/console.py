@@ -19,9 +19,10 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
-def suggest(*words: object) -> None:
+def suggest(*words: object, why: str = "") -> None:
     """Suggest the next command on stderr, quoted so that it can be pasted."""
-    note("next: facetl " + shlex.join(str(word) for word in words))
+    command = shlex.join(str(word) for word in words)
+    note(f"next: facetl {command}" + (f"  ({why})" if why else ""))
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:

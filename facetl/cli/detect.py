@@ -267,8 +267,7 @@ def _faces_by_name(
 def _report(out: Path, runs: Sequence[Run], *, overlays: bool) -> None:
     for run in runs:
         faces = sum(len(frame.detections) for frame in run.frames)
-        proposals = sum(frame.candidates["pnet"] for frame in run.frames) / len(run.frames)
-        seconds = sum(frame.seconds for frame in run.frames) / len(run.frames)
+        proposals, seconds = run.candidates_per_frame["pnet"], run.seconds_per_frame
         click.echo(
             f"{run.name}: {faces} faces in {len(run.frames)} images "
             f"({len(run.skipped)} skipped), {proposals:.0f} proposals and {seconds:.3f} s an image"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, print_table
+from facetl.cli.console import note, print_table, suggest
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -34,10 +34,13 @@ def _parse_peers(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Peer, ...]:
     """Split each ``NAME=FOLDER`` at its first ``=``."""
+    peers = []
     for value in values:
-        if not all(value.partition("=")):
+        name, _, folder = value.partition("=")
+        if not (name and folder):
             raise click.BadParameter(f"found {value!r}, expected NAME=FOLDER", ctx, param)
-    return tuple(Peer(name, Path(folder)) for name, _, folder in (v.partition("=") for v in values))
+        peers.append(Peer(name, Path(folder)))
+    return tuple(peers)
 
 
 @click.command(short_help="Score detections against the true faces.")
@@ -150,15 +153,16 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
     """Say how to detect at the threshold of the best F1 of all runs that are ours."""
     ours = [each for each in evaluations if each.candidates_per_frame and each.metrics.best.f1 > 0]
     if not ours:
-        note("next: facetl detect FRAMES --weights pretrained --out results")
+        suggest("detect", "FRAMES", "--weights", "pretrained", "--out", "results")
         return
     winner = max(ours, key=lambda each: each.metrics.best.f1)
     weights = winner.name if winner.name == "pretrained" else f"{winner.name}=FILE"
     # rounded down, so that the detection that defines the threshold is kept
     threshold = int(winner.metrics.best.score_threshold * 100) / 100
-    note(
-        f"next: facetl detect FRAMES --weights {weights} --thresholds 0.1 0.2 {threshold:.2f} "
-        f"--out results  (where {winner.name} has its best F1)"
+    suggest(
+        *("detect", "FRAMES", "--weights", weights),
+        *("--thresholds", "0.1", "0.2", f"{threshold:.2f}", "--out", "results"),
+        why=f"where {winner.name} has its best F1",
     )
 
 

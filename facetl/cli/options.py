@@ -36,9 +36,7 @@ SHARE = FiniteRange(0, 1)
 POSITIVE_SHARE = FiniteRange(0, 1, min_open=True)
 FACTOR = FiniteRange(min=0)
 
-seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of all chance."
-)
+seed = click.option("--seed", type=click.IntRange(min=0), default=1, help="Seed of all chance.")
 force = click.option("--force", is_flag=True, help="Overwrite what is at --out.")
 workers = click.option(
     "--workers",
@@ -51,14 +49,12 @@ device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    show_default=True,
     help="Where the networks run; auto takes a GPU if there is one.",
 )
 on_error = click.option(
     "--on-error",
     type=click.Choice(["strict", "skip"]),
     default="strict",
-    show_default=True,
     help="Bad annotation lines: stop at the end of reading, or leave them out and count them.",
 )
 

@@ -98,6 +98,7 @@ def prepare(
       facetl prepare cartoons --out patches
       facetl prepare --images frames --annotations faces.txt --out patches
     """
+    from facetl.data.annotations import describe_problems
     from facetl.data.dataset import load_dataset
     from facetl.training.patches import patches_path
     from facetl.training.preparation import prepare_patches
@@ -111,7 +112,7 @@ def prepare(
     require_writable(out)
     dataset = load_dataset(data, images=images, annotations=annotations, on_error=on_error)
     if dataset.problems:
-        note(f"{dataset.problem_summary}; the first is {dataset.problems[0]}")
+        note(describe_problems(dataset.problems))
     recipe = _enrich(recipe, dataset, at_least)
     progress = partial(track, description="cutting", total=len(dataset))
     preparation = prepare_patches(

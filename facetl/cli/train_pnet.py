@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -42,7 +41,6 @@ def require_safetensors(context: click.Context, parameter: click.Parameter, out:
 @click.option(
     "--start",
     default="pretrained",
-    show_default=True,
     metavar="pretrained|scratch|FILE",
     help="Weights to start from.",
 )
@@ -80,7 +78,7 @@ def train_pnet(
     outputs = TrainingOutputs(out)
     task = describe_task("pnet", start, data, chosen)
     checkpoint = outputs.find_start(task, resume=resume, force=force)
-    train_and_save(network, "pnet", data, chosen, task, outputs, checkpoint, note)
+    train_and_save(network, "pnet", data, chosen, task, outputs, checkpoint)
     click.echo(f"wrote {out}, {outputs.records} and {outputs.curves}")
     weights = ("--weights", "pretrained", "--weights", f"tuned={out}")
     suggest("detect", "FRAMES", *weights, "--out", "results")
@@ -156,9 +154,8 @@ def train_and_save(
     settings: TrainingSettings,
     task: dict[str, Any],
     outputs: TrainingOutputs,
-    start: Checkpoint | None = None,
-    report: Callable[[str], None] = note,
-) -> Checkpoint:
+    start: Checkpoint | None,
+) -> None:
     """Train, leaving a checkpoint after every epoch and the best weights at the end.
 
     Ctrl-C leaves the best weights so far, says so, and ends the command with exit code 130.
@@ -170,13 +167,12 @@ def train_and_save(
     try:
         for checkpoint in train(network, stage, patches, settings, start):
             save_checkpoint(outputs.checkpoint, checkpoint, task)
-            report(describe_epoch(checkpoint, settings))
+            note(describe_epoch(checkpoint, settings))
     except KeyboardInterrupt:
         leave_interrupted(checkpoint, stage, task, outputs)
     assert checkpoint is not None, "a training has at least one epoch"
     save_results(checkpoint, stage, task, outputs)
     outputs.checkpoint.unlink(missing_ok=True)
-    return checkpoint
 
 
 def leave_interrupted(

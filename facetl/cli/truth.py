@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def load_truth(path: Path, on_error: OnError = "strict") -> FaceDataset | AnnotationFile:
     """Read the true faces; say on stderr what is wrong with them but could be borne."""
-    from facetl.data.annotations import count_problems, load_annotations
+    from facetl.data.annotations import describe_problems, load_annotations
     from facetl.data.dataset import load_dataset
 
     source = (
@@ -23,5 +23,5 @@ def load_truth(path: Path, on_error: OnError = "strict") -> FaceDataset | Annota
         else load_annotations(path, on_error=on_error)
     )
     if source.problems:
-        note(f"{path}: {count_problems(source.problems)}; the first is {source.problems[0]}")
+        note(f"{path}: {describe_problems(source.problems)}")
     return source

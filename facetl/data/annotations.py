@@ -85,12 +85,17 @@ class AnnotationFile:
     problems: tuple[Problem, ...]
 
     @property
-    def faces(self) -> dict[str, Faces]:
-        """Faces by image name, in the order of the file."""
+    def lines_by_image(self) -> dict[str, list[FaceLine]]:
+        """Lines by image name, in the order of the file."""
         by_image: dict[str, list[FaceLine]] = {}
         for line in self.lines:
             by_image.setdefault(line.image, []).append(line)
-        return {image: faces_of(lines) for image, lines in by_image.items()}
+        return by_image
+
+    @property
+    def faces(self) -> dict[str, Faces]:
+        """Faces by image name, in the order of the file."""
+        return {image: faces_of(lines) for image, lines in self.lines_by_image.items()}
 
 
 def load_annotations(path: Path | str, on_error: OnError = "strict") -> AnnotationFile:
@@ -133,6 +138,11 @@ def count_problems(problems: Sequence[Problem]) -> str:
     """Return a summary such as ``2 not a number, 1 image missing``; empty without problems."""
     counts = Counter(problem.kind for problem in problems)
     return ", ".join(f"{counts[kind]} {kind}" for kind in Kind if kind in counts)
+
+
+def describe_problems(problems: Sequence[Problem]) -> str:
+    """Return the summary and the first of the problems, of which there is at least one."""
+    return f"{count_problems(problems)}; the first is {problems[0]}"
 
 
 def enforce(problems: Sequence[Problem], on_error: OnError) -> None:

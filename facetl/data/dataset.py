@@ -133,7 +133,7 @@ def _load_source(source: Source) -> FaceDataset:
     paths = {
         path.relative_to(source.images).as_posix(): path for path in image_paths(source.images)
     }
-    by_image = _group_by_image(file.lines)
+    by_image = file.lines_by_image
     problems = [*file.problems, *_report_missing(by_image, paths, source)]
     frames = []
     for name, path in paths.items():
@@ -145,13 +145,6 @@ def _load_source(source: Source) -> FaceDataset:
             frames.append(frame)
             problems += clipped
     return FaceDataset(tuple(frames), tuple(sorted(problems, key=lambda found: found.line or 0)))
-
-
-def _group_by_image(lines: Sequence[FaceLine]) -> dict[str, list[FaceLine]]:
-    grouped: dict[str, list[FaceLine]] = {}
-    for line in lines:
-        grouped.setdefault(line.image, []).append(line)
-    return grouped
 
 
 def _load_frame(

@@ -12,16 +12,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.images import Pixels
-
-# Okabe and Ito (2008), "Color Universal Design": told apart by colour-blind people too.
-BLACK: Final = "#000000"
-ORANGE: Final = "#E69F00"
-SKY: Final = "#56B4E9"
-GREEN: Final = "#009E73"
-YELLOW: Final = "#F0E442"
-BLUE: Final = "#0072B2"
-VERMILION: Final = "#D55E00"
-PURPLE: Final = "#CC79A7"
+from facetl.palette import SKY, YELLOW
 
 TRUTH: Final = YELLOW
 """Annotated faces."""
@@ -96,11 +87,15 @@ def contact_sheet(
         raise ValueError(f"expected images and columns, got {len(images)} and {columns}")
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"expected {len(images)} titles, got {len(titles)}")
-    enlarged = [image.repeat(enlarge, axis=0).repeat(enlarge, axis=1) for image in images]
-    cells = _pad_to_largest(enlarged)
+    cells = _pad_to_largest([enlarge_pixels(image, enlarge) for image in images])
     if titles is not None:
         cells = [_add_title(cell, title) for cell, title in zip(cells, titles, strict=True)]
     return _join(cells, min(columns, len(cells)))
+
+
+def enlarge_pixels(image: Pixels, factor: int) -> Pixels:
+    """Return the image ``factor`` times as large, every pixel a square."""
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _texts(

@@ -1,8 +1,6 @@
 """Plots of figures and of training: numbers in, a Figure out.
 
-Drawn with matplotlib's objects alone, so that nothing global is touched.  The colours are those
-of Okabe and Ito (2008), which people with any colour vision can tell apart; lines are labelled
-where they end, as far as that can be read.
+Drawn with matplotlib's objects alone, so that nothing global is touched.
 """
 
 from __future__ import annotations
@@ -20,10 +18,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from facetl.evaluation.metrics import IOU_THRESHOLD, Curve, average_precision, best_point
 from facetl.files import atomic_path
+from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
-BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
-)  # fmt: skip
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 INK, PALE = "#333333", "#DDDDDD"
 

@@ -113,8 +113,8 @@ class Entry:
             frame_index=np.repeat(np.arange(len(found)), [len(each) for each in found]),
             lists_all=True,
             skipped=len(run.skipped),
-            candidates_per_frame=_mean_candidates(run),
-            seconds_per_frame=_mean([frame.seconds for frame in run.frames]),
+            candidates_per_frame=run.candidates_per_frame,
+            seconds_per_frame=run.seconds_per_frame,
         )
 
     @classmethod
@@ -262,15 +262,3 @@ def _refuse_twins(names: Sequence[str], whose: str) -> None:
                 "on each frame once"
             )
         seen.add(name)
-
-
-def _mean_candidates(run: Run) -> dict[str, float]:
-    stages = dict.fromkeys(stage for frame in run.frames for stage in frame.candidates)
-    return {
-        stage: float(np.mean([frame.candidates.get(stage, 0) for frame in run.frames]))
-        for stage in stages
-    }
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else NAN

@@ -123,6 +123,21 @@ class Run:
     frames: tuple[FrameResult, ...]
     skipped: tuple[Skipped, ...] = ()
 
+    @property
+    def candidates_per_frame(self) -> dict[str, float]:
+        """Mean number of windows after each stage, by stage; empty without frames."""
+        stages = dict.fromkeys(stage for frame in self.frames for stage in frame.candidates)
+        return {
+            stage: float(np.mean([frame.candidates.get(stage, 0) for frame in self.frames]))
+            for stage in stages
+        }
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """Mean time that the detector took, NaN without frames."""
+        seconds = [frame.seconds for frame in self.frames]
+        return float(np.mean(seconds)) if seconds else float("nan")
+
 
 def save_run(path: Path, run: Run) -> None:
     """Write a run as a detections file, atomically."""

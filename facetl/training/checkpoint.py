@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, task: dict[str, Any]) ->
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "task": task,
-        "checkpoint": {**asdict(checkpoint), "records": list(checkpoint.records)},
+        "checkpoint": {**vars(checkpoint), "records": list(checkpoint.records)},
     }
     with atomic_path(path) as temporary:
         torch.save(document, temporary)

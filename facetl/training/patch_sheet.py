@@ -6,7 +6,13 @@ import numpy as np
 
 from facetl.boxes import shift
 from facetl.data.images import Pixels
-from facetl.data.overlays import YELLOW, contact_sheet, draw_boxes, side_by_side
+from facetl.data.overlays import (
+    TRUTH,
+    contact_sheet,
+    draw_boxes,
+    enlarge_pixels,
+    side_by_side,
+)
 from facetl.training.patches import Patches
 from facetl.training.sampling import Label
 
@@ -41,9 +47,9 @@ def draw_patches(patches: Patches, *, rows: int = 8, columns: int = 6, seed: int
 
 
 def _draw_patch(patches: Patches, place: int) -> Pixels:
-    pixels = np.asarray(patches.pixels[place]).repeat(_ENLARGE, axis=0).repeat(_ENLARGE, axis=1)
+    pixels = enlarge_pixels(np.asarray(patches.pixels[place]), _ENLARGE)
     cell = np.pad(pixels, ((_BORDER, _BORDER), (_BORDER, _BORDER), (0, 0)), constant_values=_PAPER)
     if patches.labels[place] == Label.NEGATIVE:
         return cell
     window = np.array([[_BORDER, _BORDER, _BORDER + len(pixels), _BORDER + len(pixels)]], float)
-    return draw_boxes(cell, shift(window, patches.offsets[[place]]), colour=YELLOW)
+    return draw_boxes(cell, shift(window, patches.offsets[[place]]), colour=TRUTH)

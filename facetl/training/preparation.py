@@ -109,7 +109,7 @@ class Preparation:
         """Return this with one more frame that was left out."""
         return replace(self, unreadable=(*self.unreadable, frame))
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values, for the file's metadata."""
         return {
             "faces": self.faces,
@@ -152,7 +152,7 @@ def prepare_patches(
     _require_faces(dataset)
     origin = {
         "stage": "pnet",
-        "recipe": recipe.as_dict(),
+        "recipe": recipe.to_json(),
         "seed": seed,
         "data": fingerprint(dataset),
         "frames": [frame.name for frame in dataset.frames],
@@ -168,7 +168,7 @@ def prepare_patches(
                 writer.add(result.index, result.pixels, result.windows)
                 preparation = preparation.plus(result)
         _require_readable(preparation)
-        writer.metadata = {**preparation.as_dict(), **origin}
+        writer.metadata = {**preparation.to_json(), **origin}
     return preparation
 
 

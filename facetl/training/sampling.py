@@ -123,7 +123,7 @@ class Recipe:
             negatives=factor * self.negatives,
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the settings as plain values, for a file's metadata."""
         return asdict(self)
 
