@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from reference_training import blob_patches, save_patches
 
 from facetl.errors import InputError
+from facetl.mtcnn.networks import PNet
 from facetl.training.batches import Indices, balanced_batches, load_batch, split_by_frame
+from facetl.training.loop import TrainingSettings, train
 from facetl.training.patches import load_patches
 from facetl.training.sampling import Label
 
@@ -66,6 +68,71 @@ def test_the_split_depends_on_the_seed_alone() -> None:
 def test_fewer_than_two_frames_cannot_be_split(frame_index: list[int]) -> None:
     with pytest.raises(InputError, match=r"patches of [01] frame\(s\), expected at least 2"):
         split_by_frame(np.array(frame_index, dtype=np.int32), 0.1, 1)
+
+
+@given(
+    groups=st.lists(st.integers(0, 9), min_size=2, max_size=40),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=50, deadline=None)
+def test_no_group_is_on_both_sides(groups: list[int], share: float, seed: int) -> None:
+    groups = [*groups, 10]  # one more, so that there are two
+    frames = np.repeat(np.arange(len(groups)), 3)
+    training, validation = split_by_frame(frames, share, seed, groups)
+    of_patch = np.array(groups)[frames]
+    assert set(of_patch[training]).isdisjoint(of_patch[validation])
+    assert sorted([*training, *validation]) == list(range(len(frames)))
+    assert len(training) > 0
+    assert len(validation) > 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_share_of_frames_is_put_aside_in_groups(seed: int) -> None:
+    # of 100 frames in groups of 5, or of 1, a fifth is 20: four of the one, or some of both
+    fives = np.arange(100) // 5
+    mixed = np.concatenate([fives[:50], np.arange(10, 60)])
+    for groups in (fives, mixed):
+        _, validation = split_by_frame(np.arange(100), 0.2, seed, groups)
+        assert len(validation) == 20
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_long_shot_is_not_put_aside(seed: int) -> None:
+    # 3 of 30 frames are asked for: the shot of 25 is too long
+    groups = [0] * 25 + [1, 2, 3, 4, 5]
+    _, validation = split_by_frame(np.arange(30), 0.1, seed, groups)
+    assert len(validation) == 3
+    assert validation.min() >= 25
+
+
+def test_if_all_groups_are_too_large_the_smallest_is_put_aside() -> None:
+    _, validation = split_by_frame(np.arange(10), 0.1, 1, [0] * 6 + [1] * 4)
+    assert validation.tolist() == [6, 7, 8, 9]
+
+
+def test_frames_that_are_all_alike_are_divided_after_all() -> None:
+    together = split_by_frame(np.arange(30), 0.1, 1, [7] * 30)
+    apart = split_by_frame(np.arange(30), 0.1, 1)
+    assert [side.tolist() for side in together] == [side.tolist() for side in apart]
+    assert len(together[1]) == 3
+
+
+def test_without_likeness_groups_change_nothing() -> None:
+    frames = np.repeat([2, 5, 6, 9], 3)
+    grouped, plain = split_by_frame(frames, 0.5, 1, range(10)), split_by_frame(frames, 0.5, 1)
+    assert [side.tolist() for side in grouped] == [side.tolist() for side in plain]
+
+
+def test_every_frame_needs_a_group() -> None:
+    with pytest.raises(InputError, match=r"groups of 3 frames and patches of frame 3, .* anew"):
+        split_by_frame(np.arange(4), 0.5, 1, [0, 1, 2])
+
+
+def test_training_splits_by_the_groups_of_the_patch_file() -> None:
+    patches = replace(blob_patches(frames=3, each=4), metadata={"groups": [0]})
+    with pytest.raises(InputError, match="groups of 1 frames"):
+        next(train(PNet(), "pnet", patches, TrainingSettings()))
 
 
 def test_every_batch_has_the_same_share_of_every_class() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facetl.cli import main
@@ -14,10 +16,11 @@ from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import FaceDataset, Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError
+from facetl.evaluation.likeness import divide
 from facetl.evaluation.naming import find_places
 from facetl.evaluation.peers import PeerDetections, load_peer, save_peer
 from facetl.evaluation.report import load_metrics, save_metrics
-from facetl.evaluation.scoring import Entry, Truth, evaluate, evaluate_all
+from facetl.evaluation.scoring import Entry, Truth, evaluate, evaluate_all, measure_frames
 from facetl.evaluation.table import compare
 from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, save_run
 
@@ -211,6 +214,122 @@ def test_the_command_takes_a_folder_as_truth(results: Path, tmp_path: Path) -> N
     document = load_metrics(results / "metrics.json")
     assert document["truth"]["frames"] == 3
     assert document["runs"]["tuned"]["ap"]["0.5"] == 1
+
+
+@pytest.fixture
+def alike(results: Path) -> Path:
+    """A folder with the truth of ``results`` as frames, and one of training frames.
+
+    001 is a near-twin of a training frame, 002 neither like nor unlike, 003 unlike all of them.
+    """
+    root = results.parent
+    for name, grey in {"001.jpg": 104, "002.jpg": 110, "003.jpg": 112}.items():
+        save_image(root / "data" / name, np.full((200, 200, 3), grey, dtype=np.uint8))
+    (root / "truth.txt").rename(root / "data" / "annotations.txt")
+    save_image(root / "frames" / "001.jpg", np.full((200, 200, 3), 100, dtype=np.uint8))
+    save_annotations(root / "frames" / "annotations.txt", {"001.jpg": (boxes(FACE), [None])})
+    return root
+
+
+def test_near_duplicates_of_training_frames_are_scored_apart(alike: Path) -> None:
+    results, out = alike / "results", alike / "out"
+    given = (results, "--truth", alike / "data", "--train", alike / "frames")
+    outcome = facetl(*given, "--out", out)
+    assert outcome.exit_code == 0, outcome.output
+    document = load_metrics(out / "metrics.json")
+    found = document["near_duplicates"]
+    assert found["train"] == {"path": str(alike / "frames"), "frames": 1}
+    twins, unlike = found["parts"]["near_twins"], found["parts"]["unlike"]
+    assert [twins[key] for key in ("at_least", "below", "frames", "faces")] == [0, 5, 1, 1]
+    assert [unlike[key] for key in ("at_least", "below", "frames", "faces")] == [12, None, 1, 0]
+    pretrained = twins["runs"]["pretrained"]
+    assert pretrained["ap"] == {"0.3": 1, "0.5": 1, "0.7": 1, "0.5:0.95": 1}
+    assert (pretrained["detections"], pretrained["frames"]) == (1, 1)
+    # one false alarm in the frame without faces: AP is not defined there
+    assert unlike["runs"]["pretrained"]["ap"]["0.5"] is None
+    assert unlike["runs"]["pretrained"]["precision_all"] == 0
+    lines = [line.split() for line in outcome.stdout.splitlines()]
+    heading = ["all", "near-twins", "(<", "5)", "unlike", "(>=", "12)"]
+    assert [line[0] for line in lines if line[1:] == heading] == ["pretrained", "tuned"]
+    assert ["AP", "at", "IoU", "0.7", "1.000", "1.000", "–"] in lines
+    assert lines.count(["frames", "3", "1", "1"]) == 2
+
+
+def test_metrics_without_training_frames_have_no_such_section(alike: Path) -> None:
+    assert facetl(alike / "results", "--truth", alike / "data").exit_code == 0
+    assert "near_duplicates" not in load_metrics(alike / "results" / "metrics.json")
+
+
+def test_training_frames_need_pictures_to_compare_with(results: Path, tmp_path: Path) -> None:
+    outcome = facetl(results, "--truth", tmp_path / "truth.txt", "--train", tmp_path)
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1].endswith(
+        "found an annotation file as the truth, but --train compares pictures; give --truth the "
+        "folder of annotated frames"
+    )
+    assert not (results / "metrics.json").exists()
+
+
+def test_frames_that_cannot_be_compared_are_counted(alike: Path) -> None:
+    damaged = alike / "data" / "003.jpg"
+    damaged.write_bytes(damaged.read_bytes()[:-200])  # its head is good, its pixels not
+    given = (alike / "results", "--truth", alike / "data", "--train", alike / "frames")
+    outcome = facetl(*given, "--out", alike / "out")
+    assert outcome.exit_code == 0, outcome.output
+    assert "test frames that cannot be read, not compared: 1" in outcome.stderr
+    parts = load_metrics(alike / "out" / "metrics.json")["near_duplicates"]["parts"]
+    assert (parts["near_twins"]["frames"], parts["unlike"]["frames"]) == (1, 0)
+
+
+def test_training_frames_of_which_none_can_be_read_are_one_line(alike: Path) -> None:
+    damaged = alike / "frames" / "001.jpg"
+    damaged.write_bytes(damaged.read_bytes()[:-200])
+    outcome = facetl(alike / "results", "--truth", alike / "data", "--train", alike / "frames")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1].endswith(
+        "none of the 1 training frames can be read; restore the images"
+    )
+
+
+FRAMES = ("shots/a.jpg", "shots/b.jpg", "shots/c.jpg", "shots/d.jpg")
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[dict[str, NDArray[np.float64]], Run, set[str]]:
+    """The truth of four frames, a run that names them otherwise, and some of the frames."""
+    places = st.lists(st.sampled_from([FACE, ELSEWHERE]), max_size=2, unique_by=tuple)
+    truth = {name: boxes(*draw(places)) for name in FRAMES}
+    found = {name.removeprefix("shots/"): draw(places) for name in FRAMES[draw(st.booleans()) :]}
+    return truth, run_of(found), draw(st.sets(st.sampled_from(FRAMES)))
+
+
+@given(scenes())
+@settings(max_examples=50, deadline=None)
+def test_figures_of_a_part_are_those_of_a_truth_and_a_run_cut_down(
+    scene: tuple[dict[str, NDArray[np.float64]], Run, set[str]],
+) -> None:
+    truth, run, names = scene
+    searched = tuple(frame for frame in run.frames if f"shots/{frame.image}" in names)
+    part = measure_frames(Entry.of_run(run), Truth.of(truth), names)
+    assert part.frames == len(names)
+    if searched:  # else there would be no name in common
+        cut = {name: found for name, found in truth.items() if name in names}
+        whole = evaluate(Run(run.name, {}, searched), cut).metrics
+        assert (part.faces, part.detections) == (whole.faces, whole.detections)
+        np.testing.assert_equal(part.ap, whole.ap)
+        assert part.curve.hits.tolist() == whole.curve.hits.tolist()
+    else:
+        assert part.detections == 0
+
+
+def test_frames_in_between_or_unknown_are_in_no_part() -> None:
+    truth = Truth.of({name: boxes(FACE) for name in FRAMES})
+    distances = dict(zip(FRAMES, (4.99, 5.0, 12.0), strict=False))
+    run = run_of({"a.jpg": [FACE], "c.jpg": [ELSEWHERE]})
+    parts = divide([Entry.of_run(run)], truth, distances)
+    assert {name: part.frames for name, part in parts.items()} == {"near_twins": 1, "unlike": 1}
+    ap = {name: part.metrics["pretrained"].ap["0.5"] for name, part in parts.items()}
+    assert ap == {"near_twins": 1, "unlike": 0}
 
 
 def test_plain_boxes_are_a_truth_and_an_empty_run_a_run() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, print_table, suggest
+from facetl.cli.console import note, print_table, suggest, track
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -17,8 +18,12 @@ from facetl.files import refuse_to_overwrite, require_writable
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from facetl.data.annotations import OnError
+    from facetl.data.annotations import AnnotationFile, OnError
+    from facetl.data.dataset import FaceDataset
+    from facetl.data.duplicates import Thumbnails
+    from facetl.evaluation.likeness import Likeness, Part
     from facetl.evaluation.scoring import Entry, Evaluation
+    from facetl.evaluation.table import Row
 
 PLOTS = ("precision_recall.png", "scores.png")
 
@@ -70,6 +75,12 @@ def _parse_peers(
 @click.option(
     "--only-listed", is_flag=True, help="Score only the frames that an annotation file lists."
 )
+@click.option(
+    "--train",
+    type=options.FILE_OR_FOLDER,
+    metavar="FOLDER",
+    help="The frames trained on: AP on near-duplicates of them and on unlike frames apart.",
+)
 @options.on_error
 @options.force
 def evaluate(
@@ -78,6 +89,7 @@ def evaluate(
     out: Path | None,
     peers: tuple[Peer, ...],
     only_listed: bool,
+    train: Path | None,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -95,12 +107,16 @@ def evaluate(
         refuse_to_overwrite(folder / name, force=force)
     require_writable(folder)
     entries = _load_entries(results, peers)
-    faces = Truth.of(load_truth(truth, on_error))
+    source = load_truth(truth, on_error)
+    faces = Truth.of(source)
     evaluations = evaluate_all(entries, faces, only_listed=only_listed)
-    document = describe(evaluations, faces, truth_path=truth, only_listed=only_listed)
+    likeness = _compare(entries, source, train, on_error) if train else None
+    document = describe(
+        evaluations, faces, truth_path=truth, only_listed=only_listed, likeness=likeness
+    )
     save_metrics(folder / FILE_NAME, document)
     _save_plots(folder, evaluations)
-    _report(evaluations, folder)
+    _report(evaluations, likeness, folder)
 
 
 def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
@@ -129,6 +145,40 @@ def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
     return paths
 
 
+def _compare(
+    entries: Sequence[Entry], source: FaceDataset | AnnotationFile, train: Path, on_error: OnError
+) -> Likeness:
+    """Compare the true frames with the training frames; score the parts apart."""
+    from facetl.data.dataset import FaceDataset, load_dataset
+    from facetl.data.duplicates import nearest_distances
+    from facetl.evaluation.likeness import Likeness, divide
+    from facetl.evaluation.scoring import Truth
+
+    if not isinstance(source, FaceDataset):
+        raise InputError(
+            "found an annotation file as the truth, but --train compares pictures; give --truth "
+            "the folder of annotated frames"
+        )
+    trained_on = load_dataset(train, on_error=on_error)
+    names, thumbnails = _load_thumbnails(source, "test frames")
+    _, others = _load_thumbnails(trained_on, "training frames")
+    distances = nearest_distances(thumbnails, others)
+    by_name = dict(zip(names, distances.tolist(), strict=True))
+    return Likeness(train, len(others), divide(entries, Truth.of(source), by_name))
+
+
+def _load_thumbnails(dataset: FaceDataset, what: str) -> tuple[list[str], Thumbnails]:
+    """Read all frames; return the names and the thumbnails of those that can be read."""
+    from facetl.data.duplicates import load_thumbnails, stack_thumbnails
+
+    thumbnails = load_thumbnails(track(dataset, f"reading the {what}", len(dataset)))
+    if not thumbnails:
+        raise InputError(f"none of the {len(dataset)} {what} can be read; restore the images")
+    if len(thumbnails) < len(dataset):
+        note(f"{what} that cannot be read, not compared: {len(dataset) - len(thumbnails)}")
+    return list(thumbnails), stack_thumbnails(thumbnails.values())
+
+
 def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
     from facetl.evaluation.plots import plot_precision_recall, plot_scores, save_plot
 
@@ -137,16 +187,37 @@ def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
         save_plot(folder / name, plot(curves))
 
 
-def _report(evaluations: Sequence[Evaluation], folder: Path) -> None:
+def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder: Path) -> None:
     from facetl.evaluation.report import FILE_NAME
 
     for each in evaluations:
         for text in each.notes:
             note(text)
     print_table(figures_table(evaluations))
+    if likeness:
+        _report_likeness(evaluations, likeness)
     for name in (FILE_NAME, *PLOTS):
         click.echo(f"wrote {folder / name}")
     _suggest(evaluations)
+
+
+def _report_likeness(evaluations: Sequence[Evaluation], likeness: Likeness) -> None:
+    """Print a table for each run: all frames, near-twins of the training frames, unlike ones."""
+    from facetl.evaluation.likeness import MEASURE
+    from facetl.evaluation.table import contrast
+
+    click.echo(f"\nby distance to the nearest of {likeness.train_frames} training frames")
+    click.echo(f"({MEASURE}):")
+    headers = [_name_part(name, part) for name, part in likeness.parts.items()]
+    for each in evaluations:
+        parts = [part.metrics[each.name] for part in likeness.parts.values()]
+        click.echo()
+        print_table(_draw(each.name, ["all", *headers], contrast([each.metrics, *parts])))
+
+
+def _name_part(name: str, part: Part) -> str:
+    bound = f"< {part.below:g}" if math.isfinite(part.below) else f">= {part.at_least:g}"
+    return f"{name.replace('_', '-')} ({bound})"
 
 
 def _suggest(evaluations: Sequence[Evaluation]) -> None:
@@ -168,16 +239,21 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:
     """Return the figures as a table, one column a run, the best of each row in bold."""
+    from facetl.evaluation.table import compare
+
+    return _draw("", [each.name for each in evaluations], compare(evaluations))
+
+
+def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[Row]]) -> Table:
+    """Return groups of rows as a table, an empty line between them."""
     from rich.table import Table
     from rich.text import Text
 
-    from facetl.evaluation.table import compare
-
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("")
-    for each in evaluations:
-        table.add_column(Text(each.name), justify="right")
-    for number, group in enumerate(compare(evaluations)):
+    table.add_column(Text(title))
+    for header in headers:
+        table.add_column(Text(header), justify="right")
+    for number, group in enumerate(groups):
         if number:
             table.add_row()
         for row in group:

@@ -6,6 +6,13 @@
      "settings": {"iou_threshold": 0.3, …}, "truth": {"path": …, "fingerprint": …},
      "runs": {NAME: {"ap": {"0.3": x, "0.5": x, "0.7": x, "0.5:0.95": x}, "ap_course": x, …}}}
 
+If the frames were compared with training frames, there is one key more::
+
+     "near_duplicates": {"measure": …, "train": {"path": …, "frames": n},
+       "parts": {"near_twins": {"at_least": 0, "below": 5, "frames": n, "faces": n,
+                                "runs": {NAME: {"ap": …}}},
+                 "unlike": {"at_least": 12, "below": null, …}}}
+
 A figure that is undefined, such as the recall where there are no faces, is ``null``.
 """
 
@@ -18,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from facetl.errors import InputError
-from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD
+from facetl.evaluation.likeness import MEASURE, Likeness, Part
+from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
 from facetl.evaluation.scoring import Evaluation, Truth
 from facetl.files import write_text
 from facetl.version import VERSION
@@ -29,10 +37,15 @@ FILE_NAME = "metrics.json"
 
 
 def describe(
-    evaluations: Sequence[Evaluation], truth: Truth, *, truth_path: Path, only_listed: bool
+    evaluations: Sequence[Evaluation],
+    truth: Truth,
+    *,
+    truth_path: Path,
+    only_listed: bool,
+    likeness: Likeness | None = None,
 ) -> dict[str, Any]:
     """Return the document that :func:`save_metrics` writes."""
-    return {
+    document = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "facetl": VERSION,
@@ -51,6 +64,7 @@ def describe(
         },
         "runs": {each.name: _figures(each) for each in evaluations},
     }
+    return document | ({"near_duplicates": _describe_likeness(likeness)} if likeness else {})
 
 
 def save_metrics(path: Path, document: dict[str, Any]) -> None:
@@ -85,8 +99,36 @@ def load_metrics(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
+def _describe_likeness(likeness: Likeness) -> dict[str, Any]:
+    return {
+        "measure": MEASURE,
+        "train": {"path": str(likeness.train_path), "frames": likeness.train_frames},
+        "parts": {name: _describe_part(part) for name, part in likeness.parts.items()},
+    }
+
+
+def _describe_part(part: Part) -> dict[str, Any]:
+    return {
+        "at_least": part.at_least,
+        "below": part.below if math.isfinite(part.below) else None,
+        "frames": part.frames,
+        "faces": part.faces,
+        "runs": {name: _metric_figures(metrics) for name, metrics in part.metrics.items()},
+    }
+
+
 def _figures(evaluation: Evaluation) -> dict[str, Any]:
-    metrics = evaluation.metrics
+    return {
+        **_metric_figures(evaluation.metrics),
+        "skipped": evaluation.skipped,
+        "proposals_per_frame": evaluation.proposals_per_frame,
+        "candidates_per_frame": evaluation.candidates_per_frame,
+        "seconds_per_frame": evaluation.seconds_per_frame,
+        "notes": list(evaluation.notes),
+    }
+
+
+def _metric_figures(metrics: Metrics) -> dict[str, Any]:
     return {
         "ap": metrics.ap,
         "ap_course": metrics.ap_course,
@@ -103,11 +145,6 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
         "faces": metrics.faces,
         "detections": metrics.detections,
         "frames": metrics.frames,
-        "skipped": evaluation.skipped,
-        "proposals_per_frame": evaluation.proposals_per_frame,
-        "candidates_per_frame": evaluation.candidates_per_frame,
-        "seconds_per_frame": evaluation.seconds_per_frame,
-        "notes": list(evaluation.notes),
     }
 
 

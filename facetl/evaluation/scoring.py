@@ -9,7 +9,7 @@ run never saw are missed faces.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -206,18 +206,42 @@ def evaluate_all(
     return [_score(entry, truth, roll, frames) for entry, roll in zip(entries, rolls, strict=True)]
 
 
+def measure_frames(entry: Entry, truth: Truth, names: Collection[str]) -> Metrics:
+    """Return the figures of one entry on some of the true frames alone.
+
+    Args:
+        entry: detections in any frames; those in other frames don't count.
+        truth: the faces of all frames.
+        names: the frames of the truth that count; none is as good as many.
+
+    Raises:
+        InputError: if the names of the frames cannot be brought together.
+    """
+    part = Truth({name: boxes for name, boxes in truth.boxes.items() if name in names}, True)
+    rows = {name: row for row, name in enumerate(part.boxes)}
+    # one more, for NOWHERE: as an index it means the last
+    row_at = np.array([*(rows.get(name, NOWHERE) for name in truth.boxes), NOWHERE])
+    # looked up among all frames: whether base names decide must not depend on the part
+    places = row_at[find_places(entry.frames, tuple(truth.boxes), entry.name)]
+    return measure(_rank(entry, places), _lay_out(part), len(part.boxes))
+
+
 def _score(entry: Entry, truth: Truth, roll: _Roll, frames: int) -> Evaluation:
-    frame_index = roll.places[entry.frame_index]
-    counted = frame_index != NOWHERE
-    ranking = Ranking(entry.boxes[counted], entry.scores[counted], frame_index[counted])
     return Evaluation(
         name=entry.name,
-        metrics=measure(ranking, _lay_out(truth), frames),
+        metrics=measure(_rank(entry, roll.places), _lay_out(truth), frames),
         skipped=entry.skipped,
         candidates_per_frame=entry.candidates_per_frame,
         seconds_per_frame=entry.seconds_per_frame,
         notes=roll.notes,
     )
+
+
+def _rank(entry: Entry, places: Indices) -> Ranking:
+    """Return the detections of the frames that have a place."""
+    frame_index = places[entry.frame_index]
+    counted = frame_index != NOWHERE
+    return Ranking(entry.boxes[counted], entry.scores[counted], frame_index[counted])
 
 
 def _lay_out(truth: Truth) -> TrueBoxes:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD
+from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
 from facetl.evaluation.scoring import Evaluation
 
 UNDEFINED = "–"
+AP_TITLES = {
+    "0.3": "AP at IoU 0.3",
+    "0.5": "AP at IoU 0.5",
+    "0.7": "AP at IoU 0.7",
+    "0.5:0.95": "AP, mean of IoU 0.5:0.95",
+}
 
 
 @dataclass(frozen=True)
@@ -60,10 +67,7 @@ def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
         return Row(title, tuple(figure(each) for each in evaluations), layout, best)
 
     accuracy = [
-        row("AP at IoU 0.3", lambda e: e.metrics.ap["0.3"]),
-        row("AP at IoU 0.5", lambda e: e.metrics.ap["0.5"]),
-        row("AP at IoU 0.7", lambda e: e.metrics.ap["0.7"]),
-        row("AP, mean of IoU 0.5:0.95", lambda e: e.metrics.ap["0.5:0.95"]),
+        *(row(title, partial(_ap_at, iou)) for iou, title in AP_TITLES.items()),
         row("AP as COCO has it, 0.5:0.95", lambda e: e.metrics.ap_coco["0.5:0.95"]),
         row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
     ]
@@ -85,3 +89,20 @@ def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
         row("seconds per frame", lambda e: e.seconds_per_frame, ".3f", "low"),
     ]
     return [accuracy, points, costs]
+
+
+def contrast(parts: Sequence[Metrics]) -> list[list[Row]]:
+    """Return the rows of one run's table with one column a part of the frames; none is best."""
+    accuracy = [
+        Row(title, tuple(part.ap[iou] for part in parts), ".3f", None)
+        for iou, title in AP_TITLES.items()
+    ]
+    counts = [
+        Row("frames", tuple(part.frames for part in parts), "d", None),
+        Row("faces", tuple(part.faces for part in parts), "d", None),
+    ]
+    return [accuracy, counts]
+
+
+def _ap_at(iou: str, evaluation: Evaluation) -> float:
+    return evaluation.metrics.ap[iou]

@@ -1,4 +1,4 @@
-"""From a patch file to batches: split by frame, balanced by class, shuffled by a seed."""
+"""From a patch file to batches: split by shot, balanced by class, shuffled by a seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from facetl.errors import InputError
@@ -47,21 +47,23 @@ def load_batch(patches: Patches, indices: Indices, device: torch.device) -> Batc
 
 
 def split_by_frame(
-    frame_index: NDArray[np.integer], share: float, seed: int
+    frame_index: NDArray[np.integer], share: float, seed: int, groups: ArrayLike | None = None
 ) -> tuple[Indices, Indices]:
     """Return the indices of training and of validation patches.
 
-    Whole frames go to one side: patches of one frame look alike, and a network that has seen
-    one of them knows the others.
+    Whole groups of near-duplicate frames go to one side, and so do whole frames: a network that
+    has seen one of them knows the others.  Only if all frames are of one group are they divided
+    after all, for there is no better way to tell when to stop.
 
     Args:
         frame_index: (N,) the frame that each patch was cut from.
-        share: share of the frames to put aside for validation, in [0, 1]; at least one frame
+        share: share of the frames to put aside for validation, in [0, 1]; at least one group
             goes to either side.
         seed: decides which.
+        groups: (F,) the group of every frame; without them each frame is its own.
 
     Raises:
-        InputError: if there are fewer than two frames to split.
+        InputError: if there are fewer than two frames to split, or frames without a group.
     """
     frames = np.unique(frame_index)
     if len(frames) < 2:
@@ -70,8 +72,9 @@ def split_by_frame(
             "for validation; annotate more frames"
         )
     aside = min(max(round(share * len(frames)), 1), len(frames) - 1)
-    chosen = np.random.default_rng(seed).permutation(frames)[:aside]
-    held_out = np.isin(frame_index, chosen)
+    group_of_frame = _groups_of(frames, groups)
+    chosen = _draw_groups(group_of_frame, aside, np.random.default_rng(seed))
+    held_out = np.isin(frame_index, frames[np.isin(group_of_frame, chosen)])
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
@@ -108,6 +111,37 @@ def balanced_batches(
         for label, count in _apportion(batch_size, present).items()
     ]
     return np.sort(np.concatenate(drawn, axis=1), axis=1)
+
+
+def _groups_of(frames: NDArray[np.integer], groups: ArrayLike | None) -> NDArray[np.integer]:
+    """Return the group of each frame; the frame itself if there are no groups, or but one."""
+    if groups is None:
+        return frames
+    known = np.asarray(groups, dtype=np.int64)
+    if len(known) <= frames.max():
+        raise InputError(
+            f"found groups of {len(known)} frames and patches of frame {frames.max()}, counted "
+            "from 0; prepare the patches anew"
+        )
+    chosen = known[frames]
+    return chosen if len(np.unique(chosen)) > 1 else frames
+
+
+def _draw_groups(
+    groups: NDArray[np.integer], aside: int, generator: np.random.Generator
+) -> list[int]:
+    """Return groups drawn by lot that have ``aside`` frames together, or nearly so.
+
+    A group that is larger than what is left to fill is passed over, so that one long shot does
+    not become all of the validation; if every group is too large, the smallest is taken.
+    """
+    names, sizes = np.unique(groups, return_counts=True)
+    chosen, room = [], aside
+    for place in generator.permutation(len(names)):
+        if sizes[place] <= room:
+            chosen.append(int(names[place]))
+            room -= int(sizes[place])
+    return chosen or [int(names[sizes.argmin()])]
 
 
 def _apportion(batch_size: int, shares: Mapping[Label, float]) -> dict[Label, int]:
