@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from facetl.boxes import Boxes
     from facetl.data.annotations import OnError
     from facetl.mtcnn.detections import Run
-    from facetl.mtcnn.detector import Settings
     from facetl.mtcnn.runs import NamedImage
 
 OVERLAYS = "overlays"
@@ -54,10 +53,11 @@ def parse_weights(
 @click.option(
     "--weights",
     multiple=True,
-    default=("pretrained",),
+    default=("cartoon",),
     callback=parse_weights,
     metavar="[NAME=]FILE",
-    help="A weights file or 'pretrained'; repeat it to compare.",
+    help="A weights file, 'cartoon' (shipped with facetl) or 'pretrained' (on photographs); "
+    "repeat it to compare.",
 )
 @click.option(
     "--out",
@@ -69,21 +69,27 @@ def parse_weights(
 @click.option(
     "--thresholds",
     type=(SCORE, SCORE, SCORE),
-    default=(0.1, 0.2, 0.2),
+    show_default="those of the weights, else 0.1 0.2 0.2",
     metavar="PNET RNET ONET",
     help="Least score to pass each stage.",
 )
 @click.option(
     "--min-face",
     type=options.FiniteRange(min=1),
-    default=20.0,
+    show_default="that of the weights, else 20",
     help="Side of the smallest face looked for, in pixels.",
 )
 @click.option(
     "--factor",
     type=options.FiniteRange(0.1, 0.99),
-    default=0.709,
+    show_default="that of the weights, else 0.709",
     help="Ratio of neighbouring levels of the image pyramid.",
+)
+@click.option(
+    "--voting/--no-voting",
+    default=None,
+    show_default="that of the weights",
+    help="Let all boxes around a face vote on where it is.",
 )
 @click.option(
     "--batch-size", type=click.IntRange(min=1), default=8, help="Images searched together."
@@ -103,9 +109,10 @@ def detect(
     images: tuple[Path, ...],
     weights: tuple[NamedWeights, ...],
     out: Path,
-    thresholds: tuple[float, float, float],
-    min_face: float,
-    factor: float,
+    thresholds: tuple[float, float, float] | None,
+    min_face: float | None,
+    factor: float | None,
+    voting: bool | None,
     batch_size: int,
     overlays: bool,
     truth: Path | None,
@@ -117,20 +124,24 @@ def detect(
     """Find the faces in IMAGES: files, or folders that are searched to the bottom.
 
     Writes a detections file per set of weights: boxes, scores and five landmarks for each
-    image, how many candidates each stage left, and the seconds it took.
+    image, how many candidates each stage left, and the seconds it took.  Settings that are not
+    given are those that facetl tune wrote into the weights.
 
     \b
     Example:
       facetl detect frames --weights pretrained --weights tuned=pnet.safetensors --out results
     """
-    from facetl.mtcnn.detector import Settings
-
     refuse_to_overwrite(out, force=force)
     require_writable(out)
     named = find_images(images)
     faces = _faces_by_name(truth, named, on_error) if truth else {}
-    settings = Settings(thresholds, min_face, factor)
-    runs = search_side_by_side(named, weights, settings, device, batch_size)
+    given = {
+        "thresholds": thresholds,
+        "min_face": min_face,
+        "factor": factor,
+        "voting": voting,
+    }
+    runs = search_side_by_side(named, weights, given, device, batch_size)
     save_runs(out, runs)
     if overlays or truth:
         save_overlays(out / OVERLAYS, named, runs, faces)
@@ -180,11 +191,18 @@ def _first_without_twins(*choices: list[NamedImage]) -> list[NamedImage]:
 def search_side_by_side(
     images: Sequence[NamedImage],
     weights: Sequence[NamedWeights],
-    settings: Settings,
+    given: Mapping[str, Any],
     device: str,
     batch_size: int = 8,
 ) -> list[Run]:
     """Run every set of weights over the images; say on stderr what could not be read.
+
+    Args:
+        images: what to search.
+        weights: the sets of weights.
+        given: settings by name, None where each set of weights uses its own.
+        device: where the networks run.
+        batch_size: images searched together.
 
     Raises:
         ImageError: if none could be read.
@@ -193,6 +211,7 @@ def search_side_by_side(
     from facetl.mtcnn.runs import SideBySide
 
     detectors = {each.name: Detector.load(each.source, device) for each in weights}
+    settings = {name: each.settings.override(**given) for name, each in detectors.items()}
     work = SideBySide(detectors, settings)
     for _ in track(work.search(images, batch_size), "searching", len(images)):
         pass

@@ -28,6 +28,7 @@ LOSS_STYLES: dict[str, dict[str, Any]] = {
     "total": {},
     "classification": {"linestyle": "--", "linewidth": 1.2},
     "box": {"linestyle": ":", "linewidth": 1.6},
+    "landmark": {"linestyle": "-.", "linewidth": 1.0},
 }
 SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
 
@@ -83,26 +84,63 @@ def plot_scores(curves: Mapping[str, Curve]) -> Figure:
     return figure
 
 
-def plot_losses(records: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the losses and the validation figures of a training, epoch by epoch.
+def plot_losses(trainings: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Draw the losses and the validation figures of trainings, epoch by epoch, a row each.
 
     Args:
-        records: one per epoch, with ``epoch`` and the parts ``train`` and ``validation``, each
-            a mapping of named figures; ``total`` is the loss, and in ``validation`` there may
-            be ``accuracy`` and ``recall``.  The epoch of the lowest validation loss is marked.
+        trainings: by name; records, one per epoch, with ``epoch`` and the parts ``train`` and
+            ``validation``, each a mapping of named figures; ``total`` is the loss, and in
+            ``validation`` there may be ``accuracy`` and ``recall``.  The epoch of the lowest
+            validation loss is marked.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.0, 4.4))
-        losses, shares = figure.subplots(1, 2)
-        for (part, colour), (loss, style) in product(LOSS_COLOURS.items(), LOSS_STYLES.items()):
-            _draw_series(losses, records, part, loss, f"{part}, {loss}", color=colour, **style)
-        for share, colour in SHARE_COLOURS.items():
-            _draw_series(shares, records, "validation", share, share, color=colour)
-        for axes, title in ((losses, "Loss"), (shares, "On the validation frames")):
-            axes.set_title(title)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-            _mark_best_epoch(axes, records)
-            _add_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+        rows = max(len(trainings), 1)
+        figure = Figure(figsize=(9.0, 4.4 * rows))
+        panels = figure.subplots(rows, 2, squeeze=False)
+        for (losses, shares), (name, records) in zip(panels, trainings.items(), strict=False):
+            _draw_training(losses, shares, name, records)
+    return figure
+
+
+def _draw_training(
+    losses: Axes, shares: Axes, name: str, records: Sequence[Mapping[str, Any]]
+) -> None:
+    for (part, colour), (loss, style) in product(LOSS_COLOURS.items(), LOSS_STYLES.items()):
+        _draw_series(losses, records, part, loss, f"{part}, {loss}", color=colour, **style)
+    for share, colour in SHARE_COLOURS.items():
+        _draw_series(shares, records, "validation", share, share, color=colour)
+    for axes, title in ((losses, f"{name}: loss"), (shares, "on the validation frames")):
+        axes.set_title(title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        _mark_best_epoch(axes, records)
+        _add_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+
+
+def plot_learning_curve(table: Mapping[int, Sequence[Mapping[str, float]]]) -> Figure:
+    """Draw AP by number of annotated frames: a line an IoU threshold, a band over the seeds.
+
+    Args:
+        table: by number of frames, one mapping of AP by IoU threshold a seed; the entry of 0
+            frames, the pretrained detector, becomes a dotted line.
+    """
+    sizes = sorted(size for size in table if size and table[size])
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.0, 4.8))
+        axes = figure.add_subplot()
+        for iou, colour in zip(table[0][0], PALETTE, strict=False):
+            values = [[seed[iou] for seed in table[size]] for size in sizes]
+            means = [float(np.mean(each)) for each in values]
+            axes.plot(sizes, means, "o-", color=colour, label=f"IoU {iou}")
+            axes.fill_between(
+                sizes, [*map(min, values)], [*map(max, values)], color=colour, alpha=0.2
+            )
+            axes.axhline(table[0][0][iou], color=colour, linewidth=1, linestyle=":")
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.set(xlabel="annotated frames (dotted: pretrained)", ylabel="AP", ylim=(0, 1.02))
+        axes.set_title("How many frames have to be annotated")
+        _add_legend(axes, loc="lower right")
     return figure
 
 

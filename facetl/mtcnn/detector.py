@@ -6,65 +6,43 @@ weights give its boxes; what is peculiar in it lives in :mod:`facetl.mtcnn.geome
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facetl.boxes import Boxes
 from facetl.data.images import ImageLike, as_image
 from facetl.errors import InputError
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.crops import IntegralImages, is_visible
 from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.geometry import (
+    as_windows,
     inclusive_sides,
     move,
     place_landmarks,
     pnet_boxes,
+    pnet_windows,
     sides,
     square,
     windows_of,
 )
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
-from facetl.mtcnn.nms import suppress, suppress_nested
+from facetl.mtcnn.nms import suppress, suppress_nested, vote
 from facetl.mtcnn.pyramid import level_size, pyramid_scales
-from facetl.mtcnn.weights import PRETRAINED, Weights, load_weights
+from facetl.mtcnn.settings import Settings as Settings
+from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 
 CROPS_AT_ONCE = 1024
 PIXELS_AT_ONCE = 4_000_000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a detector searches.
-
-    Attributes:
-        thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
-        min_face: side in pixels of the smallest face looked for.
-        factor: ratio of neighbouring levels of the image pyramid, between 0 and 1.
-    """
-
-    thresholds: tuple[float, float, float] = (0.1, 0.2, 0.2)
-    min_face: float = 20.0
-    factor: float = 0.709
-
-    def __post_init__(self) -> None:
-        if len(self.thresholds) != 3 or not all(0 <= t <= 1 for t in self.thresholds):
-            raise ValueError(f"expected three thresholds in [0, 1], got {self.thresholds}")
-        if not self.min_face > 0:
-            raise ValueError(f"expected min_face above 0 pixels, got {self.min_face}")
-        if not 0 < self.factor < 1:
-            raise ValueError(f"expected a factor between 0 and 1, got {self.factor}")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings as a JSON-able dict."""
-        return asdict(self)
+VOTING_IOU = 0.7
+"""IoU with the best box of a face from which another box has a say in where the face is."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +61,13 @@ class Search:
 class Detector:
     """A cascade of PNet, RNet and ONet, ready to search images.
 
+    Attributes:
+        device: where the networks run.
+        settings: how the weights would have it search, if they say so (see ``facetl tune``).
+
     Example:
         >>> from facetl import Detector
-        >>> detector = Detector.load("pretrained")
+        >>> detector = Detector.load()
         >>> found = detector.detect(["portrait.jpg"])  # doctest: +SKIP
         >>> found[0].boxes                             # doctest: +SKIP
     """
@@ -93,16 +75,18 @@ class Detector:
     def __init__(self, weights: Weights, device: str | torch.device = "cpu") -> None:
         """Build the networks of ``weights`` on ``device``; missing stages are pretrained."""
         self.device = torch.device(device)
+        self.settings = weights.settings
         self._networks: dict[Stage, Network] = {
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
 
     @classmethod
-    def load(cls, weights: str | Path = PRETRAINED, device: str = "auto") -> Detector:
-        """Load a detector from a weights file or by the name ``pretrained``.
+    def load(cls, weights: str | Path = CARTOON, device: str = "auto") -> Detector:
+        """Load a detector from a weights file or by a built-in name.
 
         Args:
-            weights: a ``.safetensors`` or ``.pt`` file, or ``"pretrained"``.
+            weights: a ``.safetensors`` or ``.pt`` file, ``"cartoon"`` (shipped with facetl) or
+                ``"pretrained"`` (on photographs).
             device: ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one.
 
         Raises:
@@ -110,22 +94,31 @@ class Detector:
         """
         return cls(load_weights(weights), choose_device(device))
 
+    @property
+    def networks(self) -> Mapping[Stage, Network]:
+        """The networks by stage, on :attr:`device`."""
+        return self._networks
+
     def detect(
         self,
         images: Iterable[ImageLike],
-        thresholds: tuple[float, float, float] = Settings.thresholds,
+        thresholds: tuple[float, float, float] | None = None,
         *,
-        min_face: float = Settings.min_face,
-        factor: float = Settings.factor,
+        min_face: float | None = None,
+        factor: float | None = None,
+        voting: bool | None = None,
         batch_size: int = 8,
     ) -> list[Detections]:
         """Find the faces in images of any and mixed sizes.
+
+        Settings that are not given are the weights' own, else those of :class:`Settings`.
 
         Args:
             images: paths, PIL images or uint8 arrays (H, W, 3) in RGB.
             thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
             min_face: side in pixels of the smallest face looked for.
             factor: ratio of neighbouring pyramid levels, between 0 and 1.
+            voting: whether all boxes around a face vote on where it is.
             batch_size: how many images go through the networks together.
 
         Returns:
@@ -136,7 +129,9 @@ class Detector:
             TypeError: if ``images`` is a single image instead of a list.
             ValueError: if a setting is out of its range.
         """
-        settings = Settings(thresholds, min_face, factor)
+        settings = self.settings.override(
+            thresholds=thresholds, min_face=min_face, factor=factor, voting=voting
+        )
         return [found.detections for found in self.search(images, settings, batch_size)]
 
     def search(
@@ -159,10 +154,45 @@ class Detector:
             yield from (found[place] for place in range(len(batch)))
 
     @torch.inference_mode()
+    def propose_to(
+        self,
+        stage: Stage,
+        image: NDArray[np.uint8],
+        settings: Settings,
+        *,
+        judged: bool = False,
+    ) -> tuple[Boxes, NDArray[np.float32]]:
+        """Return the windows of one image that a stage is shown, and their scores.
+
+        PNet is shown every window; of these the ones that it passes itself are returned.
+
+        Args:
+            stage: which network.
+            image: (H, W, 3) uint8, RGB.
+            settings: how the stages before it search.
+            judged: give the scores of the stage itself, not those of the stage before it.
+
+        Returns:
+            (N, 4) float64 half-open squares, not clipped, corners not rounded, best first; and
+            their (N,) scores.
+        """
+        images = IntegralImages(torch.from_numpy(image)[None].to(self.device))
+        candidates = scan(images, self._networks["pnet"], settings)
+        if stage == "pnet":
+            return _as_arrays(pnet_windows(candidates.boxes), candidates.scores)
+        candidates = propose(candidates)
+        if stage == "onet":
+            candidates = refine(images, candidates, self._networks["rnet"], settings)
+        if judged:
+            candidates = judge(images, candidates, self._networks[stage], INPUT_SIZES[stage])
+            candidates = candidates[candidates.scores.argsort(descending=True, stable=True)]
+        return _as_arrays(as_windows(candidates.boxes.double()), candidates.scores)
+
+    @torch.inference_mode()
     def _search_batch(self, pixels: Tensor, settings: Settings) -> list[Search]:
         """Search (B, H, W, 3) images of one size."""
         images = IntegralImages(pixels.to(self.device))
-        after_pnet = propose(images, self._networks["pnet"], settings)
+        after_pnet = propose(scan(images, self._networks["pnet"], settings))
         after_rnet = refine(images, after_pnet, self._networks["rnet"], settings)
         after_onet = finish(images, after_rnet, self._networks["onet"], settings)
         stages = (after_pnet, after_rnet, after_onet)
@@ -188,12 +218,16 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def propose(images: IntegralImages, pnet: Network, settings: Settings) -> Candidates:
-    """Return the squares that PNet proposes over all levels of the image pyramid."""
+def scan(images: IntegralImages, pnet: Network, settings: Settings) -> Candidates:
+    """Return the windows that PNet passes, over all levels of the image pyramid."""
     scales = pyramid_scales(images.size_hw, settings.min_face, settings.factor)
     levels = [_propose_level(images, pnet, scale, settings.thresholds[0]) for scale in scales]
     candidates = Candidates.concatenate(levels, images.device)
-    candidates = candidates[suppress(candidates, 0.7)]
+    return candidates[suppress(candidates, 0.7)]
+
+
+def propose(candidates: Candidates) -> Candidates:
+    """Return the squares around where PNet sees the faces in its windows."""
     boxes = candidates.boxes
     return candidates.moved_to(square(move(boxes, candidates.offsets, sides(boxes))))
 
@@ -203,8 +237,17 @@ def refine(
 ) -> Candidates:
     """Return the squares that RNet leaves, moved to where it sees the faces."""
     judged = judge(images, candidates, rnet, INPUT_SIZES["rnet"])
-    judged = judged[judged.scores > settings.thresholds[1]]
-    judged = judged[suppress(judged, 0.7)]
+    return follow(judged[settle_refined(judged, settings)])
+
+
+def settle_refined(judged: Candidates, settings: Settings) -> Tensor:
+    """Return the indices of what RNet's threshold and NMS leave, best score first."""
+    rows = (judged.scores > settings.thresholds[1]).nonzero()[:, 0]
+    return rows[suppress(judged[rows], 0.7)]
+
+
+def follow(judged: Candidates) -> Candidates:
+    """Return the squares around where RNet sees the faces in the squares that it judged."""
     boxes = judged.boxes
     return judged.moved_to(square(move(boxes, judged.offsets, inclusive_sides(boxes))))
 
@@ -213,15 +256,31 @@ def finish(
     images: IntegralImages, candidates: Candidates, onet: Network, settings: Settings
 ) -> Candidates:
     """Return the boxes and landmarks, now in pixels, that ONet gives."""
+    return settle_finished(judge_finally(images, candidates, onet), settings)
+
+
+def judge_finally(images: IntegralImages, candidates: Candidates, onet: Network) -> Candidates:
+    """Return ONet's box, score and landmarks, in pixels, for each candidate by itself."""
     judged = judge(images, candidates, onet, INPUT_SIZES["onet"])
-    judged = judged[judged.scores > settings.thresholds[2]]
     boxes = judged.boxes
-    moved = replace(
+    return replace(
         judged,
         boxes=move(boxes, judged.offsets, inclusive_sides(boxes)),
         landmarks=place_landmarks(judged.landmarks, boxes) if len(judged) else judged.landmarks,
     )
-    return moved[suppress_nested(moved, 0.7)]
+
+
+def settle_finished(judged: Candidates, settings: Settings) -> Candidates:
+    """Return what the last NMS and ONet's threshold leave, best score first.
+
+    The threshold only cuts the list short: boxes below it still vote.
+    """
+    if settings.voting:
+        keep = suppress_nested(judged, 0.7)
+        judged = judged[keep].moved_to(vote(judged, keep, VOTING_IOU))
+        return judged[judged.scores > settings.thresholds[2]]
+    judged = judged[judged.scores > settings.thresholds[2]]
+    return judged[suppress_nested(judged, 0.7)]
 
 
 def judge(
@@ -273,6 +332,10 @@ def _with_opinions(candidates: Candidates, opinions: Sequence[Outputs]) -> Candi
         offsets=torch.cat([opinion.offsets for opinion in opinions]),
         landmarks=torch.cat([opinion.landmarks for opinion in opinions]),
     )
+
+
+def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:
+    return windows.double().cpu().numpy(), scores.cpu().numpy()
 
 
 def _detections_of(candidates: Candidates, image: int) -> Detections:

@@ -30,9 +30,20 @@ def pnet_boxes(cells: Tensor, scale: float) -> Tensor:
     return torch.cat([first, last], dim=1)
 
 
+def pnet_windows(boxes: Tensor) -> Tensor:
+    """Return the (N, 4) windows that PNet saw where it gave these boxes, up to rounding."""
+    late = sides(boxes) / (PNET_WINDOW - 1)
+    return torch.cat([boxes[:, :2] - late, boxes[:, 2:]], dim=1)
+
+
 def windows_of(boxes: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """Return the (N, 4) half-open windows inside an image that a network sees of boxes."""
-    return clip_windows(boxes.trunc() - boxes.new_tensor([1.0, 1.0, 0.0, 0.0]), size_hw)
+    return clip_windows(as_windows(boxes.trunc()), size_hw)
+
+
+def as_windows(boxes: Tensor) -> Tensor:
+    """Return the (N, 4) half-open windows that boxes with inclusive corners stand for."""
+    return boxes - boxes.new_tensor([1.0, 1.0, 0.0, 0.0])
 
 
 def sides(boxes: Tensor) -> Tensor:

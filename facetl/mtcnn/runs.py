@@ -12,7 +12,8 @@ from typing import Any
 from facetl.data.images import Pixels, load_image
 from facetl.errors import ImageError
 from facetl.mtcnn.detections import FrameResult, Run, Skipped
-from facetl.mtcnn.detector import Detector, Settings
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ class SideBySide:
 
     Attributes:
         detectors: the detectors by name of their run.
-        settings: how they search.
+        settings: how each of them searches.
         results: what each has found so far.
         skipped: the images that could not be read so far.
     """
 
     detectors: Mapping[str, Detector]
-    settings: Settings
+    settings: Mapping[str, Settings]
     results: dict[str, list[FrameResult]] = field(init=False)
     skipped: list[Skipped] = field(init=False, default_factory=list)
 
@@ -48,7 +49,7 @@ class SideBySide:
         while batch := list(islice(pending, batch_size)):
             readable = self._load_readable(batch)
             for name, detector in self.detectors.items():
-                self.results[name] += _search_batch(detector, readable, self.settings)
+                self.results[name] += _search_batch(detector, readable, self.settings[name])
             yield from batch
 
     def runs(self, facts: Mapping[str, Mapping[str, Any]]) -> list[Run]:
@@ -56,7 +57,7 @@ class SideBySide:
         return [
             Run(
                 name=name,
-                settings={**self.settings.to_json(), **facts.get(name, {})},
+                settings={**self.settings[name].to_json(), **facts.get(name, {})},
                 frames=tuple(frames),
                 skipped=tuple(self.skipped),
             )

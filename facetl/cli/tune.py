@@ -1,0 +1,278 @@
+"""``facetl tune``: the settings that serve a stated aim best, written into the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note, print_table, suggest, track
+from facetl.errors import InputError
+from facetl.evaluation.aims import Aim
+from facetl.files import refuse_to_overwrite, require_writable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from facetl.data.annotations import OnError
+    from facetl.data.dataset import FaceDataset
+    from facetl.data.layouts import Part
+    from facetl.evaluation.trials import Trial
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.settings import Settings
+    from facetl.mtcnn.weights import Weights
+
+SHOWN = 5
+COLUMNS = (
+    *("PNet", "RNet", "ONet", "min face", "factor"),
+    *("precision", "recall", "F1", "AP 0.3", "AP 0.5", "AP .5:.95", "ms"),
+)
+
+
+class AimType(click.ParamType[Aim]):
+    """An aim of the tuning, as one word or a bound."""
+
+    name = "aim"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Aim:
+        """Return the aim, or fail as wrong usage."""
+        try:
+            return value if isinstance(value, Aim) else Aim.parse(value)
+        except ValueError as error:
+            self.fail(f"found {value!r}, {error}.", param, ctx)
+
+
+def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) -> Path | None:
+    return None if out is None else options.require_safetensors(ctx, param, out)
+
+
+@click.command(short_help="Choose thresholds and pyramid for an aim.")
+@click.argument("data", required=False, type=options.FILE_OR_FOLDER)
+@options.images_folder
+@options.annotation_file
+@click.option(
+    "--part",
+    type=click.Choice(["train", "test"]),
+    default="train",
+    help="Which part of a DATA that has both.",
+)
+@click.option(
+    "--weights", required=True, metavar="FILE", help="A weights file, 'cartoon' or 'pretrained'."
+)
+@click.option(
+    "--out",
+    type=options.FILE,
+    callback=_check_name,
+    metavar="FILE",
+    help="Where the weights go with what was chosen; without it, --force writes into --weights.",
+)
+@click.option(
+    "--aim",
+    type=AimType(),
+    default="f1",
+    metavar="AIM",
+    help="ap, f1, speed, or a bound such as 'recall>=0.99' or 'precision>=0.95'.",
+)
+@click.option(
+    "--min-face",
+    "min_faces",
+    type=options.FiniteRange(min=1),
+    multiple=True,
+    show_default="what the smallest face allows",
+    help="Smallest face looked for, in pixels; repeat it to compare.",
+)
+@click.option(
+    "--factor",
+    "factors",
+    type=options.FiniteRange(0.1, 0.99),
+    multiple=True,
+    show_default="that of the weights",
+    help="Ratio of neighbouring levels of the image pyramid; repeat it to compare.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=400,
+    help="At most so many frames, evenly spread.",
+)
+@options.device
+@options.on_error
+@options.force
+def tune(
+    weights: str,
+    out: Path | None,
+    aim: Aim,
+    min_faces: tuple[float, ...],
+    factors: tuple[float, ...],
+    device: str,
+    force: bool,
+    **frames: Any,
+) -> None:
+    """Choose the settings that serve an aim best on the annotated frames in DATA.
+
+    The networks judge every frame once for each pyramid; hundreds of thresholds are then replayed
+    from their answers.  The choice goes into the metadata of the weights, where facetl detect
+    finds it.  Give frames that the weights were not trained on and that are not your test frames.
+
+    \b
+    Examples:
+      facetl tune more-frames --weights cascade.safetensors --out tuned.safetensors
+      facetl tune more-frames --weights cascade.safetensors --aim "recall>=0.99" --force
+    """
+    from facetl.evaluation.tuning import plan_pyramids, rank
+    from facetl.mtcnn.detector import Detector, choose_device
+    from facetl.mtcnn.weights import load_weights
+
+    out, plot = _find_outputs(out, weights, force=force)
+    loaded = load_weights(weights)
+    detector = Detector(loaded, choose_device(device))
+    dataset = _load_frames(**frames)
+    faces = [frame.boxes for frame in dataset]
+    pyramids = plan_pyramids(detector.settings, faces, aim, min_faces, factors)
+    trials, before = _try_all(detector, dataset, pyramids, aim)
+    best = rank(trials, aim, SHOWN)
+    _save_plot(plot, trials, best[0], aim, before)
+    _save_choice(out, loaded, best[0], aim, dataset)
+    _report(best, before, aim, len(trials), len(dataset))
+    click.echo(f"wrote {out} and {plot}")
+    suggest("detect", "FRAMES", "--weights", out, "--out", "results")
+
+
+def _find_outputs(out: Path | None, weights: str, *, force: bool) -> tuple[Path, Path]:
+    """Return where the weights and the plot go: --out, or the weights file itself by --force."""
+    if out is None and (not force or Path(weights).suffix != ".safetensors"):
+        raise click.UsageError(
+            "found no --out; name a new weights file, or write into a .safetensors file given as "
+            "--weights with --force"
+        )
+    out = Path(weights) if out is None else out
+    plot = out.with_name(f"{out.stem}_tuning.png")
+    for path in (out, plot):
+        refuse_to_overwrite(path, force=force)
+    require_writable(out.parent)
+    return out, plot
+
+
+def _load_frames(
+    data: Path | None,
+    images: Path | None,
+    annotations: Path | None,
+    part: Part,
+    limit: int,
+    on_error: OnError,
+) -> FaceDataset:
+    """Read the annotated frames, at most ``limit`` of them; say what is wrong with them."""
+    from facetl.data.annotations import describe_problems
+    from facetl.data.dataset import load_dataset
+
+    if data is None and images is None:
+        raise click.UsageError("found neither DATA nor --images; say where the frames are")
+    dataset = load_dataset(
+        data, images=images, annotations=annotations, part=part, on_error=on_error
+    )
+    if dataset.problems:
+        note(describe_problems(dataset.problems))
+    chosen = _spread(dataset, limit)
+    if not chosen.face_count:
+        raise InputError(f"found no annotated face in {len(chosen)} frames; give frames with faces")
+    if len(chosen) < len(dataset):
+        note(f"taking {limit} of {len(dataset)} frames, evenly spread (see --limit)")
+    return chosen
+
+
+def _spread(dataset: FaceDataset, limit: int) -> FaceDataset:
+    """Return the frames, or ``limit`` of them at equal distances."""
+    count = len(dataset)
+    if count <= limit:
+        return dataset
+    return replace(dataset, frames=tuple(dataset.frames[i * count // limit] for i in range(limit)))
+
+
+def _try_all(
+    detector: Detector, dataset: FaceDataset, pyramids: Sequence[Settings], aim: Aim
+) -> tuple[list[Trial], Trial | None]:
+    """Return what all settings give, and what the weights' own gave before, if that is known."""
+    from facetl.data.images import load_image
+    from facetl.evaluation.trials import lay_out, try_setting, try_settings
+    from facetl.mtcnn.opinions import collect_opinions
+
+    faces = lay_out([frame.boxes for frame in dataset])
+    trials: list[Trial] = []
+    before = None
+    for number, pyramid in enumerate(pyramids, 1):
+        pixels = (load_image(frame.path) for frame in dataset)
+        title = f"asking the networks, pyramid {number} of {len(pyramids)}"
+        opinions = collect_opinions(detector, track(pixels, title, len(dataset)), pyramid)
+        trials += try_settings(opinions, faces, aim)
+        if opinions.covers(detector.settings):
+            before = try_setting(opinions, faces, detector.settings)
+    return trials, before
+
+
+def _save_plot(
+    path: Path, trials: Sequence[Trial], chosen: Trial, aim: Aim, before: Trial | None
+) -> None:
+    from facetl.evaluation.plots import save_plot
+    from facetl.evaluation.tradeoff import plot_tradeoff
+
+    save_plot(path, plot_tradeoff(trials, chosen, aim, before))
+
+
+def _save_choice(
+    path: Path, weights: Weights, chosen: Trial, aim: Aim, dataset: FaceDataset
+) -> None:
+    """Write the weights with the chosen settings, what they are for and what they gave."""
+    from facetl.data.dataset import fingerprint
+    from facetl.mtcnn.settings import DETECTION
+    from facetl.mtcnn.weights import save_weights
+
+    record = {
+        **chosen.settings.to_json(),
+        "aim": str(aim),
+        "figures": chosen.to_json(),
+        "data": {
+            "frames": len(dataset),
+            "faces": dataset.face_count,
+            "fingerprint": fingerprint(dataset),
+        },
+    }
+    save_weights(path, replace(weights, metadata={**weights.metadata, DETECTION: record}))
+
+
+def _report(best: Sequence[Trial], before: Trial | None, aim: Aim, tried: int, frames: int) -> None:
+    """Print the best settings, the chosen one first, and the one in use so far."""
+    named = [("chosen", best[0]), *(("", trial) for trial in best[1:])]
+    if before:
+        named.append(("before", before))
+    print_table(_draw_table(named))
+    click.echo(f"\nchosen for {aim} among {tried} settings on {frames} frames, at IoU 0.5")
+    note("these frames flatter the choice: measure it on others")
+
+
+def _draw_table(named: Sequence[tuple[str, Trial]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for header in COLUMNS:
+        table.add_column(Text(header), justify="right")
+    for name, trial in named:
+        table.add_row(name, *_cells(trial), style="bold" if name == "chosen" else "")
+    return table
+
+
+def _cells(trial: Trial) -> list[str]:
+    settings = trial.settings
+    shares = (trial.precision, trial.recall, trial.f1, *trial.ap.values())
+    return [
+        *(f"{threshold:g}" for threshold in settings.thresholds),
+        f"{settings.min_face:g}",
+        f"{settings.factor:g}",
+        *(f"{share:.3f}" for share in shares),
+        f"{trial.milliseconds:.0f}",
+    ]

@@ -1,0 +1,82 @@
+"""How a detector searches, and the settings that a weights file recommends for itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from facetl.errors import WeightsError
+
+DETECTION = "detection"
+"""Where a weights file's metadata keeps the settings that were chosen for these weights."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a detector searches.
+
+    Attributes:
+        thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
+        min_face: side in pixels of the smallest face looked for.
+        factor: ratio of neighbouring levels of the image pyramid, between 0 and 1.
+        voting: whether all of ONet's boxes around a face have a say in where it is, not only
+            the one with the best score (see :func:`facetl.mtcnn.nms.vote`).
+    """
+
+    thresholds: tuple[float, float, float] = (0.1, 0.2, 0.2)
+    min_face: float = 20.0
+    factor: float = 0.709
+    voting: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.thresholds) != 3 or not all(0 <= t <= 1 for t in self.thresholds):
+            raise ValueError(f"expected three thresholds in [0, 1], got {self.thresholds}")
+        if not 0 < self.min_face < math.inf:
+            raise ValueError(f"expected min_face above 0 pixels, got {self.min_face}")
+        if not 0 < self.factor < 1:
+            raise ValueError(f"expected a factor between 0 and 1, got {self.factor}")
+        if not isinstance(self.voting, bool):
+            raise ValueError(f"expected voting to be true or false, got {self.voting!r}")
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Settings:
+        """Return the settings that a weights file's metadata recommends, the usual ones if none.
+
+        What the recommendation leaves out is as usual; what it tells beyond settings (the aim,
+        the figures) is passed over.
+
+        Raises:
+            WeightsError: if a recommended value is not what it should be.
+        """
+        record = metadata.get(DETECTION, {})
+        if not isinstance(record, Mapping):
+            raise WeightsError(_complaint(f"{record!r}, expected an object"))
+        known = {each.name for each in fields(cls)} & record.keys()
+        try:
+            numbers = {name: _as_numbers(record[name]) for name in known - {"voting"}}
+            return cls(**numbers, voting=record.get("voting", False))
+        except (TypeError, ValueError) as error:
+            raise WeightsError(_complaint(str(error))) from error
+
+    def override(self, **given: Any) -> Settings:
+        """Return the same settings with those of ``given`` that are not None in their place."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a JSON-able dict."""
+        return asdict(self)
+
+
+def _as_numbers(value: Any) -> Any:
+    """Return a number as it is and a list of numbers as a tuple; JSON has other values too."""
+    if isinstance(value, list | tuple):
+        return tuple(_as_numbers(each) for each in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, got {value!r}")
+    return value
+
+
+def _complaint(found: str) -> str:
+    return f"found wrong settings under {DETECTION!r} in its metadata ({found}); run facetl tune"

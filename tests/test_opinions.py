@@ -1,0 +1,178 @@
+"""Settings replayed from cached opinions beside the detector itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from facetl.cartoons.frame import draw_frame
+from facetl.data.images import Pixels, load_image
+from facetl.mtcnn import opinions as opinions_module
+from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.detector import Detector, follow
+from facetl.mtcnn.nms import suppress, suppress_nested
+from facetl.mtcnn.opinions import Costs, Opinions, Settled, collect_opinions
+from facetl.mtcnn.settings import Settings
+
+FLOOR = Settings((0.1, 0.1, 0.05), min_face=24)
+
+
+@pytest.fixture(scope="module")
+def frames(portrait: Path) -> list[Pixels]:
+    """Drawn frames, the portrait cut off through the face, and a frame without any."""
+    drawn = [draw_frame(seed=1, part="test", index=index).image for index in range(3)]
+    cut = np.ascontiguousarray(load_image(portrait)[60:170, 85:170])
+    return [*drawn, cut, np.zeros((60, 80, 3), np.uint8)]
+
+
+@pytest.fixture(scope="module")
+def opinions(pretrained: Detector, frames: list[Pixels]) -> Opinions:
+    return collect_opinions(pretrained, iter(frames), FLOOR)
+
+
+def replay(opinions: Opinions, first: float, second: float) -> Settled:
+    (settled,) = opinions.settle([first], [second])
+    return settled
+
+
+def random_thresholds() -> list[tuple[float, float, float]]:
+    random = np.random.default_rng(7)
+    lows = np.array(FLOOR.thresholds)
+    return [tuple((lows + (0.95 - lows) * random.random(3) ** 2).tolist()) for _ in range(12)]
+
+
+@pytest.mark.parametrize("voting", [False, True], ids=["best", "voting"])
+@pytest.mark.parametrize("thresholds", [FLOOR.thresholds, *random_thresholds()])
+def test_a_replayed_setting_gives_what_the_detector_finds(
+    pretrained: Detector,
+    frames: list[Pixels],
+    opinions: Opinions,
+    thresholds: tuple[float, float, float],
+    voting: bool,
+) -> None:
+    opinions = replace(opinions, floor=replace(FLOOR, voting=voting))
+    settings = replace(FLOOR, thresholds=thresholds, voting=voting)
+    searches = list(pretrained.search(frames, settings))
+    found = replay(opinions, *thresholds[:2]).detections
+    found = found[found.scores > thresholds[2]]
+    for frame, search in enumerate(searches):
+        own = found[found.image_index == frame]
+        assert len(own) == len(search.detections)
+        np.testing.assert_allclose(own.boxes, search.detections.boxes, rtol=0, atol=0.01)
+        np.testing.assert_allclose(own.scores, search.detections.scores, rtol=0, atol=1e-4)
+    assert_windows_counted(
+        opinions, thresholds, "pnet", sum(s.candidates["pnet"] for s in searches)
+    )
+    assert_windows_counted(
+        opinions, thresholds, "rnet", sum(s.candidates["rnet"] for s in searches)
+    )
+
+
+def assert_windows_counted(
+    opinions: Opinions, thresholds: tuple[float, float, float], after: str, count: int
+) -> None:
+    """With a second a window, the time of all frames is the number of windows."""
+    price = Costs(0, rnet=after == "pnet", onet=after == "rnet")
+    priced = replay(replace(opinions, costs=price), *thresholds[:2])
+    assert priced.seconds * opinions.frames == pytest.approx(count)
+
+
+def test_the_frames_have_faces_and_squares_that_leave_them(opinions: Opinions) -> None:
+    # otherwise the comparison above would compare nothing
+    assert len(replay(opinions, 0.1, 0.1).detections) > 3
+    unseen = opinions.finished.boxes.abs().sum(dim=1) == 0
+    assert opinions.finished.scores[unseen].eq(0).all()
+    assert len(opinions.finished) == len(opinions.refined) == len(opinions.pnet_scores)
+
+
+def test_squares_out_of_sight_stay_in_line_and_are_never_found(
+    pretrained: Detector, frames: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stray(judged: Candidates) -> Candidates:
+        squares = follow(judged)
+        aside = torch.arange(len(squares)) % 2 == 0
+        return squares.moved_to(squares.boxes - 1e4 * aside[:, None])
+
+    monkeypatch.setattr(opinions_module, "follow", stray)
+    strayed = collect_opinions(pretrained, frames[:1], FLOOR)
+    assert len(strayed.finished) == len(strayed.refined) > 2
+    assert strayed.finished.scores[::2].eq(0).all()
+    assert strayed.finished.scores[1::2].gt(0).all()
+    assert all(replay(strayed, 0.1, 0.1).detections.scores > 0.05)
+
+
+def test_a_grid_is_settled_pair_by_pair(opinions: Opinions) -> None:
+    grid = list(opinions.settle([0.2, 0.6], [0.3, 0.5]))
+    pairs = [settled.settings.thresholds for settled in grid]
+    assert pairs == [(0.2, 0.3, 0.05), (0.2, 0.5, 0.05), (0.6, 0.3, 0.05), (0.6, 0.5, 0.05)]
+    assert all(settled.settings.min_face == 24 for settled in grid)
+    assert torch.equal(grid[3].detections.boxes, replay(opinions, 0.6, 0.5).detections.boxes)
+    assert grid[0].seconds > grid[3].seconds > 0
+
+
+def test_no_frames_no_detections(pretrained: Detector) -> None:
+    nothing = collect_opinions(pretrained, [], FLOOR)
+    settled = replay(nothing, 0.1, 0.1)
+    assert (len(settled.detections), settled.seconds) == (0, 0)
+
+
+@pytest.mark.parametrize("below", [([0.05], [0.2]), ([0.2], [0.2, 0.05])])
+def test_thresholds_below_the_floor_cannot_be_replayed(
+    opinions: Opinions, below: tuple[list[float], list[float]]
+) -> None:
+    with pytest.raises(ValueError, match="expected thresholds of at least"):
+        list(opinions.settle(*below))
+
+
+@pytest.mark.parametrize(
+    ("other", "covered"),
+    [
+        (Settings((0.1, 0.1, 0.05), 24), True),
+        (Settings((0.9, 0.1, 0.5), 24), True),
+        (Settings((0.9, 0.1, 0.01), 24), False),
+        (Settings((0.9, 0.1, 0.5), 20), False),
+        (Settings((0.9, 0.1, 0.5), 24, 0.6), False),
+    ],
+)
+def test_what_is_covered(opinions: Opinions, other: Settings, covered: bool) -> None:
+    assert opinions.covers(other) is covered
+
+
+# ---- why a threshold may be raised after NMS
+
+coordinate = st.integers(0, 30).map(float)
+score = st.integers(0, 8).map(lambda eighths: eighths / 8)
+box = st.tuples(coordinate, coordinate, st.integers(1, 20), st.integers(1, 20))
+rows = st.lists(st.tuples(box, score, st.integers(0, 2)), max_size=25)
+
+
+def as_candidates(drawn: list[tuple[tuple[float, ...], float, int]]) -> Candidates:
+    boxes = torch.tensor([[x, y, x + w, y + h] for (x, y, w, h), _, _ in drawn]).reshape(-1, 4)
+    scores = torch.tensor([score for _, score, _ in drawn])
+    index = torch.tensor([image for _, _, image in drawn], dtype=torch.long)
+    return Candidates(boxes, scores, index, torch.zeros_like(boxes), torch.zeros(len(drawn), 0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(drawn=rows, threshold=score, rule=st.sampled_from([suppress, suppress_nested]))
+def test_raising_a_threshold_commutes_with_nms_by_that_score(
+    drawn: list[tuple[tuple[float, ...], float, int]],
+    threshold: float,
+    rule: Callable[[Candidates, float], Tensor],
+) -> None:
+    candidates = as_candidates(drawn)
+    first = candidates[candidates.scores >= threshold]
+    threshold_then_nms = first[rule(first, 0.5)]
+    kept = candidates[rule(candidates, 0.5)]
+    nms_then_threshold = kept[kept.scores >= threshold]
+    assert torch.equal(threshold_then_nms.boxes, nms_then_threshold.boxes)
+    assert torch.equal(threshold_then_nms.scores, nms_then_threshold.scores)
+    assert torch.equal(threshold_then_nms.image_index, nms_then_threshold.image_index)

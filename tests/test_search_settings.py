@@ -1,0 +1,77 @@
+"""Settings of a search, and those that a weights file recommends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facetl.data.images import load_image
+from facetl.errors import WeightsError
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.settings import DETECTION, Settings
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+
+TUNED = Settings((0.3, 0.4, 0.9), min_face=60, factor=0.6)
+
+
+def weights_with(record: object) -> Weights:
+    return Weights({"pnet": load_pretrained_stage("pnet")}, {DETECTION: record})
+
+
+def test_without_a_recommendation_they_are_as_usual() -> None:
+    assert Settings.from_metadata({"seed": 1}) == Settings((0.1, 0.2, 0.2), 20, 0.709)
+
+
+def test_what_is_not_recommended_is_as_usual_and_the_rest_is_passed_over() -> None:
+    record = {"min_face": 30, "aim": "f1", "figures": {"f1": 0.9}}
+    assert Settings.from_metadata({DETECTION: record}) == Settings(min_face=30)
+
+
+def test_recommendations_survive_the_file(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", weights_with(TUNED.to_json()))
+    assert load_weights(tmp_path / "w.safetensors").settings == TUNED
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [0.1, 0.2],
+        {"thresholds": 0.5},
+        {"thresholds": [0.1, 0.2]},
+        {"thresholds": [0.1, 0.2, "high"]},
+        {"thresholds": [0.1, 0.2, 1.5]},
+        {"min_face": True},
+        {"min_face": None},
+        {"min_face": [20]},
+        {"min_face": float("inf")},
+        {"factor": 1},
+        {"factor": float("nan")},
+    ],
+)
+def test_a_wrong_recommendation_is_one_line_that_names_the_file(
+    tmp_path: Path, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "w.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(Settings, "from_metadata", lambda metadata: Settings())
+        save_weights(path, weights_with(record))
+    with pytest.raises(WeightsError, match="found wrong settings under 'detection'") as caught:
+        load_weights(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith("run facetl tune")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_given_goes_before_what_is_recommended() -> None:
+    assert TUNED.override(thresholds=None, min_face=None, factor=None) == TUNED
+    assert TUNED.override(min_face=20.0) == Settings((0.3, 0.4, 0.9), 20, 0.6)
+
+
+def test_a_detector_searches_as_its_weights_would_have_it(portrait: Path) -> None:
+    detector = Detector(weights_with({"thresholds": [0.6, 0.7, 1.0]}))
+    face = load_image(portrait)
+    assert detector.settings == Settings((0.6, 0.7, 1.0))
+    assert len(detector.detect([face])[0]) == 0  # no score is above 1
+    assert len(detector.detect([face], (0.6, 0.7, 0.7))[0]) == 1
