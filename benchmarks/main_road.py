@@ -45,7 +45,7 @@ from facetl.boxes import iou, square
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.prepare import AT_LEAST
 from facetl.mtcnn.crops import IntegralImages
-from facetl.mtcnn.detector import Detector, propose
+from facetl.mtcnn.detector import Detector, propose, scan
 from facetl.training.patches import patches_path
 from facetl.training.starting import build_starting_network
 
@@ -93,7 +93,7 @@ def proposal_recall(
 ) -> float:
     pnet, settings, found = weights.network("pnet"), Settings(), 0
     for frame, image in zip(data.frames, images, strict=True):
-        proposals = propose(IntegralImages(torch.from_numpy(image)[None]), pnet, settings)
+        proposals = propose(scan(IntegralImages(torch.from_numpy(image)[None]), pnet, settings))
         overlap = iou(square(frame.boxes), proposals.boxes.double().numpy())
         found += int((overlap.max(axis=1, initial=0) >= iou_threshold).sum())
     return found / data.face_count

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from facetl.boxes import offsets as offsets_between
 from facetl.errors import InputError
 from facetl.training.augmentation import Augmentation, flip
 
-STILL = Augmentation(flip=0, brightness=0, colour=0)
+STILL = Augmentation(flip=0, brightness=0, contrast=0, colour=0, repaint=0)
 
 coordinates = st.integers(-50, 50)
 
@@ -79,14 +80,14 @@ def test_strength_0_changes_nothing() -> None:
 
 def test_half_of_the_patches_are_flipped() -> None:
     pixels, offsets = some_patches(2000)
-    _, turned = Augmentation(0.5, 0, 0)(pixels, offsets, chance())
+    _, turned = replace(STILL, flip=0.5)(pixels, offsets, chance())
     share = (turned[:, 0] != offsets[:, 0]).float().mean().item()
     assert share == pytest.approx(0.5, abs=0.05)  # four and a half standard deviations
 
 
 def test_brightness_is_one_factor_a_patch_within_its_range() -> None:
     pixels, offsets = torch.full((2000, 3, 2, 2), 100.0), torch.zeros(2000, 4)
-    changed, _ = Augmentation(0, 0.15, 0)(pixels, offsets, chance())
+    changed, _ = replace(STILL, brightness=0.15)(pixels, offsets, chance())
     factors = changed.flatten(1) / 100
     assert (factors == factors[:, :1]).all()
     assert factors.min().item() == pytest.approx(0.85, abs=0.01)
@@ -95,9 +96,33 @@ def test_brightness_is_one_factor_a_patch_within_its_range() -> None:
     assert factors.max() <= 1.15 + 1e-6
 
 
+def test_contrast_moves_pixels_from_middle_grey_within_its_range() -> None:
+    pixels, offsets = torch.tensor([27.5, 127.5, 227.5]).expand(2000, 3, 2, 3), torch.zeros(2000, 4)
+    changed, _ = replace(STILL, contrast=0.2)(pixels, offsets, chance())
+    torch.testing.assert_close(changed[..., 1], pixels[..., 1])
+    factors = (changed[..., 2] - 127.5) / 100
+    torch.testing.assert_close(factors, (127.5 - changed[..., 0]) / 100)
+    assert (factors.flatten(1) == factors.flatten(1)[:, :1]).all()
+    assert factors.min().item() == pytest.approx(0.8, abs=0.01)
+    assert factors.max().item() == pytest.approx(1.2, abs=0.01)
+
+
+def test_some_patches_are_painted_in_other_colours() -> None:
+    pixels = torch.tensor([10.0, 20.0, 30.0])[:, None, None].expand(6000, 3, 2, 2)
+    changed, _ = replace(STILL, repaint=0.6)(pixels, torch.zeros(6000, 4), chance())
+    assert (changed == changed[:, :, :1, :1]).all()
+    orders, counts = changed[:, :, 0, 0].unique(dim=0, return_counts=True)
+    assert len(orders) == 6
+    assert orders.sort(dim=1).values.tolist() == [[10, 20, 30]] * 6
+    # each of the six orders gets a tenth; their own also what is not repainted, two fifths
+    assert orders[0].tolist() == [10, 20, 30]
+    expected = torch.tensor([0.5, *[0.1] * 5])
+    torch.testing.assert_close(counts / 6000, expected, atol=0.025, rtol=0)
+
+
 def test_colour_is_one_shift_a_channel_within_its_range() -> None:
     pixels, offsets = torch.full((2000, 3, 2, 2), 100.0), torch.zeros(2000, 4)
-    changed, _ = Augmentation(0, 0, 0.2)(pixels, offsets, chance())
+    changed, _ = replace(STILL, colour=0.2)(pixels, offsets, chance())
     shifts = (changed - 100).flatten(2)
     assert (shifts == shifts[..., :1]).all()
     assert not (shifts[:, 0] == shifts[:, 1]).all()
@@ -109,7 +134,7 @@ def test_colour_is_one_shift_a_channel_within_its_range() -> None:
 
 def test_pixels_stay_pixels() -> None:
     pixels, offsets = some_patches()
-    changed, _ = Augmentation(0.5, 1, 1)(pixels, offsets, chance())
+    changed, _ = Augmentation(0.5, 1, 1, 1, 1)(pixels, offsets, chance())
     assert changed.min() >= 0
     assert changed.max() <= 255
 
@@ -123,7 +148,7 @@ def test_the_generator_decides() -> None:
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.5, math.nan])
-@pytest.mark.parametrize("name", ["flip", "brightness", "colour"])
+@pytest.mark.parametrize("name", ["flip", "brightness", "contrast", "colour", "repaint"])
 def test_a_strength_out_of_range_is_refused(name: str, strength: float) -> None:
     with pytest.raises(InputError, match=f"found {name} {strength}, expected 0 to 1"):
         Augmentation(**{name: strength})

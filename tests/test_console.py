@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from rich.table import Table
 
-from facetl.cli.console import note, print_table, track
+from facetl.cli import console
+from facetl.cli.console import TimeBar, note, print_table, track
 
 Captured = pytest.CaptureFixture[str]
 
@@ -54,3 +55,68 @@ def test_a_table_keeps_to_the_width_of_a_terminal(
     table.add_row("n" * 60)
     print_table(table)
     assert "n" * 60 not in capsys.readouterr().out
+
+
+# ---- the bar over seconds of work
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(console, "time", clock)
+    return clock
+
+
+def test_the_time_left_goes_by_the_pace_so_far(clock: Clock) -> None:
+    bar = TimeBar(100)
+    assert bar.left == "?"
+    clock.now = 30
+    bar.advance(10)  # three times as slow as foreseen: 90 seconds of work take 270
+    assert bar.left == "4 min"
+    clock.now = 45
+    bar.advance(80)  # half as slow: 45 seconds for 90, and 10 are left
+    assert bar.left == "5 s"
+    bar.advance(50)
+    assert bar.left == "0 s"
+
+
+def test_work_done_before_does_not_count_for_the_pace(clock: Clock) -> None:
+    bar = TimeBar(100)
+    bar.skip(60)
+    assert bar.left == "?"
+    clock.now = 40
+    bar.advance(20)  # two seconds for each, and 20 are left
+    assert bar.left == "40 s"
+
+
+def test_without_a_terminal_there_are_only_the_lines(capsys: Captured) -> None:
+    with TimeBar(10) as bar:
+        bar.describe("pnet: training")
+        bar.advance(5)
+        bar.say("[pnet] epoch 1 " + "x" * 200)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "[pnet] epoch 1 " + "x" * 200 + "\n")
+
+
+def test_in_a_terminal_the_bar_says_what_is_going_on(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with TimeBar(10) as bar:
+        bar.describe("pnet: training")
+        bar.advance(5)
+        bar.say("[pnet] epoch 1")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "pnet: training" in captured.err
+    assert "[pnet] epoch 1" in captured.err
+    assert " left" in captured.err

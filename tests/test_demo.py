@@ -14,7 +14,19 @@ from facetl.cli.demo import plan
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     out = tmp_path_factory.mktemp("demo") / "a demo"
-    arguments = ["demo", "--out", str(out), "--train", "6", "--test", "3", "--epochs", "2"]
+    arguments = [
+        "demo",
+        "--out",
+        str(out),
+        "--train",
+        "6",
+        "--test",
+        "3",
+        "--epochs",
+        "2",
+        "1",
+        "1",
+    ]
     return out, CliRunner().invoke(main, arguments)
 
 
@@ -28,7 +40,10 @@ def test_the_demo_leaves_everything_it_speaks_of(walked: tuple[Path, Result]) ->
         "pnet.safetensors",
         "pnet_losses.png",
         "results/pretrained.detections.json",
-        "results/tuned.detections.json",
+        "cascade.safetensors",
+        "cascade_losses.png",
+        "results/pnet.detections.json",
+        "results/cascade.detections.json",
         "results/precision_recall.png",
         "results/scores.png",
     ):
@@ -41,8 +56,8 @@ def test_its_figures_stand_in_the_table_and_in_the_metrics_file(
 ) -> None:
     out, result = walked
     runs = json.loads((out / "results/metrics.json").read_text())["runs"]
-    assert list(runs) == ["pretrained", "tuned"]
-    rows = {line.split("  ")[0]: line.split()[-2:] for line in result.stdout.splitlines() if line}
+    assert list(runs) == ["pretrained", "pnet", "cascade"]
+    rows = {line.split("  ")[0]: line.split()[-3:] for line in result.stdout.splitlines() if line}
     for key in ("0.3", "0.5", "0.7"):
         shown = [float(text) for text in rows[f"AP at IoU {key}"]]
         assert shown == [pytest.approx(run["ap"][key], abs=6e-4) for run in runs.values()]
@@ -51,11 +66,11 @@ def test_its_figures_stand_in_the_table_and_in_the_metrics_file(
 def test_every_step_is_shown_as_the_command_that_runs(walked: tuple[Path, Result]) -> None:
     out, result = walked
     shown = [line for line in result.stderr.splitlines() if line.startswith("$ facetl")]
-    assert shown == [f"$ facetl {command}" for command in plan(out, 6, 3, 2, seed=1)]
+    assert shown == [f"$ facetl {command}" for command in plan(out, 6, 3, (2, 1, 1), seed=1)]
 
 
 def test_the_steps_parse_whatever_the_folder_is_called() -> None:
-    for command in plan(Path("it's here"), 6, 3, 2, seed=1):
+    for command in plan(Path("it's here"), 6, 3, (2, 1, 1), seed=1):
         name, *arguments = shlex.split(command)
         main.commands[name].make_context(name, arguments)
 

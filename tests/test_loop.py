@@ -23,7 +23,8 @@ from facetl.training import loop
 from facetl.training.augmentation import Augmentation
 from facetl.training.batches import Batch, Indices, load_batch
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.loop import TrainingSettings, train, validate
+from facetl.training.landmarks import find_teacher
+from facetl.training.loop import TrainingSettings, train
 from facetl.training.losses import SMOOTH_L1_BETA
 from facetl.training.patches import Patches
 from facetl.training.sampling import Label
@@ -117,7 +118,7 @@ def test_every_epoch_has_its_own_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_losses_of_an_epoch_are_the_mean_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     # nothing is augmented and the steps are too small to change the network
-    still = Augmentation(flip=0, brightness=0, colour=0)
+    still = Augmentation(flip=0, brightness=0, contrast=0, colour=0, repaint=0)
     chosen = replace(QUICK, epochs=1, learning_rate=1e-12, hard_share=0.3, augmentation=still)
     *batches, _ = watch_batches(monkeypatch, chosen)
     (checkpoint,) = run(chosen)
@@ -136,7 +137,12 @@ def test_flipped_patches_teach_what_mirrored_frames_teach() -> None:
     )
     flipped, straight = (
         next(
-            train(network(), "pnet", patches, replace(QUICK, augmentation=Augmentation(flip, 0, 0)))
+            train(
+                network(),
+                "pnet",
+                patches,
+                replace(QUICK, augmentation=Augmentation(flip, 0, 0, 0, 0)),
+            )
         )
         for patches, flip in ((BLOBS, 1.0), (mirrored, 0.0))
     )
@@ -215,13 +221,18 @@ def run_with_validation(
 ) -> list[Checkpoint]:
     """Train on validation losses that are given."""
     given_losses = iter(totals)
-    monkeypatch.setattr(loop, "validate", lambda *_: {"total": next(given_losses)})
+    monkeypatch.setattr(loop, "_validate", lambda *_: {"total": next(given_losses)})
     return run(replace(settings, epochs=len(totals)))
+
+
+def validate(network: Network, patches: Patches, indices: Indices) -> dict[str, float]:
+    course = loop._Course(network, "pnet", QUICK, find_teacher("pnet", torch.device("cpu")))
+    return loop._validate(course, patches, indices)
 
 
 def test_validation_agrees_with_the_slow_way() -> None:
     trained = network("pretrained")
-    found = validate(trained, "pnet", BLOBS, np.arange(len(BLOBS)), QUICK)
+    found = validate(trained, BLOBS, np.arange(len(BLOBS)))
     logits, _, _ = judge(trained, np.arange(len(BLOBS)))
     scores = np.array([1 / (1 + math.exp(no - yes)) for no, yes in logits])
     positive, negative = scores[BLOBS.labels == 1], scores[BLOBS.labels == 0]
@@ -236,14 +247,14 @@ def test_validation_agrees_with_the_slow_way() -> None:
 
 
 def test_validation_does_not_depend_on_its_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = validate(network(), "pnet", BLOBS, np.arange(100), QUICK)
+    whole = validate(network(), BLOBS, np.arange(100))
     monkeypatch.setattr(loop, "VALIDATION_BATCH", 7)
-    assert validate(network(), "pnet", BLOBS, np.arange(100), QUICK) == pytest.approx(whole)
+    assert validate(network(), BLOBS, np.arange(100)) == pytest.approx(whole)
 
 
 def test_validation_without_positives_or_negatives_is_finite() -> None:
     parts = only(BLOBS, Label.PART)
-    found = validate(network(), "pnet", parts, np.arange(len(parts)), QUICK)
+    found = validate(network(), parts, np.arange(len(parts)))
     assert (found["classification"], found["accuracy"], found["recall"]) == (0, 0, 0)
     assert found["box"] > 0
 

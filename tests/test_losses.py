@@ -15,9 +15,9 @@ from facetl.errors import NonFiniteLossError
 from facetl.mtcnn.networks import Outputs
 from facetl.training.losses import (
     SMOOTH_L1_BETA,
-    box_loss,
     classification_loss,
     detection_losses,
+    place_loss,
     weighted_sum,
 )
 from facetl.training.sampling import Label
@@ -71,18 +71,17 @@ def test_losses_agree_with_the_slow_ones(labels: list[int], hard_share: float, s
     assert losses["box"].item() == pytest.approx(slow)
 
 
-def test_box_loss_by_hand() -> None:
+def test_place_loss_by_hand() -> None:
     # beta 0.1: 0.05 lies on the parabola, 0.05² / 0.2 = 0.0125; 0.3 on the line, 0.3 - 0.05
-    offsets = torch.tensor([[0.05, 0.0, -0.3, 0.0], [9.0, 9.0, 9.0, 9.0]])
-    loss = box_loss(offsets, torch.zeros(2, 4), torch.tensor([Label.PART, Label.NEGATIVE]))
+    loss = place_loss(torch.tensor([[0.05, 0.0, -0.3, 0.0]]), torch.zeros(1, 4))
     assert loss.item() == pytest.approx((0.0125 + 0.25) / 4)
 
 
-def test_box_loss_is_torchs_where_all_patches_count() -> None:
+def test_place_loss_is_torchs() -> None:
     generator = torch.Generator().manual_seed(3)
     offsets, targets = torch.rand(2, 50, 4, generator=generator)
     elementwise = functional.smooth_l1_loss(offsets, targets, beta=SMOOTH_L1_BETA, reduction="none")
-    loss = box_loss(offsets, targets, torch.ones(50, dtype=torch.long))
+    loss = place_loss(offsets, targets)
     torch.testing.assert_close(loss, elementwise.mean())
 
 

@@ -79,9 +79,15 @@ def test_nothing_to_draw_is_drawn_without_a_warning(
 
 def test_the_best_epoch_is_the_one_with_the_lowest_validation_loss() -> None:
     records = [epoch(number, loss) for number, loss in ((1, 0.5), (2, 0.3), (3, 0.4))]
-    figure = plot_losses(records)
+    figure = plot_losses({"pnet": records})
     assert texts(figure).count("epoch (dashed: the best, 2)") == 2
     assert "validation, classification" in texts(figure)
+
+
+def test_each_training_has_a_row_of_its_own() -> None:
+    figure = plot_losses({"pnet": [epoch(1, 0.5)], "rnet, round 2": [epoch(1, 0.4)]})
+    titles = [axes.get_title("left") for axes in figure.axes]
+    assert titles[::2] == ["pnet: loss", "rnet, round 2: loss"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_the_best_epoch_is_the_one_with_the_lowest_validation_loss() -> None:
 def test_short_and_sparse_histories_are_drawn(
     tmp_path: Path, records: list[dict[str, Any]]
 ) -> None:
-    save_plot(tmp_path / "losses.png", plot_losses(records))
+    save_plot(tmp_path / "losses.png", plot_losses({"pnet": records}))
     assert (tmp_path / "losses.png").stat().st_size > 0
 
 
@@ -105,4 +111,4 @@ def test_drawing_leaves_matplotlibs_settings_alone() -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        save_plot(tmp_path / "file" / "a.png", plot_losses([]))
+        save_plot(tmp_path / "file" / "a.png", plot_losses({}))

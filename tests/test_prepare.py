@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reference_sampling import cut_one
 
 from facetl.boxes import shift
@@ -15,14 +19,17 @@ from facetl.data.annotations import save_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
+from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import preparation
 from facetl.training.patches import load_patches
-from facetl.training.preparation import Preparation, prepare_patches
+from facetl.training.preparation import Preparation, group_frames, prepare_patches
 from facetl.training.sampling import (
+    RECIPES,
     Bands,
     Label,
     Recipe,
-    draw_candidates,
+    draw_pool,
     faces_without_positive,
 )
 
@@ -161,6 +168,40 @@ def test_unreadable_frames_are_left_out_and_counted(tmp_path: Path, dataset: Fac
     assert patches.metadata["unreadable"] == ["b.png"]
 
 
+def test_the_file_tells_which_frames_are_near_duplicates(
+    tmp_path: Path, dataset: FaceDataset
+) -> None:
+    shown = load_image(dataset.frames[0].path)
+    save_image(dataset.frames[3].path, np.minimum(shown, 254) + np.uint8(1))  # a, a little brighter
+    prepare_patches(dataset, tmp_path / "pnet.patches")
+    assert load_patches(tmp_path / "pnet.patches").metadata["groups"] == [0, 1, 2, 0]
+
+
+def test_a_frame_that_cannot_be_read_is_alone_in_its_group(
+    tmp_path: Path, dataset: FaceDataset
+) -> None:
+    for twin in (dataset.frames[2], dataset.frames[3]):
+        save_image(twin.path, load_image(dataset.frames[0].path))
+    dataset.frames[1].path.write_bytes(b"no image")
+    prepare_patches(dataset, tmp_path / "pnet.patches")
+    assert load_patches(tmp_path / "pnet.patches").metadata["groups"] == [0, 1, 0, 0]
+
+
+@given(unread=st.sets(st.integers(0, 7)), twins=st.sets(st.integers(0, 7)))
+@settings(max_examples=50, deadline=None)
+def test_groups_of_frames_are_twins_or_single(unread: set[int], twins: set[int]) -> None:
+    greys = {place: 1 if place in twins else 20 * (place + 1) for place in range(8)}
+    thumbnails = {
+        place: np.full(432, grey, dtype=np.float32)
+        for place, grey in greys.items()
+        if place not in unread
+    }
+    groups = group_frames(thumbnails, 8)
+    seen = twins - unread
+    assert len({groups[place] for place in seen}) == min(len(seen), 1)
+    assert sorted(set(groups)) == list(range(8 - max(len(seen) - 1, 0)))
+
+
 def test_nothing_to_learn_from_is_an_error(tmp_path: Path, dataset: FaceDataset) -> None:
     path = tmp_path / "out" / "pnet.patches"
     with pytest.raises(InputError, match="found no face in 1 frames"):
@@ -178,6 +219,7 @@ def test_an_empty_preparation_counts_nothing() -> None:
         "counts": {"positive": 0, "part": 0, "negative": 0},
         "without_positive": {"square": 0, "box": 0},
         "unreadable": [],
+        "suspects": [],
     }
 
 
@@ -277,7 +319,7 @@ def test_no_real_face_is_lost_under_square_and_a_ninth_under_box() -> None:
     out_of_reach = 0
     for index, frame in enumerate(load_dataset(DEXTER)):
         chance = np.random.default_rng(index)
-        around = draw_candidates(frame.boxes, frame.size_hw, Recipe(), chance).around
+        around = draw_pool(frame.boxes, frame.size_hw, Recipe(), chance).around
         lost["square"] += faces_without_positive(around, frame.boxes, Bands(), "square")
         lost["box"] += faces_without_positive(around, frame.boxes, Bands(), "box")
         edges = frame.boxes[:, 2:] - frame.boxes[:, :2]
@@ -301,3 +343,87 @@ def test_counts_chosen_by_hand_are_kept(tmp_path: Path, frames: Path) -> None:
     assert "few frames" not in result.stderr
     recipe = load_patches(tmp_path / "out").metadata["recipe"]
     assert (recipe["positives"], recipe["parts"], recipe["negatives"]) == (2, 6, 18)
+
+
+# ---- the later stages
+
+
+@pytest.fixture(scope="module")
+def pnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "pnet.safetensors"
+    save_weights(path, Weights({"pnet": load_pretrained_stage("pnet")}))
+    return path
+
+
+@pytest.mark.parametrize(("stage", "size"), [("rnet", 24), ("onet", 48)])
+def test_later_stages_learn_from_what_the_earlier_ones_propose(
+    tmp_path: Path, frames: Path, pnet: Path, stage: str, size: int
+) -> None:
+    out = tmp_path / "out"
+    result = run(frames, "--stage", stage, "--weights", pnet, "--out", out, "--at-least", 0)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"{stage}.patches",
+        f"{stage}_patches.png",
+    ]
+    patches = load_patches(out, stage)
+    assert patches.size == size
+    assert (patches.metadata["stage"], patches.metadata["mined"]["judged"]) == (stage, False)
+    assert patches.metadata["recipe"] == json.loads(json.dumps(RECIPES[stage].to_json()))  # type: ignore[index]
+    assert (patches.windows != np.rint(patches.windows)).any(), "there are proposals among them"
+    missing = f"{pnet} holds no rnet; the pretrained one proposes" in result.stderr
+    assert missing == (stage == "onet")
+    assert f"next: facetl train-{stage} {out} --join {pnet} --out {stage}.safetensors" in (
+        result.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stage", "rnet"], "--stage rnet needs --weights"),
+        (["--weights", "pnet.safetensors"], "found --weights with --stage pnet"),
+    ],
+)
+def test_weights_are_for_the_later_stages(
+    tmp_path: Path, frames: Path, arguments: list[str], message: str
+) -> None:
+    result = run(frames, "--out", tmp_path / "out", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_are_not_there_are_one_line(tmp_path: Path, frames: Path) -> None:
+    nowhere = ("--weights", "nowhere.safetensors")
+    result = run(frames, "--out", tmp_path / "out", "--stage", "rnet", *nowhere)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "nowhere.safetensors: no such weights file" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_workers_change_nothing_in_mining(tmp_path: Path, frames: Path, pnet: Path) -> None:
+    several = []
+    for workers in (1, 3):
+        out = tmp_path / str(workers)
+        mined = ("--stage", "rnet", "--weights", pnet, "--workers", workers)
+        assert run(frames, "--out", out, *mined).exit_code == 0
+        several.append((out / "rnet.patches").read_bytes())
+    assert several[0] == several[1]
+
+
+def test_the_options_say_what_the_recipes_say() -> None:
+    given = main.commands["prepare"].make_context("prepare", ["data", "--out", "out"]).params
+    counts = ("positives", "parts", "negatives")
+    assert [given[name] for name in counts] == [None] * 3, "the stage's own recipe"
+    bands = Bands(given["negative_below"], given["part_from"], given["positive_from"])
+    for recipe in RECIPES.values():
+        assert (bands, given["match"]) == (recipe.bands, recipe.match)
+
+
+def test_the_help_names_the_counts_of_the_recipes() -> None:
+    shown = {each.name: each.show_default for each in main.commands["prepare"].params
+             if isinstance(each, click.Option)}  # fmt: skip
+    for name in ("positives", "parts", "negatives"):
+        counts = ", ".join(str(getattr(RECIPES[stage], name)) for stage in STAGES)
+        assert shown[name] == f"by stage: {counts}"

@@ -17,10 +17,10 @@ from facetl.training.sampling import (
     LabelledWindows,
     Match,
     Recipe,
-    draw_candidates,
+    choose_windows,
+    draw_pool,
     faces_without_positive,
     label_windows,
-    sample_windows,
 )
 
 SIZE_HW = (360, 480)
@@ -41,6 +41,12 @@ def drawn(seed: int, recipe: Recipe | None = None) -> tuple[Boxes, LabelledWindo
     return faces, sample_windows(faces, SIZE_HW, recipe or Recipe(), rng)
 
 
+def sample_windows(
+    faces: Boxes, size_hw: tuple[int, int], recipe: Recipe, rng: np.random.Generator
+) -> LabelledWindows:
+    return choose_windows(draw_pool(faces, size_hw, recipe, rng), faces, recipe)
+
+
 def labels_of(windows: list[list[float]], faces: list[list[float]], match: Match) -> list[int]:
     found = label_windows(np.array(windows, float), np.array(faces, float), Bands(), match)
     return [int(label) for label in found.labels]
@@ -51,7 +57,7 @@ def labels_of(windows: list[list[float]], faces: list[list[float]], match: Match
 def test_labels_and_targets_are_those_of_the_slow_loop(seed: int, match: Match) -> None:
     rng = np.random.default_rng(seed)
     faces = random_faces(rng, 3)
-    candidates = draw_candidates(faces, SIZE_HW, Recipe(), rng)
+    candidates = draw_pool(faces, SIZE_HW, Recipe(), rng)
     windows = np.concatenate([candidates.around, candidates.near, candidates.anywhere])
     fast = label_windows(windows, faces, Bands(), match)
     slow = [label_one(window, faces.tolist(), Bands(), match) for window in windows.tolist()]
@@ -88,7 +94,7 @@ def test_an_elongated_face_gives_positives_to_its_square_and_none_to_its_box() -
     assert labels_of(best, face, "square") == [Label.POSITIVE]
     assert labels_of(best, face, "box") == [Label.PART]
     faces = np.array(face)
-    around = draw_candidates(faces, SIZE_HW, Recipe(), np.random.default_rng(0)).around
+    around = draw_pool(faces, SIZE_HW, Recipe(), np.random.default_rng(0)).around
     assert faces_without_positive(around, faces, Bands(), "square") == 0
     assert faces_without_positive(around, faces, Bands(), "box") == 1
 
@@ -188,7 +194,7 @@ def test_small_frames_are_no_trouble(size_hw: tuple[int, int]) -> None:
 
 def test_sides_anywhere_are_log_uniform() -> None:
     rng = np.random.default_rng(0)
-    windows = draw_candidates(NO_FACE, SIZE_HW, Recipe(negatives=1000), rng).anywhere
+    windows = draw_pool(NO_FACE, SIZE_HW, Recipe(negatives=1000), rng).anywhere
     sides = windows[:, 2] - windows[:, 0]
     # As many below as above the geometric mean of 12 and 360, within five deviations.
     assert abs((sides < np.sqrt(12 * 360)).mean() - 0.5) < 2.5 / np.sqrt(len(sides))

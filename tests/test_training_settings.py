@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from facetl.cli import main
 from facetl.cli.options import build_settings
 from facetl.errors import InputError
+from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.augmentation import Augmentation
-from facetl.training.loop import TrainingSettings, learning_rate
+from facetl.training.loop import STAGE_SETTINGS, TrainingSettings, learning_rate
 
-NO_SETTINGS = ("patches", "out", "start", "device", "resume", "force")
+NO_SETTINGS = ("patches", "out", "start", "join", "device", "resume", "force")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_settings_that_make_no_sense_are_refused(name: str, value: Any) -> None:
         TrainingSettings(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["classification_weight", "box_weight"])
+@pytest.mark.parametrize("name", ["classification_weight", "box_weight", "landmark_weight"])
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
 def test_weights_of_losses_are_numbers_from_0(name: str, value: float) -> None:
     with pytest.raises(InputError, match=r"found loss_weights .*, expected 0 or more"):
@@ -80,11 +82,17 @@ def test_settings_can_be_written_as_json() -> None:
     chosen = TrainingSettings(epochs=3, augmentation=Augmentation(flip=0.25))
     written = chosen.to_json()
     assert written["epochs"] == 3
-    assert written["augmentation"] == {"flip": 0.25, "brightness": 0.15, "colour": 0.2}
+    assert written["augmentation"] == asdict(chosen.augmentation)
 
 
-def test_the_command_and_the_library_have_the_same_defaults() -> None:
-    command = main.commands["train-pnet"]
-    context = command.make_context("train-pnet", ["patches", "--out", "pnet.safetensors"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_command_and_the_library_have_the_same_defaults(stage: Stage) -> None:
+    name = f"train-{stage}"
+    context = main.commands[name].make_context(name, ["patches", "--out", "a.safetensors"])
     given = {name: context.params[name] for name in context.params if name not in NO_SETTINGS}
-    assert build_settings(**given) == TrainingSettings()
+    assert build_settings(**given) == STAGE_SETTINGS[stage]
+
+
+def test_the_whole_cascade_takes_as_many_epochs_as_its_stages() -> None:
+    context = main.commands["train"].make_context("train", ["data", "--out", "a.safetensors"])
+    assert context.params["epochs"] == tuple(STAGE_SETTINGS[each].epochs for each in STAGES)

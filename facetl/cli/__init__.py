@@ -13,7 +13,9 @@ from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.evaluate import evaluate
 from facetl.cli.prepare import prepare
-from facetl.cli.train_pnet import train_pnet
+from facetl.cli.train import train
+from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
+from facetl.cli.tune import tune
 from facetl.errors import FacetlError
 from facetl.version import VERSION
 
@@ -59,5 +61,16 @@ def main() -> None:
     """
 
 
-for command in (demo, cartoons, prepare, train_pnet, detect, evaluate):
+for command in (
+    demo,
+    cartoons,
+    train,
+    prepare,
+    train_pnet,
+    train_rnet,
+    train_onet,
+    detect,
+    evaluate,
+    tune,
+):
     main.add_command(command)

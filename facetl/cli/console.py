@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,6 +43,64 @@ def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
     ) as progress:
         yield from progress.track(items, total=total, description=description)
+
+
+class TimeBar:
+    """A bar over seconds of work as they were foreseen, with the time that is really left.
+
+    Lines said meanwhile stay above it; without a terminal there are only the lines.
+
+    Attributes:
+        foreseen: seconds of all work; only ratios matter.
+    """
+
+    def __init__(self, foreseen: float) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=foreseen, left="")
+        self._foreseen = foreseen
+        self._done = 0.0
+        self._skipped = 0.0
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> TimeBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._progress.stop()
+
+    def say(self, line: str) -> None:
+        """Write a line on stderr."""
+        self._progress.console.print(line, markup=False)
+
+    def describe(self, what: str) -> None:
+        """Say beside the bar what is going on."""
+        self._progress.update(self._task, description=what)
+
+    def advance(self, foreseen: float) -> None:
+        """Hear that so many of the foreseen seconds of work are done."""
+        self._done += foreseen
+        self._progress.update(self._task, completed=self._done, left=f"{self.left} left")
+
+    def skip(self, foreseen: float) -> None:
+        """Hear that so much work had been done before."""
+        self._skipped += foreseen
+        self.advance(foreseen)
+
+    @property
+    def left(self) -> str:
+        """How long it will still take if it goes on as it went, like ``3 min``."""
+        done = self._done - self._skipped
+        if done <= 0:
+            return "?"
+        pace = (time.perf_counter() - self._began) / done
+        seconds = max(self._foreseen - self._done, 0.0) * pace
+        return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def print_table(table: Table) -> None:

@@ -23,15 +23,24 @@ from facetl.files import refuse_to_overwrite
 )
 @click.option("--train", type=click.IntRange(min=2), default=120, help="Frames to learn from.")
 @click.option("--test", type=click.IntRange(min=1), default=60, help="Frames to test on.")
-@click.option("--epochs", type=click.IntRange(min=1), default=12, help="Rounds of training.")
+@click.option(
+    "--epochs",
+    type=(click.IntRange(min=1),) * 3,
+    default=(12, 5, 4),
+    metavar="PNET RNET ONET",
+    help="Rounds of training of each stage.",
+)
 @options.seed
 @options.force
-def demo(out: Path, train: int, test: int, epochs: int, seed: int, force: bool) -> None:
-    """Watch a face detector learn a cartoon, in about a minute.
+def demo(
+    out: Path, train: int, test: int, epochs: tuple[int, int, int], seed: int, force: bool
+) -> None:
+    """Watch a face detector learn a cartoon, in a few minutes.
 
-    Draws frames of a made-up cartoon, cuts patches, retrains PNet, runs the pretrained and the
-    fine-tuned detector side by side on frames that neither has seen, and compares them.  Every
-    step is a command that you can give yourself; it is shown before it runs.
+    Draws frames of a made-up cartoon, retrains the first network alone and then the whole
+    cascade, runs the pretrained and both fine-tuned detectors side by side on frames that none
+    of them has seen, and compares them.  Every step is a command that you can give yourself; it
+    is shown before it runs.
     """
     refuse_to_overwrite(out, force=force)
     began = time.perf_counter()
@@ -40,18 +49,20 @@ def demo(out: Path, train: int, test: int, epochs: int, seed: int, force: bool) 
     _say_goodbye(out, time.perf_counter() - began)
 
 
-def plan(out: Path, train: int, test: int, epochs: int, seed: int) -> list[str]:
+def plan(out: Path, train: int, test: int, epochs: tuple[int, int, int], seed: int) -> list[str]:
     """Return the commands of the road, from drawn frames to figures."""
-    frames, patches, weights, results = (
+    frames, patches, pnet, cascade, results = (
         shlex.quote(str(out / name))
-        for name in ("cartoons", "patches", "pnet.safetensors", "results")
+        for name in ("cartoons", "patches", "pnet.safetensors", "cascade.safetensors", "results")
     )
+    rounds = " ".join(map(str, epochs))
     return [
         f"cartoons {frames} --train {train} --test {test} --seed {seed}",
         f"prepare {frames} --out {patches} --seed {seed}",
-        f"train-pnet {patches} --out {weights} --epochs {epochs} --seed {seed}",
-        f"detect {frames}/validare/validare --weights pretrained --weights tuned={weights} "
-        f"--overlays --truth {frames} --out {results}",
+        f"train-pnet {patches} --out {pnet} --epochs {epochs[0]} --seed {seed}",
+        f"train {frames} --out {cascade} --epochs {rounds} --seed {seed}",
+        f"detect {frames}/validare/validare --weights pretrained --weights pnet={pnet} "
+        f"--weights cascade={cascade} --overlays --truth {frames} --out {results}",
         f"evaluate {results} --truth {frames}",
     ]
 
@@ -68,7 +79,7 @@ def run(command: str, *, force: bool) -> None:
 def _say_goodbye(out: Path, seconds: float) -> None:
     results = out / "results"
     click.echo(f"\nThe whole road took {seconds:.0f} s.  Look at:")
-    click.echo(f"  {results / 'overlays'}   what both detectors find, side by side")
-    click.echo(f"  {results / 'precision_recall.png'}   precision and recall of both")
+    click.echo(f"  {results / 'overlays'}   what all three find, side by side")
+    click.echo(f"  {results / 'precision_recall.png'}   their precision and recall")
     click.echo(f"  {out / 'patches' / 'pnet_patches.png'}   what the network learnt from")
-    note("next, on your own frames: facetl prepare FRAMES --annotations FACES.txt --out patches")
+    note("next, on your own frames: facetl train FRAMES --out cascade.safetensors")

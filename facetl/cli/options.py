@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from facetl.mtcnn.networks import Stage
     from facetl.training.loop import TrainingSettings
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 FILE_OR_FOLDER = click.Path(path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class FiniteRange(click.FloatRange):
@@ -30,6 +38,23 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is no finite number.", param, ctx)
         return number
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """A time like ``90``, ``90s``, ``10m`` or ``1h``, in seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds, or fail as wrong usage."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
+        if not found or not float(found[1]):
+            self.fail(f"found {value!r}, expected a time like 90s, 10m or 1h", param, ctx)
+        return float(found[1]) * _SECONDS[found[2]]
 
 
 SHARE = FiniteRange(0, 1)
@@ -58,17 +83,79 @@ on_error = click.option(
     help="Bad annotation lines: stop at the end of reading, or leave them out and count them.",
 )
 
-_TRAINING_OPTIONS = (
-    click.option("--epochs", type=click.IntRange(min=1), default=20, help="Rounds of training."),
-    click.option(
-        "--batch-size", type=click.IntRange(min=2), default=1024, help="Patches in a step."
-    ),
-    click.option(
-        "--learning-rate",
-        type=FiniteRange(min=0, min_open=True),
-        default=3e-3,
-        help="Highest learning rate of the schedule.",
-    ),
+start = click.option(
+    "--start",
+    default="pretrained",
+    metavar="pretrained|scratch|FILE",
+    help="Weights to start from.",
+)
+resume = click.option("--resume", is_flag=True, help="Go on with the training that was broken off.")
+images_folder = click.option(
+    "--images", type=FILE_OR_FOLDER, metavar="FOLDER", help="The frames, if not DATA."
+)
+annotation_file = click.option(
+    "--annotations",
+    type=FILE_OR_FOLDER,
+    metavar="FILE",
+    help="Their annotation file, if it is not found by itself.",
+)
+
+
+def require_safetensors(context: click.Context, parameter: click.Parameter, out: Path) -> Path:
+    """Refuse names under which weights could not be read again."""
+    if out.suffix != ".safetensors":
+        raise click.BadParameter(f"{out} does not end in .safetensors; choose a name that does")
+    return out
+
+
+weights_out = click.option(
+    "--out",
+    type=FILE,
+    required=True,
+    callback=require_safetensors,
+    metavar="FILE",
+    help="The weights file to write (.safetensors); records and loss curves go beside it.",
+)
+
+EPOCHS = {"pnet": 20, "rnet": 6, "onet": 5}
+_BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
+_LEARNING_RATES = {"pnet": 3e-3, "rnet": 2e-3, "onet": 1e-3}
+_SHARES = {"pnet": (3.0, 1.0, 1.0), "rnet": (3.0, 2.0, 1.0), "onet": (2.0, 3.0, 1.0)}
+
+
+def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
+    """Return the options of a training whose defaults depend on the stage."""
+    return (
+        click.option(
+            "--epochs",
+            type=click.IntRange(min=1),
+            default=EPOCHS[stage],
+            help="Rounds of training.",
+        ),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(min=2),
+            default=_BATCH_SIZES[stage],
+            help="Patches in a step.",
+        ),
+        click.option(
+            "--learning-rate",
+            type=FiniteRange(min=0, min_open=True),
+            default=_LEARNING_RATES[stage],
+            help="Highest learning rate of the schedule.",
+        ),
+        click.option(
+            "--class-shares",
+            "shares",
+            type=(FACTOR, FACTOR, FACTOR),
+            default=_SHARES[stage],
+            metavar="NEGATIVE POSITIVE PART",
+            help="Relative share of the classes in a batch.",
+        ),
+    )
+
+
+_TRAINING_OPTIONS: tuple[Decorator, ...] = (
     click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam"),
     click.option(
         "--schedule",
@@ -87,12 +174,10 @@ _TRAINING_OPTIONS = (
     ),
     click.option("--box-weight", type=FACTOR, default=2.0, help="Weight of the box loss."),
     click.option(
-        "--class-shares",
-        "shares",
-        type=(FACTOR, FACTOR, FACTOR),
-        default=(3.0, 1.0, 1.0),
-        metavar="NEGATIVE POSITIVE PART",
-        help="Relative share of the classes in a batch.",
+        "--landmark-weight",
+        type=FACTOR,
+        default=1.0,
+        help="Weight of keeping the pretrained landmarks; ONet alone has any.",
     ),
     click.option(
         "--validation-share",
@@ -120,26 +205,47 @@ _TRAINING_OPTIONS = (
         help="Pixels times 1 minus to 1 plus this.",
     ),
     click.option(
+        "--contrast",
+        type=SHARE,
+        default=0.2,
+        help="Distances from middle grey times 1 minus to 1 plus this.",
+    ),
+    click.option(
         "--colour",
         type=SHARE,
         default=0.2,
         help="Each channel plus or minus up to this share of half the range.",
     ),
+    click.option(
+        "--repaint", type=SHARE, default=0.15, help="Share whose colour channels are exchanged."
+    ),
 )
 
 
-def training_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a training."""
-    for option in reversed(_TRAINING_OPTIONS):
-        command = option(command)
-    return command
+def is_given(option: str) -> bool:
+    """Return whether an option of the running command was given by hand."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is ParameterSource.COMMANDLINE
 
 
-def build_settings(
-    *, flip: float, brightness: float, colour: float, **settings: Any
-) -> TrainingSettings:
+def training_settings(stage: Stage) -> Decorator:
+    """Give a command the options of a stage's training."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed((*_stage_options(stage), *_TRAINING_OPTIONS)):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_CHANGES = ("flip", "brightness", "contrast", "colour", "repaint")
+
+
+def build_settings(**given: Any) -> TrainingSettings:
     """Return the settings that the options of a training say."""
     from facetl.training.augmentation import Augmentation
     from facetl.training.loop import TrainingSettings
 
-    return TrainingSettings(augmentation=Augmentation(flip, brightness, colour), **settings)
+    augmentation = Augmentation(**{change: given.pop(change) for change in _CHANGES})
+    return TrainingSettings(augmentation=augmentation, **given)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from facetl.cli import options
 from facetl.cli.console import note, print_table, suggest, track
@@ -19,20 +18,21 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
+    from facetl.mtcnn.networks import Stage
+    from facetl.training.mining import Miner
     from facetl.training.preparation import Preparation
     from facetl.training.sampling import Match, Recipe
-
-_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 COUNTS = ("positives", "parts", "negatives")
 AT_LEAST = 50_000
 
 
-def _count(name: str, least: int, default: int, text: str) -> _Decorator:
-    return click.option(name, type=click.IntRange(min=least), default=default, help=text)
+def _count(name: str, least: int, defaults: str, text: str) -> options.Decorator:
+    range_ = click.IntRange(min=least)
+    return click.option(name, type=range_, show_default=f"by stage: {defaults}", help=text)
 
 
-def _overlap(name: str, default: float, text: str) -> _Decorator:
+def _overlap(name: str, default: float, text: str) -> options.Decorator:
     return click.option(name, type=options.POSITIVE_SHARE, default=default, help=text)
 
 
@@ -46,17 +46,27 @@ def _overlap(name: str, default: float, text: str) -> _Decorator:
     help="Where the patch file and its contact sheet go.",
 )
 @click.option(
-    "--images", type=options.FILE_OR_FOLDER, metavar="FOLDER", help="The frames, if not DATA."
+    "--stage",
+    type=click.Choice(["pnet", "rnet", "onet"]),
+    default="pnet",
+    help="The network that shall learn from the patches.",
 )
 @click.option(
-    "--annotations",
-    type=options.FILE_OR_FOLDER,
+    "--weights",
+    type=options.FILE,
     metavar="FILE",
-    help="Their annotation file, if it is not found by itself.",
+    help="For rnet and onet: the tuned stages before, whose proposals are mined.",
 )
-@_count("--positives", 1, 12, "Positives a face.")
-@_count("--parts", 0, 6, "Part faces a face.")
-@_count("--negatives", 1, 18, "Negatives a frame: half near its faces, half anywhere.")
+@options.images_folder
+@options.annotation_file
+@_count("--positives", 1, "12, 16, 16", "Positives a face.")
+@_count("--parts", 0, "6, 6, 4", "Part faces a face.")
+@_count(
+    "--negatives",
+    1,
+    "18, 35, 12",
+    "Negatives a frame: for pnet half near faces, half anywhere; else mostly false alarms.",
+)
 @click.option(
     "--at-least",
     type=click.IntRange(min=0),
@@ -74,29 +84,36 @@ def _overlap(name: str, default: float, text: str) -> _Decorator:
 )
 @options.seed
 @options.workers
+@options.device
 @options.on_error
 @options.force
 def prepare(
     data: Path | None,
     out: Path,
+    stage: Stage,
+    weights: Path | None,
     images: Path | None,
     annotations: Path | None,
     seed: int,
     workers: int,
+    device: str,
     on_error: OnError,
     force: bool,
     at_least: int,
     **sampling: Any,
 ) -> None:
-    """Cut labelled 12×12 patches from the annotated frames in DATA.
+    """Cut labelled patches for one network from the annotated frames in DATA.
 
-    Positives and part faces are squares shifted and scaled around each face, negatives squares
-    near faces and anywhere else.  Each patch carries the offset from its window to the true box.
+    For PNet (12×12), positives and part faces are squares shifted and scaled around each face,
+    negatives squares near faces and anywhere else.  For RNet (24×24) and ONet (48×48) they are
+    what the stages before really propose; where a face gets too few proposals, squares around
+    it make up for them.  Each patch carries the offset from its window to the true box.
 
     \b
     Examples:
       facetl prepare cartoons --out patches
       facetl prepare --images frames --annotations faces.txt --out patches
+      facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
     """
     from facetl.data.annotations import describe_problems
     from facetl.data.dataset import load_dataset
@@ -105,8 +122,9 @@ def prepare(
 
     if data is None and images is None:
         raise click.UsageError("found neither DATA nor --images; say where the frames are")
-    path, sheet = patches_path(out), out / "pnet_patches.png"
-    recipe = _build_recipe(**sampling)
+    path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
+    recipe = _build_recipe(stage, **sampling)
+    miner = _build_miner(stage, weights, device)
     for target in (path, sheet):
         refuse_to_overwrite(target, force=force)
     require_writable(out)
@@ -116,18 +134,50 @@ def prepare(
     recipe = _enrich(recipe, dataset, at_least)
     progress = partial(track, description="cutting", total=len(dataset))
     preparation = prepare_patches(
-        dataset, path, recipe, seed=seed, workers=workers, progress=progress
+        dataset,
+        path,
+        recipe,
+        stage=stage,
+        miner=miner,
+        seed=seed,
+        workers=workers,
+        progress=progress,
     )
-    _draw_sheet(path, sheet, seed)
+    _draw_sheet(path, stage, sheet, seed)
     _report(preparation, recipe.match)
     click.echo(f"wrote {path} and {sheet}")
-    suggest("train-pnet", out, "--out", "pnet.safetensors")
+    join = ("--join", weights) if weights else ()
+    suggest(f"train-{stage}", out, *join, "--out", f"{stage}.safetensors")
+
+
+def _build_miner(stage: Stage, weights: Path | None, device: str) -> Miner | None:
+    """Return what finds the proposals for a later stage.
+
+    Raises:
+        click.UsageError: if weights are missing or not wanted.
+        WeightsError: if they cannot be read.
+    """
+    if stage == "pnet":
+        if weights:
+            raise click.UsageError("found --weights with --stage pnet, which mines nothing")
+        return None
+    if not weights:
+        raise click.UsageError(f"--stage {stage} needs --weights with the tuned stages before it")
+    from facetl.mtcnn.detector import Detector, choose_device
+    from facetl.mtcnn.networks import STAGES
+    from facetl.mtcnn.weights import load_weights
+    from facetl.training.mining import Miner
+
+    loaded = load_weights(weights)
+    for earlier in STAGES[: STAGES.index(stage)]:
+        if earlier not in loaded.stages:
+            note(f"{weights} holds no {earlier}; the pretrained one proposes")
+    return Miner(Detector(loaded, choose_device(device)), stage)
 
 
 def _enrich(recipe: Recipe, dataset: FaceDataset, at_least: int) -> Recipe:
     """Cut more from each of few frames, and say so, unless the counts were chosen by hand."""
-    source = click.get_current_context().get_parameter_source
-    by_hand = any(source(count) is ParameterSource.COMMANDLINE for count in COUNTS)
+    by_hand = any(map(options.is_given, COUNTS))
     if by_hand or not dataset.face_count:
         return recipe
     enriched = recipe.enriched(len(dataset), dataset.face_count, at_least)
@@ -138,20 +188,27 @@ def _enrich(recipe: Recipe, dataset: FaceDataset, at_least: int) -> Recipe:
 
 
 def _build_recipe(
-    negative_below: float, part_from: float, positive_from: float, **counts_and_match: Any
+    stage: Stage,
+    negative_below: float,
+    part_from: float,
+    positive_from: float,
+    match: Match,
+    **counts: int | None,
 ) -> Recipe:
-    from facetl.training.sampling import Bands, Recipe
+    """Return the stage's own recipe with what was chosen otherwise."""
+    from facetl.training.sampling import RECIPES, Bands
 
     bands = Bands(negative=negative_below, part=part_from, positive=positive_from)
-    return Recipe(bands=bands, **counts_and_match)
+    chosen = {name: count for name, count in counts.items() if count is not None}
+    return replace(RECIPES[stage], bands=bands, match=match, **chosen)
 
 
-def _draw_sheet(path: Path, sheet: Path, seed: int) -> None:
+def _draw_sheet(path: Path, stage: Stage, sheet: Path, seed: int) -> None:
     from facetl.data.images import save_image
     from facetl.training.patch_sheet import draw_patches
     from facetl.training.patches import load_patches
 
-    save_image(sheet, draw_patches(load_patches(path), seed=seed))
+    save_image(sheet, draw_patches(load_patches(path, stage), seed=seed))
 
 
 def _report(preparation: Preparation, match: Match) -> None:

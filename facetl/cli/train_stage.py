@@ -1,9 +1,10 @@
-"""``facetl train-pnet``: retrain the proposal network on patches."""
+"""``facetl train-pnet``, ``train-rnet``, ``train-onet``: retrain one network on patches."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,49 +17,51 @@ from facetl.files import refuse_to_overwrite, require_writable, write_text
 
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Network, Stage
+    from facetl.mtcnn.weights import State
     from facetl.training.checkpoint import Checkpoint
     from facetl.training.loop import TrainingSettings
     from facetl.training.patches import Patches
 
 
-def require_safetensors(context: click.Context, parameter: click.Parameter, out: Path) -> Path:
-    """Refuse names under which the weights could not be read again."""
-    if out.suffix != ".safetensors":
-        raise click.BadParameter(f"{out} does not end in .safetensors; choose a name that does")
-    return out
+_WHAT = {
+    "pnet": "PNet, the proposal network,",
+    "rnet": "RNet, the refinement network,",
+    "onet": "ONet, the output network,",
+}
+_NEXT = {"pnet": "rnet", "rnet": "onet"}
 
 
-@click.command("train-pnet", short_help="Retrain the proposal network on patches.")
-@click.argument("patches", type=options.FILE_OR_FOLDER)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    callback=require_safetensors,
-    metavar="FILE",
-    help="The weights file to write (.safetensors); records and loss curves go beside it.",
-)
-@click.option(
-    "--start",
-    default="pretrained",
-    metavar="pretrained|scratch|FILE",
-    help="Weights to start from.",
-)
-@options.training_settings
-@options.seed
-@options.device
-@click.option("--resume", is_flag=True, help="Go on with the training that was broken off.")
-@options.force
-def train_pnet(
-    patches: Path,
-    out: Path,
-    start: str,
-    device: str,
-    resume: bool,
-    force: bool,
-    **settings: Any,
-) -> None:
-    """Retrain PNet on PATCHES (a folder or file made by facetl prepare).
+def build_command(stage: Stage) -> click.Command:
+    """Return the command that trains one stage; all three are the same but for their defaults."""
+
+    @click.command(f"train-{stage}", short_help=f"Retrain {_WHAT[stage]} on patches.")
+    @click.argument("patches", type=options.FILE_OR_FOLDER)
+    @options.weights_out
+    @options.start
+    @click.option(
+        "--join",
+        type=options.FILE,
+        metavar="FILE",
+        help="Weights whose other stages go into --out too.",
+    )
+    @options.training_settings(stage)
+    @options.seed
+    @options.device
+    @options.resume
+    @options.force
+    def command(
+        patches: Path,
+        out: Path,
+        start: str,
+        join: Path | None,
+        device: str,
+        resume: bool,
+        force: bool,
+        **settings: Any,
+    ) -> None:
+        train_stage(stage, patches, out, start, join, device, settings, resume, force)
+
+    command.help = f"""Retrain {_WHAT[stage]} on PATCHES (a folder or file made by facetl prepare).
 
     Cross-entropy on positives and negatives with online hard example mining, smooth L1 on the
     boxes of positives and part faces.  The weights of the best epoch on the frames put aside
@@ -66,29 +69,57 @@ def train_pnet(
 
     \b
     Example:
-      facetl train-pnet patches --out pnet.safetensors
+      facetl train-{stage} patches --out {stage}.safetensors
     """
+    return command
+
+
+def train_stage(
+    stage: Stage,
+    patches: Path,
+    out: Path,
+    start: str,
+    join: Path | None,
+    device: str,
+    settings: dict[str, Any],
+    resume: bool,
+    force: bool,
+) -> None:
+    """Train a stage on a patch file and write its weights, records and loss curves."""
     from facetl.mtcnn.detector import choose_device
     from facetl.training.patches import load_patches
     from facetl.training.starting import build_starting_network
 
     chosen = options.build_settings(**settings)
-    data = load_patches(patches, "pnet")
-    network = build_starting_network("pnet", start, chosen.seed).to(choose_device(device))
-    outputs = TrainingOutputs(out)
-    task = describe_task("pnet", start, data, chosen)
+    data = load_patches(patches, stage)
+    others = load_others(join, stage)
+    network = build_starting_network(stage, start, chosen.seed).to(choose_device(device))
+    outputs = TrainingOutputs(out, others)
+    task = describe_task(stage, start, data, chosen)
     checkpoint = outputs.find_start(task, resume=resume, force=force)
-    train_and_save(network, "pnet", data, chosen, task, outputs, checkpoint)
+    train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
     click.echo(f"wrote {out}, {outputs.records} and {outputs.curves}")
+    if stage in _NEXT:
+        later, folder = _NEXT[stage], patches if patches.is_dir() else patches.parent
+        suggest("prepare", "DATA", "--stage", later, "--weights", out, "--out", folder)
     weights = ("--weights", "pretrained", "--weights", f"tuned={out}")
     suggest("detect", "FRAMES", *weights, "--out", "results")
 
 
+def load_others(join: Path | None, stage: Stage) -> dict[Stage, State]:
+    """Return the stages other than this one that a weights file holds."""
+    from facetl.mtcnn.weights import load_weights
+
+    stages = load_weights(join).stages if join else {}
+    return {other: state for other, state in stages.items() if other != stage}
+
+
 @dataclass(frozen=True)
 class TrainingOutputs:
-    """The files of one training, all named after its weights file."""
+    """The files of one training, all named after its weights file; and what goes into it too."""
 
     weights: Path
+    others: Mapping[Stage, State] = field(default_factory=dict)
 
     @property
     def records(self) -> Path:
@@ -207,8 +238,9 @@ def save_results(
     }
     lines = [json.dumps(record) + "\n" for record in checkpoint.records]
     write_text(outputs.records, "".join(lines))
-    save_plot(outputs.curves, plot_losses(list(checkpoint.records)))
-    save_weights(outputs.weights, Weights({stage: checkpoint.best_weights}, metadata))
+    save_plot(outputs.curves, plot_losses({stage: checkpoint.records}))
+    stages = {**outputs.others, stage: checkpoint.best_weights}
+    save_weights(outputs.weights, Weights(stages, metadata))
 
 
 def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:
@@ -222,3 +254,8 @@ def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:
         f"box {validated['box']:.4f})  recall {validated['recall']:.3f}  "
         f"false alarms {validated['false_alarms']:.3f}  {record['seconds']:.1f} s{star}"
     )
+
+
+train_pnet = build_command("pnet")
+train_rnet = build_command("rnet")
+train_onet = build_command("onet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetl.boxes import Boxes, as_boxes, clip
@@ -64,6 +64,11 @@ class FaceDataset:
     def face_count(self) -> int:
         """How many faces all frames have together."""
         return sum(len(frame.boxes) for frame in self.frames)
+
+    def joined(self, other: FaceDataset, prefix: str) -> FaceDataset:
+        """Return the frames of both; ``prefix`` goes before the names of the other's."""
+        renamed = (replace(frame, name=prefix + frame.name) for frame in other.frames)
+        return FaceDataset((*self.frames, *renamed), (*self.problems, *other.problems))
 
     @property
     def problem_summary(self) -> str:

@@ -10,7 +10,7 @@ import supervision as sv
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from facetl.boxes import Boxes, as_boxes
+from facetl.boxes import Boxes, as_boxes, square
 from facetl.data.images import Pixels
 from facetl.palette import SKY, YELLOW
 
@@ -91,6 +91,23 @@ def contact_sheet(
     if titles is not None:
         cells = [_add_title(cell, title) for cell, title in zip(cells, titles, strict=True)]
     return _join(cells, min(columns, len(cells)))
+
+
+def cut_out(image: Pixels, box: Boxes, size: int, *, margin: float = 0.5) -> Pixels:
+    """Return a square cell of ``size`` pixels that shows a box and what is around it.
+
+    Args:
+        image: (H, W, 3) RGB; beyond its border the cell is black.
+        box: (1, 4) half-open pixels.
+        size: side of the cell.
+        margin: what is shown on every side, as a share of the box's longer edge.
+    """
+    x1, y1, x2, y2 = square(box)[0]
+    reach = margin * (x2 - x1)
+    view = (x1 - reach, y1 - reach, x2 + reach, y2 + reach)
+    framed = draw_boxes(image, box, thickness=max(round((x2 - x1) / 40), 1))
+    cell = Image.fromarray(framed).transform((size, size), Image.Transform.EXTENT, view)
+    return np.asarray(cell, np.uint8)
 
 
 def enlarge_pixels(image: Pixels, factor: int) -> Pixels:

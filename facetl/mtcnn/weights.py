@@ -2,8 +2,8 @@
 
 Tensors are named ``pnet.conv1.weight`` and so on.  The file's metadata holds one key,
 ``facetl``, a JSON object with the format's name and version and whatever the maker tells of
-itself: starting point, settings, data, a record per epoch.  A stage that a file lacks falls
-back to the pretrained one.
+itself: starting point, settings, data, a record per epoch, and under ``detection`` the settings
+to search with.  A stage that a file lacks falls back to the pretrained one.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ from torch import Tensor
 from facetl.errors import WeightsError
 from facetl.files import atomic_path
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.mtcnn.settings import Settings
 from facetl.version import VERSION
 
 FORMAT = "facetl-weights"
 FORMAT_VERSION = 1
 PRETRAINED = "pretrained"
+"""The weights that facenet-pytorch ships, trained on photographs."""
+CARTOON = "cartoon"
+"""The weights that facetl ships, trained on cartoons; see ``docs/model-card.md``."""
+BUILT_IN = (PRETRAINED, CARTOON)
 
 State = dict[str, Tensor]
 
@@ -49,6 +54,12 @@ class Weights:
             raise WeightsError("found weights of no stage, expected at least one")
         for stage, state in self.stages.items():
             _check_fit(stage, state)
+        Settings.from_metadata(self.metadata)
+
+    @property
+    def settings(self) -> Settings:
+        """How a detector with these weights searches unless it is told otherwise."""
+        return Settings.from_metadata(self.metadata)
 
     def network(self, stage: Stage) -> Network:
         """Return the network of a stage with these weights, or the pretrained ones."""
@@ -73,7 +84,7 @@ def load_pretrained_stage(stage: Stage) -> State:
 
 
 def load_weights(source: str | Path) -> Weights:
-    """Read weights from a safetensors or PyTorch file, or the name ``pretrained``.
+    """Read weights from a safetensors or PyTorch file, or by the names ``pretrained``, ``cartoon``.
 
     A PyTorch file (``.pt``, ``.pth``) holds a state dict with prefixed names (``pnet.…``) or
     that of a single network, which is recognised by its shapes.
@@ -83,10 +94,11 @@ def load_weights(source: str | Path) -> Weights:
     """
     if str(source) == PRETRAINED:
         return Weights({stage: load_pretrained_stage(stage) for stage in STAGES})
-    path = Path(source)
+    path = Path(__file__).with_name("cartoon.safetensors") if source == CARTOON else Path(source)
     if not path.is_file():
         raise WeightsError(
-            f"{path}: no such weights file; give a .safetensors or .pt file or 'pretrained'"
+            f"{path}: no such weights file; give a .safetensors or .pt file, 'cartoon' or "
+            "'pretrained'"
         )
     try:
         if path.suffix in (".pt", ".pth"):

@@ -1,4 +1,4 @@
-"""Changes that a face survives: mirrored, brighter or darker, another tint."""
+"""Changes that a face survives: mirrored, brighter or darker, another tint, other paint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class Augmentation:
     Attributes:
         flip: probability of mirroring left and right, in [0, 1].
         brightness: factors are drawn from 1 minus to 1 plus this, in [0, 1].
+        contrast: distances from middle grey are multiplied by 1 minus to 1 plus this, in [0, 1].
         colour: each channel is shifted by up to this share of 127.5, either way, in [0, 1].
+        repaint: probability of exchanging the colour channels at random, in [0, 1]: green
+            people and red skies, as other cartoons have them.
 
     Raises:
         InputError: if one of them is out of range.
@@ -25,7 +28,9 @@ class Augmentation:
 
     flip: float = 0.5
     brightness: float = 0.15
+    contrast: float = 0.2
     colour: float = 0.2
+    repaint: float = 0.15
 
     def __post_init__(self) -> None:
         for name, strength in asdict(self).items():
@@ -42,13 +47,26 @@ class Augmentation:
             offsets: (N, 4) box minus window, as fractions of the window's side.
             generator: source of all chance, on the CPU.
         """
-        count = len(pixels)
+        count, place = len(pixels), pixels.device
         mirrored = torch.rand(count, generator=generator) < self.flip
-        factor = 1 + self.brightness * _both_ways((count, 1, 1, 1), generator)
+        brightness = 1 + self.brightness * _both_ways((count, 1, 1, 1), generator)
+        contrast = 1 + self.contrast * _both_ways((count, 1, 1, 1), generator)
         shift = 127.5 * self.colour * _both_ways((count, 3, 1, 1), generator)
-        pixels, offsets = flip(pixels, offsets, mirrored.to(pixels.device))
-        changed = pixels * factor.to(pixels.device) + shift.to(pixels.device)
+        pixels, offsets = flip(pixels, offsets, mirrored.to(place))
+        pixels = repaint(pixels, _draw_channels(count, self.repaint, generator).to(place))
+        # brightness, then contrast, then tint, in one multiplication and one addition
+        factor, shift = brightness * contrast, 127.5 * (1 - contrast) + shift
+        changed = pixels * factor.to(place) + shift.to(place)
         return changed.clamp(0, 255), offsets
+
+
+def repaint(pixels: Tensor, channels: Tensor) -> Tensor:
+    """Return (N, 3, S, S) pixels with their channels in the order that (N, 3) ``channels`` say."""
+    own = torch.arange(3, device=channels.device)
+    rows = (channels != own).any(dim=1).nonzero()
+    painted = pixels.clone()  # in their layout in memory
+    painted[rows[:, 0]] = pixels[rows, channels[rows[:, 0]]]
+    return painted
 
 
 def flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +79,14 @@ def flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Ten
         torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels),
         torch.where(mirrored[:, None], turned, offsets),
     )
+
+
+def _draw_channels(count: int, share: float, generator: torch.Generator) -> Tensor:
+    """Return (N, 3) orders of the channels: their own, or for some rows a random one."""
+    own = torch.arange(3).expand(count, 3)
+    random = torch.rand(count, 3, generator=generator).argsort(dim=1)
+    chosen = torch.rand(count, 1, generator=generator) < share
+    return torch.where(chosen, random, own)
 
 
 def _both_ways(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -100,13 +100,17 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
         ) from error
     if found != (FORMAT, FORMAT_VERSION):
         raise WeightsError(f"{path}: found {found}, expected {(FORMAT, FORMAT_VERSION)}")
-    differing = list(_differences(found_task, task))
-    if differing:
+    if differing := describe_differences(found_task, task):
         raise WeightsError(
-            f"{path}: belongs to a training with {', '.join(differing)}; resume with the same "
+            f"{path}: belongs to a training with {differing}; resume with the same "
             "command, or start anew with --force"
         )
     return Checkpoint(**{**values, "records": tuple(values["records"])})
+
+
+def describe_differences(found: dict[str, Any], task: dict[str, Any]) -> str:
+    """Return what a task that was found has otherwise than the one that is wanted; may be empty."""
+    return ", ".join(_differences(found, task))
 
 
 def _differences(found: dict[str, Any], task: dict[str, Any]) -> Iterator[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,14 @@ from torch import Tensor
 
 from facetl.errors import InputError
 from facetl.mtcnn.geometry import regression_targets
-from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage, normalise
+from facetl.mtcnn.networks import (
+    INPUT_SIZES,
+    Network,
+    Outputs,
+    Stage,
+    keep_slopes_positive,
+    normalise,
+)
 from facetl.training.augmentation import Augmentation
 from facetl.training.batches import (
     Batch,
@@ -24,18 +31,48 @@ from facetl.training.batches import (
     split_by_frame,
 )
 from facetl.training.checkpoint import Checkpoint
+from facetl.training.landmarks import Teacher, find_teacher
 from facetl.training.losses import detection_losses, weighted_sum
+from facetl.training.memory import keep_freed_memory
 from facetl.training.patches import Patches
 from facetl.training.sampling import Label
 
 Optimiser = Literal["adam", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
-Judged = tuple[Outputs, Tensor, Tensor]
-"""What a network says of N patches, their (N,) labels, and their (N, 4) target offsets."""
-
-VALIDATION_BATCH = 8192
+VALIDATION_BATCH = 1024
 WARM_UP = 0.3
 """Share of the steps in which the one-cycle schedule rises."""
+
+
+class Judged(NamedTuple):
+    """What a network says of N patches, and what it should have said.
+
+    Attributes:
+        outputs: of the network.
+        labels: (N,) values of :class:`Label`.
+        targets: (N, 4) offsets.
+        landmarks: (N, 10) of the teacher, if there is one.
+    """
+
+    outputs: Outputs
+    labels: Tensor
+    targets: Tensor
+    landmarks: Tensor | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Judged]) -> Judged:
+        """Return all patches of several parts."""
+        outputs, labels, targets, landmarks = zip(*parts, strict=True)
+        return cls(
+            Outputs(*map(torch.cat, zip(*outputs, strict=True))),
+            torch.cat(labels),
+            torch.cat(targets),
+            None if landmarks[0] is None else torch.cat(landmarks),
+        )
+
+
+def _are_shares(shares: tuple[float, float, float]) -> bool:
+    return all(0 <= share < math.inf for share in shares) and min(shares[:2]) > 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +87,7 @@ class TrainingSettings:
         schedule: ``one-cycle`` (Smith 2018), ``cosine`` or ``constant``.
         classification_weight: weight of the classification loss.
         box_weight: weight of the box loss.
+        landmark_weight: weight of the distance to the pretrained landmarks (ONet alone).
         hard_share: share of hard examples in online hard example mining, in (0, 1].
         shares: negatives, positives and part faces in a batch, relative; as in Zhang et al. 2016,
             section III-B.
@@ -70,6 +108,7 @@ class TrainingSettings:
     schedule: Schedule = "one-cycle"
     classification_weight: float = 1.0
     box_weight: float = 2.0
+    landmark_weight: float = 1.0
     hard_share: float = 0.7
     shares: tuple[float, float, float] = (3.0, 1.0, 1.0)
     validation_share: float = 0.1
@@ -79,7 +118,7 @@ class TrainingSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        weights = (self.classification_weight, self.box_weight)
+        weights = self.loss_weights.values()
         rules = {
             "epochs": (self.epochs >= 1, "at least 1"),
             "batch_size": (self.batch_size >= 1, "at least 1"),
@@ -101,7 +140,11 @@ class TrainingSettings:
     @property
     def loss_weights(self) -> dict[str, float]:
         """Weight of each loss."""
-        return {"classification": self.classification_weight, "box": self.box_weight}
+        return {
+            "classification": self.classification_weight,
+            "box": self.box_weight,
+            "landmark": self.landmark_weight,
+        }
 
     @property
     def class_shares(self) -> dict[Label, float]:
@@ -111,6 +154,14 @@ class TrainingSettings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON-able dict."""
         return asdict(self)
+
+
+STAGE_SETTINGS: dict[Stage, TrainingSettings] = {
+    "pnet": TrainingSettings(),
+    "rnet": TrainingSettings(epochs=6, batch_size=512, learning_rate=2e-3, shares=(3.0, 2.0, 1.0)),
+    "onet": TrainingSettings(epochs=5, batch_size=128, learning_rate=1e-3, shares=(2.0, 3.0, 1.0)),
+}
+"""How each stage is trained, unless something else is asked for."""
 
 
 def train(
@@ -138,16 +189,23 @@ def train(
     """
     _require_size(patches, stage)
     training, validation = split_by_frame(
-        patches.frame_index, settings.validation_share, settings.seed
+        patches.frame_index,
+        settings.validation_share,
+        settings.seed,
+        patches.metadata.get("groups"),
     )
     _require_faces(patches, training)
+    keep_freed_memory()
+    keep_slopes_positive(network)
+    course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
     optimiser = _build_optimiser(network, settings)
     checkpoint = start or Checkpoint.beginning()
     checkpoint.restore(network, optimiser)
     while not _is_finished(checkpoint, settings):
         epoch, began = checkpoint.epoch + 1, time.perf_counter()
-        trained = _train_epoch(network, stage, patches, training, settings, optimiser, epoch)
-        validated = validate(network, stage, patches, validation, settings)
+        with torch.random.fork_rng(devices=[]):  # the caller's chance stays as it was
+            trained = _train_epoch(course, patches, training, optimiser, epoch)
+        validated = _validate(course, patches, validation)
         record = {
             "epoch": epoch,
             "train": trained,
@@ -159,47 +217,62 @@ def train(
         yield checkpoint
 
 
+@dataclass(frozen=True)
+class _Course:
+    """Who learns what from whom."""
+
+    network: Network
+    stage: Stage
+    settings: TrainingSettings
+    teacher: Teacher | None
+
+    def read(self, patches: Patches, indices: Indices) -> Batch:
+        """Return patches on the device of the network."""
+        return load_batch(patches, indices, _place(self.network))
+
+    def judge(self, batch: Batch) -> Judged:
+        """Return what the network says of a batch, and what it should have said."""
+        with _mixed_precision(self.stage, batch.pixels.device):
+            outputs = self.network(normalise(batch.pixels))
+        flat = Outputs(*(part.flatten(1).float() for part in outputs))  # PNet gives maps of 1 × 1
+        targets = regression_targets(self.stage, batch.offsets, batch.sides)
+        landmarks = self.teacher(batch.pixels, batch.labels) if self.teacher else None
+        return Judged(flat, batch.labels, targets, landmarks)
+
+
 @torch.no_grad()
-def validate(
-    network: Network,
-    stage: Stage,
-    patches: Patches,
-    indices: Indices,
-    settings: TrainingSettings,
-) -> dict[str, float]:
+def _validate(course: _Course, patches: Patches, indices: Indices) -> dict[str, float]:
     """Return losses (over all patches, easy and hard), accuracy, recall and false alarms.
 
     ``recall`` is the share of positives and ``false_alarms`` that of negatives that score at
     least ``settings.score_threshold``; ``accuracy`` that of both on the right side of 0.5.
     """
-    network.eval()
+    course.network.eval()
     chunks = (indices[i : i + VALIDATION_BATCH] for i in range(0, len(indices), VALIDATION_BATCH))
-    outputs, labels, targets = _join(
-        _judge(network, stage, load_batch(patches, chunk, _place(network))) for chunk in chunks
-    )
-    losses = detection_losses(outputs, labels, targets)
-    total = weighted_sum(losses, settings.loss_weights)
+    judged = Judged.joined([course.judge(course.read(patches, chunk)) for chunk in chunks])
+    losses = detection_losses(*judged)
+    total = weighted_sum(losses, course.settings.loss_weights)
     return {
         "total": float(total),
         **{name: float(loss) for name, loss in losses.items()},
-        **_rates(outputs.scores, labels, settings.score_threshold),
+        **_rates(judged.outputs.scores, judged.labels, course.settings.score_threshold),
     }
 
 
 def _train_epoch(
-    network: Network,
-    stage: Stage,
+    course: _Course,
     patches: Patches,
     training: Indices,
-    settings: TrainingSettings,
     optimiser: torch.optim.Optimizer,
     epoch: int,
 ) -> dict[str, float]:
     """Run one epoch; return the mean of every loss over its steps."""
-    network.train()
+    course.network.train()
+    settings = course.settings
     # a stream of chance for each epoch: going on after a break needs no history
     order = np.random.default_rng([settings.seed, epoch])
     chance = torch.Generator().manual_seed(int(order.integers(2**62)))
+    torch.manual_seed(int(order.integers(2**62)))  # for dropout
     batches = balanced_batches(
         patches.labels[training], settings.batch_size, settings.class_shares, order
     )
@@ -207,28 +280,24 @@ def _train_epoch(
     for step, indices in enumerate(batches):
         progress = (epoch - 1 + step / len(batches)) / settings.epochs
         _set_learning_rate(optimiser, learning_rate(settings, progress))
-        batch = load_batch(patches, training[indices], _place(network))
-        losses = _take_step(network, stage, batch, settings, optimiser, chance)
+        losses = _take_step(course, course.read(patches, training[indices]), optimiser, chance)
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + loss
     return {name: value / len(batches) for name, value in sums.items()}
 
 
 def _take_step(
-    network: Network,
-    stage: Stage,
-    batch: Batch,
-    settings: TrainingSettings,
-    optimiser: torch.optim.Optimizer,
-    chance: torch.Generator,
+    course: _Course, batch: Batch, optimiser: torch.optim.Optimizer, chance: torch.Generator
 ) -> dict[str, float]:
+    settings = course.settings
     pixels, offsets = settings.augmentation(batch.pixels, batch.offsets, chance)
-    judged = _judge(network, stage, replace(batch, pixels=pixels, offsets=offsets))
+    judged = course.judge(replace(batch, pixels=pixels, offsets=offsets))
     losses = detection_losses(*judged, hard_share=settings.hard_share)
     total = weighted_sum(losses, settings.loss_weights)
     optimiser.zero_grad()
     torch.autograd.backward(total)
     optimiser.step()
+    keep_slopes_positive(course.network)
     return {"total": total.item(), **{name: loss.item() for name, loss in losses.items()}}
 
 
@@ -269,17 +338,10 @@ def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:
     return checkpoint.epoch >= settings.epochs or 0 < settings.patience <= idle
 
 
-def _judge(network: Network, stage: Stage, batch: Batch) -> Judged:
-    """Return what the network says of a batch, its labels, and the offsets it should have given."""
-    outputs = network(normalise(batch.pixels))
-    flat = Outputs(*(part.flatten(1) for part in outputs))  # PNet gives maps of 1 × 1
-    return flat, batch.labels, regression_targets(stage, batch.offsets, batch.sides)
-
-
-def _join(parts: Iterable[Judged]) -> Judged:
-    outputs, labels, targets = zip(*parts, strict=True)
-    columns = (torch.cat(column) for column in zip(*outputs, strict=True))
-    return Outputs(*columns), torch.cat(labels), torch.cat(targets)
+def _mixed_precision(stage: Stage, device: torch.device) -> torch.autocast:
+    """Compute the larger networks in bfloat16 where that is faster; weights stay float32."""
+    able = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=able and stage != "pnet")
 
 
 def _rates(scores: Tensor, labels: Tensor, score_threshold: float) -> dict[str, float]:
@@ -306,10 +368,6 @@ def _require_size(patches: Patches, stage: Stage) -> None:
             f"found patches of {patches.size} pixels, {stage} learns from {INPUT_SIZES[stage]}; "
             f"prepare patches for {stage}"
         )
-
-
-def _are_shares(shares: tuple[float, float, float]) -> bool:
-    return all(0 <= share < math.inf for share in shares) and min(shares[:2]) > 0
 
 
 def _place(network: Network) -> torch.device:

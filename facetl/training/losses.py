@@ -20,23 +20,35 @@ Losses = dict[str, Tensor]
 
 
 def detection_losses(
-    outputs: Outputs, labels: Tensor, targets: Tensor, *, hard_share: float = 1.0
+    outputs: Outputs,
+    labels: Tensor,
+    targets: Tensor,
+    landmarks: Tensor | None = None,
+    *,
+    hard_share: float = 1.0,
 ) -> Losses:
     """Return the losses of a batch of N patches.
 
     Args:
-        outputs: logits (N, 2) and offsets (N, 4) of a network.
+        outputs: logits (N, 2), offsets (N, 4) and landmarks (N, 10) or (N, 0) of a network.
         labels: (N,) values of :class:`Label`.
         targets: (N, 4) offsets that the network should give.
+        landmarks: (N, 10) landmarks that it should give, NaN where nobody knows; None if it
+            gives none.
         hard_share: share of the patches that counts in the classification, in (0, 1].
 
     Returns:
-        Scalars ``classification`` and ``box``.
+        Scalars ``classification``, ``box`` and, with landmarks, ``landmark``.
     """
-    return {
+    placed = labels != Label.NEGATIVE
+    losses = {
         "classification": classification_loss(outputs.logits, labels, hard_share),
-        "box": box_loss(outputs.offsets, targets, labels),
+        "box": place_loss(outputs.offsets[placed], targets[placed]),
     }
+    if landmarks is not None:
+        taught = landmarks.isfinite().all(dim=1)
+        losses["landmark"] = place_loss(outputs.landmarks[taught], landmarks[taught])
+    return losses
 
 
 def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0) -> Tensor:
@@ -54,16 +66,13 @@ def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0)
     return hardest.sum() / max(len(hardest), 1)
 
 
-def box_loss(offsets: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean smooth L1 distance (Girshick 2015, equation 3) of positives and parts.
+def place_loss(places: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean smooth L1 distance (Girshick 2015, equation 3) of (N, K) from (N, K) places.
 
-    0 if there are neither.
+    For offsets and landmarks; 0 if N = 0.
     """
-    placed = labels != Label.NEGATIVE
-    distances = functional.smooth_l1_loss(
-        offsets[placed], targets[placed], beta=SMOOTH_L1_BETA, reduction="sum"
-    )
-    return distances / max(int(placed.sum()) * 4, 1)
+    distances = functional.smooth_l1_loss(places, targets, beta=SMOOTH_L1_BETA, reduction="sum")
+    return distances / max(places.numel(), 1)
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -21,20 +21,25 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.dataset import FaceDataset, Frame, fingerprint
+from facetl.data.duplicates import group_near_duplicates, stack_thumbnails, thumbnail
 from facetl.data.images import load_image
 from facetl.errors import ImageError, InputError
 from facetl.mtcnn.crops import cut_windows
-from facetl.mtcnn.networks import INPUT_SIZES
+from facetl.mtcnn.networks import INPUT_SIZES, Stage
+from facetl.training.mining import Miner
 from facetl.training.patches import writing_patches
 from facetl.training.sampling import (
+    RECIPES,
     Label,
     LabelledWindows,
     Match,
     Recipe,
     choose_windows,
-    draw_candidates,
+    draw_pool,
     faces_without_positive,
+    pool_proposals,
 )
+from facetl.training.suspects import Suspect, find_suspects
 
 _FRAMES_AHEAD = 8  # for each worker; keeps what waits for its turn small
 
@@ -49,6 +54,8 @@ class FrameCut:
         windows: the N windows, labelled.
         faces: how many faces the frame has.
         without_positive: how many of them no candidate is a positive of, under each rule.
+        thumbnail: (432,) the frame itself, to find its near-duplicates by.
+        suspects: proposals that look like faces and are none, by the annotations.
     """
 
     index: int
@@ -56,6 +63,8 @@ class FrameCut:
     windows: LabelledWindows
     faces: int
     without_positive: dict[Match, int]
+    thumbnail: NDArray[np.float32]
+    suspects: tuple[Suspect, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ class Preparation:
         counts: patches of each label.
         without_positive: faces that give no positive, under each rule of matching.
         unreadable: frames that were left out.
+        suspects: proposals that look like faces and are none, by the annotations.
     """
 
     frames: int = 0
@@ -88,6 +98,7 @@ class Preparation:
         default_factory=lambda: dict.fromkeys(get_args(Match), 0)
     )
     unreadable: tuple[Unreadable, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
 
     def plus(self, cut: FrameCut) -> Preparation:
         """Return the sum of this and one more frame."""
@@ -103,6 +114,7 @@ class Preparation:
                 match: count + cut.without_positive[match]
                 for match, count in self.without_positive.items()
             },
+            suspects=(*self.suspects, *cut.suspects),
         )
 
     def without(self, frame: Unreadable) -> Preparation:
@@ -116,6 +128,7 @@ class Preparation:
             "counts": {label.name.lower(): count for label, count in self.counts.items()},
             "without_positive": dict(self.without_positive),
             "unreadable": [frame.name for frame in self.unreadable],
+            "suspects": [asdict(suspect) for suspect in self.suspects],
         }
 
 
@@ -128,18 +141,22 @@ def prepare_patches(
     path: Path,
     recipe: Recipe | None = None,
     *,
+    stage: Stage = "pnet",
+    miner: Miner | None = None,
     seed: int = 1,
     workers: int = 1,
     progress: Progress = iter,
 ) -> Preparation:
-    """Cut labelled 12-pixel patches from all frames and write them to a patch file.
+    """Cut labelled patches for one stage from all frames and write them to a patch file.
 
     Frames that cannot be read are left out and counted.
 
     Args:
         dataset: the frames with their faces.
         path: the patch file to write.
-        recipe: how many windows of each class; the defaults otherwise.
+        recipe: how many windows of each class; the stage's own otherwise.
+        stage: the network that shall learn from them.
+        miner: finds what the earlier stages propose; without one all windows are drawn by lot.
         seed: of all chance.
         workers: threads that cut side by side; the result does not depend on it.
         progress: wraps the stream of frames.
@@ -148,18 +165,20 @@ def prepare_patches(
         InputError: if there is no face to learn from, or no frame can be read.
         OutputError: if ``path`` cannot be written.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or RECIPES[stage]
     _require_faces(dataset)
     origin = {
-        "stage": "pnet",
+        "stage": stage,
         "recipe": recipe.to_json(),
+        "mined": miner.to_json() if miner else None,
         "seed": seed,
         "data": fingerprint(dataset),
         "frames": [frame.name for frame in dataset.frames],
     }
-    size = INPUT_SIZES["pnet"]
-    cut = partial(cut_frame, recipe=recipe, size=size, seed=seed)
+    size = INPUT_SIZES[stage]
+    cut = partial(cut_frame, recipe=recipe, size=size, seed=seed, miner=miner)
     preparation = Preparation()
+    thumbnails: dict[int, NDArray[np.float32]] = {}
     with writing_patches(path, size) as writer:
         for result in progress(_cut_in_order(dataset.frames, cut, workers)):
             if isinstance(result, Unreadable):
@@ -167,13 +186,15 @@ def prepare_patches(
             else:
                 writer.add(result.index, result.pixels, result.windows)
                 preparation = preparation.plus(result)
+                thumbnails[result.index] = result.thumbnail
         _require_readable(preparation)
-        writer.metadata = {**preparation.to_json(), **origin}
+        groups = group_frames(thumbnails, len(dataset))
+        writer.metadata = {**preparation.to_json(), **origin, "groups": groups}
     return preparation
 
 
 def cut_frame(
-    place: tuple[int, Frame], *, recipe: Recipe, size: int, seed: int
+    place: tuple[int, Frame], *, recipe: Recipe, size: int, seed: int, miner: Miner | None = None
 ) -> FrameCut | Unreadable:
     """Read one frame, sample its windows and cut their pixels.
 
@@ -182,6 +203,7 @@ def cut_frame(
         recipe: how many windows of each class.
         size: side of the patches in pixels.
         seed: of all chance.
+        miner: finds what the earlier stages propose, if the stage has any.
     """
     index, frame = place
     try:
@@ -189,18 +211,35 @@ def cut_frame(
     except ImageError as error:
         return Unreadable(index, frame.name, str(error))
     rng = np.random.default_rng([seed, zlib.crc32(frame.name.encode())])
-    candidates = draw_candidates(frame.boxes, image.shape[:2], recipe, rng)
-    windows = choose_windows(candidates, frame.boxes, recipe)
+    pool = draw_pool(frame.boxes, image.shape[:2], recipe, rng)
+    if miner:
+        proposals = miner(image)
+        pool = pool_proposals(proposals.windows, pool, image.shape[:2], rng)
+    windows = choose_windows(pool, frame.boxes, recipe)
     return FrameCut(
         index=index,
         pixels=cut_pixels(image, windows.windows, size),
         windows=windows,
         faces=len(frame.boxes),
         without_positive={
-            match: faces_without_positive(candidates.around, frame.boxes, recipe.bands, match)
+            match: faces_without_positive(pool.around, frame.boxes, recipe.bands, match)
             for match in get_args(Match)
         },
+        thumbnail=thumbnail(image),
+        suspects=find_suspects(proposals, frame) if miner and miner.stage == "onet" else (),
     )
+
+
+def group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:
+    """Return the group of near-duplicates that each of ``count`` frames is in, from 0 on.
+
+    Args:
+        thumbnails: (432,) by the place of the frame; a frame that has none is alone in its group.
+        count: how many frames there are.
+    """
+    groups = count + np.arange(count)
+    groups[list(thumbnails)] = group_near_duplicates(stack_thumbnails(thumbnails.values()))
+    return [int(group) for group in np.unique(groups, return_inverse=True)[1]]
 
 
 def cut_pixels(image: NDArray[np.uint8], windows: Boxes, size: int) -> NDArray[np.uint8]:

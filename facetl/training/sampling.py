@@ -6,8 +6,10 @@ intersection over union of 0.65 with an elongated face, so by default overlap is
 against the face's square, as the later stages of the cascade see it.  Regression targets
 always point to the true box.
 
-Everything is drawn in bulk: far more candidates than needed, of which the first few of each
-class are kept.  Corners are whole pixels, because crops are; so pixels and targets agree.
+Everything is drawn in bulk: far more windows than needed, of which the first few of each class
+are kept.  Corners are whole pixels, because crops are; so pixels and targets agree.  The later
+stages learn from what the earlier ones propose (:func:`pool_proposals`): hard negatives are the
+false alarms that really reach them.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes, area, clip, iou, offsets, square
 from facetl.errors import InputError
+from facetl.mtcnn.networks import Stage
 
 Match = Literal["square", "box"]
 """What a window's overlap with a face is measured against: the face's square, or its box."""
@@ -39,11 +42,15 @@ less than half of it left, the stretched picture no longer resembles what it is 
 OVERSAMPLING = 10
 """Candidates drawn for each window wanted."""
 
+NUDGES = 4
+"""How often each proposal is moved a little to make more of it."""
+
 MOST_ENRICHED = 8
 """How many times as many windows a frame may give if there are few frames."""
 
 _SHIFT = 0.25  # of the face's side, either way
 _LOG_SCALE = 0.35  # sides from e^-0.35 to e^0.35 of the face's side
+_NUDGE = 0.08  # of a proposal's side, either way; and of the logarithm of its side
 _LOG_SCALE_NEAR = 1.2  # hard negatives: from a third to three times the face's side
 
 
@@ -83,23 +90,28 @@ class Recipe:
     Attributes:
         positives: most positives for a face.
         parts: most part faces for a face.
-        negatives: negatives for a frame, half of them near its faces.
+        negatives: negatives for a frame.
+        near_share: share of the negatives that is taken from around faces or, for the later
+            stages, from proposals; the rest lies anywhere.
         bands: limits of overlap.
         match: what overlap is measured against.
 
     Raises:
-        InputError: if a count is negative or ``match`` is unknown.
+        InputError: if a count is negative, a share not in [0, 1] or ``match`` is unknown.
     """
 
     positives: int = 12
     parts: int = 6
     negatives: int = 18
+    near_share: float = 0.5
     bands: Bands = field(default_factory=Bands)
     match: Match = "square"
 
     def __post_init__(self) -> None:
         if min(self.positives, self.parts, self.negatives) < 0:
             raise InputError(f"found a negative number of windows in {self}; choose 0 or more")
+        if not 0 <= self.near_share <= 1:
+            raise InputError(f"found near_share {self.near_share}, expected 0 to 1")
         if self.match not in get_args(Match):
             raise InputError(f"found match {self.match!r}; choose one of {get_args(Match)}")
 
@@ -126,6 +138,14 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain values, for a file's metadata."""
         return asdict(self)
+
+
+RECIPES: dict[Stage, Recipe] = {
+    "pnet": Recipe(),
+    "rnet": Recipe(positives=16, parts=6, negatives=35, near_share=1.0),
+    "onet": Recipe(positives=16, parts=4, negatives=12, near_share=1.0),
+}
+"""How many windows each stage learns from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,13 +198,13 @@ class LabelledWindows:
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
-    """Windows of one frame, not labelled yet: (N, 4) each, whole pixels, visible enough.
+class Pool:
+    """Windows of one frame to choose from, not labelled yet: (N, 4) each, visible enough.
 
     Attributes:
-        around: faces shifted and scaled a little; most become positives and parts.
-        near: windows that touch a face; most become hard negatives.
-        anywhere: windows inside the frame, of all sizes.
+        around: where positives and parts are taken from.
+        near: where the first negatives are taken from, the hardest first.
+        anywhere: where the rest of the negatives is taken from.
     """
 
     around: Boxes
@@ -192,10 +212,13 @@ class Candidates:
     anywhere: Boxes
 
 
-def sample_windows(
+def draw_pool(
     faces: Boxes, size_hw: tuple[int, int], recipe: Recipe, rng: np.random.Generator
-) -> LabelledWindows:
-    """Draw and label the windows to learn from in one frame: none of them is ignored.
+) -> Pool:
+    """Draw windows of one frame: ``OVERSAMPLING`` times as many as the recipe asks for.
+
+    Around faces they are shifted and scaled a little, near faces so much that they just touch;
+    anywhere they lie inside the frame, of all sizes.
 
     Args:
         faces: (N, 4) true boxes of all faces of the frame.
@@ -203,28 +226,42 @@ def sample_windows(
         recipe: how many windows of each class.
         rng: source of all chance.
     """
-    return choose_windows(draw_candidates(faces, size_hw, recipe, rng), faces, recipe)
-
-
-def draw_candidates(
-    faces: Boxes, size_hw: tuple[int, int], recipe: Recipe, rng: np.random.Generator
-) -> Candidates:
-    """Draw windows of one frame: ``OVERSAMPLING`` times as many as the recipe asks for."""
     per_face = OVERSAMPLING * (recipe.positives + recipe.parts)
     per_frame = OVERSAMPLING * recipe.negatives
     around = _draw_around(np.repeat(faces, per_face, axis=0), rng)
     near = _draw_near(faces[rng.integers(len(faces), size=per_frame)], rng) if len(faces) else faces
     anywhere = _draw_anywhere(per_frame, size_hw, rng)
-    return Candidates(*(_visible(windows, size_hw) for windows in (around, near, anywhere)))
+    return Pool(*(_visible(windows, size_hw) for windows in (around, near, anywhere)))
 
 
-def choose_windows(candidates: Candidates, faces: Boxes, recipe: Recipe) -> LabelledWindows:
-    """Label the candidates of one frame and keep as many of each class as the recipe says."""
+def pool_proposals(
+    proposals: Boxes, drawn: Pool, size_hw: tuple[int, int], rng: np.random.Generator
+) -> Pool:
+    """Put the proposals of the earlier stages before the windows drawn by lot.
+
+    Hard negative mining: negatives are the proposals with the best scores that show no face.
+    Positives and parts are taken from the proposals in random order.  Where there are too few,
+    proposals moved a little make up for them, and in the end the drawn windows.
+
+    Args:
+        proposals: (N, 4) windows, best score first.
+        drawn: windows of the same frame from :func:`draw_pool`.
+        size_hw: height and width of the frame in pixels.
+        rng: source of all chance.
+    """
+    seen = _visible(proposals, size_hw)
+    moved = _visible(_nudge(np.tile(seen, (NUDGES, 1)), rng), size_hw)
+    around = np.concatenate([rng.permutation(seen), rng.permutation(moved), drawn.around])
+    return Pool(around, np.concatenate([seen, moved, drawn.near]), drawn.anywhere)
+
+
+def choose_windows(pool: Pool, faces: Boxes, recipe: Recipe) -> LabelledWindows:
+    """Label the windows of one frame and keep as many of each class as the recipe says."""
     around, near, anywhere = (
         label_windows(windows, faces, recipe.bands, recipe.match)
-        for windows in (candidates.around, candidates.near, candidates.anywhere)
+        for windows in (pool.around, pool.near, pool.anywhere)
     )
-    hard = near.of(Label.NEGATIVE)[: recipe.negatives // 2]
+    hard = near.of(Label.NEGATIVE)[: round(recipe.negatives * recipe.near_share)]
     easy = anywhere.of(Label.NEGATIVE)[: recipe.negatives - len(hard)]
     positives = around.of(Label.POSITIVE).first_per_face(recipe.positives)
     parts = around.of(Label.PART).first_per_face(recipe.parts)
@@ -283,6 +320,14 @@ def _draw_around(faces: Boxes, rng: np.random.Generator) -> Boxes:
     return _windows(centres + shifts, sides * scales)
 
 
+def _nudge(windows: Boxes, rng: np.random.Generator) -> Boxes:
+    """Return (N, 4) squares moved and scaled as little as proposals of one face differ."""
+    centres, sides = _centres_and_sides(windows)
+    shifts = rng.uniform(-_NUDGE, _NUDGE, centres.shape) * sides[:, None]
+    halves = (sides * np.exp(rng.uniform(-_NUDGE, _NUDGE, sides.shape)))[:, None] / 2
+    return np.concatenate([centres + shifts - halves, centres + shifts + halves], axis=1)
+
+
 def _draw_near(faces: Boxes, rng: np.random.Generator) -> Boxes:
     """Return one square for each of (N, 4) faces that touches the face's square."""
     centres, sides = _centres_and_sides(faces)
@@ -314,5 +359,7 @@ def _windows(centres: Boxes, sides: NDArray[np.floating[Any]]) -> Boxes:
 
 
 def _visible(windows: Boxes, size_hw: tuple[int, int]) -> Boxes:
-    # A window wholly outside is clipped to one without area, on the border.
+    # A window wholly outside is clipped to one without area, on the border.  An untrained network
+    # may propose windows turned inside out, or too small to be sure to hold a pixel.
+    windows = windows[(windows[:, 2:] - windows[:, :2] >= 2).all(axis=1)]
     return windows[area(clip(windows, size_hw)) >= LEAST_VISIBLE * area(windows)]

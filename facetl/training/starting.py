@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from facetl.errors import WeightsError
-from facetl.mtcnn.networks import Network, Stage, build_network
-from facetl.mtcnn.weights import PRETRAINED, load_weights
+from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.mtcnn.weights import BUILT_IN, PRETRAINED, load_weights
 
 SCRATCH = "scratch"
 
@@ -38,9 +38,19 @@ def build_starting_network(stage: Stage, start: str, seed: int) -> Network:
     return weights.network(stage)
 
 
+def require_start(start: str) -> None:
+    """Raise before the work if not all three stages can start from ``start``.
+
+    Raises:
+        WeightsError: if the file cannot be read or lacks a stage.
+    """
+    for stage in STAGES:
+        build_starting_network(stage, start, seed=0)
+
+
 def fingerprint_start(start: str) -> str:
     """Return the name of a built-in start, or a file's name with a hash of its bytes."""
-    if start in (PRETRAINED, SCRATCH):
+    if start in (*BUILT_IN, SCRATCH):
         return start
     path = Path(start)
     return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,15 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from reference_training import QUICK, blob_patches, save_patches, without_times
+from tiny_world import save_frames
 
 from facetl.cli import main
+from facetl.cli import train_stage as train_module
+from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.training import checkpoint, loop
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.loop import train
+from facetl.training.loop import TrainingSettings, train
 from facetl.training.patches import load_patches
 from facetl.training.starting import build_starting_network
 
@@ -101,7 +103,7 @@ def test_of_a_training_that_gets_worse_the_first_epoch_is_written(
     rising = iter([0.1, 0.2, 0.3])
     names = ("classification", "box", "accuracy", "recall", "false_alarms")
     monkeypatch.setattr(
-        loop, "validate", lambda *_: {"total": next(rising), **dict.fromkeys(names, 0.5)}
+        loop, "_validate", lambda *_: {"total": next(rising), **dict.fromkeys(names, 0.5)}
     )
     assert command().exit_code == 0
     monkeypatch.undo()
@@ -124,10 +126,11 @@ def test_records_and_curves_lie_beside_the_weights(command: Command, out: Path) 
 
 def test_the_epochs_are_told_and_the_best_has_the_last_star(command: Command, out: Path) -> None:
     result = command()
-    *epochs, advice = result.stderr.splitlines()
+    *epochs, mining, advice = result.stderr.splitlines()
     assert [line[:9] for line in epochs] == ["epoch  1/", "epoch  2/", "epoch  3/"]
     starred = [number for number, line in enumerate(epochs, 1) if line.endswith("*")]
     assert starred[-1] == load_weights(out).metadata["best_epoch"]
+    assert mining.startswith(f"next: facetl prepare DATA --stage rnet --weights {out} --out ")
     assert advice.startswith("next: facetl detect")
     assert f"tuned={out}" in advice
     assert result.stdout.startswith(f"wrote {out}, ")
@@ -136,15 +139,21 @@ def test_the_epochs_are_told_and_the_best_has_the_last_star(command: Command, ou
 def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
     result = command(
         "--epochs=1", "--optimiser=sgd", "--schedule=cosine", "--hard-share=0.5", "--seed=4",
-        "--classification-weight=2", "--box-weight=3", "--class-shares", "2", "1", "0.5",
+        "--classification-weight=2", "--box-weight=3", "--landmark-weight=4",
+        "--class-shares", "2", "1", "0.5",
         "--patience=6", "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
+        "--contrast=0.4", "--repaint=0.5",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert load_weights(out).metadata["settings"] == {
         "epochs": 1, "batch_size": 64, "learning_rate": 0.005, "optimiser": "sgd",
-        "schedule": "cosine", "classification_weight": 2, "box_weight": 3, "hard_share": 0.5,
+        "schedule": "cosine", "classification_weight": 2, "box_weight": 3, "landmark_weight": 4,
+        "hard_share": 0.5,
         "shares": [2, 1, 0.5], "validation_share": 0.25, "patience": 6, "score_threshold": 0.4,
-        "augmentation": {"flip": 0.1, "brightness": 0.2, "colour": 0.3}, "seed": 4,
+        "augmentation": {
+            "flip": 0.1, "brightness": 0.2, "contrast": 0.4, "colour": 0.3, "repaint": 0.5,
+        },
+        "seed": 4,
     }  # fmt: skip
 
 
@@ -340,7 +349,69 @@ def test_patches_and_out_are_asked_for(patches: Path) -> None:
     assert CliRunner().invoke(main, ["train-pnet", "--out", "pnet.safetensors"]).exit_code == 2
 
 
-def test_the_options_say_what_the_settings_say(patches: Path, out: Path) -> None:
-    CliRunner().invoke(main, ["train-pnet", str(patches), "--out", str(out), "--epochs=1"])
-    wanted = replace(loop.TrainingSettings(), epochs=1).to_json()
-    assert load_weights(out).metadata["settings"] == json.loads(json.dumps(wanted))
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_options_say_what_the_settings_say(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[TrainingSettings] = []
+    monkeypatch.setattr(train_module, "train_and_save", lambda *given: asked.append(given[3]))
+    data = blob_patches(frames=2, each=1, size=INPUT_SIZES[stage])
+    patches = save_patches(tmp_path / f"{stage}.patches", data)
+    out = tmp_path / "out.safetensors"
+    result = CliRunner().invoke(main, [f"train-{stage}", str(patches), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert asked == [loop.STAGE_SETTINGS[stage]]
+
+
+# ---- stage by stage
+
+
+def test_the_steps_by_hand_make_a_whole_cascade(tmp_path: Path) -> None:
+    frames, out = save_frames(tmp_path / "frames", 3), tmp_path / "patches"
+
+    def step(*arguments: object) -> str:
+        result = CliRunner().invoke(main, [*map(str, arguments), "--seed=1"])
+        assert result.exit_code == 0, result.output
+        return result.stderr
+
+    def weights(stage: str) -> Path:
+        return tmp_path / f"{stage}.safetensors"
+
+    quickly = ("--epochs=1", "--batch-size=32", "--validation-share=0.4")
+    step("prepare", frames, "--out", out, "--at-least=0")
+    said = step("train-pnet", out, "--out", weights("pnet"), *quickly)
+    assert f"next: facetl prepare DATA --stage rnet --weights {weights('pnet')} --out {out}" in said
+    for stage, earlier in (("rnet", "pnet"), ("onet", "rnet")):
+        mined = ("--stage", stage, "--weights", weights(earlier), "--at-least=0")
+        step("prepare", frames, *mined, "--out", out)
+        joined = ("--join", weights(earlier), "--out", weights(stage))
+        said = step(f"train-{stage}", out, *joined, *quickly)
+    assert "prepare" not in said
+    whole = load_weights(weights("onet"))
+    assert set(whole.stages) == {"pnet", "rnet", "onet"}
+    for stage in ("pnet", "rnet"):
+        for name, tensor in load_weights(weights(stage)).stages[stage].items():
+            assert torch.equal(tensor, whole.stages[stage][name])
+
+
+def test_the_stage_itself_is_never_taken_from_what_is_joined(
+    command: Command, out: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    scratch = build_starting_network("pnet", "scratch", 9).state_dict()
+    save_weights(other, Weights({"pnet": scratch, "rnet": load_pretrained_stage("rnet")}))
+    assert command("--epochs=1", f"--join={other}").exit_code == 0
+    weights = load_weights(out)
+    assert set(weights.stages) == {"pnet", "rnet"}
+    assert not torch.equal(weights.stages["pnet"]["conv1.weight"], scratch["conv1.weight"])
+
+
+def test_what_is_joined_must_be_there(command: Command, out: Path) -> None:
+    assert_refused(command("--join=nowhere.safetensors"), "nowhere.safetensors: no such weights")
+    assert files_beside(out) == []
+
+
+def test_a_file_of_patches_suggests_its_folder_for_the_next_stage(
+    command: Command, patches: Path
+) -> None:
+    assert f"--out {patches.parent}\n" in command("--epochs=1").stderr

@@ -1,0 +1,212 @@
+"""The whole cascade, trained and measured: seeds, numbers of frames, and shows it never saw.
+
+    python benchmarks/cascade.py ../shared/data/dexter --out figures seeds
+    python benchmarks/cascade.py ../shared/data/dexter --out figures curve
+    python benchmarks/cascade.py ../shared/data/dexter --out figures shows
+
+``seeds`` trains on all frames with the defaults of ``facetl train`` and shows where the time
+goes; ``curve`` on few frames drawn by lot; ``shows`` leaves one character's folder out and tests
+on it, and exchanges drawn and real frames.  Figures are kept in ``figures/cascade.json``: what is
+there is not done again, so a run that was broken off goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facetl import FaceDataset, FrameResult, Run, Weights, evaluate, load_dataset, load_weights
+from facetl.cli.cartoons import write_cartoons
+from facetl.cli.train import AT_LEAST
+from facetl.evaluation.plots import plot_learning_curve, save_plot
+from facetl.files import write_text
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.weights import save_weights
+from facetl.training.cascade import CascadePlan, Step, Training, Workshop
+from facetl.training.checkpoint import Checkpoint
+from facetl.training.preparation import FrameCut, Preparation, Unreadable
+
+SIZES = (10, 25, 50, 100, 200, 400)
+DRAWN = 400
+
+
+@dataclass
+class Stopwatch:
+    """A watcher that adds up the seconds of every part."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _began: float = field(default_factory=time.perf_counter)
+
+    def cutting(
+        self, step: Step, frames: Iterator[FrameCut | Unreadable]
+    ) -> Iterator[FrameCut | Unreadable]:
+        return frames
+
+    def has_cut(self, step: Step, preparation: Preparation) -> None:
+        self._stop(f"{step.label} patches")
+
+    def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
+        self._stop(f"{step.label} training")
+
+    def skips(self, step: Step) -> None:
+        raise AssertionError("nothing is done before in a new folder")
+
+    def _stop(self, part: str) -> None:
+        now = time.perf_counter()
+        self.seconds[part] = self.seconds.get(part, 0.0) + now - self._began
+        self._began = now
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Figures on disk, and how to make more."""
+
+    out: Path
+    workers: int
+    plan: CascadePlan
+
+    @property
+    def path(self) -> Path:
+        return self.out / "cascade.json"
+
+    def figures(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+
+    def train(
+        self, name: str, frames: FaceDataset, tests: dict[str, FaceDataset], seed: int = 1
+    ) -> None:
+        """Train and measure, unless the figures have it; say what came of it."""
+        if name in self.figures():
+            return
+        plan = replace(self.plan, seed=seed).enriched(frames, AT_LEAST).stretched(frames)
+        watch, began = Stopwatch(), time.perf_counter()
+        with tempfile.TemporaryDirectory(dir=self.out) as folder:
+            work = Training(
+                frames, plan, Workshop(Path(folder)), watch, torch.device("cpu"), self.workers
+            )
+            weights = work.run().weights
+        seconds = time.perf_counter() - began
+        save_weights(self.out / f"{name.replace(' ', '_')}.safetensors", weights)
+        self._note(
+            name,
+            weights,
+            tests,
+            {"seconds": seconds, "parts": watch.seconds, "frames": len(frames)},
+        )
+
+    def measure(self, name: str, weights: Weights, tests: dict[str, FaceDataset]) -> None:
+        """Measure weights that are there, unless the figures have it."""
+        if name not in self.figures():
+            self._note(name, weights, tests, {})
+
+    def _note(
+        self, name: str, weights: Weights, tests: dict[str, FaceDataset], facts: dict[str, Any]
+    ) -> None:
+        found = {title: score(weights, frames) for title, frames in tests.items()}
+        write_text(
+            self.path, json.dumps({**self.figures(), name: {**facts, "ap": found}}, indent=1) + "\n"
+        )
+        for title, figures in found.items():
+            row = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
+            print(f"{name:28} on {title:14} {row}", flush=True)
+
+
+def score(weights: Weights, frames: FaceDataset) -> dict[str, float]:
+    detector = Detector(weights)
+    searches = detector.search([frame.path for frame in frames], detector.settings)
+    results = tuple(
+        FrameResult(frame.name, frame.size_hw, found.detections, found.candidates, 0.0)
+        for frame, found in zip(frames, searches, strict=True)
+    )
+    return evaluate(Run("", {}, results), frames).metrics.ap
+
+
+def seeds(bench: Bench, data: Path) -> None:
+    frames, test = load_dataset(data), load_dataset(data, part="test")
+    for seed in (1, 2, 3):
+        bench.train(f"seed {seed}", frames, {"validation": test}, seed)
+    done = [bench.figures()[f"seed {seed}"] for seed in (1, 2, 3)]
+    for iou in done[0]["ap"]["validation"]:
+        values = [each["ap"]["validation"][iou] for each in done]
+        print(f"AP {iou}: mean {np.mean(values):.4f}, from {min(values):.4f} to {max(values):.4f}")
+    for part, seconds in done[0]["parts"].items():
+        print(f"{part:16} {seconds:6.0f} s  {seconds / done[0]['seconds']:.0%}")
+
+
+def curve(bench: Bench, data: Path, drawn: int) -> None:
+    frames, test = load_dataset(data), load_dataset(data, part="test")
+    bench.measure("pretrained", load_weights("pretrained"), {"validation": test})
+    cartoons = draw(bench, drawn)
+    for size in SIZES:
+        for seed in (1, 2, 3):
+            chosen = replace(bench.plan, frames=size, seed=seed).choose_frames(frames)
+            mixed = chosen.joined(cartoons, "cartoons/") if drawn else chosen
+            name = f"{size} frames seed {seed}" + (f" and {drawn} drawn" if drawn else "")
+            bench.train(name, mixed, {"validation": test}, seed)
+    save_plot(
+        bench.out / "learning_curve.png", plot_learning_curve(learning_curve(bench.figures()))
+    )
+
+
+def learning_curve(figures: dict[str, Any]) -> dict[int, list[dict[str, float]]]:
+    """Return AP by number of real frames, 0 for pretrained, one entry a seed."""
+    table = {0: [figures["pretrained"]["ap"]["validation"]]}
+    for size in SIZES:
+        table[size] = [
+            each["ap"]["validation"]
+            for name, each in figures.items()
+            if name.startswith(f"{size} frames seed") and not name.endswith("drawn")
+        ]
+    return table
+
+
+def shows(bench: Bench, data: Path, drawn: int) -> None:
+    frames, test = load_dataset(data), load_dataset(data, part="test")
+    cartoons = draw(bench, drawn)
+    characters = sorted({frame.name.split("/")[0] for frame in frames})
+    for left_out in characters:
+        others = FaceDataset(tuple(f for f in frames if not f.name.startswith(f"{left_out}/")))
+        own = FaceDataset(tuple(f for f in frames if f.name.startswith(f"{left_out}/"))[::3])
+        bench.train(f"without {left_out}", others, {left_out: own})
+        bench.train(
+            f"without {left_out}, drawn", others.joined(cartoons, "cartoons/"), {left_out: own}
+        )
+    bench.train("drawn", cartoons, {"real": test})
+
+
+def draw(bench: Bench, count: int) -> FaceDataset:
+    folder = bench.out / "cartoons"
+    if not folder.exists():
+        write_cartoons(folder, max(count, 1), 100, seed=1, workers=bench.workers)
+    return load_dataset(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("what", choices=["seeds", "curve", "shows"])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--drawn", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    bench = Bench(options.out, options.workers, CascadePlan.default())
+    if options.what == "seeds":
+        seeds(bench, options.data)
+    elif options.what == "curve":
+        curve(bench, options.data, options.drawn)
+    else:
+        shows(bench, options.data, options.drawn or DRAWN)
+
+
+if __name__ == "__main__":
+    main()

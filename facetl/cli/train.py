@@ -1,0 +1,292 @@
+"""``facetl train``: from annotated frames to a tuned cascade, in one command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facetl.cli import options
+from facetl.cli.cartoons import write_cartoons
+from facetl.cli.console import note, suggest
+from facetl.cli.training_view import TrainingView
+from facetl.errors import FacetlError, OutputError
+from facetl.files import refuse_to_overwrite, require_writable, write_text
+
+if TYPE_CHECKING:
+    from facetl.data.annotations import OnError
+    from facetl.data.dataset import FaceDataset
+    from facetl.mtcnn.networks import Stage
+    from facetl.training.cascade import Cascade, CascadePlan
+
+AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
+"""Patches of each stage that few frames are made to give, as far as they can."""
+
+
+@click.command(short_help="Train the whole cascade on annotated frames.")
+@click.argument("data", required=False, type=options.FILE_OR_FOLDER)
+@options.weights_out
+@options.images_folder
+@options.annotation_file
+@options.start
+@click.option(
+    "--epochs",
+    type=(click.IntRange(min=1),) * 3,
+    default=tuple(options.EPOCHS.values()),
+    metavar="PNET RNET ONET",
+    help="Rounds of training of each stage.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=1,
+    help="2: mine again with the tuned cascade and train again, and so on.",
+)
+@click.option(
+    "--budget",
+    type=options.Duration(),
+    metavar="TIME",
+    help="Choose epochs and frames so that it takes no longer, e.g. 10m.",
+)
+@click.option(
+    "--with-cartoons",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Mix in N frames of the built-in cartoon.",
+)
+@options.seed
+@options.workers
+@options.device
+@options.on_error
+@options.resume
+@options.force
+def train(
+    data: Path | None,
+    out: Path,
+    images: Path | None,
+    annotations: Path | None,
+    start: str,
+    epochs: tuple[int, int, int],
+    rounds: int,
+    budget: float | None,
+    with_cartoons: int,
+    seed: int,
+    workers: int,
+    device: str,
+    on_error: OnError,
+    resume: bool,
+    force: bool,
+) -> None:
+    """Train PNet, RNet and ONet in turn on the annotated frames in DATA.
+
+    Each network learns from what the tuned ones before it really propose: its negatives are
+    the false alarms that reach it.  Unfinished work lies in a folder beside the weights; after
+    a break the same command with --resume goes on from the last epoch.
+
+    \b
+    Examples:
+      facetl train cartoons --out cascade.safetensors
+      facetl train --images frames --annotations faces.txt --budget 10m --out cascade.safetensors
+    """
+    from facetl.mtcnn.detector import choose_device
+    from facetl.training.cascade import CascadePlan, Training, Workshop
+    from facetl.training.starting import require_start
+
+    if data is None and images is None:
+        raise click.UsageError("found neither DATA nor --images; say where the frames are")
+    outputs = CascadeOutputs(out)
+    chosen_device = choose_device(device)
+    require_start(start)
+    outputs.require_room(resume=resume, force=force)
+    dataset = _load_frames(data, images, annotations, on_error)
+    if not resume:
+        outputs.clear_workshop()
+    with outputs.working():
+        if with_cartoons:
+            drawn = outputs.workshop / "cartoons"
+            dataset = _mix_in_cartoons(dataset, with_cartoons, drawn, seed, workers)
+        plan = CascadePlan.default(rounds=rounds, start=start, seed=seed).with_epochs(epochs)
+        plan = plan.enriched(dataset, AT_LEAST)
+        if not options.is_given("epochs"):
+            plan = plan.stretched(dataset)
+        if budget:
+            memory = outputs.workshop / "budget.json"
+            plan = _plan_within(plan, budget, dataset, memory, chosen_device)
+        with TrainingView(plan, dataset) as view:
+            workshop = Workshop(outputs.workshop)
+            cascade = Training(dataset, plan, workshop, view, chosen_device, workers).run()
+    outputs.save(cascade, dataset)
+    _say_goodbye(outputs, cascade)
+
+
+@dataclass(frozen=True)
+class CascadeOutputs:
+    """The files of a training, all named after its weights file."""
+
+    weights: Path
+
+    @property
+    def records(self) -> Path:
+        """One JSON record per epoch, a line each."""
+        return self.weights.with_suffix(".jsonl")
+
+    @property
+    def curves(self) -> Path:
+        """The losses by epoch, as a picture."""
+        return self._beside("losses.png")
+
+    @property
+    def suspects(self) -> Path:
+        """Regions that look like faces and are not annotated."""
+        return self._beside("suspects.json")
+
+    @property
+    def suspects_sheet(self) -> Path:
+        """The same, to look at."""
+        return self._beside("suspects.png")
+
+    @property
+    def workshop(self) -> Path:
+        """The folder of unfinished work; gone when it is finished."""
+        return self.weights.with_name(f"{self.weights.name}.work")
+
+    def require_room(self, *, resume: bool, force: bool) -> None:
+        """See that nothing is in the way, before the work.
+
+        Raises:
+            OutputError: if something is in the way, or the training is finished.
+        """
+        if resume and self.workshop.exists():
+            return
+        if resume and self.weights.exists() and not force:
+            raise OutputError(
+                f"{self.weights} is finished, there is nothing to resume; train anew with --force"
+            )
+        if self.workshop.exists() and not force:
+            raise OutputError(
+                f"{self.workshop} holds an unfinished training; go on with --resume or start "
+                "anew with --force"
+            )
+        for path in (self.weights, self.records, self.curves, self.suspects, self.suspects_sheet):
+            refuse_to_overwrite(path, force=force)
+        require_writable(self.weights.parent)
+        if resume:
+            note(f"found no {self.workshop} to go on from; starting anew")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """After Ctrl-C say how to go on and exit; leave nothing of work that never began."""
+        from facetl.training.cascade import Workshop
+
+        try:
+            yield
+        except KeyboardInterrupt:
+            note(f"stopped; {self.workshop} keeps what is done: the same command with --resume")
+            raise SystemExit(options.INTERRUPTED) from None
+        except FacetlError:
+            if not Workshop(self.workshop).has_work:
+                self.clear_workshop()
+            raise
+
+    def clear_workshop(self) -> None:
+        """Give up unfinished work."""
+        shutil.rmtree(self.workshop, ignore_errors=True)
+
+    def save(self, cascade: Cascade, dataset: FaceDataset) -> None:
+        """Write everything, the weights last, and remove the unfinished work."""
+        from facetl.data.images import save_image
+        from facetl.evaluation.plots import plot_losses, save_plot
+        from facetl.mtcnn.weights import save_weights
+        from facetl.training.suspects import draw_suspects
+
+        write_text(self.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
+        save_plot(self.curves, plot_losses(_by_training(cascade.records)))
+        write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
+        self.suspects_sheet.unlink(missing_ok=True)  # of an earlier training
+        if cascade.suspects:
+            save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
+        save_weights(self.weights, cascade.weights)
+        self.clear_workshop()
+
+    def _beside(self, ending: str) -> Path:
+        return self.weights.with_name(f"{self.weights.stem}_{ending}")
+
+
+def _load_frames(
+    data: Path | None, images: Path | None, annotations: Path | None, on_error: OnError
+) -> FaceDataset:
+    from facetl.data.annotations import describe_problems
+    from facetl.data.dataset import load_dataset
+
+    dataset = load_dataset(data, images=images, annotations=annotations, on_error=on_error)
+    if dataset.problems:
+        note(describe_problems(dataset.problems))
+    return dataset
+
+
+def _mix_in_cartoons(
+    dataset: FaceDataset, count: int, folder: Path, seed: int, workers: int
+) -> FaceDataset:
+    """Return the frames and drawn ones, which lie in ``folder`` afterwards."""
+    from facetl.data.dataset import load_dataset
+
+    if not folder.exists():
+        unfinished = folder.with_name("drawing")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write_cartoons(unfinished, count, 1, seed, workers)
+        unfinished.rename(folder)
+    drawn = load_dataset(folder, part="train")
+    return dataset.joined(drawn, prefix="cartoons/")
+
+
+def _plan_within(
+    plan: CascadePlan, budget: float, dataset: FaceDataset, memory: Path, device: Any
+) -> CascadePlan:
+    """Return the plan that fits the budget, and say what it is.
+
+    The choice is remembered, so that a training which is resumed keeps it whatever the machine
+    is doing then.
+    """
+    from facetl.training.planning import fit_budget, measure_speed
+
+    if memory.exists():
+        chosen = json.loads(memory.read_text(encoding="utf-8"))
+        return replace(plan.with_epochs(chosen["epochs"]), frames=chosen["frames"])
+    speed = measure_speed(device, plan)
+    fitting = fit_budget(plan, budget, len(dataset), dataset.face_count, speed)
+    epochs = [each.training.epochs for each in fitting.stages.values()]
+    write_text(memory, json.dumps({"epochs": epochs, "frames": fitting.frames}) + "\n")
+    frames = fitting.frames or len(dataset)
+    note(
+        f"budget of {budget:.0f} s: {frames:,} of {len(dataset):,} frames, "
+        f"{' + '.join(map(str, epochs))} epochs of PNet, RNet and ONet"
+    )
+    return fitting
+
+
+def _by_training(records: tuple[dict[str, Any], ...]) -> dict[str, list[dict[str, Any]]]:
+    """Return the records by stage and, if there are several, round."""
+    several = len({record["round"] for record in records}) > 1
+    trainings: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        name = f"{record['stage']}, round {record['round']}" if several else record["stage"]
+        trainings.setdefault(name, []).append(record)
+    return trainings
+
+
+def _say_goodbye(outputs: CascadeOutputs, cascade: Cascade) -> None:
+    click.echo(f"wrote {outputs.weights}, {outputs.records} and {outputs.curves}")
+    if cascade.suspects:
+        click.echo(
+            f"wrote {outputs.suspects} and {outputs.suspects_sheet}: {len(cascade.suspects)} "
+            "regions look like faces and are not annotated"
+        )
+    weights = ("--weights", "pretrained", "--weights", f"tuned={outputs.weights}")
+    suggest("detect", "FRAMES", *weights, "--out", "results")

@@ -1,0 +1,91 @@
+"""What people see of the training of a cascade: a line per epoch, and a bar with the time left."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from facetl.cli.console import TimeBar
+from facetl.cli.train_stage import describe_epoch
+
+if TYPE_CHECKING:
+    from facetl.data.dataset import FaceDataset
+    from facetl.training.cascade import CascadePlan, Step
+    from facetl.training.checkpoint import Checkpoint
+    from facetl.training.planning import Estimate
+    from facetl.training.preparation import FrameCut, Preparation, Unreadable
+
+
+@dataclass
+class TrainingView:
+    """Shows how far a training has come: a line per epoch, and a bar with the time left.
+
+    Attributes:
+        plan: what is trained.
+        dataset: on what.
+    """
+
+    plan: CascadePlan
+    dataset: FaceDataset
+    _bar: TimeBar = field(init=False)
+    _estimates: dict[Step, Estimate] = field(init=False)
+    _heard: defaultdict[Step, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        from facetl.training.planning import estimate
+
+        chosen = self.plan.choose_frames(self.dataset)
+        self._frames = len(chosen)
+        self._estimates = dict(
+            zip(self.plan.steps, estimate(self.plan, len(chosen), chosen.face_count), strict=True)
+        )
+        self._heard = defaultdict(float)  # seconds of each step's work, as they were foreseen
+        self._bar = TimeBar(sum(each.total for each in self._estimates.values()))
+
+    def __enter__(self) -> TrainingView:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._bar.__exit__(*details)
+
+    def skips(self, step: Step) -> None:
+        """Hear of a step that was finished before a break."""
+        self._bar.say(f"[{step.label}] finished before")
+        self._bar.skip(self._estimates[step].total)
+
+    def cutting(
+        self, step: Step, frames: Iterator[FrameCut | Unreadable]
+    ) -> Iterator[FrameCut | Unreadable]:
+        """Wrap the stream of frames that patches are cut from."""
+        seconds = self._estimates[step].cutting / self._frames
+        self._bar.describe(f"{step.label}: cutting patches")
+        for frame in frames:
+            yield frame
+            self._advance(step, seconds)
+
+    def has_cut(self, step: Step, preparation: Preparation) -> None:
+        """Hear of the patches of a step."""
+        for frame in preparation.unreadable:
+            self._bar.say(f"skipped {frame.reason}")
+        counts = ", ".join(
+            f"{count:,} {label.name.lower()}s" for label, count in preparation.counts.items()
+        )
+        self._bar.say(f"[{step.label}] {counts} from {preparation.frames:,} frames")
+        self._bar.describe(f"{step.label}: training")
+
+    def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
+        """Hear of another epoch."""
+        foreseen = self._estimates[step]
+        before = foreseen.cutting + foreseen.epoch * (checkpoint.epoch - 1)
+        self._bar.skip(before - self._heard[step])  # what was done before a break
+        self._heard[step] = before
+        self._advance(step, foreseen.epoch)
+        line = describe_epoch(checkpoint, self.plan.stages[step.stage].training)
+        self._bar.say(f"[{step.label}] {line}  {self._bar.left} left")
+
+    def _advance(self, step: Step, seconds: float) -> None:
+        self._heard[step] += seconds
+        self._bar.advance(seconds)

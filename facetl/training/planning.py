@@ -1,0 +1,151 @@
+"""How long a training will take, and what to leave out if it must not take so long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from facetl.errors import InputError
+from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, build_network
+from facetl.training.cascade import CascadePlan
+from facetl.training.loop import TrainingSettings, train
+from facetl.training.patches import Patches
+
+USABLE = 0.8
+"""Share of a budget that is planned for: estimates are not exact, and reading takes time too."""
+
+LEAST_FRAMES = 20
+_EPOCH_SHARES = (2.0, 1.5, 1.25, 1.0, 0.8, 0.6, 0.4)
+_FRAME_SHARES = tuple(0.8**step for step in range(24))
+_TRIAL_PATCHES = 256
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds that the parts of a training take, by stage.
+
+    Attributes:
+        per_frame: to read a frame, search it and cut its patches.
+        per_patch: to show one patch to the network in training.
+    """
+
+    per_frame: Mapping[Stage, float]
+    per_patch: Mapping[Stage, float]
+
+
+TYPICAL = Speed(
+    per_frame={"pnet": 0.004, "rnet": 0.015, "onet": 0.020},
+    per_patch={"pnet": 0.000025, "rnet": 0.00012, "onet": 0.0004},
+)
+"""As measured on two cores at 480×360 pixels; to tell how far a training is, ratios are enough."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds for the two parts of a step.
+
+    Attributes:
+        cutting: all frames.
+        epoch: one epoch.
+        epochs: how many of them.
+    """
+
+    cutting: float
+    epoch: float
+    epochs: int
+
+    @property
+    def total(self) -> float:
+        """Seconds for the whole step."""
+        return self.cutting + self.epoch * self.epochs
+
+
+def estimate(plan: CascadePlan, frames: int, faces: int, speed: Speed = TYPICAL) -> list[Estimate]:
+    """Return how long each step of a plan takes with so many frames and faces."""
+    return [
+        Estimate(
+            cutting=frames * speed.per_frame[step.stage],
+            epoch=plan.stages[step.stage].count_patches(frames, faces)
+            * speed.per_patch[step.stage],
+            epochs=plan.stages[step.stage].training.epochs,
+        )
+        for step in plan.steps
+    ]
+
+
+def fit_budget(
+    plan: CascadePlan, seconds: float, frames: int, faces: int, speed: Speed
+) -> CascadePlan:
+    """Return the plan with as many epochs and frames as the budget allows.
+
+    First come all frames with up to twice the epochs, then fewer epochs, then fewer frames.
+
+    Args:
+        plan: what would be done without a budget.
+        seconds: the budget.
+        frames: frames that there are.
+        faces: faces in them.
+        speed: of this machine.
+
+    Raises:
+        InputError: if not even the smallest plan fits.
+    """
+    for candidate, count in _alternatives(plan, frames):
+        faces_left = round(faces * count / max(frames, 1))
+        needed = sum(step.total for step in estimate(candidate, count, faces_left, speed))
+        if needed <= USABLE * seconds:
+            return candidate
+    raise InputError(
+        f"found a budget of {seconds:.0f} s, the smallest training takes about "
+        f"{needed / USABLE:.0f} s here; choose a larger --budget"
+    )
+
+
+def measure_speed(device: torch.device, plan: CascadePlan) -> Speed:
+    """Time a few steps of training on this machine; scale the rest in proportion."""
+    per_patch = {
+        stage: _time_training(stage, device, plan.stages[stage].training) for stage in STAGES
+    }
+    slowness = sum(per_patch.values()) / sum(TYPICAL.per_patch.values())
+    per_frame = {stage: seconds * slowness for stage, seconds in TYPICAL.per_frame.items()}
+    return Speed(per_frame, per_patch)
+
+
+def _alternatives(plan: CascadePlan, frames: int) -> Iterator[tuple[CascadePlan, int]]:
+    """Yield plans and their numbers of frames, the most thorough first."""
+    for share in _EPOCH_SHARES:
+        yield _with_epochs(plan, share), frames
+    for share in _FRAME_SHARES:
+        count = round(frames * share)
+        if count >= min(LEAST_FRAMES, frames):
+            yield replace(_with_epochs(plan, _EPOCH_SHARES[-1]), frames=count), count
+
+
+def _with_epochs(plan: CascadePlan, share: float) -> CascadePlan:
+    """Return the plan with a share of its epochs, at least one of each stage."""
+    return plan.with_epochs(
+        [max(round(each.training.epochs * share), 1) for each in plan.stages.values()]
+    )
+
+
+def _time_training(stage: Stage, device: torch.device, settings: TrainingSettings) -> float:
+    """Return the seconds that a patch takes: in the second of two epochs, the first warms up."""
+    trial = replace(settings, epochs=2, batch_size=128, validation_share=0.5)
+    *_, checkpoint = train(build_network(stage).to(device), stage, _make_up_patches(stage), trial)
+    return float(checkpoint.records[-1]["seconds"]) / _TRIAL_PATCHES
+
+
+def _make_up_patches(stage: Stage) -> Patches:
+    """Return grey patches of all labels from two frames."""
+    size = INPUT_SIZES[stage]
+    windows = np.tile(np.array([0, 0, size, size], np.float32), (_TRIAL_PATCHES, 1))
+    return Patches(
+        pixels=np.full((_TRIAL_PATCHES, size, size, 3), 128, np.uint8),
+        labels=np.resize(np.array([0, 1, 2], np.uint8), _TRIAL_PATCHES),
+        offsets=np.zeros((_TRIAL_PATCHES, 4), np.float32),
+        frame_index=np.repeat(np.arange(2, dtype=np.int32), _TRIAL_PATCHES // 2),
+        windows=windows,
+    )

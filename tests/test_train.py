@@ -1,0 +1,439 @@
+"""``facetl train``: one command, all files or none, and breaks that leave no trace."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from reference_training import without_times
+from tiny_world import assert_same_weights, save_frames
+
+from facetl.cli import main
+from facetl.cli.options import Duration
+from facetl.data.images import load_image
+from facetl.errors import OutputError
+from facetl.evaluation import plots
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.training import cascade, loop, planning, preparation
+from facetl.training.cascade import CascadePlan, Training
+from facetl.training.planning import Speed
+from facetl.training.suspects import Suspect
+
+FILES = ["all.jsonl", "all.safetensors", "all_losses.png", "all_suspects.json"]
+QUICKLY = ("--epochs", "2", "1", "1")
+
+train_module: Any = import_module("facetl.cli.train")  # as an attribute it is the command
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_frames(tmp_path_factory.mktemp("frames"), 4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_and_certain() -> Iterator[None]:
+    """Let few frames give no more patches than many, and leave no suspects to chance."""
+    with pytest.MonkeyPatch.context() as patched:
+        for stage in train_module.AT_LEAST:
+            patched.setitem(train_module.AT_LEAST, stage, 0)
+        patched.setattr(preparation, "find_suspects", lambda *_: ())
+        yield
+
+
+def train_cascade(data: Path | None, out: Path, *arguments: object) -> Result:
+    place = [] if data is None else [str(data)]
+    given = ["train", *place, "--out", str(out), *QUICKLY, *map(str, arguments)]
+    return CliRunner().invoke(main, [*given, "--workers=1"])
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A training that nothing disturbed."""
+
+    result: Result
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def finished(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    out = tmp_path_factory.mktemp("finished") / "all.safetensors"
+    return Finished(train_cascade(frames, out), out)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "weights" / "all.safetensors"
+
+
+@pytest.fixture
+def command(frames: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command with few epochs; what is given in addition counts more.
+
+    Its curves are not drawn, which takes longer than all training; ``finished`` has real ones.
+    """
+    monkeypatch.setattr(plots, "save_plot", lambda path, _: path.write_text("curves"))
+
+    def run(*arguments: object, data: Path | None = frames) -> Result:
+        return train_cascade(data, out, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Press Ctrl-C once, when a number of checkpoints have been saved."""
+
+    def press(number: int) -> None:
+        save, saved = cascade.save_checkpoint, itertools.count(1)
+
+        def save_and_stop(*arguments: Any) -> None:
+            save(*arguments)
+            if next(saved) == number:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(cascade, "save_checkpoint", save_and_stop)
+
+    return press
+
+
+def files_beside(path: Path) -> list[str]:
+    return sorted(file.name for file in path.parent.iterdir()) if path.parent.exists() else []
+
+
+def assert_refused(result: Result, *parts: str) -> None:
+    """Assert that the command said why not, in one line."""
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("facetl: ")
+    assert result.stderr.count("\n") == 1
+    for part in parts:
+        assert part in result.stderr
+
+
+# ---- what it writes and says
+
+
+def test_one_command_trains_three_stages_and_leaves_nothing_else(
+    finished: Finished, frames: Path
+) -> None:
+    out = finished.out
+    assert finished.result.exit_code == 0, finished.result.output
+    assert files_beside(out) == FILES
+    weights = load_weights(out)
+    assert set(weights.stages) == {"pnet", "rnet", "onet"}
+    records = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
+    assert records == weights.metadata["records"]
+    assert [record["stage"] for record in records] == ["pnet", "pnet", "rnet", "onet"]
+    assert json.loads(out.with_name("all_suspects.json").read_text()) == []
+    with Image.open(out.with_name("all_losses.png")) as picture:
+        assert picture.height > 1.2 * picture.width  # a row for each of three stages
+    found = Detector.load(out).detect([frames / "0.png"], (0.0, 0.0, 0.0))
+    assert len(found) == 1
+
+
+def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) -> None:
+    result = finished.result
+    told = result.stderr.splitlines()
+    assert [line.split("]")[0].lstrip("[") for line in told[:-1]] == [
+        *["pnet"] * 3,
+        *["rnet"] * 2,
+        *["onet"] * 2,
+    ]
+    assert "positives, " in told[0]
+    assert told[0].endswith("from 4 frames")
+    assert "epoch  2/2  loss " in told[2]
+    assert "recall " in told[2]
+    assert all(line.endswith(" left") for line in (told[1], told[4], told[6]))
+    assert told[-1].startswith("next: facetl detect FRAMES --weights pretrained --weights tuned=")
+    assert result.stdout.startswith(f"wrote {finished.out}, ")
+    assert result.stdout.count("\n") == 1  # no suspects, no word of them
+
+
+def test_suspects_are_listed_and_drawn(
+    command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspects = (Suspect("1.png", (10.0, 10.0, 40.0, 40.0), 0.97),)
+    monkeypatch.setattr(
+        preparation, "find_suspects", lambda _, frame: suspects if frame.name == "1.png" else ()
+    )
+    result = command()
+    assert files_beside(out) == [*FILES, "all_suspects.png"]
+    told = json.loads(out.with_name("all_suspects.json").read_text())
+    assert told == [{"frame": "1.png", "box": [10, 10, 40, 40], "score": 0.97}]
+    assert load_image(out.with_name("all_suspects.png")).shape[2] == 3
+    assert "1 regions look like faces and are not annotated" in result.stdout
+
+
+def test_rounds_are_told_apart(command: Command, out: Path) -> None:
+    result = command("--rounds", 2)
+    assert result.exit_code == 0, result.output
+    assert "[onet, round 2] epoch  1/1" in result.stderr
+    assert load_weights(out).metadata["rounds"] == 2
+    names = train_module._by_training(tuple(load_weights(out).metadata["records"]))
+    assert list(names)[2:4] == ["onet, round 1", "pnet, round 2"]
+
+
+def test_the_seed_decides_everything(command: Command, out: Path, finished: Finished) -> None:
+    command("--seed=1")
+    same, expected = load_weights(out), load_weights(finished.out)
+    assert_same_weights(same, expected)
+    command("--seed=3", "--force")
+    other = load_weights(out)
+    assert other.metadata["seed"] == 3
+    assert not torch.equal(
+        other.stages["pnet"]["conv1.weight"], expected.stages["pnet"]["conv1.weight"]
+    )
+
+
+def test_frames_and_annotations_may_lie_apart(
+    command: Command, out: Path, frames: Path, tmp_path: Path
+) -> None:
+    faces = tmp_path / "faces.txt"
+    faces.write_text((frames / "faces.txt").read_text() + "0.png 1 2 3\n")
+    place = ("--images", frames, "--annotations", faces)
+    result = command(*place, "--on-error=skip", data=None)
+    assert result.exit_code == 0, result.output
+    assert "1 wrong field count" in result.stderr
+
+
+def test_unreadable_frames_are_told(command: Command, tmp_path: Path) -> None:
+    folder = save_frames(tmp_path / "own", 5)
+    whole = (folder / "4.png").read_bytes()
+    (folder / "4.png").write_bytes(whole[: len(whole) // 2])  # its head is good
+    result = command(data=folder)
+    assert result.exit_code == 0, result.output
+    assert f"skipped {folder / '4.png'}" in result.stderr
+
+
+def test_drawn_frames_are_mixed_in(command: Command, out: Path) -> None:
+    result = command("--with-cartoons", 2)
+    assert result.exit_code == 0, result.output
+    assert "from 6 frames" in result.stderr
+    assert files_beside(out) == FILES
+
+
+def test_few_frames_are_seen_more_often_unless_epochs_are_given(
+    command: Command, frames: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[CascadePlan] = []
+
+    def train_nothing(training: Training) -> NoReturn:
+        planned.append(training.plan)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", train_nothing)
+    assert command().exit_code == 130
+    bare = ["train", str(frames), "--out", str(out), "--workers=1"]
+    assert CliRunner().invoke(main, bare).exit_code == 130
+    given, usual = ([each.training.epochs for each in plan.stages.values()] for plan in planned)
+    assert given == [2, 1, 1]
+    assert usual == [3 * loop.STAGE_SETTINGS[stage].epochs for stage in STAGES]
+
+
+# ---- breaks
+
+
+@pytest.mark.parametrize("number", [1, 3, 4])
+def test_after_ctrl_c_resume_ends_with_the_same_weights(
+    command: Command,
+    out: Path,
+    finished: Finished,
+    press_ctrl_c: Callable[[int], None],
+    number: int,
+) -> None:
+    press_ctrl_c(number)
+    broken = command()
+    assert broken.exit_code == 130
+    assert "the same command with --resume" in broken.stderr
+    assert not out.exists()
+    resumed = command("--resume")
+    assert resumed.exit_code == 0, resumed.output
+    ours, theirs = load_weights(out), load_weights(finished.out)
+    assert_same_weights(ours, theirs)
+    assert without_times(ours.metadata["records"]) == without_times(theirs.metadata["records"])
+    assert not out.with_name("all.safetensors.work").exists()
+    assert ("[pnet] finished before" in resumed.stderr) == (number > 2)
+
+
+def test_ctrl_c_with_drawn_frames_and_a_budget_can_be_resumed(
+    command: Command,
+    out: Path,
+    press_ctrl_c: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    speeds = iter([planning.TYPICAL])  # the speed is measured but once
+    monkeypatch.setattr(planning, "measure_speed", lambda *_: next(speeds))
+    press_ctrl_c(1)
+    assert command("--with-cartoons", 1, "--budget", "10m").exit_code == 130
+    resumed = command("--with-cartoons", 1, "--budget", "10m", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert files_beside(out) == FILES
+
+
+def test_drawing_that_was_killed_starts_again(command: Command, out: Path) -> None:
+    half = out.with_name("all.safetensors.work") / "drawing" / ".drawing-x"
+    half.mkdir(parents=True)
+    result = command("--with-cartoons", 1, "--resume")
+    assert result.exit_code == 0, result.output
+    assert "from 5 frames" in result.stderr
+
+
+def test_an_unfinished_training_is_not_lost_unasked(
+    command: Command, out: Path, press_ctrl_c: Callable[[int], None]
+) -> None:
+    press_ctrl_c(1)
+    command()
+    before = sorted(out.with_name("all.safetensors.work").iterdir())
+    assert_refused(command(), "holds an unfinished training", "--resume", "--force")
+    assert_refused(command("--resume", "--seed=2"), "seed 1 (now 2)", "--force")
+    assert command("--force", data=None).exit_code == 2
+    assert_refused(command("--force", data=Path("nowhere")), "nowhere")
+    assert sorted(out.with_name("all.safetensors.work").iterdir()) == before
+    assert command("--force", "--seed=2").exit_code == 0
+    assert files_beside(out) == FILES
+
+
+def test_a_finished_training_cannot_be_resumed(command: Command, finished: Finished) -> None:
+    before = finished.out.read_bytes()
+    refused = command("--resume", "--out", finished.out)
+    assert_refused(refused, f"{finished.out} is finished", "--force")
+    assert finished.out.read_bytes() == before
+
+
+def test_resume_with_nothing_there_starts(command: Command, out: Path) -> None:
+    result = command("--resume")
+    assert result.exit_code == 0, result.output
+    assert f"found no {out}.work to go on from; starting anew" in result.stderr
+    assert files_beside(out) == FILES
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize("name", [*FILES, "all_suspects.png"])
+def test_nothing_is_overwritten_unasked(command: Command, out: Path, name: str) -> None:
+    out.parent.mkdir()
+    out.with_name(name).write_text("precious")
+    assert_refused(command(), name, "--force")
+    assert files_beside(out) == [name]
+    assert out.with_name(name).read_text() == "precious"
+
+
+def test_force_overwrites_and_leaves_nothing_of_before(command: Command, out: Path) -> None:
+    out.parent.mkdir()
+    for name in (*FILES, "all_suspects.png"):
+        out.with_name(name).write_text("of before")
+    assert command("--force").exit_code == 0
+    assert files_beside(out) == FILES
+    assert all(out.with_name(name).read_bytes() != b"of before" for name in FILES)
+
+
+def test_frames_without_a_face_leave_nothing(
+    command: Command, out: Path, frames: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "none.txt"
+    empty.write_text("")
+    refused = command("--images", frames, "--annotations", empty, data=None)
+    assert_refused(refused, "found no face in 4 frames")
+    assert files_beside(out) == []
+
+
+def test_a_failure_on_the_way_keeps_what_is_done(
+    command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+
+        def fail(*_: object) -> None:
+            raise OutputError("disk: found it full; make room")
+
+        patched.setattr(cascade, "save_checkpoint", fail)
+        failed = command()
+    assert (failed.exit_code, files_beside(out)) == (1, ["all.safetensors.work"])
+    assert command("--resume").exit_code == 0
+
+
+def test_a_start_without_all_stages_is_refused_at_once(
+    command: Command, out: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "pnet.safetensors"
+    save_weights(start, Weights({"pnet": load_pretrained_stage("pnet")}))
+    assert_refused(command("--start", start), f"{start}: holds pnet, not rnet")
+    assert_refused(command("--start", "nowhere.pt"), "nowhere.pt: no such weights file")
+    assert files_beside(out) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--epochs", "1", "2"],
+        ["--epochs", "1", "0", "1"],
+        ["--rounds", "0"],
+        ["--budget", "soon"],
+        ["--with-cartoons", "-1"],
+        ["--out", "all.pt"],
+        ["--device", "abacus"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(command: Command, out: Path, wrong: list[str]) -> None:
+    result = command(*wrong)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+    assert files_beside(out) == []
+
+
+def test_frames_must_come_from_somewhere(command: Command) -> None:
+    result = command(data=None)
+    assert result.exit_code == 2
+    assert "found neither DATA nor --images" in result.stderr
+
+
+# ---- the budget
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600), ("1.5m", 90)]
+)
+def test_durations_are_numbers_with_a_unit(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+    assert Duration().convert(seconds * 1.0, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "-1m", "10 m", "m", "ten", "1d", "nan", "10mm"])
+def test_anything_else_is_no_duration(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="expected a time like 90s, 10m or 1h"):
+        Duration().convert(text, None, None)
+
+
+def test_the_budget_chooses_epochs_and_frames_and_says_so(
+    command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Speed(dict.fromkeys(("pnet", "rnet", "onet"), 1.0), planning.TYPICAL.per_patch)
+    monkeypatch.setattr(planning, "measure_speed", lambda *_: slow)
+    monkeypatch.setattr(planning, "LEAST_FRAMES", 1)
+    # a second for each frame and stage, four fifths of 10 s may be used: two frames, or three
+    result = command("--budget", "10s")
+    assert result.exit_code == 0, result.output
+    assert "budget of 10 s: 2 of 4 frames, 1 + 1 + 1 epochs of PNet, RNet and ONet" in result.stderr
+    metadata = load_weights(out).metadata
+    assert metadata["frames"] == 2
+    assert metadata["pnet"]["training"]["epochs"] == 1
+
+
+def test_too_small_a_budget_is_one_line_and_leaves_nothing(command: Command, out: Path) -> None:
+    refused = command("--budget", "0.001", "--with-cartoons", 1)
+    assert_refused(refused, "found a budget of 0 s", "larger --budget")
+    assert files_beside(out) == []

@@ -1,0 +1,102 @@
+"""The one view of a whole training: what is left to do after a break, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_world import tiny_plan
+
+from facetl.boxes import as_boxes
+from facetl.cli import training_view
+from facetl.cli.training_view import TrainingView
+from facetl.data.dataset import FaceDataset, Frame
+from facetl.training.cascade import Step
+from facetl.training.checkpoint import Checkpoint
+from facetl.training.planning import estimate
+from facetl.training.preparation import FrameCut, Preparation, Unreadable
+
+PNET, RNET, ONET = tiny_plan().steps
+FRAME = Frame(Path("a.png"), "a.png", as_boxes([[10, 10, 30, 30]]), (None,), (120, 160))
+DATASET = FaceDataset((FRAME,) * 4)
+CUTTING_PNET, *_ = ESTIMATES = estimate(tiny_plan(), 4, 4)
+CUTS: list[FrameCut | Unreadable] = [Unreadable(index, "a.png", "why") for index in range(4)]
+
+
+class Bar:
+    """Remembers what a bar is told; all work that was foreseen is done at ``foreseen``."""
+
+    left = "2 min"
+
+    def __init__(self, foreseen: float) -> None:
+        self.foreseen = foreseen
+        self.done = self.skipped = 0.0
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def describe(self, what: str) -> None:
+        self.what = what
+
+    def advance(self, seconds: float) -> None:
+        self.done += seconds
+
+    def skip(self, seconds: float) -> None:
+        self.done += seconds
+        self.skipped += seconds
+
+
+@pytest.fixture
+def view(monkeypatch: pytest.MonkeyPatch) -> TrainingView:
+    monkeypatch.setattr(training_view, "TimeBar", Bar)
+    return TrainingView(tiny_plan(), DATASET)
+
+
+def bar_of(view: TrainingView) -> Any:
+    return view._bar
+
+
+def checkpoint_after(epoch: int) -> Checkpoint:
+    figures = {"total": 0.5, "classification": 0.3, "box": 0.1, "recall": 1, "false_alarms": 0}
+    record = {"epoch": epoch, "train": figures, "validation": figures, "seconds": 1.0}
+    return Checkpoint(epoch, {}, {}, epoch, {}, (record,) * epoch)
+
+
+def walk(view: TrainingView, step: Step, epochs: int) -> None:
+    list(view.cutting(step, iter(CUTS)))
+    view.has_cut(step, Preparation())
+    for epoch in range(1, epochs + 1):
+        view.has_trained(step, checkpoint_after(epoch))
+
+
+def test_at_the_end_all_that_was_foreseen_is_done(view: TrainingView) -> None:
+    bar = bar_of(view)
+    assert bar.foreseen == pytest.approx(sum(each.total for each in ESTIMATES))
+    for step, epochs in ((PNET, 2), (RNET, 1), (ONET, 1)):
+        walk(view, step, epochs)
+    assert bar.done == pytest.approx(bar.foreseen)
+    assert bar.skipped == pytest.approx(0, abs=1e-12)
+
+
+def test_what_was_done_before_a_break_is_skipped(view: TrainingView) -> None:
+    bar = bar_of(view)
+    view.has_trained(PNET, checkpoint_after(2))  # cutting and the first epoch came before
+    assert bar.skipped == pytest.approx(CUTTING_PNET.cutting + CUTTING_PNET.epoch)
+    view.skips(RNET)
+    walk(view, ONET, 1)
+    assert bar.done == pytest.approx(bar.foreseen)
+    assert "[rnet] finished before" in bar.lines
+
+
+def test_lines_tell_step_losses_and_time(view: TrainingView) -> None:
+    unread = Preparation().without(Unreadable(0, "a.png", "a.png: truncated"))
+    view.has_cut(Step(2, "rnet"), unread)
+    view.has_trained(PNET, checkpoint_after(1))
+    first, second, third = bar_of(view).lines
+    assert first == "skipped a.png: truncated"
+    assert second == "[rnet, round 2] 0 positives, 0 parts, 0 negatives from 0 frames"
+    assert third.startswith("[pnet] epoch  1/2  loss 0.5000  validation 0.5000")
+    assert third.endswith("2 min left")
+    assert bar_of(view).what == "rnet, round 2: training"
