@@ -16,7 +16,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -130,11 +130,11 @@ def score(weights: Weights, frames: FaceDataset) -> dict[str, float]:
     return evaluate(Run("", {}, results), frames).metrics.ap
 
 
-def seeds(bench: Bench, data: Path) -> None:
+def seeds(bench: Bench, data: Path, chosen: Sequence[int]) -> None:
     frames, test = load_dataset(data), load_dataset(data, part="test")
-    for seed in (1, 2, 3):
+    for seed in chosen:
         bench.train(f"seed {seed}", frames, {"validation": test}, seed)
-    done = [bench.figures()[f"seed {seed}"] for seed in (1, 2, 3)]
+    done = [bench.figures()[f"seed {seed}"] for seed in chosen]
     for iou in done[0]["ap"]["validation"]:
         values = [each["ap"]["validation"][iou] for each in done]
         print(f"AP {iou}: mean {np.mean(values):.4f}, from {min(values):.4f} to {max(values):.4f}")
@@ -142,12 +142,12 @@ def seeds(bench: Bench, data: Path) -> None:
         print(f"{part:16} {seconds:6.0f} s  {seconds / done[0]['seconds']:.0%}")
 
 
-def curve(bench: Bench, data: Path, drawn: int) -> None:
+def curve(bench: Bench, data: Path, drawn: int, seeds: Sequence[int]) -> None:
     frames, test = load_dataset(data), load_dataset(data, part="test")
     bench.measure("pretrained", load_weights("pretrained"), {"validation": test})
     cartoons = draw(bench, drawn)
     for size in SIZES:
-        for seed in (1, 2, 3):
+        for seed in seeds:
             chosen = replace(bench.plan, frames=size, seed=seed).choose_frames(frames)
             mixed = chosen.joined(cartoons, "cartoons/") if drawn else chosen
             name = f"{size} frames seed {seed}" + (f" and {drawn} drawn" if drawn else "")
@@ -195,15 +195,16 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("what", choices=["seeds", "curve", "shows"])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--drawn", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.out, options.workers, CascadePlan.default())
     if options.what == "seeds":
-        seeds(bench, options.data)
+        seeds(bench, options.data, options.seeds)
     elif options.what == "curve":
-        curve(bench, options.data, options.drawn)
+        curve(bench, options.data, options.drawn, options.seeds)
     else:
         shows(bench, options.data, options.drawn or DRAWN)
 

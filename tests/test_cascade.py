@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 from reference_training import without_times
-from tiny_world import Diary, Killed, assert_same_weights, save_frames, tiny_plan
+from tiny_world import BrokenOffError, Diary, assert_same_weights, save_frames, tiny_plan
 
+from facetl.boxes import as_boxes
 from facetl.data.dataset import FaceDataset, Frame, load_dataset
 from facetl.errors import InputError, WeightsError
+from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import cascade, preparation
@@ -93,7 +95,7 @@ def test_the_weights_tell_where_they_come_from(unbroken: Cascade) -> None:
 def test_a_training_that_is_killed_goes_on_to_the_same_weights(
     tmp_path: Path, dataset: FaceDataset, unbroken: Cascade, last: int
 ) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(BrokenOffError):
         train_in(tmp_path, dataset, diary=Diary(last))
     resumed = Diary()
     assert_same(train_in(tmp_path, dataset, diary=resumed), unbroken)
@@ -119,12 +121,12 @@ def test_a_kill_while_something_is_saved_does_no_harm(
         nonlocal calls
         calls += 1
         if calls > step:
-            raise Killed
+            raise BrokenOffError
         return original(*arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr(cascade, name, kill)
-        with pytest.raises(Killed):
+        with pytest.raises(BrokenOffError):
             train_in(tmp_path, dataset)
     assert_same(train_in(tmp_path, dataset), unbroken)
 
@@ -164,7 +166,7 @@ def test_a_second_round_goes_on_from_the_first_and_ranks_by_its_own_scores(
 
 def test_a_second_round_can_be_broken_off_too(tmp_path: Path, dataset: FaceDataset) -> None:
     whole = train_in(tmp_path / "whole", dataset, tiny_plan(rounds=2))
-    with pytest.raises(Killed):
+    with pytest.raises(BrokenOffError):
         train_in(tmp_path / "broken", dataset, tiny_plan(rounds=2), Diary(len(STORY) + 5))
     assert_same(train_in(tmp_path / "broken", dataset, tiny_plan(rounds=2)), whole)
 
@@ -178,7 +180,7 @@ def test_every_stage_mines_with_the_tuned_ones_before_it(
         held.append(list(weights.stages))
         return detector(weights, device)
 
-    detector = cascade.Detector
+    detector = Detector
     monkeypatch.setattr(cascade, "Detector", watched)
     train_in(tmp_path, dataset)
     assert held == [["pnet"], ["pnet", "rnet"]]
@@ -196,7 +198,7 @@ def test_every_stage_mines_with_the_tuned_ones_before_it(
 def test_another_plan_in_the_same_workshop_is_refused(
     tmp_path: Path, dataset: FaceDataset, other: CascadePlan, difference: str
 ) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(BrokenOffError):
         train_in(tmp_path, dataset, diary=Diary(0))
     with pytest.raises(WeightsError) as caught:
         train_in(tmp_path, dataset, other)
@@ -207,7 +209,7 @@ def test_another_plan_in_the_same_workshop_is_refused(
 def test_other_frames_in_the_same_workshop_are_refused(
     tmp_path: Path, dataset: FaceDataset
 ) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(BrokenOffError):
         train_in(tmp_path, dataset, diary=Diary(0))
     with pytest.raises(WeightsError, match="belongs to a training with data "):
         train_in(tmp_path, FaceDataset(dataset.frames[1:]))
@@ -236,7 +238,7 @@ def test_a_cascade_can_start_from_another_one(
 
 
 def test_frames_without_a_face_are_refused(tmp_path: Path, dataset: FaceDataset) -> None:
-    bare = replace(dataset.frames[0], boxes=[], labels=())
+    bare = replace(dataset.frames[0], boxes=as_boxes([]), labels=())
     with pytest.raises(InputError, match="found no face in 2 frames"):
         train_in(tmp_path, FaceDataset((bare, replace(bare, name="b"))))
     assert not Workshop(tmp_path).has_work
@@ -321,7 +323,7 @@ def test_a_training_on_some_frames_looks_at_these_alone(
 ) -> None:
     plan = replace(tiny_plan(), frames=3)
     diary = Diary(2)
-    with pytest.raises(Killed):
+    with pytest.raises(BrokenOffError):
         train_in(tmp_path, dataset, plan, diary)
     found = load_patches(Workshop(tmp_path).patches(Step(1, "pnet")))
     assert found.metadata["frames"] == [frame.name for frame in plan.choose_frames(dataset)]

@@ -43,7 +43,7 @@ def test_the_demo_leaves_everything_it_speaks_of(walked: tuple[Path, Result]) ->
         "cascade.safetensors",
         "cascade_losses.png",
         "results/pnet.detections.json",
-        "results/cascade.detections.json",
+        "results/whole-cascade.detections.json",
         "results/precision_recall.png",
         "results/scores.png",
     ):
@@ -56,7 +56,7 @@ def test_its_figures_stand_in_the_table_and_in_the_metrics_file(
 ) -> None:
     out, result = walked
     runs = json.loads((out / "results/metrics.json").read_text())["runs"]
-    assert list(runs) == ["pretrained", "pnet", "cascade"]
+    assert list(runs) == ["pretrained", "pnet", "whole-cascade"]
     rows = {line.split("  ")[0]: line.split()[-3:] for line in result.stdout.splitlines() if line}
     for key in ("0.3", "0.5", "0.7"):
         shown = [float(text) for text in rows[f"AP at IoU {key}"]]

@@ -353,3 +353,12 @@ def test_a_gpu_that_is_not_there(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     line = fail(frames, "--out", tmp_path / "results", "--device", "cuda")
     assert line == "facetl: found no CUDA device; use --device cpu"
+
+
+def test_the_help_says_what_the_settings_say() -> None:
+    shown = {each.name: getattr(each, "show_default", None) for each in detect.params}
+    usual = Settings()
+    thresholds = " ".join(f"{threshold:g}" for threshold in usual.thresholds)
+    assert shown["thresholds"] == f"those of the weights, else {thresholds}"
+    assert shown["min_face"] == f"that of the weights, else {usual.min_face:g}"
+    assert shown["factor"] == f"that of the weights, else {usual.factor:g}"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference_metrics import find_hits, random_boxes
 
@@ -93,13 +93,16 @@ def test_fast_and_slow_find_the_same_hits(seed: int, rule: Rule) -> None:
 
 
 @settings(max_examples=50, deadline=None)
+@example(seed=261, threshold=0.125)
 @given(seed=st.integers(0, 2**32 - 1), threshold=st.floats(0.05, 1))
 def test_no_more_hits_than_faces_and_cocos_rule_finds_no_fewer(seed: int, threshold: float) -> None:
     rng = np.random.default_rng(seed)
     count, face_count = rng.integers(0, 30, 2)
+    # not on whole pixels: of faces overlapped equally the rules prefer different ones
+    faces = random_boxes(rng, face_count) + rng.uniform(0, 0.5, (face_count, 4))
     overlaps = find_overlaps(
         Ranking(random_boxes(rng, count), rng.random(count), rng.integers(0, 3, count)),
-        TrueBoxes(random_boxes(rng, face_count), rng.integers(0, 3, face_count)),
+        TrueBoxes(faces, rng.integers(0, 3, face_count)),
     )
     best, free = match_best(overlaps, threshold).sum(), match_free(overlaps, threshold).sum()
     assert best <= free <= min(count, face_count)

@@ -209,6 +209,8 @@ def test_bands_that_cross_are_refused(bands: tuple[float, float, float]) -> None
 def test_recipes_are_checked() -> None:
     with pytest.raises(InputError, match="negative number of windows"):
         Recipe(parts=-1)
+    with pytest.raises(InputError, match=r"found near_share 1\.5, expected 0 to 1"):
+        Recipe(near_share=1.5)
     with pytest.raises(InputError, match="choose one of"):
         Recipe(match="circle")  # type: ignore[arg-type]
 

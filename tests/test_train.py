@@ -28,6 +28,7 @@ from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.training import cascade, loop, planning, preparation
 from facetl.training.cascade import CascadePlan, Training
+from facetl.training.checkpoint import save_checkpoint
 from facetl.training.planning import Speed
 from facetl.training.suspects import Suspect
 
@@ -98,7 +99,7 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Press Ctrl-C once, when a number of checkpoints have been saved."""
 
     def press(number: int) -> None:
-        save, saved = cascade.save_checkpoint, itertools.count(1)
+        save, saved = save_checkpoint, itertools.count(1)
 
         def save_and_stop(*arguments: Any) -> None:
             save(*arguments)

@@ -389,9 +389,9 @@ def test_the_steps_by_hand_make_a_whole_cascade(tmp_path: Path) -> None:
     assert "prepare" not in said
     whole = load_weights(weights("onet"))
     assert set(whole.stages) == {"pnet", "rnet", "onet"}
-    for stage in ("pnet", "rnet"):
-        for name, tensor in load_weights(weights(stage)).stages[stage].items():
-            assert torch.equal(tensor, whole.stages[stage][name])
+    for own in STAGES[:2]:
+        for name, tensor in load_weights(weights(own)).stages[own].items():
+            assert torch.equal(tensor, whole.stages[own][name])
 
 
 def test_the_stage_itself_is_never_taken_from_what_is_joined(

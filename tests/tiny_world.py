@@ -28,7 +28,7 @@ def shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the image at a third of its size."""
     height, width = (side // SHRUNK for side in image.shape[:2])
     cells = image[: height * SHRUNK, : width * SHRUNK].reshape(height, SHRUNK, width, SHRUNK, 3)
-    return cells.mean(axis=(1, 3)).round().astype(np.uint8)
+    return np.asarray(cells.mean(axis=(1, 3)).round(), np.uint8)
 
 
 def save_frames(folder: Path, count: int) -> Path:
@@ -57,7 +57,7 @@ def tiny_plan(rounds: int = 1, seed: int = 1) -> CascadePlan:
     return CascadePlan.default(stages=stages, rounds=rounds, seed=seed).with_epochs([2, 1, 1])
 
 
-class Killed(Exception):
+class BrokenOffError(Exception):
     """What breaks a training off."""
 
 
@@ -85,7 +85,7 @@ class Diary:
 
     def _note(self, entry: str) -> None:
         if len(self.entries) == self.last:
-            raise Killed(entry)
+            raise BrokenOffError(entry)
         self.entries.append(entry)
 
 

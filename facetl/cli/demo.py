@@ -62,7 +62,7 @@ def plan(out: Path, train: int, test: int, epochs: tuple[int, int, int], seed: i
         f"train-pnet {patches} --out {pnet} --epochs {epochs[0]} --seed {seed}",
         f"train {frames} --out {cascade} --epochs {rounds} --seed {seed}",
         f"detect {frames}/validare/validare --weights pretrained --weights pnet={pnet} "
-        f"--weights cascade={cascade} --overlays --truth {frames} --out {results}",
+        f"--weights whole-cascade={cascade} --overlays --truth {frames} --out {results}",
         f"evaluate {results} --truth {frames}",
     ]
 

@@ -139,7 +139,8 @@ def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
 
     if not results.is_dir():
         return [results]
-    paths = sorted(results.glob(f"*{SUFFIX}"))
+    zero_line = results / f"pretrained{SUFFIX}"
+    paths = sorted(results.glob(f"*{SUFFIX}"), key=lambda path: (path != zero_line, path))
     if not (paths or peers):
         raise InputError(f"{results}: found no *{SUFFIX}; make them with facetl detect")
     return paths

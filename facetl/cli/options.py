@@ -117,10 +117,11 @@ weights_out = click.option(
     help="The weights file to write (.safetensors); records and loss curves go beside it.",
 )
 
-EPOCHS = {"pnet": 20, "rnet": 6, "onet": 5}
+EPOCHS = {"pnet": 20, "rnet": 8, "onet": 10}
 _BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
 _LEARNING_RATES = {"pnet": 3e-3, "rnet": 2e-3, "onet": 1e-3}
-_SHARES = {"pnet": (3.0, 1.0, 1.0), "rnet": (3.0, 2.0, 1.0), "onet": (2.0, 3.0, 1.0)}
+_BOX_WEIGHTS = {"pnet": 2.0, "rnet": 2.0, "onet": 4.0}
+_SHARES = {"pnet": (3.0, 1.0, 1.0), "rnet": (3.0, 1.0, 1.0), "onet": (2.0, 3.0, 1.0)}
 
 
 def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
@@ -143,6 +144,12 @@ def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
             type=FiniteRange(min=0, min_open=True),
             default=_LEARNING_RATES[stage],
             help="Highest learning rate of the schedule.",
+        ),
+        click.option(
+            "--box-weight",
+            type=FACTOR,
+            default=_BOX_WEIGHTS[stage],
+            help="Weight of the box loss.",
         ),
         click.option(
             "--class-shares",
@@ -172,7 +179,6 @@ _TRAINING_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--classification-weight", type=FACTOR, default=1.0, help="Weight of the face loss."
     ),
-    click.option("--box-weight", type=FACTOR, default=2.0, help="Weight of the box loss."),
     click.option(
         "--landmark-weight",
         type=FACTOR,
@@ -207,7 +213,7 @@ _TRAINING_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--contrast",
         type=SHARE,
-        default=0.2,
+        default=0.15,
         help="Distances from middle grey times 1 minus to 1 plus this.",
     ),
     click.option(
@@ -217,7 +223,7 @@ _TRAINING_OPTIONS: tuple[Decorator, ...] = (
         help="Each channel plus or minus up to this share of half the range.",
     ),
     click.option(
-        "--repaint", type=SHARE, default=0.15, help="Share whose colour channels are exchanged."
+        "--repaint", type=SHARE, default=0.05, help="Share whose colour channels are exchanged."
     ),
 )
 

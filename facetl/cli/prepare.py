@@ -59,12 +59,12 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 )
 @options.images_folder
 @options.annotation_file
-@_count("--positives", 1, "12, 16, 16", "Positives a face.")
+@_count("--positives", 1, "12, 12, 8", "Positives a face.")
 @_count("--parts", 0, "6, 6, 4", "Part faces a face.")
 @_count(
     "--negatives",
     1,
-    "18, 35, 12",
+    "18, 25, 10",
     "Negatives a frame: for pnet half near faces, half anywhere; else mostly false alarms.",
 )
 @click.option(

@@ -13,15 +13,11 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 Stage = Literal["pnet", "rnet", "onet"]
 STAGES: tuple[Stage, ...] = ("pnet", "rnet", "onet")
 INPUT_SIZES: dict[Stage, int] = {"pnet": 12, "rnet": 24, "onet": 48}
 """Side in pixels of the window that each network judges."""
-
-DROPOUT = 0.3
-"""Share of RNet's and ONet's last features that is left out in training, at random."""
 
 
 class Outputs(NamedTuple):
@@ -96,7 +92,6 @@ class RNet(nn.Module):
         features = _activate_and_pool(self.conv2(features), self.prelu2, self.pool2)
         features = self.prelu3(self.conv3(features))
         features = self.prelu4(self.dense4(_flatten_transposed(features)))
-        features = functional.dropout(features, DROPOUT, self.training)
         return Outputs(self.dense5_1(features), self.dense5_2(features), features[:, :0])
 
 
@@ -129,7 +124,6 @@ class ONet(nn.Module):
         features = _activate_and_pool(self.conv3(features), self.prelu3, self.pool3)
         features = self.prelu4(self.conv4(features))
         features = self.prelu5(self.dense5(_flatten_transposed(features)))
-        features = functional.dropout(features, DROPOUT, self.training)
         return Outputs(self.dense6_1(features), self.dense6_2(features), self.dense6_3(features))
 
 

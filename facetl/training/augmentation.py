@@ -28,9 +28,9 @@ class Augmentation:
 
     flip: float = 0.5
     brightness: float = 0.15
-    contrast: float = 0.2
+    contrast: float = 0.15
     colour: float = 0.2
-    repaint: float = 0.15
+    repaint: float = 0.05
 
     def __post_init__(self) -> None:
         for name, strength in asdict(self).items():

@@ -158,8 +158,10 @@ class TrainingSettings:
 
 STAGE_SETTINGS: dict[Stage, TrainingSettings] = {
     "pnet": TrainingSettings(),
-    "rnet": TrainingSettings(epochs=6, batch_size=512, learning_rate=2e-3, shares=(3.0, 2.0, 1.0)),
-    "onet": TrainingSettings(epochs=5, batch_size=128, learning_rate=1e-3, shares=(2.0, 3.0, 1.0)),
+    "rnet": TrainingSettings(epochs=8, batch_size=512, learning_rate=2e-3),
+    "onet": TrainingSettings(
+        epochs=10, batch_size=128, learning_rate=1e-3, box_weight=4.0, shares=(2.0, 3.0, 1.0)
+    ),
 }
 """How each stage is trained, unless something else is asked for."""
 
@@ -203,8 +205,7 @@ def train(
     checkpoint.restore(network, optimiser)
     while not _is_finished(checkpoint, settings):
         epoch, began = checkpoint.epoch + 1, time.perf_counter()
-        with torch.random.fork_rng(devices=[]):  # the caller's chance stays as it was
-            trained = _train_epoch(course, patches, training, optimiser, epoch)
+        trained = _train_epoch(course, patches, training, optimiser, epoch)
         validated = _validate(course, patches, validation)
         record = {
             "epoch": epoch,
@@ -272,7 +273,6 @@ def _train_epoch(
     # a stream of chance for each epoch: going on after a break needs no history
     order = np.random.default_rng([settings.seed, epoch])
     chance = torch.Generator().manual_seed(int(order.integers(2**62)))
-    torch.manual_seed(int(order.integers(2**62)))  # for dropout
     batches = balanced_batches(
         patches.labels[training], settings.batch_size, settings.class_shares, order
     )

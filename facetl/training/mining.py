@@ -13,7 +13,7 @@ from facetl.data.images import Pixels
 from facetl.mtcnn.detector import Detector, Settings
 from facetl.mtcnn.networks import Stage
 
-MINING = Settings(thresholds=(0.2, 0.05, 0.1))
+MINING = Settings(thresholds=(0.3, 0.1, 0.1))
 """How proposals are mined: at low thresholds, so that the next stage sees hard ones."""
 
 

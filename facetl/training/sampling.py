@@ -42,15 +42,11 @@ less than half of it left, the stretched picture no longer resembles what it is 
 OVERSAMPLING = 10
 """Candidates drawn for each window wanted."""
 
-NUDGES = 4
-"""How often each proposal is moved a little to make more of it."""
-
 MOST_ENRICHED = 8
 """How many times as many windows a frame may give if there are few frames."""
 
 _SHIFT = 0.25  # of the face's side, either way
 _LOG_SCALE = 0.35  # sides from e^-0.35 to e^0.35 of the face's side
-_NUDGE = 0.08  # of a proposal's side, either way; and of the logarithm of its side
 _LOG_SCALE_NEAR = 1.2  # hard negatives: from a third to three times the face's side
 
 
@@ -142,8 +138,8 @@ class Recipe:
 
 RECIPES: dict[Stage, Recipe] = {
     "pnet": Recipe(),
-    "rnet": Recipe(positives=16, parts=6, negatives=35, near_share=1.0),
-    "onet": Recipe(positives=16, parts=4, negatives=12, near_share=1.0),
+    "rnet": Recipe(positives=12, parts=6, negatives=25, near_share=1.0),
+    "onet": Recipe(positives=8, parts=4, negatives=10, near_share=1.0),
 }
 """How many windows each stage learns from."""
 
@@ -241,7 +237,7 @@ def pool_proposals(
 
     Hard negative mining: negatives are the proposals with the best scores that show no face.
     Positives and parts are taken from the proposals in random order.  Where there are too few,
-    proposals moved a little make up for them, and in the end the drawn windows.
+    the drawn windows make up for them.
 
     Args:
         proposals: (N, 4) windows, best score first.
@@ -250,9 +246,8 @@ def pool_proposals(
         rng: source of all chance.
     """
     seen = _visible(proposals, size_hw)
-    moved = _visible(_nudge(np.tile(seen, (NUDGES, 1)), rng), size_hw)
-    around = np.concatenate([rng.permutation(seen), rng.permutation(moved), drawn.around])
-    return Pool(around, np.concatenate([seen, moved, drawn.near]), drawn.anywhere)
+    around = np.concatenate([rng.permutation(seen), drawn.around])
+    return Pool(around, np.concatenate([seen, drawn.near]), drawn.anywhere)
 
 
 def choose_windows(pool: Pool, faces: Boxes, recipe: Recipe) -> LabelledWindows:
@@ -318,14 +313,6 @@ def _draw_around(faces: Boxes, rng: np.random.Generator) -> Boxes:
     shifts = rng.uniform(-_SHIFT, _SHIFT, centres.shape) * sides[:, None]
     scales = np.exp(rng.uniform(-_LOG_SCALE, _LOG_SCALE, sides.shape))
     return _windows(centres + shifts, sides * scales)
-
-
-def _nudge(windows: Boxes, rng: np.random.Generator) -> Boxes:
-    """Return (N, 4) squares moved and scaled as little as proposals of one face differ."""
-    centres, sides = _centres_and_sides(windows)
-    shifts = rng.uniform(-_NUDGE, _NUDGE, centres.shape) * sides[:, None]
-    halves = (sides * np.exp(rng.uniform(-_NUDGE, _NUDGE, sides.shape)))[:, None] / 2
-    return np.concatenate([centres + shifts - halves, centres + shifts + halves], axis=1)
 
 
 def _draw_near(faces: Boxes, rng: np.random.Generator) -> Boxes:
