@@ -52,11 +52,11 @@ def main() -> None:
 
     \b
     The road, one command a step:
-      facetl prepare DATA --out patches                cut labelled patches from frames
-      facetl train-pnet patches --out pnet.safetensors retrain the first network
-      facetl detect FRAMES --weights pretrained --weights tuned=pnet.safetensors --out results
+      facetl train DATA --out cascade.safetensors      tune the three networks on annotated frames
+      facetl detect FRAMES --weights pretrained --weights tuned=cascade.safetensors --out results
       facetl evaluate results --truth DATA             precision, recall, AP, plots
 
+    `facetl detect FRAMES --out results` alone uses weights that come with the tool.
     No frames at hand?  facetl demo walks it on a built-in cartoon.
     """
 

@@ -162,6 +162,13 @@ def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
     )
 
 
+repaint = click.option(
+    "--repaint",
+    type=SHARE,
+    default=0.05,
+    help="Share of patches whose colour channels are exchanged: more for other cartoons' sake.",
+)
+
 _TRAINING_OPTIONS: tuple[Decorator, ...] = (
     click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam"),
     click.option(
@@ -222,9 +229,7 @@ _TRAINING_OPTIONS: tuple[Decorator, ...] = (
         default=0.2,
         help="Each channel plus or minus up to this share of half the range.",
     ),
-    click.option(
-        "--repaint", type=SHARE, default=0.05, help="Share whose colour channels are exchanged."
-    ),
+    repaint,
 )
 
 

@@ -61,6 +61,7 @@ AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
     metavar="N",
     help="Mix in N frames of the built-in cartoon.",
 )
+@options.repaint
 @options.seed
 @options.workers
 @options.device
@@ -77,6 +78,7 @@ def train(
     rounds: int,
     budget: float | None,
     with_cartoons: int,
+    repaint: float,
     seed: int,
     workers: int,
     device: str,
@@ -113,7 +115,7 @@ def train(
             drawn = outputs.workshop / "cartoons"
             dataset = _mix_in_cartoons(dataset, with_cartoons, drawn, seed, workers)
         plan = CascadePlan.default(rounds=rounds, start=start, seed=seed).with_epochs(epochs)
-        plan = plan.enriched(dataset, AT_LEAST)
+        plan = plan.repainted(repaint).enriched(dataset, AT_LEAST)
         if not options.is_given("epochs"):
             plan = plan.stretched(dataset)
         if budget:

@@ -153,6 +153,15 @@ class CascadePlan:
         }
         return replace(self, stages=stages)
 
+    def repainted(self, share: float) -> CascadePlan:
+        """Return the plan with another share of patches whose colour channels are exchanged."""
+        stages = {}
+        for stage, each in self.stages.items():
+            augmentation = replace(each.training.augmentation, repaint=share)
+            training = replace(each.training, augmentation=augmentation)
+            stages[stage] = replace(each, training=training)
+        return replace(self, stages=stages)
+
     def choose_frames(self, dataset: FaceDataset) -> FaceDataset:
         """Return the frames to learn from, in their order."""
         if self.frames is None or self.frames >= len(dataset):
