@@ -31,8 +31,9 @@ from facetl.evaluation.plots import plot_learning_curve, save_plot
 from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.weights import save_weights
-from facetl.training.cascade import CascadePlan, Step, Training, Workshop
+from facetl.training.cascade import Training, Workshop
 from facetl.training.checkpoint import Checkpoint
+from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
 
 SIZES = (10, 25, 50, 100, 200, 400)

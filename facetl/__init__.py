@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from facetl.errors import FacetlError
     from facetl.evaluation.scoring import Evaluation, evaluate
     from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run, save_run
-    from facetl.mtcnn.detector import Detector, Settings
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.settings import Settings
     from facetl.mtcnn.weights import Weights, load_weights, save_weights
-    from facetl.training.loop import TrainingSettings, train
+    from facetl.training.cascade import Training, Workshop
+    from facetl.training.loop import train
     from facetl.training.patches import Patches, load_patches
+    from facetl.training.plan import CascadePlan
     from facetl.training.preparation import prepare_patches
-    from facetl.training.sampling import Bands, Label, Recipe
+    from facetl.training.recipe import Bands, Recipe
+    from facetl.training.sampling import Label
+    from facetl.training.settings import TrainingSettings
 
 _HOMES = {
-    "Bands": "facetl.training.sampling",
+    "Bands": "facetl.training.recipe",
     "CartoonFrame": "facetl.cartoons.frame",
+    "CascadePlan": "facetl.training.plan",
     "Detections": "facetl.mtcnn.detections",
     "Detector": "facetl.mtcnn.detector",
     "Evaluation": "facetl.evaluation.scoring",
@@ -36,11 +42,13 @@ _HOMES = {
     "FrameResult": "facetl.mtcnn.detections",
     "Label": "facetl.training.sampling",
     "Patches": "facetl.training.patches",
-    "Recipe": "facetl.training.sampling",
+    "Recipe": "facetl.training.recipe",
     "Run": "facetl.mtcnn.detections",
-    "Settings": "facetl.mtcnn.detector",
-    "TrainingSettings": "facetl.training.loop",
+    "Settings": "facetl.mtcnn.settings",
+    "Training": "facetl.training.cascade",
+    "TrainingSettings": "facetl.training.settings",
     "Weights": "facetl.mtcnn.weights",
+    "Workshop": "facetl.training.cascade",
     "draw_frame": "facetl.cartoons.frame",
     "evaluate": "facetl.evaluation.scoring",
     "load_annotations": "facetl.data.annotations",
@@ -60,6 +68,7 @@ _HOMES = {
 __all__ = [
     "Bands",
     "CartoonFrame",
+    "CascadePlan",
     "Detections",
     "Detector",
     "Evaluation",
@@ -72,8 +81,10 @@ __all__ = [
     "Recipe",
     "Run",
     "Settings",
+    "Training",
     "TrainingSettings",
     "Weights",
+    "Workshop",
     "draw_frame",
     "evaluate",
     "load_annotations",

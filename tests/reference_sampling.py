@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facetl.training.sampling import Bands, Label, Match
+from facetl.training.recipe import Bands, Match
+from facetl.training.sampling import Label
 
 Box = list[float]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.training.loop import TrainingSettings
 from facetl.training.patches import Patches, writing_patches
 from facetl.training.sampling import Label, LabelledWindows
+from facetl.training.settings import TrainingSettings
 
 SIZE = 12
 QUICK = TrainingSettings(epochs=3, batch_size=64, learning_rate=5e-3, validation_share=0.25)

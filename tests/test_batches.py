@@ -14,9 +14,10 @@ from reference_training import blob_patches, save_patches
 from facetl.errors import InputError
 from facetl.mtcnn.networks import PNet
 from facetl.training.batches import Indices, balanced_batches, load_batch, split_by_frame
-from facetl.training.loop import TrainingSettings, train
+from facetl.training.loop import train
 from facetl.training.patches import load_patches
 from facetl.training.sampling import Label
+from facetl.training.settings import TrainingSettings
 
 SHARES: dict[Label, float] = {Label.NEGATIVE: 3, Label.POSITIVE: 1, Label.PART: 1}
 

@@ -20,18 +20,12 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import cascade, preparation
-from facetl.training.cascade import (
-    MOST_STRETCHED,
-    TUNED,
-    Cascade,
-    CascadePlan,
-    Step,
-    Training,
-    Workshop,
-)
-from facetl.training.loop import STAGE_SETTINGS
+from facetl.training import plan as planned
+from facetl.training.cascade import TUNED, Cascade, Training, Workshop
 from facetl.training.patches import load_patches
-from facetl.training.sampling import RECIPES
+from facetl.training.plan import MOST_STRETCHED, CascadePlan, Step
+from facetl.training.recipe import RECIPES
+from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
 
 STORY = [
@@ -299,9 +293,9 @@ def test_few_frames_are_seen_more_often_up_to_a_limit(monkeypatch: pytest.Monkey
     frame = Frame(Path("a.png"), "a.png", boxes, (None, None), (120, 160))
     frames = FaceDataset((frame,) * 5)
     enough = {"pnet": 140, "rnet": 141, "onet": 10**9}
-    monkeypatch.setattr(cascade, "ENOUGH_VIEWS", enough)
-    plan = tiny_plan().stretched(frames)
-    assert [each.training.epochs for each in plan.stages.values()] == [2, 3, MOST_STRETCHED]
+    monkeypatch.setattr(planned, "ENOUGH_VIEWS", enough)
+    stretched = tiny_plan().stretched(frames)
+    assert [each.training.epochs for each in stretched.stages.values()] == [2, 3, MOST_STRETCHED]
 
 
 def test_some_of_the_frames_are_drawn_by_the_seed_and_keep_their_order(

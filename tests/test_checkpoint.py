@@ -11,7 +11,8 @@ from reference_training import QUICK, blob_patches, without_times
 from facetl.errors import WeightsError
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from facetl.training.loop import TrainingSettings, train
+from facetl.training.loop import train
+from facetl.training.settings import TrainingSettings
 from facetl.training.starting import build_starting_network, fingerprint_start
 
 PATCHES = blob_patches(frames=4, each=6)

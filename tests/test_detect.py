@@ -18,8 +18,9 @@ from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
 from facetl.mtcnn.detections import Run, load_run
-from facetl.mtcnn.detector import Detector, Settings
+from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.runs import SideBySide
+from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 
 FACE_BOX = [81.0, 53.0, 174.0, 175.0]

@@ -21,8 +21,9 @@ from facetl.data.images import load_image
 from facetl.errors import ImageError, InputError, WeightsError
 from facetl.mtcnn import detector as detector_module
 from facetl.mtcnn.detections import Detections
-from facetl.mtcnn.detector import Detector, Settings, choose_device
+from facetl.mtcnn.detector import Detector, choose_device
 from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
 
 Pixels = NDArray[np.uint8]

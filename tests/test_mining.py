@@ -27,12 +27,12 @@ from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage
 from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import cut_pixels, prepare_patches
+from facetl.training.recipe import Recipe
 from facetl.training.sampling import (
     LEAST_VISIBLE,
     Label,
     LabelledWindows,
     Pool,
-    Recipe,
     choose_windows,
     draw_pool,
     pool_proposals,

@@ -12,7 +12,7 @@ from tiny_world import tiny_plan
 
 from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES
-from facetl.training.cascade import CascadePlan
+from facetl.training.plan import CascadePlan
 from facetl.training.planning import (
     LEAST_FRAMES,
     TYPICAL,

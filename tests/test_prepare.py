@@ -24,14 +24,8 @@ from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import preparation
 from facetl.training.patches import load_patches
 from facetl.training.preparation import Preparation, group_frames, prepare_patches
-from facetl.training.sampling import (
-    RECIPES,
-    Bands,
-    Label,
-    Recipe,
-    draw_pool,
-    faces_without_positive,
-)
+from facetl.training.recipe import RECIPES, Bands, Recipe
+from facetl.training.sampling import Label, draw_pool, faces_without_positive
 
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
 FACES = {

@@ -9,14 +9,12 @@ from reference_sampling import label_one
 
 from facetl.boxes import Boxes, area, clip, iou, shift, square
 from facetl.errors import InputError
+from facetl.training.recipe import Bands, Match, Recipe
 from facetl.training.sampling import (
     LEAST_VISIBLE,
     SMALLEST_SIDE,
-    Bands,
     Label,
     LabelledWindows,
-    Match,
-    Recipe,
     choose_windows,
     draw_pool,
     faces_without_positive,

@@ -26,10 +26,12 @@ from facetl.evaluation import plots
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
-from facetl.training import cascade, loop, planning, preparation
-from facetl.training.cascade import CascadePlan, Training
+from facetl.training import cascade, planning, preparation
+from facetl.training.cascade import Training
 from facetl.training.checkpoint import save_checkpoint
+from facetl.training.plan import CascadePlan
 from facetl.training.planning import Speed
+from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
 
 FILES = ["all.jsonl", "all.safetensors", "all_losses.png", "all_suspects.json"]
@@ -242,7 +244,7 @@ def test_few_frames_are_seen_more_often_unless_epochs_are_given(
     assert CliRunner().invoke(main, bare).exit_code == 130
     given, usual = ([each.training.epochs for each in plan.stages.values()] for plan in planned)
     assert given == [2, 1, 1]
-    assert usual == [3 * loop.STAGE_SETTINGS[stage].epochs for stage in STAGES]
+    assert usual == [3 * STAGE_SETTINGS[stage].epochs for stage in STAGES]
 
 
 # ---- breaks

@@ -18,8 +18,9 @@ from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.training import checkpoint, loop
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.loop import TrainingSettings, train
+from facetl.training.loop import train
 from facetl.training.patches import load_patches
+from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
 from facetl.training.starting import build_starting_network
 
 BLOBS = blob_patches()
@@ -360,7 +361,7 @@ def test_the_options_say_what_the_settings_say(
     out = tmp_path / "out.safetensors"
     result = CliRunner().invoke(main, [f"train-{stage}", str(patches), "--out", str(out)])
     assert result.exit_code == 0, result.output
-    assert asked == [loop.STAGE_SETTINGS[stage]]
+    assert asked == [STAGE_SETTINGS[stage]]
 
 
 # ---- stage by stage

@@ -13,7 +13,7 @@ from facetl.cli.options import build_settings
 from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.augmentation import Augmentation
-from facetl.training.loop import STAGE_SETTINGS, TrainingSettings, learning_rate
+from facetl.training.settings import STAGE_SETTINGS, TrainingSettings, learning_rate
 
 NO_SETTINGS = ("patches", "out", "start", "join", "device", "resume", "force")
 

@@ -12,8 +12,8 @@ from facetl.boxes import as_boxes
 from facetl.cli import training_view
 from facetl.cli.training_view import TrainingView
 from facetl.data.dataset import FaceDataset, Frame
-from facetl.training.cascade import Step
 from facetl.training.checkpoint import Checkpoint
+from facetl.training.plan import Step
 from facetl.training.planning import estimate
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
 

@@ -15,7 +15,7 @@ from facetl.cli import main
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.mtcnn.detections import load_run
-from facetl.mtcnn.detector import Settings
+from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 
 FACE = [81.0, 53.0, 174.0, 175.0]

@@ -15,11 +15,11 @@ from facetl.data.annotations import save_annotations
 from facetl.data.images import save_image
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights
-from facetl.training.cascade import CascadePlan, StagePlan, Step
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.loop import STAGE_SETTINGS
+from facetl.training.plan import CascadePlan, StagePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
-from facetl.training.sampling import RECIPES
+from facetl.training.recipe import RECIPES
+from facetl.training.settings import STAGE_SETTINGS
 
 SHRUNK = 3  # frames of 480 × 360 become 160 × 120
 

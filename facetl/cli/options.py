@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Stage
-    from facetl.training.loop import TrainingSettings
+    from facetl.training.settings import TrainingSettings
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -256,7 +256,7 @@ _CHANGES = ("flip", "brightness", "contrast", "colour", "repaint")
 def build_settings(**given: Any) -> TrainingSettings:
     """Return the settings that the options of a training say."""
     from facetl.training.augmentation import Augmentation
-    from facetl.training.loop import TrainingSettings
+    from facetl.training.settings import TrainingSettings
 
     augmentation = Augmentation(**{change: given.pop(change) for change in _CHANGES})
     return TrainingSettings(augmentation=augmentation, **given)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from facetl.mtcnn.networks import Stage
     from facetl.training.mining import Miner
     from facetl.training.preparation import Preparation
-    from facetl.training.sampling import Match, Recipe
+    from facetl.training.recipe import Match, Recipe
 
 COUNTS = ("positives", "parts", "negatives")
 AT_LEAST = 50_000
@@ -196,7 +196,7 @@ def _build_recipe(
     **counts: int | None,
 ) -> Recipe:
     """Return the stage's own recipe with what was chosen otherwise."""
-    from facetl.training.sampling import RECIPES, Bands
+    from facetl.training.recipe import RECIPES, Bands
 
     bands = Bands(negative=negative_below, part=part_from, positive=positive_from)
     chosen = {name: count for name, count in counts.items() if count is not None}

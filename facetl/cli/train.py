@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
     from facetl.mtcnn.networks import Stage
-    from facetl.training.cascade import Cascade, CascadePlan
+    from facetl.training.cascade import Cascade
+    from facetl.training.plan import CascadePlan
 
 AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
 """Patches of each stage that few frames are made to give, as far as they can."""
@@ -98,7 +99,8 @@ def train(
       facetl train --images frames --annotations faces.txt --budget 10m --out cascade.safetensors
     """
     from facetl.mtcnn.detector import choose_device
-    from facetl.training.cascade import CascadePlan, Training, Workshop
+    from facetl.training.cascade import Training, Workshop
+    from facetl.training.plan import CascadePlan
     from facetl.training.starting import require_start
 
     if data is None and images is None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from facetl.mtcnn.networks import Network, Stage
     from facetl.mtcnn.weights import State
     from facetl.training.checkpoint import Checkpoint
-    from facetl.training.loop import TrainingSettings
     from facetl.training.patches import Patches
+    from facetl.training.settings import TrainingSettings
 
 
 _WHAT = {

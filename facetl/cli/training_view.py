@@ -12,8 +12,8 @@ from facetl.cli.train_stage import describe_epoch
 
 if TYPE_CHECKING:
     from facetl.data.dataset import FaceDataset
-    from facetl.training.cascade import CascadePlan, Step
     from facetl.training.checkpoint import Checkpoint
+    from facetl.training.plan import CascadePlan, Step
     from facetl.training.planning import Estimate
     from facetl.training.preparation import FrameCut, Preparation, Unreadable
 

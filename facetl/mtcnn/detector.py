@@ -36,7 +36,7 @@ from facetl.mtcnn.geometry import (
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
 from facetl.mtcnn.pyramid import level_size, pyramid_scales
-from facetl.mtcnn.settings import Settings as Settings
+from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 
 CROPS_AT_ONCE = 1024

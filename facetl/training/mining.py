@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
-from facetl.mtcnn.detector import Detector, Settings
+from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.settings import Settings
 
 MINING = Settings(thresholds=(0.3, 0.1, 0.1))
 """How proposals are mined: at low thresholds, so that the next stage sees hard ones."""

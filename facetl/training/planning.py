@@ -10,9 +10,10 @@ import torch
 
 from facetl.errors import InputError
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, build_network
-from facetl.training.cascade import CascadePlan
-from facetl.training.loop import TrainingSettings, train
+from facetl.training.loop import train
 from facetl.training.patches import Patches
+from facetl.training.plan import CascadePlan
+from facetl.training.settings import TrainingSettings
 
 USABLE = 0.8
 """Share of a budget that is planned for: estimates are not exact, and reading takes time too."""

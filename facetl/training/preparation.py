@@ -28,12 +28,10 @@ from facetl.mtcnn.crops import cut_windows
 from facetl.mtcnn.networks import INPUT_SIZES, Stage
 from facetl.training.mining import Miner
 from facetl.training.patches import writing_patches
+from facetl.training.recipe import RECIPES, Match, Recipe
 from facetl.training.sampling import (
-    RECIPES,
     Label,
     LabelledWindows,
-    Match,
-    Recipe,
     choose_windows,
     draw_pool,
     faces_without_positive,
