@@ -3,7 +3,8 @@
     facetl demo --out demo
     python docs/before_after.py demo docs/before_after.jpg
 
-Shows three frames in which the fine-tuned detector finds more faces: pretrained above, tuned below.
+Shows three frames in which the fine-tuned cascade finds more faces: pretrained above,
+the whole cascade below.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from facetl.data.overlays import FOUND, TRUTH, contact_sheet, draw_boxes
 SCORE_THRESHOLD = 0.35
 IOU_THRESHOLD = 0.5
 FRAMES = 3
+RUNS = ("pretrained", "whole-cascade")
 
 
 def confident(result: FrameResult) -> FrameResult:
@@ -40,7 +42,7 @@ def main() -> None:
     frames = {frame.name: frame for frame in load_dataset(folder / "cartoons", part="test").frames}
     runs = [
         [confident(result) for result in load_run(path).frames]
-        for path in sorted((folder / "results").glob("*.detections.json"))
+        for path in (folder / "results" / f"{name}.detections.json" for name in RUNS)
     ]
     gains = [
         hits_minus_false_alarms(after, frames[after.image].boxes)

@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from facetl.mtcnn.activation import ActivateAndPool
+
 Stage = Literal["pnet", "rnet", "onet"]
 STAGES: tuple[Stage, ...] = ("pnet", "rnet", "onet")
 INPUT_SIZES: dict[Stage, int] = {"pnet": 12, "rnet": 24, "onet": 48}
@@ -62,7 +64,7 @@ class PNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Outputs:
         """Judge (B, 3, H, W) normalised pixels; logits (B, 2, h, w), offsets (B, 4, h, w)."""
-        features = self.pool1(self.prelu1(self.conv1(pixels)))
+        features = _activate_and_pool(self.conv1(pixels), self.prelu1, self.pool1)
         features = self.prelu2(self.conv2(features))
         features = self.prelu3(self.conv3(features))
         return Outputs(self.conv4_1(features), self.conv4_2(features), features[:, :0])
@@ -141,28 +143,11 @@ def build_network(stage: Stage) -> Network:
     return network.to(memory_format=torch.channels_last)
 
 
-def keep_slopes_positive(network: Network) -> None:
-    """Raise negative slopes of RNet's and ONet's convolutional PReLUs to 0, in place.
-
-    Activation and max pooling can then change places (see :func:`_activate_and_pool`), which
-    makes training about twice as fast; few of the pretrained slopes are negative.  PNet, whose
-    slopes are negative more often than not, stays as it is.
-    """
-    if not isinstance(network, PNet):
-        with torch.no_grad():
-            for name, layer in network.named_modules():
-                if isinstance(layer, nn.PReLU) and name in ("prelu1", "prelu2", "prelu3"):
-                    layer.weight.clamp_(min=0)
-
-
 def _activate_and_pool(features: Tensor, prelu: nn.PReLU, pool: nn.MaxPool2d) -> Tensor:
-    """Return ``pool(prelu(features))``.
-
-    A PReLU without negative slopes is monotone: it may as well be applied to the maxima alone,
-    a quarter of the values, with the same result to the bit.
-    """
-    if bool((prelu.weight >= 0).all()):
-        return torch.as_tensor(prelu(pool(features)))
+    """Return ``pool(prelu(features))``."""
+    if torch.is_grad_enabled():
+        pooled: Tensor = ActivateAndPool.apply(features, prelu.weight, pool)
+        return pooled
     return torch.as_tensor(pool(prelu(features)))
 
 

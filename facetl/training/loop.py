@@ -18,7 +18,6 @@ from facetl.mtcnn.networks import (
     Network,
     Outputs,
     Stage,
-    keep_slopes_positive,
     normalise,
 )
 from facetl.training.batches import (
@@ -98,7 +97,6 @@ def train(
     )
     _require_faces(patches, training)
     keep_freed_memory()
-    keep_slopes_positive(network)
     course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
     optimiser = _build_optimiser(network, settings)
     checkpoint = start or Checkpoint.beginning()
@@ -197,7 +195,6 @@ def _take_step(
     optimiser.zero_grad()
     torch.autograd.backward(total)
     optimiser.step()
-    keep_slopes_positive(course.network)
     return {"total": total.item(), **{name: loss.item() for name, loss in losses.items()}}
 
 
@@ -218,9 +215,12 @@ def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:
 
 
 def _mixed_precision(stage: Stage, device: torch.device) -> torch.autocast:
-    """Compute the larger networks in bfloat16 where that is faster; weights stay float32."""
+    """Compute ONet in bfloat16 where that is faster; weights and losses stay in 32 bits.
+
+    The smaller networks gain nothing by it.
+    """
     able = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=able and stage != "pnet")
+    return torch.autocast(device.type, torch.bfloat16, enabled=able and stage == "onet")
 
 
 def _rates(scores: Tensor, labels: Tensor, score_threshold: float) -> dict[str, float]:
