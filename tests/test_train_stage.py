@@ -142,7 +142,8 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "--epochs=1", "--optimiser=sgd", "--schedule=cosine", "--hard-share=0.5", "--seed=4",
         "--classification-weight=2", "--box-weight=3", "--landmark-weight=4",
         "--class-shares", "2", "1", "0.5",
-        "--patience=6", "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
+        "--patience=6", "--keep=last",
+        "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
         "--contrast=0.4", "--repaint=0.5",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -150,7 +151,8 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "epochs": 1, "batch_size": 64, "learning_rate": 0.005, "optimiser": "sgd",
         "schedule": "cosine", "classification_weight": 2, "box_weight": 3, "landmark_weight": 4,
         "hard_share": 0.5,
-        "shares": [2, 1, 0.5], "validation_share": 0.25, "patience": 6, "score_threshold": 0.4,
+        "shares": [2, 1, 0.5], "validation_share": 0.25, "patience": 6, "keep": "last",
+        "score_threshold": 0.4,
         "augmentation": {
             "flip": 0.1, "brightness": 0.2, "contrast": 0.4, "colour": 0.3, "repaint": 0.5,
         },
@@ -226,7 +228,7 @@ def test_ctrl_c_leaves_the_best_and_resume_ends_the_same(
     press_ctrl_c(epoch, saved=saved)
     broken = command()
     assert broken.exit_code == 130
-    assert f"stopped after epoch {epoch}; {out} holds the best so far" in broken.stderr
+    assert f"stopped after epoch {epoch}; {out} holds the weights of epoch" in broken.stderr
     assert "go on with the same command and --resume" in broken.stderr
     assert len(load_weights(out).metadata["records"]) == epoch
     resumed = command("--resume")

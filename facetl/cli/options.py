@@ -120,6 +120,7 @@ weights_out = click.option(
 EPOCHS = {"pnet": 20, "rnet": 8, "onet": 10}
 _BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
 _LEARNING_RATES = {"pnet": 3e-3, "rnet": 2e-3, "onet": 1e-3}
+_KEEP = {"pnet": "best", "rnet": "best", "onet": "last"}
 _BOX_WEIGHTS = {"pnet": 2.0, "rnet": 2.0, "onet": 4.0}
 _SHARES = {"pnet": (3.0, 1.0, 1.0), "rnet": (3.0, 1.0, 1.0), "onet": (2.0, 3.0, 1.0)}
 
@@ -144,6 +145,12 @@ def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
             type=FiniteRange(min=0, min_open=True),
             default=_LEARNING_RATES[stage],
             help="Highest learning rate of the schedule.",
+        ),
+        click.option(
+            "--keep",
+            type=click.Choice(["best", "last"]),
+            default=_KEEP[stage],
+            help="Weights to keep: of the epoch with the lowest validation loss, or the last.",
         ),
         click.option(
             "--box-weight",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facetl.mtcnn.weights import State
     from facetl.training.checkpoint import Checkpoint
     from facetl.training.patches import Patches
-    from facetl.training.settings import TrainingSettings
+    from facetl.training.settings import Keep, TrainingSettings
 
 
 _WHAT = {
@@ -64,8 +64,8 @@ def build_command(stage: Stage) -> click.Command:
     command.help = f"""Retrain {_WHAT[stage]} on PATCHES (a folder or file made by facetl prepare).
 
     Cross-entropy on positives and negatives with online hard example mining, smooth L1 on the
-    boxes of positives and part faces.  The weights of the best epoch on the frames put aside
-    for validation are kept.
+    boxes of positives and part faces.  Some frames are put aside for validation; --keep says
+    which epoch's weights are kept.
 
     \b
     Example:
@@ -187,9 +187,9 @@ def train_and_save(
     outputs: TrainingOutputs,
     start: Checkpoint | None,
 ) -> None:
-    """Train, leaving a checkpoint after every epoch and the best weights at the end.
+    """Train, leaving a checkpoint after every epoch and the weights at the end.
 
-    Ctrl-C leaves the best weights so far, says so, and ends the command with exit code 130.
+    Ctrl-C leaves the weights so far, says so, and ends the command with exit code 130.
     """
     from facetl.training.checkpoint import save_checkpoint
     from facetl.training.loop import train
@@ -209,7 +209,7 @@ def train_and_save(
 def leave_interrupted(
     checkpoint: Checkpoint | None, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
 ) -> NoReturn:
-    """Save where the training stands and the best weights so far, and exit."""
+    """Save where the training stands and the weights so far, and exit."""
     from facetl.training.checkpoint import save_checkpoint
 
     if checkpoint is None:
@@ -218,8 +218,8 @@ def leave_interrupted(
         save_checkpoint(outputs.checkpoint, checkpoint, task)  # saving may have been interrupted
         save_results(checkpoint, stage, task, outputs)
         note(
-            f"stopped after epoch {checkpoint.epoch}; {outputs.weights} holds the best so far, of "
-            f"epoch {checkpoint.best_epoch}; go on with the same command and --resume"
+            f"stopped after epoch {checkpoint.epoch}; {outputs.weights} holds the weights of epoch "
+            f"{checkpoint.kept_epoch(_keep_of(task))}; go on with the same command and --resume"
         )
     raise SystemExit(options.INTERRUPTED)
 
@@ -227,20 +227,26 @@ def leave_interrupted(
 def save_results(
     checkpoint: Checkpoint, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
 ) -> None:
-    """Write the best weights, the records of all epochs and the loss curves."""
+    """Write the weights to keep, the records of all epochs and the loss curves."""
     from facetl.evaluation.plots import plot_losses, save_plot
     from facetl.mtcnn.weights import Weights, save_weights
 
     metadata = {
         **task,
         "best_epoch": checkpoint.best_epoch,
+        "kept_epoch": checkpoint.kept_epoch(_keep_of(task)),
         "records": list(checkpoint.records),
     }
     lines = [json.dumps(record) + "\n" for record in checkpoint.records]
     write_text(outputs.records, "".join(lines))
     save_plot(outputs.curves, plot_losses({stage: checkpoint.records}))
-    stages = {**outputs.others, stage: checkpoint.best_weights}
+    stages = {**outputs.others, stage: checkpoint.kept(_keep_of(task))}
     save_weights(outputs.weights, Weights(stages, metadata))
+
+
+def _keep_of(task: dict[str, Any]) -> Keep:
+    keep: Keep = task["settings"]["keep"]
+    return keep
 
 
 def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:

@@ -276,7 +276,7 @@ def settle_finished(judged: Candidates, settings: Settings) -> Candidates:
     The threshold only cuts the list short: boxes below it still vote.
     """
     if settings.voting:
-        keep = suppress_nested(judged, 0.7)
+        keep = suppress_nested(judged, 0.5)  # stricter: what is suppressed has had its say
         judged = judged[keep].moved_to(vote(judged, keep, VOTING_IOU))
         return judged[judged.scores > settings.thresholds[2]]
     judged = judged[judged.scores > settings.thresholds[2]]

@@ -172,7 +172,8 @@ class Training:
             {"round": step.round, "stage": step.stage, **record} for record in checkpoint.records
         ]
         metadata = {"records": records, "suspects": patches.metadata["suspects"]}
-        weights = Weights({step.stage: checkpoint.best_weights}, metadata)
+        keep = self.plan.stages[step.stage].training.keep
+        weights = Weights({step.stage: checkpoint.kept(keep)}, metadata)
         save_weights(path, weights)
         self.workshop.checkpoint(step).unlink(missing_ok=True)
         self.workshop.patches(step).unlink(missing_ok=True)

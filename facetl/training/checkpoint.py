@@ -14,6 +14,7 @@ from facetl.errors import WeightsError
 from facetl.files import atomic_path
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.weights import State
+from facetl.training.settings import Keep
 
 FORMAT = "facetl-checkpoint"
 FORMAT_VERSION = 1
@@ -48,6 +49,14 @@ class Checkpoint:
     def best_record(self) -> dict[str, Any]:
         """The record of the best epoch so far."""
         return self.records[self.best_epoch - 1]
+
+    def kept(self, keep: Keep) -> State:
+        """Return the weights that are worth keeping so far."""
+        return self.weights if keep == "last" else self.best_weights
+
+    def kept_epoch(self, keep: Keep) -> int:
+        """Return the epoch of the weights that are worth keeping so far."""
+        return self.epoch if keep == "last" else self.best_epoch
 
     def after(
         self, record: dict[str, Any], network: Network, optimiser: torch.optim.Optimizer

@@ -13,6 +13,7 @@ from facetl.training.sampling import Label
 
 Optimiser = Literal["adam", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
+Keep = Literal["best", "last"]
 WARM_UP = 0.3
 """Share of the steps in which the one-cycle schedule rises."""
 
@@ -39,6 +40,9 @@ class TrainingSettings:
             section III-B.
         validation_share: share of the frames put aside.
         patience: epochs without improvement before stopping; 0: never stop early.
+        keep: weights of which epoch: ``best``, that of the lowest total validation loss, or
+            ``last``.  A large network grows too sure of itself long before its boxes are at
+            their best, so its lowest loss comes early, when the learning rate is still high.
         score_threshold: where recall and false alarms are recorded.
         augmentation: how patches are changed.
         seed: decides split, order and augmentation.
@@ -59,6 +63,7 @@ class TrainingSettings:
     shares: tuple[float, float, float] = (3.0, 1.0, 1.0)
     validation_share: float = 0.1
     patience: int = 0
+    keep: Keep = "best"
     score_threshold: float = 0.1
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 1
@@ -106,7 +111,12 @@ STAGE_SETTINGS: dict[Stage, TrainingSettings] = {
     "pnet": TrainingSettings(),
     "rnet": TrainingSettings(epochs=8, batch_size=512, learning_rate=2e-3),
     "onet": TrainingSettings(
-        epochs=10, batch_size=128, learning_rate=1e-3, box_weight=4.0, shares=(2.0, 3.0, 1.0)
+        epochs=10,
+        batch_size=128,
+        learning_rate=1e-3,
+        box_weight=4.0,
+        shares=(2.0, 3.0, 1.0),
+        keep="last",
     ),
 }
 """How each stage is trained, unless something else is asked for."""
