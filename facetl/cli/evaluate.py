@@ -228,7 +228,8 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
         suggest("detect", "FRAMES", "--weights", "pretrained", "--out", "results")
         return
     winner = max(ours, key=lambda each: each.metrics.best.f1)
-    weights = winner.name if winner.name == "pretrained" else f"{winner.name}=FILE"
+    built_in = winner.name in ("pretrained", "cartoon")
+    weights = winner.name if built_in else f"{winner.name}=FILE"
     # rounded down, so that the detection that defines the threshold is kept
     threshold = int(winner.metrics.best.score_threshold * 100) / 100
     suggest(
