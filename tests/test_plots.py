@@ -12,6 +12,7 @@ from PIL import Image
 from facetl.errors import OutputError
 from facetl.evaluation.metrics import Curve, best_point
 from facetl.evaluation.plots import (
+    plot_learning_curve,
     plot_losses,
     plot_precision_recall,
     plot_scores,
@@ -112,3 +113,16 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         save_plot(tmp_path / "file" / "a.png", plot_losses({}))
+
+
+def test_a_learning_curve_has_a_line_and_a_band_for_each_threshold() -> None:
+    figures = {"0.3": 0.4, "0.5": 0.2}
+    better = {iou: ap + 0.3 for iou, ap in figures.items()}
+    table = {0: [figures], 10: [better, {"0.3": 0.9, "0.5": 0.6}], 100: [better], 400: []}
+    (axes,) = plot_learning_curve(table).axes
+    curves = [
+        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o"
+    ]
+    assert [list(line.get_xdata()) for line in curves] == [[10, 100]] * 2
+    assert list(curves[0].get_ydata()) == pytest.approx([0.8, 0.7])
+    assert len(axes.collections) == 2
