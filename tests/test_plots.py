@@ -120,9 +120,7 @@ def test_a_learning_curve_has_a_line_and_a_band_for_each_threshold() -> None:
     better = {iou: ap + 0.3 for iou, ap in figures.items()}
     table = {0: [figures], 10: [better, {"0.3": 0.9, "0.5": 0.6}], 100: [better], 400: []}
     (axes,) = plot_learning_curve(table).axes
-    curves = [
-        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o"
-    ]
-    assert [list(line.get_xdata()) for line in curves] == [[10, 100]] * 2
-    assert list(curves[0].get_ydata()) == pytest.approx([0.8, 0.7])
+    places = [np.asarray(line.get_xydata()) for line in axes.lines if line.get_marker() == "o"]
+    assert [points[:, 0].tolist() for points in places] == [[10, 100]] * 2
+    assert places[0][:, 1].tolist() == pytest.approx([0.8, 0.7])
     assert len(axes.collections) == 2
