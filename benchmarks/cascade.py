@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from facetl import FaceDataset, FrameResult, Run, Weights, evaluate, load_dataset, load_weights
+from facetl import FaceDataset, Weights, evaluate, load_dataset, load_weights
 from facetl.cli.cartoons import write_cartoons
-from facetl.cli.train import AT_LEAST
 from facetl.evaluation.plots import plot_learning_curve, save_plot
 from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.runs import NamedImage, SideBySide
 from facetl.mtcnn.weights import save_weights
 from facetl.training.cascade import Training, Workshop
 from facetl.training.checkpoint import Checkpoint
@@ -88,7 +88,7 @@ class Bench:
         """Train and measure, unless the figures have it; say what came of it."""
         if name in self.figures():
             return
-        plan = replace(self.plan, seed=seed).enriched(frames, AT_LEAST).stretched(frames)
+        plan = replace(self.plan, seed=seed).enriched(frames).stretched(frames)
         watch, began = Stopwatch(), time.perf_counter()
         with tempfile.TemporaryDirectory(dir=self.out) as folder:
             work = Training(
@@ -123,12 +123,10 @@ class Bench:
 
 def score(weights: Weights, frames: FaceDataset) -> dict[str, float]:
     detector = Detector(weights)
-    searches = detector.search([frame.path for frame in frames], detector.settings)
-    results = tuple(
-        FrameResult(frame.name, frame.size_hw, found.detections, found.candidates, 0.0)
-        for frame, found in zip(frames, searches, strict=True)
-    )
-    return evaluate(Run("", {}, results), frames).metrics.ap
+    work = SideBySide({"": detector}, {"": detector.settings})
+    list(work.search([NamedImage(frame.name, frame.path) for frame in frames], batch_size=8))
+    (run,) = work.runs({})
+    return evaluate(run, frames).metrics.ap
 
 
 def seeds(bench: Bench, data: Path, chosen: Sequence[int]) -> None:

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from facetl.cartoons import RULE, draw_frame
 from facetl.cartoons.cast import CAST
-from facetl.cli.cartoons import cartoons, write_cartoons
+from facetl.cli import main
+from facetl.cli.cartoons import write_cartoons
 from facetl.data.annotations import load_annotations
 from facetl.data.dataset import load_dataset
 from facetl.data.images import load_image
@@ -66,7 +67,7 @@ def test_workers_change_nothing(drawn: Path, tmp_path: Path) -> None:
 def test_command_reports_refuses_and_replaces(tmp_path: Path) -> None:
     out = tmp_path / "my toons"
     first = CliRunner().invoke(
-        cartoons, [str(out), "--train", "6", "--test", "2", "--workers", "1"]
+        main, ["cartoons", str(out), "--train", "6", "--test", "2", "--workers", "1"]
     )
     assert first.exit_code == 0, first.output
     assert re.match(r"train: 6 frames, \d+ faces\ntest: 2 frames, \d+ faces\n", first.stdout)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from commands import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_sampling import cut_one
@@ -407,7 +408,7 @@ def test_workers_change_nothing_in_mining(tmp_path: Path, frames: Path, pnet: Pa
 
 
 def test_the_options_say_what_the_recipes_say() -> None:
-    given = main.commands["prepare"].make_context("prepare", ["data", "--out", "out"]).params
+    given = parse("prepare", "data", "--out", "out").params
     counts = ("positives", "parts", "negatives")
     assert [given[name] for name in counts] == [None] * 3, "the stage's own recipe"
     bands = Bands(given["negative_below"], given["part_from"], given["positive_from"])

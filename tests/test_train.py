@@ -14,6 +14,7 @@ import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from outcomes import assert_refused
 from PIL import Image
 from reference_training import without_times
 from tiny_world import assert_same_weights, save_frames
@@ -29,7 +30,7 @@ from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, s
 from facetl.training import cascade, planning, preparation
 from facetl.training.cascade import Training
 from facetl.training.checkpoint import save_checkpoint
-from facetl.training.plan import CascadePlan
+from facetl.training.plan import AT_LEAST, CascadePlan
 from facetl.training.planning import Speed
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
@@ -51,8 +52,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_and_certain() -> Iterator[None]:
     """Let few frames give no more patches than many, and leave no suspects to chance."""
     with pytest.MonkeyPatch.context() as patched:
-        for stage in train_module.AT_LEAST:
-            patched.setitem(train_module.AT_LEAST, stage, 0)
+        for stage in AT_LEAST:
+            patched.setitem(AT_LEAST, stage, 0)
         patched.setattr(preparation, "find_suspects", lambda *_: ())
         yield
 
@@ -115,16 +116,6 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def files_beside(path: Path) -> list[str]:
     return sorted(file.name for file in path.parent.iterdir()) if path.parent.exists() else []
-
-
-def assert_refused(result: Result, *parts: str) -> None:
-    """Assert that the command said why not, in one line."""
-    assert result.exit_code == 1, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("facetl: ")
-    assert result.stderr.count("\n") == 1
-    for part in parts:
-        assert part in result.stderr
 
 
 # ---- what it writes and says

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from commands import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facetl.cli import main
 from facetl.cli.options import build_settings
 from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
@@ -87,12 +87,11 @@ def test_settings_can_be_written_as_json() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_command_and_the_library_have_the_same_defaults(stage: Stage) -> None:
-    name = f"train-{stage}"
-    context = main.commands[name].make_context(name, ["patches", "--out", "a.safetensors"])
+    context = parse(f"train-{stage}", "patches", "--out", "a.safetensors")
     given = {name: context.params[name] for name in context.params if name not in NO_SETTINGS}
     assert build_settings(**given) == STAGE_SETTINGS[stage]
 
 
 def test_the_whole_cascade_takes_as_many_epochs_as_its_stages() -> None:
-    context = main.commands["train"].make_context("train", ["data", "--out", "a.safetensors"])
+    context = parse("train", "data", "--out", "a.safetensors")
     assert context.params["epochs"] == tuple(STAGE_SETTINGS[each].epochs for each in STAGES)

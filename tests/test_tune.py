@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from outcomes import complaint, success
 
 from facetl.boxes import as_boxes
 from facetl.cli import main
@@ -46,18 +47,11 @@ def call(*arguments: object) -> Result:
 
 
 def succeed(*arguments: object) -> Result:
-    result = call(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
+    return success(call(*arguments))
 
 
 def fail(*arguments: object) -> str:
-    """The one line of complaint of a command that must end with exit code 1."""
-    result = call(*arguments)
-    assert result.exit_code == 1, result.output
-    complaints = [line for line in result.stderr.splitlines() if line.startswith("facetl: ")]
-    assert len(complaints) == 1
-    return complaints[0]
+    return complaint(call(*arguments))
 
 
 def choice_in(path: Path) -> dict[str, Any]:

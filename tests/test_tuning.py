@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
+from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.metrics import Curve
 from facetl.evaluation.tradeoff import plot_tradeoff
 from facetl.evaluation.trials import (
     FLOOR,
     Trial,
     find_cut,
-    lay_out,
     threshold_between,
     try_setting,
     try_settings,
@@ -149,7 +149,7 @@ def opinions() -> Opinions:
 
 
 def try_pair(first: float, second: float, aim: str = "ap") -> Trial:
-    (trial,) = try_settings(opinions(), lay_out(FACES), Aim.parse(aim), [first], [second])
+    (trial,) = try_settings(opinions(), TrueBoxes.of(FACES), Aim.parse(aim), [first], [second])
     return trial
 
 
@@ -183,13 +183,13 @@ def test_thresholds_decide_what_is_seen() -> None:
 
 
 def test_settings_that_find_nothing_are_passed_over() -> None:
-    assert list(try_settings(opinions(), lay_out(FACES), Aim("f1"), [0.95, 0.9], [0.1])) != []
-    assert list(try_settings(opinions(), lay_out(FACES), Aim("f1"), [0.95], [0.1])) == []
-    assert try_setting(opinions(), lay_out(FACES), Settings((0.1, 0.1, 0.95), 10)) is None
+    assert list(try_settings(opinions(), TrueBoxes.of(FACES), Aim("f1"), [0.95, 0.9], [0.1])) != []
+    assert list(try_settings(opinions(), TrueBoxes.of(FACES), Aim("f1"), [0.95], [0.1])) == []
+    assert try_setting(opinions(), TrueBoxes.of(FACES), Settings((0.1, 0.1, 0.95), 10)) is None
 
 
 def test_a_single_setting_is_measured_as_it_is() -> None:
-    trial = try_setting(opinions(), lay_out(FACES), Settings((0.1, 0.1, 0.65), 10))
+    trial = try_setting(opinions(), TrueBoxes.of(FACES), Settings((0.1, 0.1, 0.65), 10))
     assert trial is not None
     assert trial.settings.thresholds == (0.1, 0.1, 0.65)
     assert (trial.precision, trial.recall) == (0.5, 0.5)

@@ -23,13 +23,7 @@ from facetl.files import refuse_to_overwrite
 )
 @click.option("--train", type=click.IntRange(min=2), default=120, help="Frames to learn from.")
 @click.option("--test", type=click.IntRange(min=1), default=60, help="Frames to test on.")
-@click.option(
-    "--epochs",
-    type=(click.IntRange(min=1),) * 3,
-    default=(12, 5, 4),
-    metavar="PNET RNET ONET",
-    help="Rounds of training of each stage.",
-)
+@options.epochs_by_stage(12, 5, 4)
 @options.seed
 @options.force
 def demo(

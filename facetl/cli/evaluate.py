@@ -223,13 +223,14 @@ def _name_part(name: str, part: Part) -> str:
 
 def _suggest(evaluations: Sequence[Evaluation]) -> None:
     """Say how to detect at the threshold of the best F1 of all runs that are ours."""
+    from facetl.mtcnn.weights import BUILT_IN
+
     ours = [each for each in evaluations if each.candidates_per_frame and each.metrics.best.f1 > 0]
     if not ours:
         suggest("detect", "FRAMES", "--weights", "pretrained", "--out", "results")
         return
     winner = max(ours, key=lambda each: each.metrics.best.f1)
-    built_in = winner.name in ("pretrained", "cartoon")
-    weights = winner.name if built_in else f"{winner.name}=FILE"
+    weights = winner.name if winner.name in BUILT_IN else f"{winner.name}=FILE"
     # rounded down, so that the detection that defines the threshold is kept
     threshold = int(winner.metrics.best.score_threshold * 100) / 100
     suggest(

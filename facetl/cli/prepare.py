@@ -11,6 +11,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, print_table, suggest, track
+from facetl.cli.frames import load_frames, require_source
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
@@ -115,22 +116,17 @@ def prepare(
       facetl prepare --images frames --annotations faces.txt --out patches
       facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
     """
-    from facetl.data.annotations import describe_problems
-    from facetl.data.dataset import load_dataset
     from facetl.training.patches import patches_path
     from facetl.training.preparation import prepare_patches
 
-    if data is None and images is None:
-        raise click.UsageError("found neither DATA nor --images; say where the frames are")
+    require_source(data, images)
     path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
     recipe = _build_recipe(stage, **sampling)
     miner = _build_miner(stage, weights, device)
     for target in (path, sheet):
         refuse_to_overwrite(target, force=force)
     require_writable(out)
-    dataset = load_dataset(data, images=images, annotations=annotations, on_error=on_error)
-    if dataset.problems:
-        note(describe_problems(dataset.problems))
+    dataset = load_frames(data, images, annotations, on_error)
     recipe = _enrich(recipe, dataset, at_least)
     progress = partial(track, description="cutting", total=len(dataset))
     preparation = prepare_patches(

@@ -15,19 +15,17 @@ import click
 from facetl.cli import options
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest
+from facetl.cli.frames import load_frames, require_source
+from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
-from facetl.errors import FacetlError, OutputError
-from facetl.files import refuse_to_overwrite, require_writable, write_text
+from facetl.errors import FacetlError
+from facetl.files import write_text
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.mtcnn.networks import Stage
     from facetl.training.cascade import Cascade
     from facetl.training.plan import CascadePlan
-
-AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
-"""Patches of each stage that few frames are made to give, as far as they can."""
 
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
@@ -36,13 +34,7 @@ AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
 @options.images_folder
 @options.annotation_file
 @options.start
-@click.option(
-    "--epochs",
-    type=(click.IntRange(min=1),) * 3,
-    default=tuple(options.EPOCHS.values()),
-    metavar="PNET RNET ONET",
-    help="Rounds of training of each stage.",
-)
+@options.epochs_by_stage(*options.EPOCHS.values())
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
@@ -103,13 +95,12 @@ def train(
     from facetl.training.plan import CascadePlan
     from facetl.training.starting import require_start
 
-    if data is None and images is None:
-        raise click.UsageError("found neither DATA nor --images; say where the frames are")
+    require_source(data, images)
     outputs = CascadeOutputs(out)
     chosen_device = choose_device(device)
     require_start(start)
-    outputs.require_room(resume=resume, force=force)
-    dataset = _load_frames(data, images, annotations, on_error)
+    outputs.find_room(resume=resume, force=force)
+    dataset = load_frames(data, images, annotations, on_error)
     if not resume:
         outputs.clear_workshop()
     with outputs.working():
@@ -117,7 +108,7 @@ def train(
             drawn = outputs.workshop / "cartoons"
             dataset = _mix_in_cartoons(dataset, with_cartoons, drawn, seed, workers)
         plan = CascadePlan.default(rounds=rounds, start=start, seed=seed).with_epochs(epochs)
-        plan = plan.repainted(repaint).enriched(dataset, AT_LEAST)
+        plan = plan.repainted(repaint).enriched(dataset)
         if not options.is_given("epochs"):
             plan = plan.stretched(dataset)
         if budget:
@@ -131,58 +122,33 @@ def train(
 
 
 @dataclass(frozen=True)
-class CascadeOutputs:
-    """The files of a training, all named after its weights file."""
-
-    weights: Path
-
-    @property
-    def records(self) -> Path:
-        """One JSON record per epoch, a line each."""
-        return self.weights.with_suffix(".jsonl")
-
-    @property
-    def curves(self) -> Path:
-        """The losses by epoch, as a picture."""
-        return self._beside("losses.png")
+class CascadeOutputs(TrainingFiles):
+    """The files of a cascade's training."""
 
     @property
     def suspects(self) -> Path:
         """Regions that look like faces and are not annotated."""
-        return self._beside("suspects.json")
+        return self.weights.with_name(f"{self.weights.stem}_suspects.json")
 
     @property
     def suspects_sheet(self) -> Path:
         """The same, to look at."""
-        return self._beside("suspects.png")
+        return self.weights.with_name(f"{self.weights.stem}_suspects.png")
 
     @property
     def workshop(self) -> Path:
         """The folder of unfinished work; gone when it is finished."""
         return self.weights.with_name(f"{self.weights.name}.work")
 
-    def require_room(self, *, resume: bool, force: bool) -> None:
-        """See that nothing is in the way, before the work.
+    def find_room(self, *, resume: bool, force: bool) -> None:
+        """See that there is unfinished work to resume, or nothing in the way of a new training.
 
         Raises:
             OutputError: if something is in the way, or the training is finished.
         """
-        if resume and self.workshop.exists():
-            return
-        if resume and self.weights.exists() and not force:
-            raise OutputError(
-                f"{self.weights} is finished, there is nothing to resume; train anew with --force"
-            )
-        if self.workshop.exists() and not force:
-            raise OutputError(
-                f"{self.workshop} holds an unfinished training; go on with --resume or start "
-                "anew with --force"
-            )
-        for path in (self.weights, self.records, self.curves, self.suspects, self.suspects_sheet):
-            refuse_to_overwrite(path, force=force)
-        require_writable(self.weights.parent)
-        if resume:
-            note(f"found no {self.workshop} to go on from; starting anew")
+        if not (resume and self.workshop.exists()):
+            others = (self.suspects, self.suspects_sheet)
+            self.require_room(self.workshop, *others, resume=resume, force=force)
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -218,21 +184,6 @@ class CascadeOutputs:
             save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
         save_weights(self.weights, cascade.weights)
         self.clear_workshop()
-
-    def _beside(self, ending: str) -> Path:
-        return self.weights.with_name(f"{self.weights.stem}_{ending}")
-
-
-def _load_frames(
-    data: Path | None, images: Path | None, annotations: Path | None, on_error: OnError
-) -> FaceDataset:
-    from facetl.data.annotations import describe_problems
-    from facetl.data.dataset import load_dataset
-
-    dataset = load_dataset(data, images=images, annotations=annotations, on_error=on_error)
-    if dataset.problems:
-        note(describe_problems(dataset.problems))
-    return dataset
 
 
 def _mix_in_cartoons(

@@ -11,6 +11,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, print_table, suggest, track
+from facetl.cli.frames import load_frames, require_source
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
 from facetl.files import refuse_to_overwrite, require_writable
@@ -130,7 +131,7 @@ def tune(
     out, plot = _find_outputs(out, weights, force=force)
     loaded = load_weights(weights)
     detector = Detector(loaded, choose_device(device))
-    dataset = _load_frames(**frames)
+    dataset = _choose_frames(**frames)
     faces = [frame.boxes for frame in dataset]
     pyramids = plan_pyramids(detector.settings, faces, aim, min_faces, factors)
     trials, before = _try_all(detector, dataset, pyramids, aim)
@@ -157,7 +158,7 @@ def _find_outputs(out: Path | None, weights: str, *, force: bool) -> tuple[Path,
     return out, plot
 
 
-def _load_frames(
+def _choose_frames(
     data: Path | None,
     images: Path | None,
     annotations: Path | None,
@@ -165,17 +166,9 @@ def _load_frames(
     limit: int,
     on_error: OnError,
 ) -> FaceDataset:
-    """Read the annotated frames, at most ``limit`` of them; say what is wrong with them."""
-    from facetl.data.annotations import describe_problems
-    from facetl.data.dataset import load_dataset
-
-    if data is None and images is None:
-        raise click.UsageError("found neither DATA nor --images; say where the frames are")
-    dataset = load_dataset(
-        data, images=images, annotations=annotations, part=part, on_error=on_error
-    )
-    if dataset.problems:
-        note(describe_problems(dataset.problems))
+    """Read the annotated frames, at most ``limit`` of them."""
+    require_source(data, images)
+    dataset = load_frames(data, images, annotations, on_error, part)
     chosen = _spread(dataset, limit)
     if not chosen.face_count:
         raise InputError(f"found no annotated face in {len(chosen)} frames; give frames with faces")
@@ -197,10 +190,11 @@ def _try_all(
 ) -> tuple[list[Trial], Trial | None]:
     """Return what all settings give, and what the weights' own gave before, if that is known."""
     from facetl.data.images import load_image
-    from facetl.evaluation.trials import lay_out, try_setting, try_settings
+    from facetl.evaluation.matching import TrueBoxes
+    from facetl.evaluation.trials import try_setting, try_settings
     from facetl.mtcnn.opinions import collect_opinions
 
-    faces = lay_out([frame.boxes for frame in dataset])
+    faces = TrueBoxes.of(frame.boxes for frame in dataset)
     trials: list[Trial] = []
     before = None
     for number, pyramid in enumerate(pyramids, 1):

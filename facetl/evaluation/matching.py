@@ -17,7 +17,7 @@ calls ``ap`` use the first rule, ``ap_coco`` the second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -49,6 +49,15 @@ class TrueBoxes:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @classmethod
+    def of(cls, frames: Iterable[Boxes]) -> TrueBoxes:
+        """Return the (N, 4) true boxes of each frame as columns; N may be 0."""
+        groups = list(frames)
+        return cls(
+            np.concatenate([np.zeros((0, 4)), *groups]),
+            np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
+        )
 
     def on_inclusive_pixels(self) -> TrueBoxes:
         """Return the same faces with ``x2`` and ``y2`` read as belonging to the box."""

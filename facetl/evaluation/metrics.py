@@ -84,6 +84,13 @@ class Curve:
         """(K,) the rows at which a score threshold can cut: the last of each score."""
         return np.flatnonzero(np.diff(self.scores, append=-np.inf))
 
+    @cached_property
+    def f1_at_cuts(self) -> Floats:
+        """(K,) F1 if a score threshold cuts there; 0 without faces."""
+        # 2PR / (P + R) with hits / kept for P and hits / faces for R, so that 0 / 0 cannot occur
+        hits = np.cumsum(self.hits)[self.cuts]
+        return np.asarray(2 * hits / (self.cuts + 1 + self.faces))
+
 
 CurveAt = Callable[[float], Curve]
 """From the least IoU of a hit to hits and false alarms."""
@@ -142,8 +149,8 @@ def measure(ranking: Ranking, true_boxes: TrueBoxes, frames: int) -> Metrics:
         frames=frames,
         faces=len(true_boxes),
         detections=len(ranking),
-        ap=_by_iou(average_precision, best, (0.3, 0.5, 0.7)),
-        ap_coco=_by_iou(average_precision_coco, free, (0.5, 0.75)),
+        ap=by_iou(average_precision, best, (0.3, 0.5, 0.7)),
+        ap_coco=by_iou(average_precision_coco, free, (0.5, 0.75)),
         ap_course=average_precision_raw(course),
         best=best_point(usual),
         recall_at_budget=recall_within(usual, frames / FRAMES_PER_FALSE_ALARM),
@@ -188,14 +195,12 @@ def best_point(curve: Curve) -> OperatingPoint:
     """Return the operating point with the greatest F1; among equals, the highest threshold."""
     if curve.faces == 0 or len(curve.cuts) == 0:
         return OperatingPoint(NAN, NAN, _none_found(curve), _none_found(curve))
-    # 2PR / (P + R) with hits / kept for P and hits / faces for R, so that 0 / 0 cannot occur
-    f1 = 2 * np.cumsum(curve.hits)[curve.cuts] / (curve.cuts + 1 + curve.faces)
-    best = int(curve.cuts[np.argmax(f1)])
+    best = int(curve.cuts[np.argmax(curve.f1_at_cuts)])
     return OperatingPoint(
         score_threshold=float(curve.scores[best]),
         precision=float(curve.precision[best]),
         recall=float(curve.recall[best]),
-        f1=float(f1.max()),
+        f1=float(curve.f1_at_cuts.max()),
     )
 
 
@@ -218,12 +223,18 @@ def _curves(ranking: Ranking, true_boxes: TrueBoxes, *rules: Rule) -> list[Curve
     return [partial(curve, rule) for rule in rules]
 
 
-def _by_iou(
+def by_iou(
     figure: Callable[[Curve], float],
     curve: CurveAt,
     thresholds: tuple[float, ...],
 ) -> dict[str, float]:
-    """Return a figure for each IoU threshold and its mean over the strict ones."""
+    """Return a figure for each IoU threshold and, as ``0.5:0.95``, its mean over the strict ones.
+
+    Args:
+        figure: of one curve, such as :func:`average_precision`.
+        curve: gives the curve at an IoU threshold.
+        thresholds: those to tell one by one.
+    """
     single = {f"{threshold:g}": figure(curve(threshold)) for threshold in thresholds}
     mean = np.mean([figure(curve(threshold)) for threshold in STRICT_IOU_THRESHOLDS])
     return single | {"0.5:0.95": float(mean)}

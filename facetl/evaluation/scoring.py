@@ -223,13 +223,13 @@ def measure_frames(entry: Entry, truth: Truth, names: Collection[str]) -> Metric
     row_at = np.array([*(rows.get(name, NOWHERE) for name in truth.boxes), NOWHERE])
     # looked up among all frames: whether base names decide must not depend on the part
     places = row_at[find_places(entry.frames, tuple(truth.boxes), entry.name)]
-    return measure(_rank(entry, places), _lay_out(part), len(part.boxes))
+    return measure(_rank(entry, places), TrueBoxes.of(part.boxes.values()), len(part.boxes))
 
 
 def _score(entry: Entry, truth: Truth, roll: _Roll, frames: int) -> Evaluation:
     return Evaluation(
         name=entry.name,
-        metrics=measure(_rank(entry, roll.places), _lay_out(truth), frames),
+        metrics=measure(_rank(entry, roll.places), TrueBoxes.of(truth.boxes.values()), frames),
         skipped=entry.skipped,
         candidates_per_frame=entry.candidates_per_frame,
         seconds_per_frame=entry.seconds_per_frame,
@@ -242,15 +242,6 @@ def _rank(entry: Entry, places: Indices) -> Ranking:
     frame_index = places[entry.frame_index]
     counted = frame_index != NOWHERE
     return Ranking(entry.boxes[counted], entry.scores[counted], frame_index[counted])
-
-
-def _lay_out(truth: Truth) -> TrueBoxes:
-    """Return the true boxes as columns; a frame's place is its place in ``truth.boxes``."""
-    groups = list(truth.boxes.values())
-    counts = [len(group) for group in groups]
-    return TrueBoxes(
-        np.concatenate([np.zeros((0, 4)), *groups]), np.repeat(np.arange(len(groups)), counts)
-    )
 
 
 def _call_roll(entry: Entry, truth: Truth, only_listed: bool) -> _Roll:

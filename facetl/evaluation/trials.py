@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from facetl.boxes import Boxes
 from facetl.evaluation.aims import Aim
 from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps, match_best
-from facetl.evaluation.metrics import STRICT_IOU_THRESHOLDS, Curve, Floats, average_precision
+from facetl.evaluation.metrics import Curve, Floats, average_precision, by_iou
 from facetl.mtcnn.opinions import Opinions, Settled
 from facetl.mtcnn.settings import Settings
 
@@ -110,32 +109,27 @@ def try_setting(opinions: Opinions, faces: TrueBoxes, settings: Settings) -> Tri
     return _measure(settled, faces, lambda _: Cut(kept, last)) if kept else None
 
 
-def lay_out(faces: Sequence[Boxes]) -> TrueBoxes:
-    """Return the true boxes of frames as columns."""
-    counts = [len(boxes) for boxes in faces]
-    rows = np.concatenate([np.zeros((0, 4)), *faces])
-    return TrueBoxes(rows, np.repeat(np.arange(len(faces)), counts))
-
-
 def _measure(settled: Settled, faces: TrueBoxes, find: Callable[[Curve], Cut]) -> Trial:
     """Return the figures of what is found, cut short where ``find`` says."""
     found = settled.detections
     ranking = Ranking(found.boxes.numpy(), found.scores.numpy(), found.image_index.numpy())
     overlaps = find_overlaps(ranking, faces)
 
-    def curve(iou_threshold: float) -> Curve:
-        return Curve(ranking.scores, match_best(overlaps, iou_threshold), len(faces))
-
-    whole = curve(IOU_THRESHOLD)
+    whole = Curve(ranking.scores, match_best(overlaps, IOU_THRESHOLD), len(faces))
     cut = find(whole)
     hits = int(whole.hits[: cut.kept].sum())
     thresholds = (*settled.settings.thresholds[:2], cut.threshold)
+
+    def shortened(iou_threshold: float) -> Curve:
+        hits = match_best(overlaps, iou_threshold)
+        return Curve(ranking.scores[: cut.kept], hits[: cut.kept], len(faces))
+
     return Trial(
         settings=replace(settled.settings, thresholds=thresholds),
         precision=hits / cut.kept,
         recall=hits / len(faces),
         f1=2 * hits / (cut.kept + len(faces)),
-        ap=_average_precisions(curve, cut.kept),
+        ap=by_iou(average_precision, shortened, (0.3, 0.5)),
         milliseconds=settled.seconds * 1000,
         curve=whole,
     )
@@ -160,8 +154,7 @@ def find_cut(curve: Curve, aim: Aim, lowest: float) -> Cut:
     elif aim.figure == "precision":
         row = _best_where(recall, precision, aim.at_least)
     elif aim.figure == "f1":
-        hits = np.cumsum(curve.hits)[curve.cuts]
-        row = int(np.argmax(hits / (curve.cuts + 1 + curve.faces)))
+        row = int(np.argmax(curve.f1_at_cuts))
     else:
         row = len(curve.cuts) - 1
     kept = int(curve.cuts[row]) + 1
@@ -189,14 +182,3 @@ def threshold_between(below: float, above: float) -> float:
         if abs(float(np.float32(threshold)) - middle) <= quarter:
             return threshold
     return below
-
-
-def _average_precisions(curve: Callable[[float], Curve], kept: int) -> dict[str, float]:
-    """Return AP by IoU threshold of the first ``kept`` detections."""
-
-    def ap(iou_threshold: float) -> float:
-        whole = curve(iou_threshold)
-        return average_precision(Curve(whole.scores[:kept], whole.hits[:kept], whole.faces))
-
-    strict = [ap(threshold) for threshold in STRICT_IOU_THRESHOLDS]
-    return {"0.3": ap(0.3), "0.5": strict[0], "0.5:0.95": float(np.mean(strict))}

@@ -15,6 +15,9 @@ from facetl.training.recipe import RECIPES, Recipe
 from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
 from facetl.training.starting import fingerprint_start
 
+AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
+"""Patches of each stage that few frames are made to give, as far as they can."""
+
 ENOUGH_VIEWS: dict[Stage, int] = {"pnet": 800_000, "rnet": 400_000, "onet": 200_000}
 """Patches that each stage is shown at least, counting repetitions, if frames are few."""
 
@@ -98,7 +101,9 @@ class CascadePlan:
         """The trainings in their order."""
         return [Step(number, stage) for number in range(1, self.rounds + 1) for stage in STAGES]
 
-    def enriched(self, dataset: FaceDataset, at_least: Mapping[Stage, int]) -> CascadePlan:
+    def enriched(
+        self, dataset: FaceDataset, at_least: Mapping[Stage, int] = AT_LEAST
+    ) -> CascadePlan:
         """Return a plan that cuts more windows from each of few frames."""
         frames, faces = len(dataset), dataset.face_count
         return replace(

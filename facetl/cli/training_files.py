@@ -1,0 +1,58 @@
+"""The files that a training leaves, all named after its weights file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facetl.cli.console import note
+from facetl.errors import OutputError
+from facetl.files import refuse_to_overwrite, require_writable
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What every training leaves.
+
+    Attributes:
+        weights: the weights file.
+    """
+
+    weights: Path
+
+    @property
+    def records(self) -> Path:
+        """One JSON record per epoch, a line each."""
+        return self.weights.with_suffix(".jsonl")
+
+    @property
+    def curves(self) -> Path:
+        """The losses by epoch, as a picture."""
+        return self.weights.with_name(f"{self.weights.stem}_losses.png")
+
+    def require_room(self, unfinished: Path, *others: Path, resume: bool, force: bool) -> None:
+        """See that nothing is in the way of a training that begins, before the work.
+
+        Args:
+            unfinished: where an earlier, unfinished one would lie.
+            others: files that it writes besides those of every training.
+            resume: whether an unfinished one was looked for; there is none then.
+            force: whether what is there may go.
+
+        Raises:
+            OutputError: if something is in the way, or the training to resume is finished.
+        """
+        if resume and self.weights.exists() and not force:
+            raise OutputError(
+                f"{self.weights} is finished, there is nothing to resume; train anew with --force"
+            )
+        if unfinished.exists() and not force:
+            raise OutputError(
+                f"{unfinished} holds an unfinished training; go on with --resume or start "
+                "anew with --force"
+            )
+        for path in (self.weights, self.records, self.curves, *others):
+            refuse_to_overwrite(path, force=force)
+        require_writable(self.weights.parent)
+        if resume:
+            note(f"found no {unfinished} to go on from; starting anew")
