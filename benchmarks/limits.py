@@ -50,8 +50,9 @@ def look(detector: Detector, path: Path, faces: Boxes) -> Found:
     settings, networks = detector.settings, detector.networks
     proposed = propose(scan(images, networks["pnet"], settings))
     refined = refine(images, proposed, networks["rnet"], settings)
-    finished = settle_finished(judge_finally(images, refined, networks["onet"]), settings)
-    truth = settle_finished(judge_finally(images, as_candidates(faces), networks["onet"]), settings)
+    finished = settle_finished(judge_finally(images, refined, networks["onet"], settings), settings)
+    given = judge_finally(images, as_candidates(faces), networks["onet"], settings)
+    truth = settle_finished(given, settings)
     return Found(
         faces,
         proposed.boxes.double().numpy(),
@@ -88,13 +89,10 @@ def recall(found: list[Found], stage: Callable[[Found], Boxes], squared: bool, a
 def average_precision(
     found: list[Found], detections: list[tuple[Boxes, np.ndarray]]
 ) -> dict[str, float]:
-    def index(groups: list[np.ndarray]) -> np.ndarray:
-        return np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-
-    boxes, scores = [each[0] for each in detections], [each[1] for each in detections]
-    faces = [each.faces for each in found]
-    ranking = Ranking(np.concatenate(boxes), np.concatenate(scores), index(boxes))
-    return measure(ranking, TrueBoxes(np.concatenate(faces), index(faces)), len(found)).ap
+    boxes, scores = zip(*detections, strict=True)
+    frame_index = np.repeat(np.arange(len(boxes)), [len(each) for each in boxes])
+    ranking = Ranking(np.concatenate(boxes), np.concatenate(scores), frame_index)
+    return measure(ranking, TrueBoxes.of(each.faces for each in found), len(found)).ap
 
 
 def mend(each: Found, what: str) -> tuple[Boxes, np.ndarray]:

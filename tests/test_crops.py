@@ -87,6 +87,23 @@ def test_a_window_that_leaves_the_image_is_clipped_and_stretched() -> None:
     assert torch.equal(cut_windows(image, leaving, 24), cut_windows(image, inside, 24))
 
 
+@given(
+    corner=st.tuples(st.integers(-40, 29), st.integers(-40, 19)),
+    side=st.integers(1, 60),
+    size=st.sampled_from([12, 24, 48]),
+)
+@settings(max_examples=60, deadline=None)
+def test_padding_is_the_crop_of_a_frame_with_a_black_border(
+    corner: tuple[int, int], side: int, size: int
+) -> None:
+    x, y = (max(place, 1 - side) for place in corner)
+    image = noise(1, 20, 30)[0].numpy()
+    framed = np.pad(image, ((60, 60), (60, 60), (0, 0)))
+    window = np.array([[x, y, x + side, y + side]], dtype=np.float64)
+    padded = cut_windows(image, window, size, padding=True)
+    assert torch.equal(padded, cut_windows(framed, window + 60, size))
+
+
 def test_cut_windows_takes_any_layout_of_memory_and_no_windows() -> None:
     image = noise(1, 20, 30)[0].numpy()
     window = np.array([[3.0, 4.0, 15.0, 16.0]])

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from commands import parse
+from outcomes import complaint, success
 from PIL import Image
 
 from facetl.boxes import as_boxes
@@ -57,19 +59,11 @@ def call(*arguments: object) -> Result:
 
 
 def succeed(*arguments: object) -> Result:
-    result = call(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
+    return success(call(*arguments))
 
 
 def fail(*arguments: object) -> str:
-    """The one line on stderr of a command that must end with exit code 1."""
-    result = call(*arguments)
-    assert result.exit_code == 1, result.output
-    assert result.stdout == ""
-    complaints = [line for line in result.stderr.splitlines() if line.startswith("facetl: ")]
-    assert len(complaints) == 1
-    return complaints[0]
+    return complaint(call(*arguments))
 
 
 def run_in(out: Path, name: str = "pretrained") -> Run:
@@ -113,6 +107,7 @@ def test_the_file_holds_what_the_detector_finds(
         "thresholds": [0.6, 0.7, 0.7],
         "min_face": 40.0,
         "factor": 0.6,
+        "padding": False,
         "voting": False,
         "batch_size": 1,
         "weights": "pretrained",
@@ -160,7 +155,7 @@ def test_a_name_given_twice(frames: Path, shy: Path, tmp_path: Path) -> None:
 
 
 def test_weights_may_have_an_equals_sign_in_their_path() -> None:
-    ctx, option = detect.make_context("detect", ["a", "--out", "b"]), detect.params[1]
+    ctx, option = parse("detect", "a", "--out", "b"), detect.params[1]
     parsed = parse_weights(ctx, option, ("tuned=rate=0.1.pt",))
     assert parsed == (("tuned", "rate=0.1.pt"),)
 

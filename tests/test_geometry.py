@@ -59,7 +59,7 @@ def test_targets_undo_what_is_done_with_the_later_networks_offsets(
     face = half_open.shift(window, np.array([shift]))
     # The box that stands for the window: the detector cuts exactly this window for it.
     box = torch.tensor([[x + 1, y + 1, x + side, y + side]], dtype=torch.float64)
-    assert windows_of(box, (400, 400)).tolist() == window.tolist()
+    assert windows_of(box).tolist() == window.tolist()
     found = move(box, targets_of(stage, window, face), inclusive_sides(box))
     np.testing.assert_allclose(found.numpy(), face, atol=1e-9)
 

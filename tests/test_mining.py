@@ -84,7 +84,9 @@ def test_proposals_are_what_the_detector_judges(
     judged = crops_judged(pretrained, stage, image, monkeypatch)
     windows = Miner(pretrained, stage)(image).windows
     visible = is_visible(clip_windows(torch.from_numpy(windows), (120, 160))).numpy()
-    np.testing.assert_array_equal(cut_pixels(image, windows[visible], INPUT_SIZES[stage]), judged)
+    np.testing.assert_array_equal(
+        cut_pixels(image, windows[visible], INPUT_SIZES[stage], padding=True), judged
+    )
     assert len(judged) > 5
 
 
@@ -110,7 +112,7 @@ def test_a_trained_stage_ranks_its_proposals_itself(
     candidates = as_candidates(before.windows[visible])
     images = IntegralImages(torch.from_numpy(image)[None])
     with torch.no_grad():
-        said = judge(images, candidates, pretrained.networks[stage], INPUT_SIZES[stage]).scores
+        said = judge(images, candidates, pretrained.networks[stage], stage, MINING).scores
     order = said.argsort(descending=True, stable=True).numpy()
     np.testing.assert_allclose(own.scores, said.numpy()[order], atol=1e-5)
     np.testing.assert_allclose(own.windows, before.windows[visible][order], atol=1e-3)
@@ -188,9 +190,8 @@ def detect_with_perfect_offsets(
         stage, torch.from_numpy(patches.offsets[rows]), windows[:, 2] - windows[:, 0]
     )
     oracle: Any = Oracle(targets)
-    judged = judge_finally(images, as_candidates(patches.windows[rows]), oracle)
-    size = INPUT_SIZES[stage]
-    judge(images, as_candidates(patches.windows[rows]), oracle, size)
+    judged = judge_finally(images, as_candidates(patches.windows[rows]), oracle, MINING)
+    judge(images, as_candidates(patches.windows[rows]), oracle, stage, MINING)
     pixels = (oracle.seen / 0.0078125 + 127.5).round().to(torch.uint8)
     return np.asarray(pixels.permute(0, 2, 3, 1).numpy()), judged.boxes.double().numpy()
 

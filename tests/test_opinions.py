@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def frames(portrait: Path) -> list[Pixels]:
 
 @pytest.fixture(scope="module")
 def opinions(pretrained: Detector, frames: list[Pixels]) -> Opinions:
-    return collect_opinions(pretrained, iter(frames), FLOOR)
+    return collect_opinions(pretrained, iter(frames), replace(FLOOR, padding=True))
 
 
 def replay(opinions: Opinions, first: float, second: float) -> Settled:
@@ -58,8 +59,8 @@ def test_a_replayed_setting_gives_what_the_detector_finds(
     thresholds: tuple[float, float, float],
     voting: bool,
 ) -> None:
-    opinions = replace(opinions, floor=replace(FLOOR, voting=voting))
-    settings = replace(FLOOR, thresholds=thresholds, voting=voting)
+    opinions = replace(opinions, floor=replace(opinions.floor, voting=voting))
+    settings = replace(opinions.floor, thresholds=thresholds)
     searches = list(pretrained.search(frames, settings))
     found = replay(opinions, *thresholds[:2]).detections
     found = found[found.scores > thresholds[2]]
@@ -135,15 +136,16 @@ def test_thresholds_below_the_floor_cannot_be_replayed(
 @pytest.mark.parametrize(
     ("other", "covered"),
     [
-        (Settings((0.1, 0.1, 0.05), 24), True),
-        (Settings((0.9, 0.1, 0.5), 24), True),
-        (Settings((0.9, 0.1, 0.01), 24), False),
-        (Settings((0.9, 0.1, 0.5), 20), False),
-        (Settings((0.9, 0.1, 0.5), 24, 0.6), False),
+        ({}, True),
+        ({"thresholds": (0.9, 0.1, 0.5)}, True),
+        ({"thresholds": (0.9, 0.1, 0.01)}, False),
+        ({"min_face": 20}, False),
+        ({"factor": 0.6}, False),
+        ({"padding": False}, False),
     ],
 )
-def test_what_is_covered(opinions: Opinions, other: Settings, covered: bool) -> None:
-    assert opinions.covers(other) is covered
+def test_what_is_covered(opinions: Opinions, other: dict[str, Any], covered: bool) -> None:
+    assert opinions.covers(replace(opinions.floor, **other)) is covered
 
 
 # ---- why a threshold may be raised after NMS

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from outcomes import assert_refused
 from PIL import Image
 from reference_training import QUICK, blob_patches, save_patches, without_times
 from tiny_world import save_frames
@@ -58,16 +59,6 @@ def command(patches: Path, out: Path) -> Command:
 
 def files_beside(path: Path) -> list[str]:
     return sorted(file.name for file in path.parent.iterdir()) if path.parent.exists() else []
-
-
-def assert_refused(result: Result, *parts: str) -> None:
-    """Assert that the command said why not, in one line."""
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    assert result.stderr.startswith("facetl: ")
-    assert result.stderr.count("\n") == 1
-    for part in parts:
-        assert part in result.stderr
 
 
 def assert_same_training(path: Path, other: Path) -> None:
@@ -144,7 +135,7 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "--class-shares", "2", "1", "0.5",
         "--patience=6", "--keep=last",
         "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
-        "--contrast=0.4", "--repaint=0.5",
+        "--contrast=0.4", "--repaint=0.5", "--edge=0.6",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert load_weights(out).metadata["settings"] == {
@@ -155,6 +146,7 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "score_threshold": 0.4,
         "augmentation": {
             "flip": 0.1, "brightness": 0.2, "contrast": 0.4, "colour": 0.3, "repaint": 0.5,
+            "edge": 0.6,
         },
         "seed": 4,
     }  # fmt: skip

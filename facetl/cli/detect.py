@@ -86,6 +86,12 @@ def parse_weights(
     help="Ratio of neighbouring levels of the image pyramid.",
 )
 @click.option(
+    "--padding/--no-padding",
+    default=None,
+    show_default="that of the weights",
+    help="Show RNet and ONet black beyond the image's edge, not a stretched remainder.",
+)
+@click.option(
     "--voting/--no-voting",
     default=None,
     show_default="that of the weights",
@@ -112,6 +118,7 @@ def detect(
     thresholds: tuple[float, float, float] | None,
     min_face: float | None,
     factor: float | None,
+    padding: bool | None,
     voting: bool | None,
     batch_size: int,
     overlays: bool,
@@ -139,6 +146,7 @@ def detect(
         "thresholds": thresholds,
         "min_face": min_face,
         "factor": factor,
+        "padding": padding,
         "voting": voting,
     }
     runs = search_side_by_side(named, weights, given, device, batch_size)

@@ -122,7 +122,19 @@ _BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
 _LEARNING_RATES = {"pnet": 3e-3, "rnet": 2e-3, "onet": 1e-3}
 _KEEP = {"pnet": "best", "rnet": "best", "onet": "last"}
 _BOX_WEIGHTS = {"pnet": 2.0, "rnet": 2.0, "onet": 4.0}
+_EDGES = {"pnet": 0.0, "rnet": 0.1, "onet": 0.1}
 _SHARES = {"pnet": (3.0, 1.0, 1.0), "rnet": (3.0, 1.0, 1.0), "onet": (2.0, 3.0, 1.0)}
+
+
+def epochs_by_stage(*default: int) -> Decorator:
+    """Give a command the epochs of all three stages, PNet's first."""
+    return click.option(
+        "--epochs",
+        type=(click.IntRange(min=1),) * 3,
+        default=default,
+        metavar="PNET RNET ONET",
+        help="Rounds of training of each stage.",
+    )
 
 
 def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
@@ -165,6 +177,12 @@ def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
             default=_SHARES[stage],
             metavar="NEGATIVE POSITIVE PART",
             help="Relative share of the classes in a batch.",
+        ),
+        click.option(
+            "--edge",
+            type=SHARE,
+            default=_EDGES[stage],
+            help="Share in which the frame ends: black beyond an edge through the face.",
         ),
     )
 
@@ -257,7 +275,7 @@ def training_settings(stage: Stage) -> Decorator:
     return decorate
 
 
-_CHANGES = ("flip", "brightness", "contrast", "colour", "repaint")
+_CHANGES = ("flip", "brightness", "contrast", "colour", "repaint", "edge")
 
 
 def build_settings(**given: Any) -> TrainingSettings:

@@ -12,8 +12,8 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest
-from facetl.errors import OutputError
-from facetl.files import refuse_to_overwrite, require_writable, write_text
+from facetl.cli.training_files import TrainingFiles
+from facetl.files import write_text
 
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Network, Stage
@@ -94,7 +94,7 @@ def train_stage(
     data = load_patches(patches, stage)
     others = load_others(join, stage)
     network = build_starting_network(stage, start, chosen.seed).to(choose_device(device))
-    outputs = TrainingOutputs(out, others)
+    outputs = TrainingOutputs(out, others, recommend_settings(stage, data))
     task = describe_task(stage, start, data, chosen)
     checkpoint = outputs.find_start(task, resume=resume, force=force)
     train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
@@ -114,22 +114,21 @@ def load_others(join: Path | None, stage: Stage) -> dict[Stage, State]:
     return {other: state for other, state in stages.items() if other != stage}
 
 
+def recommend_settings(stage: Stage, patches: Patches) -> dict[str, Any]:
+    """Return the settings to search with, where they follow from how the patches were made.
+
+    What was mined is seen as the miner saw it; and boxes that were learnt may vote.
+    """
+    mined = patches.metadata.get("mined")
+    return {"padding": mined.get("padding", False), "voting": stage == "onet"} if mined else {}
+
+
 @dataclass(frozen=True)
-class TrainingOutputs:
-    """The files of one training, all named after its weights file; and what goes into it too."""
+class TrainingOutputs(TrainingFiles):
+    """The files of one stage's training, and what goes into the weights too."""
 
-    weights: Path
     others: Mapping[Stage, State] = field(default_factory=dict)
-
-    @property
-    def records(self) -> Path:
-        """One JSON record per epoch, a line each."""
-        return self.weights.with_suffix(".jsonl")
-
-    @property
-    def curves(self) -> Path:
-        """The losses by epoch, as a picture."""
-        return self.weights.with_name(f"{self.weights.stem}_losses.png")
+    detection: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def checkpoint(self) -> Path:
@@ -147,20 +146,7 @@ class TrainingOutputs:
 
         if resume and self.checkpoint.exists():
             return load_checkpoint(self.checkpoint, task)
-        if resume and self.weights.exists() and not force:
-            raise OutputError(
-                f"{self.weights} is finished, there is nothing to resume; train anew with --force"
-            )
-        if self.checkpoint.exists() and not force:
-            raise OutputError(
-                f"{self.checkpoint} holds an unfinished training; go on with --resume or start "
-                "anew with --force"
-            )
-        for path in (self.weights, self.records, self.curves):
-            refuse_to_overwrite(path, force=force)
-        require_writable(self.weights.parent)
-        if resume:
-            note(f"found no {self.checkpoint} to go on from; starting anew")
+        self.require_room(self.checkpoint, resume=resume, force=force)
         return None
 
 
@@ -229,10 +215,12 @@ def save_results(
 ) -> None:
     """Write the weights to keep, the records of all epochs and the loss curves."""
     from facetl.evaluation.plots import plot_losses, save_plot
+    from facetl.mtcnn.settings import DETECTION
     from facetl.mtcnn.weights import Weights, save_weights
 
     metadata = {
         **task,
+        DETECTION: dict(outputs.detection),
         "best_epoch": checkpoint.best_epoch,
         "kept_epoch": checkpoint.kept_epoch(_keep_of(task)),
         "records": list(checkpoint.records),

@@ -52,8 +52,10 @@ class IntegralImages:
     def crop(self, windows: Tensor, image_index: Tensor, size: int) -> Tensor:
         """Return windows of the images: (N, 3, size, size) float32 in 0 to 255.
 
+        What lies outside the image is black.
+
         Args:
-            windows: (N, 4) integers, half open, not empty, inside the images.
+            windows: (N, 4) integers, half open, not empty.
             image_index: (N,) integers, which image each window is cut from.
             size: side of the crops in pixels.
         """
@@ -64,8 +66,9 @@ class IntegralImages:
         flat = self._sums.view(-1, 3)
 
         def corner(y_edge: int, x_edge: int) -> Tensor:
-            y = windows[:, 1, None] + rows[y_edge] + image_index.long()[:, None] * (height + 1)
-            x = windows[:, 0, None] + columns[x_edge]
+            y = (windows[:, 1, None] + rows[y_edge]).clamp(0, height)
+            x = (windows[:, 0, None] + columns[x_edge]).clamp(0, width)
+            y = y + image_index.long()[:, None] * (height + 1)
             places = y[:, :, None] * (width + 1) + x[:, None, :]
             return flat.index_select(0, places.flatten()).view(*places.shape, 3)
 
@@ -92,16 +95,18 @@ def is_visible(windows: Tensor) -> Tensor:
     return (windows[:, 2:] > windows[:, :2]).all(dim=1)
 
 
-def cut_windows(image: NDArray[np.uint8], windows: NDArray[np.floating], size: int) -> Tensor:
+def cut_windows(
+    image: NDArray[np.uint8], windows: NDArray[np.floating], size: int, *, padding: bool = False
+) -> Tensor:
     """Return the pixels of windows of one image as the networks see them.
-
-    Windows that leave the image are clipped at its border and what is left is stretched to the
-    square, as facenet-pytorch's detector does it.
 
     Args:
         image: (H, W, 3) uint8, RGB.
         windows: (N, 4) half-open windows, each with at least one pixel inside the image.
         size: side of the patches in pixels: 12, 24 or 48.
+        padding: whether windows that leave the image are black there.  Otherwise they are
+            clipped at its border and what is left is stretched to the square, as
+            facenet-pytorch's detector does it.
 
     Returns:
         (N, 3, size, size) float32 in 0 to 255.
@@ -110,10 +115,12 @@ def cut_windows(image: NDArray[np.uint8], windows: NDArray[np.floating], size: i
         ValueError: if a window holds no pixel of the image.
     """
     images = IntegralImages(torch.from_numpy(np.ascontiguousarray(image))[None])
-    clipped = clip_windows(torch.from_numpy(np.asarray(windows, dtype=np.float64)), images.size_hw)
+    wanted = torch.from_numpy(np.asarray(windows, dtype=np.float64)).trunc().long()
+    clipped = clip_windows(wanted, images.size_hw)
     if not bool(is_visible(clipped).all()):
         raise ValueError(f"a window lies outside the image of {images.size_hw} pixels")
-    return images.crop(clipped, torch.zeros(len(clipped), dtype=torch.long), size)
+    shown = wanted if padding else clipped
+    return images.crop(shown, torch.zeros(len(shown), dtype=torch.long), size)
 
 
 def _bins(lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from facetl.boxes import Boxes
 from facetl.data.images import ImageLike, as_image
 from facetl.errors import InputError
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, is_visible
+from facetl.mtcnn.crops import IntegralImages, clip_windows, is_visible
 from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.geometry import (
     as_windows,
@@ -106,6 +106,7 @@ class Detector:
         *,
         min_face: float | None = None,
         factor: float | None = None,
+        padding: bool | None = None,
         voting: bool | None = None,
         batch_size: int = 8,
     ) -> list[Detections]:
@@ -118,6 +119,7 @@ class Detector:
             thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
             min_face: side in pixels of the smallest face looked for.
             factor: ratio of neighbouring pyramid levels, between 0 and 1.
+            padding: whether RNet and ONet see black beyond the edge of the image.
             voting: whether all boxes around a face vote on where it is.
             batch_size: how many images go through the networks together.
 
@@ -130,7 +132,11 @@ class Detector:
             ValueError: if a setting is out of its range.
         """
         settings = self.settings.override(
-            thresholds=thresholds, min_face=min_face, factor=factor, voting=voting
+            thresholds=thresholds,
+            min_face=min_face,
+            factor=factor,
+            padding=padding,
+            voting=voting,
         )
         return [found.detections for found in self.search(images, settings, batch_size)]
 
@@ -184,7 +190,7 @@ class Detector:
         if stage == "onet":
             candidates = refine(images, candidates, self._networks["rnet"], settings)
         if judged:
-            candidates = judge(images, candidates, self._networks[stage], INPUT_SIZES[stage])
+            candidates = judge(images, candidates, self._networks[stage], stage, settings)
             candidates = candidates[candidates.scores.argsort(descending=True, stable=True)]
         return _as_arrays(as_windows(candidates.boxes.double()), candidates.scores)
 
@@ -236,7 +242,7 @@ def refine(
     images: IntegralImages, candidates: Candidates, rnet: Network, settings: Settings
 ) -> Candidates:
     """Return the squares that RNet leaves, moved to where it sees the faces."""
-    judged = judge(images, candidates, rnet, INPUT_SIZES["rnet"])
+    judged = judge(images, candidates, rnet, "rnet", settings)
     return follow(judged[settle_refined(judged, settings)])
 
 
@@ -256,12 +262,14 @@ def finish(
     images: IntegralImages, candidates: Candidates, onet: Network, settings: Settings
 ) -> Candidates:
     """Return the boxes and landmarks, now in pixels, that ONet gives."""
-    return settle_finished(judge_finally(images, candidates, onet), settings)
+    return settle_finished(judge_finally(images, candidates, onet, settings), settings)
 
 
-def judge_finally(images: IntegralImages, candidates: Candidates, onet: Network) -> Candidates:
+def judge_finally(
+    images: IntegralImages, candidates: Candidates, onet: Network, settings: Settings
+) -> Candidates:
     """Return ONet's box, score and landmarks, in pixels, for each candidate by itself."""
-    judged = judge(images, candidates, onet, INPUT_SIZES["onet"])
+    judged = judge(images, candidates, onet, "onet", settings)
     boxes = judged.boxes
     return replace(
         judged,
@@ -284,7 +292,11 @@ def settle_finished(judged: Candidates, settings: Settings) -> Candidates:
 
 
 def judge(
-    images: IntegralImages, candidates: Candidates, network: Network, size: int
+    images: IntegralImages,
+    candidates: Candidates,
+    network: Network,
+    stage: Stage,
+    settings: Settings,
 ) -> Candidates:
     """Return the candidates that hold a pixel of their image, with a network's opinion of each.
 
@@ -292,11 +304,14 @@ def judge(
         images: the images of the batch.
         candidates: squares to cut out.
         network: RNet or ONet.
-        size: side in pixels of the window that the network takes.
+        stage: which of the two it is.
+        settings: whether what lies outside the image is padded.
     """
-    windows = windows_of(candidates.boxes, images.size_hw)
-    visible = is_visible(windows)
-    windows, candidates = windows[visible], candidates[visible]
+    windows = windows_of(candidates.boxes)
+    clipped = clip_windows(windows, images.size_hw)
+    visible = is_visible(clipped)
+    windows, candidates = (windows if settings.padding else clipped)[visible], candidates[visible]
+    size = INPUT_SIZES[stage]
     chunks = [slice(i, i + CROPS_AT_ONCE) for i in range(0, len(windows), CROPS_AT_ONCE)]
     opinions = [
         network(normalise(images.crop(windows[chunk], candidates.image_index[chunk], size)))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facetl.mtcnn.crops import clip_windows
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.pyramid import PNET_WINDOW
 
@@ -36,9 +35,9 @@ def pnet_windows(boxes: Tensor) -> Tensor:
     return torch.cat([boxes[:, :2] - late, boxes[:, 2:]], dim=1)
 
 
-def windows_of(boxes: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """Return the (N, 4) half-open windows inside an image that a network sees of boxes."""
-    return clip_windows(as_windows(boxes.trunc()), size_hw)
+def windows_of(boxes: Tensor) -> Tensor:
+    """Return the (N, 4) half-open windows of whole pixels that a network is to see of boxes."""
+    return as_windows(boxes.trunc()).long()
 
 
 def as_windows(boxes: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from facetl.data.images import Pixels
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, is_visible
+from facetl.mtcnn.crops import IntegralImages, clip_windows, is_visible
 from facetl.mtcnn.detector import (
     Detector,
     follow,
@@ -37,7 +37,6 @@ from facetl.mtcnn.detector import (
     settle_refined,
 )
 from facetl.mtcnn.geometry import windows_of
-from facetl.mtcnn.networks import INPUT_SIZES
 from facetl.mtcnn.settings import Settings
 
 
@@ -171,12 +170,12 @@ def _ask(detector: Detector, pixels: Pixels, frame: int, floor: Settings) -> _As
     proposals = propose(scan(images, networks["pnet"], floor))
     moments.append(time.perf_counter())
     seen = proposals[_visible(proposals, images)]
-    refined = judge(images, seen, networks["rnet"], INPUT_SIZES["rnet"])
+    refined = judge(images, seen, networks["rnet"], "rnet", floor)
     passed = refined.scores > floor.thresholds[1]
     refined = refined[passed]
     moments.append(time.perf_counter())
     squares = follow(refined)
-    finished = judge_finally(images, squares, networks["onet"])
+    finished = judge_finally(images, squares, networks["onet"], floor)
     aligned = _spread(finished, _visible(squares, images))
     moments.append(time.perf_counter())
     return _Asked(
@@ -190,7 +189,7 @@ def _ask(detector: Detector, pixels: Pixels, frame: int, floor: Settings) -> _As
 
 def _visible(candidates: Candidates, images: IntegralImages) -> Tensor:
     """Return (N,) booleans: which candidates a network can be shown."""
-    return is_visible(windows_of(candidates.boxes, images.size_hw))
+    return is_visible(clip_windows(windows_of(candidates.boxes), images.size_hw))
 
 
 def _spread(candidates: Candidates, places: Tensor) -> Candidates:

@@ -13,6 +13,9 @@ DETECTION = "detection"
 """Where a weights file's metadata keeps the settings that were chosen for these weights."""
 
 
+_SWITCHES = frozenset({"padding", "voting"})
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a detector searches.
@@ -21,6 +24,9 @@ class Settings:
         thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
         min_face: side in pixels of the smallest face looked for.
         factor: ratio of neighbouring levels of the image pyramid, between 0 and 1.
+        padding: whether RNet and ONet see black where a window leaves the image.  Otherwise
+            what is left of the window is stretched, as facenet-pytorch does it, and the network
+            can't tell how much is missing.
         voting: whether all of ONet's boxes around a face have a say in where it is, not only
             the one with the best score (see :func:`facetl.mtcnn.nms.vote`).
     """
@@ -28,6 +34,7 @@ class Settings:
     thresholds: tuple[float, float, float] = (0.1, 0.2, 0.2)
     min_face: float = 20.0
     factor: float = 0.709
+    padding: bool = False
     voting: bool = False
 
     def __post_init__(self) -> None:
@@ -37,8 +44,9 @@ class Settings:
             raise ValueError(f"expected min_face above 0 pixels, got {self.min_face}")
         if not 0 < self.factor < 1:
             raise ValueError(f"expected a factor between 0 and 1, got {self.factor}")
-        if not isinstance(self.voting, bool):
-            raise ValueError(f"expected voting to be true or false, got {self.voting!r}")
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"expected {name} true or false, got {getattr(self, name)!r}")
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Settings:
@@ -55,8 +63,8 @@ class Settings:
             raise WeightsError(_complaint(f"{record!r}, expected an object"))
         known = {each.name for each in fields(cls)} & record.keys()
         try:
-            numbers = {name: _as_numbers(record[name]) for name in known - {"voting"}}
-            return cls(**numbers, voting=record.get("voting", False))
+            numbers = {name: _as_numbers(record[name]) for name in known - _SWITCHES}
+            return cls(**numbers, **{name: record[name] for name in known & _SWITCHES})
         except (TypeError, ValueError) as error:
             raise WeightsError(_complaint(str(error))) from error
 

@@ -38,7 +38,7 @@ from facetl.training.starting import build_starting_network, require_start
 
 _TASK = "task.json"
 
-TUNED = Settings(thresholds=(0.2, 0.1, 0.1), voting=True)
+TUNED = Settings(thresholds=(0.2, 0.1, 0.1), padding=True, voting=True)
 """How a trained cascade searches, until ``facetl tune`` chooses for the frames at hand."""
 
 

@@ -14,7 +14,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.settings import Settings
 
-MINING = Settings(thresholds=(0.3, 0.1, 0.1))
+MINING = Settings(thresholds=(0.3, 0.1, 0.1), padding=True)
 """How proposals are mined: at low thresholds, so that the next stage sees hard ones."""
 
 

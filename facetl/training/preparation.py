@@ -210,13 +210,17 @@ def cut_frame(
         return Unreadable(index, frame.name, str(error))
     rng = np.random.default_rng([seed, zlib.crc32(frame.name.encode())])
     pool = draw_pool(frame.boxes, image.shape[:2], recipe, rng)
+    suspects: tuple[Suspect, ...] = ()
+    padding = miner is not None and miner.settings.padding
     if miner:
         proposals = miner(image)
         pool = pool_proposals(proposals.windows, pool, image.shape[:2], rng)
+        if miner.stage == "onet":  # PNet alone is convinced too easily
+            suspects = find_suspects(proposals, frame)
     windows = choose_windows(pool, frame.boxes, recipe)
     return FrameCut(
         index=index,
-        pixels=cut_pixels(image, windows.windows, size),
+        pixels=cut_pixels(image, windows.windows, size, padding=padding),
         windows=windows,
         faces=len(frame.boxes),
         without_positive={
@@ -224,7 +228,7 @@ def cut_frame(
             for match in get_args(Match)
         },
         thumbnail=thumbnail(image),
-        suspects=find_suspects(proposals, frame) if miner and miner.stage == "onet" else (),
+        suspects=suspects,
     )
 
 
@@ -240,9 +244,11 @@ def group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> l
     return [int(group) for group in np.unique(groups, return_inverse=True)[1]]
 
 
-def cut_pixels(image: NDArray[np.uint8], windows: Boxes, size: int) -> NDArray[np.uint8]:
+def cut_pixels(
+    image: NDArray[np.uint8], windows: Boxes, size: int, *, padding: bool = False
+) -> NDArray[np.uint8]:
     """Return (N, size, size, 3) uint8: what the detector's crops see, rounded to whole values."""
-    patches = cut_windows(image, windows, size).round().to(torch.uint8)
+    patches = cut_windows(image, windows, size, padding=padding).round().to(torch.uint8)
     return np.ascontiguousarray(patches.permute(0, 2, 3, 1).numpy())
 
 
