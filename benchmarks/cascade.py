@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,9 @@ from facetl.training.cascade import Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
+from facetl.training.settings import STAGE_SETTINGS
 
+DEFAULT_EPOCHS = [each.epochs for each in STAGE_SETTINGS.values()]
 SIZES = (10, 25, 50, 100, 200, 400)
 DRAWN = 400
 
@@ -159,20 +162,16 @@ def curve(bench: Bench, data: Path, drawn: int, seeds: Sequence[int]) -> None:
 def learning_curve(figures: dict[str, Any]) -> dict[int, list[dict[str, float]]]:
     """Return AP by number of real frames, 0 for pretrained, one entry a seed."""
     table = {0: [figures["pretrained"]["ap"]["validation"]]}
-    for size in SIZES:
-        table[size] = [
-            each["ap"]["validation"]
-            for name, each in figures.items()
-            if name.startswith(f"{size} frames seed") and not name.endswith("drawn")
-        ]
-    return table
+    for name, each in figures.items():
+        if re.fullmatch(r"(\d+ frames )?seed \d+", name):
+            table.setdefault(each["frames"], []).append(each["ap"]["validation"])
+    return dict(sorted(table.items()))
 
 
 def shows(bench: Bench, data: Path, drawn: int) -> None:
     frames, test = load_dataset(data), load_dataset(data, part="test")
     cartoons = draw(bench, drawn)
-    characters = sorted({frame.name.split("/")[0] for frame in frames})
-    for left_out in characters:
+    for left_out in sorted({frame.name.split("/")[0] for frame in frames}):
         others = FaceDataset(tuple(f for f in frames if not f.name.startswith(f"{left_out}/")))
         own = FaceDataset(tuple(f for f in frames if f.name.startswith(f"{left_out}/"))[::3])
         bench.train(f"without {left_out}", others, {left_out: own})
@@ -196,10 +195,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--drawn", type=int, default=0)
+    parser.add_argument("--epochs", type=int, nargs=3, default=DEFAULT_EPOCHS)
+    parser.add_argument("--repaint", type=float)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    bench = Bench(options.out, options.workers, CascadePlan.default())
+    plan = CascadePlan.default().with_epochs(options.epochs)
+    if options.repaint is not None:
+        plan = plan.repainted(options.repaint)
+    bench = Bench(options.out, options.workers, plan)
     if options.what == "seeds":
         seeds(bench, options.data, options.seeds)
     elif options.what == "curve":

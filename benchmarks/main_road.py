@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,6 @@ from facetl import (
     FrameResult,
     Recipe,
     Run,
-    Settings,
-    TrainingSettings,
     Weights,
     evaluate,
     load_dataset,
@@ -43,10 +42,11 @@ from facetl import (
 )
 from facetl.boxes import iou, square
 from facetl.cli.cartoons import write_cartoons
-from facetl.cli.prepare import AT_LEAST
 from facetl.mtcnn.crops import IntegralImages
 from facetl.mtcnn.detector import Detector, propose, scan
 from facetl.training.patches import patches_path
+from facetl.training.plan import AT_LEAST
+from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.starting import build_starting_network
 
 Figures = dict[str, float]
@@ -56,10 +56,10 @@ def retrain(data: FaceDataset, seed: int, workers: int, epochs: int) -> tuple[We
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         path = patches_path(Path(folder))
-        recipe = Recipe().enriched(len(data), data.face_count, AT_LEAST)
+        recipe = Recipe().enriched(len(data), data.face_count, AT_LEAST["pnet"])
         prepare_patches(data, path, recipe, seed=seed, workers=workers)
         middle = time.perf_counter()
-        settings = TrainingSettings(seed=seed, epochs=epochs)
+        settings = replace(STAGE_SETTINGS["pnet"], seed=seed, epochs=epochs)
         network = build_starting_network("pnet", "pretrained", seed)
         *_, last = train(network, "pnet", load_patches(path), settings)
         seconds = {"prepare": middle - began, "train": time.perf_counter() - middle}
@@ -67,7 +67,7 @@ def retrain(data: FaceDataset, seed: int, workers: int, epochs: int) -> tuple[We
 
 
 def measure(weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]]) -> Figures:
-    settings = Settings()
+    settings = weights.settings
     began = time.perf_counter()
     found = list(Detector(weights).search(images, settings))
     seconds = (time.perf_counter() - began) / len(images)
@@ -91,7 +91,7 @@ def measure(weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]]
 def proposal_recall(
     weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]], iou_threshold: float
 ) -> float:
-    pnet, settings, found = weights.network("pnet"), Settings(), 0
+    pnet, settings, found = weights.network("pnet"), weights.settings, 0
     for frame, image in zip(data.frames, images, strict=True):
         proposals = propose(scan(IntegralImages(torch.from_numpy(image)[None]), pnet, settings))
         overlap = iou(square(frame.boxes), proposals.boxes.double().numpy())
@@ -135,7 +135,7 @@ def main() -> None:
     source.add_argument("--cartoon", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=TrainingSettings().epochs)
+    parser.add_argument("--epochs", type=int, default=STAGE_SETTINGS["pnet"].epochs)
     arguments = parser.parse_args()
     gains: list[float] = []
     broken: list[str] = []

@@ -13,16 +13,18 @@ import argparse
 import statistics
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from facenet_pytorch.models.mtcnn import PNet as PeerPNet
 
-from facetl import Patches, Recipe, TrainingSettings, load_dataset, load_patches, prepare_patches
+from facetl import Patches, Recipe, load_dataset, load_patches, prepare_patches
 from facetl.cli.cartoons import write_cartoons
 from facetl.mtcnn.networks import Outputs
 from facetl.training.loop import train
 from facetl.training.patches import patches_path
+from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.starting import build_starting_network
 
 
@@ -43,7 +45,7 @@ def draw_patches(folder: Path) -> Patches:
 
 
 def seconds_per_epoch(network: torch.nn.Module, patches: Patches, epochs: int) -> float:
-    settings = TrainingSettings(epochs=epochs)
+    settings = replace(STAGE_SETTINGS["pnet"], epochs=epochs)
     *_, last = train(network, "pnet", patches, settings)  # type: ignore[arg-type]
     return float(statistics.median(record["seconds"] for record in last.records))
 

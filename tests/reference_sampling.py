@@ -39,11 +39,16 @@ def label_one(window: Box, faces: list[Box], bands: Bands, match: Match) -> tupl
     return (Label.NEGATIVE if is_negative else Label.IGNORED), [0.0] * 4
 
 
-def cut_one(image: NDArray[np.uint8], window: Box, size: int) -> NDArray[np.uint8]:
+def cut_one(
+    image: NDArray[np.uint8], window: Box, size: int, *, padding: bool
+) -> NDArray[np.uint8]:
     """Return one patch (size, size, 3), pooled by torch from what the image shows of it."""
     height, width = image.shape[:2]
     x1, y1, x2, y2 = (int(corner) for corner in window)
     seen = image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+    if padding:
+        beyond = [(max(-y1, 0), max(y2 - height, 0)), (max(-x1, 0), max(x2 - width, 0)), (0, 0)]
+        seen = np.pad(seen, beyond)
     planes = torch.from_numpy(seen.copy()).permute(2, 0, 1).float()
     pooled = torch.nn.functional.adaptive_avg_pool2d(planes, size)
     return np.asarray(pooled.round().to(torch.uint8).permute(1, 2, 0).numpy())

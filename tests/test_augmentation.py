@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facetl.boxes import offsets as offsets_between
 from facetl.errors import InputError
-from facetl.training.augmentation import DEEPEST_CUT, Augmentation, cut_off, flip
+from facetl.training.augmentation import Augmentation, flip
 
 STILL = Augmentation(flip=0, brightness=0, contrast=0, colour=0, repaint=0)
 
@@ -154,50 +154,3 @@ def test_the_generator_decides() -> None:
 def test_a_strength_out_of_range_is_refused(name: str, strength: float) -> None:
     with pytest.raises(InputError, match=f"found {name} {strength}, expected 0 to 1"):
         Augmentation(**{name: strength})
-
-
-# ---- the frame ends inside the patch
-
-
-def test_beyond_the_edge_it_is_black_and_the_box_ends_there() -> None:
-    # A face that fills its patch of 12 pixels; a quarter of its width goes, on the left.
-    pixels, offsets = torch.full((2, 3, 12, 12), 200.0), torch.zeros(2, 4)
-    takes = torch.tensor([[0.25, 0.0, 0.0, 0.0]])
-    cut, moved = cut_off(pixels, offsets, torch.tensor([1]), takes)
-    assert (cut[1, :, :, :3] == 0).all()
-    assert (cut[1, :, :, 3:] == 200).all()
-    assert moved.tolist() == [[0, 0, 0, 0], [0.25, 0, 0, 0]]
-    assert torch.equal(cut[0], pixels[0])
-
-
-@given(
-    box=st.tuples(*[st.floats(-0.6, 0.6)] * 4),
-    side=st.integers(0, 3),
-    share=st.floats(0.01, DEEPEST_CUT),
-)
-@settings(max_examples=80, deadline=None)
-def test_an_edge_shows_the_crop_of_a_frame_that_ends_there(
-    box: tuple[float, ...], side: int, share: float
-) -> None:
-    pixels = torch.rand(1, 3, 24, 24, generator=chance()) + 1
-    offsets = torch.tensor([box]) * 0.5
-    takes = torch.zeros(1, 4)
-    takes[0, side] = share
-    cut, moved = cut_off(pixels, offsets, torch.tensor([0]), takes)
-    shown = (cut[0, 0] > 0).numpy()
-    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
-    frame = [columns[0] / 24, rows[0] / 24, (columns[-1] + 1) / 24, (rows[-1] + 1) / 24]
-    assert shown.sum() == len(rows) * len(columns), "what is shown is a rectangle"
-    corners = offsets[0].numpy() + [0, 0, 1, 1]
-    expected = corners.copy()
-    if frame[side] != (side > 1):  # the edge lies inside the patch
-        better = max if side < 2 else min
-        expected[side] = better(corners[side], frame[side])
-    np.testing.assert_allclose(moved[0].numpy(), expected - [0, 0, 1, 1], atol=1e-6)
-
-
-def test_as_many_patches_are_cut_off_as_asked_for() -> None:
-    pixels = torch.full((4000, 3, 12, 12), 200.0)
-    cut, _ = replace(STILL, edge=0.25)(pixels, torch.zeros(4000, 4), chance())
-    black = cut.amin(dim=(1, 2, 3)) == 0
-    assert 0.2 < float(black.float().mean()) < 0.25, "cuts of less than half a pixel show nothing"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reference_mtcnn import area_resize, cut_one_by_one
 from torch import Tensor
 
-from facetl.mtcnn.crops import IntegralImages, clip_windows, cut_windows, is_visible
+from facetl.mtcnn.crops import IntegralImages, cut_windows, place_windows
 
 SIDES = st.integers(1, 40)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -69,14 +69,15 @@ def test_sums_that_wrap_around_32_bits_still_give_the_mean() -> None:
 
 def test_windows_are_truncated_and_clipped() -> None:
     windows = torch.tensor([[-3.7, 1.9, 5.9, 100.0], [2.0, 2.0, 7.0, 4.0]])
-    assert clip_windows(windows, (10, 6)).tolist() == [[0, 1, 5, 10], [2, 2, 6, 4]]
+    clipped, _ = place_windows(windows, (10, 6), padding=False)
+    assert clipped.tolist() == [[0, 1, 5, 10], [2, 2, 6, 4]]
 
 
 def test_only_windows_with_a_pixel_are_visible() -> None:
     windows = torch.tensor(
         [[0.0, 0, 1, 1], [0.9, 0, 1.9, 1], [0, 0, 0.9, 5], [-9, 0, -2, 5], [20, 0, 30, 5]]
     )
-    visible = is_visible(clip_windows(windows, (10, 10)))
+    _, visible = place_windows(windows, (10, 10), padding=True)
     assert visible.tolist() == [True, True, False, False, False]
 
 

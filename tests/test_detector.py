@@ -14,15 +14,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from reference_mtcnn import Witness, detect_with_facenet, facenet
+from torch import Tensor
 
 from facetl.boxes import iou
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import load_image
 from facetl.errors import ImageError, InputError, WeightsError
 from facetl.mtcnn import detector as detector_module
+from facetl.mtcnn.crops import IntegralImages
 from facetl.mtcnn.detections import Detections
-from facetl.mtcnn.detector import Detector, choose_device
-from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.detector import Detector, choose_device, scan
+from facetl.mtcnn.geometry import pnet_windows
+from facetl.mtcnn.networks import Outputs, Stage
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
 
@@ -204,6 +207,49 @@ def test_pnet_passes_a_score_at_its_threshold_and_rnet_only_above(face: Pixels) 
     assert at.candidates["pnet"] > 0
     assert at.candidates["rnet"] == 0
     assert above.candidates["rnet"] > 0
+
+
+# ---- windows that leave the image
+
+
+class CornerSeer:
+    """Stands for a PNet that sees one face, in the first of its windows."""
+
+    level = torch.zeros(0)
+
+    def __call__(self, pixels: Tensor) -> Outputs:
+        self.level = pixels * 128 + 127.5
+        rows, columns = (each - 12 + 2 - (each % 2) for each in pixels.shape[2:])
+        logits = torch.zeros(1, 2, rows // 2, columns // 2)
+        logits[0, :, 0, 0] = torch.tensor([-9.0, 9.0])
+        return Outputs(logits, logits.new_zeros(1, 4, *logits.shape[2:]), logits.new_zeros(1, 0))
+
+
+@pytest.mark.parametrize("padding", [False, True])
+def test_pnets_windows_begin_half_a_window_beyond_the_padded_image(padding: bool) -> None:
+    seer: Any = CornerSeer()
+    image = IntegralImages(torch.full((1, 60, 80, 3), 200, dtype=torch.uint8))
+    settings = Settings((0.9, 0.5, 0.5), min_face=24, factor=0.3, padding=padding)
+    found = scan(image, seer, settings)  # one level, at half the size
+    window = pnet_windows(found.boxes)[0]
+    beyond = 6 if padding else 0
+    assert seer.level.shape[2:] == (31 + 2 * beyond, 41 + 2 * beyond)
+    inside = seer.level[0, :, beyond : 31 + beyond, beyond : 41 + beyond]
+    assert inside.allclose(torch.tensor(200.0))
+    assert seer.level.sum().allclose(inside.sum(), rtol=1e-4), "the rest is black"
+    assert window.tolist() == pytest.approx([-2 * beyond] * 2 + [24 - 2 * beyond] * 2, abs=1)
+
+
+def test_a_face_cut_off_by_the_image_is_found_where_it_is(portrait: Path) -> None:
+    face = load_image(portrait)
+    detector = Detector.load("cartoon", "cpu")
+    assert detector.settings.padding
+    (whole,) = detector.detect([face])
+    x1, y1, x2, y2 = whole.boxes[0]
+    cut = np.ascontiguousarray(face[:, int(x1 + 0.3 * (x2 - x1)) :])  # three tenths are gone
+    (found,) = detector.detect([cut])
+    visible = np.array([[0, y1, x2 - int(x1 + 0.3 * (x2 - x1)), y2]])
+    assert iou(found.boxes[:1].astype(float), visible)[0, 0] > 0.7
 
 
 # ---- where facenet-pytorch crashes or never went

@@ -43,7 +43,7 @@ def run_of(frames: dict[str, list[list[float]]], name: str = "pretrained", **ext
         )
         for place, (image, boxes) in enumerate(frames.items())
     )
-    return Run(name, {}, results, **extra)
+    return Run(name, {"thresholds": [0.3, 0.4, 0.1]}, results, **extra)
 
 
 def boxes(*rows: list[float]) -> NDArray[np.float64]:
@@ -91,7 +91,7 @@ def test_the_table_has_a_column_a_run_and_fits_a_terminal(results: Path) -> None
     assert "tuned: frames that the truth does not list, counted as frames without faces: 1" in (
         outcome.stderr
     )
-    assert "--weights tuned=FILE --thresholds 0.1 0.2 0.80" in outcome.stderr.splitlines()[-1]
+    assert "--weights tuned=FILE --thresholds 0.3 0.4 0.80" in outcome.stderr.splitlines()[-1]
 
 
 def test_only_listed_leaves_the_other_frames_out(results: Path) -> None:

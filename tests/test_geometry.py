@@ -11,6 +11,7 @@ from torch import Tensor
 
 from facetl import boxes as half_open
 from facetl.mtcnn.geometry import (
+    as_windows,
     inclusive_sides,
     move,
     place_landmarks,
@@ -18,7 +19,6 @@ from facetl.mtcnn.geometry import (
     regression_targets,
     sides,
     square,
-    windows_of,
 )
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.pyramid import level_size, pyramid_scales
@@ -59,7 +59,7 @@ def test_targets_undo_what_is_done_with_the_later_networks_offsets(
     face = half_open.shift(window, np.array([shift]))
     # The box that stands for the window: the detector cuts exactly this window for it.
     box = torch.tensor([[x + 1, y + 1, x + side, y + side]], dtype=torch.float64)
-    assert windows_of(box).tolist() == window.tolist()
+    assert as_windows(box).tolist() == window.tolist()
     found = move(box, targets_of(stage, window, face), inclusive_sides(box))
     np.testing.assert_allclose(found.numpy(), face, atol=1e-9)
 

@@ -20,7 +20,7 @@ from facetl.boxes import Boxes, as_boxes, iou, square
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, clip_windows, is_visible
+from facetl.mtcnn.crops import IntegralImages, place_windows
 from facetl.mtcnn.detector import Detector, follow, judge, judge_finally
 from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
 from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage
@@ -71,6 +71,31 @@ def crops_judged(
     return np.asarray(torch.cat(seen).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
 
 
+def visible_of(windows: Boxes) -> NDArray[np.bool_]:
+    """Return which windows hold a pixel of the image."""
+    visible = place_windows(torch.from_numpy(windows), (120, 160), padding=True)[1]
+    return np.asarray(visible.numpy())
+
+
+@given(
+    corner=st.tuples(*[st.floats(-2, 2)] * 2),
+    side=st.floats(20, 60),
+    padding=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
+    corner: tuple[float, float], side: float, padding: bool
+) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    candidates = as_candidates(np.array([[*corner, corner[0] + side, corner[1] + side]]))
+    window = candidates.boxes.double().numpy() - [1, 1, 0, 0]
+    watcher: Any = Oracle(torch.zeros(1, 4))
+    images = IntegralImages(torch.from_numpy(image)[None])
+    judge(images, candidates, watcher, "rnet", replace(MINING, padding=padding))
+    seen = (watcher.seen / 0.0078125 + 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+    np.testing.assert_array_equal(cut_pixels(image, window, 24, padding=padding), seen)
+
+
 # ---- proposals
 
 
@@ -83,7 +108,7 @@ def test_proposals_are_what_the_detector_judges(
 ) -> None:
     judged = crops_judged(pretrained, stage, image, monkeypatch)
     windows = Miner(pretrained, stage)(image).windows
-    visible = is_visible(clip_windows(torch.from_numpy(windows), (120, 160))).numpy()
+    visible = visible_of(windows)
     np.testing.assert_array_equal(
         cut_pixels(image, windows[visible], INPUT_SIZES[stage], padding=True), judged
     )
@@ -108,7 +133,7 @@ def test_a_trained_stage_ranks_its_proposals_itself(
     pretrained: Detector, image: NDArray[np.uint8], stage: Stage
 ) -> None:
     before, own = (Miner(pretrained, stage, judged=each)(image) for each in (False, True))
-    visible = is_visible(clip_windows(torch.from_numpy(before.windows), (120, 160))).numpy()
+    visible = visible_of(before.windows)
     candidates = as_candidates(before.windows[visible])
     images = IntegralImages(torch.from_numpy(image)[None])
     with torch.no_grad():
@@ -326,13 +351,15 @@ def test_proposals_that_show_nothing_are_left_out() -> None:
 EMPTY = Pool(NO_PROPOSALS, NO_PROPOSALS, NO_PROPOSALS)
 
 
-@given(seed=st.integers(0, 2**32 - 1), reach=st.floats(0.5, 400))
+@given(seed=st.integers(0, 2**32 - 1), reach=st.floats(0.5, 400), padding=st.booleans())
 @settings(max_examples=50, deadline=None)
-def test_whatever_is_proposed_can_be_cut_and_is_half_visible(seed: int, reach: float) -> None:
+def test_whatever_is_proposed_can_be_cut_and_is_half_visible(
+    seed: int, reach: float, padding: bool
+) -> None:
     rng = np.random.default_rng(seed)
     proposals = rng.uniform(-reach, reach, (200, 4)) + rng.uniform(-20, 400, (200, 1))
     kept = pool_proposals(proposals, EMPTY, SIZE_HW, rng).near
-    cut = cut_pixels(np.zeros((*SIZE_HW, 3), np.uint8), kept, 24)
+    cut = cut_pixels(np.zeros((*SIZE_HW, 3), np.uint8), kept, 24, padding=padding)
     assert len(cut) == len(kept)
     frame = [0.0, 0.0, SIZE_HW[1], SIZE_HW[0]]
     for window in kept.tolist():

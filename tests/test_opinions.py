@@ -34,9 +34,11 @@ def frames(portrait: Path) -> list[Pixels]:
     return [*drawn, cut, np.zeros((60, 80, 3), np.uint8)]
 
 
-@pytest.fixture(scope="module")
-def opinions(pretrained: Detector, frames: list[Pixels]) -> Opinions:
-    return collect_opinions(pretrained, iter(frames), replace(FLOOR, padding=True))
+@pytest.fixture(scope="module", params=[False, True], ids=["stretched", "padded"])
+def opinions(
+    pretrained: Detector, frames: list[Pixels], request: pytest.FixtureRequest
+) -> Opinions:
+    return collect_opinions(pretrained, iter(frames), replace(FLOOR, padding=request.param))
 
 
 def replay(opinions: Opinions, first: float, second: float) -> Settled:
@@ -141,11 +143,16 @@ def test_thresholds_below_the_floor_cannot_be_replayed(
         ({"thresholds": (0.9, 0.1, 0.01)}, False),
         ({"min_face": 20}, False),
         ({"factor": 0.6}, False),
-        ({"padding": False}, False),
+        ({"voting": True}, False),
     ],
 )
 def test_what_is_covered(opinions: Opinions, other: dict[str, Any], covered: bool) -> None:
     assert opinions.covers(replace(opinions.floor, **other)) is covered
+
+
+def test_the_other_way_to_see_beyond_the_edge_is_not_covered(opinions: Opinions) -> None:
+    other = replace(opinions.floor, padding=not opinions.floor.padding)
+    assert not opinions.covers(other)
 
 
 # ---- why a threshold may be raised after NMS

@@ -24,6 +24,7 @@ from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import preparation
 from facetl.training.patches import load_patches
+from facetl.training.plan import AT_LEAST
 from facetl.training.preparation import Preparation, group_frames, prepare_patches
 from facetl.training.recipe import RECIPES, Bands, Recipe
 from facetl.training.sampling import Label, draw_pool, faces_without_positive
@@ -62,15 +63,16 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["prepare", *map(str, arguments)])
 
 
+@pytest.mark.parametrize("padding", [True, False])
 def test_pixels_are_torchs_pooling_of_what_the_window_shows(
-    tmp_path: Path, dataset: FaceDataset
+    tmp_path: Path, dataset: FaceDataset, padding: bool
 ) -> None:
     path = tmp_path / "pnet.patches"
-    prepare_patches(dataset, path)
+    prepare_patches(dataset, path, Recipe(padding=padding))
     patches = load_patches(path)
     images = [load_image(frame.path) for frame in dataset]
     for place, window in enumerate(patches.windows.tolist()):
-        expected = cut_one(images[patches.frame_index[place]], window, 12)
+        expected = cut_one(images[patches.frame_index[place]], window, 12, padding=padding)
         np.testing.assert_array_equal(patches.pixels[place], expected)
 
 
@@ -127,7 +129,7 @@ def test_torch_keeps_its_threads(tmp_path: Path, dataset: FaceDataset) -> None:
 def test_a_failure_among_many_frames_ends_it(
     tmp_path: Path, dataset: FaceDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> NoReturn:
+    def fail(*_: object, **__: object) -> NoReturn:
         raise MemoryError
 
     monkeypatch.setattr(preparation, "cut_windows", fail)
@@ -413,7 +415,8 @@ def test_the_options_say_what_the_recipes_say() -> None:
     assert [given[name] for name in counts] == [None] * 3, "the stage's own recipe"
     bands = Bands(given["negative_below"], given["part_from"], given["positive_from"])
     for recipe in RECIPES.values():
-        assert (bands, given["match"]) == (recipe.bands, recipe.match)
+        told = (bands, given["match"], given["padding"])
+        assert told == (recipe.bands, recipe.match, recipe.padding)
 
 
 def test_the_help_names_the_counts_of_the_recipes() -> None:
@@ -422,3 +425,4 @@ def test_the_help_names_the_counts_of_the_recipes() -> None:
     for name in ("positives", "parts", "negatives"):
         counts = ", ".join(str(getattr(RECIPES[stage], name)) for stage in STAGES)
         assert shown[name] == f"by stage: {counts}"
+    assert shown["at_least"] == f"by stage: {', '.join(map(str, AT_LEAST.values()))}"

@@ -47,6 +47,9 @@ def test_recommendations_survive_the_file(tmp_path: Path) -> None:
         {"min_face": [20]},
         {"min_face": float("inf")},
         {"factor": 1},
+        {"padding": 1},
+        {"padding": None},
+        {"voting": "yes"},
         {"factor": float("nan")},
     ],
 )

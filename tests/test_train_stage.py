@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from outcomes import assert_refused
+from outcomes import assert_refused, success
 from PIL import Image
 from reference_training import QUICK, blob_patches, save_patches, without_times
 from tiny_world import save_frames
@@ -16,6 +17,7 @@ from tiny_world import save_frames
 from facetl.cli import main
 from facetl.cli import train_stage as train_module
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage
+from facetl.mtcnn.settings import DETECTION, Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.training import checkpoint, loop
 from facetl.training.checkpoint import Checkpoint
@@ -135,7 +137,7 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "--class-shares", "2", "1", "0.5",
         "--patience=6", "--keep=last",
         "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
-        "--contrast=0.4", "--repaint=0.5", "--edge=0.6",
+        "--contrast=0.4", "--repaint=0.5",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert load_weights(out).metadata["settings"] == {
@@ -146,7 +148,6 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "score_threshold": 0.4,
         "augmentation": {
             "flip": 0.1, "brightness": 0.2, "contrast": 0.4, "colour": 0.3, "repaint": 0.5,
-            "edge": 0.6,
         },
         "seed": 4,
     }  # fmt: skip
@@ -384,9 +385,33 @@ def test_the_steps_by_hand_make_a_whole_cascade(tmp_path: Path) -> None:
     assert "prepare" not in said
     whole = load_weights(weights("onet"))
     assert set(whole.stages) == {"pnet", "rnet", "onet"}
+    assert whole.settings == Settings(padding=True, voting=True)
+    assert load_weights(weights("rnet")).settings == Settings(padding=True)
+    assert load_weights(weights("pnet")).settings == Settings()
     for own in STAGES[:2]:
         for name, tensor in load_weights(weights(own)).stages[own].items():
             assert torch.equal(tensor, whole.stages[own][name])
+
+
+def test_who_joins_a_cascade_searches_as_it_does(command: Command, out: Path) -> None:
+    cascade = out.with_name("cascade.safetensors")
+    own = Settings((0.4, 0.5, 0.6), padding=True, voting=True)
+    stages: dict[Stage, Any] = {stage: load_pretrained_stage(stage) for stage in STAGES}
+    cascade.parent.mkdir(parents=True)
+    save_weights(cascade, Weights(stages, {DETECTION: own.to_json()}))
+    success(command("--epochs=1", f"--join={cascade}"))
+    assert load_weights(out).settings == own
+
+
+@pytest.mark.parametrize("padding", [True, False, None])
+def test_later_stages_are_shown_windows_as_their_patches_were_cut(padding: bool | None) -> None:
+    known = {} if padding is None else {"recipe": {"padding": padding}}
+    patches: Any = SimpleNamespace(metadata=known)
+    joined: Any = SimpleNamespace(settings=Settings(min_face=30))
+    chosen = [train_module.recommend_settings(stage, patches, joined) for stage in STAGES]
+    assert [each.padding for each in chosen] == [False, bool(padding), bool(padding)]
+    assert [each.voting for each in chosen] == [False, False, True]
+    assert {each.min_face for each in chosen} == {30}
 
 
 def test_the_stage_itself_is_never_taken_from_what_is_joined(

@@ -89,7 +89,7 @@ def parse_weights(
     "--padding/--no-padding",
     default=None,
     show_default="that of the weights",
-    help="Show RNet and ONet black beyond the image's edge, not a stretched remainder.",
+    help="Let windows leave the image: black beyond its edge, not a stretched remainder.",
 )
 @click.option(
     "--voting/--no-voting",
@@ -132,7 +132,7 @@ def detect(
 
     Writes a detections file per set of weights: boxes, scores and five landmarks for each
     image, how many candidates each stage left, and the seconds it took.  Settings that are not
-    given are those that facetl tune wrote into the weights.
+    given are those that facetl train or tune wrote into the weights.
 
     \b
     Example:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -233,11 +233,21 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
     weights = winner.name if winner.name in BUILT_IN else f"{winner.name}=FILE"
     # rounded down, so that the detection that defines the threshold is kept
     threshold = int(winner.metrics.best.score_threshold * 100) / 100
+    early = [f"{each:g}" for each in _early_thresholds(winner.settings)]
     suggest(
         *("detect", "FRAMES", "--weights", weights),
-        *("--thresholds", "0.1", "0.2", f"{threshold:.2f}", "--out", "results"),
+        *("--thresholds", *early, f"{threshold:.2f}", "--out", "results"),
         why=f"where {winner.name} has its best F1",
     )
+
+
+def _early_thresholds(settings: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the thresholds of PNet and RNet of a run, or the usual ones if it tells nonsense."""
+    match settings.get("thresholds"):
+        case [int() | float() as first, int() | float() as second, _]:
+            return first, second
+        case _:
+            return 0.1, 0.2
 
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:

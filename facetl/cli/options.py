@@ -120,9 +120,10 @@ weights_out = click.option(
 EPOCHS = {"pnet": 20, "rnet": 8, "onet": 10}
 _BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
 _LEARNING_RATES = {"pnet": 3e-3, "rnet": 2e-3, "onet": 1e-3}
-_KEEP = {"pnet": "best", "rnet": "best", "onet": "last"}
+_KEEP = {"pnet": "best", "rnet": "last", "onet": "last"}
 _BOX_WEIGHTS = {"pnet": 2.0, "rnet": 2.0, "onet": 4.0}
-_EDGES = {"pnet": 0.0, "rnet": 0.1, "onet": 0.1}
+_CONTRASTS = {"pnet": 0.0, "rnet": 0.15, "onet": 0.15}
+_REPAINTS = {"pnet": 0.0, "rnet": 0.05, "onet": 0.05}
 _SHARES = {"pnet": (3.0, 1.0, 1.0), "rnet": (3.0, 1.0, 1.0), "onet": (2.0, 3.0, 1.0)}
 
 
@@ -179,20 +180,25 @@ def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
             help="Relative share of the classes in a batch.",
         ),
         click.option(
-            "--edge",
+            "--contrast",
             type=SHARE,
-            default=_EDGES[stage],
-            help="Share in which the frame ends: black beyond an edge through the face.",
+            default=_CONTRASTS[stage],
+            help="Distances from middle grey times 1 minus to 1 plus this.",
         ),
+        repaint(_REPAINTS[stage]),
     )
 
 
-repaint = click.option(
-    "--repaint",
-    type=SHARE,
-    default=0.05,
-    help="Share of patches whose colour channels are exchanged: more for other cartoons' sake.",
-)
+def repaint(default: float | None) -> Decorator:
+    """Return the option for how many patches are painted in other colours."""
+    return click.option(
+        "--repaint",
+        type=SHARE,
+        default=default,
+        show_default=default is not None or "0 for PNet, else 0.05",
+        help="Share with colour channels exchanged: more for other cartoons' sake.",
+    )
+
 
 _TRAINING_OPTIONS: tuple[Decorator, ...] = (
     click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam"),
@@ -243,18 +249,11 @@ _TRAINING_OPTIONS: tuple[Decorator, ...] = (
         help="Pixels times 1 minus to 1 plus this.",
     ),
     click.option(
-        "--contrast",
-        type=SHARE,
-        default=0.15,
-        help="Distances from middle grey times 1 minus to 1 plus this.",
-    ),
-    click.option(
         "--colour",
         type=SHARE,
         default=0.2,
         help="Each channel plus or minus up to this share of half the range.",
     ),
-    repaint,
 )
 
 
@@ -275,7 +274,7 @@ def training_settings(stage: Stage) -> Decorator:
     return decorate
 
 
-_CHANGES = ("flip", "brightness", "contrast", "colour", "repaint", "edge")
+_CHANGES = ("flip", "brightness", "contrast", "colour", "repaint")
 
 
 def build_settings(**given: Any) -> TrainingSettings:

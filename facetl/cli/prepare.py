@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from facetl.training.recipe import Match, Recipe
 
 COUNTS = ("positives", "parts", "negatives")
-AT_LEAST = 50_000
 
 
 def _count(name: str, least: int, defaults: str, text: str) -> options.Decorator:
@@ -71,7 +70,7 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 @click.option(
     "--at-least",
     type=click.IntRange(min=0),
-    default=AT_LEAST,
+    show_default="by stage: 50000, 50000, 25000",
     help="Patches in all: unless counts are given, few frames give up to 8 times as many each.",
 )
 @_overlap("--negative-below", 0.3, "IoU with every face below which a window is a negative.")
@@ -82,6 +81,11 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
     type=click.Choice(["square", "box"]),
     default="square",
     help="IoU with the face's square (same centre, longer edge) or with its box.",
+)
+@click.option(
+    "--padding/--no-padding",
+    default=True,
+    help="Windows that leave the frame: black beyond its edge, or a stretched remainder.",
 )
 @options.seed
 @options.workers
@@ -100,7 +104,7 @@ def prepare(
     device: str,
     on_error: OnError,
     force: bool,
-    at_least: int,
+    at_least: int | None,
     **sampling: Any,
 ) -> None:
     """Cut labelled patches for one network from the annotated frames in DATA.
@@ -117,17 +121,18 @@ def prepare(
       facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
     """
     from facetl.training.patches import patches_path
+    from facetl.training.plan import AT_LEAST
     from facetl.training.preparation import prepare_patches
 
     require_source(data, images)
     path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
     recipe = _build_recipe(stage, **sampling)
-    miner = _build_miner(stage, weights, device)
+    miner = _build_miner(stage, weights, device, recipe)
     for target in (path, sheet):
         refuse_to_overwrite(target, force=force)
     require_writable(out)
     dataset = load_frames(data, images, annotations, on_error)
-    recipe = _enrich(recipe, dataset, at_least)
+    recipe = _enrich(recipe, dataset, AT_LEAST[stage] if at_least is None else at_least)
     progress = partial(track, description="cutting", total=len(dataset))
     preparation = prepare_patches(
         dataset,
@@ -146,7 +151,7 @@ def prepare(
     suggest(f"train-{stage}", out, *join, "--out", f"{stage}.safetensors")
 
 
-def _build_miner(stage: Stage, weights: Path | None, device: str) -> Miner | None:
+def _build_miner(stage: Stage, weights: Path | None, device: str, recipe: Recipe) -> Miner | None:
     """Return what finds the proposals for a later stage.
 
     Raises:
@@ -162,13 +167,14 @@ def _build_miner(stage: Stage, weights: Path | None, device: str) -> Miner | Non
     from facetl.mtcnn.detector import Detector, choose_device
     from facetl.mtcnn.networks import STAGES
     from facetl.mtcnn.weights import load_weights
-    from facetl.training.mining import Miner
+    from facetl.training.mining import MINING, Miner
 
     loaded = load_weights(weights)
     for earlier in STAGES[: STAGES.index(stage)]:
         if earlier not in loaded.stages:
             note(f"{weights} holds no {earlier}; the pretrained one proposes")
-    return Miner(Detector(loaded, choose_device(device)), stage)
+    settings = replace(MINING, padding=recipe.padding)
+    return Miner(Detector(loaded, choose_device(device)), stage, settings=settings)
 
 
 def _enrich(recipe: Recipe, dataset: FaceDataset, at_least: int) -> Recipe:
@@ -189,14 +195,15 @@ def _build_recipe(
     part_from: float,
     positive_from: float,
     match: Match,
+    padding: bool,
     **counts: int | None,
 ) -> Recipe:
     """Return the stage's own recipe with what was chosen otherwise."""
     from facetl.training.recipe import RECIPES, Bands
 
     bands = Bands(negative=negative_below, part=part_from, positive=positive_from)
-    chosen = {name: count for name, count in counts.items() if count is not None}
-    return replace(RECIPES[stage], bands=bands, match=match, **chosen)
+    chosen: dict[str, Any] = {name: each for name, each in counts.items() if each is not None}
+    return replace(RECIPES[stage], bands=bands, match=match, padding=padding, **chosen)
 
 
 def _draw_sheet(path: Path, stage: Stage, sheet: Path, seed: int) -> None:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Mix in N frames of the built-in cartoon.",
 )
-@options.repaint
+@options.repaint(None)
 @options.seed
 @options.workers
 @options.device
@@ -71,7 +71,7 @@ def train(
     rounds: int,
     budget: float | None,
     with_cartoons: int,
-    repaint: float,
+    repaint: float | None,
     seed: int,
     workers: int,
     device: str,
@@ -108,7 +108,9 @@ def train(
             drawn = outputs.workshop / "cartoons"
             dataset = _mix_in_cartoons(dataset, with_cartoons, drawn, seed, workers)
         plan = CascadePlan.default(rounds=rounds, start=start, seed=seed).with_epochs(epochs)
-        plan = plan.repainted(repaint).enriched(dataset)
+        plan = plan.enriched(dataset)
+        if repaint is not None:
+            plan = plan.repainted(repaint)
         if not options.is_given("epochs"):
             plan = plan.stretched(dataset)
         if budget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,10 +14,11 @@ from facetl.cli import options
 from facetl.cli.console import note, suggest
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
+from facetl.mtcnn.settings import DETECTION, Settings
 
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Network, Stage
-    from facetl.mtcnn.weights import State
+    from facetl.mtcnn.weights import State, Weights
     from facetl.training.checkpoint import Checkpoint
     from facetl.training.patches import Patches
     from facetl.training.settings import Keep, TrainingSettings
@@ -87,14 +88,17 @@ def train_stage(
 ) -> None:
     """Train a stage on a patch file and write its weights, records and loss curves."""
     from facetl.mtcnn.detector import choose_device
+    from facetl.mtcnn.weights import load_weights
     from facetl.training.patches import load_patches
     from facetl.training.starting import build_starting_network
 
     chosen = options.build_settings(**settings)
     data = load_patches(patches, stage)
-    others = load_others(join, stage)
+    joined = load_weights(join) if join else None
+    others = dict(joined.stages) if joined else {}
+    others.pop(stage, None)
     network = build_starting_network(stage, start, chosen.seed).to(choose_device(device))
-    outputs = TrainingOutputs(out, others, recommend_settings(stage, data))
+    outputs = TrainingOutputs(out, others, recommend_settings(stage, data, joined))
     task = describe_task(stage, start, data, chosen)
     checkpoint = outputs.find_start(task, resume=resume, force=force)
     train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
@@ -106,21 +110,17 @@ def train_stage(
     suggest("detect", "FRAMES", *weights, "--out", "results")
 
 
-def load_others(join: Path | None, stage: Stage) -> dict[Stage, State]:
-    """Return the stages other than this one that a weights file holds."""
-    from facetl.mtcnn.weights import load_weights
+def recommend_settings(stage: Stage, patches: Patches, joined: Weights | None) -> Settings:
+    """Return how to search: as the joined stages do, but for what the new one was taught.
 
-    stages = load_weights(join).stages if join else {}
-    return {other: state for other, state in stages.items() if other != stage}
-
-
-def recommend_settings(stage: Stage, patches: Patches) -> dict[str, Any]:
-    """Return the settings to search with, where they follow from how the patches were made.
-
-    What was mined is seen as the miner saw it; and boxes that were learnt may vote.
+    RNet and ONet want their windows as their patches were cut, and a retrained ONet's boxes
+    vote.  PNet by itself changes nothing: what pretrained stages see stays as they know it.
     """
-    mined = patches.metadata.get("mined")
-    return {"padding": mined.get("padding", False), "voting": stage == "onet"} if mined else {}
+    settings = joined.settings if joined else Settings()
+    if stage == "pnet":
+        return settings
+    padding = bool(patches.metadata.get("recipe", {}).get("padding", False))
+    return replace(settings, padding=padding, voting=settings.voting or stage == "onet")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class TrainingOutputs(TrainingFiles):
     """The files of one stage's training, and what goes into the weights too."""
 
     others: Mapping[Stage, State] = field(default_factory=dict)
-    detection: Mapping[str, Any] = field(default_factory=dict)
+    detection: Settings = field(default_factory=Settings)
 
     @property
     def checkpoint(self) -> Path:
@@ -215,12 +215,11 @@ def save_results(
 ) -> None:
     """Write the weights to keep, the records of all epochs and the loss curves."""
     from facetl.evaluation.plots import plot_losses, save_plot
-    from facetl.mtcnn.settings import DETECTION
     from facetl.mtcnn.weights import Weights, save_weights
 
     metadata = {
         **task,
-        DETECTION: dict(outputs.detection),
+        DETECTION: outputs.detection.to_json(),
         "best_epoch": checkpoint.best_epoch,
         "kept_epoch": checkpoint.kept_epoch(_keep_of(task)),
         "records": list(checkpoint.records),

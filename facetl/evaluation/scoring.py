@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,7 @@ class Entry:
         skipped: how many images could not be read.
         candidates_per_frame: mean number of windows after each stage, by stage.
         seconds_per_frame: mean time of the detector, NaN if unknown.
+        settings: what the detections were made with; empty for a peer's.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Entry:
     skipped: int
     candidates_per_frame: dict[str, float]
     seconds_per_frame: float
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_run(cls, run: Run) -> Entry:
@@ -115,6 +118,7 @@ class Entry:
             skipped=len(run.skipped),
             candidates_per_frame=run.candidates_per_frame,
             seconds_per_frame=run.seconds_per_frame,
+            settings=run.settings,
         )
 
     @classmethod
@@ -146,6 +150,7 @@ class Evaluation:
         candidates_per_frame: mean number of windows after each stage; ``pnet`` are the proposals.
         seconds_per_frame: mean time of the detector, NaN if unknown.
         notes: frames that only one side knows, and what was done about them.
+        settings: what the detections were made with; empty for a peer's.
     """
 
     name: str
@@ -154,6 +159,7 @@ class Evaluation:
     candidates_per_frame: dict[str, float]
     seconds_per_frame: float
     notes: tuple[str, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def proposals_per_frame(self) -> float:
@@ -234,6 +240,7 @@ def _score(entry: Entry, truth: Truth, roll: _Roll, frames: int) -> Evaluation:
         candidates_per_frame=entry.candidates_per_frame,
         seconds_per_frame=entry.seconds_per_frame,
         notes=roll.notes,
+        settings=entry.settings,
     )
 
 

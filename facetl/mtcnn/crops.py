@@ -1,6 +1,6 @@
 """Area resampling: pyramid levels and crops from sums over rectangles.
 
-Every pixel that a network sees, in training and in detection, is cut here.  A pixel of the
+Every pixel that a network sees, in training and in detection, comes from here.  A pixel of the
 output is the mean over a bin of input pixels, with the overlapping bins of torch's adaptive
 average pooling (``interpolate(mode="area")``); the sum over any bin takes four look-ups in an
 integral image (Crow 1984; Viola and Jones 2001), so that the cost does not depend on the size
@@ -76,23 +76,27 @@ class IntegralImages:
         return _means(sums, rows[1] - rows[0], columns[1] - columns[0])
 
 
-def clip_windows(windows: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """Return (N, 4) windows cut off to whole pixels at the border of the image.
+def place_windows(
+    windows: Tensor, size_hw: tuple[int, int], *, padding: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the whole pixels that a network is shown of windows, and which show any at all.
 
-    Corners are truncated towards zero.  A window that lies outside the image comes back empty
-    or turned inside out (see :func:`is_visible`).
+    Args:
+        windows: (N, 4) half-open windows; corners are rounded down to whole pixels.
+        size_hw: height and width of the image.
+        padding: whether windows may leave the image, or are clipped at its border.
+
+    Returns:
+        (N, 4) int64 windows and (N,) booleans: whether a window holds a pixel of the image.
+        What holds none may come back turned inside out.
     """
     height, width = size_hw
-    corners = windows.trunc().long()
-    return torch.cat(
-        [corners[:, :2].clamp(min=0), corners[:, 2:].minimum(corners.new_tensor([width, height]))],
-        dim=1,
+    whole = windows.floor().long()
+    clipped = torch.cat(
+        [whole[:, :2].clamp(min=0), whole[:, 2:].minimum(whole.new_tensor([width, height]))], dim=1
     )
-
-
-def is_visible(windows: Tensor) -> Tensor:
-    """Return (N,) booleans: which clipped windows hold at least one pixel."""
-    return (windows[:, 2:] > windows[:, :2]).all(dim=1)
+    visible = (clipped[:, 2:] > clipped[:, :2]).all(dim=1)
+    return (whole if padding else clipped), visible
 
 
 def cut_windows(
@@ -115,11 +119,10 @@ def cut_windows(
         ValueError: if a window holds no pixel of the image.
     """
     images = IntegralImages(torch.from_numpy(np.ascontiguousarray(image))[None])
-    wanted = torch.from_numpy(np.asarray(windows, dtype=np.float64)).trunc().long()
-    clipped = clip_windows(wanted, images.size_hw)
-    if not bool(is_visible(clipped).all()):
+    wanted = torch.from_numpy(np.asarray(windows, dtype=np.float64))
+    shown, visible = place_windows(wanted, images.size_hw, padding=padding)
+    if not bool(visible.all()):
         raise ValueError(f"a window lies outside the image of {images.size_hw} pixels")
-    shown = wanted if padding else clipped
     return images.crop(shown, torch.zeros(len(shown), dtype=torch.long), size)
 
 

@@ -15,14 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from facetl.boxes import Boxes
 from facetl.data.images import ImageLike, as_image
 from facetl.errors import InputError
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, clip_windows, is_visible
+from facetl.mtcnn.crops import IntegralImages, place_windows
 from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.geometry import (
+    PNET_STRIDE,
     as_windows,
     inclusive_sides,
     move,
@@ -31,16 +33,20 @@ from facetl.mtcnn.geometry import (
     pnet_windows,
     sides,
     square,
-    windows_of,
 )
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
-from facetl.mtcnn.pyramid import level_size, pyramid_scales
+from facetl.mtcnn.pyramid import PNET_WINDOW, level_size, pyramid_scales
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 
+PNET_BORDER = PNET_WINDOW // 2
+"""Pixels of black around a level of the pyramid, where PNet's windows are padded."""
+
 CROPS_AT_ONCE = 1024
 PIXELS_AT_ONCE = 4_000_000
+VOTERS_IOU = 0.8
+"""IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
 VOTING_IOU = 0.7
 """IoU with the best box of a face from which another box has a say in where the face is."""
 
@@ -119,7 +125,7 @@ class Detector:
             thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
             min_face: side in pixels of the smallest face looked for.
             factor: ratio of neighbouring pyramid levels, between 0 and 1.
-            padding: whether RNet and ONet see black beyond the edge of the image.
+            padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
             batch_size: how many images go through the networks together.
 
@@ -227,7 +233,7 @@ def choose_device(name: str) -> torch.device:
 def scan(images: IntegralImages, pnet: Network, settings: Settings) -> Candidates:
     """Return the windows that PNet passes, over all levels of the image pyramid."""
     scales = pyramid_scales(images.size_hw, settings.min_face, settings.factor)
-    levels = [_propose_level(images, pnet, scale, settings.thresholds[0]) for scale in scales]
+    levels = [_propose_level(images, pnet, scale, settings) for scale in scales]
     candidates = Candidates.concatenate(levels, images.device)
     return candidates[suppress(candidates, 0.7)]
 
@@ -247,9 +253,12 @@ def refine(
 
 
 def settle_refined(judged: Candidates, settings: Settings) -> Tensor:
-    """Return the indices of what RNet's threshold and NMS leave, best score first."""
+    """Return the indices of what RNet's threshold and NMS leave, best score first.
+
+    The NMS is more lenient where ONet's boxes vote: more of them make a better average.
+    """
     rows = (judged.scores > settings.thresholds[1]).nonzero()[:, 0]
-    return rows[suppress(judged[rows], 0.7)]
+    return rows[suppress(judged[rows], VOTERS_IOU if settings.voting else 0.7)]
 
 
 def follow(judged: Candidates) -> Candidates:
@@ -307,10 +316,10 @@ def judge(
         stage: which of the two it is.
         settings: whether what lies outside the image is padded.
     """
-    windows = windows_of(candidates.boxes)
-    clipped = clip_windows(windows, images.size_hw)
-    visible = is_visible(clipped)
-    windows, candidates = (windows if settings.padding else clipped)[visible], candidates[visible]
+    windows, visible = place_windows(
+        as_windows(candidates.boxes), images.size_hw, padding=settings.padding
+    )
+    windows, candidates = windows[visible], candidates[visible]
     size = INPUT_SIZES[stage]
     chunks = [slice(i, i + CROPS_AT_ONCE) for i in range(0, len(windows), CROPS_AT_ONCE)]
     opinions = [
@@ -321,15 +330,19 @@ def judge(
 
 
 def _propose_level(
-    images: IntegralImages, pnet: Network, scale: float, threshold: float
+    images: IntegralImages, pnet: Network, scale: float, settings: Settings
 ) -> Candidates:
     """Return the windows of one pyramid level that PNet passes, before they are moved."""
-    outputs: Outputs = pnet(normalise(images.resize(level_size(images.size_hw, scale))))
+    level = images.resize(level_size(images.size_hw, scale))
+    border = PNET_BORDER if settings.padding else 0
+    level = functional.pad(level, [border] * 4) if border else level
+    outputs: Outputs = pnet(normalise(level))
     scores = outputs.scores
-    passed = scores >= threshold
+    passed = scores >= settings.thresholds[0]
     image_index, rows, columns = passed.nonzero(as_tuple=True)
+    cells = torch.stack([columns, rows], dim=1).float() - border / PNET_STRIDE
     candidates = Candidates(
-        boxes=pnet_boxes(torch.stack([columns, rows], dim=1).float(), scale),
+        boxes=pnet_boxes(cells, scale),
         scores=scores[passed],
         image_index=image_index,
         offsets=outputs.offsets.permute(0, 2, 3, 1)[passed],

@@ -35,11 +35,6 @@ def pnet_windows(boxes: Tensor) -> Tensor:
     return torch.cat([boxes[:, :2] - late, boxes[:, 2:]], dim=1)
 
 
-def windows_of(boxes: Tensor) -> Tensor:
-    """Return the (N, 4) half-open windows of whole pixels that a network is to see of boxes."""
-    return as_windows(boxes.trunc()).long()
-
-
 def as_windows(boxes: Tensor) -> Tensor:
     """Return the (N, 4) half-open windows that boxes with inclusive corners stand for."""
     return boxes - boxes.new_tensor([1.0, 1.0, 0.0, 0.0])

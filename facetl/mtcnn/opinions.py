@@ -25,7 +25,7 @@ from torch import Tensor
 
 from facetl.data.images import Pixels
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, clip_windows, is_visible
+from facetl.mtcnn.crops import IntegralImages, place_windows
 from facetl.mtcnn.detector import (
     Detector,
     follow,
@@ -36,7 +36,7 @@ from facetl.mtcnn.detector import (
     settle_finished,
     settle_refined,
 )
-from facetl.mtcnn.geometry import windows_of
+from facetl.mtcnn.geometry import as_windows
 from facetl.mtcnn.settings import Settings
 
 
@@ -189,7 +189,7 @@ def _ask(detector: Detector, pixels: Pixels, frame: int, floor: Settings) -> _As
 
 def _visible(candidates: Candidates, images: IntegralImages) -> Tensor:
     """Return (N,) booleans: which candidates a network can be shown."""
-    return is_visible(clip_windows(windows_of(candidates.boxes), images.size_hw))
+    return place_windows(as_windows(candidates.boxes), images.size_hw, padding=True)[1]
 
 
 def _spread(candidates: Candidates, places: Tensor) -> Candidates:

@@ -24,11 +24,12 @@ class Settings:
         thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
         min_face: side in pixels of the smallest face looked for.
         factor: ratio of neighbouring levels of the image pyramid, between 0 and 1.
-        padding: whether RNet and ONet see black where a window leaves the image.  Otherwise
-            what is left of the window is stretched, as facenet-pytorch does it, and the network
-            can't tell how much is missing.
+        padding: whether windows may leave the image, and are black there.  Otherwise PNet's
+            stay inside, and what is left of RNet's and ONet's is stretched, as facenet-pytorch
+            does it, so that the network can't tell how much is missing.
         voting: whether all of ONet's boxes around a face have a say in where it is, not only
-            the one with the best score (see :func:`facetl.mtcnn.nms.vote`).
+            the one with the best score (see :func:`facetl.mtcnn.nms.vote`).  RNet's NMS then
+            leaves more of them.
     """
 
     thresholds: tuple[float, float, float] = (0.1, 0.2, 0.2)

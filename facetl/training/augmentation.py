@@ -1,4 +1,4 @@
-"""Changes that a face survives: mirrored, cut off by the frame, other light, other paint."""
+"""Changes that a face survives: mirrored, brighter or darker, another tint, other paint."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import torch
 from torch import Tensor
 
 from facetl.errors import InputError
-
-DEEPEST_CUT = 0.35
-"""How much of a face's width or height an edge takes away at most."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +21,6 @@ class Augmentation:
         colour: each channel is shifted by up to this share of 127.5, either way, in [0, 1].
         repaint: probability of exchanging the colour channels at random, in [0, 1]: green
             people and red skies, as other cartoons have them.
-        edge: probability of letting the frame end inside the patch, in [0, 1]: black beyond an
-            edge that takes up to ``DEEPEST_CUT`` of the face away.  For networks that see
-            windows padded.
 
     Raises:
         InputError: if one of them is out of range.
@@ -37,7 +31,6 @@ class Augmentation:
     contrast: float = 0.15
     colour: float = 0.2
     repaint: float = 0.05
-    edge: float = 0.0
 
     def __post_init__(self) -> None:
         for name, strength in asdict(self).items():
@@ -60,8 +53,6 @@ class Augmentation:
         contrast = 1 + self.contrast * _both_ways((count, 1, 1, 1), generator)
         shift = 127.5 * self.colour * _both_ways((count, 3, 1, 1), generator)
         pixels, offsets = flip(pixels, offsets, mirrored.to(place))
-        rows, takes = _draw_edges(count, self.edge, generator)
-        pixels, offsets = cut_off(pixels, offsets, rows.to(place), takes.to(place))
         pixels = repaint(pixels, _draw_channels(count, self.repaint, generator).to(place))
         # brightness, then contrast, then tint, in one multiplication and one addition
         factor, shift = brightness * contrast, 127.5 * (1 - contrast) + shift
@@ -88,48 +79,6 @@ def flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Ten
         torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels),
         torch.where(mirrored[:, None], turned, offsets),
     )
-
-
-def cut_off(pixels: Tensor, offsets: Tensor, rows: Tensor, takes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return pixels and offsets with the frame ending inside some of the patches.
-
-    What lies beyond the new edge becomes black, and the box ends at the edge, as an annotator
-    would have it.
-
-    Args:
-        pixels: (N, 3, S, S).
-        offsets: (N, 4) box minus window, as fractions of the window's side.
-        rows: (M,) which patches.
-        takes: (M, 4) how much of the box's width or height is taken away on the left, at the
-            top, on the right and at the bottom; 0: no edge there.
-    """
-    size = pixels.shape[-1]
-    box = offsets[rows] + offsets.new_tensor([0.0, 0.0, 1.0, 1.0])
-    depths = takes * (box[:, 2:] - box[:, :2]).repeat(1, 2)
-    first = _whole_pixels((box[:, :2] + depths[:, :2]).where(takes[:, :2] > 0, 0), size)
-    last = _whole_pixels((box[:, 2:] - depths[:, 2:]).where(takes[:, 2:] > 0, 1), size)
-    centres = (torch.arange(size, device=pixels.device) + 0.5) / size
-    inside = (centres > first[..., None]) & (centres < last[..., None])
-    cut = pixels.clone()  # in their layout in memory
-    cut[rows] = pixels[rows] * (inside[:, 1, :, None] & inside[:, 0, None, :])[:, None]
-    starts = torch.where(first > 0, box[:, :2].maximum(first), box[:, :2])
-    ends = torch.where(last < 1, box[:, 2:].minimum(last), box[:, 2:])
-    moved = offsets.clone()
-    moved[rows] = torch.cat([starts, ends - 1], dim=1)
-    return cut, moved
-
-
-def _whole_pixels(places: Tensor, size: int) -> Tensor:
-    """Return places in a patch, as shares of its side, at the nearest line between pixels."""
-    return (places.clamp(0, 1) * size).round() / size
-
-
-def _draw_edges(count: int, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the patches that the frame ends in, and how much one edge takes of their faces."""
-    rows = (torch.rand(count, generator=generator) < share).nonzero()[:, 0]
-    sides = torch.randint(4, (len(rows),), generator=generator)
-    depths = DEEPEST_CUT * torch.rand(len(rows), generator=generator)
-    return rows, torch.nn.functional.one_hot(sides, 4) * depths[:, None]
 
 
 def _draw_channels(count: int, share: float, generator: torch.Generator) -> Tensor:

@@ -30,7 +30,7 @@ from facetl.training.checkpoint import (
     save_checkpoint,
 )
 from facetl.training.loop import train
-from facetl.training.mining import Miner
+from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
@@ -156,7 +156,8 @@ class Training:
             records += finished.metadata["records"]
             suspects = tuple(finished.metadata["suspects"]) or suspects
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
-        metadata = {**task, DETECTION: TUNED.to_json(), "records": records}
+        settings = replace(TUNED, padding=self.plan.stages["onet"].recipe.padding)
+        metadata = {**task, DETECTION: settings.to_json(), "records": records}
         weights = Weights(stages, metadata)
         return Cascade(weights, tuple(records), suspects)
 
@@ -199,7 +200,13 @@ class Training:
         """Return what finds proposals: all stages that are trained so far take part."""
         if not stages:
             return None
-        return Miner(Detector(Weights(stages), self.device), step.stage, judged=step.round > 1)
+        recipe = self.plan.stages[step.stage].recipe
+        return Miner(
+            Detector(Weights(stages), self.device),
+            step.stage,
+            judged=step.round > 1,
+            settings=replace(MINING, padding=recipe.padding),
+        )
 
     def _train(self, step: Step, patches: Patches, stages: Mapping[Stage, State]) -> Checkpoint:
         """Train a step, from its checkpoint if it has one, and leave one after every epoch."""

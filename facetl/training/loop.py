@@ -237,7 +237,7 @@ def _require_faces(patches: Patches, training: Indices) -> None:
     if not (patches.labels[training] == Label.POSITIVE).any():
         raise InputError(
             "found no positive patch in the frames left for training; annotate more frames or "
-            "lower --validation-share"
+            "put fewer aside for validation"
         )
 
 

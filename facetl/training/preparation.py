@@ -211,7 +211,6 @@ def cut_frame(
     rng = np.random.default_rng([seed, zlib.crc32(frame.name.encode())])
     pool = draw_pool(frame.boxes, image.shape[:2], recipe, rng)
     suspects: tuple[Suspect, ...] = ()
-    padding = miner is not None and miner.settings.padding
     if miner:
         proposals = miner(image)
         pool = pool_proposals(proposals.windows, pool, image.shape[:2], rng)
@@ -220,7 +219,7 @@ def cut_frame(
     windows = choose_windows(pool, frame.boxes, recipe)
     return FrameCut(
         index=index,
-        pixels=cut_pixels(image, windows.windows, size, padding=padding),
+        pixels=cut_pixels(image, windows.windows, size, padding=recipe.padding),
         windows=windows,
         faces=len(frame.boxes),
         without_positive={
@@ -245,7 +244,7 @@ def group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> l
 
 
 def cut_pixels(
-    image: NDArray[np.uint8], windows: Boxes, size: int, *, padding: bool = False
+    image: NDArray[np.uint8], windows: Boxes, size: int, *, padding: bool
 ) -> NDArray[np.uint8]:
     """Return (N, size, size, 3) uint8: what the detector's crops see, rounded to whole values."""
     patches = cut_windows(image, windows, size, padding=padding).round().to(torch.uint8)

@@ -47,6 +47,8 @@ class Recipe:
             stages, from proposals; the rest lies anywhere.
         bands: limits of overlap.
         match: what overlap is measured against.
+        padding: whether windows that leave the frame are black there, or what is left of them
+            is stretched.
 
     Raises:
         InputError: if a count is negative, a share not in [0, 1] or ``match`` is unknown.
@@ -58,6 +60,7 @@ class Recipe:
     near_share: float = 0.5
     bands: Bands = field(default_factory=Bands)
     match: Match = "square"
+    padding: bool = True
 
     def __post_init__(self) -> None:
         if min(self.positives, self.parts, self.negatives) < 0:

@@ -31,8 +31,7 @@ SMALLEST_SIDE = 12
 LEAST_VISIBLE = 0.5
 """Share of a window that must lie inside the frame.
 
-What is left of a window at the border is stretched to the square, as in the detector; with
-less than half of it left, the stretched picture no longer resembles what it is labelled as.
+With less than half of it left, a window no longer resembles what it is labelled as.
 """
 
 OVERSAMPLING = 10

@@ -108,10 +108,8 @@ class TrainingSettings:
 
 
 STAGE_SETTINGS: dict[Stage, TrainingSettings] = {
-    "pnet": TrainingSettings(),
-    "rnet": TrainingSettings(
-        epochs=8, batch_size=512, learning_rate=2e-3, augmentation=Augmentation(edge=0.1)
-    ),
+    "pnet": TrainingSettings(augmentation=Augmentation(contrast=0.0, repaint=0.0)),
+    "rnet": TrainingSettings(epochs=8, batch_size=512, learning_rate=2e-3, keep="last"),
     "onet": TrainingSettings(
         epochs=10,
         batch_size=128,
@@ -119,7 +117,6 @@ STAGE_SETTINGS: dict[Stage, TrainingSettings] = {
         box_weight=4.0,
         shares=(2.0, 3.0, 1.0),
         keep="last",
-        augmentation=Augmentation(edge=0.1),
     ),
 }
 """How each stage is trained, unless something else is asked for."""
