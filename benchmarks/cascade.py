@@ -72,11 +72,16 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Bench:
-    """Figures on disk, and how to make more."""
+    """Figures on disk, and how to make more.
+
+    Attributes:
+        label: what tells other plans' figures apart from those of the defaults.
+    """
 
     out: Path
     workers: int
     plan: CascadePlan
+    label: str = ""
 
     @property
     def path(self) -> Path:
@@ -89,6 +94,7 @@ class Bench:
         self, name: str, frames: FaceDataset, tests: dict[str, FaceDataset], seed: int = 1
     ) -> None:
         """Train and measure, unless the figures have it; say what came of it."""
+        name += self.label
         if name in self.figures():
             return
         plan = replace(self.plan, seed=seed).enriched(frames).stretched(frames)
@@ -136,7 +142,7 @@ def seeds(bench: Bench, data: Path, chosen: Sequence[int]) -> None:
     frames, test = load_dataset(data), load_dataset(data, part="test")
     for seed in chosen:
         bench.train(f"seed {seed}", frames, {"validation": test}, seed)
-    done = [bench.figures()[f"seed {seed}"] for seed in chosen]
+    done = [bench.figures()[f"seed {seed}{bench.label}"] for seed in chosen]
     for iou in done[0]["ap"]["validation"]:
         values = [each["ap"]["validation"][iou] for each in done]
         print(f"AP {iou}: mean {np.mean(values):.4f}, from {min(values):.4f} to {max(values):.4f}")
@@ -188,6 +194,12 @@ def draw(bench: Bench, count: int) -> FaceDataset:
     return load_dataset(folder)
 
 
+def describe(options: argparse.Namespace) -> str:
+    """Return what is not as usual in a plan."""
+    epochs = f", epochs {options.epochs}" if options.epochs != DEFAULT_EPOCHS else ""
+    return epochs + (f", repaint {options.repaint:g}" if options.repaint is not None else "")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
@@ -203,7 +215,7 @@ def main() -> None:
     plan = CascadePlan.default().with_epochs(options.epochs)
     if options.repaint is not None:
         plan = plan.repainted(options.repaint)
-    bench = Bench(options.out, options.workers, plan)
+    bench = Bench(options.out, options.workers, plan, describe(options))
     if options.what == "seeds":
         seeds(bench, options.data, options.seeds)
     elif options.what == "curve":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 
 from facetl.training.patches import Patches, writing_patches
 from facetl.training.sampling import Label, LabelledWindows
-from facetl.training.settings import TrainingSettings
+from facetl.training.settings import STAGE_SETTINGS
 
 SIZE = 12
-QUICK = TrainingSettings(epochs=3, batch_size=64, learning_rate=5e-3, validation_share=0.25)
+QUICK = replace(
+    STAGE_SETTINGS["pnet"], epochs=3, batch_size=64, learning_rate=5e-3, validation_share=0.25
+)
 """Settings with which PNet learns the blobs in a fraction of a second."""
 
 

@@ -81,7 +81,7 @@ def test_nothing_to_draw_is_drawn_without_a_warning(
 def test_the_best_epoch_is_the_one_with_the_lowest_validation_loss() -> None:
     records = [epoch(number, loss) for number, loss in ((1, 0.5), (2, 0.3), (3, 0.4))]
     figure = plot_losses({"pnet": records})
-    assert texts(figure).count("epoch (dashed: the best, 2)") == 2
+    assert texts(figure).count("epoch (dashed: lowest loss, 2)") == 2
     assert "validation, classification" in texts(figure)
 
 

@@ -251,4 +251,4 @@ def _mark_best_epoch(axes: Axes, records: Sequence[Mapping[str, Any]]) -> None:
     if losses:
         best = min(losses, key=lambda epoch: losses[epoch])
         axes.axvline(best, color="#AAAAAA", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-        axes.set_xlabel(f"epoch (dashed: the best, {best})")
+        axes.set_xlabel(f"epoch (dashed: lowest loss, {best})")
