@@ -240,16 +240,19 @@ def test_pnets_windows_begin_half_a_window_beyond_the_padded_image(padding: bool
     assert window.tolist() == pytest.approx([-2 * beyond] * 2 + [24 - 2 * beyond] * 2, abs=1)
 
 
-def test_a_face_cut_off_by_the_image_is_found_where_it_is(portrait: Path) -> None:
-    face = load_image(portrait)
+@pytest.mark.parametrize("index", [1, 2, 3, 4])
+def test_padding_finds_a_face_that_the_image_cuts_off(index: int) -> None:
+    frame = draw_frame(seed=5, part="test", index=index).image
     detector = Detector.load("cartoon", "cpu")
-    assert detector.settings.padding
-    (whole,) = detector.detect([face])
-    x1, y1, x2, y2 = whole.boxes[0]
-    cut = np.ascontiguousarray(face[:, int(x1 + 0.3 * (x2 - x1)) :])  # three tenths are gone
-    (found,) = detector.detect([cut])
-    visible = np.array([[0, y1, x2 - int(x1 + 0.3 * (x2 - x1)), y2]])
-    assert iou(found.boxes[:1].astype(float), visible)[0, 0] > 0.7
+    x1, y1, x2, y2 = detector.detect([frame])[0].boxes[0]
+    edge = int(x1 + 0.45 * (x2 - x1))
+    left = np.array([[0, y1, x2 - edge, y2]])
+    cut = np.ascontiguousarray(frame[:, edge:])
+    padded, stretched = (
+        iou(detector.detect([cut], padding=padding)[0].boxes.astype(float), left).max(initial=0)
+        for padding in (True, False)
+    )
+    assert padded > 0.7 > stretched
 
 
 # ---- where facenet-pytorch crashes or never went
