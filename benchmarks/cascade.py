@@ -97,7 +97,7 @@ class Bench:
         name += self.label
         if name in self.figures():
             return
-        plan = replace(self.plan, seed=seed).enriched(frames).stretched(frames)
+        plan = replace(self.plan, seed=seed, frames=None).enriched(frames).stretched(frames)
         watch, began = Stopwatch(), time.perf_counter()
         with tempfile.TemporaryDirectory(dir=self.out) as folder:
             work = Training(
@@ -177,14 +177,15 @@ def learning_curve(figures: dict[str, Any]) -> dict[int, list[dict[str, float]]]
 def shows(bench: Bench, data: Path, drawn: int) -> None:
     frames, test = load_dataset(data), load_dataset(data, part="test")
     cartoons = draw(bench, drawn)
+    bench.train("drawn", cartoons, {"real": test})
     for left_out in sorted({frame.name.split("/")[0] for frame in frames}):
         others = FaceDataset(tuple(f for f in frames if not f.name.startswith(f"{left_out}/")))
         own = FaceDataset(tuple(f for f in frames if f.name.startswith(f"{left_out}/"))[::3])
+        others = bench.plan.choose_frames(others)
+        bench.measure(f"pretrained on {left_out}", load_weights("pretrained"), {left_out: own})
         bench.train(f"without {left_out}", others, {left_out: own})
-        bench.train(
-            f"without {left_out}, drawn", others.joined(cartoons, "cartoons/"), {left_out: own}
-        )
-    bench.train("drawn", cartoons, {"real": test})
+        mixed = others.joined(cartoons, "cartoons/")
+        bench.train(f"without {left_out}, drawn", mixed, {left_out: own})
 
 
 def draw(bench: Bench, count: int) -> FaceDataset:
@@ -197,7 +198,8 @@ def draw(bench: Bench, count: int) -> FaceDataset:
 def describe(options: argparse.Namespace) -> str:
     """Return what is not as usual in a plan."""
     epochs = f", epochs {options.epochs}" if options.epochs != DEFAULT_EPOCHS else ""
-    return epochs + (f", repaint {options.repaint:g}" if options.repaint is not None else "")
+    repaint = f", repaint {options.repaint:g}" if options.repaint is not None else ""
+    return epochs + repaint + (f", {options.frames} frames" if options.frames else "")
 
 
 def main() -> None:
@@ -209,12 +211,14 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=0)
     parser.add_argument("--epochs", type=int, nargs=3, default=DEFAULT_EPOCHS)
     parser.add_argument("--repaint", type=float)
+    parser.add_argument("--frames", type=int, help="of the shows, drawn by lot")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     plan = CascadePlan.default().with_epochs(options.epochs)
     if options.repaint is not None:
         plan = plan.repainted(options.repaint)
+    plan = replace(plan, frames=options.frames)
     bench = Bench(options.out, options.workers, plan, describe(options))
     if options.what == "seeds":
         seeds(bench, options.data, options.seeds)
