@@ -427,3 +427,16 @@ def test_the_course_staffs_arrays_give_the_courses_figure() -> None:
     metrics = evaluate_all([staff], truth)[0].metrics
     assert metrics.ap_course == pytest.approx(0.7591, abs=5e-5)
     assert (metrics.faces, metrics.detections, metrics.frames) == (33, 871, 20)
+
+
+@pytest.mark.parametrize("thresholds", [None, 0.5, [0.1], ["a", "b", "c"]])
+def test_a_run_that_tells_no_thresholds_gets_the_usual_ones(
+    results: Path, thresholds: object
+) -> None:
+    path = results / "tuned.detections.json"
+    document = json.loads(path.read_text())
+    document["settings"]["thresholds"] = thresholds
+    path.write_text(json.dumps(document))
+    outcome = facetl(results, "--truth", results.parent / "truth.txt")
+    assert outcome.exit_code == 0, outcome.output
+    assert "--thresholds 0.1 0.2 0.80" in outcome.stderr.splitlines()[-1]

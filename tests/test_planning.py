@@ -115,3 +115,14 @@ def test_the_speed_of_this_machine_is_measured() -> None:
     assert all(0 < seconds < 60 for seconds in speed.per_frame.values())
     ratio = {stage: speed.per_frame[stage] / TYPICAL.per_frame[stage] for stage in STAGES}
     assert ratio["rnet"] == pytest.approx(ratio["onet"])
+
+
+def test_all_stages_are_repainted_and_nothing_else_changes() -> None:
+    plan = CascadePlan.default()
+    painted = plan.repainted(0.4)
+    assert {each.training.augmentation.repaint for each in painted.stages.values()} == {0.4}
+    own = {stage: each.training.augmentation.repaint for stage, each in plan.stages.items()}
+    for stage, share in own.items():
+        changed = painted.stages[stage].training
+        augmentation = replace(changed.augmentation, repaint=share)
+        assert replace(changed, augmentation=augmentation) == plan.stages[stage].training
