@@ -14,6 +14,7 @@ from facetl.cli.console import note, print_table, suggest, track
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
 from facetl.files import refuse_to_overwrite, require_writable
+from facetl.mtcnn.settings import Settings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -247,7 +248,7 @@ def _early_thresholds(settings: Mapping[str, Any]) -> tuple[float, float]:
         case [int() | float() as first, int() | float() as second, _]:
             return first, second
         case _:
-            return 0.1, 0.2
+            return Settings().thresholds[:2]
 
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:

@@ -167,14 +167,14 @@ def _build_miner(stage: Stage, weights: Path | None, device: str, recipe: Recipe
     from facetl.mtcnn.detector import Detector, choose_device
     from facetl.mtcnn.networks import STAGES
     from facetl.mtcnn.weights import load_weights
-    from facetl.training.mining import MINING, Miner
+    from facetl.training.mining import Miner, mining_settings
 
     loaded = load_weights(weights)
     for earlier in STAGES[: STAGES.index(stage)]:
         if earlier not in loaded.stages:
             note(f"{weights} holds no {earlier}; the pretrained one proposes")
-    settings = replace(MINING, padding=recipe.padding)
-    return Miner(Detector(loaded, choose_device(device)), stage, settings=settings)
+    detector = Detector(loaded, choose_device(device))
+    return Miner(detector, stage, settings=mining_settings(recipe))
 
 
 def _enrich(recipe: Recipe, dataset: FaceDataset, at_least: int) -> Recipe:

@@ -130,12 +130,12 @@ class CascadeOutputs(TrainingFiles):
     @property
     def suspects(self) -> Path:
         """Regions that look like faces and are not annotated."""
-        return self.weights.with_name(f"{self.weights.stem}_suspects.json")
+        return self.beside("suspects.json")
 
     @property
     def suspects_sheet(self) -> Path:
         """The same, to look at."""
-        return self.weights.with_name(f"{self.weights.stem}_suspects.png")
+        return self.beside("suspects.png")
 
     @property
     def workshop(self) -> Path:
@@ -148,9 +148,8 @@ class CascadeOutputs(TrainingFiles):
         Raises:
             OutputError: if something is in the way, or the training is finished.
         """
-        if not (resume and self.workshop.exists()):
-            others = (self.suspects, self.suspects_sheet)
-            self.require_room(self.workshop, *others, resume=resume, force=force)
+        others = (self.suspects, self.suspects_sheet)
+        self.require_room(self.workshop, *others, resume=resume, force=force)
 
     @contextmanager
     def working(self) -> Iterator[None]:

@@ -144,10 +144,9 @@ class TrainingOutputs(TrainingFiles):
         """
         from facetl.training.checkpoint import load_checkpoint
 
-        if resume and self.checkpoint.exists():
-            return load_checkpoint(self.checkpoint, task)
         self.require_room(self.checkpoint, resume=resume, force=force)
-        return None
+        unfinished = resume and self.checkpoint.exists()
+        return load_checkpoint(self.checkpoint, task) if unfinished else None
 
 
 def describe_task(

@@ -28,20 +28,26 @@ class TrainingFiles:
     @property
     def curves(self) -> Path:
         """The losses by epoch, as a picture."""
-        return self.weights.with_name(f"{self.weights.stem}_losses.png")
+        return self.beside("losses.png")
+
+    def beside(self, ending: str) -> Path:
+        """Return the path of a file that is named after the weights."""
+        return self.weights.with_name(f"{self.weights.stem}_{ending}")
 
     def require_room(self, unfinished: Path, *others: Path, resume: bool, force: bool) -> None:
-        """See that nothing is in the way of a training that begins, before the work.
+        """See that there is unfinished work to resume, or nothing in the way of a new training.
 
         Args:
             unfinished: where an earlier, unfinished one would lie.
-            others: files that it writes besides those of every training.
-            resume: whether an unfinished one was looked for; there is none then.
+            others: files that are written besides those of every training.
+            resume: whether an unfinished one is to be gone on with.
             force: whether what is there may go.
 
         Raises:
             OutputError: if something is in the way, or the training to resume is finished.
         """
+        if resume and unfinished.exists():
+            return
         if resume and self.weights.exists() and not force:
             raise OutputError(
                 f"{self.weights} is finished, there is nothing to resume; train anew with --force"

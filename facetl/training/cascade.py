@@ -30,7 +30,7 @@ from facetl.training.checkpoint import (
     save_checkpoint,
 )
 from facetl.training.loop import train
-from facetl.training.mining import MINING, Miner
+from facetl.training.mining import Miner, mining_settings
 from facetl.training.patches import Patches, load_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
@@ -200,12 +200,11 @@ class Training:
         """Return what finds proposals: all stages that are trained so far take part."""
         if not stages:
             return None
-        recipe = self.plan.stages[step.stage].recipe
         return Miner(
             Detector(Weights(stages), self.device),
             step.stage,
             judged=step.round > 1,
-            settings=replace(MINING, padding=recipe.padding),
+            settings=mining_settings(self.plan.stages[step.stage].recipe),
         )
 
     def _train(self, step: Step, patches: Patches, stages: Mapping[Stage, State]) -> Checkpoint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,15 @@ from facetl.data.images import Pixels
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.settings import Settings
+from facetl.training.recipe import Recipe
 
 MINING = Settings(thresholds=(0.3, 0.1, 0.1), padding=True)
 """How proposals are mined: at low thresholds, so that the next stage sees hard ones."""
+
+
+def mining_settings(recipe: Recipe) -> Settings:
+    """Return how proposals are mined: windows are shown as the recipe has patches cut."""
+    return replace(MINING, padding=recipe.padding)
 
 
 @dataclass(frozen=True, eq=False)
