@@ -11,6 +11,7 @@ demo: .venv/demo
 test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror facetl/mtcnn/native/kernels.cpp
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
@@ -24,13 +25,15 @@ benchmark: .venv/test
 clean:
 	rm -rf .venv build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# Installed in place: the marker is newer than pyproject.toml once all it asks for is there.
-.venv/demo: pyproject.toml
+# Installed in place: the marker is newer than its sources once all they ask for is there.
+SOURCES := pyproject.toml setup.py facetl/mtcnn/native/kernels.cpp
+
+.venv/demo: $(SOURCES)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-.venv/test: pyproject.toml
+.venv/test: $(SOURCES)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@

@@ -100,10 +100,8 @@ class Bench:
         plan = replace(self.plan, seed=seed, frames=None).enriched(frames).stretched(frames)
         watch, began = Stopwatch(), time.perf_counter()
         with tempfile.TemporaryDirectory(dir=self.out) as folder:
-            work = Training(
-                frames, plan, Workshop(Path(folder)), watch, torch.device("cpu"), self.workers
-            )
-            weights = work.run().weights
+            shop, cpu = Workshop(Path(folder)), torch.device("cpu")
+            weights = Training(frames, plan, shop, watch, cpu, workers=self.workers).run().weights
         seconds = time.perf_counter() - began
         save_weights(self.out / f"{name.replace(' ', '_')}.safetensors", weights)
         self._note(

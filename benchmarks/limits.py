@@ -23,8 +23,7 @@ from facetl.boxes import Boxes, iou, square
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages
-from facetl.mtcnn.detector import judge_finally, propose, refine, scan, settle_finished
+from facetl.mtcnn.detector import finish, judge_finally, propose, refine, scan, settle_finished
 
 RECALLS = (0.3, 0.5, 0.7, 0.8)
 BACKGROUND = 0.1
@@ -46,12 +45,11 @@ class Found:
 @torch.inference_mode()
 def look(detector: Detector, path: Path, faces: Boxes) -> Found:
     """Search a frame, and ask ONet about the true squares as well."""
-    images = IntegralImages(torch.from_numpy(load_image(path))[None])
-    settings, networks = detector.settings, detector.networks
-    proposed = propose(scan(images, networks["pnet"], settings))
-    refined = refine(images, proposed, networks["rnet"], settings)
-    finished = settle_finished(judge_finally(images, refined, networks["onet"], settings), settings)
-    given = judge_finally(images, as_candidates(faces), networks["onet"], settings)
+    sight, settings = detector.look(torch.from_numpy(load_image(path))[None]), detector.settings
+    proposed = propose(scan(sight, settings))
+    refined = refine(sight, proposed, settings)
+    finished = finish(sight, refined, settings)
+    given = judge_finally(sight, as_candidates(faces), settings)
     truth = settle_finished(given, settings)
     return Found(
         faces,

@@ -42,7 +42,6 @@ from facetl import (
 )
 from facetl.boxes import iou, square
 from facetl.cli.cartoons import write_cartoons
-from facetl.mtcnn.crops import IntegralImages
 from facetl.mtcnn.detector import Detector, propose, scan
 from facetl.training.patches import patches_path
 from facetl.training.plan import AT_LEAST
@@ -91,9 +90,9 @@ def measure(weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]]
 def proposal_recall(
     weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]], iou_threshold: float
 ) -> float:
-    pnet, settings, found = weights.network("pnet"), weights.settings, 0
+    detector, found = Detector(weights), 0
     for frame, image in zip(data.frames, images, strict=True):
-        proposals = propose(scan(IntegralImages(torch.from_numpy(image)[None]), pnet, settings))
+        proposals = propose(scan(detector.look(torch.from_numpy(image)[None]), weights.settings))
         overlap = iou(square(frame.boxes), proposals.boxes.double().numpy())
         found += int((overlap.max(axis=1, initial=0) >= iou_threshold).sum())
     return found / data.face_count

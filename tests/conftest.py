@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pathlib import Path
 
 import pytest
+from engines import ENGINES
 
 from facetl.mtcnn.detector import Detector
 
@@ -20,6 +21,7 @@ def portrait() -> Path:
     return DATA / "grace_hopper.jpg"
 
 
-@pytest.fixture(scope="session")
-def pretrained() -> Detector:
-    return Detector.load("pretrained", device="cpu")
+@pytest.fixture(scope="session", params=ENGINES)
+def pretrained(request: pytest.FixtureRequest) -> Detector:
+    """The pretrained cascade, by each engine that there is."""
+    return Detector.load("pretrained", "cpu", request.param)

@@ -170,9 +170,9 @@ def test_every_stage_mines_with_the_tuned_ones_before_it(
 ) -> None:
     held: list[list[str]] = []
 
-    def watched(weights: Weights, device: torch.device) -> Any:
+    def watched(weights: Weights, *how: Any) -> Any:
         held.append(list(weights.stages))
-        return detector(weights, device)
+        return detector(weights, *how)
 
     detector = Detector
     monkeypatch.setattr(cascade, "Detector", watched)

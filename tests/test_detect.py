@@ -97,7 +97,8 @@ def test_the_file_holds_what_the_detector_finds(
     frames: Path, tmp_path: Path, pretrained: Detector
 ) -> None:
     options = ["--thresholds", "0.6", "0.7", "0.7", "--min-face", "40", "--factor", "0.6"]
-    succeed(frames / "face.jpg", "--out", tmp_path / "results", "--batch-size", 1, *options)
+    how = ["--engine", pretrained.engine, "--batch-size", "1", "--workers", "2"]
+    succeed(frames / "face.jpg", "--out", tmp_path / "results", *how, *options)
     run = run_in(tmp_path / "results")
     (expected,) = pretrained.detect([frames / "face.jpg"], (0.6, 0.7, 0.7), min_face=40, factor=0.6)
     found = run.frames[0].detections
@@ -110,6 +111,8 @@ def test_the_file_holds_what_the_detector_finds(
         "padding": False,
         "voting": False,
         "batch_size": 1,
+        "workers": 2,
+        "engine": pretrained.engine,
         "weights": "pretrained",
     }
 

@@ -21,12 +21,13 @@ from facetl.cartoons.frame import draw_frame
 from facetl.data.images import load_image
 from facetl.errors import ImageError, InputError, WeightsError
 from facetl.mtcnn import detector as detector_module
-from facetl.mtcnn.crops import IntegralImages
+from facetl.mtcnn import sight as sight_module
 from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.detector import Detector, choose_device, scan
 from facetl.mtcnn.geometry import pnet_windows
 from facetl.mtcnn.networks import Outputs, Stage
 from facetl.mtcnn.settings import Settings
+from facetl.mtcnn.sight import TorchSight
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
 
 Pixels = NDArray[np.uint8]
@@ -138,7 +139,7 @@ def test_large_batches_are_split_without_a_trace(
 ) -> None:
     images = [drawn(i) for i in range(3)]
     expected = pretrained.detect(images)
-    monkeypatch.setattr(detector_module, "CROPS_AT_ONCE", 7)
+    monkeypatch.setattr(sight_module, "CROPS_AT_ONCE", 7)
     monkeypatch.setattr(detector_module, "PIXELS_AT_ONCE", 1)
     for found, whole in zip(pretrained.detect(images), expected, strict=True):
         assert_same(found, whole)
@@ -228,9 +229,9 @@ class CornerSeer:
 @pytest.mark.parametrize("padding", [False, True])
 def test_pnets_windows_begin_half_a_window_beyond_the_padded_image(padding: bool) -> None:
     seer: Any = CornerSeer()
-    image = IntegralImages(torch.full((1, 60, 80, 3), 200, dtype=torch.uint8))
+    sight = TorchSight(torch.full((1, 60, 80, 3), 200, dtype=torch.uint8), {"pnet": seer})
     settings = Settings((0.9, 0.5, 0.5), min_face=24, factor=0.3, padding=padding)
-    found = scan(image, seer, settings)  # one level, at half the size
+    found = scan(sight, settings)  # one level, at half the size
     window = pnet_windows(found.boxes)[0]
     beyond = 6 if padding else 0
     assert seer.level.shape[2:] == (31 + 2 * beyond, 41 + 2 * beyond)

@@ -22,6 +22,7 @@ FLOORS = {
     "facetl.cartoons": 1,
     "facetl.files": 0,
     "facetl.boxes": -1,
+    "facetl.cores": -1,
     "facetl.errors": -1,
     "facetl.palette": -1,
     "facetl.version": -1,

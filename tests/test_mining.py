@@ -24,6 +24,7 @@ from facetl.mtcnn.crops import IntegralImages, place_windows
 from facetl.mtcnn.detector import Detector, follow, judge, judge_finally
 from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
 from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage
+from facetl.mtcnn.sight import TorchSight
 from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import cut_pixels, prepare_patches
@@ -53,7 +54,7 @@ def image(dataset: FaceDataset) -> NDArray[np.uint8]:
 
 
 def crops_judged(
-    detector: Detector, stage: Stage, image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    stage: Stage, image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> NDArray[np.uint8]:
     """Return the (N, S, S, 3) windows that a stage is shown while an image is searched."""
     seen: list[Tensor] = []
@@ -67,7 +68,7 @@ def crops_judged(
 
     with monkeypatch.context() as patched:
         patched.setattr(IntegralImages, "crop", watched)
-        list(detector.search([image], MINING))
+        list(Detector.load("pretrained", "cpu", "torch").search([image], MINING))
     return np.asarray(torch.cat(seen).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
 
 
@@ -90,8 +91,8 @@ def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
     candidates = as_candidates(np.array([[*corner, corner[0] + side, corner[1] + side]]))
     window = candidates.boxes.double().numpy() - [1, 1, 0, 0]
     watcher: Any = Oracle(torch.zeros(1, 4))
-    images = IntegralImages(torch.from_numpy(image)[None])
-    judge(images, candidates, watcher, "rnet", replace(MINING, padding=padding))
+    sight = TorchSight(torch.from_numpy(image)[None], {"rnet": watcher})
+    judge(sight, candidates, "rnet", replace(MINING, padding=padding))
     seen = (watcher.seen / 0.0078125 + 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
     np.testing.assert_array_equal(cut_pixels(image, window, 24, padding=padding), seen)
 
@@ -106,7 +107,7 @@ def test_proposals_are_what_the_detector_judges(
     monkeypatch: pytest.MonkeyPatch,
     stage: Stage,
 ) -> None:
-    judged = crops_judged(pretrained, stage, image, monkeypatch)
+    judged = crops_judged(stage, image, monkeypatch)
     windows = Miner(pretrained, stage)(image).windows
     visible = visible_of(windows)
     np.testing.assert_array_equal(
@@ -135,9 +136,9 @@ def test_a_trained_stage_ranks_its_proposals_itself(
     before, own = (Miner(pretrained, stage, judged=each)(image) for each in (False, True))
     visible = visible_of(before.windows)
     candidates = as_candidates(before.windows[visible])
-    images = IntegralImages(torch.from_numpy(image)[None])
+    sight = pretrained.look(torch.from_numpy(image)[None])
     with torch.no_grad():
-        said = judge(images, candidates, pretrained.networks[stage], stage, MINING).scores
+        said = judge(sight, candidates, stage, MINING).scores
     order = said.argsort(descending=True, stable=True).numpy()
     np.testing.assert_allclose(own.scores, said.numpy()[order], atol=1e-5)
     np.testing.assert_allclose(own.windows, before.windows[visible][order], atol=1e-3)
@@ -209,14 +210,14 @@ def detect_with_perfect_offsets(
 ) -> tuple[NDArray[np.uint8], Boxes]:
     """Judge the windows of some patches of one frame; return the crops and the boxes found."""
     image = load_image(dataset.frames[int(patches.frame_index[rows[0]])].path)
-    images = IntegralImages(torch.from_numpy(image)[None])
     windows = torch.from_numpy(patches.windows[rows])
     targets = regression_targets(
         stage, torch.from_numpy(patches.offsets[rows]), windows[:, 2] - windows[:, 0]
     )
     oracle: Any = Oracle(targets)
-    judged = judge_finally(images, as_candidates(patches.windows[rows]), oracle, MINING)
-    judge(images, as_candidates(patches.windows[rows]), oracle, stage, MINING)
+    sight = TorchSight(torch.from_numpy(image)[None], {"rnet": oracle, "onet": oracle})
+    judged = judge_finally(sight, as_candidates(patches.windows[rows]), MINING)
+    judge(sight, as_candidates(patches.windows[rows]), stage, MINING)
     pixels = (oracle.seen / 0.0078125 + 127.5).round().to(torch.uint8)
     return np.asarray(pixels.permute(0, 2, 3, 1).numpy()), judged.boxes.double().numpy()
 

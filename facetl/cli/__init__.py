@@ -11,6 +11,7 @@ from facetl.cli import options
 from facetl.cli.cartoons import cartoons
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
+from facetl.cli.doctor import doctor
 from facetl.cli.evaluate import evaluate
 from facetl.cli.prepare import prepare
 from facetl.cli.train import train
@@ -72,5 +73,6 @@ for command in (
     detect,
     evaluate,
     tune,
+    doctor,
 ):
     main.add_command(command)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facetl.boxes import Boxes
     from facetl.data.annotations import OnError
     from facetl.mtcnn.detections import Run
+    from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.runs import NamedImage
 
 OVERLAYS = "overlays"
@@ -29,6 +30,15 @@ class NamedWeights(NamedTuple):
 
     name: str
     source: str
+
+
+class Searching(NamedTuple):
+    """Where and how a search is done; none of it changes what is found, up to rounding."""
+
+    device: str = "auto"
+    engine: EngineChoice = "auto"
+    batch_size: int = 8
+    workers: int = 1
 
 
 def parse_weights(
@@ -100,6 +110,7 @@ def parse_weights(
 @click.option(
     "--batch-size", type=click.IntRange(min=1), default=8, help="Images searched together."
 )
+@options.workers
 @click.option("--overlays", is_flag=True, help="Draw the boxes, one picture per image.")
 @click.option(
     "--truth",
@@ -109,6 +120,7 @@ def parse_weights(
 )
 @click.option("--strict", is_flag=True, help="Exit with code 1 if any image cannot be read.")
 @options.device
+@options.engine
 @options.on_error
 @options.force
 def detect(
@@ -121,10 +133,12 @@ def detect(
     padding: bool | None,
     voting: bool | None,
     batch_size: int,
+    workers: int,
     overlays: bool,
     truth: Path | None,
     strict: bool,
     device: str,
+    engine: EngineChoice,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -149,7 +163,8 @@ def detect(
         "padding": padding,
         "voting": voting,
     }
-    runs = search_side_by_side(named, weights, given, device, batch_size)
+    how = Searching(device, engine, batch_size, workers)
+    runs = search_side_by_side(named, weights, given, how)
     save_runs(out, runs)
     if overlays or truth:
         save_overlays(out / OVERLAYS, named, runs, faces)
@@ -200,8 +215,7 @@ def search_side_by_side(
     images: Sequence[NamedImage],
     weights: Sequence[NamedWeights],
     given: Mapping[str, Any],
-    device: str,
-    batch_size: int = 8,
+    how: Searching | None = None,
 ) -> list[Run]:
     """Run every set of weights over the images; say on stderr what could not be read.
 
@@ -209,8 +223,7 @@ def search_side_by_side(
         images: what to search.
         weights: the sets of weights.
         given: settings by name, None where each set of weights uses its own.
-        device: where the networks run.
-        batch_size: images searched together.
+        how: where and how the work is done.
 
     Raises:
         ImageError: if none could be read.
@@ -218,16 +231,25 @@ def search_side_by_side(
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.runs import SideBySide
 
-    detectors = {each.name: Detector.load(each.source, device) for each in weights}
+    how = how or Searching()
+    detectors = {each.name: Detector.load(each.source, how.device, how.engine) for each in weights}
     settings = {name: each.settings.override(**given) for name, each in detectors.items()}
     work = SideBySide(detectors, settings)
-    for _ in track(work.search(images, batch_size), "searching", len(images)):
+    for _ in track(work.search(images, how.batch_size, how.workers), "searching", len(images)):
         pass
     for skipped in work.skipped:
         note(f"skipped {skipped.reason}")
     if len(work.skipped) == len(images):
         raise ImageError(f"none of the {len(images)} images could be read")
-    facts = {each.name: {"weights": each.source, "batch_size": batch_size} for each in weights}
+    facts = {
+        each.name: {
+            "weights": each.source,
+            "engine": detectors[each.name].engine,
+            "batch_size": how.batch_size,
+            "workers": how.workers,
+        }
+        for each in weights
+    }
     return work.runs(facts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+
+from facetl.cores import usable_cores
 
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Stage
@@ -66,7 +67,7 @@ force = click.option("--force", is_flag=True, help="Overwrite what is at --out."
 workers = click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
+    default=usable_cores(),
     show_default="all cores",
     help="Work done side by side; the result does not depend on it.",
 )
@@ -75,6 +76,12 @@ device = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     help="Where the networks run; auto takes a GPU if there is one.",
+)
+engine = click.option(
+    "--engine",
+    type=click.Choice(["auto", "torch", "native"]),
+    default="auto",
+    help="What searches frames: torch, or kernels compiled for the processor (see facetl doctor).",
 )
 on_error = click.option(
     "--on-error",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
+    from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.networks import Stage
     from facetl.training.mining import Miner
     from facetl.training.preparation import Preparation
@@ -90,6 +91,7 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 @options.seed
 @options.workers
 @options.device
+@options.engine
 @options.on_error
 @options.force
 def prepare(
@@ -102,6 +104,7 @@ def prepare(
     seed: int,
     workers: int,
     device: str,
+    engine: EngineChoice,
     on_error: OnError,
     force: bool,
     at_least: int | None,
@@ -127,7 +130,7 @@ def prepare(
     require_source(data, images)
     path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
     recipe = _build_recipe(stage, **sampling)
-    miner = _build_miner(stage, weights, device, recipe)
+    miner = _build_miner(stage, weights, recipe, device, engine)
     for target in (path, sheet):
         refuse_to_overwrite(target, force=force)
     require_writable(out)
@@ -151,7 +154,9 @@ def prepare(
     suggest(f"train-{stage}", out, *join, "--out", f"{stage}.safetensors")
 
 
-def _build_miner(stage: Stage, weights: Path | None, device: str, recipe: Recipe) -> Miner | None:
+def _build_miner(
+    stage: Stage, weights: Path | None, recipe: Recipe, device: str, engine: EngineChoice
+) -> Miner | None:
     """Return what finds the proposals for a later stage.
 
     Raises:
@@ -173,7 +178,7 @@ def _build_miner(stage: Stage, weights: Path | None, device: str, recipe: Recipe
     for earlier in STAGES[: STAGES.index(stage)]:
         if earlier not in loaded.stages:
             note(f"{weights} holds no {earlier}; the pretrained one proposes")
-    detector = Detector(loaded, choose_device(device))
+    detector = Detector(loaded, choose_device(device), engine)
     return Miner(detector, stage, settings=mining_settings(recipe))
 
 

@@ -24,6 +24,7 @@ from facetl.files import write_text
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
+    from facetl.mtcnn.engines import EngineChoice
     from facetl.training.cascade import Cascade
     from facetl.training.plan import CascadePlan
 
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 @options.seed
 @options.workers
 @options.device
+@options.engine
 @options.on_error
 @options.resume
 @options.force
@@ -75,6 +77,7 @@ def train(
     seed: int,
     workers: int,
     device: str,
+    engine: EngineChoice,
     on_error: OnError,
     resume: bool,
     force: bool,
@@ -91,6 +94,7 @@ def train(
       facetl train --images frames --annotations faces.txt --budget 10m --out cascade.safetensors
     """
     from facetl.mtcnn.detector import choose_device
+    from facetl.mtcnn.engines import choose_engine
     from facetl.training.cascade import Training, Workshop
     from facetl.training.plan import CascadePlan
     from facetl.training.starting import require_start
@@ -98,6 +102,7 @@ def train(
     require_source(data, images)
     outputs = CascadeOutputs(out)
     chosen_device = choose_device(device)
+    engine = choose_engine(engine, chosen_device)
     require_start(start)
     outputs.find_room(resume=resume, force=force)
     dataset = load_frames(data, images, annotations, on_error)
@@ -118,7 +123,8 @@ def train(
             plan = _plan_within(plan, budget, dataset, memory, chosen_device)
         with TrainingView(plan, dataset) as view:
             workshop = Workshop(outputs.workshop)
-            cascade = Training(dataset, plan, workshop, view, chosen_device, workers).run()
+            training = Training(dataset, plan, workshop, view, chosen_device, engine, workers)
+            cascade = training.run()
     outputs.save(cascade, dataset)
     _say_goodbye(outputs, cascade)
 

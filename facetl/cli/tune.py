@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from facetl.data.layouts import Part
     from facetl.evaluation.trials import Trial
     from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.settings import Settings
     from facetl.mtcnn.weights import Weights
 
@@ -101,6 +102,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     help="At most so many frames, evenly spread.",
 )
 @options.device
+@options.engine
 @options.on_error
 @options.force
 def tune(
@@ -110,6 +112,7 @@ def tune(
     min_faces: tuple[float, ...],
     factors: tuple[float, ...],
     device: str,
+    engine: EngineChoice,
     force: bool,
     **frames: Any,
 ) -> None:
@@ -130,7 +133,7 @@ def tune(
 
     out, plot = _find_outputs(out, weights, force=force)
     loaded = load_weights(weights)
-    detector = Detector(loaded, choose_device(device))
+    detector = Detector(loaded, choose_device(device), engine)
     dataset = _choose_frames(**frames)
     faces = [frame.boxes for frame in dataset]
     pyramids = plan_pyramids(detector.settings, faces, aim, min_faces, factors)

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from facetl.boxes import Boxes
+from facetl.cores import usable_cores
 from facetl.data.images import ImageLike, as_image
 from facetl.errors import InputError
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, place_windows
+from facetl.mtcnn.crops import place_windows
 from facetl.mtcnn.detections import Detections
+from facetl.mtcnn.engines import EngineChoice, build_look, choose_engine
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
     as_windows,
@@ -34,16 +36,17 @@ from facetl.mtcnn.geometry import (
     sides,
     square,
 )
-from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
+from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
-from facetl.mtcnn.pyramid import PNET_WINDOW, level_size, pyramid_scales
+from facetl.mtcnn.parallel import in_batches, in_parallel
+from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.settings import Settings
+from facetl.mtcnn.sight import Sight
 from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
 
-CROPS_AT_ONCE = 1024
 PIXELS_AT_ONCE = 4_000_000
 VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
@@ -69,6 +72,7 @@ class Detector:
 
     Attributes:
         device: where the networks run.
+        engine: what does their arithmetic, ``"torch"`` or ``"native"``.
         settings: how the weights would have it search, if they say so (see ``facetl tune``).
 
     Example:
@@ -78,27 +82,43 @@ class Detector:
         >>> found[0].boxes                             # doctest: +SKIP
     """
 
-    def __init__(self, weights: Weights, device: str | torch.device = "cpu") -> None:
-        """Build the networks of ``weights`` on ``device``; missing stages are pretrained."""
+    def __init__(
+        self, weights: Weights, device: str | torch.device = "cpu", engine: EngineChoice = "auto"
+    ) -> None:
+        """Build the networks of ``weights`` on ``device``; missing stages are pretrained.
+
+        Raises:
+            InputError: if the engine asked for cannot be had.
+        """
         self.device = torch.device(device)
         self.settings = weights.settings
         self._networks: dict[Stage, Network] = {
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
+        self.engine = choose_engine(engine, self.device)
+        self._look = build_look(self.engine, self._networks, self.device)
 
     @classmethod
-    def load(cls, weights: str | Path = CARTOON, device: str = "auto") -> Detector:
+    def load(
+        cls,
+        weights: str | Path = CARTOON,
+        device: str = "auto",
+        engine: EngineChoice = "auto",
+    ) -> Detector:
         """Load a detector from a weights file or by a built-in name.
 
         Args:
             weights: a ``.safetensors`` or ``.pt`` file, ``"cartoon"`` (shipped with facetl) or
                 ``"pretrained"`` (on photographs).
             device: ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one.
+            engine: ``"torch"``, ``"native"`` (compiled kernels, for the processor), or
+                ``"auto"``: the kernels where they can be had.
 
         Raises:
             WeightsError: if the file is missing, damaged or does not fit.
+            InputError: if device or engine cannot be had.
         """
-        return cls(load_weights(weights), choose_device(device))
+        return cls(load_weights(weights), choose_device(device), engine)
 
     @property
     def networks(self) -> Mapping[Stage, Network]:
@@ -115,6 +135,7 @@ class Detector:
         padding: bool | None = None,
         voting: bool | None = None,
         batch_size: int = 8,
+        workers: int | None = None,
     ) -> list[Detections]:
         """Find the faces in images of any and mixed sizes.
 
@@ -128,6 +149,7 @@ class Detector:
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
             batch_size: how many images go through the networks together.
+            workers: batches searched side by side; all cores by default.
 
         Returns:
             One :class:`Detections` for each image, empty where there is no face.
@@ -144,26 +166,33 @@ class Detector:
             padding=padding,
             voting=voting,
         )
-        return [found.detections for found in self.search(images, settings, batch_size)]
+        found = self.search(images, settings, batch_size, workers or usable_cores())
+        return [each.detections for each in found]
 
     def search(
-        self, images: Iterable[ImageLike], settings: Settings, batch_size: int = 8
+        self,
+        images: Iterable[ImageLike],
+        settings: Settings,
+        batch_size: int = 8,
+        workers: int = 1,
     ) -> Iterator[Search]:
         """Yield what is found in each image, in order, with the counts of candidates.
 
-        Reads ``batch_size`` images ahead, so that a long list never fills the memory.
+        Reads a few batches ahead, so that a long list never fills the memory.  A single worker
+        is the calling thread itself, with as many threads of torch's own as it has.
         """
         if batch_size < 1:
             raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
         if isinstance(images, str | Path | np.ndarray):
             raise TypeError("expected a list of images, got a single one; put it in a list")
-        pending = iter(images)
-        while batch := [as_image(image) for image in islice(pending, batch_size)]:
-            found: dict[int, Search] = {}
-            for places in _group_by_size(batch):
-                pixels = torch.from_numpy(np.stack([batch[place] for place in places]))
-                found.update(zip(places, self._search_batch(pixels, settings), strict=True))
-            yield from (found[place] for place in range(len(batch)))
+        batches = in_batches(images, batch_size)
+        search = partial(self._search_batch, settings=settings)
+        found = in_parallel(search, batches, workers) if workers > 1 else map(search, batches)
+        return chain.from_iterable(found)
+
+    def look(self, pixels: Tensor) -> Sight:
+        """Look at (B, H, W, 3) uint8 images."""
+        return self._look(pixels)
 
     @torch.inference_mode()
     def propose_to(
@@ -188,27 +217,36 @@ class Detector:
             (N, 4) float64 half-open squares, not clipped, corners not rounded, best first; and
             their (N,) scores.
         """
-        images = IntegralImages(torch.from_numpy(image)[None].to(self.device))
-        candidates = scan(images, self._networks["pnet"], settings)
+        sight = self.look(torch.from_numpy(image)[None])
+        candidates = scan(sight, settings)
         if stage == "pnet":
             return _as_arrays(pnet_windows(candidates.boxes), candidates.scores)
         candidates = propose(candidates)
         if stage == "onet":
-            candidates = refine(images, candidates, self._networks["rnet"], settings)
+            candidates = refine(sight, candidates, settings)
         if judged:
-            candidates = judge(images, candidates, self._networks[stage], stage, settings)
+            candidates = judge(sight, candidates, stage, settings)
             candidates = candidates[candidates.scores.argsort(descending=True, stable=True)]
         return _as_arrays(as_windows(candidates.boxes.double()), candidates.scores)
 
+    def _search_batch(self, batch: Sequence[ImageLike], settings: Settings) -> list[Search]:
+        """Search images of any sizes, together where the sizes are the same."""
+        images = [as_image(image) for image in batch]
+        found: dict[int, Search] = {}
+        for places in _group_by_size(images):
+            pixels = torch.from_numpy(np.stack([images[place] for place in places]))
+            found.update(zip(places, self._search_together(pixels, settings), strict=True))
+        return [found[place] for place in range(len(images))]
+
     @torch.inference_mode()
-    def _search_batch(self, pixels: Tensor, settings: Settings) -> list[Search]:
+    def _search_together(self, pixels: Tensor, settings: Settings) -> list[Search]:
         """Search (B, H, W, 3) images of one size."""
-        images = IntegralImages(pixels.to(self.device))
-        after_pnet = propose(scan(images, self._networks["pnet"], settings))
-        after_rnet = refine(images, after_pnet, self._networks["rnet"], settings)
-        after_onet = finish(images, after_rnet, self._networks["onet"], settings)
+        sight = self.look(pixels)
+        after_pnet = propose(scan(sight, settings))
+        after_rnet = refine(sight, after_pnet, settings)
+        after_onet = finish(sight, after_rnet, settings)
         stages = (after_pnet, after_rnet, after_onet)
-        counts = zip(*(candidates.counts(images.count) for candidates in stages), strict=True)
+        counts = zip(*(candidates.counts(sight.count) for candidates in stages), strict=True)
         return [
             Search(_detections_of(after_onet, image), dict(zip(STAGES, count, strict=True)))
             for image, count in enumerate(counts)
@@ -230,11 +268,11 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def scan(images: IntegralImages, pnet: Network, settings: Settings) -> Candidates:
+def scan(sight: Sight, settings: Settings) -> Candidates:
     """Return the windows that PNet passes, over all levels of the image pyramid."""
-    scales = pyramid_scales(images.size_hw, settings.min_face, settings.factor)
-    levels = [_propose_level(images, pnet, scale, settings) for scale in scales]
-    candidates = Candidates.concatenate(levels, images.device)
+    scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
+    levels = [_propose_level(sight, scale, settings) for scale in scales]
+    candidates = Candidates.concatenate(levels, sight.device)
     return candidates[suppress(candidates, 0.7)]
 
 
@@ -244,11 +282,9 @@ def propose(candidates: Candidates) -> Candidates:
     return candidates.moved_to(square(move(boxes, candidates.offsets, sides(boxes))))
 
 
-def refine(
-    images: IntegralImages, candidates: Candidates, rnet: Network, settings: Settings
-) -> Candidates:
+def refine(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the squares that RNet leaves, moved to where it sees the faces."""
-    judged = judge(images, candidates, rnet, "rnet", settings)
+    judged = judge(sight, candidates, "rnet", settings)
     return follow(judged[settle_refined(judged, settings)])
 
 
@@ -267,18 +303,14 @@ def follow(judged: Candidates) -> Candidates:
     return judged.moved_to(square(move(boxes, judged.offsets, inclusive_sides(boxes))))
 
 
-def finish(
-    images: IntegralImages, candidates: Candidates, onet: Network, settings: Settings
-) -> Candidates:
+def finish(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the boxes and landmarks, now in pixels, that ONet gives."""
-    return settle_finished(judge_finally(images, candidates, onet, settings), settings)
+    return settle_finished(judge_finally(sight, candidates, settings), settings)
 
 
-def judge_finally(
-    images: IntegralImages, candidates: Candidates, onet: Network, settings: Settings
-) -> Candidates:
+def judge_finally(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
     """Return ONet's box, score and landmarks, in pixels, for each candidate by itself."""
-    judged = judge(images, candidates, onet, "onet", settings)
+    judged = judge(sight, candidates, "onet", settings)
     boxes = judged.boxes
     return replace(
         judged,
@@ -300,66 +332,37 @@ def settle_finished(judged: Candidates, settings: Settings) -> Candidates:
     return judged[suppress_nested(judged, 0.7)]
 
 
-def judge(
-    images: IntegralImages,
-    candidates: Candidates,
-    network: Network,
-    stage: Stage,
-    settings: Settings,
-) -> Candidates:
+def judge(sight: Sight, candidates: Candidates, stage: Stage, settings: Settings) -> Candidates:
     """Return the candidates that hold a pixel of their image, with a network's opinion of each.
 
     Args:
-        images: the images of the batch.
+        sight: the images of the batch.
         candidates: squares to cut out.
-        network: RNet or ONet.
-        stage: which of the two it is.
+        stage: RNet or ONet.
         settings: whether what lies outside the image is padded.
     """
     windows, visible = place_windows(
-        as_windows(candidates.boxes), images.size_hw, padding=settings.padding
+        as_windows(candidates.boxes), sight.size_hw, padding=settings.padding
     )
     windows, candidates = windows[visible], candidates[visible]
-    size = INPUT_SIZES[stage]
-    chunks = [slice(i, i + CROPS_AT_ONCE) for i in range(0, len(windows), CROPS_AT_ONCE)]
-    opinions = [
-        network(normalise(images.crop(windows[chunk], candidates.image_index[chunk], size)))
-        for chunk in chunks
-    ]
-    return _with_opinions(candidates, opinions)
+    if not len(candidates):
+        return candidates
+    answers = sight.judge(stage, windows, candidates.image_index)
+    return replace(candidates, **answers._asdict())
 
 
-def _propose_level(
-    images: IntegralImages, pnet: Network, scale: float, settings: Settings
-) -> Candidates:
+def _propose_level(sight: Sight, scale: float, settings: Settings) -> Candidates:
     """Return the windows of one pyramid level that PNet passes, before they are moved."""
-    level = images.resize(level_size(images.size_hw, scale))
     border = PNET_BORDER if settings.padding else 0
-    level = functional.pad(level, [border] * 4) if border else level
-    outputs: Outputs = pnet(normalise(level))
-    scores = outputs.scores
-    passed = scores >= settings.thresholds[0]
-    image_index, rows, columns = passed.nonzero(as_tuple=True)
-    cells = torch.stack([columns, rows], dim=1).float() - border / PNET_STRIDE
+    cells = sight.sweep(scale, border, settings.thresholds[0])
     candidates = Candidates(
-        boxes=pnet_boxes(cells, scale),
-        scores=scores[passed],
-        image_index=image_index,
-        offsets=outputs.offsets.permute(0, 2, 3, 1)[passed],
-        landmarks=scores.new_zeros(len(rows), 0),
+        boxes=pnet_boxes(cells.places - border / PNET_STRIDE, scale),
+        scores=cells.scores,
+        image_index=cells.image_index,
+        offsets=cells.offsets,
+        landmarks=cells.scores.new_zeros(len(cells.scores), 0),
     )
     return candidates[suppress(candidates, 0.5)]
-
-
-def _with_opinions(candidates: Candidates, opinions: Sequence[Outputs]) -> Candidates:
-    if not opinions:
-        return candidates
-    return replace(
-        candidates,
-        scores=torch.cat([opinion.scores for opinion in opinions]),
-        offsets=torch.cat([opinion.offsets for opinion in opinions]),
-        landmarks=torch.cat([opinion.landmarks for opinion in opinions]),
-    )
 
 
 def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:

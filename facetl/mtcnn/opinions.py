@@ -25,7 +25,7 @@ from torch import Tensor
 
 from facetl.data.images import Pixels
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, place_windows
+from facetl.mtcnn.crops import place_windows
 from facetl.mtcnn.detector import (
     Detector,
     follow,
@@ -38,6 +38,7 @@ from facetl.mtcnn.detector import (
 )
 from facetl.mtcnn.geometry import as_windows
 from facetl.mtcnn.settings import Settings
+from facetl.mtcnn.sight import Sight
 
 
 @dataclass(frozen=True)
@@ -165,18 +166,18 @@ def collect_opinions(detector: Detector, images: Iterable[Pixels], floor: Settin
 @torch.inference_mode()
 def _ask(detector: Detector, pixels: Pixels, frame: int, floor: Settings) -> _Asked:
     """Return the opinions of one frame."""
-    networks, moments = detector.networks, [time.perf_counter()]
-    images = IntegralImages(torch.from_numpy(pixels)[None].to(detector.device))
-    proposals = propose(scan(images, networks["pnet"], floor))
+    moments = [time.perf_counter()]
+    sight = detector.look(torch.from_numpy(pixels)[None])
+    proposals = propose(scan(sight, floor))
     moments.append(time.perf_counter())
-    seen = proposals[_visible(proposals, images)]
-    refined = judge(images, seen, networks["rnet"], "rnet", floor)
+    seen = proposals[_visible(proposals, sight)]
+    refined = judge(sight, seen, "rnet", floor)
     passed = refined.scores > floor.thresholds[1]
     refined = refined[passed]
     moments.append(time.perf_counter())
     squares = follow(refined)
-    finished = judge_finally(images, squares, networks["onet"], floor)
-    aligned = _spread(finished, _visible(squares, images))
+    finished = judge_finally(sight, squares, floor)
+    aligned = _spread(finished, _visible(squares, sight))
     moments.append(time.perf_counter())
     return _Asked(
         proposals=proposals.scores.cpu(),
@@ -187,9 +188,9 @@ def _ask(detector: Detector, pixels: Pixels, frame: int, floor: Settings) -> _As
     )
 
 
-def _visible(candidates: Candidates, images: IntegralImages) -> Tensor:
+def _visible(candidates: Candidates, sight: Sight) -> Tensor:
     """Return (N,) booleans: which candidates a network can be shown."""
-    return place_windows(as_windows(candidates.boxes), images.size_hw, padding=True)[1]
+    return place_windows(as_windows(candidates.boxes), sight.size_hw, padding=True)[1]
 
 
 def _spread(candidates: Candidates, places: Tensor) -> Candidates:

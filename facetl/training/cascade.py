@@ -20,6 +20,7 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
 from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.engines import EngineChoice
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.settings import DETECTION, Settings
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
@@ -126,6 +127,7 @@ class Training:
         workshop: where unfinished work lies.
         watcher: who is told.
         device: where networks run.
+        engine: what searches the training frames.
         workers: threads that cut patches side by side.
     """
 
@@ -134,6 +136,7 @@ class Training:
     workshop: Workshop
     watcher: Watcher
     device: torch.device
+    engine: EngineChoice = "auto"
     workers: int = 1
 
     def run(self) -> Cascade:
@@ -201,7 +204,7 @@ class Training:
         if not stages:
             return None
         return Miner(
-            Detector(Weights(stages), self.device),
+            Detector(Weights(stages), self.device, self.engine),
             step.stage,
             judged=step.round > 1,
             settings=mining_settings(self.plan.stages[step.stage].recipe),

@@ -7,9 +7,7 @@ patches depend neither on the number of workers nor on which other frames there 
 from __future__ import annotations
 
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from facetl.data.images import load_image
 from facetl.errors import ImageError, InputError
 from facetl.mtcnn.crops import cut_windows
 from facetl.mtcnn.networks import INPUT_SIZES, Stage
+from facetl.mtcnn.parallel import in_parallel
 from facetl.training.mining import Miner
 from facetl.training.patches import writing_patches
 from facetl.training.recipe import RECIPES, Match, Recipe
@@ -38,8 +37,6 @@ from facetl.training.sampling import (
     pool_proposals,
 )
 from facetl.training.suspects import Suspect, find_suspects
-
-_FRAMES_AHEAD = 8  # for each worker; keeps what waits for its turn small
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +175,7 @@ def prepare_patches(
     preparation = Preparation()
     thumbnails: dict[int, NDArray[np.float32]] = {}
     with writing_patches(path, size) as writer:
-        for result in progress(_cut_in_order(dataset.frames, cut, workers)):
+        for result in progress(in_parallel(cut, enumerate(dataset.frames), workers)):
             if isinstance(result, Unreadable):
                 preparation = preparation.without(result)
             else:
@@ -249,28 +246,6 @@ def cut_pixels(
     """Return (N, size, size, 3) uint8: what the detector's crops see, rounded to whole values."""
     patches = cut_windows(image, windows, size, padding=padding).round().to(torch.uint8)
     return np.ascontiguousarray(patches.permute(0, 2, 3, 1).numpy())
-
-
-_Cut = Callable[[tuple[int, Frame]], FrameCut | Unreadable]
-
-
-def _cut_in_order(
-    frames: Sequence[Frame], cut: _Cut, workers: int
-) -> Iterator[FrameCut | Unreadable]:
-    """Yield what ``cut`` makes of each frame, in the order of the frames.
-
-    The workers are threads: decoding and cutting leave the interpreter free, and nothing has
-    to be started or copied.  Torch itself gets one thread in each, for two of its own on one
-    frame cost more than they give, many times more on a busy machine.
-    """
-    waiting: deque[Future[FrameCut | Unreadable]] = deque()
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for place in enumerate(frames):
-            waiting.append(pool.submit(cut, place))
-            if len(waiting) > workers * _FRAMES_AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _require_faces(dataset: FaceDataset) -> None:

@@ -1,0 +1,95 @@
+"""``facetl doctor``: what this installation works with, and whether it works."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import click
+
+from facetl.cli import options
+from facetl.errors import InputError
+from facetl.version import VERSION
+
+if TYPE_CHECKING:
+    from facetl.data.images import Pixels
+    from facetl.mtcnn.detections import Detections
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.engines import Engine, EngineChoice
+
+LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "facenet-pytorch")
+SAME_BOXES = 0.01
+"""Pixels by which boxes of the two engines may differ."""
+_LOOKS = 5
+
+
+@click.command(short_help="Say what searches frames here, and check that it does.")
+@options.device
+@options.engine
+def doctor(device: str, engine: EngineChoice) -> None:
+    """Say which engine, device, threads and libraries are in use here, and why.
+
+    Then both engines search one drawn frame: their boxes must be the same.
+
+    \b
+    Example:
+      facetl doctor
+    """
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.engines import describe_device, describe_engine, describe_threads
+
+    _say("facetl", f"{VERSION}, Python {platform.python_version()}, {platform.platform()}")
+    detector = Detector.load("pretrained", device, engine)
+    _say("device", describe_device(detector.device))
+    asked = f"torch, as asked for by --engine {engine}"
+    _say("engine", asked if engine == "torch" else describe_engine(detector.device))
+    _say("threads", describe_threads())
+    _say("libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES))
+    others: Sequence[Engine] = ("torch",) if detector.engine == "native" else ()
+    _check([detector, *(Detector.load("pretrained", device, other) for other in others)])
+
+
+def _say(what: str, how: str) -> None:
+    click.echo(f"{what:10} {how}")
+
+
+def _check(detectors: Sequence[Detector]) -> None:
+    """Search a drawn frame with each detector.
+
+    Raises:
+        InputError: if their boxes differ.
+    """
+    from facetl.cartoons import draw_frame
+
+    image = draw_frame(seed=1, part="doctor", index=0).image
+    height, width = image.shape[:2]
+    found = []
+    for detector in detectors:
+        seconds = min(_time_looks(detector, image))
+        found += detector.detect([image], (0.1, 0.2, 0.2))
+        _say("check", f"{detector.engine}: {seconds * 1e3:.1f} ms a frame of {width}×{height}")
+    for other in found[1:]:
+        _require_same(found[0], other)
+    if len(found) > 1:
+        _say("check", f"both find the same {len(found[0])} boxes")
+
+
+def _time_looks(detector: Detector, image: Pixels) -> Iterator[float]:
+    from facetl.mtcnn.settings import Settings
+
+    for _ in range(_LOOKS):
+        began = time.perf_counter()
+        list(detector.search([image], Settings()))
+        yield time.perf_counter() - began
+
+
+def _require_same(found: Detections, other: Detections) -> None:
+    same = len(found) == len(other)
+    if not same or abs(found.boxes - other.boxes).max(initial=0) > SAME_BOXES:
+        raise InputError(
+            "the engines do not find the same boxes; use --engine torch and report this, with "
+            "all of the above"
+        )

@@ -1,0 +1,165 @@
+"""The networks in C++: the same answers as torch's, several times faster on one core.
+
+The kernels are compiled when facetl is installed (``setup.py``), once for AVX2 and once for
+AVX-512; where there was no compiler, or the processor has neither, torch does the work.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facetl.mtcnn.networks import STAGES, Network, Stage
+from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
+from facetl.mtcnn.sight import Answers, Cells
+
+BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
+"""Builds by torch's name for the instructions that they need; the best first."""
+
+INTERFACE = 1
+"""Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
+
+_ANSWERS: dict[Stage, int] = {"rnet": 5, "onet": 15}
+_CELL = 7  # numbers: column, row, score, four offsets
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The compiled kernels of this installation that this processor can run.
+
+    Attributes:
+        library: None if there are none.
+        build: ``"avx512"`` or ``"avx2"``.
+        lacking: why there are none.
+    """
+
+    library: ctypes.CDLL | None = None
+    build: str = ""
+    lacking: str = ""
+
+
+@cache
+def find_kernels() -> Kernels:
+    """Return the fastest kernels for this processor.
+
+    What the processor can do is torch's word, so that its environment variable
+    ``ATEN_CPU_CAPABILITY`` (``avx2``, ``default``) holds back the kernels as well.
+    """
+    able = torch.backends.cpu.get_cpu_capability()
+    builds = list(BUILDS.values())
+    if able not in BUILDS:
+        return Kernels(lacking=f"the processor has neither AVX2 nor AVX-512 ({able})")
+    lacking = "no kernels were built when facetl was installed (is there a C++ compiler?)"
+    for build in builds[builds.index(BUILDS[able]) :]:
+        for path in sorted(Path(__file__).parent.glob(f"_{build}.*")):
+            library = ctypes.CDLL(str(path))
+            if library.facetl_interface() == INTERFACE:
+                library.facetl_load.restype = ctypes.c_void_p
+                return Kernels(library, build)
+            lacking = f"{path} belongs to another version; install facetl again"
+    return Kernels(lacking=lacking)
+
+
+class NativeNetworks:
+    """The three networks of one set of weights, packed for the kernels.
+
+    The weights are copied: networks that are trained further have to be packed again.
+    """
+
+    def __init__(self, networks: Mapping[Stage, Network]) -> None:
+        """Pack the weights of networks that live on the processor.
+
+        Raises:
+            RuntimeError: if there are no kernels for it.
+        """
+        kernels = find_kernels()
+        if kernels.library is None:
+            raise RuntimeError(kernels.lacking)
+        self.library = kernels.library
+        tensors = list(_tensors_of(networks))
+        addresses = (ctypes.c_void_p * len(tensors))(*(each.ctypes.data for each in tensors))
+        self.handle = ctypes.c_void_p(self.library.facetl_load(addresses))
+
+    def __del__(self) -> None:
+        if hasattr(self, "handle"):
+            self.library.facetl_free(self.handle)
+
+    def look(self, pixels: Tensor) -> NativeSight:
+        """Look at (B, H, W, 3) uint8 images."""
+        return NativeSight(self, pixels)
+
+
+class NativeSight:
+    """Images seen by the kernels, one after the other (see :class:`facetl.mtcnn.sight.Sight`)."""
+
+    def __init__(self, networks: NativeNetworks, pixels: Tensor) -> None:
+        self._networks = networks
+        self._images = np.ascontiguousarray(pixels.numpy())
+        self.count, height, width, _ = self._images.shape
+        self.size_hw = (height, width)
+        self.device = torch.device("cpu")
+
+    def sweep(self, scale: float, border: int, threshold: float) -> Cells:
+        """Return PNet's cells that pass on one level of the pyramid."""
+        level = level_size(self.size_hw, scale)
+        found = [self._sweep(image, level, border, threshold) for image in self._images]
+        cells = torch.from_numpy(np.concatenate(found))
+        index = torch.repeat_interleave(torch.tensor([len(each) for each in found]))
+        return Cells(cells[:, :2], cells[:, 2], cells[:, 3:], index)
+
+    def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
+        """Return what RNet or ONet says of windows of whole pixels."""
+        answers = np.empty((len(windows), _ANSWERS[stage]), np.float32)
+        asked, index = windows.numpy(), image_index.numpy()
+        for number, image in enumerate(self._images):
+            rows = np.flatnonzero(index == number)
+            answers[rows] = self._judge(stage, image, np.ascontiguousarray(asked[rows]))
+        said = torch.from_numpy(answers)
+        return Answers(said[:, 0], said[:, 1:5], said[:, 5:])
+
+    def _sweep(
+        self, image: NDArray[np.uint8], level: tuple[int, int], border: int, threshold: float
+    ) -> NDArray[np.float32]:
+        """Return (N, 7): column, row, score and offsets of one image's cells that pass."""
+        rows, columns = (max(side + 2 * border - PNET_WINDOW, 0) // 2 + 2 for side in level)
+        cells = np.empty((rows * columns, _CELL), np.float32)
+        count = self._networks.library.facetl_sweep(
+            self._networks.handle, _address(image), *self.size_hw, *level, border,
+            ctypes.c_float(threshold), len(cells), _address(cells),
+        )  # fmt: skip
+        return cells[:count]
+
+    def _judge(
+        self, stage: Stage, image: NDArray[np.uint8], windows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return (N, 5 or 15): score, offsets and landmarks of (N, 4) windows of one image."""
+        answers = np.empty((len(windows), _ANSWERS[stage]), np.float32)
+        self._networks.library.facetl_judge(
+            self._networks.handle, int(stage == "onet"), _address(image), *self.size_hw,
+            _address(windows), len(windows), _address(answers),
+        )  # fmt: skip
+        return answers
+
+
+def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _tensors_of(networks: Mapping[Stage, Network]) -> Iterator[NDArray[np.float32]]:
+    """Yield weights, biases and slopes, in the order in which the kernels take them."""
+    for stage in STAGES:
+        parameters = dict(networks[stage].named_parameters())
+        layers = [name.rsplit(".", 1)[0] for name in parameters if name.endswith(".weight")]
+        for layer in (each for each in layers if not each.startswith("prelu")):
+            is_head = "_" in layer
+            names = [f"{layer}.weight", f"{layer}.bias"]
+            for name in names if is_head else [*names, f"prelu{layer[-1]}.weight"]:
+                yield parameters[name].detach().cpu().float().contiguous().numpy()

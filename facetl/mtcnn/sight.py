@@ -1,0 +1,129 @@
+"""How a batch of images is seen: PNet over a level of its pyramid, RNet and ONet in windows.
+
+A detector asks a :class:`Sight` and does the rest: thresholds, NMS, moving boxes.  The one here
+is torch's: it runs anywhere, all images of a batch at once, and is what the other
+(:mod:`facetl.mtcnn.native`) has to agree with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facetl.mtcnn.crops import IntegralImages
+from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage, normalise
+from facetl.mtcnn.pyramid import level_size
+
+CROPS_AT_ONCE = 1024
+
+
+class Cells(NamedTuple):
+    """The cells of PNet's maps that pass, over the images of a batch, image by image.
+
+    Attributes:
+        places: (N, 2) float32 column and row in PNet's map.
+        scores: (N,) in [0, 1].
+        offsets: (N, 4) box minus window, as fractions of the window's side.
+        image_index: (N,) int64.
+    """
+
+    places: Tensor
+    scores: Tensor
+    offsets: Tensor
+    image_index: Tensor
+
+
+class Answers(NamedTuple):
+    """What RNet or ONet says of N windows.
+
+    Attributes:
+        scores: (N,) in [0, 1].
+        offsets: (N, 4) box minus window, as fractions of the window's side.
+        landmarks: (N, 10) as fractions of the window, x then y; (N, 0) of RNet.
+    """
+
+    scores: Tensor
+    offsets: Tensor
+    landmarks: Tensor
+
+
+class Sight(Protocol):
+    """Images of one size, and networks that look at them.
+
+    Attributes:
+        size_hw: height and width in pixels.
+        count: number of images.
+        device: where answers lie.
+    """
+
+    size_hw: tuple[int, int]
+    count: int
+    device: torch.device
+
+    def sweep(self, scale: float, border: int, threshold: float) -> Cells:
+        """Return PNet's cells that score at least ``threshold`` on one level of the pyramid.
+
+        Args:
+            scale: of the level.
+            border: pixels of black around the level.
+            threshold: least score.
+        """
+
+    def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
+        """Return what RNet or ONet says of (N, 4) windows of whole pixels of the images.
+
+        What lies outside an image is black.
+        """
+
+
+Look = Callable[[Tensor], Sight]
+"""Takes (B, H, W, 3) uint8 images and returns how they are seen."""
+
+
+class TorchSight:
+    """Images seen by torch."""
+
+    def __init__(self, pixels: Tensor, networks: Mapping[Stage, Network]) -> None:
+        """Look at (B, H, W, 3) uint8 images, on the device of the networks."""
+        self._images = IntegralImages(pixels)
+        self._networks = networks
+        self.size_hw, self.count = self._images.size_hw, self._images.count
+        self.device = self._images.device
+
+    def sweep(self, scale: float, border: int, threshold: float) -> Cells:
+        """Return PNet's cells that pass on one level of the pyramid (see :class:`Sight`)."""
+        level = self._images.resize(level_size(self.size_hw, scale))
+        level = functional.pad(level, [border] * 4) if border else level
+        outputs: Outputs = self._networks["pnet"](normalise(level))
+        scores = outputs.scores
+        passed = scores >= threshold
+        image_index, rows, columns = passed.nonzero(as_tuple=True)
+        return Cells(
+            places=torch.stack([columns, rows], dim=1).float(),
+            scores=scores[passed],
+            offsets=outputs.offsets.permute(0, 2, 3, 1)[passed],
+            image_index=image_index,
+        )
+
+    def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
+        """Return what RNet or ONet says of windows (see :class:`Sight`)."""
+        network, size = self._networks[stage], INPUT_SIZES[stage]
+        starts = range(0, max(len(windows), 1), CROPS_AT_ONCE)
+        said = [
+            network(
+                normalise(
+                    self._images.crop(
+                        windows[start : start + CROPS_AT_ONCE],
+                        image_index[start : start + CROPS_AT_ONCE],
+                        size,
+                    )
+                )
+            )
+            for start in starts
+        ]
+        outputs = Outputs(*map(torch.cat, zip(*said, strict=True)))
+        return Answers(outputs.scores, outputs.offsets, outputs.landmarks)

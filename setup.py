@@ -1,0 +1,25 @@
+"""Builds the kernels of facetl.mtcnn.native, for each set of instructions that they know.
+
+Everything else about the package is in pyproject.toml.  ``optional`` leaves a build out where it
+fails: without a compiler, or for another processor, torch does the work.
+"""
+
+from setuptools import Extension, setup
+
+INSTRUCTIONS = {
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"],
+}
+
+setup(
+    ext_modules=[
+        Extension(
+            f"facetl.mtcnn.native._{name}",
+            ["facetl/mtcnn/native/kernels.cpp"],
+            extra_compile_args=["-O3", "-g0", "-std=c++17", *flags],
+            language="c++",
+            optional=True,
+        )
+        for name, flags in INSTRUCTIONS.items()
+    ]
+)

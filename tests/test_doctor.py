@@ -1,0 +1,62 @@
+"""The doctor says what is in use, and why."""
+
+import pytest
+import torch
+from click.testing import CliRunner
+from engines import needs_kernels
+from outcomes import success
+
+from facetl.cli import main
+from facetl.mtcnn.detections import Detections
+from facetl.mtcnn.detector import Detector
+
+
+def run(*arguments: str) -> dict[str, list[str]]:
+    """Return what the doctor says, by the first word of each line."""
+    said: dict[str, list[str]] = {}
+    for line in success(CliRunner().invoke(main, ["doctor", *arguments])).stdout.splitlines():
+        what, how = line.split(maxsplit=1)
+        said.setdefault(what, []).append(how)
+    return said
+
+
+@needs_kernels
+def test_the_kernels_are_named_and_compared_with_torch() -> None:
+    said = run("--device", "cpu")
+    assert said["engine"][0].startswith("native, compiled for avx")
+    assert [line.split(":")[0] for line in said["check"][:2]] == ["native", "torch"]
+    assert said["check"][2].startswith("both find the same ")
+    assert f"torch {torch.__version__.split('+')[0]}" in said["libraries"][0]
+    assert "cores" in said["threads"][0]
+
+
+def test_torch_can_be_asked_for() -> None:
+    said = run("--engine", "torch")
+    assert said["engine"] == ["torch, as asked for by --engine torch"]
+    assert len(said["check"]) == 1
+
+
+def test_why_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", lambda device: "no compiler")
+    said = run()
+    assert said["engine"] == ["torch: no compiler"]
+
+
+@needs_kernels
+def test_boxes_that_differ_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Detections.from_lists([[1, 2, 3, 4]], [0.5], [[[0, 0]] * 5])
+    answers = iter([[Detections.empty()], [one]])
+    monkeypatch.setattr(Detector, "detect", lambda *rest: next(answers))
+    result = CliRunner().invoke(main, ["doctor"])
+    assert result.exit_code == 1
+    assert "do not find the same boxes; use --engine torch" in result.stderr
+
+
+@needs_kernels
+def test_an_engine_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", lambda device: "no compiler")
+    result = CliRunner().invoke(main, ["doctor", "--engine", "native"])
+    assert result.stderr == (
+        "facetl: the native engine cannot be had: no compiler; use --engine torch\n"
+    )
+    assert result.exit_code == 1

@@ -1,0 +1,200 @@
+"""The compiled kernels agree with torch, whatever they are shown; and where there are none."""
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engines import needs_kernels
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facetl.errors import InputError
+from facetl.mtcnn import native
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.engines import choose_engine, why_not_native
+from facetl.mtcnn.native import NativeNetworks, find_kernels
+from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.mtcnn.pyramid import level_size
+from facetl.mtcnn.sight import Answers, Cells, TorchSight
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[Stage, Network]:
+    """Networks of random weights, and a slope of its own for every channel."""
+    torch.manual_seed(1)
+    networks = {stage: build_network(stage) for stage in STAGES}
+    for network in networks.values():
+        for name, parameter in network.named_parameters():
+            if name.startswith("prelu"):
+                torch.nn.init.normal_(parameter, std=0.3)
+    return networks
+
+
+def images_of(count: int, height: int, width: int, seed: int) -> Tensor:
+    chance = np.random.default_rng(seed)
+    return torch.from_numpy(chance.integers(0, 256, (count, height, width, 3), dtype=np.uint8))
+
+
+def assert_same(found: Cells | Answers, expected: Cells | Answers) -> None:
+    for own, other in zip(found, expected, strict=True):
+        assert own.shape == other.shape
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
+
+
+@needs_kernels
+@given(
+    size=st.tuples(st.integers(12, 90), st.integers(12, 90)),
+    scale=st.floats(0.15, 1.2),
+    border=st.sampled_from([0, 6]),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_pnet_sees_the_same(
+    networks: dict[Stage, Network], size: tuple[int, int], scale: float, border: int, seed: int
+) -> None:
+    pixels = images_of(2, *size, seed)
+    if min(level_size(size, scale)) + 2 * border < 12:
+        return
+    with torch.inference_mode():
+        expected = TorchSight(pixels, networks).sweep(scale, border, 0.0)
+    found = NativeNetworks(networks).look(pixels).sweep(scale, border, 0.0)
+    assert len(found.scores)
+    assert_same(found, expected)
+
+
+@needs_kernels
+@pytest.mark.parametrize("stage", ["rnet", "onet"])
+@given(
+    corners=st.lists(
+        st.tuples(
+            st.integers(-30, 59), st.integers(-30, 39), st.integers(1, 90), st.integers(1, 90)
+        ),
+        min_size=0,
+        max_size=30,
+    ),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_windows_are_judged_the_same(
+    networks: dict[Stage, Network],
+    stage: Stage,
+    corners: list[tuple[int, int, int, int]],
+    seed: int,
+) -> None:
+    """Windows of any shape, inside the image, over its edge and beyond it."""
+    pixels = images_of(2, 40, 60, seed)
+    windows = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in corners]).view(-1, 4).long()
+    index = torch.arange(len(windows)) % 2
+    with torch.inference_mode():
+        expected = TorchSight(pixels, networks).judge(stage, windows, index)
+    assert_same(NativeNetworks(networks).look(pixels).judge(stage, windows, index), expected)
+
+
+@needs_kernels
+def test_sums_of_a_large_white_image_do_not_overflow(networks: dict[Stage, Network]) -> None:
+    pixels = torch.full((1, 2900, 2900, 3), 255, dtype=torch.uint8)
+    whole, index = torch.tensor([[0, 0, 2900, 2900]]), torch.tensor([0])
+    with torch.inference_mode():
+        expected = TorchSight(pixels, networks).judge("rnet", whole, index)
+    assert_same(NativeNetworks(networks).look(pixels).judge("rnet", whole, index), expected)
+
+
+@needs_kernels
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.9, 0.999, 1.0])
+def test_exactly_the_cells_above_the_threshold_pass(
+    networks: dict[Stage, Network], threshold: float
+) -> None:
+    sight = NativeNetworks(networks).look(images_of(1, 80, 90, 3))
+    every = sight.sweep(1.0, 0, 0.0)
+    passing = every.scores >= threshold
+    found = sight.sweep(1.0, 0, threshold)
+    for own, other in zip(found, every, strict=True):
+        assert torch.equal(own, other[passing])
+
+
+@needs_kernels
+def test_networks_may_go_before_what_they_said(networks: dict[Stage, Network]) -> None:
+    sight = NativeNetworks(networks).look(images_of(1, 40, 40, 1))
+    assert len(sight.sweep(1.0, 0, 0.0).scores) == len(sight.sweep(1.0, 0, 0.0).scores) > 0
+
+
+# ---- where there are none
+
+
+def hide_kernels(patch: pytest.MonkeyPatch, folder: Path, able: str = "AVX512") -> None:
+    patch.setattr(native, "__file__", str(folder / "__init__.py"))
+    patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: able)
+    patch.setattr(native, "find_kernels", find_kernels.__wrapped__)
+
+
+@pytest.mark.parametrize(
+    ("able", "part"),
+    [("AVX512", "no kernels were built"), ("AVX2", "no kernels"), ("DEFAULT", "neither AVX2")],
+)
+def test_a_reason_is_given_where_there_are_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, able: str, part: str
+) -> None:
+    hide_kernels(monkeypatch, tmp_path, able)
+    assert part in find_kernels.__wrapped__().lacking
+
+
+@needs_kernels
+def test_kernels_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "INTERFACE", -1)
+    found = find_kernels.__wrapped__()
+    assert found.library is None
+    assert "install facetl again" in found.lacking
+
+
+@needs_kernels
+def test_a_processor_without_avx512_gets_the_other_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    found = find_kernels.__wrapped__()
+    assert isinstance(found.library, ctypes.CDLL)
+    assert found.build == "avx2"
+
+
+def test_the_choice_of_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_engine("torch", CPU) == "torch"
+    assert choose_engine("auto", CPU) == ("torch" if why_not_native(CPU) else "native")
+    cuda = torch.device("cuda")
+    assert choose_engine("auto", cuda) == "torch"
+    with pytest.raises(InputError, match="on the processor, not on cuda; use --engine torch"):
+        choose_engine("native", cuda)
+
+
+def test_without_kernels_torch_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing: Any = lambda: native.Kernels(lacking="none here")  # noqa: E731
+    monkeypatch.setattr("facetl.mtcnn.engines.find_kernels", missing)
+    monkeypatch.setattr(native, "find_kernels", missing)
+    assert Detector.load("pretrained", "cpu").engine == "torch"
+    with pytest.raises(InputError, match="none here"):
+        Detector.load("pretrained", "cpu", "native")
+    with pytest.raises(RuntimeError, match="none here"):
+        NativeNetworks({})
+
+
+# ---- side by side
+
+
+def frames(count: int) -> list[NDArray[np.uint8]]:
+    from facetl import draw_frame
+
+    return [draw_frame(2, "side", index).image for index in range(count)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
+    images = frames(5)
+    expected = [pretrained.detect([image], workers=1)[0] for image in images]
+    found = pretrained.detect(images, batch_size=1, workers=workers)
+    for own, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(own.boxes, other.boxes, atol=1e-3)
+        np.testing.assert_allclose(own.scores, other.scores, atol=1e-5)
