@@ -35,10 +35,10 @@ class NamedWeights(NamedTuple):
 class Searching(NamedTuple):
     """Where and how a search is done; none of it changes what is found, up to rounding."""
 
-    device: str = "auto"
-    engine: EngineChoice = "auto"
-    batch_size: int = 8
-    workers: int = 1
+    device: str
+    engine: EngineChoice
+    batch_size: int
+    workers: int
 
 
 def parse_weights(
@@ -108,7 +108,7 @@ def parse_weights(
     help="Let all boxes around a face vote on where it is.",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=8, help="Images searched together."
+    "--batch-size", type=click.IntRange(min=1), default=4, help="Images searched together."
 )
 @options.workers
 @click.option("--overlays", is_flag=True, help="Draw the boxes, one picture per image.")
@@ -215,7 +215,7 @@ def search_side_by_side(
     images: Sequence[NamedImage],
     weights: Sequence[NamedWeights],
     given: Mapping[str, Any],
-    how: Searching | None = None,
+    how: Searching,
 ) -> list[Run]:
     """Run every set of weights over the images; say on stderr what could not be read.
 
@@ -231,7 +231,6 @@ def search_side_by_side(
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.runs import SideBySide
 
-    how = how or Searching()
     detectors = {each.name: Detector.load(each.source, how.device, how.engine) for each in weights}
     settings = {name: each.settings.override(**given) for name, each in detectors.items()}
     work = SideBySide(detectors, settings)

@@ -31,20 +31,26 @@ class IntegralImages:
         self.count, height, width, _ = images.shape
         self.size_hw = (height, width)
         self._sums = images.new_zeros((self.count, height + 1, width + 1, 3), dtype=torch.int32)
-        columns = images.cumsum(dim=1, dtype=torch.int32)
-        torch.cumsum(columns, dim=2, dtype=torch.int32, out=self._sums[:, 1:, 1:])
+        self._sums[:, 1:, 1:] = images
+        self._sums[:, 1:, 1:].cumsum_(dim=1).cumsum_(dim=2)
 
     @property
     def device(self) -> torch.device:
         """Where the sums live."""
         return self._sums.device
 
-    def resize(self, size_hw: tuple[int, int]) -> Tensor:
-        """Return all images at another size: (B, 3, h, w) float32 in 0 to 255."""
+    def resize(self, size_hw: tuple[int, int], band: slice = slice(None)) -> Tensor:
+        """Return all images at another size: (B, 3, h, w) float32 in 0 to 255.
+
+        Args:
+            size_hw: the other height and width.
+            band: which rows of the result are wanted, all by default.
+        """
         rows, columns = (
             _bins(torch.tensor(own, device=self.device), new)
             for own, new in zip(self.size_hw, size_hw, strict=True)
         )
+        rows = (rows[0][band], rows[1][band])
         strips = self._sums[:, rows[1]] - self._sums[:, rows[0]]
         sums = strips[:, :, columns[1]] - strips[:, :, columns[0]]
         return _means(sums, rows[1] - rows[0], columns[1] - columns[0])

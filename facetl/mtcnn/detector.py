@@ -47,6 +47,8 @@ from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
 
+BATCH_SIZE = 4
+"""Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
 PIXELS_AT_ONCE = 4_000_000
 VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
@@ -134,7 +136,7 @@ class Detector:
         factor: float | None = None,
         padding: bool | None = None,
         voting: bool | None = None,
-        batch_size: int = 8,
+        batch_size: int = BATCH_SIZE,
         workers: int | None = None,
     ) -> list[Detections]:
         """Find the faces in images of any and mixed sizes.
@@ -173,7 +175,7 @@ class Detector:
         self,
         images: Iterable[ImageLike],
         settings: Settings,
-        batch_size: int = 8,
+        batch_size: int = BATCH_SIZE,
         workers: int = 1,
     ) -> Iterator[Search]:
         """Yield what is found in each image, in order, with the counts of candidates.

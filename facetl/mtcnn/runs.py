@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from facetl.data.images import Pixels, load_image
 from facetl.errors import ImageError
 from facetl.mtcnn.detections import FrameResult, Run, Skipped
-from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.detector import BATCH_SIZE, Detector
 from facetl.mtcnn.parallel import in_batches, in_parallel
 from facetl.mtcnn.settings import Settings
 
@@ -45,7 +45,7 @@ class SideBySide:
         self.results = {name: [] for name in self.detectors}
 
     def search(
-        self, images: Sequence[NamedImage], batch_size: int = 8, workers: int = 1
+        self, images: Sequence[NamedImage], batch_size: int = BATCH_SIZE, workers: int = 1
     ) -> Iterator[NamedImage]:
         """Search all images; yield each one when it is done or skipped.
 

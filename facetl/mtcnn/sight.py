@@ -7,7 +7,7 @@ is torch's: it runs anywhere, all images of a batch at once, and is what the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,10 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from facetl.mtcnn.crops import IntegralImages
+from facetl.mtcnn.geometry import PNET_STRIDE
 from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage, normalise
-from facetl.mtcnn.pyramid import level_size
+from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 
-CROPS_AT_ONCE = 1024
+CROPS_AT_ONCE = 128
+"""Windows that RNet or ONet judges together: their maps stay in the processor's cache."""
+PIXELS_AT_ONCE = 600_000
+"""Pixels of a level of the pyramid, over all images, that PNet sees together."""
 
 
 class Cells(NamedTuple):
@@ -96,12 +100,28 @@ class TorchSight:
 
     def sweep(self, scale: float, border: int, threshold: float) -> Cells:
         """Return PNet's cells that pass on one level of the pyramid (see :class:`Sight`)."""
-        level = self._images.resize(level_size(self.size_hw, scale))
-        level = functional.pad(level, [border] * 4) if border else level
+        size = level_size(self.size_hw, scale)
+        bands = list(_bands(size, border, self.count))
+        swept = [self._sweep_band(size, band, border, threshold) for band in bands]
+        if len(swept) == 1:
+            return swept[0]
+        cells = Cells(*map(torch.cat, zip(*swept, strict=True)))
+        by_image = cells.image_index.argsort(stable=True)
+        return Cells(*(column[by_image] for column in cells))
+
+    def _sweep_band(
+        self, size: tuple[int, int], band: range, border: int, threshold: float
+    ) -> Cells:
+        """Return the cells that pass among the rows of a bordered level of a size."""
+        level = self._images.resize(size, slice(max(band.start - border, 0), band.stop - border))
+        above = max(border - band.start, 0)
+        below = len(band) - above - level.shape[2]
+        level = functional.pad(level, [border, border, above, below])
         outputs: Outputs = self._networks["pnet"](normalise(level))
         scores = outputs.scores
         passed = scores >= threshold
         image_index, rows, columns = passed.nonzero(as_tuple=True)
+        rows = rows + band.start // PNET_STRIDE
         return Cells(
             places=torch.stack([columns, rows], dim=1).float(),
             scores=scores[passed],
@@ -127,3 +147,19 @@ class TorchSight:
         ]
         outputs = Outputs(*map(torch.cat, zip(*said, strict=True)))
         return Answers(outputs.scores, outputs.offsets, outputs.landmarks)
+
+
+def _bands(size: tuple[int, int], border: int, images: int) -> Iterator[range]:
+    """Yield the rows of a bordered level in bands that PNet may see one after the other.
+
+    Neighbouring bands share the rows that their windows share, so that each window is in one.
+    """
+    height, width = (side + 2 * border for side in size)
+    shared = PNET_WINDOW - PNET_STRIDE
+    step = max(PIXELS_AT_ONCE // (images * width) - shared, PNET_STRIDE)
+    step -= step % PNET_STRIDE
+    for start in range(0, max(height - shared, 1), step):
+        last = start + step + shared >= height
+        yield range(start, height if last else start + step + shared)
+        if last:
+            return

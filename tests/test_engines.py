@@ -198,3 +198,19 @@ def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
     for own, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(own.boxes, other.boxes, atol=1e-3)
         np.testing.assert_allclose(own.scores, other.scores, atol=1e-5)
+
+
+@given(
+    size=st.tuples(st.integers(12, 90), st.integers(12, 90)),
+    border=st.sampled_from([0, 6]),
+    at_once=st.integers(1, 4000),
+)
+@settings(max_examples=60, deadline=None)
+def test_bands_of_a_level_change_nothing(
+    networks: dict[Stage, Network], size: tuple[int, int], border: int, at_once: int
+) -> None:
+    sight = TorchSight(images_of(2, *size, 7), networks)
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        whole = sight.sweep(0.97, border, 0.4)
+        patch.setattr("facetl.mtcnn.sight.PIXELS_AT_ONCE", at_once)
+        assert_same(sight.sweep(0.97, border, 0.4), whole)
