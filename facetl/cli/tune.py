@@ -101,6 +101,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     default=400,
     help="At most so many frames, evenly spread.",
 )
+@options.workers
 @options.device
 @options.engine
 @options.on_error
@@ -111,6 +112,7 @@ def tune(
     aim: Aim,
     min_faces: tuple[float, ...],
     factors: tuple[float, ...],
+    workers: int,
     device: str,
     engine: EngineChoice,
     force: bool,
@@ -137,7 +139,7 @@ def tune(
     dataset = _choose_frames(**frames)
     faces = [frame.boxes for frame in dataset]
     pyramids = plan_pyramids(detector.settings, faces, aim, min_faces, factors)
-    trials, before = _try_all(detector, dataset, pyramids, aim)
+    trials, before = _try_all(detector, dataset, pyramids, aim, workers)
     best = rank(trials, aim, SHOWN)
     _save_plot(plot, trials, best[0], aim, before)
     _save_choice(out, loaded, best[0], aim, dataset)
@@ -189,7 +191,11 @@ def _spread(dataset: FaceDataset, limit: int) -> FaceDataset:
 
 
 def _try_all(
-    detector: Detector, dataset: FaceDataset, pyramids: Sequence[Settings], aim: Aim
+    detector: Detector,
+    dataset: FaceDataset,
+    pyramids: Sequence[Settings],
+    aim: Aim,
+    workers: int,
 ) -> tuple[list[Trial], Trial | None]:
     """Return what all settings give, and what the weights' own gave before, if that is known."""
     from facetl.data.images import load_image
@@ -203,7 +209,8 @@ def _try_all(
     for number, pyramid in enumerate(pyramids, 1):
         pixels = (load_image(frame.path) for frame in dataset)
         title = f"asking the networks, pyramid {number} of {len(pyramids)}"
-        opinions = collect_opinions(detector, track(pixels, title, len(dataset)), pyramid)
+        shown = track(pixels, title, len(dataset))
+        opinions = collect_opinions(detector, shown, pyramid, workers)
         trials += try_settings(opinions, faces, aim)
         if opinions.covers(detector.settings):
             before = try_setting(opinions, faces, detector.settings)

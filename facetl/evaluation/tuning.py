@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
+import numpy as np
+
 from facetl.boxes import Boxes
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
@@ -26,6 +28,9 @@ MIN_FACES = (12.0, 16.0, 20.0, 24.0, 30.0, 40.0, 60.0, 80.0)
 """Sides in pixels of the smallest face looked for that are worth trying."""
 
 TOLERANCE = 0.001
+SMALL_FACES = 0.05
+"""Share of the faces that a fast search may be too coarse for; their AP decides."""
+
 SPEED_TOLERANCE = 0.002
 """How much AP a faster setting may lose."""
 
@@ -56,21 +61,20 @@ class Goal:
 def default_min_faces(faces: Sequence[Boxes], aim: Aim, at_most: int = 2) -> tuple[float, ...]:
     """Return which smallest faces to look for are worth a search pass.
 
-    The greatest that the smallest annotated face allows, by its longer edge; for speed also the
-    next two above, whose AP tells what they lose.
+    The greatest that the smallest annotated face allows, by its longer edge; for speed also all
+    above that a twentieth of the faces is smaller than at most: their AP tells what they lose.
 
     Args:
         faces: the true boxes by frame.
         aim: what the tuning is for.
         at_most: how many of those that the smallest face allows.
     """
-    edges = [
-        float((boxes[:, 2:] - boxes[:, :2]).max(axis=1).min()) for boxes in faces if len(boxes)
-    ]
-    smallest = min(edges, default=0.0)
-    allowed = sum(side <= smallest for side in MIN_FACES) or 1
-    more = 2 if aim.figure == "speed" else 0
-    return MIN_FACES[max(allowed - at_most, 0) : allowed + more]
+    edges = [(boxes[:, 2:] - boxes[:, :2]).max(axis=1) for boxes in faces if len(boxes)]
+    longer = np.concatenate([np.zeros(0), *edges]) if edges else np.zeros(1)
+    allowed = sum(side <= longer.min() for side in MIN_FACES) or 1
+    small = float(np.quantile(longer, SMALL_FACES)) if aim.figure == "speed" else 0.0
+    upto = max(allowed, sum(side <= small for side in MIN_FACES))
+    return MIN_FACES[max(allowed - at_most, 0) : upto]
 
 
 def plan_pyramids(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -37,13 +38,17 @@ from facetl.mtcnn.detector import (
     settle_refined,
 )
 from facetl.mtcnn.geometry import as_windows
+from facetl.mtcnn.parallel import in_parallel
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import Sight
+
+FRAMES_TOGETHER = 16
+"""Frames whose faces are settled together."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds that the networks take, measured one frame at a time.
+    """Seconds that the networks take on one core, measured one frame at a time.
 
     Attributes:
         frame: for the image pyramid of a frame, PNet's share.
@@ -117,8 +122,17 @@ class Opinions:
             for second in rnet:
                 passed = rows[self.refined.scores[rows] > second]
                 settings = replace(self.floor, thresholds=(first, second, lowest[2]))
-                detections = settle_finished(self.finished[passed], self.floor)
+                detections = self._settle_finished(self.finished[passed])
                 yield Settled(settings, detections, self._seconds(first, len(passed)))
+
+    def _settle_finished(self, finished: Candidates) -> Candidates:
+        """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
+        blocks = finished.image_index // FRAMES_TOGETHER
+        settled = [
+            settle_finished(finished[blocks == block], self.floor) for block in torch.unique(blocks)
+        ]
+        faces = Candidates.concatenate(settled, finished.scores.device)
+        return faces[faces.scores.argsort(descending=True, stable=True)]
 
     def _left_by_rnet(self, threshold: float) -> Tensor:
         """Return the rows that PNet's threshold and RNet's NMS leave."""
@@ -142,15 +156,19 @@ class _Asked:
     moments: tuple[float, ...]
 
 
-def collect_opinions(detector: Detector, images: Iterable[Pixels], floor: Settings) -> Opinions:
+def collect_opinions(
+    detector: Detector, images: Iterable[Pixels], floor: Settings, workers: int = 1
+) -> Opinions:
     """Ask the networks about the windows of many frames, one frame at a time.
 
     Args:
         detector: the cascade.
         images: (H, W, 3) uint8 each; any sizes; read one by one and not kept.
         floor: the pyramid, and the lowest thresholds that can be replayed.
+        workers: frames asked about side by side.
     """
-    asked = [_ask(detector, pixels, frame, floor) for frame, pixels in enumerate(images)]
+    ask = partial(_ask, detector, floor)
+    asked = list(in_parallel(ask, enumerate(images), workers))
     cpu = torch.device("cpu")
     return Opinions(
         floor=floor,
@@ -164,8 +182,9 @@ def collect_opinions(detector: Detector, images: Iterable[Pixels], floor: Settin
 
 
 @torch.inference_mode()
-def _ask(detector: Detector, pixels: Pixels, frame: int, floor: Settings) -> _Asked:
-    """Return the opinions of one frame."""
+def _ask(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _Asked:
+    """Return the opinions of one frame, given with its number."""
+    frame, pixels = image
     moments = [time.perf_counter()]
     sight = detector.look(torch.from_numpy(pixels)[None])
     proposals = propose(scan(sight, floor))

@@ -19,8 +19,8 @@ from facetl.mtcnn.geometry import PNET_STRIDE
 from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage, normalise
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 
-CROPS_AT_ONCE = 128
-"""Windows that RNet or ONet judges together: their maps stay in the processor's cache."""
+CROPS_AT_ONCE: dict[Stage, int] = {"rnet": 128, "onet": 32}
+"""Windows judged together: so few that their maps stay in the processor's cache."""
 PIXELS_AT_ONCE = 600_000
 """Pixels of a level of the pyramid, over all images, that PNet sees together."""
 
@@ -131,19 +131,12 @@ class TorchSight:
 
     def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
         """Return what RNet or ONet says of windows (see :class:`Sight`)."""
-        network, size = self._networks[stage], INPUT_SIZES[stage]
-        starts = range(0, max(len(windows), 1), CROPS_AT_ONCE)
+        network, size, count = self._networks[stage], INPUT_SIZES[stage], CROPS_AT_ONCE[stage]
         said = [
-            network(
-                normalise(
-                    self._images.crop(
-                        windows[start : start + CROPS_AT_ONCE],
-                        image_index[start : start + CROPS_AT_ONCE],
-                        size,
-                    )
-                )
+            network(normalise(self._images.crop(some, index, size)))
+            for some, index in zip(
+                torch.split(windows, count), torch.split(image_index, count), strict=True
             )
-            for start in starts
         ]
         outputs = Outputs(*map(torch.cat, zip(*said, strict=True)))
         return Answers(outputs.scores, outputs.offsets, outputs.landmarks)

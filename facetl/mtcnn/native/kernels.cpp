@@ -157,11 +157,18 @@ inline float face_probability(const float* logits) {
 
 constexpr float BLACK = -127.5f * 0.0078125f;
 
+// The sums or means of a pixel's three channels; the fourth is zero, or black.
+typedef uint32_t Sums __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t Signed __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float Means __attribute__((vector_size(16), aligned(4), may_alias));
+
 // Mean over the bins of torch's adaptive average pooling, normalised: a window of an image of
-// (height, width, 3) bytes becomes (rows, columns, 3) floats.  Black beyond the image.
+// (height, width, 3) bytes becomes (rows, columns, 3) floats.  Black beyond the image.  What is
+// written has one float of black more than that: there has to be room.
 struct Resampler {
-    std::vector<uint32_t> sums;  // of one band of rows, over all columns up to here; 4 a pixel
-    std::vector<int> first, last;
+    std::vector<uint32_t> column;  // sums over a bin's rows, by byte
+    std::vector<uint32_t> sums;    // the same, over all columns up to here; 4 a pixel
+    std::vector<int> first, last;  // column of each bin
 
     void operator()(const uint8_t* image, int height, int width, long x1, long y1, long x2, long y2,
                     int rows, int columns, float* out, long out_row) {
@@ -173,34 +180,35 @@ struct Resampler {
             first[c] = std::clamp(x1 + c * w / columns, left, right) - left;
             last[c] = std::clamp(x1 + ((c + 1) * w + columns - 1) / columns, left, right) - left;
         }
-        sums.assign(4 * (right - left + 1), 0);
         for (int r = 0; r < rows; r++, out += out_row) {
             const long top = y1 + r * h / rows, bottom = y1 + ((r + 1) * h + rows - 1) / rows;
             add_up(image, width, left, right, std::max(top, 0L), std::min(bottom, long(height)));
             for (int c = 0; c < columns; c++) {
                 const float across = ((c + 1) * w + columns - 1) / columns - c * w / columns;
-                for (int k = 0; k < 3; k++) {
-                    const int32_t sum = int32_t(sums[4 * last[c] + k] - sums[4 * first[c] + k]);
-                    const float mean = float(sum) / float(bottom - top) / across;
-                    out[3 * c + k] = (mean - 127.5f) * 0.0078125f;
-                }
+                const Sums sum = *at(last[c]) - *at(first[c]);
+                const Means mean =
+                    __builtin_convertvector(Signed(sum), Means) / float(bottom - top) / across;
+                *reinterpret_cast<Means*>(out + 3 * c) = (mean - 127.5f) * 0.0078125f;
             }
         }
     }
 
   private:
-    std::vector<uint32_t> column;
-
     void add_up(const uint8_t* image, int width, long left, long right, long top, long bottom) {
         const long count = 3 * (right - left);
-        column.assign(count, 0);
+        column.assign(count + 1, 0);
         for (long y = top; y < bottom; y++) {
             const uint8_t* from = image + (y * width + left) * 3;
             for (long i = 0; i < count; i++) column[i] += from[i];
         }
+        constexpr Sums three = {~0u, ~0u, ~0u, 0};
+        sums.resize(4 * (right - left + 1));
+        Sums sum = *at(0) = Sums{};
         for (long x = 0; x < right - left; x++)
-            for (int k = 0; k < 3; k++) sums[4 * (x + 1) + k] = sums[4 * x + k] + column[3 * x + k];
+            *at(x + 1) = sum += *reinterpret_cast<const Sums*>(&column[3 * x]) & three;
     }
+
+    Sums* at(long x) { return reinterpret_cast<Sums*>(&sums[4 * x]); }
 };
 
 // ---- networks
