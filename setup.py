@@ -6,9 +6,11 @@ fails: without a compiler, or for another processor, torch does the work.
 
 from setuptools import Extension, setup
 
+AVX512 = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
 INSTRUCTIONS = {
     "avx2": ["-mavx2", "-mfma"],
-    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"],
+    "avx512": AVX512,
+    "bfloat16": [*AVX512, "-mavx512bf16"],
 }
 
 setup(

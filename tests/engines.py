@@ -8,9 +8,13 @@ import torch
 from facetl.mtcnn.engines import why_not_native
 
 _LACKING = why_not_native(torch.device("cpu"))
+_NO_HALF = why_not_native(torch.device("cpu"), half=True)
 
 needs_kernels = pytest.mark.skipif(bool(_LACKING), reason=_LACKING)
 """For tests of the compiled kernels."""
+
+needs_half = pytest.mark.skipif(bool(_NO_HALF), reason=_NO_HALF)
+"""For tests of the kernels in half precision."""
 
 ENGINES = ["torch", pytest.param("native", marks=needs_kernels)]
 """Parameters of whatever must hold for every engine."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from click.testing import CliRunner
-from engines import needs_kernels
+from engines import needs_half, needs_kernels
 from outcomes import success
 
 from facetl.cli import main
@@ -20,6 +20,10 @@ def run(*arguments: str) -> dict[str, list[str]]:
     return said
 
 
+def no_compiler(device: torch.device, *, half: bool = False) -> str:
+    return "no compiler"
+
+
 @needs_kernels
 def test_the_kernels_are_named_and_compared_with_torch() -> None:
     said = run("--device", "cpu")
@@ -32,12 +36,14 @@ def test_the_kernels_are_named_and_compared_with_torch() -> None:
 
 def test_torch_can_be_asked_for() -> None:
     said = run("--engine", "torch")
-    assert said["engine"] == ["torch, as asked for by --engine torch"]
+    assert said["engine"] == ["torch, as asked for by --engine"]
     assert len(said["check"]) == 1
 
 
 def test_why_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", lambda device: "no compiler")
+    monkeypatch.setattr(
+        "facetl.mtcnn.engines.why_not_native", lambda device, half=False: "no compiler"
+    )
     said = run()
     assert said["engine"] == ["torch: no compiler"]
 
@@ -54,9 +60,18 @@ def test_boxes_that_differ_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None
 
 @needs_kernels
 def test_an_engine_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", lambda device: "no compiler")
+    monkeypatch.setattr(
+        "facetl.mtcnn.engines.why_not_native", lambda device, half=False: "no compiler"
+    )
     result = CliRunner().invoke(main, ["doctor", "--engine", "native"])
     assert result.stderr == (
-        "facetl: the native engine cannot be had: no compiler; use --engine torch\n"
+        "facetl: the native engine cannot be had: no compiler; use --engine auto\n"
     )
     assert result.exit_code == 1
+
+
+@needs_half
+def test_half_precision_is_compared_with_torch() -> None:
+    said = run("--engine", "half")
+    assert said["engine"] == ["half, as asked for by --engine"]
+    assert said["check"][2].startswith("they find ")

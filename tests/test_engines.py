@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engines import needs_kernels
+from engines import needs_half, needs_kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facetl.boxes import iou
 from facetl.errors import InputError
 from facetl.mtcnn import native
 from facetl.mtcnn.detector import Detector
@@ -42,7 +43,14 @@ def images_of(count: int, height: int, width: int, seed: int) -> Tensor:
     return torch.from_numpy(chance.integers(0, 256, (count, height, width, 3), dtype=np.uint8))
 
 
+def by_image(cells: Cells) -> Cells:
+    order = cells.image_index.argsort(stable=True)
+    return Cells(*(column[order] for column in cells))
+
+
 def assert_same(found: Cells | Answers, expected: Cells | Answers) -> None:
+    if isinstance(found, Cells) and isinstance(expected, Cells):
+        found, expected = by_image(found), by_image(expected)
     for own, other in zip(found, expected, strict=True):
         assert own.shape == other.shape
         torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
@@ -60,11 +68,11 @@ def test_pnet_sees_the_same(
     networks: dict[Stage, Network], size: tuple[int, int], scale: float, border: int, seed: int
 ) -> None:
     pixels = images_of(2, *size, seed)
-    if min(level_size(size, scale)) + 2 * border < 12:
+    if min(level_size(size, scale * 0.8)) + 2 * border < 12:
         return
     with torch.inference_mode():
-        expected = TorchSight(pixels, networks).sweep(scale, border, 0.0)
-    found = NativeNetworks(networks).look(pixels).sweep(scale, border, 0.0)
+        expected = TorchSight(pixels, networks).sweep([scale, scale * 0.8], border, 0.0)
+    found = NativeNetworks(networks).look(pixels).sweep([scale, scale * 0.8], border, 0.0)
     assert len(found.scores)
     assert_same(found, expected)
 
@@ -112,9 +120,9 @@ def test_exactly_the_cells_above_the_threshold_pass(
     networks: dict[Stage, Network], threshold: float
 ) -> None:
     sight = NativeNetworks(networks).look(images_of(1, 80, 90, 3))
-    every = sight.sweep(1.0, 0, 0.0)
+    every = sight.sweep([1.0], 0, 0.0)
     passing = every.scores >= threshold
-    found = sight.sweep(1.0, 0, threshold)
+    found = sight.sweep([1.0], 0, threshold)
     for own, other in zip(found, every, strict=True):
         assert torch.equal(own, other[passing])
 
@@ -122,7 +130,44 @@ def test_exactly_the_cells_above_the_threshold_pass(
 @needs_kernels
 def test_networks_may_go_before_what_they_said(networks: dict[Stage, Network]) -> None:
     sight = NativeNetworks(networks).look(images_of(1, 40, 40, 1))
-    assert len(sight.sweep(1.0, 0, 0.0).scores) == len(sight.sweep(1.0, 0, 0.0).scores) > 0
+    assert len(sight.sweep([1.0], 0, 0.0).scores) == len(sight.sweep([1.0], 0, 0.0).scores) > 0
+
+
+@needs_half
+def test_half_precision_finds_the_same_faces() -> None:
+    """Boxes move by less than two pixels, scores by less than a twentieth."""
+    exact, half = (Detector.load("cartoon", "cpu", engine) for engine in ("native", "half"))
+    images = frames(8)
+    found = 0
+    for own, other in zip(half.detect(images), exact.detect(images), strict=True):
+        own, other = own[own.scores > 0.5], other[other.scores > 0.5]
+        overlap = iou(own.boxes.astype(float), other.boxes.astype(float))
+        assert overlap.shape[0] == overlap.shape[1]
+        assert (overlap.max(axis=1, initial=1) > 0.95).all()
+        found += len(own)
+    assert found > 8
+
+
+@needs_half
+@pytest.mark.parametrize("stage", ["rnet", "onet"])
+def test_half_precision_answers_nearly_the_same(
+    networks: dict[Stage, Network], stage: Stage
+) -> None:
+    windows = torch.tensor([[x, 0, x + 30, 30] for x in range(0, 60, 3)])
+    index = torch.zeros(len(windows), dtype=torch.long)
+    pixels = images_of(1, 40, 90, 1)
+    exact, half = (
+        NativeNetworks(networks, half=half).look(pixels).judge(stage, windows, index)
+        for half in (False, True)
+    )
+    for own, other in zip(half, exact, strict=True):
+        assert (own - other).abs().max() < 0.02 if own.numel() else True
+    assert not torch.equal(half.scores, exact.scores), "it is half precision"
+
+
+def test_half_precision_needs_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert "no AVX-512" in find_kernels.__wrapped__(half=True).lacking
 
 
 # ---- where there are none
@@ -166,12 +211,12 @@ def test_the_choice_of_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_engine("auto", CPU) == ("torch" if why_not_native(CPU) else "native")
     cuda = torch.device("cuda")
     assert choose_engine("auto", cuda) == "torch"
-    with pytest.raises(InputError, match="on the processor, not on cuda; use --engine torch"):
+    with pytest.raises(InputError, match="on the processor, not on cuda; use --engine auto"):
         choose_engine("native", cuda)
 
 
 def test_without_kernels_torch_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing: Any = lambda: native.Kernels(lacking="none here")  # noqa: E731
+    missing: Any = lambda half=False: native.Kernels(lacking="none here")  # noqa: E731
     monkeypatch.setattr("facetl.mtcnn.engines.find_kernels", missing)
     monkeypatch.setattr(native, "find_kernels", missing)
     assert Detector.load("pretrained", "cpu").engine == "torch"
@@ -211,6 +256,6 @@ def test_bands_of_a_level_change_nothing(
 ) -> None:
     sight = TorchSight(images_of(2, *size, 7), networks)
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
-        whole = sight.sweep(0.97, border, 0.4)
+        whole = sight.sweep([0.97, 0.93], border, 0.4)
         patch.setattr("facetl.mtcnn.sight.PIXELS_AT_ONCE", at_once)
-        assert_same(sight.sweep(0.97, border, 0.4), whole)
+        assert_same(sight.sweep([0.97, 0.93], border, 0.4), whole)

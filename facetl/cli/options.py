@@ -79,9 +79,10 @@ device = click.option(
 )
 engine = click.option(
     "--engine",
-    type=click.Choice(["auto", "torch", "native"]),
+    type=click.Choice(["auto", "torch", "native", "half"]),
     default="auto",
-    help="What searches frames: torch, or kernels compiled for the processor (see facetl doctor).",
+    help="What searches frames: torch, or kernels compiled for the processor, exact or in half "
+    "precision (see facetl doctor).",
 )
 on_error = click.option(
     "--on-error",

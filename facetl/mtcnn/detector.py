@@ -74,7 +74,7 @@ class Detector:
 
     Attributes:
         device: where the networks run.
-        engine: what does their arithmetic, ``"torch"`` or ``"native"``.
+        engine: what does their arithmetic, ``"torch"``, ``"native"`` or ``"half"``.
         settings: how the weights would have it search, if they say so (see ``facetl tune``).
 
     Example:
@@ -113,8 +113,9 @@ class Detector:
             weights: a ``.safetensors`` or ``.pt`` file, ``"cartoon"`` (shipped with facetl) or
                 ``"pretrained"`` (on photographs).
             device: ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one.
-            engine: ``"torch"``, ``"native"`` (compiled kernels, for the processor), or
-                ``"auto"``: the kernels where they can be had.
+            engine: ``"torch"``, ``"native"`` (compiled kernels, for the processor), ``"half"``
+                (the same in half precision), or ``"auto"``: the exact kernels where they can be
+                had, torch elsewhere.
 
         Raises:
             WeightsError: if the file is missing, damaged or does not fit.
@@ -273,8 +274,19 @@ def choose_device(name: str) -> torch.device:
 def scan(sight: Sight, settings: Settings) -> Candidates:
     """Return the windows that PNet passes, over all levels of the image pyramid."""
     scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
-    levels = [_propose_level(sight, scale, settings) for scale in scales]
-    candidates = Candidates.concatenate(levels, sight.device)
+    if not scales:
+        return Candidates.empty(sight.device)
+    border = PNET_BORDER if settings.padding else 0
+    cells = sight.sweep(scales, border, settings.thresholds[0])
+    scale = torch.tensor(scales, device=sight.device)[cells.level]
+    candidates = Candidates(
+        boxes=pnet_boxes(cells.places - border / PNET_STRIDE, scale[:, None]),
+        scores=cells.scores,
+        image_index=cells.image_index,
+        offsets=cells.offsets,
+        landmarks=cells.scores.new_zeros(len(cells.scores), 0),
+    )
+    candidates = candidates[suppress(candidates, 0.5, among=cells.level)]
     return candidates[suppress(candidates, 0.7)]
 
 
@@ -351,20 +363,6 @@ def judge(sight: Sight, candidates: Candidates, stage: Stage, settings: Settings
         return candidates
     answers = sight.judge(stage, windows, candidates.image_index)
     return replace(candidates, **answers._asdict())
-
-
-def _propose_level(sight: Sight, scale: float, settings: Settings) -> Candidates:
-    """Return the windows of one pyramid level that PNet passes, before they are moved."""
-    border = PNET_BORDER if settings.padding else 0
-    cells = sight.sweep(scale, border, settings.thresholds[0])
-    candidates = Candidates(
-        boxes=pnet_boxes(cells.places - border / PNET_STRIDE, scale),
-        scores=cells.scores,
-        image_index=cells.image_index,
-        offsets=cells.offsets,
-        landmarks=cells.scores.new_zeros(len(cells.scores), 0),
-    )
-    return candidates[suppress(candidates, 0.5)]
 
 
 def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:

@@ -1,4 +1,7 @@
-"""What does the networks' arithmetic: torch anywhere, or kernels of our own on one processor."""
+"""What does the networks' arithmetic: torch anywhere, or kernels of our own on the processor.
+
+The kernels come twice: exact, at the same boxes as torch, and in half precision.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +17,35 @@ from facetl.mtcnn.native import NativeNetworks, find_kernels
 from facetl.mtcnn.networks import Network, Stage
 from facetl.mtcnn.sight import Look, Sight, TorchSight
 
-Engine = Literal["torch", "native"]
-EngineChoice = Literal["auto", "torch", "native"]
+Engine = Literal["torch", "native", "half"]
+EngineChoice = Literal["auto", "torch", "native", "half"]
 
 
 def choose_engine(name: EngineChoice, device: torch.device) -> Engine:
-    """Return the engine to use; ``auto`` takes the kernels where they can be had.
+    """Return the engine to use; ``auto`` takes the exact kernels where they can be had.
 
     Raises:
-        InputError: if the kernels are asked for and cannot be had.
+        InputError: if kernels are asked for and cannot be had.
     """
-    lacking = why_not_native(device)
-    if name == "native" and lacking:
-        raise InputError(f"the native engine cannot be had: {lacking}; use --engine torch")
-    return "torch" if name == "torch" or lacking else "native"
+    if name == "auto":
+        return "torch" if why_not_native(device) else "native"
+    lacking = "" if name == "torch" else why_not_native(device, half=name == "half")
+    if lacking:
+        raise InputError(f"the {name} engine cannot be had: {lacking}; use --engine auto")
+    return name
 
 
-def why_not_native(device: torch.device) -> str:
+def why_not_native(device: torch.device, *, half: bool = False) -> str:
     """Return what keeps the kernels from being used on a device; nothing if they can be."""
     if device.type != "cpu":
         return f"it runs on the processor, not on {device.type}"
-    return find_kernels().lacking
+    return find_kernels(half=half).lacking
 
 
 def build_look(engine: Engine, networks: Mapping[Stage, Network], device: torch.device) -> Look:
     """Return how an engine looks at images with networks that lie on ``device``."""
-    if engine == "native":
-        return NativeNetworks(networks).look
+    if engine != "torch":
+        return NativeNetworks(networks, half=engine == "half").look
 
     def look(pixels: Tensor) -> Sight:
         return TorchSight(pixels.to(device), networks)
@@ -59,7 +64,11 @@ def describe_device(device: torch.device) -> str:
 def describe_engine(device: torch.device) -> str:
     """Return which engine ``auto`` takes on a device and why, for people."""
     lacking = why_not_native(device)
-    return f"torch: {lacking}" if lacking else f"native, compiled for {find_kernels().build}"
+    if lacking:
+        return f"torch: {lacking}"
+    no_half = why_not_native(device, half=True)
+    half = f"half cannot be had: {no_half}" if no_half else "half can be had"
+    return f"native, compiled for {find_kernels().build}; {half}"
 
 
 def describe_threads() -> str:

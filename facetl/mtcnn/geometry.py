@@ -17,12 +17,12 @@ from facetl.mtcnn.pyramid import PNET_WINDOW
 PNET_STRIDE = 2
 
 
-def pnet_boxes(cells: Tensor, scale: float) -> Tensor:
+def pnet_boxes(cells: Tensor, scale: Tensor | float) -> Tensor:
     """Return the (N, 4) boxes that PNet's (N, 2) cells ``column, row`` stand for.
 
     Args:
-        cells: places in PNet's output map of one pyramid level.
-        scale: the level's scale.
+        cells: places in PNet's output maps.
+        scale: of the level, or (N, 1) of each cell's level.
     """
     first = ((PNET_STRIDE * cells + 1) / scale).floor()
     last = ((PNET_STRIDE * cells + PNET_WINDOW) / scale).floor()

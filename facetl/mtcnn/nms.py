@@ -11,13 +11,32 @@ from torchvision.ops import nms as torchvision_nms
 
 from facetl.mtcnn.candidates import Candidates
 
+TOGETHER = 1000
+"""Boxes up to which one NMS over all images is quicker than one for each, being quadratic."""
+
 _TINY = 1e-9  # a score of 0 must not divide by 0
 
 
-def suppress(candidates: Candidates, iou_threshold: float) -> Tensor:
-    """Return the indices to keep, best score first: greedy NMS by IoU within each image."""
-    keep: Tensor = torchvision_nms(_apart(candidates), candidates.scores.double(), iou_threshold)
-    return keep
+def suppress(candidates: Candidates, iou_threshold: float, among: Tensor | None = None) -> Tensor:
+    """Return the indices to keep, best score first: greedy NMS by IoU within each image.
+
+    Args:
+        candidates: of any number of images.
+        iou_threshold: above it the lower score goes.
+        among: (N,) numbers from 0; if given, only candidates with the same number compete.
+    """
+    groups = candidates.image_index
+    if among is not None and len(among):
+        groups = groups * (among.max() + 1) + among
+    boxes, scores = candidates.boxes.double(), candidates.scores.double()
+    if len(boxes) <= TOGETHER:
+        keep: Tensor = torchvision_nms(_apart(boxes, groups), scores, iou_threshold)
+        return keep
+    order = groups.argsort(stable=True)
+    parts = torch.split(order, torch.unique(groups, return_counts=True)[1].tolist())
+    kept = [part[torchvision_nms(boxes[part], scores[part], iou_threshold)] for part in parts]
+    keep = torch.cat(kept).sort().values
+    return keep[scores[keep].argsort(descending=True, stable=True)]
 
 
 def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Tensor:
@@ -26,7 +45,7 @@ def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Tensor:
     The cascade's last step.  Unlike IoU, the intersection over the smaller area also removes a
     small box inside a large one.  Areas count both edge pixels, as facenet-pytorch's do.
     """
-    boxes = _apart(candidates).cpu().numpy()
+    boxes = _apart(candidates.boxes.double(), candidates.image_index).cpu().numpy()
     order = torch.argsort(candidates.scores, descending=True, stable=True).cpu().numpy()
     keep = []
     while order.size:
@@ -48,7 +67,7 @@ def vote(candidates: Candidates, keep: Tensor, iou_threshold: float) -> Tensor:
         keep: (K,) indices that NMS left.
         iou_threshold: in (0, 1].
     """
-    boxes = _apart(candidates)
+    boxes = _apart(candidates.boxes.double(), candidates.image_index)
     overlap = box_iou(boxes[keep], boxes)
     weights = (overlap >= iou_threshold) * candidates.scores.double().clamp(min=_TINY)
     means: Tensor = weights @ candidates.boxes.double() / weights.sum(dim=1, keepdim=True)
@@ -66,10 +85,9 @@ def _overlap_with_smaller(
     return np.asarray(overlap / np.minimum(areas, (box[2:] - box[:2] + 1).prod()))
 
 
-def _apart(candidates: Candidates) -> Tensor:
-    """Return boxes in float64, moved so that boxes of different images cannot overlap."""
-    boxes = candidates.boxes.double()
+def _apart(boxes: Tensor, groups: Tensor) -> Tensor:
+    """Return (N, 4) boxes moved so that those of different groups cannot overlap."""
     if not len(boxes):
         return boxes
     stride = boxes.max() - boxes.min() + 2
-    return boxes + (candidates.image_index * stride)[:, None]
+    return boxes + (groups * stride)[:, None]

@@ -7,7 +7,7 @@ is torch's: it runs anywhere, all images of a batch at once, and is what the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -26,19 +26,23 @@ PIXELS_AT_ONCE = 600_000
 
 
 class Cells(NamedTuple):
-    """The cells of PNet's maps that pass, over the images of a batch, image by image.
+    """The cells of PNet's maps that pass, over the images of a batch.
+
+    Those of one image come level by level, row by row.
 
     Attributes:
         places: (N, 2) float32 column and row in PNet's map.
         scores: (N,) in [0, 1].
         offsets: (N, 4) box minus window, as fractions of the window's side.
         image_index: (N,) int64.
+        level: (N,) int64, which level of the pyramid.
     """
 
     places: Tensor
     scores: Tensor
     offsets: Tensor
     image_index: Tensor
+    level: Tensor
 
 
 class Answers(NamedTuple):
@@ -68,12 +72,12 @@ class Sight(Protocol):
     count: int
     device: torch.device
 
-    def sweep(self, scale: float, border: int, threshold: float) -> Cells:
-        """Return PNet's cells that score at least ``threshold`` on one level of the pyramid.
+    def sweep(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
+        """Return PNet's cells that score at least ``threshold`` on the levels of a pyramid.
 
         Args:
-            scale: of the level.
-            border: pixels of black around the level.
+            scales: of the levels, at least one.
+            border: pixels of black around each level.
             threshold: least score.
         """
 
@@ -98,21 +102,19 @@ class TorchSight:
         self.size_hw, self.count = self._images.size_hw, self._images.count
         self.device = self._images.device
 
-    def sweep(self, scale: float, border: int, threshold: float) -> Cells:
-        """Return PNet's cells that pass on one level of the pyramid (see :class:`Sight`)."""
-        size = level_size(self.size_hw, scale)
-        bands = list(_bands(size, border, self.count))
-        swept = [self._sweep_band(size, band, border, threshold) for band in bands]
-        if len(swept) == 1:
-            return swept[0]
-        cells = Cells(*map(torch.cat, zip(*swept, strict=True)))
-        by_image = cells.image_index.argsort(stable=True)
-        return Cells(*(column[by_image] for column in cells))
+    def sweep(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
+        """Return PNet's cells that pass on the levels of a pyramid (see :class:`Sight`)."""
+        swept = [
+            self._sweep_band(number, size, band, border, threshold)
+            for number, size in enumerate(level_size(self.size_hw, scale) for scale in scales)
+            for band in _bands(size, border, self.count)
+        ]
+        return Cells(*map(torch.cat, zip(*swept, strict=True)))
 
     def _sweep_band(
-        self, size: tuple[int, int], band: range, border: int, threshold: float
+        self, number: int, size: tuple[int, int], band: range, border: int, threshold: float
     ) -> Cells:
-        """Return the cells that pass among the rows of a bordered level of a size."""
+        """Return the cells that pass among some rows of the bordered level of a number and size."""
         level = self._images.resize(size, slice(max(band.start - border, 0), band.stop - border))
         above = max(border - band.start, 0)
         below = len(band) - above - level.shape[2]
@@ -127,6 +129,7 @@ class TorchSight:
             scores=scores[passed],
             offsets=outputs.offsets.permute(0, 2, 3, 1)[passed],
             image_index=image_index,
+            level=torch.full_like(image_index, number),
         )
 
     def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:

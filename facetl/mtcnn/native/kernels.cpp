@@ -3,7 +3,9 @@
 // Feature maps are (rows, columns, channels); the channels of a pixel lie side by side, rounded up
 // to whole blocks, and what is rounded up is zero.  A convolution keeps a tile of TILE pixels by
 // VECTORS vectors of outputs in registers while it walks over the inputs: each is one broadcast
-// and VECTORS multiply-adds.  The same source is compiled for AVX2 and for AVX-512.
+// and VECTORS multiply-adds.  The same source is compiled for AVX2, for AVX-512, and for AVX-512
+// with products of bfloat16: maps and weights then keep two numbers in the place of a float, but
+// for the pixels, what comes out of the last layers, and every sum.
 
 #include <algorithm>
 #include <cmath>
@@ -18,26 +20,74 @@ constexpr int WIDTH = 16, TILE = 12;
 constexpr int WIDTH = 8, TILE = 6;
 #endif
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+constexpr int HALF = 2;  // numbers of a map in a float
+#else
+constexpr int HALF = 1;
+#endif
+
 typedef float Vector __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
 
 namespace {
 
 inline Vector load(const float* from) { return *reinterpret_cast<const Vector*>(from); }
 inline void store(float* to, Vector value) { *reinterpret_cast<Vector*>(to) = value; }
+
+#ifdef __AVX512BF16__
+inline uint32_t bfloat(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, 4);
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+// Two weights in the place of one.
+inline float packed(float first, float second) {
+    const uint32_t bits = bfloat(first) | bfloat(second) << 16;
+    float both;
+    std::memcpy(&both, &bits, 4);
+    return both;
+}
+inline void store_half(float* to, Vector value) {
+    const __m256bh half = _mm512_cvtneps_pbh((__m512)value);
+    std::memcpy(to, &half, sizeof half);
+}
+inline Vector add_product_of_pairs(Vector sum, float value, Vector own) {
+    return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)own, (__m512bh)_mm512_set1_ps(value));
+}
+#else
+inline float packed(float first, float) { return first; }
+inline void store_half(float* to, Vector value) { store(to, value); }
+inline Vector add_product_of_pairs(Vector sum, float value, Vector own) {
+    return sum + value * own;
+}
+#endif
+
+// `PACK` numbers of a map lie in one float.
+template <int PACK>
+inline void store_packed(float* to, Vector value) {
+    PACK == 2 ? store_half(to, value) : store(to, value);
+}
+template <int PACK>
+inline Vector add_product(Vector sum, float value, Vector own) {
+    return PACK == 2 ? add_product_of_pairs(sum, value, own) : sum + value * own;
+}
 inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
 
 // ---- layers
 
 // A convolution with stride 1, or a dense layer (KERNEL = 1, one pixel).
-// INPUTS channels are used of the STRIDE that a pixel of the input has.
-template <int KERNEL, int INPUTS, int STRIDE, int OUTPUTS, int VECTORS, bool ACTIVATED = true>
+// INPUTS channels are used of the STRIDE that a pixel of the input has; PACK_IN of them and
+// PACK_OUT of the outputs lie in one float.
+template <int KERNEL, int INPUTS, int STRIDE, int OUTPUTS, int VECTORS, int PACK_IN = 1,
+          int PACK_OUT = 1, bool ACTIVATED = true>
 struct Layer {
     static constexpr int BLOCK = VECTORS * WIDTH;
     static constexpr int BLOCKS = (OUTPUTS + BLOCK - 1) / BLOCK;
     static constexpr int CHANNELS = BLOCKS * BLOCK;  // of a pixel of the output
-    static constexpr int TAPS = KERNEL * KERNEL * INPUTS;
-    std::vector<float> weights, bias, slopes;  // weights: (block, row, column, input, BLOCK)
+    static constexpr int IN = STRIDE / PACK_IN, OUT = CHANNELS / PACK_OUT;  // floats of a pixel
+    static constexpr int STEPS = INPUTS / PACK_IN, TAPS = KERNEL * KERNEL * STEPS;
+    std::vector<float> weights, bias, slopes;  // weights: (block, row, column, step, BLOCK)
 
     // From torch's (OUTPUTS, INPUTS, KERNEL, KERNEL); `place` says where an input of a dense layer
     // lies in torch's order.
@@ -52,8 +102,13 @@ struct Layer {
             slopes[channel] = s ? s[o] : 0.f;
             for (int tap = 0; tap < TAPS; tap++)
                 weights[(size_t(block) * TAPS + tap) * BLOCK + channel % BLOCK] =
-                    w[size_t(o) * TAPS + place(tap)];
+                    of(w + size_t(o) * TAPS * PACK_IN, place, tap);
         }
+    }
+    template <class Place>
+    static float of(const float* w, Place place, int tap) {
+        if (PACK_IN == 1) return w[place(tap)];
+        return packed(w[place(2 * tap)], w[place(2 * tap + 1)]);
     }
     void pack(const float* w, const float* b, const float* s) {
         pack(w, b, s, OUTPUTS, 0, [](int tap) {  // (row, column, input) from (input, row, column)
@@ -71,17 +126,18 @@ struct Layer {
             for (int v = 0; v < VECTORS; v++) sums[p][v] = load(&bias[block * BLOCK + v * WIDTH]);
         for (int row = 0; row < KERNEL; row++)
             for (int column = 0; column < KERNEL; column++) {
-                const float* from = in + row * in_row + column * STRIDE;
+                const float* from = in + row * in_row + column * IN;
 #pragma GCC unroll 2
-                for (int input = 0; input < INPUTS; input++, w += BLOCK) {
+                for (int step = 0; step < STEPS; step++, w += BLOCK) {
                     Vector own[VECTORS];
 #pragma GCC unroll 4
                     for (int v = 0; v < VECTORS; v++) own[v] = load(w + v * WIDTH);
 #pragma GCC unroll 16
                     for (int p = 0; p < COUNT; p++) {
-                        const float value = from[input + p * in_pixel];
+                        const float value = from[step + p * in_pixel];
 #pragma GCC unroll 4
-                        for (int v = 0; v < VECTORS; v++) sums[p][v] += value * own[v];
+                        for (int v = 0; v < VECTORS; v++)
+                            sums[p][v] = add_product<PACK_IN>(sums[p][v], value, own[v]);
                     }
                 }
             }
@@ -93,7 +149,7 @@ struct Layer {
                 if (ACTIVATED)
                     sum = larger(sum, Vector{}) +
                           smaller(sum, Vector{}) * load(&slopes[block * BLOCK + v * WIDTH]);
-                store(out + p * CHANNELS + block * BLOCK + v * WIDTH, sum);
+                store_packed<PACK_OUT>(out + p * OUT + (block * BLOCK + v * WIDTH) / PACK_OUT, sum);
             }
     }
 
@@ -109,7 +165,7 @@ struct Layer {
         for (int block = 0; block < BLOCKS; block++)
             for (int t = 0, done = 0; t < tiles; t++) {
                 const int own = count / tiles + (t < count % tiles);
-                tile_of(own, block, in + done * in_pixel, in_row, in_pixel, out + done * CHANNELS,
+                tile_of(own, block, in + done * in_pixel, in_row, in_pixel, out + done * OUT,
                         std::make_integer_sequence<int, TILE>{});
                 done += own;
             }
@@ -119,15 +175,15 @@ struct Layer {
     void map(const float* in, int height, int width, float* out) const {
         const int rows = height - KERNEL + 1, columns = width - KERNEL + 1;
         for (int y = 0; y < rows; y++)
-            row(columns, in + long(y) * width * STRIDE, long(width) * STRIDE, STRIDE,
-                out + long(y) * columns * CHANNELS);
+            row(columns, in + long(y) * width * IN, long(width) * IN, IN,
+                out + long(y) * columns * OUT);
     }
 };
 
 // Side of a map after max pooling with stride 2, the last window reaching over the edge.
 constexpr int pooled(int side, int kernel) { return (side - kernel + 1) / 2 + 1; }
 
-// One row of max pooling of a (height, width, channels) map.
+// One row of max pooling of a (height, width, channels) map of floats; the maxima are packed.
 inline void pool_row(const float* in, int height, int width, int channels, int kernel, int row,
                      float* out) {
     const int columns = pooled(width, kernel), bottom = std::min(row * 2 + kernel, height);
@@ -137,14 +193,14 @@ inline void pool_row(const float* in, int height, int width, int channels, int k
             for (int y = row * 2; y < bottom; y++)
                 for (int k = x * 2; k < right; k++)
                     most = larger(most, load(in + (long(y) * width + k) * channels + c));
-            store(out + long(x) * channels + c, most);
+            store_packed<HALF>(out + (long(x) * channels + c) / HALF, most);
         }
 }
 
 inline void pool(const float* in, int height, int width, int channels, int kernel, float* out) {
     for (int row = 0; row < pooled(height, kernel); row++)
         pool_row(in, height, width, channels, kernel, row,
-                 out + long(row) * pooled(width, kernel) * channels);
+                 out + long(row) * pooled(width, kernel) * channels / HALF);
 }
 
 inline float face_probability(const float* logits) {
@@ -239,9 +295,9 @@ struct Rows {
 
 struct PNet {
     Layer<3, 3, 3, 10, small_vectors> first;
-    Layer<3, 10, 16, 16, small_vectors> second;
-    Layer<3, 16, 16, 32, 2> third;
-    Layer<1, 32, 32, 6, small_vectors, false> heads;
+    Layer<3, 10, 16, 16, small_vectors, HALF, HALF> second;
+    Layer<3, 16, 16, 32, 2, HALF> third;
+    Layer<1, 32, 32, 6, small_vectors, 1, 1, false> heads;
 
     // The cells of a level of (height, width, 3) pixels whose score is at least the threshold.
     std::vector<Cell> sweep(const float* pixels, int height, int width, float threshold) const {
@@ -252,7 +308,7 @@ struct PNet {
         const float logit = std::min(std::log(threshold / (1 - threshold)), 15.f) - 1e-3f;
         std::vector<float> fresh(2l * w * first.CHANNELS + 64), seen(columns * third.CHANNELS + 64);
         std::vector<float> said(TILE * heads.CHANNELS + 64);
-        Rows halved(pooled(w, 2) * first.CHANNELS), deeper(across * second.CHANNELS);
+        Rows halved(pooled(w, 2) * second.IN), deeper(across * third.IN);
         for (int row = 0; row < pooled(h, 2); row++) {
             const int both = std::min(2, h - 2 * row);
             for (int y = 0; y < both; y++)
@@ -260,9 +316,9 @@ struct PNet {
                           fresh.data() + long(y) * w * first.CHANNELS);
             pool_row(fresh.data(), both, w, first.CHANNELS, 2, 0, halved.next());
             if (!halved.full()) continue;
-            second.row(across, halved.values.data(), halved.length, 16, deeper.next());
+            second.row(across, halved.values.data(), halved.length, second.IN, deeper.next());
             if (!deeper.full()) continue;
-            third.row(columns, deeper.values.data(), deeper.length, 16, seen.data());
+            third.row(columns, deeper.values.data(), deeper.length, third.IN, seen.data());
             for (int x = 0; x < columns; x += TILE) {
                 const int count = std::min(TILE, columns - x);
                 heads.row(count, seen.data() + long(x) * third.CHANNELS, 0, third.CHANNELS,
@@ -293,10 +349,10 @@ int flattened(int tap) {
 struct RNet {
     static constexpr int SIDE = 24, FEATURES = 576, HIDDEN = 128, ANSWERS = 6;
     Layer<3, 3, 3, 28, 2> first;
-    Layer<3, 28, 32, 48, WIDTH == 16 ? 3 : 2> second;
-    Layer<2, 48, 48, 64, 2> third;
-    Layer<1, FEATURES, FEATURES, HIDDEN, 2> dense;
-    Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, false> heads;
+    Layer<3, 28, 32, 48, WIDTH == 16 ? 3 : 2, HALF> second;
+    Layer<2, 48, 48, 64, 2, HALF, HALF> third;
+    Layer<1, FEATURES, FEATURES, HIDDEN, 2, HALF> dense;
+    Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
         first.map(pixels, 24, 24, a);
@@ -310,11 +366,11 @@ struct RNet {
 struct ONet {
     static constexpr int SIDE = 48, FEATURES = 1152, HIDDEN = 256, ANSWERS = 16;
     Layer<3, 3, 3, 32, 2> first;
-    Layer<3, 32, 32, 64, 2> second;
-    Layer<3, 64, 64, 64, 2> third;
-    Layer<2, 64, 64, 128, 2> fourth;
-    Layer<1, FEATURES, FEATURES, HIDDEN, 2> dense;
-    Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, false> heads;
+    Layer<3, 32, 32, 64, 2, HALF> second;
+    Layer<3, 64, 64, 64, 2, HALF> third;
+    Layer<2, 64, 64, 128, 2, HALF, HALF> fourth;
+    Layer<1, FEATURES, FEATURES, HIDDEN, 2, HALF> dense;
+    Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
         first.map(pixels, 48, 48, a);
@@ -342,9 +398,9 @@ void judge(const Net& net, const uint8_t* image, int height, int width, const in
             const int64_t* at = windows + 4 * (start + i);
             resample(image, height, width, at[0], at[1], at[2], at[3], side, side, pixels.data(),
                      3 * side);
-            net.describe(pixels.data(), a.data(), b.data(), features.data() + i * Net::FEATURES);
+            net.describe(pixels.data(), a.data(), b.data(), features.data() + i * net.dense.IN);
         }
-        net.dense.row(own, features.data(), 0, Net::FEATURES, hidden.data());
+        net.dense.row(own, features.data(), 0, net.dense.IN, hidden.data());
         net.heads.row(own, hidden.data(), 0, Net::HIDDEN, said.data());
         for (int i = 0; i < own; i++) {
             const float* from = said.data() + i * net.heads.CHANNELS;
@@ -387,7 +443,16 @@ struct Tensors {
 extern "C" {
 
 // Counts changes of what the functions below take and give; native/__init__.py has the same number.
-int facetl_interface() { return 1; }
+int facetl_interface() { return 2; }
+
+// Whether this processor has the instructions that go beyond what the name of the build says.
+int facetl_runs() {
+#ifdef __AVX512BF16__
+    return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+    return 1;
+#endif
+}
 
 // Tensors by network and layer: weights, biases and, but for the output layers, slopes.
 Cascade* facetl_load(const float* const* tensors) {
