@@ -155,7 +155,7 @@ def compare_stages(paths: Sequence[Path], repeats: int) -> None:
     images = [load_image(path) for path in paths]
     with threads(1):
         peak = measure_peak()
-        print(f"\nby stage, one thread, loose thresholds; matrix products reach {peak:.0f} GFLOP/s")
+        print(f"\nby stage, one thread, loose; torch multiplies matrices at {peak:.0f} GFLOP/s")
         for engine in ENGINES:
             detector = Detector.load("pretrained", "cpu", engine)
             laps = [time_stages(detector, images) for _ in range(repeats)]
@@ -164,7 +164,7 @@ def compare_stages(paths: Sequence[Path], repeats: int) -> None:
             for stage, own, flop in zip(STAGES, seconds, work, strict=True):
                 print(
                     f"{engine:8} {stage}  {own * 1e3:6.2f} ms   {flop / 1e9:5.2f} GFLOP   "
-                    f"{flop / own / 1e9:5.0f} GFLOP/s, {flop / own / 1e9 / peak:.0%} of the peak"
+                    f"{flop / own / 1e9:5.0f} GFLOP/s, {flop / own / 1e9 / peak:.0%} of that"
                 )
 
 

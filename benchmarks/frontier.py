@@ -137,8 +137,9 @@ def plot(trials: Sequence[Trial], times: dict[str, float], iou: str) -> Figure:
         axes.minorticks_off()
         axes.set_xlabel("milliseconds a frame of 480×360, from file, all cores")
         axes.set_ylabel(f"AP, IoU {iou}")
+        axes.yaxis.set_major_formatter("{x:.3f}")
         axes.set_title("What accuracy costs in time")
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper right")
     return figure
 
 

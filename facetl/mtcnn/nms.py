@@ -11,7 +11,7 @@ from torchvision.ops import nms as torchvision_nms
 
 from facetl.mtcnn.candidates import Candidates
 
-TOGETHER = 1000
+TOGETHER = 300
 """Boxes up to which one NMS over all images is quicker than one for each, being quadratic."""
 
 _TINY = 1e-9  # a score of 0 must not divide by 0
