@@ -16,7 +16,7 @@ test: .venv/test
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
 benchmark: .venv/test
-	$(BIN)/python benchmarks/detect.py
+	$(BIN)/python benchmarks/detect.py --only files one-core stages memory
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/cartoons.py

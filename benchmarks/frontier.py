@@ -14,12 +14,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from facetl import Detector, FaceDataset, evaluate, load_dataset
 from facetl.cores import usable_cores
@@ -119,16 +121,17 @@ def plot(trials: Sequence[Trial], times: dict[str, float], iou: str) -> Figure:
                 label=f"engine {engine}",
                 zorder=3,
             )
-        for name, milliseconds in times.items():
+        for name, side in zip(times, cycle(("right", "left")), strict=False):
+            milliseconds = times[name]
             axes.axvline(milliseconds, color="#888888", linestyle=":", linewidth=1)
             axes.annotate(
                 f"{name} (time only)",
                 (milliseconds, 0.02),
                 xycoords=("data", "axes fraction"),
-                xytext=(-4, 0),
+                xytext=(-4 if side == "right" else 4, 0),
                 textcoords="offset points",
                 rotation=90,
-                ha="right",
+                ha=side,
                 color="#666666",
             )
         axes.set_xscale("log")
@@ -137,7 +140,7 @@ def plot(trials: Sequence[Trial], times: dict[str, float], iou: str) -> Figure:
         axes.minorticks_off()
         axes.set_xlabel("milliseconds a frame of 480×360, from file, all cores")
         axes.set_ylabel(f"AP, IoU {iou}")
-        axes.yaxis.set_major_formatter("{x:.3f}")
+        axes.yaxis.set_major_locator(MultipleLocator(0.005))
         axes.set_title("What accuracy costs in time")
         axes.legend(loc="upper right")
     return figure
