@@ -1,6 +1,7 @@
 """The compiled kernels agree with torch, whatever they are shown; and where there are none."""
 
 import ctypes
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_networks_may_go_before_what_they_said(networks: dict[Stage, Network]) -
 
 @needs_half
 def test_half_precision_finds_the_same_faces() -> None:
-    """Boxes move by less than two pixels, scores by less than a twentieth."""
+    """Each surely found face has one that overlaps it by 0.95."""
     exact, half = (Detector.load("cartoon", "cpu", engine) for engine in ("native", "half"))
     images = frames(8)
     found = 0
@@ -199,6 +200,15 @@ def test_kernels_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 @needs_kernels
+def test_kernels_that_cannot_be_loaded_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hide_kernels(monkeypatch, tmp_path, "AVX2")
+    (tmp_path / "_avx2.so").write_bytes(b"cut short")
+    assert "cannot be loaded" in find_kernels.__wrapped__().lacking
+
+
+@needs_kernels
 def test_a_processor_without_avx512_gets_the_other_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     found = find_kernels.__wrapped__()
@@ -211,6 +221,8 @@ def test_the_choice_of_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_engine("auto", CPU) == ("torch" if why_not_native(CPU) else "native")
     cuda = torch.device("cuda")
     assert choose_engine("auto", cuda) == "torch"
+    with pytest.raises(InputError, match="found engine 'fast', expected one of"):
+        choose_engine("fast", CPU)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="on the processor, not on cuda; use --engine auto"):
         choose_engine("native", cuda)
 
@@ -233,6 +245,22 @@ def frames(count: int) -> list[NDArray[np.uint8]]:
     from facetl import draw_frame
 
     return [draw_frame(2, "side", index).image for index in range(count)]
+
+
+def test_threads_to_come_have_as_many_of_torchs_own_as_before(pretrained: Detector) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        pretrained.detect(frames(2), batch_size=1, workers=2)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_workers_are_wrong(pretrained: Detector) -> None:
+    with pytest.raises(ValueError, match="expected at least 1, got batch_size 4, workers 0"):
+        pretrained.detect([], workers=0)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

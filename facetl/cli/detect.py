@@ -33,7 +33,7 @@ class NamedWeights(NamedTuple):
 
 
 class Searching(NamedTuple):
-    """Where and how a search is done; none of it changes what is found, up to rounding."""
+    """Where and how a search is done; only the engine ``half`` changes what is found."""
 
     device: str
     engine: EngineChoice

@@ -32,7 +32,8 @@ _LOOKS = 5
 def doctor(device: str, engine: EngineChoice) -> None:
     """Say which engine, device, threads and libraries are in use here, and why.
 
-    Then both engines search one drawn frame: their boxes must be the same.
+    Then it searches one drawn frame, with torch as well: the boxes must be the same, unless
+    --engine half was asked for.
 
     \b
     Example:

@@ -89,7 +89,8 @@ class FrameResult:
         size_hw: height and width in pixels.
         detections: the faces.
         candidates: how many windows were left after each stage: ``pnet``, ``rnet``, ``onet``.
-        seconds: time that the detector took, without reading the image.
+        seconds: time that the detector took, without reading the image; where several images
+            are searched side by side, its share of it.
     """
 
     image: str

@@ -125,7 +125,7 @@ class Detector:
 
     @property
     def networks(self) -> Mapping[Stage, Network]:
-        """The networks by stage, on :attr:`device`."""
+        """The networks by stage, on :attr:`device`; kernels have copies of their weights."""
         return self._networks
 
     def detect(
@@ -152,7 +152,7 @@ class Detector:
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
             batch_size: how many images go through the networks together.
-            workers: batches searched side by side; all cores by default.
+            workers: batches searched side by side; all cores by default, 1 on a GPU.
 
         Returns:
             One :class:`Detections` for each image, empty where there is no face.
@@ -169,7 +169,9 @@ class Detector:
             padding=padding,
             voting=voting,
         )
-        found = self.search(images, settings, batch_size, workers or usable_cores())
+        if workers is None:
+            workers = usable_cores() if self.device.type == "cpu" else 1
+        found = self.search(images, settings, batch_size, workers)
         return [each.detections for each in found]
 
     def search(
@@ -181,11 +183,11 @@ class Detector:
     ) -> Iterator[Search]:
         """Yield what is found in each image, in order, with the counts of candidates.
 
-        Reads a few batches ahead, so that a long list never fills the memory.  A single worker
-        is the calling thread itself, with as many threads of torch's own as it has.
+        Takes two batches a worker ahead, no more, so that a long list never fills the memory.  A
+        single worker is the calling thread itself, with as many threads of torch's own as it has.
         """
-        if batch_size < 1:
-            raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
+        if min(batch_size, workers) < 1:
+            raise ValueError(f"expected at least 1, got batch_size {batch_size}, workers {workers}")
         if isinstance(images, str | Path | np.ndarray):
             raise TypeError("expected a list of images, got a single one; put it in a list")
         batches = in_batches(images, batch_size)

@@ -6,7 +6,7 @@ The kernels come twice: exact, at the same boxes as torch, and in half precision
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ def choose_engine(name: EngineChoice, device: torch.device) -> Engine:
     Raises:
         InputError: if kernels are asked for and cannot be had.
     """
+    if name not in get_args(EngineChoice):
+        raise InputError(f"found engine {name!r}, expected one of {get_args(EngineChoice)}")
     if name == "auto":
         return "torch" if why_not_native(device) else "native"
     lacking = "" if name == "torch" else why_not_native(device, half=name == "half")
@@ -38,7 +40,7 @@ def choose_engine(name: EngineChoice, device: torch.device) -> Engine:
 def why_not_native(device: torch.device, *, half: bool = False) -> str:
     """Return what keeps the kernels from being used on a device; nothing if they can be."""
     if device.type != "cpu":
-        return f"it runs on the processor, not on {device.type}"
+        return f"the kernels run on the processor, not on {device.type}"
     return find_kernels(half=half).lacking
 
 

@@ -32,6 +32,7 @@ def in_parallel(
         workers: how many threads, at least 1.
     """
     waiting: deque[Future[Result]] = deque()
+    threads = torch.get_num_threads()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             for item in items:
@@ -43,6 +44,7 @@ def in_parallel(
         finally:
             for future in waiting:
                 future.cancel()
+            torch.set_num_threads(threads)  # for threads to come, which inherit the workers' 1
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -54,7 +54,9 @@ class SideBySide:
             batch_size: images that go through the networks together.
             workers: batches read and searched side by side.
         """
-        batches = list(in_batches(images, batch_size))
+        if any(detector.device.type != "cpu" for detector in self.detectors.values()):
+            workers = 1  # they would share one GPU's memory, and gain nothing
+        batches = list(in_batches(images, min(batch_size, -(-len(images) // workers) or 1)))
         together = min(workers, len(batches))
         search = partial(self._search_batch, share=1 / max(together, 1))
         for batch, part in zip(batches, in_parallel(search, batches, workers), strict=True):

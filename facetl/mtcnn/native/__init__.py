@@ -65,8 +65,13 @@ def find_kernels(*, half: bool = False) -> Kernels:
     lacking = "no kernels were built when facetl was installed (is there a C++ compiler?)"
     for build in [HALF_BUILD] if half else builds[builds.index(BUILDS[able]) :]:
         for path in sorted(Path(__file__).parent.glob(f"_{build}.*")):
-            library = ctypes.CDLL(str(path))
-            if library.facetl_interface() != INTERFACE:
+            try:
+                library = ctypes.CDLL(str(path))
+                interface = library.facetl_interface()
+            except (OSError, AttributeError) as error:
+                lacking = f"{path} cannot be loaded ({error}); install facetl again"
+                continue
+            if interface != INTERFACE:
                 lacking = f"{path} belongs to another version; install facetl again"
             elif not library.facetl_runs():
                 lacking = f"the processor has no products of {build}"
@@ -132,7 +137,9 @@ class NativeSight:
         asked, index = windows.numpy(), image_index.numpy()
         for number, image in enumerate(self._images):
             rows = np.flatnonzero(index == number)
-            answers[rows] = self._judge(stage, image, np.ascontiguousarray(asked[rows]))
+            answers[rows] = self._judge(
+                stage, image, np.ascontiguousarray(asked[rows], dtype=np.int64)
+            )
         said = torch.from_numpy(answers)
         return Answers(said[:, 0], said[:, 1:5], said[:, 5:])
 
@@ -146,6 +153,8 @@ class NativeSight:
             self._networks.handle, _address(image), *self.size_hw, *level, border,
             ctypes.c_float(threshold), len(cells), _address(cells),
         )  # fmt: skip
+        if count < 0:
+            raise MemoryError(f"no room for a level of {level[0]}×{level[1]} pixels")
         return cells[:count]
 
     def _judge(

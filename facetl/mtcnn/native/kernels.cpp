@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -476,9 +477,10 @@ Cascade* facetl_load(const float* const* tensors) {
 void facetl_free(Cascade* own) { delete own; }
 
 // PNet on one level of the pyramid, with a border of black: how many cells pass; at most `room`
-// of them go to `cells`, 7 numbers each: column, row (of the bordered level), score, offsets.
+// of them go to `cells`, 7 numbers each: column, row (of the bordered level), score, offsets.  -1
+// if the memory is too small.
 int facetl_sweep(const Cascade* own, const uint8_t* image, int height, int width, int level_height,
-                 int level_width, int border, float threshold, int room, float* cells) {
+                 int level_width, int border, float threshold, int room, float* cells) try {
     const int h = level_height + 2 * border, w = level_width + 2 * border;
     std::vector<float> level(long(h) * w * 3 + 64, BLACK);
     Resampler()(image, height, width, 0, 0, width, height, level_height, level_width,
@@ -487,7 +489,7 @@ int facetl_sweep(const Cascade* own, const uint8_t* image, int height, int width
     const int kept = std::min<int>(room, found.size());
     if (kept) std::memcpy(cells, found.data(), kept * sizeof(Cell));
     return found.size();
-}
+} catch (const std::bad_alloc&) { return -1; }
 
 // RNet's (5) or ONet's (15) answers to (count, 4) windows: score, offsets, landmarks.
 void facetl_judge(const Cascade* own, int onet, const uint8_t* image, int height, int width,
