@@ -66,9 +66,9 @@ def retrain(data: FaceDataset, seed: int, workers: int, epochs: int) -> tuple[We
 
 
 def measure(weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]]) -> Figures:
-    settings = weights.settings
+    detector, settings = Detector(weights), weights.settings
     began = time.perf_counter()
-    found = list(Detector(weights).search(images, settings))
+    found = list(detector.search(images, settings))
     seconds = (time.perf_counter() - began) / len(images)
     frames = tuple(
         FrameResult(frame.name, frame.size_hw, each.detections, each.candidates, seconds)
@@ -80,19 +80,19 @@ def measure(weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]]
         **names,
         "AP course": evaluation.metrics.ap_course,
         "proposals": evaluation.proposals_per_frame,
-        "PNet recall 0.5": proposal_recall(weights, data, images, 0.5),
-        "PNet recall 0.65": proposal_recall(weights, data, images, 0.65),
+        "PNet recall 0.5": proposal_recall(detector, data, images, 0.5),
+        "PNet recall 0.65": proposal_recall(detector, data, images, 0.65),
         "s/frame": seconds,
     }
 
 
 @torch.inference_mode()
 def proposal_recall(
-    weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]], iou_threshold: float
+    detector: Detector, data: FaceDataset, images: list[NDArray[np.uint8]], iou_threshold: float
 ) -> float:
-    detector, found = Detector(weights), 0
+    found = 0
     for frame, image in zip(data.frames, images, strict=True):
-        proposals = propose(scan(detector.look(torch.from_numpy(image)[None]), weights.settings))
+        proposals = propose(scan(detector.look(torch.from_numpy(image)[None]), detector.settings))
         overlap = iou(square(frame.boxes), proposals.boxes.double().numpy())
         found += int((overlap.max(axis=1, initial=0) >= iou_threshold).sum())
     return found / data.face_count

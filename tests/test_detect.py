@@ -361,3 +361,9 @@ def test_the_help_says_what_the_settings_say() -> None:
     assert shown["thresholds"] == f"those of the weights, else {thresholds}"
     assert shown["min_face"] == f"that of the weights, else {usual.min_face:g}"
     assert shown["factor"] == f"that of the weights, else {usual.factor:g}"
+
+
+def test_the_batch_size_is_the_detectors_own() -> None:
+    from facetl.mtcnn.detector import BATCH_SIZE
+
+    assert parse("detect", "frames", "--out", "results").params["batch_size"] == BATCH_SIZE

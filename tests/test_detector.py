@@ -140,7 +140,7 @@ def test_large_batches_are_split_without_a_trace(
     images = [drawn(i) for i in range(3)]
     expected = pretrained.detect(images)
     monkeypatch.setattr(sight_module, "CROPS_AT_ONCE", {"rnet": 7, "onet": 5})
-    monkeypatch.setattr(sight_module, "PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(sight_module, "LEVEL_PIXELS_AT_ONCE", 1)
     monkeypatch.setattr(detector_module, "PIXELS_AT_ONCE", 1)
     for found, whole in zip(pretrained.detect(images), expected, strict=True):
         assert_same(found, whole)

@@ -41,9 +41,7 @@ def test_torch_can_be_asked_for() -> None:
 
 
 def test_why_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "facetl.mtcnn.engines.why_not_native", lambda device, half=False: "no compiler"
-    )
+    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", no_compiler)
     said = run()
     assert said["engine"] == ["torch: no compiler"]
 
@@ -60,9 +58,7 @@ def test_boxes_that_differ_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None
 
 @needs_kernels
 def test_an_engine_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "facetl.mtcnn.engines.why_not_native", lambda device, half=False: "no compiler"
-    )
+    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", no_compiler)
     result = CliRunner().invoke(main, ["doctor", "--engine", "native"])
     assert result.stderr == (
         "facetl: the native engine cannot be had: no compiler; use --engine auto\n"

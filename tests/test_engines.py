@@ -285,5 +285,5 @@ def test_bands_of_a_level_change_nothing(
     sight = TorchSight(images_of(2, *size, 7), networks)
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
         whole = sight.sweep([0.97, 0.93], border, 0.4)
-        patch.setattr("facetl.mtcnn.sight.PIXELS_AT_ONCE", at_once)
+        patch.setattr("facetl.mtcnn.sight.LEVEL_PIXELS_AT_ONCE", at_once)
         assert_same(sight.sweep([0.97, 0.93], border, 0.4), whole)

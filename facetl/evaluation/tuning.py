@@ -27,10 +27,10 @@ from facetl.mtcnn.settings import Settings
 MIN_FACES = (12.0, 16.0, 20.0, 24.0, 30.0, 40.0, 60.0, 80.0)
 """Sides in pixels of the smallest face looked for that are worth trying."""
 
-TOLERANCE = 0.001
 SMALL_FACES = 0.05
 """Share of the faces that a fast search may be too coarse for; their AP decides."""
 
+TOLERANCE = 0.001
 SPEED_TOLERANCE = 0.002
 """How much AP a faster setting may lose."""
 
@@ -70,7 +70,7 @@ def default_min_faces(faces: Sequence[Boxes], aim: Aim, at_most: int = 2) -> tup
         at_most: how many of those that the smallest face allows.
     """
     edges = [(boxes[:, 2:] - boxes[:, :2]).max(axis=1) for boxes in faces if len(boxes)]
-    longer = np.concatenate([np.zeros(0), *edges]) if edges else np.zeros(1)
+    longer = np.concatenate(edges) if edges else np.zeros(1)
     allowed = sum(side <= longer.min() for side in MIN_FACES) or 1
     small = float(np.quantile(longer, SMALL_FACES)) if aim.figure == "speed" else 0.0
     upto = max(allowed, sum(side <= small for side in MIN_FACES))

@@ -50,6 +50,7 @@ PNET_BORDER = PNET_WINDOW // 2
 BATCH_SIZE = 4
 """Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
 PIXELS_AT_ONCE = 4_000_000
+"""Pixels of the images, all of one size, that are searched together."""
 VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
 VOTING_IOU = 0.7

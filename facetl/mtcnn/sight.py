@@ -21,7 +21,7 @@ from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 
 CROPS_AT_ONCE: dict[Stage, int] = {"rnet": 128, "onet": 32}
 """Windows judged together: so few that their maps stay in the processor's cache."""
-PIXELS_AT_ONCE = 600_000
+LEVEL_PIXELS_AT_ONCE = 600_000
 """Pixels of a level of the pyramid, over all images, that PNet sees together."""
 
 
@@ -152,7 +152,7 @@ def _bands(size: tuple[int, int], border: int, images: int) -> Iterator[range]:
     """
     height, width = (side + 2 * border for side in size)
     shared = PNET_WINDOW - PNET_STRIDE
-    step = max(PIXELS_AT_ONCE // (images * width) - shared, PNET_STRIDE)
+    step = max(LEVEL_PIXELS_AT_ONCE // (images * width) - shared, PNET_STRIDE)
     step -= step % PNET_STRIDE
     for start in range(0, max(height - shared, 1), step):
         last = start + step + shared >= height

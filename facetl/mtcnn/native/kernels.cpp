@@ -83,7 +83,7 @@ inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
 template <int KERNEL, int INPUTS, int STRIDE, int OUTPUTS, int VECTORS, int PACK_IN = 1,
           int PACK_OUT = 1, bool ACTIVATED = true>
 struct Layer {
-    static constexpr int BLOCK = VECTORS * WIDTH;
+    static constexpr int WINDOW = KERNEL, BLOCK = VECTORS * WIDTH;
     static constexpr int BLOCKS = (OUTPUTS + BLOCK - 1) / BLOCK;
     static constexpr int CHANNELS = BLOCKS * BLOCK;  // of a pixel of the output
     static constexpr int IN = STRIDE / PACK_IN, OUT = CHANNELS / PACK_OUT;  // floats of a pixel
@@ -202,6 +202,15 @@ inline void pool(const float* in, int height, int width, int channels, int kerne
     for (int row = 0; row < pooled(height, kernel); row++)
         pool_row(in, height, width, channels, kernel, row,
                  out + long(row) * pooled(width, kernel) * channels / HALF);
+}
+
+// A layer over a square map, then max pooling; `wide` takes what is between them.
+template <class Convolution>
+void map_and_pool(const Convolution& layer, const float* in, int side, int kernel, float* wide,
+                  float* out) {
+    const int mapped = side - Convolution::WINDOW + 1;
+    layer.map(in, side, side, wide);
+    pool(wide, mapped, mapped, Convolution::CHANNELS, kernel, out);
 }
 
 inline float face_probability(const float* logits) {
@@ -356,10 +365,8 @@ struct RNet {
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
-        first.map(pixels, 24, 24, a);
-        pool(a, 22, 22, first.CHANNELS, 3, b);
-        second.map(b, 11, 11, a);
-        pool(a, 9, 9, second.CHANNELS, 3, b);
+        map_and_pool(first, pixels, SIDE, 3, a, b);
+        map_and_pool(second, b, 11, 3, a, b);
         third.map(b, 4, 4, features);
     }
 };
@@ -374,12 +381,9 @@ struct ONet {
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
-        first.map(pixels, 48, 48, a);
-        pool(a, 46, 46, first.CHANNELS, 3, b);
-        second.map(b, 23, 23, a);
-        pool(a, 21, 21, second.CHANNELS, 3, b);
-        third.map(b, 10, 10, a);
-        pool(a, 8, 8, third.CHANNELS, 2, b);
+        map_and_pool(first, pixels, SIDE, 3, a, b);
+        map_and_pool(second, b, 23, 3, a, b);
+        map_and_pool(third, b, 10, 2, a, b);
         fourth.map(b, 4, 4, features);
     }
 };
