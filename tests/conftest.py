@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 from engines import ENGINES
 
+from facetl.data.portrait import PORTRAIT
 from facetl.mtcnn.detector import Detector
-
-DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture(scope="session")
 def portrait() -> Path:
     """A photograph with one face, 256 pixels wide and 300 high."""
-    return DATA / "grace_hopper.jpg"
+    return PORTRAIT
 
 
 @pytest.fixture(scope="session", params=ENGINES)

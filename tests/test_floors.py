@@ -13,8 +13,9 @@ import facetl
 PACKAGE = Path(facetl.__file__).parent
 
 FLOORS = {
-    "facetl.cli": 5,
-    "facetl.__main__": 6,
+    "facetl.cli": 6,
+    "facetl.__main__": 7,
+    "facetl.studies": 5,
     "facetl.evaluation": 4,
     "facetl.training": 3,
     "facetl.mtcnn": 2,
@@ -32,14 +33,15 @@ CATALOGUE = "facetl"  # names everything and is imported by nobody
 OWNERS = {
     "click": {"facetl.cli"},
     "rich": {"facetl.cli"},
-    "matplotlib": {"facetl.evaluation"},
+    "matplotlib": {"facetl.evaluation", "facetl.studies"},
+    "scipy": {"facetl.studies"},
     "facenet_pytorch": {"facetl.mtcnn"},
     "torchvision": {"facetl.mtcnn"},
     "safetensors": {"facetl.mtcnn", "facetl.training"},
     "supervision": {"facetl.data"},
     "cv2": {"facetl.data", "facetl.cartoons"},
     "PIL": {"facetl.data", "facetl.cartoons"},
-    "torch": {"facetl.mtcnn", "facetl.training"},
+    "torch": {"facetl.mtcnn", "facetl.training", "facetl.studies"},
 }
 FREE = {"numpy"}
 

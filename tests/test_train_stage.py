@@ -120,7 +120,8 @@ def test_records_and_curves_lie_beside_the_weights(command: Command, out: Path) 
 
 def test_the_epochs_are_told_and_the_best_has_the_last_star(command: Command, out: Path) -> None:
     result = command()
-    *epochs, mining, advice = result.stderr.splitlines()
+    parts, *epochs, mining, advice = result.stderr.splitlines()
+    assert parts == "pnet: 6,632 of 6,632 parameters learn"
     assert [line[:9] for line in epochs] == ["epoch  1/", "epoch  2/", "epoch  3/"]
     starred = [number for number, line in enumerate(epochs, 1) if line.endswith("*")]
     assert starred[-1] == load_weights(out).metadata["best_epoch"]
@@ -138,6 +139,9 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "--patience=6", "--keep=last",
         "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
         "--contrast=0.4", "--repaint=0.5",
+        "--strategy=last-block", "--reset-head", "--regulariser=delta", "--alpha=0.1",
+        "--beta=0.2", "--decay=0.5", "--feature-layer=conv2", "--feature-layer=conv3",
+        "--gradient-rule=dtnh", "--phase-epochs", "1", "2", "3", "--phase-rates", "3", "2", "1",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert load_weights(out).metadata["settings"] == {
@@ -149,8 +153,35 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "augmentation": {
             "flip": 0.1, "brightness": 0.2, "contrast": 0.4, "colour": 0.3, "repaint": 0.5,
         },
+        "transfer": {
+            "strategy": "last-block", "reset_head": True, "regulariser": "delta", "alpha": 0.1,
+            "beta": 0.2, "decay": 0.5, "feature_layers": ["conv2", "conv3"],
+            "gradient_rule": "dtnh", "phase_epochs": [1, 2, 3], "phase_rates": [3, 2, 1],
+        },
         "seed": 4,
     }  # fmt: skip
+
+
+def test_the_number_of_trained_parameters_is_told(command: Command) -> None:
+    assert "pnet: 198 of 6,632 parameters learn" in command("--strategy=head").stderr
+    phases = ("--strategy=gradual", "--phase-epochs", "1", "1", "1", "--force")
+    told = command(*phases).stderr
+    assert "pnet: 198, then 4,870, then 6,632 of 6,632 parameters learn" in told
+    assert "epoch  3/3" in told
+
+
+def test_from_scratch_there_is_no_other_start(command: Command, out: Path) -> None:
+    assert command("--strategy=scratch", "--epochs=1").exit_code == 0
+    assert load_weights(out).metadata["start"] == "scratch"
+    result = command("--strategy=scratch", "--start=cartoon", "--force")
+    assert result.exit_code == 2
+    assert "starts from chance, not from cartoon" in result.stderr
+
+
+def test_what_cannot_be_held_is_one_line(command: Command) -> None:
+    refused = command("--regulariser=feature-map", "--feature-layer=conv7")
+    assert_refused(refused, "'conv7'", "conv1, conv2, conv3")
+    assert_refused(command("--gradient-rule=dtnh"), "dtnh without a regulariser")
 
 
 def test_a_folder_of_patches_will_do(command: Command, patches: Path) -> None:

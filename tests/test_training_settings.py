@@ -28,11 +28,10 @@ NO_SETTINGS = ("patches", "out", "start", "join", "device", "resume", "force")
     ],
 )
 def test_the_shape_of_a_schedule(schedule: Any, shape: list[float | None]) -> None:
-    chosen = TrainingSettings(schedule=schedule, learning_rate=0.02)
     for progress, share in zip((0, 0.15, 0.3, 0.65, 1), shape, strict=True):
         if share is not None:
             wanted = pytest.approx(0.02 * share, abs=1e-12)
-            assert learning_rate(chosen, progress) == wanted
+            assert learning_rate(schedule, 0.02, progress) == wanted
 
 
 @given(
@@ -44,7 +43,7 @@ def test_the_shape_of_a_schedule(schedule: Any, shape: list[float | None]) -> No
 def test_a_learning_rate_is_above_0_and_at_most_the_peak(
     schedule: Any, peak: float, progress: float
 ) -> None:
-    rate = learning_rate(TrainingSettings(schedule=schedule, learning_rate=peak), progress)
+    rate = learning_rate(schedule, peak, progress)
     assert 0 < rate <= peak * (1 + 1e-12)
 
 

@@ -9,6 +9,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.cartoons import cartoons
+from facetl.cli.compare import compare
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
@@ -73,6 +74,7 @@ for command in (
     detect,
     evaluate,
     tune,
+    compare,
     doctor,
 ):
     main.add_command(command)

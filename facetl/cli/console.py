@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterable, Iterator
+from io import StringIO
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -99,8 +100,12 @@ class TimeBar:
         if done <= 0:
             return "?"
         pace = (time.perf_counter() - self._began) / done
-        seconds = max(self._foreseen - self._done, 0.0) * pace
-        return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+        return say_time(max(self._foreseen - self._done, 0.0) * pace)
+
+
+def say_time(seconds: float) -> str:
+    """Return a time as people say it: ``40 s``, ``3 min``."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def print_table(table: Table) -> None:
@@ -111,3 +116,14 @@ def print_table(table: Table) -> None:
     if not console.is_terminal:
         console = Console(width=Console(width=10_000).measure(table).maximum)
     console.print(table)
+
+
+def render(table: Table) -> str:
+    """Return a table as text, as wide as its content needs, without colours."""
+    from rich.console import Console
+
+    width = Console(width=10_000).measure(table).maximum
+    console = Console(width=width, file=StringIO(), color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().strip("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from facetl.cores import usable_cores
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Stage
     from facetl.training.settings import TrainingSettings
+    from facetl.training.transfer import Transfer
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -124,6 +126,89 @@ weights_out = click.option(
     metavar="FILE",
     help="The weights file to write (.safetensors); records and loss curves go beside it.",
 )
+
+_TRANSFER_OPTIONS: tuple[Decorator, ...] = (
+    click.option(
+        "--strategy",
+        type=click.Choice(["full", "last-block", "head", "gradual", "scratch"]),
+        default="full",
+        help="What learns: everything, the last block and the two output layers, these two alone, "
+        "one after the other, or everything from a random start.",
+    ),
+    click.option("--reset-head", is_flag=True, help="Draw the two output layers anew."),
+    click.option(
+        "--regulariser",
+        type=click.Choice(["none", "l2", "l2-sp", "feature-map", "delta"]),
+        default="none",
+        help="What holds the weights: small ones, the start's, or the start's feature maps.",
+    ),
+    click.option(
+        "--alpha", type=FACTOR, default=0.01, help="Its strength, on what the start shares."
+    ),
+    click.option(
+        "--beta", type=FACTOR, default=0.01, help="Its strength on reset layers (l2-sp alone)."
+    ),
+    click.option(
+        "--decay", type=POSITIVE_SHARE, default=1.0, help="Strength times this after each epoch."
+    ),
+    click.option(
+        "--feature-layer",
+        "feature_layers",
+        multiple=True,
+        metavar="LAYER",
+        show_default="the last convolution and hidden dense layer",
+        help="Layers whose feature maps are held, e.g. conv2; repeatable.",
+    ),
+    click.option(
+        "--gradient-rule",
+        type=click.Choice(["sum", "dtnh"]),
+        default="sum",
+        help="How the regulariser's gradient joins the loss's: added, or without the part that "
+        "works against it.",
+    ),
+    click.option(
+        "--phase-epochs",
+        type=(click.IntRange(min=1),) * 3,
+        default=(5, 5, 15),
+        metavar="HEAD BLOCK FULL",
+        help="Epochs of the phases of --strategy gradual, instead of --epochs.",
+    ),
+    click.option(
+        "--phase-rates",
+        type=(FiniteRange(min=0, min_open=True),) * 3,
+        default=(1e-3, 1e-4, 1e-5),
+        metavar="HEAD BLOCK FULL",
+        help="Highest learning rates of these phases.",
+    ),
+)
+
+
+def transfer(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of how weights are transferred."""
+    for option in reversed(_TRANSFER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def take_transfer(given: dict[str, Any]) -> Transfer:
+    """Take the options of the transfer out of all that were given; return what they say."""
+    from facetl.training.transfer import Transfer
+
+    return Transfer(**{each.name: given.pop(each.name) for each in fields(Transfer)})
+
+
+def settle_start(start: str, strategy: str) -> str:
+    """Return what a training starts from: with the strategy ``scratch``, from chance.
+
+    Raises:
+        click.UsageError: if another start was asked for by hand.
+    """
+    if strategy != "scratch":
+        return start
+    if is_given("start") and start != "scratch":
+        raise click.UsageError(f"--strategy scratch starts from chance, not from {start}")
+    return "scratch"
+
 
 EPOCHS = {"pnet": 20, "rnet": 8, "onet": 10}
 _BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
@@ -291,4 +376,5 @@ def build_settings(**given: Any) -> TrainingSettings:
     from facetl.training.settings import TrainingSettings
 
     augmentation = Augmentation(**{change: given.pop(change) for change in _CHANGES})
-    return TrainingSettings(augmentation=augmentation, **given)
+    transfer = take_transfer(given)
+    return TrainingSettings(augmentation=augmentation, transfer=transfer, **given)

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     help="Mix in N frames of the built-in cartoon.",
 )
 @options.repaint(None)
+@options.transfer
 @options.seed
 @options.workers
 @options.device
@@ -81,6 +82,7 @@ def train(
     on_error: OnError,
     resume: bool,
     force: bool,
+    **transfer: Any,
 ) -> None:
     """Train PNet, RNet and ONet in turn on the annotated frames in DATA.
 
@@ -100,6 +102,8 @@ def train(
     from facetl.training.starting import require_start
 
     require_source(data, images)
+    start = options.settle_start(start, transfer["strategy"])
+    chosen_transfer = options.take_transfer(transfer)
     outputs = CascadeOutputs(out)
     chosen_device = choose_device(device)
     engine = choose_engine(engine, chosen_device)
@@ -113,7 +117,7 @@ def train(
             drawn = outputs.workshop / "cartoons"
             dataset = _mix_in_cartoons(dataset, with_cartoons, drawn, seed, workers)
         plan = CascadePlan.default(rounds=rounds, start=start, seed=seed).with_epochs(epochs)
-        plan = plan.enriched(dataset)
+        plan = plan.transferring(chosen_transfer).enriched(dataset)
         if repaint is not None:
             plan = plan.repainted(repaint)
         if not options.is_given("epochs"):
@@ -223,7 +227,7 @@ def _plan_within(
         return replace(plan.with_epochs(chosen["epochs"]), frames=chosen["frames"])
     speed = measure_speed(device, plan)
     fitting = fit_budget(plan, budget, len(dataset), dataset.face_count, speed)
-    epochs = [each.training.epochs for each in fitting.stages.values()]
+    epochs = [each.training.total_epochs for each in fitting.stages.values()]
     write_text(memory, json.dumps({"epochs": epochs, "frames": fitting.frames}) + "\n")
     frames = fitting.frames or len(dataset)
     note(

@@ -46,6 +46,7 @@ def build_command(stage: Stage) -> click.Command:
         help="Weights whose other stages go into --out too.",
     )
     @options.training_settings(stage)
+    @options.transfer
     @options.seed
     @options.device
     @options.resume
@@ -90,14 +91,15 @@ def train_stage(
     from facetl.mtcnn.detector import choose_device
     from facetl.mtcnn.weights import load_weights
     from facetl.training.patches import load_patches
-    from facetl.training.starting import build_starting_network
+    from facetl.training.starting import build_training_network
 
+    start = options.settle_start(start, settings["strategy"])
     chosen = options.build_settings(**settings)
     data = load_patches(patches, stage)
     joined = load_weights(join) if join else None
     others = dict(joined.stages) if joined else {}
     others.pop(stage, None)
-    network = build_starting_network(stage, start, chosen.seed).to(choose_device(device))
+    network = build_training_network(stage, start, chosen).to(choose_device(device))
     outputs = TrainingOutputs(out, others, recommend_settings(stage, data, joined))
     task = describe_task(stage, start, data, chosen)
     checkpoint = outputs.find_start(task, resume=resume, force=force)
@@ -183,6 +185,8 @@ def train_and_save(
     try:
         for checkpoint in train(network, stage, patches, settings, start):
             save_checkpoint(outputs.checkpoint, checkpoint, task)
+            if checkpoint.epoch == 1:
+                note(describe_parts(network, stage, settings))
             note(describe_epoch(checkpoint, settings))
     except KeyboardInterrupt:
         leave_interrupted(checkpoint, stage, task, outputs)
@@ -235,13 +239,22 @@ def _keep_of(task: dict[str, Any]) -> Keep:
     return keep
 
 
+def describe_parts(network: Network, stage: Stage, settings: TrainingSettings) -> str:
+    """Return one line about how many parameters learn, phase by phase."""
+    from facetl.training.strategies import count_parameters
+
+    counts = [f"{count_parameters(network, stage, phase.part):,}" for phase in settings.phases]
+    whole = count_parameters(network, stage, "full")
+    return f"{stage}: {', then '.join(counts)} of {whole:,} parameters learn"
+
+
 def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:
     """Return one line about the last epoch; a star marks the best so far."""
     record = checkpoint.records[-1]
     trained, validated = record["train"], record["validation"]
     star = " *" if checkpoint.best_epoch == checkpoint.epoch else ""
     return (
-        f"epoch {record['epoch']:>2}/{settings.epochs}  loss {trained['total']:.4f}  "
+        f"epoch {record['epoch']:>2}/{settings.total_epochs}  loss {trained['total']:.4f}  "
         f"validation {validated['total']:.4f} (classification {validated['classification']:.4f}, "
         f"box {validated['box']:.4f})  recall {validated['recall']:.3f}  "
         f"false alarms {validated['false_alarms']:.3f}  {record['seconds']:.1f} s{star}"

@@ -235,6 +235,24 @@ class Detector:
             candidates = candidates[candidates.scores.argsort(descending=True, stable=True)]
         return _as_arrays(as_windows(candidates.boxes.double()), candidates.scores)
 
+    @torch.inference_mode()
+    def find_with(
+        self, last: Stage, image: NDArray[np.uint8], settings: Settings
+    ) -> tuple[Boxes, NDArray[np.float32]]:
+        """Return what the cascade finds in one image if it ends with a stage: that one's boxes.
+
+        Args:
+            last: the stage whose boxes and scores are taken for the cascade's.
+            image: (H, W, 3) uint8, RGB.
+            settings: how to search; the last threshold and ``voting`` apply to the last stage.
+
+        Returns:
+            (N, 4) float64 half-open boxes, best first; and their (N,) scores.
+        """
+        sight = self.look(torch.from_numpy(image)[None])
+        found = conclude(sight, last, settings)
+        return _as_arrays(found.boxes, found.scores)
+
     def _search_batch(self, batch: Sequence[ImageLike], settings: Settings) -> list[Search]:
         """Search images of any sizes, together where the sizes are the same."""
         images = [as_image(image) for image in batch]
@@ -323,6 +341,21 @@ def follow(judged: Candidates) -> Candidates:
 def finish(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the boxes and landmarks, now in pixels, that ONet gives."""
     return settle_finished(judge_finally(sight, candidates, settings), settings)
+
+
+def conclude(sight: Sight, last: Stage, settings: Settings) -> Candidates:
+    """Return the boxes of a cascade that ends with a stage, best score first."""
+    candidates = scan(sight, settings)
+    if last == "pnet":
+        boxes = move(candidates.boxes, candidates.offsets, sides(candidates.boxes))
+        return settle_finished(candidates.moved_to(boxes), settings)
+    candidates = propose(candidates)
+    if last == "rnet":
+        judged = judge(sight, candidates, "rnet", settings)
+        judged = judged[settle_refined(judged, settings)]
+        boxes = move(judged.boxes, judged.offsets, inclusive_sides(judged.boxes))
+        return settle_finished(judged.moved_to(boxes), settings)
+    return finish(sight, refine(sight, candidates, settings), settings)
 
 
 def judge_finally(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,7 +36,7 @@ from facetl.training.mining import Miner, mining_settings
 from facetl.training.patches import Patches, load_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
-from facetl.training.starting import build_starting_network, require_start
+from facetl.training.starting import build_training_network, require_start
 
 _TASK = "task.json"
 
@@ -214,13 +215,13 @@ class Training:
         """Train a step, from its checkpoint if it has one, and leave one after every epoch."""
         settings = replace(self.plan.stages[step.stage].training, seed=self.plan.seed)
         task = {"patches": patches.fingerprint, "settings": settings.to_json()}
-        network = build_starting_network(step.stage, self.plan.start, self.plan.seed)
+        network = build_training_network(step.stage, self.plan.start, settings).to(self.device)
+        source = deepcopy(network)
         if step.stage in stages:
             network.load_state_dict(stages[step.stage])
         path = self.workshop.checkpoint(step)
-        network = network.to(self.device)
         checkpoint = start = load_checkpoint(path, task) if path.exists() else None
-        for checkpoint in train(network, step.stage, patches, settings, start):
+        for checkpoint in train(network, step.stage, patches, settings, start, source):
             save_checkpoint(path, checkpoint, task)
             self.watcher.has_trained(step, checkpoint)
         assert checkpoint is not None, "a training has at least one epoch"

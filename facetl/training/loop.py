@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ from facetl.mtcnn.networks import (
     Stage,
     normalise,
 )
+from facetl.training.attention import weigh_channels
 from facetl.training.batches import (
     Batch,
     Indices,
@@ -28,14 +31,19 @@ from facetl.training.batches import (
     split_by_frame,
 )
 from facetl.training.checkpoint import Checkpoint
+from facetl.training.gradients import GRADIENT_RULES, AngleLog, flatten, set_gradient
 from facetl.training.landmarks import Teacher, find_teacher
 from facetl.training.losses import detection_losses, weighted_sum
 from facetl.training.memory import keep_freed_memory
 from facetl.training.patches import Patches
+from facetl.training.regularisers import Attention, Regulariser, build_regulariser, feature_layers
 from facetl.training.sampling import Label
-from facetl.training.settings import TrainingSettings, learning_rate
+from facetl.training.settings import Phase, TrainingSettings, learning_rate
+from facetl.training.strategies import release, trained_parameters
 
 VALIDATION_BATCH = 1024
+ATTENTION_PATCHES = 512
+"""Patches by which the channels of feature maps are weighed."""
 
 
 class Judged(NamedTuple):
@@ -71,6 +79,7 @@ def train(
     patches: Patches,
     settings: TrainingSettings,
     start: Checkpoint | None = None,
+    source: Network | None = None,
 ) -> Iterator[Checkpoint]:
     """Train a network in place; yield a checkpoint after every epoch.
 
@@ -83,6 +92,7 @@ def train(
         patches: patches of its size.
         settings: how to train.
         start: the checkpoint to go on from.
+        source: what a regulariser holds the network to; by default the network as it comes.
 
     Raises:
         NonFiniteLossError: as soon as a loss is infinite or not a number.
@@ -98,45 +108,71 @@ def train(
     _require_faces(patches, training)
     keep_freed_memory()
     course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
+    course.regulariser = _hold(course, patches, training, source or network)
     optimiser = _build_optimiser(network, settings)
     checkpoint = start or Checkpoint.beginning()
     checkpoint.restore(network, optimiser)
-    while not _is_finished(checkpoint, settings):
-        epoch, began = checkpoint.epoch + 1, time.perf_counter()
-        trained = _train_epoch(course, patches, training, optimiser, epoch)
-        validated = _validate(course, patches, validation)
-        record = {
-            "epoch": epoch,
-            "train": trained,
-            "validation": validated,
-            "learning_rate": optimiser.param_groups[0]["lr"],
-            "seconds": round(time.perf_counter() - began, 3),
-        }
-        checkpoint = checkpoint.after(record, network, optimiser)
-        yield checkpoint
+    with course.regulariser.attached(network) if course.regulariser else nullcontext():
+        while not _is_finished(checkpoint, settings):
+            epoch, began = checkpoint.epoch + 1, time.perf_counter()
+            trained, angles = _train_epoch(course, patches, training, optimiser, epoch)
+            validated = _validate(course, patches, validation)
+            record = {
+                "epoch": epoch,
+                "train": trained,
+                "validation": validated,
+                **({"angles": angles} if angles else {}),
+                "learning_rate": optimiser.param_groups[0]["lr"],
+                "seconds": round(time.perf_counter() - began, 3),
+            }
+            checkpoint = checkpoint.after(record, network, optimiser)
+            yield checkpoint
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Course:
-    """Who learns what from whom."""
+    """Who learns what from whom, and what holds it."""
 
     network: Network
     stage: Stage
     settings: TrainingSettings
     teacher: Teacher | None
+    regulariser: Regulariser | None = field(default=None, init=False)
 
     def read(self, patches: Patches, indices: Indices) -> Batch:
         """Return patches on the device of the network."""
         return load_batch(patches, indices, _place(self.network))
 
-    def judge(self, batch: Batch) -> Judged:
+    def judge(self, batch: Batch, network: Network | None = None) -> Judged:
         """Return what the network says of a batch, and what it should have said."""
         with _mixed_precision(self.stage, batch.pixels.device):
-            outputs = self.network(normalise(batch.pixels))
+            outputs = (network or self.network)(normalise(batch.pixels))
         flat = Outputs(*(part.flatten(1).float() for part in outputs))  # PNet gives maps of 1 × 1
         targets = regression_targets(self.stage, batch.offsets, batch.sides)
         landmarks = self.teacher(batch.pixels, batch.labels) if self.teacher else None
         return Judged(flat, batch.labels, targets, landmarks)
+
+
+def _hold(
+    course: _Course, patches: Patches, training: Indices, source: Network
+) -> Regulariser | None:
+    """Return what holds the network to a source, of which a copy is kept."""
+    transfer = course.settings.transfer
+    if not transfer.holds:
+        return None
+    source = deepcopy(source).requires_grad_(False).eval()
+    attention: Attention = {}
+    if transfer.regulariser == "delta":
+        layers = feature_layers(source, course.stage, transfer)
+        chosen = training[:: max(len(training) // ATTENTION_PATCHES, 1)]
+        batch = course.read(patches, chosen)
+
+        def loss(network: Network) -> Tensor:
+            losses = detection_losses(*course.judge(batch, network))
+            return weighted_sum(losses, course.settings.loss_weights)
+
+        attention = weigh_channels(source, layers, loss)
+    return build_regulariser(course.network, course.stage, transfer, source, attention)
 
 
 @torch.no_grad()
@@ -164,10 +200,15 @@ def _train_epoch(
     training: Indices,
     optimiser: torch.optim.Optimizer,
     epoch: int,
-) -> dict[str, float]:
-    """Run one epoch; return the mean of every loss over its steps."""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Run one epoch; return the mean of every loss over its steps, and what the angles were.
+
+    ``total`` is the empirical loss; what the regulariser adds is the ``penalty``.
+    """
     course.network.train()
     settings = course.settings
+    phase, done = _find_phase(settings, epoch)
+    release(course.network, course.stage, phase.part)
     # a stream of chance for each epoch: going on after a break needs no history
     order = np.random.default_rng([settings.seed, epoch])
     chance = torch.Generator().manual_seed(int(order.integers(2**62)))
@@ -175,27 +216,53 @@ def _train_epoch(
         patches.labels[training], settings.batch_size, settings.class_shares, order
     )
     sums: dict[str, float] = {}
+    log = AngleLog()
     for step, indices in enumerate(batches):
-        progress = (epoch - 1 + step / len(batches)) / settings.epochs
-        _set_learning_rate(optimiser, learning_rate(settings, progress))
-        losses = _take_step(course, course.read(patches, training[indices]), optimiser, chance)
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + loss
-    return {name: value / len(batches) for name, value in sums.items()}
+        progress = (done + step / len(batches)) / phase.epochs
+        rate = learning_rate(settings.schedule, phase.learning_rate, progress)
+        _set_learning_rate(optimiser, rate)
+        batch = _augment(course.read(patches, training[indices]), settings, chance)
+        losses = detection_losses(*course.judge(batch), hard_share=settings.hard_share)
+        total = weighted_sum(losses, settings.loss_weights)
+        optimiser.zero_grad()
+        penalty = _find_gradient(course, total, batch, settings.transfer.strength(epoch), log)
+        optimiser.step()
+        for name, loss in {"total": total, **losses, **penalty}.items():
+            sums[name] = sums.get(name, 0.0) + loss.item()
+    return {name: value / len(batches) for name, value in sums.items()}, log.summary()
 
 
-def _take_step(
-    course: _Course, batch: Batch, optimiser: torch.optim.Optimizer, chance: torch.Generator
-) -> dict[str, float]:
-    settings = course.settings
+def _augment(batch: Batch, settings: TrainingSettings, chance: torch.Generator) -> Batch:
     pixels, offsets = settings.augmentation(batch.pixels, batch.offsets, chance)
-    judged = course.judge(replace(batch, pixels=pixels, offsets=offsets))
-    losses = detection_losses(*judged, hard_share=settings.hard_share)
-    total = weighted_sum(losses, settings.loss_weights)
-    optimiser.zero_grad()
+    return replace(batch, pixels=pixels, offsets=offsets)
+
+
+def _find_gradient(
+    course: _Course, total: Tensor, batch: Batch, strength: float, log: AngleLog
+) -> dict[str, Tensor]:
+    """Give the parameters the gradient to step against; return the penalty, if there is one."""
+    if course.regulariser is None:
+        torch.autograd.backward(total)
+        return {}
+    parameters = trained_parameters(course.network)
+    penalty = course.regulariser(parameters, batch.pixels)
     torch.autograd.backward(total)
-    optimiser.step()
-    return {"total": total.item(), **{name: loss.item() for name, loss in losses.items()}}
+    gradient = flatten([parameter.grad for parameter in parameters], parameters)
+    combine = GRADIENT_RULES[course.settings.transfer.gradient_rule]
+    direction = combine(gradient, penalty.gradient, strength)
+    log.add(gradient, penalty.gradient, direction)
+    set_gradient(parameters, direction)
+    return {"penalty": strength * penalty.value}
+
+
+def _find_phase(settings: TrainingSettings, epoch: int) -> tuple[Phase, int]:
+    """Return the phase that an epoch belongs to, and how many of its epochs were before."""
+    done = epoch - 1
+    for phase in settings.phases:
+        if done < phase.epochs:
+            return phase, done
+        done -= phase.epochs
+    raise ValueError(f"expected an epoch up to {settings.total_epochs}, got {epoch}")
 
 
 def _set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
@@ -211,7 +278,7 @@ def _build_optimiser(network: Network, settings: TrainingSettings) -> torch.opti
 
 def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:
     idle = checkpoint.epoch - checkpoint.best_epoch
-    return checkpoint.epoch >= settings.epochs or 0 < settings.patience <= idle
+    return checkpoint.epoch >= settings.total_epochs or 0 < settings.patience <= idle
 
 
 def _mixed_precision(stage: Stage, device: torch.device) -> torch.autocast:

@@ -13,7 +13,8 @@ from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import PRETRAINED
 from facetl.training.recipe import RECIPES, Recipe
 from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
-from facetl.training.starting import fingerprint_start
+from facetl.training.starting import SCRATCH, fingerprint_start
+from facetl.training.transfer import Transfer
 
 AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
 """Patches of each stage that few frames are made to give, as far as they can."""
@@ -43,10 +44,10 @@ class StagePlan:
         At most ``MOST_STRETCHED`` times as many: the same few pictures again and again teach
         little.
         """
-        epochs = self.training.epochs
+        epochs = self.training.total_epochs
         enough = -(-views // max(patches, 1))
         chosen = min(max(epochs, enough), MOST_STRETCHED * epochs)
-        return replace(self, training=replace(self.training, epochs=chosen))
+        return replace(self, training=self.training.with_epochs(chosen))
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,13 @@ class CascadePlan:
             },
         )
 
-    def stretched(self, dataset: FaceDataset) -> CascadePlan:
+    def stretched(
+        self, dataset: FaceDataset, views: Mapping[Stage, int] = ENOUGH_VIEWS
+    ) -> CascadePlan:
         """Return a plan with more epochs for few frames, so that every network sees enough."""
         frames, faces = len(dataset), dataset.face_count
         stages = {
-            stage: plan.stretched(ENOUGH_VIEWS[stage], plan.count_patches(frames, faces))
+            stage: plan.stretched(views[stage], plan.count_patches(frames, faces))
             for stage, plan in self.stages.items()
         }
         return replace(self, stages=stages)
@@ -126,7 +129,7 @@ class CascadePlan:
     def with_epochs(self, epochs: Sequence[int]) -> CascadePlan:
         """Return the plan with other numbers of epochs, in the order of the stages."""
         stages = {
-            stage: replace(each, training=replace(each.training, epochs=count))
+            stage: replace(each, training=each.training.with_epochs(count))
             for (stage, each), count in zip(self.stages.items(), epochs, strict=True)
         }
         return replace(self, stages=stages)
@@ -139,6 +142,15 @@ class CascadePlan:
             training = replace(each.training, augmentation=augmentation)
             stages[stage] = replace(each, training=training)
         return replace(self, stages=stages)
+
+    def transferring(self, transfer: Transfer) -> CascadePlan:
+        """Return the plan with another way of transferring the weights of every stage."""
+        stages = {
+            stage: replace(each, training=replace(each.training, transfer=transfer))
+            for stage, each in self.stages.items()
+        }
+        start = SCRATCH if transfer.strategy == "scratch" else self.start
+        return replace(self, stages=stages, start=start)
 
     def choose_frames(self, dataset: FaceDataset) -> FaceDataset:
         """Return the frames to learn from, in their order."""

@@ -14,6 +14,7 @@ from facetl.training.loop import train
 from facetl.training.patches import Patches
 from facetl.training.plan import CascadePlan
 from facetl.training.settings import TrainingSettings
+from facetl.training.transfer import Transfer
 
 USABLE = 0.8
 """Share of a budget that is planned for: estimates are not exact, and reading takes time too."""
@@ -21,7 +22,7 @@ USABLE = 0.8
 LEAST_FRAMES = 20
 _EPOCH_SHARES = (2.0, 1.5, 1.25, 1.0, 0.8, 0.6, 0.4)
 _FRAME_SHARES = tuple(0.8**step for step in range(24))
-_TRIAL_PATCHES = 256
+_TRIAL_STEPS, _TRIAL_FRAMES = 4, 10
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def estimate(plan: CascadePlan, frames: int, faces: int, speed: Speed = TYPICAL)
             cutting=frames * speed.per_frame[step.stage],
             epoch=plan.stages[step.stage].count_patches(frames, faces)
             * speed.per_patch[step.stage],
-            epochs=plan.stages[step.stage].training.epochs,
+            epochs=plan.stages[step.stage].training.total_epochs,
         )
         for step in plan.steps
     ]
@@ -128,25 +129,26 @@ def _alternatives(plan: CascadePlan, frames: int) -> Iterator[tuple[CascadePlan,
 def _with_epochs(plan: CascadePlan, share: float) -> CascadePlan:
     """Return the plan with a share of its epochs, at least one of each stage."""
     return plan.with_epochs(
-        [max(round(each.training.epochs * share), 1) for each in plan.stages.values()]
+        [max(round(each.training.total_epochs * share), 1) for each in plan.stages.values()]
     )
 
 
 def _time_training(stage: Stage, device: torch.device, settings: TrainingSettings) -> float:
     """Return the seconds that a patch takes: in the second of two epochs, the first warms up."""
-    trial = replace(settings, epochs=2, batch_size=128, validation_share=0.5)
-    *_, checkpoint = train(build_network(stage).to(device), stage, _make_up_patches(stage), trial)
-    return float(checkpoint.records[-1]["seconds"]) / _TRIAL_PATCHES
+    trial = replace(settings, epochs=2, transfer=Transfer())
+    patches = _make_up_patches(stage, _TRIAL_STEPS * settings.batch_size)
+    *_, checkpoint = train(build_network(stage).to(device), stage, patches, trial)
+    return float(checkpoint.records[-1]["seconds"]) / len(patches)
 
 
-def _make_up_patches(stage: Stage) -> Patches:
-    """Return grey patches of all labels from two frames."""
+def _make_up_patches(stage: Stage, count: int) -> Patches:
+    """Return grey patches of all labels, in turns from a few frames."""
     size = INPUT_SIZES[stage]
-    windows = np.tile(np.array([0, 0, size, size], np.float32), (_TRIAL_PATCHES, 1))
+    windows = np.tile(np.array([0, 0, size, size], np.float32), (count, 1))
     return Patches(
-        pixels=np.full((_TRIAL_PATCHES, size, size, 3), 128, np.uint8),
-        labels=np.resize(np.array([0, 1, 2], np.uint8), _TRIAL_PATCHES),
-        offsets=np.zeros((_TRIAL_PATCHES, 4), np.float32),
-        frame_index=np.repeat(np.arange(2, dtype=np.int32), _TRIAL_PATCHES // 2),
+        pixels=np.full((count, size, size, 3), 128, np.uint8),
+        labels=np.resize(np.array([0, 1, 2], np.uint8), count),
+        offsets=np.zeros((count, 4), np.float32),
+        frame_index=np.resize(np.repeat(np.arange(_TRIAL_FRAMES, dtype=np.int32), 3), count),
         windows=windows,
     )

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 from facetl.errors import InputError
 from facetl.mtcnn.networks import Stage
 from facetl.training.augmentation import Augmentation
 from facetl.training.sampling import Label
+from facetl.training.transfer import GRADUAL, Part, Transfer
 
 Optimiser = Literal["adam", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
 Keep = Literal["best", "last"]
 WARM_UP = 0.3
 """Share of the steps in which the one-cycle schedule rises."""
+
+
+class Phase(NamedTuple):
+    """Epochs in which one part of a network learns.
+
+    Attributes:
+        part: which.
+        epochs: how many.
+        learning_rate: the highest of the schedule, which starts anew with each phase.
+    """
+
+    part: Part
+    epochs: int
+    learning_rate: float
 
 
 def _are_shares(shares: tuple[float, float, float]) -> bool:
@@ -27,9 +42,9 @@ class TrainingSettings:
     """How to train.
 
     Attributes:
-        epochs: how many times as many patches are seen as there are.
+        epochs: how many times as many patches are seen as there are; ``gradual`` has its own.
         batch_size: patches per step.
-        learning_rate: the highest of the schedule.
+        learning_rate: the highest of the schedule; ``gradual`` has its own.
         optimiser: ``adam``, or ``sgd`` with momentum 0.9.
         schedule: ``one-cycle`` (Smith 2018), ``cosine`` or ``constant``.
         classification_weight: weight of the classification loss.
@@ -45,6 +60,7 @@ class TrainingSettings:
             their best, so its lowest loss comes early, when the learning rate is still high.
         score_threshold: where recall and false alarms are recorded.
         augmentation: how patches are changed.
+        transfer: what of the starting weights may change, and what holds them.
         seed: decides split, order and augmentation.
 
     Raises:
@@ -66,6 +82,7 @@ class TrainingSettings:
     keep: Keep = "best"
     score_threshold: float = 0.1
     augmentation: Augmentation = field(default_factory=Augmentation)
+    transfer: Transfer = field(default_factory=Transfer)
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -98,6 +115,32 @@ class TrainingSettings:
         }
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """What learns when: one phase, but for ``gradual``."""
+        transfer = self.transfer
+        if transfer.strategy == "gradual":
+            return tuple(map(Phase, GRADUAL, transfer.phase_epochs, transfer.phase_rates))
+        whole = transfer.strategy in ("full", "scratch")
+        part: Part = "full" if whole else transfer.strategy  # type: ignore[assignment]
+        return (Phase(part, self.epochs, self.learning_rate),)
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def with_epochs(self, count: int) -> TrainingSettings:
+        """Return settings with another number of epochs, divided among phases as it was.
+
+        Every phase keeps at least one.
+        """
+        if self.transfer.strategy != "gradual":
+            return replace(self, epochs=count)
+        ratio = count / self.total_epochs
+        first, second, third = (max(round(ratio * phase.epochs), 1) for phase in self.phases)
+        return replace(self, transfer=replace(self.transfer, phase_epochs=(first, second, third)))
+
+    @property
     def class_shares(self) -> dict[Label, float]:
         """Share of each class in a batch."""
         return dict(zip((Label.NEGATIVE, Label.POSITIVE, Label.PART), self.shares, strict=True))
@@ -122,16 +165,15 @@ STAGE_SETTINGS: dict[Stage, TrainingSettings] = {
 """How each stage is trained, unless something else is asked for."""
 
 
-def learning_rate(settings: TrainingSettings, progress: float) -> float:
+def learning_rate(schedule: Schedule, peak: float, progress: float) -> float:
     """Return the learning rate after a share ``progress`` in [0, 1] of all steps.
 
     One cycle (Smith, "A disciplined approach to neural network hyper-parameters", 2018): a
     cosine up from a 25th of the peak, then one down to nearly nothing.
     """
-    peak = settings.learning_rate
-    if settings.schedule == "constant":
+    if schedule == "constant":
         return peak
-    if settings.schedule == "cosine":
+    if schedule == "cosine":
         return _ease(peak, 0.0, progress)
     if progress < WARM_UP:
         return _ease(peak / 25, peak, progress / WARM_UP)

@@ -10,6 +10,8 @@ import torch
 from facetl.errors import WeightsError
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.mtcnn.weights import BUILT_IN, PRETRAINED, load_weights
+from facetl.training.settings import TrainingSettings
+from facetl.training.strategies import reset_head
 
 SCRATCH = "scratch"
 
@@ -36,6 +38,23 @@ def build_starting_network(stage: Stage, start: str, seed: int) -> Network:
             f"{PRETRAINED!r}, {SCRATCH!r} or a file with {stage}"
         )
     return weights.network(stage)
+
+
+def build_training_network(stage: Stage, start: str, settings: TrainingSettings) -> Network:
+    """Return the network of a stage as the first epoch of a training finds it.
+
+    With the strategy ``scratch`` the start is chance, whatever it is called; with ``reset_head``
+    the output layers are.
+
+    Raises:
+        WeightsError: if the file cannot be read or lacks the stage.
+    """
+    transfer = settings.transfer
+    start = SCRATCH if transfer.strategy == "scratch" else start
+    network = build_starting_network(stage, start, settings.seed)
+    if transfer.reset_head:
+        reset_head(network, stage, settings.seed)
+    return network
 
 
 def require_start(start: str) -> None:

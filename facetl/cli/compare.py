@@ -1,0 +1,289 @@
+"""``facetl compare``: methods of transfer side by side, over seeds and numbers of frames."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import TimeBar, note, print_table, say_time
+from facetl.errors import OutputError
+from facetl.files import require_writable, write_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from facetl.data.annotations import OnError
+    from facetl.data.dataset import FaceDataset
+    from facetl.studies.bench import Bench
+    from facetl.studies.study import Study
+    from facetl.studies.tables import Section
+    from facetl.studies.tasks import Graph, Task
+
+
+@click.command(short_help="Compare ways of transferring weights: a study.")
+@click.argument("data", type=options.FILE_OR_FOLDER)
+@click.option(
+    "--out",
+    type=options.FILE_OR_FOLDER,
+    required=True,
+    metavar="FOLDER",
+    help="Where cells, tables and plots go; several studies of the same frames may share it.",
+)
+@click.option(
+    "--study",
+    "source",
+    default="strategies",
+    metavar="NAME|FILE.toml",
+    help="A study that comes with facetl, or a file.",
+)
+@click.option(
+    "--test",
+    type=options.FILE_OR_FOLDER,
+    metavar="FOLDER",
+    help="Frames to measure on, if DATA has no such part; else a fifth of DATA is put aside.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done and how long it takes.")
+@options.workers
+@options.device
+@options.on_error
+@click.option("--resume", is_flag=True, help="Go on, or add a study to the folder's.")
+@options.force
+def compare(
+    data: Path,
+    out: Path,
+    source: str,
+    test: Path | None,
+    dry_run: bool,
+    workers: int,
+    device: str,
+    on_error: OnError,
+    resume: bool,
+    force: bool,
+) -> None:
+    """Train by every method of a study, measure, and compare with plain fine-tuning.
+
+    A study is a grid: stages or the whole cascade, strategies, regularisers, gradient rules,
+    numbers of frames, seeds.  Each cell's result is written as it ends.  Studies that come with
+    facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt, defaults.
+
+    \b
+    Examples:
+      facetl compare DATA --out lab --study never-hurt --dry-run
+      facetl compare DATA --out lab --study never-hurt
+      facetl compare DATA --out lab --study few-frames --resume
+    """
+    from facetl.mtcnn.detector import choose_device
+    from facetl.studies.bench import Bench
+    from facetl.studies.study import load_study
+    from facetl.studies.tasks import plan_tasks
+
+    study = load_study(source)
+    if not dry_run:
+        _find_room(out, resume=resume, force=force)
+    train_frames, test_frames = _load_frames(data, test, on_error)
+    study = study.fitted(len(train_frames))
+    bench = Bench(out, train_frames, test_frames, study.epochs, str(choose_device(device)))
+    graph = plan_tasks(study.cells)
+    seconds = _forecast(graph, bench, workers)
+    note(_describe(study, graph, bench, workers, seconds))
+    if dry_run:
+        return
+    _claim(bench, force=force)
+    _run(graph, bench, workers, seconds)
+    _report(study, bench)
+
+
+def _find_room(out: Path, *, resume: bool, force: bool) -> None:
+    """See that there is a study to go on with, or nothing in the way of a new one.
+
+    Raises:
+        OutputError: if something is in the way.
+    """
+    occupied = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    if occupied and not (resume or force):
+        raise OutputError(f"{out} exists already; go on with --resume, or start anew with --force")
+    if occupied and not (out / _CLAIM).is_file():
+        raise OutputError(f"{out} holds no study of facetl; choose another --out")
+    require_writable(out)
+
+
+_CLAIM = "study.json"
+
+
+def _claim(bench: Bench, *, force: bool) -> None:
+    """Note in the folder what its cells depend on; refuse cells that depend on something else.
+
+    Raises:
+        OutputError: if the folder's cells were made from other frames or with other epochs.
+    """
+    from facetl.data.dataset import fingerprint
+
+    own = {
+        "format": "facetl-study",
+        "version": 1,
+        "train": fingerprint(bench.train_frames),
+        "test": fingerprint(bench.test_frames),
+        "epochs": dict(bench.epochs),
+    }
+    path = bench.folder / _CLAIM
+    if force:
+        for name in _FOLDERS:
+            shutil.rmtree(bench.folder / name, ignore_errors=True)
+    elif path.exists() and json.loads(path.read_text(encoding="utf-8")) != own:
+        raise OutputError(
+            f"{bench.folder} holds a study of other frames or with other epochs; choose another "
+            "--out, or start anew with --force"
+        )
+    write_text(path, json.dumps(own, indent=1) + "\n")
+
+
+_FOLDERS = ("patches", "starts", "cells", "work")
+
+
+def _load_frames(
+    data: Path, test: Path | None, on_error: OnError
+) -> tuple[FaceDataset, FaceDataset]:
+    """Return frames to learn from, and frames to measure on."""
+    from facetl.data.dataset import load_dataset
+    from facetl.studies.frames import put_aside
+
+    train_frames = load_dataset(data, part="train", on_error=on_error)
+    test_frames = load_dataset(test or data, part="test", on_error=on_error)
+    if [frame.path for frame in train_frames] != [frame.path for frame in test_frames]:
+        return train_frames, test_frames
+    train_frames, test_frames = put_aside(train_frames)
+    note(
+        f"found no frames to measure on; put {len(test_frames)} of "
+        f"{len(train_frames) + len(test_frames)} aside (--test gives others)"
+    )
+    return train_frames, test_frames
+
+
+def _forecast(graph: Graph, bench: Bench, workers: int) -> float:
+    from facetl.studies.forecast import forecast, measure_thread
+
+    return forecast(graph, bench, measure_thread(bench), workers)
+
+
+def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: float) -> str:
+    done = sum(bench.is_done(task) for task in graph)
+    before = f", {done} of {len(graph)} tasks done before" if done else ""
+    return (
+        f"{study.name}: {study.description}\n"
+        f"{len(study.cells)} cells: {len(study.methods)} methods, "
+        f"{len(study.targets)} × {', '.join(study.targets)}; start {', '.join(study.starts)}; "
+        f"frames {', '.join(str(n or 'all') for n in study.frames)}; "
+        f"seeds {', '.join(map(str, study.seeds))}\n"
+        f"{len(graph)} tasks{before}; about {say_time(seconds)} left with {workers} side by side"
+    )
+
+
+def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:
+    """Do all tasks; after Ctrl-C say how to go on and exit."""
+    from facetl.studies.running import run
+
+    done = {task for task in graph if bench.is_done(task)}
+    share = seconds / max(len(graph) - len(done), 1)
+    try:
+        with TimeBar(seconds) as bar:
+            bar.describe("comparing")
+            for number, task in enumerate(run(graph, bench, workers), 1):
+                if task not in done:
+                    bar.say(f"[{number}/{len(graph)}] {_describe_task(task, bench)}")
+                    bar.advance(share)
+    except KeyboardInterrupt:
+        note(f"stopped; {bench.folder} keeps what is done: the same command with --resume")
+        raise SystemExit(options.INTERRUPTED) from None
+
+
+def _describe_task(task: Task, bench: Bench) -> str:
+    from facetl.studies.results import load_results
+    from facetl.studies.study import Cell, describe_method
+
+    if not isinstance(task, Cell):
+        return task.name
+    (result,) = load_results(bench, [task])
+    figures = " ".join(f"{result.ap[iou]:.3f}" for iou in ("0.3", "0.5", "0.7"))
+    spoilt = "" if task.start == "pretrained" else f", {task.start}"
+    return (
+        f"{task.target}, {task.frames or 'all'} frames, seed {task.seed}{spoilt}, "
+        f"{describe_method(task.method)}: AP {figures}  {result.seconds:.0f} s"
+    )
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """What a study leaves beside its cells, all named after it."""
+
+    folder: Path
+    study: str
+
+    def beside(self, ending: str) -> Path:
+        """Return the path of a file of the study."""
+        return self.folder / f"{self.study}{ending}"
+
+
+def _report(study: Study, bench: Bench) -> None:
+    """Print the table; write it as Markdown and CSV, and the plots."""
+    from facetl.evaluation.plots import save_plot
+    from facetl.studies.plots import plot_study
+    from facetl.studies.results import load_results, summarise
+    from facetl.studies.tables import cells_csv, sections, summary_csv
+
+    files = StudyFiles(bench.folder, study.name)
+    results = load_results(bench, study.cells)
+    rows = summarise(results)
+    write_text(files.beside("_cells.csv"), cells_csv(results))
+    write_text(files.beside(".csv"), summary_csv(rows))
+    table = sections(rows)
+    write_text(files.beside(".md"), _as_markdown(study, table))
+    for name, figure in plot_study(results, rows):
+        save_plot(files.beside(f"_{name}.png"), figure)
+    for section in table:
+        print_table(_draw(section))
+        click.echo()
+    click.echo(_LEGEND)
+    click.echo(f"wrote {files.beside('.md')}, .csv, _cells.csv and plots beside them")
+
+
+_LEGEND = (
+    "Means ± standard deviations over seeds; the difference to plain fine-tuning is paired by "
+    "seed, ± its 95 % confidence interval, * where it is beyond that. Photographs: AP at IoU 0.5 "
+    "on variants of a portrait, which is what may be forgotten. Gap: validation minus training "
+    "loss."
+)
+
+
+def _draw(section: Section, markdown: bool = False) -> Table:
+    """Return a section as a table, the best of each column in bold."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from facetl.studies.tables import HEADERS
+
+    style: dict[str, Any] = {"box": box.MARKDOWN} if markdown else {"box": None}
+    table = Table(header_style="bold", pad_edge=markdown, padding=(0, 1), **style)
+    for header in (section.title, *HEADERS[1:]):
+        table.add_column(Text(header), justify="left" if header == section.title else "right")
+    for line in section.lines:
+        if markdown:
+            table.add_row(*(f"**{each.text}**" if each.best else each.text for each in line))
+        else:
+            table.add_row(*(Text(each.text, "bold" if each.best else "") for each in line))
+    return table
+
+
+def _as_markdown(study: Study, table: Sequence[Section]) -> str:
+    from facetl.cli.console import render
+
+    parts = [f"# {study.name}", study.description]
+    parts += [render(_draw(section, markdown=True)) for section in table]
+    return "\n\n".join([*parts, _LEGEND]) + "\n"

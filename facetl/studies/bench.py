@@ -1,0 +1,288 @@
+"""The bench on which tasks are done: frames, the folder of the study, and how things are trained.
+
+Every task runs on one thread of torch, so that its result does not depend on how many others run
+beside it, and leaves one file, written last and at once: what is there is done.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facetl.boxes import Boxes
+from facetl.data.dataset import FaceDataset
+from facetl.data.images import load_image
+from facetl.data.portrait import photographs
+from facetl.errors import InputError
+from facetl.evaluation.matching import Ranking, TrueBoxes
+from facetl.evaluation.metrics import measure
+from facetl.files import write_text
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.networks import STAGES, Stage, build_network
+from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
+from facetl.studies.study import PLAIN, Cell, Target
+from facetl.studies.tasks import PatchTask, StartTask, Task, plain_cells_before
+from facetl.training.cascade import TUNED, Training, Workshop
+from facetl.training.checkpoint import Checkpoint
+from facetl.training.loop import train
+from facetl.training.mining import Miner, mining_settings
+from facetl.training.patches import Patches, load_patches
+from facetl.training.plan import AT_LEAST, CascadePlan, Step
+from facetl.training.preparation import prepare_patches
+from facetl.training.settings import TrainingSettings
+from facetl.training.starting import build_starting_network, build_training_network
+from facetl.training.strategies import count_parameters
+from facetl.training.transfer import Transfer
+
+FORMAT = "facetl-cell"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that tasks have in common.
+
+    Attributes:
+        folder: of the study.
+        train_frames: frames to learn from.
+        test_frames: frames to measure on.
+        epochs: of each stage.
+        device: where networks are trained.
+    """
+
+    folder: Path
+    train_frames: FaceDataset
+    test_frames: FaceDataset
+    epochs: Mapping[Stage, int]
+    device: str = "cpu"
+
+    def file_of(self, task: Task) -> Path:
+        """Return the file that is there once a task is done."""
+        if isinstance(task, PatchTask):
+            return self.folder / "patches" / f"{task.name}.patches"
+        if isinstance(task, StartTask):
+            return self.folder / "starts" / f"{task.name}.safetensors"
+        return self.folder / "cells" / f"{task.name}.json"
+
+    def weights_of(self, cell: Cell) -> Path:
+        """Return where the weights of a cell lie."""
+        return self.file_of(cell).with_suffix(".safetensors")
+
+    def plan(self, frames: int, seed: int, method: Transfer = PLAIN) -> CascadePlan:
+        """Return how a cascade is trained on so many frames.
+
+        All methods have as many epochs; on few frames there are more, as in ``facetl train``.
+        """
+        plan = CascadePlan.default(seed=seed, frames=frames or None).transferring(method)
+        plan = plan.with_epochs([self.epochs[stage] for stage in STAGES])
+        chosen = plan.choose_frames(self.train_frames)
+        views = {stage: self.epochs[stage] * AT_LEAST[stage] for stage in STAGES}
+        return plan.enriched(chosen).stretched(chosen, views)
+
+    def settings(
+        self, stage: Stage, frames: int, seed: int, method: Transfer = PLAIN
+    ) -> TrainingSettings:
+        """Return how a single stage is trained."""
+        return replace(self.plan(frames, seed, method).stages[stage].training, seed=seed)
+
+    def is_done(self, task: Task) -> bool:
+        """Return whether a task was done before."""
+        return self.file_of(task).exists()
+
+
+def do(task: Task, bench: Bench) -> None:
+    """Do a task whose needs are done."""
+    with one_thread():
+        if isinstance(task, PatchTask):
+            cut_patches(task, bench)
+        elif isinstance(task, StartTask):
+            spoil_start(task, bench)
+        else:
+            run_cell(task, bench)
+
+
+def cut_patches(task: PatchTask, bench: Bench) -> None:
+    """Cut the patches of a stage, proposed by the plainly tuned stages before it."""
+    plan = bench.plan(task.frames, task.seed)
+    recipe = plan.stages[task.stage].recipe
+    before = _stages_before(task.stage, task.frames, task.seed, bench)
+    miner = None
+    if before:
+        detector = Detector(Weights(before), bench.device)
+        miner = Miner(detector, task.stage, settings=mining_settings(recipe))
+    prepare_patches(
+        plan.choose_frames(bench.train_frames),
+        bench.file_of(task),
+        recipe,
+        stage=task.stage,
+        miner=miner,
+        seed=task.seed,
+    )
+
+
+def spoil_start(task: StartTask, bench: Bench) -> None:
+    """Train the pretrained network on nonsense: labels by lot, or negatives of the pictures."""
+    patches = load_patches(bench.file_of(PatchTask(task.stage, task.frames, task.seed)), task.stage)
+    settings = bench.settings(task.stage, task.frames, task.seed)
+    network = build_starting_network(task.stage, PRETRAINED, task.seed).to(bench.device)
+    spoilt = shuffle_labels(patches, task.seed) if task.kind == "shuffled" else invert(patches)
+    checkpoint = _last(train(network, task.stage, spoilt, settings))
+    save_weights(bench.file_of(task), Weights({task.stage: checkpoint.kept("last")}))
+
+
+def shuffle_labels(patches: Patches, seed: int) -> Patches:
+    """Return patches whose labels and offsets belong to other patches, drawn by lot."""
+    order = np.random.default_rng(seed).permutation(len(patches))
+    return replace(patches, labels=patches.labels[order], offsets=patches.offsets[order])
+
+
+def invert(patches: Patches) -> Patches:
+    """Return patches like the negatives of photographs: dark is bright, blue is yellow."""
+    return replace(patches, pixels=255 - patches.pixels)
+
+
+def run_cell(cell: Cell, bench: Bench) -> None:
+    """Train by the cell's method, measure, and write weights and figures."""
+    began = time.perf_counter()
+    trained = _train_cascade(cell, bench) if cell.target == "cascade" else _train_stage(cell, bench)
+    seconds = time.perf_counter() - began
+    fronts = _stages_before(cell.target, cell.frames, cell.seed, bench)
+    result = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "cell": {**asdict(cell), "method": asdict(cell.method)},
+        "trained_parameters": trained.parameters,
+        "seconds": round(seconds, 3),
+        "ap": measure_ap({**fronts, **trained.stages}, cell.target, bench),
+        "photographs": measure_photographs(trained.stages, cell.target, bench.device),
+        "records": trained.records,
+    }
+    save_weights(bench.weights_of(cell), Weights(trained.stages))
+    write_text(bench.file_of(cell), json.dumps(result, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What a cell's training leaves."""
+
+    stages: dict[Stage, State]
+    records: list[dict[str, Any]]
+    parameters: int
+
+
+def _train_stage(cell: Cell, bench: Bench) -> _Trained:
+    stage = _only_stage(cell.target)
+    patches = load_patches(bench.file_of(PatchTask(stage, cell.frames, cell.seed)), stage)
+    settings = bench.settings(stage, cell.frames, cell.seed, cell.method)
+    start = PRETRAINED
+    if cell.start != "pretrained":
+        start = str(bench.file_of(StartTask(stage, cell.start, cell.frames, cell.seed)))
+    network = build_training_network(stage, start, settings).to(bench.device)
+    checkpoint = _last(train(network, stage, patches, settings))
+    records = [{"stage": stage, **record} for record in checkpoint.records]
+    parameters = count_parameters(network, stage, settings.phases[-1].part)
+    return _Trained({stage: checkpoint.kept(settings.keep)}, records, parameters)
+
+
+def _train_cascade(cell: Cell, bench: Bench) -> _Trained:
+    """Train all stages by the method, each behind those that were trained by it."""
+    if cell.start != "pretrained":
+        raise InputError(f"found the start {cell.start} for a whole cascade; choose single stages")
+    plan = bench.plan(cell.frames, cell.seed, cell.method)
+    workshop = bench.folder / "work" / cell.name
+    frames = plan.choose_frames(bench.train_frames)
+    device = torch.device(bench.device)
+    cascade = Training(
+        frames, replace(plan, frames=None), Workshop(workshop), _Nobody(), device
+    ).run()
+    shutil.rmtree(workshop)
+    parameters = sum(
+        count_parameters(build_network(stage), stage, each.training.phases[-1].part)
+        for stage, each in plan.stages.items()
+    )
+    return _Trained(dict(cascade.weights.stages), list(cascade.records), parameters)
+
+
+class _Nobody:
+    """A watcher of a training that is not watched."""
+
+    def skips(self, step: Step) -> None:
+        """Hear of a step that was finished before."""
+
+    def cutting(self, step: Step, frames: Iterator[Any]) -> Iterator[Any]:
+        """Wrap the stream of frames."""
+        return frames
+
+    def has_cut(self, step: Step, preparation: Any) -> None:
+        """Hear of the patches of a step."""
+
+    def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
+        """Hear of another epoch."""
+
+
+def measure_ap(stages: Mapping[Stage, State], target: Target, bench: Bench) -> dict[str, float]:
+    """Return AP on the test frames of the cascade as far as the target, by IoU threshold."""
+    last = _only_stage(target)
+    detector = Detector(Weights(stages), bench.device)
+    found = [detector.find_with(last, load_image(frame.path), TUNED) for frame in bench.test_frames]
+    return _score(found, [frame.boxes for frame in bench.test_frames])
+
+
+def measure_photographs(
+    stages: Mapping[Stage, State], target: Target, device: str
+) -> dict[str, float]:
+    """Return AP on photographs of a face, with pretrained stages before what was trained."""
+    last = _only_stage(target)
+    detector = Detector(Weights(stages), device)
+    pictures = list(photographs())
+    found = [detector.find_with(last, picture.pixels, TUNED) for picture in pictures]
+    return _score(found, [picture.boxes for picture in pictures])
+
+
+def _score(found: list[tuple[Boxes, Any]], truth: list[Boxes]) -> dict[str, float]:
+    boxes, scores = zip(*found, strict=True)
+    frame_index = np.repeat(np.arange(len(found)), [len(each) for each in boxes])
+    ranking = Ranking(np.concatenate(boxes), np.concatenate(scores), frame_index)
+    return measure(ranking, TrueBoxes.of(truth), len(truth)).ap
+
+
+def _stages_before(target: Target, frames: int, seed: int, bench: Bench) -> dict[Stage, State]:
+    """Return the plainly tuned stages before a single one; a cascade brings its own."""
+    if target == "cascade":
+        return {}
+    cells = plain_cells_before(_only_stage(target), frames, seed)
+    return {
+        stage: state
+        for cell in cells
+        for stage, state in load_weights(bench.weights_of(cell)).stages.items()
+    }
+
+
+def _only_stage(target: Target) -> Stage:
+    """Return the stage that a target ends with."""
+    return "onet" if target == "cascade" else target
+
+
+def _last(checkpoints: Iterator[Checkpoint]) -> Checkpoint:
+    *_, last = checkpoints
+    return last
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work on a single thread for as long as the block lasts."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

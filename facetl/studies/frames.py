@@ -1,0 +1,31 @@
+"""Which frames a study learns from, and on which it measures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facetl.data.dataset import FaceDataset
+from facetl.data.duplicates import group_near_duplicates, load_thumbnails, stack_thumbnails
+from facetl.errors import InputError
+from facetl.training.batches import split_by_frame
+
+TEST_SHARE = 0.2
+"""Share of the frames to measure on, where there are no others."""
+
+
+def put_aside(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
+    """Return frames to learn from and frames to measure on; near-duplicates stay together.
+
+    Raises:
+        InputError: if there is but one frame, or none can be read.
+    """
+    thumbnails = load_thumbnails(dataset)
+    readable = [frame for frame in dataset if frame.name in thumbnails]
+    if not readable:
+        raise InputError(f"none of the {len(dataset)} frames can be read; restore the images")
+    groups = group_near_duplicates(stack_thumbnails(thumbnails[frame.name] for frame in readable))
+    train, test = split_by_frame(np.arange(len(readable)), TEST_SHARE, 1, groups)
+    return (
+        FaceDataset(tuple(readable[place] for place in train)),
+        FaceDataset(tuple(readable[place] for place in test)),
+    )

@@ -1,0 +1,192 @@
+"""The figures of a study: read from its cells, gathered over seeds, compared with plain tuning."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from facetl.errors import InputError
+from facetl.studies.bench import FORMAT, FORMAT_VERSION, Bench
+from facetl.studies.study import PLAIN, Cell, Start, Target
+from facetl.studies.tasks import plain_twin
+from facetl.training.transfer import Transfer
+
+CONFIDENCE = 0.95
+AP = ("0.3", "0.5", "0.7", "0.5:0.95")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a cell.
+
+    Attributes:
+        cell: which.
+        ap: on the test frames, by IoU threshold.
+        photographs: the same on photographs of a face.
+        seconds: of its training.
+        trained_parameters: how many numbers learnt (``gradual``: in the last phase).
+        records: one per epoch.
+    """
+
+    cell: Cell
+    ap: Mapping[str, float]
+    photographs: Mapping[str, float]
+    seconds: float
+    trained_parameters: int
+    records: Sequence[Mapping[str, Any]]
+
+    def figure(self, name: str) -> float:
+        """Return a figure: AP by IoU threshold, ``photographs``, ``seconds`` or ``gap``.
+
+        ``photographs`` is AP at IoU 0.5; ``gap``, the generalisation gap, what the loss of the
+        last epoch is higher on validation than on training patches.
+        """
+        if name in self.ap:
+            return self.ap[name]
+        if name == "photographs":
+            return self.photographs["0.5"]
+        if name == "gap":
+            last = self.records[-1]
+            return float(last["validation"]["total"] - last["train"]["total"])
+        return self.seconds
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that differ by seed alone."""
+
+    target: Target
+    start: Start
+    frames: int
+    method: Transfer
+
+    @classmethod
+    def of(cls, cell: Cell) -> Group:
+        """Return the group that a cell belongs to."""
+        return cls(cell.target, cell.start, cell.frames, cell.method)
+
+    @property
+    def plain(self) -> Group:
+        """The group of plain fine-tuning that this one is compared with."""
+        return Group(self.target, self.start, self.frames, PLAIN)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation over seeds (NaN for a single one)."""
+
+    mean: float
+    deviation: float
+    count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of at least one value; the deviation has n − 1 in its denominator."""
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+        return cls(float(np.mean(values)), deviation, len(values))
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of Student's 95 % confidence interval of the mean; NaN for one value."""
+        if self.count < 2:
+            return math.nan
+        quantile = stats.t.ppf((1 + CONFIDENCE) / 2, self.count - 1)
+        return float(quantile) * self.deviation / math.sqrt(self.count)
+
+    @property
+    def differs_from_zero(self) -> bool:
+        """Whether the mean lies outside the confidence interval around zero."""
+        return abs(self.mean) > self.half_width  # False with NaN
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of a group.
+
+    Attributes:
+        group: which.
+        figures: spreads of AP by IoU threshold, and of ``photographs``, ``gap`` and ``seconds``.
+        differences: the same figures minus those of plain fine-tuning, paired by seed; empty
+            for plain fine-tuning itself, and where it is missing.
+        trained_parameters: how many numbers learnt.
+    """
+
+    group: Group
+    figures: Mapping[str, Spread]
+    differences: Mapping[str, Spread]
+    trained_parameters: int
+
+
+FIGURES = (*AP, "photographs", "gap", "seconds")
+
+
+def load_results(bench: Bench, cells: Iterable[Cell]) -> list[Result]:
+    """Read the results of those cells that are done.
+
+    Raises:
+        InputError: if a file is damaged.
+    """
+    return [_load(bench.file_of(cell), cell) for cell in cells if bench.is_done(cell)]
+
+
+def summarise(results: Sequence[Result]) -> list[Row]:
+    """Return a row for each group, in the order of the results."""
+    by_cell = {result.cell: result for result in results}
+    groups: dict[Group, list[Result]] = {}
+    for result in results:
+        groups.setdefault(Group.of(result.cell), []).append(result)
+    return [_summarise(group, members, by_cell) for group, members in groups.items()]
+
+
+def best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
+    """Return the groups with the best mean among those of one target, start and frames."""
+    best: dict[tuple[Target, Start, int], Row] = {}
+    for row in rows:
+        field = (row.group.target, row.group.start, row.group.frames)
+        if field not in best or row.figures[figure].mean > best[field].figures[figure].mean:
+            best[field] = row
+    return {row.group for row in best.values()}
+
+
+def _summarise(group: Group, members: list[Result], by_cell: Mapping[Cell, Result]) -> Row:
+    pairs = [
+        (member, by_cell[plain_twin(member.cell)])
+        for member in members
+        if group.method != PLAIN and plain_twin(member.cell) in by_cell
+    ]
+    return Row(
+        group=group,
+        figures={name: Spread.of([member.figure(name) for member in members]) for name in FIGURES},
+        differences={
+            name: Spread.of([one.figure(name) - plain.figure(name) for one, plain in pairs])
+            for name in FIGURES
+            if pairs
+        },
+        trained_parameters=members[0].trained_parameters,
+    )
+
+
+def _load(path: Path, cell: Cell) -> Result:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
+            raise ValueError(f"format {content['format']!r} version {content['version']!r}")
+        return Result(
+            cell=cell,
+            ap=content["ap"],
+            photographs=content["photographs"],
+            seconds=float(content["seconds"]),
+            trained_parameters=int(content["trained_parameters"]),
+            records=content["records"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: not a readable cell ({error}); delete the file and go on with --resume"
+        ) from error

@@ -1,0 +1,74 @@
+"""Doing the tasks of a study: in the order of their needs, several side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from graphlib import TopologicalSorter
+
+from facetl.studies.bench import Bench, do
+from facetl.studies.tasks import Graph, Task
+
+
+def run(graph: Graph, bench: Bench, workers: int) -> Iterator[Task]:
+    """Do all tasks that are not done yet; yield each as it ends.
+
+    Results do not depend on ``workers``.  What a task raises is raised here, and ends the run;
+    what was done stays done.
+    """
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    runs = _run_here(sorter, bench) if workers == 1 else _run_beside(sorter, bench, workers)
+    for task in runs:
+        sorter.done(task)
+        yield task
+
+
+def _run_here(sorter: TopologicalSorter[Task], bench: Bench) -> Iterator[Task]:
+    while sorter.is_active():
+        for task in sorter.get_ready():
+            if not bench.is_done(task):
+                do(task, bench)
+            yield task
+
+
+def _run_beside(sorter: TopologicalSorter[Task], bench: Bench, workers: int) -> Iterator[Task]:
+    """Run tasks in processes: training keeps Python busy, which threads would share."""
+    # fresh processes: a copy of one that has threads of torch may hang
+    context = multiprocessing.get_context("spawn")
+    running: dict[Future[None], Task] = {}
+    pool = ProcessPoolExecutor(workers, context, _settle_down, (bench,))
+    try:
+        while sorter.is_active():
+            done_before = []
+            for task in sorter.get_ready():
+                if bench.is_done(task):
+                    done_before.append(task)
+                else:
+                    running[pool.submit(_do_in_worker, task)] = task
+            yield from done_before
+            if running and not done_before:
+                ended = wait(running, return_when=FIRST_COMPLETED).done
+                for future in ended:
+                    future.result()
+                    yield running.pop(future)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_bench: Bench | None = None  # of the worker process
+
+
+def _settle_down(bench: Bench) -> None:
+    """Take the bench; on Ctrl-C leave quietly, with temporary files removed on the way."""
+    global _bench
+    _bench = bench
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+
+
+def _do_in_worker(task: Task) -> None:
+    assert _bench is not None, "a worker is given its bench when it starts"
+    do(task, _bench)
