@@ -173,16 +173,21 @@ def _forecast(graph: Graph, bench: Bench, workers: int) -> float:
 
 
 def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: float) -> str:
+    """Return the plan of a study in words."""
+    from facetl.studies.study import describe_method
+
     done = sum(bench.is_done(task) for task in graph)
-    before = f", {done} of {len(graph)} tasks done before" if done else ""
-    return (
-        f"{study.name}: {study.description}\n"
-        f"{len(study.cells)} cells: {len(study.methods)} methods, "
-        f"{len(study.targets)} × {', '.join(study.targets)}; start {', '.join(study.starts)}; "
-        f"frames {', '.join(str(n or 'all') for n in study.frames)}; "
-        f"seeds {', '.join(map(str, study.seeds))}\n"
-        f"{len(graph)} tasks{before}; about {say_time(seconds)} left with {workers} side by side"
-    )
+    lines = {
+        "stages": ", ".join(study.targets),
+        "starts": ", ".join(study.starts),
+        "frames": ", ".join(str(count or "all") for count in study.frames),
+        "seeds": ", ".join(map(str, study.seeds)),
+        "methods": "; ".join(map(describe_method, study.methods)),
+        "cells": f"{len(study.cells)} (with what they need {len(graph)} tasks, {done} done)",
+        "time": f"about {say_time(seconds)}, {workers} tasks side by side",
+    }
+    plan = [f"  {name:8} {text}" for name, text in lines.items()]
+    return "\n".join([f"{study.name}: {study.description}", *plan])
 
 
 def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:

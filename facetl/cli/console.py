@@ -126,4 +126,4 @@ def render(table: Table) -> str:
     console = Console(width=width, file=StringIO(), color_system=None)
     with console.capture() as capture:
         console.print(table)
-    return capture.get().strip("\n")
+    return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -25,23 +26,31 @@ Values = Sequence[Sequence[float]]
 """A figure by epoch, one sequence a seed."""
 
 SUM_COLOUR, DTNH_COLOUR = VERMILION, BLUE
+PANEL: Any = {"fontsize": 9, "weight": "normal"}
 _COLUMNS = 3
 
 
 def plot_study(results: Sequence[Result], rows: Sequence[Row]) -> Iterator[tuple[str, Figure]]:
-    """Yield all plots that the results have figures for, each with a short name."""
+    """Yield all plots that the results have figures for, each with a short name.
+
+    Curves by epoch come one figure a section: target, start and number of frames.
+    """
     yield "strategies", plot_bars(rows)
     if any(row.group.method.holds for row in rows):
         yield "sensitivity", plot_sensitivity(rows)
-        yield "angles", plot_angles(results)
-    if any(row.group.method.gradient_rule == "dtnh" for row in rows):
-        yield "empirical_loss", plot_empirical_loss(results)
-    yield "learning_curves", plot_learning_curves(results)
+    for group, members in _by_section(results).items():
+        name = f"{group.target}_{group.start}_{group.frames or 'all'}"
+        methods = [member.cell.method for member in members]
+        yield f"learning_curves_{name}", plot_learning_curves(members)
+        if any(method.holds for method in methods):
+            yield f"angles_{name}", plot_angles(members)
+        if any(method.gradient_rule == "dtnh" for method in methods):
+            yield f"empirical_loss_{name}", plot_empirical_loss(members)
 
 
 def plot_bars(rows: Sequence[Row]) -> Figure:
     """Draw AP of every method as a bar, best first, a panel a section; whiskers: deviation."""
-    sections = _by_section(rows, lambda row: row.group)
+    sections = _rows_by_section(rows)
     heights = [0.9 + 0.26 * len(members) for members in sections.values()]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.0, sum(heights)))
@@ -71,7 +80,7 @@ def _draw_bars(axes: Axes, title: str, rows: Sequence[Row]) -> None:
 
 def plot_sensitivity(rows: Sequence[Row]) -> Figure:
     """Draw AP by α: a panel a section, a line for each regulariser, rule and β."""
-    sections = _by_section(rows, lambda row: row.group)
+    sections = _rows_by_section(rows)
     sections = {
         title: members
         for title, members in sections.items()
@@ -79,6 +88,8 @@ def plot_sensitivity(rows: Sequence[Row]) -> Figure:
     }
     with mpl.rc_context(STYLE):
         figure, panels = _grid(len(sections), height=3.4)
+        for axes in panels[1:]:
+            axes.sharey(panels[0])
         for axes, (title, members) in zip(panels, sections.items(), strict=False):
             _draw_sensitivity(axes, title, members)
         _add_common_legend(figure, panels)
@@ -113,7 +124,8 @@ def _draw_spreads(
 ) -> None:
     means = np.array([spread.mean for spread in spreads])
     deviations = np.nan_to_num([spread.deviation for spread in spreads])
-    axes.plot(places, means, "o-", color=colour, label=name, markersize=4)
+    line = "o--" if name.endswith("dtnh") else "o-"
+    axes.plot(places, means, line, color=colour, label=name, markersize=4)
     axes.fill_between(places, means - deviations, means + deviations, color=colour, alpha=0.15)
 
 
@@ -129,17 +141,16 @@ def plot_learning_curves(results: Sequence[Result]) -> Figure:
             for part, colour in (("train", BLUE), ("validation", VERMILION)):
                 _draw_by_epoch(axes, _losses(members, part), part, colour)
             gap = np.mean([member.figure("gap") for member in members])
-            heading = f"{title_of(group)}\n{describe_method(group.method)}: gap {gap:+.3f}"
-            axes.set_title(heading, fontsize=8, weight="normal")
+            axes.set_title(f"{describe_method(group.method)}: gap {gap:+.3f}", **PANEL)
         _label_epochs(panels, "loss")
-        _add_common_legend(figure, panels)
+        _add_common_legend(figure, panels, title_of(next(iter(groups))))
     return figure
 
 
 def plot_empirical_loss(results: Sequence[Result]) -> Figure:
     """Draw the loss on training patches, without the penalty, with and without DTNH.
 
-    A panel for each start, regulariser and strength; plain fine-tuning beside them.
+    A panel for each regulariser and strength; plain fine-tuning beside them.
     """
     groups = _by_group(results)
     pairs = [group for group in groups if group.method.gradient_rule == "dtnh"]
@@ -152,10 +163,9 @@ def plot_empirical_loss(results: Sequence[Result]) -> Figure:
             for name, (each, colour) in lines.items():
                 if each in groups:
                     _draw_by_epoch(axes, _losses(groups[each], "train"), name, colour)
-            heading = f"{title_of(group)}\n{describe_method(summed.method)}"
-            axes.set_title(heading, fontsize=8, weight="normal")
+            axes.set_title(describe_method(summed.method), **PANEL)
         _label_epochs(panels, "empirical loss")
-        _add_common_legend(figure, panels)
+        _add_common_legend(figure, panels, title_of(next(iter(groups))))
     return figure
 
 
@@ -177,11 +187,11 @@ def plot_angles(results: Sequence[Result]) -> Figure:
                 _draw_by_epoch(axes, _series(members, "angles", angle), name, colour)
             axes.axhline(90, color="#888888", linewidth=1, linestyle=(0, (4, 3)))
             conflicts = np.mean([_last_conflicts(member) for member in members])
-            heading = f"{title_of(group)}\n{describe_method(group.method)}: "
-            axes.set_title(f"{heading}{conflicts:.0%} in conflict", fontsize=8, weight="normal")
+            heading = f"{describe_method(group.method)}: {conflicts:.0%} in conflict"
+            axes.set_title(heading, **PANEL)
             axes.set(ylim=(0, 180), yticks=[0, 45, 90, 135, 180])
         _label_epochs(panels, "degrees")
-        _add_common_legend(figure, panels)
+        _add_common_legend(figure, panels, title_of(next(iter(groups))))
     return figure
 
 
@@ -220,10 +230,18 @@ def _draw_by_epoch(axes: Axes, values: Values, name: str, colour: str) -> None:
         )
 
 
-def _by_section(rows: Sequence[Row], group_of: Callable[[Row], Group]) -> Mapping[str, list[Row]]:
+def _by_section(results: Sequence[Result]) -> dict[Group, list[Result]]:
+    """Return the results by what their cells have in common: the group of plain fine-tuning."""
+    sections: dict[Group, list[Result]] = {}
+    for result in results:
+        sections.setdefault(Group.of(result.cell).plain, []).append(result)
+    return sections
+
+
+def _rows_by_section(rows: Sequence[Row]) -> dict[str, list[Row]]:
     sections: dict[str, list[Row]] = {}
     for row in rows:
-        sections.setdefault(title_of(group_of(row)), []).append(row)
+        sections.setdefault(title_of(row.group), []).append(row)
     return sections
 
 
@@ -254,13 +272,19 @@ def _label_epochs(panels: Sequence[Axes], figure: str) -> None:
             axes.set_xlabel("epoch")
 
 
-def _add_common_legend(figure: Figure, panels: Sequence[Axes]) -> None:
-    """Explain each line once, above all panels."""
+def _add_common_legend(figure: Figure, panels: Sequence[Axes], title: str = "") -> None:
+    """Explain each line once, above all panels, and say what the panels have in common."""
     known: dict[str, Artist] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             known.setdefault(label, handle)
     if known:
         figure.legend(
-            list(known.values()), list(known), loc="outside upper left", ncols=min(len(known), 4)
+            list(known.values()),
+            list(known),
+            loc="outside upper left",
+            ncols=min(len(known), 4),
+            title=title,
+            title_fontproperties={"weight": "bold", "size": 11},
+            alignment="left",
         )

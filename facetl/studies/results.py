@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from scipy import stats
 from facetl.errors import InputError
 from facetl.studies.bench import FORMAT, FORMAT_VERSION, Bench
 from facetl.studies.study import PLAIN, Cell, Start, Target
-from facetl.studies.tasks import plain_twin
+from facetl.studies.tasks import plain_twin, summed_twin
 from facetl.training.transfer import Transfer
 
 CONFIDENCE = 0.95
@@ -115,12 +115,14 @@ class Row:
         figures: spreads of AP by IoU threshold, and of ``photographs``, ``gap`` and ``seconds``.
         differences: the same figures minus those of plain fine-tuning, paired by seed; empty
             for plain fine-tuning itself, and where it is missing.
+        against_sum: with another gradient rule, the same figures minus those with the plain sum.
         trained_parameters: how many numbers learnt.
     """
 
     group: Group
     figures: Mapping[str, Spread]
     differences: Mapping[str, Spread]
+    against_sum: Mapping[str, Spread]
     trained_parameters: int
 
 
@@ -156,21 +158,30 @@ def best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
 
 
 def _summarise(group: Group, members: list[Result], by_cell: Mapping[Cell, Result]) -> Row:
-    pairs = [
-        (member, by_cell[plain_twin(member.cell)])
-        for member in members
-        if group.method != PLAIN and plain_twin(member.cell) in by_cell
-    ]
     return Row(
         group=group,
         figures={name: Spread.of([member.figure(name) for member in members]) for name in FIGURES},
-        differences={
-            name: Spread.of([one.figure(name) - plain.figure(name) for one, plain in pairs])
-            for name in FIGURES
-            if pairs
-        },
+        differences=_differ(members, plain_twin, by_cell),
+        against_sum=_differ(members, summed_twin, by_cell),
         trained_parameters=members[0].trained_parameters,
     )
+
+
+def _differ(
+    members: list[Result], twin_of: Callable[[Cell], Cell], by_cell: Mapping[Cell, Result]
+) -> dict[str, Spread]:
+    """Return how much the figures differ from those of the cells' twins; empty without twins."""
+    pairs = [
+        (member, by_cell[twin])
+        for member in members
+        if (twin := twin_of(member.cell)) != member.cell and twin in by_cell
+    ]
+    if not pairs:
+        return {}
+    return {
+        name: Spread.of([one.figure(name) - other.figure(name) for one, other in pairs])
+        for name in FIGURES
+    }
 
 
 def _load(path: Path, cell: Cell) -> Result:

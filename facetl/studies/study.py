@@ -146,11 +146,13 @@ def slug(method: Transfer) -> str:
 
 
 def describe_method(method: Transfer) -> str:
-    """Return a short name of a method for people: ``full, l2-sp α 0.1, dtnh``."""
+    """Return a short name of a method for people: ``head``, ``l2-sp α 0.1, dtnh``."""
     if method == PLAIN:
-        return "full (plain fine-tuning)"
+        return "plain fine-tuning"
     details = dict(_details(method))
-    parts = [method.strategy + (", new head" if method.reset_head else "")]
+    parts: list[str] = [] if method.strategy == "full" else [method.strategy]
+    if method.reset_head:
+        parts.append("new head")
     if method.holds:
         beta = f" β {method.beta:g}" if "b" in details else ""
         parts.append(f"{method.regulariser} α {method.alpha:g}{beta}")

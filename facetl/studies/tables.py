@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from facetl.evaluation.table import UNDEFINED
 from facetl.studies.results import AP, FIGURES, Group, Result, Row, Spread, best_rows
-from facetl.studies.study import PLAIN, describe_method
+from facetl.studies.study import describe_method
 
 COMPARED = "0.5"
 """The IoU threshold of the AP by which methods are compared with plain fine-tuning."""
@@ -24,6 +24,7 @@ HEADERS = (
     "gap",
     "seconds",
     f"AP at {COMPARED} against plain",
+    "and against the sum",
 )
 
 
@@ -63,14 +64,17 @@ def sections(rows: Sequence[Row]) -> list[Section]:
             Entry(show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
             for name in FIGURES
         ]
-        difference = Entry(_show_difference(row))
-        lines.append((Entry(describe_method(row.group.method)), *figures, difference))
+        differences = [
+            Entry(_show_difference(each.get(COMPARED)))
+            for each in (row.differences, row.against_sum)
+        ]
+        lines.append((Entry(describe_method(row.group.method)), *figures, *differences))
     return [Section(title, tuple(lines)) for title, lines in gathered.items()]
 
 
 def title_of(group: Group) -> str:
     """Return what the cells of a section have in common, in words."""
-    start = "" if group.start == "pretrained" else f", start spoilt ({group.start})"
+    start = "" if group.start == "pretrained" else f", {group.start} start"
     frames = f"{group.frames} frames" if group.frames else "all frames"
     return f"{group.target}, {frames}{start}"
 
@@ -83,11 +87,10 @@ def show(spread: Spread, digits: int = 3) -> str:
     return mean if math.isnan(spread.deviation) else f"{mean} ± {spread.deviation:.{digits}f}"
 
 
-def _show_difference(row: Row) -> str:
-    """Return the paired difference with its confidence interval; a star where it is beyond it."""
-    if row.group.method == PLAIN or COMPARED not in row.differences:
+def _show_difference(difference: Spread | None) -> str:
+    """Return a paired difference with its confidence interval; a star where it is beyond it."""
+    if difference is None:
         return UNDEFINED
-    difference = row.differences[COMPARED]
     if math.isnan(difference.half_width):
         return f"{difference.mean:+.3f}"
     star = " *" if difference.differs_from_zero else ""
@@ -130,11 +133,14 @@ def summary_csv(rows: Sequence[Row]) -> str:
         for name in FIGURES:
             nothing = Spread(math.nan, math.nan, 0)
             spread, difference = row.figures[name], row.differences.get(name, nothing)
+            against_sum = row.against_sum.get(name, nothing)
             column = _column(name)
             line[f"{column}_mean"] = _rounded(spread.mean)
             line[f"{column}_deviation"] = _rounded(spread.deviation)
             line[f"{column}_difference"] = _rounded(difference.mean)
             line[f"{column}_half_width"] = _rounded(difference.half_width)
+            line[f"{column}_against_sum"] = _rounded(against_sum.mean)
+            line[f"{column}_against_sum_half_width"] = _rounded(against_sum.half_width)
         lines.append(line)
     return _as_csv(lines)
 

@@ -78,3 +78,8 @@ def plain_cells_before(stage: Stage, frames: int, seed: int) -> list[Cell]:
 def plain_twin(cell: Cell) -> Cell:
     """Return the cell that another is compared with: the same but for the method."""
     return replace(cell, method=PLAIN)
+
+
+def summed_twin(cell: Cell) -> Cell:
+    """Return the same cell with the plain sum of the gradients."""
+    return replace(cell, method=replace(cell.method, gradient_rule="sum"))

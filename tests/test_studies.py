@@ -1,0 +1,607 @@
+"""Studies: descriptions, tasks, cells, figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from signal import SIGINT
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from matplotlib.figure import Figure
+from outcomes import assert_refused
+from tiny_world import save_frames
+
+from facetl.cli import main
+from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.errors import FacetlError, InputError
+from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.weights import load_weights
+from facetl.studies import bench as bench_module
+from facetl.studies import forecast
+from facetl.studies.bench import Bench, do, invert, shuffle_labels
+from facetl.studies.frames import put_aside
+from facetl.studies.plots import plot_study
+from facetl.studies.results import Group, Spread, best_rows, load_results, summarise
+from facetl.studies.results import Result as CellResult
+from facetl.studies.running import run
+from facetl.studies.study import (
+    PLAIN,
+    Cell,
+    Study,
+    built_in_studies,
+    describe_method,
+    load_study,
+    slug,
+)
+from facetl.studies.tables import cells_csv, sections, summary_csv
+from facetl.studies.tasks import PatchTask, StartTask, Task, needs, plain_twin, plan_tasks
+from facetl.training import plan as plan_module
+from facetl.training.patches import load_patches
+from facetl.training.planning import TYPICAL
+from facetl.training.recipe import RECIPES
+from facetl.training.sampling import Label
+from facetl.training.transfer import Transfer
+
+HELD = Transfer(regulariser="l2-sp", alpha=0.1)
+TAMED = replace(HELD, gradient_rule="dtnh")
+
+TOML = """
+description = "A small one"
+stages = ["pnet", "rnet"]
+frames = [4, "all"]
+seeds = [1, 2]
+starts = ["pretrained", "shuffled"]
+
+[epochs]
+pnet = 3
+
+[[methods]]
+strategy = ["head", "scratch"]
+
+[[methods]]
+regulariser = "l2-sp"
+alpha = [0.1, 1]
+gradient_rule = ["sum", "dtnh"]
+
+[[methods]]
+strategy = "gradual"
+phase_rates = [[1e-3, 1e-4, 1e-5], [3e-3, 2e-3, 1e-3]]
+
+[[methods]]
+regulariser = "feature-map"
+feature_layers = ["conv2", "conv3"]
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# Descriptions
+
+
+def test_a_study_is_unfolded_from_its_file(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path / "small.toml", TOML))
+    assert (study.name, study.description) == ("small", "A small one")
+    assert study.targets == ("pnet", "rnet")
+    assert study.frames == (4, 0)
+    assert study.seeds == (1, 2)
+    assert study.epochs == {"pnet": 3, "rnet": 8, "onet": 10}
+    assert [slug(method) for method in study.methods] == [
+        "full", "head", "scratch", "full-l2-sp-a0.1", "full-l2-sp-a0.1-dtnh", "full-l2-sp-a1",
+        "full-l2-sp-a1-dtnh", "gradual", "gradual-rates0.003+0.002+0.001",
+        "full-feature-map-a0.01-layersconv2+conv3",
+    ]  # fmt: skip
+
+
+def test_every_cell_has_a_name_of_its_own(tmp_path: Path) -> None:
+    cells = load_study(write(tmp_path / "small.toml", TOML)).cells
+    names = [cell.name for cell in cells]
+    assert len(set(names)) == len(names)
+    # stages × frames × seeds × (starts × methods, but from scratch once)
+    assert len(names) == 2 * 2 * 2 * (2 * 10 - 1)
+    assert cells[0] == Cell("pnet", "pretrained", 4, 1)
+    assert cells[-1].frames == 0
+
+
+def test_methods_are_told_in_words() -> None:
+    told = {
+        PLAIN: "plain fine-tuning",
+        Transfer(strategy="head"): "head",
+        TAMED: "l2-sp α 0.1, dtnh",
+        replace(HELD, reset_head=True, beta=0.5): "new head, l2-sp α 0.1 β 0.5",
+        replace(HELD, decay=0.9): "l2-sp α 0.1, decay 0.9",
+    }
+    for method, words in told.items():
+        assert describe_method(method) == words
+
+
+def test_counts_that_there_are_not_become_all() -> None:
+    study = Study("s", "", ("pnet",), ("pretrained",), (5, 20, 50, 0), (1,), (PLAIN,))
+    assert study.fitted(20).frames == (5, 0)
+    assert study.fitted(21).frames == (5, 20, 0)
+
+
+@pytest.mark.parametrize("name", built_in_studies())
+def test_the_built_in_studies_can_be_read(name: str) -> None:
+    study = load_study(name)
+    assert study.description.endswith((".", "?"))
+    assert len(study.seeds) >= 3
+    assert study.methods[0] == PLAIN
+    assert name in (main.commands["compare"].help or "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("frames = [1]", "found 1 in frames, expected a whole number from 2 on"),
+        ("frames = []", "found frames = [], expected a list"),
+        ('frames = ["some"]', "found 'some' in frames"),
+        ("seeds = [true]", "found True in seeds"),
+        ('stages = ["qnet"]', "found 'qnet' in stages, expected some of pnet, rnet, onet, cascade"),
+        ('starts = ["mirrored"]', "found 'mirrored' in starts"),
+        ("speed = 3", "found the key 'speed'"),
+        ("description = 3", "found the description 3"),
+        ("[epochs]\nqnet = 3", "found epochs = {'qnet': 3}"),
+        ("[epochs]\npnet = 0", "found 0 in epochs"),
+        ("methods = 3", "found methods = 3, expected tables"),
+        ("[[methods]]\ntemper = 1", "found 'temper' in a method"),
+        ('[[methods]]\nalpha = "much"', "found a value of a wrong kind"),
+        ("[[methods]]\nalpha = -1", "found alpha -1"),
+        ('[[methods]]\nstrategy = "half"', "found strategy 'half', expected one of full"),
+        ("stages = [", "not readable as TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said(tmp_path: Path, wrong: str, told: str) -> None:
+    path = write(tmp_path / "wrong.toml", wrong)
+    with pytest.raises(InputError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert told in str(caught.value)
+
+
+def test_a_study_that_is_not_there_is_said() -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such study; .* one of .*never-hurt"):
+        load_study("nowhere")
+
+
+# Tasks
+
+
+def test_a_stage_needs_patches_and_plain_stages_before_it() -> None:
+    cell = Cell("rnet", "shuffled", 4, 1, HELD)
+    plain = Cell("pnet", "pretrained", 4, 1)
+    patches, start = PatchTask("rnet", 4, 1), StartTask("rnet", "shuffled", 4, 1)
+    assert set(needs(cell)) == {patches, start, plain}
+    assert plan_tasks([cell]) == {
+        cell: {patches, start, plain},
+        start: {patches},
+        patches: {plain},
+        plain: {PatchTask("pnet", 4, 1)},
+        PatchTask("pnet", 4, 1): set(),
+    }
+    assert plain_twin(cell) == Cell("rnet", "shuffled", 4, 1)
+
+
+def test_a_cascade_needs_nothing() -> None:
+    assert plan_tasks([Cell("cascade", "pretrained", 4, 1, HELD)]).popitem()[1] == set()
+
+
+# Figures
+
+
+def test_a_spread_has_students_interval() -> None:
+    spread = Spread.of([1.0, 2.0, 3.0])
+    assert (spread.mean, spread.deviation) == (2.0, 1.0)
+    assert spread.half_width == pytest.approx(4.302653 / math.sqrt(3))  # t of 2 degrees, 97.5 %
+    assert not spread.differs_from_zero
+    assert Spread.of([1.0, 1.1, 0.9]).differs_from_zero
+    single = Spread.of([4.0])
+    assert math.isnan(single.deviation)
+    assert math.isnan(single.half_width)
+    assert not single.differs_from_zero
+
+
+def made_up(cell: Cell, ap: float) -> CellResult:
+    records = [
+        {
+            "stage": "pnet",
+            "epoch": epoch,
+            "train": {"total": 1 / epoch, **({"penalty": 0.1} if cell.method.holds else {})},
+            "validation": {"total": 1 / epoch + 0.1},
+            **({"angles": ANGLES} if cell.method.holds else {}),
+        }
+        for epoch in (1, 2)
+    ]
+    figures = dict.fromkeys(("0.3", "0.5", "0.7", "0.5:0.95"), ap)
+    return CellResult(cell, figures, {"0.5": 1 - ap}, 10 * ap, 6632, records)
+
+
+ANGLES = {
+    "gradient_penalty": 100.0,
+    "direction_gradient": 10.0,
+    "direction_penalty": 90.0,
+    "conflicts": 0.75,
+}
+
+
+def made_up_results() -> list[CellResult]:
+    """Return plain tuning at 0.5, 0.6, 0.7 by seed; held is 0.1 better, tamed 0.01 worse or so."""
+    by_method = {PLAIN: (0.5, 0.6, 0.7), HELD: (0.6, 0.7, 0.8), TAMED: (0.4, 0.62, 0.69)}
+    return [
+        made_up(Cell("pnet", "pretrained", 25, seed, method), ap)
+        for method, values in by_method.items()
+        for seed, ap in enumerate(values, 1)
+    ]
+
+
+def test_rows_have_means_and_paired_differences() -> None:
+    plain, held, tamed = summarise(made_up_results())
+    assert plain.figures["0.5"].mean == pytest.approx(0.6)
+    assert plain.figures["0.5"].deviation == pytest.approx(0.1)
+    assert plain.figures["gap"].mean == pytest.approx(0.1)
+    assert plain.differences == {}
+    # paired: every seed gains 0.1, whatever the seeds differ among themselves
+    assert held.differences["0.5"].mean == pytest.approx(0.1)
+    assert held.differences["0.5"].differs_from_zero
+    assert tamed.differences["0.5"].mean == pytest.approx(-0.03)
+    assert not tamed.differences["0.5"].differs_from_zero
+    assert best_rows([plain, held, tamed], "0.5") == {held.group}
+    assert best_rows([plain, held, tamed], "photographs") == {tamed.group}
+    assert held.group.plain == plain.group == Group("pnet", "pretrained", 25, PLAIN)
+
+
+def test_the_table_marks_the_best_and_what_is_beyond_chance() -> None:
+    (section,) = sections(summarise(made_up_results()))
+    assert section.title == "pnet, 25 frames"
+    plain, held, tamed = section.lines
+    assert plain[0].text == "plain fine-tuning"
+    assert plain[2].text == "0.600 ± 0.100"
+    assert plain[-2].text == plain[-1].text == held[-1].text == "–"
+    assert held[2].best
+    assert not plain[2].best
+    assert held[-2].text == "+0.100 ± 0.000 *"
+    assert tamed[-2].text.startswith("-0.030 ± 0.1")
+    assert not tamed[-2].text.endswith("*")
+    assert tamed[-1].text.startswith("-0.130 ± ")
+
+
+def test_tables_as_csv() -> None:
+    results = made_up_results()
+    cells = list(csv.DictReader(io.StringIO(cells_csv(results))))
+    assert len(cells) == 9
+    assert cells[0]["ap_0.5"] == "0.5"
+    assert cells[8]["gradient_rule"] == "dtnh"
+    assert cells[8]["phase_epochs"] == "5 5 15"
+    groups = list(csv.DictReader(io.StringIO(summary_csv(summarise(results)))))
+    assert [group["seeds"] for group in groups] == ["3", "3", "3"]
+    assert groups[0]["ap_0.5_difference"] == ""
+    assert groups[1]["ap_0.5_difference"] == "0.1"
+    assert set(groups[0]) >= {f"{name}_mean" for name in ("ap_0.3", "photographs", "seconds")}
+
+
+def texts_of(figure: Figure) -> str:
+    texts = [axes.get_title("left") for axes in figure.axes]
+    texts += [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    return "\n".join(texts)
+
+
+def test_plots_show_what_there_is() -> None:
+    results = made_up_results()
+    plots = dict(plot_study(results, summarise(results)))
+    assert list(plots) == [
+        "strategies", "sensitivity", "learning_curves_pnet_pretrained_25",
+        "angles_pnet_pretrained_25", "empirical_loss_pnet_pretrained_25",
+    ]  # fmt: skip
+    assert "pnet, 25 frames" in texts_of(plots["strategies"])
+    assert "l2-sp, dtnh" in texts_of(plots["sensitivity"])
+    assert "75% in conflict" in texts_of(plots["angles_pnet_pretrained_25"])
+    assert "dtnh" in texts_of(plots["empirical_loss_pnet_pretrained_25"])
+    assert "gap +0.100" in texts_of(plots["learning_curves_pnet_pretrained_25"])
+    lines = plots["empirical_loss_pnet_pretrained_25"].axes[0].get_lines()
+    assert [line.get_label() for line in lines] == ["plain fine-tuning", "sum", "dtnh"]
+    np.testing.assert_allclose(lines[0].get_ydata(), [1, 0.5])  # type: ignore[arg-type]
+    bars = plots["strategies"].axes[0].containers[-1]
+    assert len(bars) == 3
+
+
+def test_nothing_is_plotted_of_what_no_method_has() -> None:
+    results = [made_up(Cell("pnet", "pretrained", 25, 1), 0.5)]
+    assert [name for name, _ in plot_study(results, summarise(results))] == [
+        "strategies",
+        "learning_curves_pnet_pretrained_25",
+    ]
+
+
+# Cells, on a tiny world
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve small drawn frames with annotations."""
+    return save_frames(tmp_path_factory.mktemp("world"), 12)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few patches, so that a cell takes a second."""
+    few = {stage: replace(RECIPES[stage], positives=3, parts=2, negatives=4) for stage in STAGES}
+    monkeypatch.setattr(plan_module, "RECIPES", few)
+    monkeypatch.setattr(forecast, "measure_speed", lambda *_: TYPICAL)
+    monkeypatch.setattr(bench_module, "AT_LEAST", dict.fromkeys(STAGES, 1))
+    monkeypatch.setattr(plan_module.CascadePlan, "enriched", lambda plan, *_: plan, raising=True)
+
+
+def make_bench(world: Path, folder: Path) -> Bench:
+    frames = load_dataset(world).frames
+    epochs: dict[Stage, int] = {"pnet": 2, "rnet": 1, "onet": 1}
+    return Bench(folder, FaceDataset(frames[:8]), FaceDataset(frames[8:]), epochs)
+
+
+@pytest.fixture
+def bench(world: Path, tmp_path: Path) -> Bench:
+    return make_bench(world, tmp_path / "lab")
+
+
+def test_a_cell_leaves_weights_and_figures(bench: Bench) -> None:
+    cells = [Cell("pnet", "pretrained", 6, 1), Cell("pnet", "pretrained", 6, 1, TAMED)]
+    done = list(run(plan_tasks(cells), bench, workers=1))
+    assert set(done) == {PatchTask("pnet", 6, 1), *cells}
+    plain, tamed = load_results(bench, cells)
+    assert plain.trained_parameters == 6632
+    assert plain.ap.keys() == {"0.3", "0.5", "0.7", "0.5:0.95"}
+    assert 0 <= plain.figure("photographs") <= 1
+    assert plain.figure("seconds") > 0
+    assert "angles" in tamed.records[1]
+    assert list(load_weights(bench.weights_of(cells[1])).stages) == ["pnet"]
+    content = json.loads(bench.file_of(cells[1]).read_text(encoding="utf-8"))
+    assert content["cell"]["method"]["gradient_rule"] == "dtnh"
+
+
+def test_what_is_done_is_not_done_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [Cell("pnet", "pretrained", 6, 1)]
+    list(run(plan_tasks(cells), bench, workers=1))
+    before = bench.file_of(cells[0]).read_bytes()
+
+    def never(*_: Any) -> None:
+        raise AssertionError("did a task twice")
+
+    monkeypatch.setattr("facetl.studies.running.do", never)
+    assert len(list(run(plan_tasks(cells), bench, workers=1))) == 2
+    assert bench.file_of(cells[0]).read_bytes() == before
+
+
+def test_later_stages_stand_behind_plain_ones(bench: Bench) -> None:
+    cell = Cell("onet", "pretrained", 6, 1, Transfer(strategy="head"))
+    tasks = list(run(plan_tasks([cell]), bench, workers=1))
+    names = [task.name for task in tasks]
+    assert names.index("rnet_6f_seed1") > names.index("pnet_pretrained_6f_seed1_full")
+    assert names.index("onet_6f_seed1") > names.index("rnet_pretrained_6f_seed1_full")
+    assert load_patches(bench.file_of(PatchTask("onet", 6, 1)), "onet").size == 48
+    assert load_results(bench, [cell])[0].trained_parameters == 1542
+
+
+def test_a_whole_cascade_is_a_cell(bench: Bench) -> None:
+    cell = Cell("cascade", "pretrained", 6, 1, HELD)
+    do(cell, bench)
+    (result,) = load_results(bench, [cell])
+    assert [record["stage"] for record in result.records] == ["pnet", "pnet", "rnet", "onet"]
+    assert result.trained_parameters == 6632 + 100178 + 389040
+    assert not any((bench.folder / "work").iterdir())
+    with pytest.raises(InputError, match="shuffled for a whole cascade"):
+        do(replace(cell, start="shuffled"), bench)
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "inverted"])
+def test_an_inappropriate_start_is_another_start(bench: Bench, kind: Any) -> None:
+    patches, start = PatchTask("pnet", 6, 1), StartTask("pnet", kind, 6, 1)
+    for task in (patches, start):
+        do(task, bench)
+    spoilt = load_weights(bench.file_of(start)).stages["pnet"]
+    pretrained = load_weights("pretrained").stages["pnet"]
+    assert not spoilt["conv1.weight"].equal(pretrained["conv1.weight"])
+
+
+def test_spoilt_patches(bench: Bench) -> None:
+    do(PatchTask("pnet", 6, 1), bench)
+    patches = load_patches(bench.file_of(PatchTask("pnet", 6, 1)))
+    shuffled, inverted = shuffle_labels(patches, 1), invert(patches)
+    assert shuffled.counts == patches.counts
+    assert (shuffled.labels != patches.labels).any()
+    faceless = shuffled.labels == Label.NEGATIVE
+    assert not shuffled.offsets[faceless].any()  # offsets go along with their labels
+    assert (inverted.pixels.astype(int) + patches.pixels == 255).all()
+
+
+def test_a_damaged_cell_is_said(bench: Bench) -> None:
+    cell = Cell("pnet", "pretrained", 6, 1)
+    path = bench.file_of(cell)
+    path.parent.mkdir(parents=True)
+    for text in ("{", '{"format": "other", "version": 1}', "[]"):
+        write(path, text)
+        with pytest.raises(InputError, match=r"not a readable cell .*delete the file"):
+            load_results(bench, [cell])
+
+
+def test_frames_are_put_aside_where_there_are_none_to_measure_on(world: Path) -> None:
+    dataset = load_dataset(world)
+    train, test = put_aside(dataset)
+    names = {frame.name for frame in dataset}
+    assert {frame.name for frame in train} | {frame.name for frame in test} == names
+    assert len(train) + len(test) == len(names)
+    assert 1 <= len(test) <= 4
+    for frame in dataset:
+        assert frame.path.exists()
+
+
+def test_frames_that_cannot_be_read_cannot_be_put_aside(world: Path, tmp_path: Path) -> None:
+    missing = FaceDataset(
+        tuple(replace(frame, path=tmp_path / "gone.png") for frame in load_dataset(world))
+    )
+    with pytest.raises(InputError, match="none of the 12 frames can be read"):
+        put_aside(missing)
+
+
+# The command
+
+STUDY = """
+description = "Is it held?"
+frames = [6]
+seeds = [1, 2]
+
+[epochs]
+pnet = 1
+
+[[methods]]
+regulariser = "l2-sp"
+gradient_rule = ["sum", "dtnh"]
+"""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(world: Path, tmp_path: Path) -> Command:
+    study = write(tmp_path / "held.toml", STUDY)
+
+    def run(*arguments: str) -> Result:
+        given = ["compare", str(world), "--out", str(tmp_path / "lab"), "--study", str(study)]
+        return CliRunner().invoke(main, [*given, "--workers=1", *arguments])
+
+    return run
+
+
+FILES = [
+    "held.csv", "held.md", "held_angles_pnet_pretrained_6.png", "held_cells.csv",
+    "held_empirical_loss_pnet_pretrained_6.png", "held_learning_curves_pnet_pretrained_6.png",
+    "held_sensitivity.png", "held_strategies.png", "study.json",
+]  # fmt: skip
+
+
+def test_one_command_compares_and_can_go_on(command: Command, tmp_path: Path) -> None:
+    result = command()
+    assert result.exit_code == 0, result.output
+    lab = tmp_path / "lab"
+    assert sorted(path.name for path in lab.iterdir() if path.is_file()) == FILES
+    assert "put 2 of 12 aside" in result.stderr
+    assert "cells    6 (with what they need 8 tasks, 0 done)" in result.stderr
+    assert "[8/8] pnet, 6 frames, seed" in result.stderr
+    assert "l2-sp α 0.01, dtnh" in result.stdout
+    markdown = (lab / "held.md").read_text(encoding="utf-8")
+    assert markdown.startswith("# held\n\nIs it held?\n\n| pnet, 6 frames")
+    assert "**" in markdown
+
+    before = {name: (lab / name).read_bytes() for name in FILES if not name.endswith("png")}
+    again = command("--resume")
+    assert "8 tasks, 8 done" in again.stderr
+    assert before == {name: (lab / name).read_bytes() for name in before}
+    assert_refused(command(), "exists already; go on with --resume")
+
+
+def test_a_dry_run_writes_nothing(command: Command, tmp_path: Path) -> None:
+    result = command("--dry-run")
+    assert result.exit_code == 0
+    assert "methods  plain fine-tuning; l2-sp α 0.01; l2-sp α 0.01, dtnh" in result.stderr
+    assert "time     about " in result.stderr
+    assert not (tmp_path / "lab").exists()
+
+
+def test_a_folder_of_other_frames_or_epochs_is_refused(command: Command, tmp_path: Path) -> None:
+    assert command().exit_code == 0
+    write(tmp_path / "held.toml", STUDY.replace("pnet = 1", "pnet = 2"))
+    refused = command("--resume")
+    assert refused.exit_code == 1
+    assert "holds a study of other frames or with other epochs" in refused.stderr
+    assert command("--force").exit_code == 0
+
+
+def test_a_folder_of_something_else_is_left_alone(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    kept = write(tmp_path / "lab" / "poem.txt", "…")
+    for choice in ("--resume", "--force"):
+        assert_refused(command(choice), "holds no study of facetl")
+    assert kept.exists()
+
+
+def test_ctrl_c_keeps_what_is_done(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Task] = []
+
+    def interrupted(task: Task, bench: Bench) -> None:
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(task)
+        do(task, bench)
+
+    monkeypatch.setattr("facetl.studies.running.do", interrupted)
+    result = command()
+    assert result.exit_code == 130
+    assert f"stopped; {tmp_path / 'lab'} keeps what is done" in result.stderr
+    monkeypatch.setattr("facetl.studies.running.do", do)
+    again = command("--resume")
+    assert again.exit_code == 0
+    assert "8 tasks, 4 done" in again.stderr
+
+
+def test_what_a_task_raises_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(task: Task, bench: Bench) -> None:
+        raise FacetlError("the roof is leaking")
+
+    monkeypatch.setattr("facetl.studies.running.do", failing)
+    result = command()
+    assert result.exit_code == 1
+    assert result.stderr.endswith("facetl: the roof is leaking\n")
+
+
+# Real processes: slower, so one test tells all
+
+
+def test_results_do_not_depend_on_the_workers_and_survive_ctrl_c(
+    world: Path, tmp_path: Path
+) -> None:
+    study = write(tmp_path / "held.toml", STUDY.replace("[6]", "[2]"))
+    folders = [tmp_path / name for name in ("one", "two")]
+
+    def start(folder: Path, workers: int, *more: str) -> subprocess.Popen[str]:
+        given = ["compare", world, "--out", folder, "--study", study, f"--workers={workers}"]
+        command = [sys.executable, "-m", "facetl", *map(str, given), *more]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        )
+
+    def ended(process: subprocess.Popen[str]) -> str:
+        _, said = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+        return said
+
+    broken = start(folders[1], 2)
+    deadline = time.monotonic() + 120
+    while not list(folders[1].glob("cells/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(broken.pid, SIGINT)
+    _, said = broken.communicate(timeout=60)
+    assert broken.returncode == 130, said
+    assert "Traceback" not in said
+    assert "keeps what is done" in said
+    ended(start(folders[1], 2, "--resume"))
+    ended(start(folders[0], 1))
+    weights = [sorted(folder.glob("cells/*.safetensors")) for folder in folders]
+    assert [path.name for path in weights[0]] == [path.name for path in weights[1]]
+    for one, other in zip(*weights, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    assert not list(tmp_path.rglob(".*"))  # no temporary file is left
