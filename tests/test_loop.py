@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,12 @@ def test_an_epochs_record_is_complete() -> None:
     checkpoints = run()
     assert [checkpoint.epoch for checkpoint in checkpoints] == [1, 2, 3]
     for number, record in enumerate(checkpoints[-1].records, start=1):
-        assert record.keys() == {"epoch", "train", "validation", "learning_rate", "seconds"}
+        assert record.keys() == {
+            "epoch", "train", "learnt", "validation", "learning_rate", "seconds"
+        }  # fmt: skip
         assert record["epoch"] == number
         assert record["train"].keys() == {"total", "classification", "box"}
-        assert record["validation"].keys() == FIGURES
+        assert record["validation"].keys() == record["learnt"].keys() == FIGURES
         assert 0 < record["learning_rate"] <= QUICK.learning_rate
         assert record["seconds"] > 0
 
@@ -110,9 +113,9 @@ def test_frames_put_aside_are_never_learnt_from(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_epoch_has_its_own_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = 6  # 9 frames of 36 patches in batches of 64, and one batch of validation
+    steps = 6  # 9 frames of 36 patches in batches of 64; then what is judged, in two batches
     batches = watch_batches(monkeypatch, replace(QUICK, epochs=2))
-    first, _, second = batches[:steps], batches[steps], batches[steps + 1 : -1]
+    first, second = batches[:steps], batches[steps + 2 : -2]
     assert len(first) == len(second)
     assert (np.array(first) != np.array(second)).any()
 
@@ -121,7 +124,7 @@ def test_the_losses_of_an_epoch_are_the_mean_of_its_steps(monkeypatch: pytest.Mo
     # nothing is augmented and the steps are too small to change the network
     still = Augmentation(flip=0, brightness=0, contrast=0, colour=0, repaint=0)
     chosen = replace(QUICK, epochs=1, learning_rate=1e-12, hard_share=0.3, augmentation=still)
-    *batches, _ = watch_batches(monkeypatch, chosen)
+    *batches, _, _ = watch_batches(monkeypatch, chosen)
     (checkpoint,) = run(chosen)
     slow = [slow_losses(network(), batch, hard_share=0.3) for batch in batches]
     for name in ("classification", "box"):
@@ -151,7 +154,10 @@ def test_flipped_patches_teach_what_mirrored_frames_teach() -> None:
 
 
 def watch_batches(monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings) -> list[Indices]:
-    """Train; return the patches that were read, in order: in each epoch, validation last."""
+    """Train; return the patches that were read, in order.
+
+    In each epoch, a sample of those learnt from and then those put aside come last.
+    """
     batches: list[Indices] = []
 
     def watched(patches: Patches, indices: Indices, device: torch.device) -> Batch:
@@ -221,7 +227,7 @@ def run_with_validation(
     monkeypatch: pytest.MonkeyPatch, totals: list[float], settings: TrainingSettings
 ) -> list[Checkpoint]:
     """Train on validation losses that are given."""
-    given_losses = iter(totals)
+    given_losses = chain.from_iterable((9.9, total) for total in totals)  # learnt, validation
     monkeypatch.setattr(loop, "_validate", lambda *_: {"total": next(given_losses)})
     return run(replace(settings, epochs=len(totals)))
 

@@ -134,7 +134,7 @@ def test_attention_weighs_channels() -> None:
     attention = {"conv3": torch.zeros(32)}
     attention["conv3"][4] = 32.0
     pixels = pixels_for("pnet").float()
-    penalty = FeaturePenalty(source, ("conv3",), 1.0, attention)
+    penalty = FeaturePenalty(source, "pnet", ("conv3",), 1.0, attention)
     with penalty.attached(network):
         network(normalise(pixels))
         found = penalty(trained_parameters(network), pixels).value

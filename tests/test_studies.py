@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGINT
@@ -48,10 +49,12 @@ from facetl.studies.study import (
 from facetl.studies.tables import cells_csv, sections, summary_csv
 from facetl.studies.tasks import PatchTask, StartTask, Task, needs, plain_twin, plan_tasks
 from facetl.training import plan as plan_module
+from facetl.training.loop import train
 from facetl.training.patches import load_patches
 from facetl.training.planning import TYPICAL
 from facetl.training.recipe import RECIPES
 from facetl.training.sampling import Label
+from facetl.training.starting import build_starting_network
 from facetl.training.transfer import Transfer
 
 HELD = Transfer(regulariser="l2-sp", alpha=0.1)
@@ -113,6 +116,7 @@ def test_every_cell_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert len(set(names)) == len(names)
     # stages × frames × seeds × (starts × methods, but from scratch once)
     assert len(names) == 2 * 2 * 2 * (2 * 10 - 1)
+    assert {cell.start for cell in cells if cell.method.strategy == "scratch"} == {"pretrained"}
     assert cells[0] == Cell("pnet", "pretrained", 4, 1)
     assert cells[-1].frames == 0
 
@@ -159,8 +163,17 @@ def test_the_built_in_studies_can_be_read(name: str) -> None:
         ("[epochs]\npnet = 0", "found 0 in epochs"),
         ("methods = 3", "found methods = 3, expected tables"),
         ("[[methods]]\ntemper = 1", "found 'temper' in a method"),
-        ('[[methods]]\nalpha = "much"', "found a value of a wrong kind"),
+        ('[[methods]]\nalpha = "much"', "found alpha = 'much' in a method"),
         ("[[methods]]\nalpha = -1", "found alpha -1"),
+        ("[[methods]]\nalpha = []", "found alpha = [] in a method, expected something like 0.01"),
+        ("[[methods]]\nalpha = true", "found alpha = True"),
+        ('[[methods]]\nreset_head = "no"', "found reset_head = 'no'"),
+        ('[[methods]]\nfeature_layers = "conv2"', "found feature_layers = 'conv2'"),
+        ("[[methods]]\nphase_rates = 0.1", "found phase_rates = 0.1"),
+        (
+            '[[methods]]\nregulariser = "feature-map"\nfeature_layers = ["dense5"]',
+            "found the feature layer 'dense5', pnet has conv1",
+        ),
         ('[[methods]]\nstrategy = "half"', "found strategy 'half', expected one of full"),
         ("stages = [", "not readable as TOML"),
     ],
@@ -176,6 +189,20 @@ def test_what_is_wrong_in_a_file_is_said(tmp_path: Path, wrong: str, told: str) 
 def test_a_study_that_is_not_there_is_said() -> None:
     with pytest.raises(InputError, match=r"nowhere: no such study; .* one of .*never-hurt"):
         load_study("nowhere")
+
+
+def test_values_without_effect_make_no_methods_of_their_own(tmp_path: Path) -> None:
+    text = """
+    [[methods]]
+    regulariser = ["none", "l2-sp"]
+    alpha = [0.1, 0.12345678, 0.12345679]
+    beta = [0.1, 1]
+    phase_epochs = [[1, 1, 1], [5, 5, 15]]
+    """
+    methods = load_study(write(tmp_path / "idle.toml", text)).methods
+    assert [slug(method) for method in methods] == [
+        "full", "full-l2-sp-a0.1", "full-l2-sp-a0.12345678", "full-l2-sp-a0.12345679"
+    ]  # fmt: skip
 
 
 # Tasks
@@ -221,6 +248,7 @@ def made_up(cell: Cell, ap: float) -> CellResult:
             "stage": "pnet",
             "epoch": epoch,
             "train": {"total": 1 / epoch, **({"penalty": 0.1} if cell.method.holds else {})},
+            "learnt": {"total": 1 / epoch},
             "validation": {"total": 1 / epoch + 0.1},
             **({"angles": ANGLES} if cell.method.holds else {}),
         }
@@ -261,6 +289,11 @@ def test_rows_have_means_and_paired_differences() -> None:
     assert not tamed.differences["0.5"].differs_from_zero
     assert best_rows([plain, held, tamed], "0.5") == {held.group}
     assert best_rows([plain, held, tamed], "photographs") == {tamed.group}
+    assert best_rows([plain, held, tamed], "seconds") == {tamed.group}
+    assert tamed.against_sum["0.5"].mean == pytest.approx(-0.13)
+    assert held.against_sum == {}
+    with pytest.raises(KeyError):
+        made_up(Cell("pnet", "pretrained", 25, 1), 0.5).figure("0.9")
     assert held.group.plain == plain.group == Group("pnet", "pretrained", 25, PLAIN)
 
 
@@ -269,10 +302,11 @@ def test_the_table_marks_the_best_and_what_is_beyond_chance() -> None:
     assert section.title == "pnet, 25 frames"
     plain, held, tamed = section.lines
     assert plain[0].text == "plain fine-tuning"
-    assert plain[2].text == "0.600 ± 0.100"
+    assert plain[1].text == "6,632"
+    assert plain[3].text == "0.600 ± 0.100"
     assert plain[-2].text == plain[-1].text == held[-1].text == "–"
-    assert held[2].best
-    assert not plain[2].best
+    assert held[3].best
+    assert not plain[3].best
     assert held[-2].text == "+0.100 ± 0.000 *"
     assert tamed[-2].text.startswith("-0.030 ± 0.1")
     assert not tamed[-2].text.endswith("*")
@@ -335,14 +369,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_frames(tmp_path_factory.mktemp("world"), 12)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few patches, so that a cell takes a second."""
     few = {stage: replace(RECIPES[stage], positives=3, parts=2, negatives=4) for stage in STAGES}
     monkeypatch.setattr(plan_module, "RECIPES", few)
     monkeypatch.setattr(forecast, "measure_speed", lambda *_: TYPICAL)
     monkeypatch.setattr(bench_module, "AT_LEAST", dict.fromkeys(STAGES, 1))
-    monkeypatch.setattr(plan_module.CascadePlan, "enriched", lambda plan, *_: plan, raising=True)
+    monkeypatch.setattr(plan_module.CascadePlan, "enriched", lambda plan, *_: plan)
 
 
 def make_bench(world: Path, folder: Path) -> Bench:
@@ -352,8 +386,38 @@ def make_bench(world: Path, folder: Path) -> Bench:
 
 
 @pytest.fixture
-def bench(world: Path, tmp_path: Path) -> Bench:
+def bench(world: Path, tmp_path: Path, small: None) -> Bench:
     return make_bench(world, tmp_path / "lab")
+
+
+@pytest.mark.parametrize("epochs", [7, 10, 12, 40])
+def test_all_methods_see_as_many_patches_of_the_same_frames(
+    world: Path, tmp_path: Path, epochs: int
+) -> None:
+    bench = replace(make_bench(world, tmp_path), epochs=dict.fromkeys(STAGES, epochs))
+    methods = [PLAIN, HELD, Transfer(strategy="gradual"), Transfer(strategy="head")]
+    plans = [bench.plan(6, 1, method) for method in methods]
+    for plan in plans:
+        assert (
+            plan.choose_frames(bench.train_frames).frames
+            == plans[0].choose_frames(bench.train_frames).frames
+        )
+        for stage in STAGES:
+            ours, plain = plan.stages[stage], plans[0].stages[stage]
+            assert ours.recipe == plain.recipe
+            assert ours.training.total_epochs == plain.training.total_epochs
+            # few frames: more windows of each, and more epochs
+            assert ours.recipe.positives > RECIPES[stage].positives
+            assert epochs <= ours.training.total_epochs <= 3 * epochs
+
+
+def test_more_frames_hold_the_fewer_ones(world: Path, tmp_path: Path) -> None:
+    bench = make_bench(world, tmp_path)
+    few, more = (
+        {frame.name for frame in bench.plan(count, 2).choose_frames(bench.train_frames)}
+        for count in (3, 6)
+    )
+    assert few < more
 
 
 def test_a_cell_leaves_weights_and_figures(bench: Bench) -> None:
@@ -400,19 +464,27 @@ def test_a_whole_cascade_is_a_cell(bench: Bench) -> None:
     (result,) = load_results(bench, [cell])
     assert [record["stage"] for record in result.records] == ["pnet", "pnet", "rnet", "onet"]
     assert result.trained_parameters == 6632 + 100178 + 389040
-    assert not any((bench.folder / "work").iterdir())
+    assert not list((bench.folder / "work").glob("*"))
+    assert result.seconds == pytest.approx(sum(record["seconds"] for record in result.records))
     with pytest.raises(InputError, match="shuffled for a whole cascade"):
         do(replace(cell, start="shuffled"), bench)
 
 
-@pytest.mark.parametrize("kind", ["shuffled", "inverted"])
-def test_an_inappropriate_start_is_another_start(bench: Bench, kind: Any) -> None:
-    patches, start = PatchTask("pnet", 6, 1), StartTask("pnet", kind, 6, 1)
-    for task in (patches, start):
-        do(task, bench)
-    spoilt = load_weights(bench.file_of(start)).stages["pnet"]
-    pretrained = load_weights("pretrained").stages["pnet"]
-    assert not spoilt["conv1.weight"].equal(pretrained["conv1.weight"])
+def test_inappropriate_starts_have_learnt_nonsense(bench: Bench) -> None:
+    patched = PatchTask("pnet", 6, 1)
+    do(patched, bench)
+    patches = load_patches(bench.file_of(patched))
+    taught = {"shuffled": shuffle_labels(patches, 1), "inverted": invert(patches)}
+    spoilt = {}
+    for kind, wrong in taught.items():
+        start = StartTask("pnet", kind, 6, 1)  # type: ignore[arg-type]
+        do(start, bench)
+        spoilt[kind] = load_weights(bench.file_of(start)).stages["pnet"]
+        network = build_starting_network("pnet", "pretrained", 1)
+        *_, last = train(network, "pnet", wrong, bench.settings("pnet", 6, 1))
+        for name, tensor in last.weights.items():
+            assert tensor.equal(spoilt[kind][name])
+    assert not spoilt["shuffled"]["conv1.weight"].equal(spoilt["inverted"]["conv1.weight"])
 
 
 def test_spoilt_patches(bench: Bench) -> None:
@@ -424,6 +496,14 @@ def test_spoilt_patches(bench: Bench) -> None:
     faceless = shuffled.labels == Label.NEGATIVE
     assert not shuffled.offsets[faceless].any()  # offsets go along with their labels
     assert (inverted.pixels.astype(int) + patches.pixels == 255).all()
+
+
+def test_a_cell_under_another_ones_name_is_said(bench: Bench) -> None:
+    cell, other = Cell("pnet", "pretrained", 6, 1), Cell("pnet", "pretrained", 6, 2)
+    list(run(plan_tasks([cell]), bench, workers=1))
+    bench.file_of(cell).rename(bench.file_of(other))
+    with pytest.raises(InputError, match="the result of another cell"):
+        load_results(bench, [other])
 
 
 def test_a_damaged_cell_is_said(bench: Bench) -> None:
@@ -455,6 +535,19 @@ def test_frames_that_cannot_be_read_cannot_be_put_aside(world: Path, tmp_path: P
         put_aside(missing)
 
 
+def test_near_duplicates_are_put_aside_together(world: Path, tmp_path: Path) -> None:
+    frames = load_dataset(world).frames
+    twins = []
+    for number in range(3):
+        for frame in frames:
+            copy = tmp_path / f"{number}_{frame.name}"
+            copy.write_bytes(frame.path.read_bytes())
+            twins.append(replace(frame, path=copy, name=copy.name))
+    train, test = put_aside(FaceDataset(tuple(twins)))
+    shots = [{frame.name.partition("_")[2] for frame in part} for part in (train, test)]
+    assert shots[0].isdisjoint(shots[1])
+
+
 # The command
 
 STUDY = """
@@ -474,7 +567,7 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def command(world: Path, tmp_path: Path) -> Command:
+def command(world: Path, tmp_path: Path, small: None) -> Command:
     study = write(tmp_path / "held.toml", STUDY)
 
     def run(*arguments: str) -> Result:
@@ -524,8 +617,39 @@ def test_a_folder_of_other_frames_or_epochs_is_refused(command: Command, tmp_pat
     write(tmp_path / "held.toml", STUDY.replace("pnet = 1", "pnet = 2"))
     refused = command("--resume")
     assert refused.exit_code == 1
-    assert "holds a study of other frames or with other epochs" in refused.stderr
-    assert command("--force").exit_code == 0
+    assert "holds a study with other epochs; choose another --out" in refused.stderr
+    anew = command("--force")
+    assert anew.exit_code == 0
+    assert "8 tasks, 0 done" in anew.stderr
+    # both: nothing is lost
+    assert "8 tasks, 8 done" in command("--resume", "--force").stderr
+
+
+def test_a_damaged_claim_is_no_study(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "work").mkdir()
+    for text in ("{", "[]", "{}"):
+        write(tmp_path / "lab" / "study.json", text)
+        for choice in ("--resume", "--force"):
+            assert_refused(command(choice), "holds no study of facetl")
+    assert (tmp_path / "lab" / "work").exists()
+
+
+def test_frames_to_measure_on_must_be_others(command: Command, world: Path, tmp_path: Path) -> None:
+    refused = command("--test", str(world))
+    assert refused.exit_code == 1
+    assert "found 12 frames to measure on among those to learn from" in refused.stderr
+    faceless = tmp_path / "faceless"
+    faceless.mkdir()
+    first = load_dataset(world).frames[0]
+    (faceless / "0.png").write_bytes(first.path.read_bytes())
+    (faceless / "1.png").write_bytes(first.path.read_bytes()[:3000])
+    write(faceless / "faces.txt", "")
+    refused = command("--test", str(faceless))
+    assert refused.exit_code == 1
+    assert "frames to measure on that cannot be read: 1" in refused.stderr
+    assert "found no face in the 1 frames to measure on" in refused.stderr
+    assert not (tmp_path / "lab").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(command: Command, tmp_path: Path) -> None:
@@ -567,7 +691,27 @@ def test_what_a_task_raises_is_one_line(command: Command, monkeypatch: pytest.Mo
     assert result.stderr.endswith("facetl: the roof is leaking\n")
 
 
-# Real processes: slower, so one test tells all
+# Real processes: slower, so few tests tell all
+
+
+def test_no_more_tasks_are_handed_out_than_can_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_out = 0
+    submit = ProcessPoolExecutor.submit
+
+    def counted(pool: Any, *arguments: Any) -> Any:
+        nonlocal handed_out
+        handed_out += 1
+        return submit(pool, time.sleep, 0.05)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", counted)
+    tasks = [PatchTask("pnet", 6, seed) for seed in range(6)]
+    ended = run({task: set() for task in tasks}, bench, workers=2)
+    next(ended)
+    assert handed_out <= 3
+    assert len(list(ended)) == 5
+    assert handed_out == 6
 
 
 def test_results_do_not_depend_on_the_workers_and_survive_ctrl_c(

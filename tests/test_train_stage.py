@@ -94,7 +94,7 @@ def test_the_best_weights_are_written_with_their_origin(
 def test_of_a_training_that_gets_worse_the_first_epoch_is_written(
     command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rising = iter([0.1, 0.2, 0.3])
+    rising = iter([0.1, 0.1, 0.2, 0.2, 0.3, 0.3])  # on patches learnt from, and on those put aside
     names = ("classification", "box", "accuracy", "recall", "false_alarms")
     monkeypatch.setattr(
         loop, "_validate", lambda *_: {"total": next(rising), **dict.fromkeys(names, 0.5)}
@@ -139,7 +139,7 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
         "--patience=6", "--keep=last",
         "--score-threshold=0.4", "--flip=0.1", "--brightness=0.2", "--colour=0.3",
         "--contrast=0.4", "--repaint=0.5",
-        "--strategy=last-block", "--reset-head", "--regulariser=delta", "--alpha=0.1",
+        "--strategy=last-block", "--reset-head", "--regulariser=feature-map", "--alpha=0.1",
         "--beta=0.2", "--decay=0.5", "--feature-layer=conv2", "--feature-layer=conv3",
         "--gradient-rule=dtnh", "--phase-epochs", "1", "2", "3", "--phase-rates", "3", "2", "1",
     )  # fmt: skip
@@ -154,7 +154,8 @@ def test_every_option_reaches_the_settings(command: Command, out: Path) -> None:
             "flip": 0.1, "brightness": 0.2, "contrast": 0.4, "colour": 0.3, "repaint": 0.5,
         },
         "transfer": {
-            "strategy": "last-block", "reset_head": True, "regulariser": "delta", "alpha": 0.1,
+            "strategy": "last-block", "reset_head": True, "regulariser": "feature-map",
+            "alpha": 0.1,
             "beta": 0.2, "decay": 0.5, "feature_layers": ["conv2", "conv3"],
             "gradient_rule": "dtnh", "phase_epochs": [1, 2, 3], "phase_rates": [3, 2, 1],
         },

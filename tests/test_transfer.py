@@ -15,7 +15,7 @@ from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import State, load_pretrained_stage
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.gradients import GRADIENT_RULES, dtnh
+from facetl.training.gradients import GRADIENT_RULES, dtnh, plain_sum
 from facetl.training.loop import train
 from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
 from facetl.training.starting import build_starting_network, build_training_network
@@ -86,6 +86,10 @@ def test_new_epochs_are_divided_among_the_phases() -> None:
     chosen = TrainingSettings(transfer=Transfer(strategy="gradual"))
     assert chosen.with_epochs(10).transfer.phase_epochs == (2, 2, 6)
     assert chosen.with_epochs(2).transfer.phase_epochs == (1, 1, 1)
+    for count in range(3, 60):
+        divided = chosen.with_epochs(count)
+        assert divided.total_epochs == count
+        assert divided.with_epochs(count) == divided
     assert TrainingSettings().with_epochs(7).total_epochs == 7
 
 
@@ -132,8 +136,17 @@ def test_a_broken_training_goes_on_to_the_same_weights(transfer: dict[str, Any])
 @pytest.mark.parametrize("stage", ["rnet", "onet"])
 @pytest.mark.parametrize("transfer", HOLDING, ids=str)
 def test_every_stage_can_be_held(stage: Stage, transfer: dict[str, Any]) -> None:
-    last = run(stage, settings(1, **transfer))[-1]
-    assert last.records[-1]["train"]["penalty"] >= 0
+    last = run(stage, settings(2, **transfer))[-1]
+    assert last.records[-1]["train"]["penalty"] > 0
+    free = {key: value for key, value in transfer.items() if key in ("strategy", "phase_epochs")}
+    plain = run(stage, settings(2, **free, reset_head=transfer.get("reset_head", False)))[-1]
+    assert changed(plain.weights, last.weights)
+
+
+def test_patience_lets_every_phase_of_gradual_have_its_turn() -> None:
+    phases: dict[str, Any] = {"phase_epochs": (3, 3, 3), "phase_rates": (1e-9, 1e-9, 1e-9)}
+    chosen = replace(settings(strategy="gradual", **phases), patience=1)
+    assert len(run("pnet", chosen)) >= 7  # nothing improves, but the last phase is begun
 
 
 def distance(state: State, start: State) -> float:
@@ -182,21 +195,54 @@ def test_angles_are_told_where_something_holds() -> None:
         assert max(angles["conflicts"] for angles in told) > 0
 
 
-def test_dtnh_without_conflict_is_the_plain_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    # a gradient of the regulariser that always agrees: that of the loss itself
-    calls = []
+def watch_directions(
+    monkeypatch: pytest.MonkeyPatch, transfer: dict[str, Any]
+) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Train; return the gradients of loss and regulariser and the direction of every step."""
+    steps = []
 
     def watched(g: torch.Tensor, h: torch.Tensor, strength: float) -> torch.Tensor:
-        calls.append(float(torch.dot(g, h)))
-        return dtnh(g, g, strength) - strength * g
+        direction = dtnh(g, h, strength)
+        steps.append((g, strength * h, direction))
+        return direction
 
     monkeypatch.setitem(GRADIENT_RULES, "dtnh", watched)
-    chosen = settings(1, regulariser="l2-sp", alpha=0.1, gradient_rule="dtnh")
-    held = run("pnet", chosen)[-1].weights
-    assert calls
-    free = run("pnet", settings())[-1].weights
-    for name, tensor in free.items():
-        torch.testing.assert_close(held[name], tensor, atol=1e-5, rtol=1e-4)
+    run("pnet", settings(3, gradient_rule="dtnh", **transfer))
+    return steps
+
+
+@pytest.mark.parametrize(
+    "transfer",
+    [
+        {"regulariser": "l2-sp", "alpha": 1.0},
+        {"regulariser": "feature-map", "alpha": 0.01, "decay": 0.5},
+        {"regulariser": "l2", "alpha": 0.1, "strategy": "last-block"},
+    ],
+    ids=str,
+)
+def test_no_step_works_against_the_loss_of_its_batch(
+    monkeypatch: pytest.MonkeyPatch, transfer: dict[str, Any]
+) -> None:
+    steps = watch_directions(monkeypatch, transfer)
+    conflicts = [(g, h, d) for g, h, d in steps if torch.dot(g, h) < 0]
+    assert len(steps) == 3 * 6  # epochs × batches
+    assert conflicts
+    for g, h, direction in steps:
+        square = torch.dot(g, g)
+        assert torch.dot(direction, g) >= square * (1 - 1e-4)
+        if torch.dot(g, h) >= 0:
+            assert direction.equal(plain_sum(g, h))
+    # the plain sum would have
+    assert all(torch.dot(g + h, g) < torch.dot(g, g) for g, h, _ in conflicts)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_feature_maps_pull_at_nothing_at_the_start(stage: Stage) -> None:
+    # in the precision of the training: what ONet rounds, its source rounds as well
+    still = {"regulariser": "feature-map", "alpha": 1.0}
+    chosen = replace(settings(1, **still), learning_rate=1e-12)
+    (checkpoint,) = run(stage, chosen)
+    assert checkpoint.records[0]["train"]["penalty"] < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -217,6 +263,10 @@ def test_there_must_be_something_to_hold() -> None:
         Transfer(strategy="scratch", regulariser="l2-sp")
     with pytest.raises(InputError, match="dtnh without a regulariser"):
         Transfer(gradient_rule="dtnh")
+    with pytest.raises(InputError, match="delta with new output layers"):
+        Transfer(regulariser="delta", reset_head=True)
+    with pytest.raises(InputError, match="l2-sp with a random start"):
+        build_training_network("pnet", "scratch", settings(regulariser="l2-sp"))
     Transfer(strategy="scratch", regulariser="l2")
 
 

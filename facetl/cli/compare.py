@@ -84,20 +84,22 @@ def compare(
     from facetl.studies.study import load_study
     from facetl.studies.tasks import plan_tasks
 
-    study = load_study(source)
+    study, chosen_device = load_study(source), str(choose_device(device))
+    if chosen_device != "cpu" and not options.is_given("workers"):
+        workers = 1  # one process keeps a GPU busy
     if not dry_run:
         _find_room(out, resume=resume, force=force)
     train_frames, test_frames = _load_frames(data, test, on_error)
     study = study.fitted(len(train_frames))
-    bench = Bench(out, train_frames, test_frames, study.epochs, str(choose_device(device)))
+    bench = Bench(out, train_frames, test_frames, study.epochs, chosen_device)
+    if not dry_run:
+        _claim(bench, anew=force and not resume)
     graph = plan_tasks(study.cells)
     seconds = _forecast(graph, bench, workers)
     note(_describe(study, graph, bench, workers, seconds))
-    if dry_run:
-        return
-    _claim(bench, force=force)
-    _run(graph, bench, workers, seconds)
-    _report(study, bench)
+    if not dry_run:
+        _run(graph, bench, workers, seconds)
+        _report(study, bench)
 
 
 def _find_room(out: Path, *, resume: bool, force: bool) -> None:
@@ -109,61 +111,73 @@ def _find_room(out: Path, *, resume: bool, force: bool) -> None:
     occupied = out.exists() and (not out.is_dir() or any(out.iterdir()))
     if occupied and not (resume or force):
         raise OutputError(f"{out} exists already; go on with --resume, or start anew with --force")
-    if occupied and not (out / _CLAIM).is_file():
+    if occupied and _read_claim(out).get("format") != _FORMAT:
         raise OutputError(f"{out} holds no study of facetl; choose another --out")
     require_writable(out)
 
 
-_CLAIM = "study.json"
+_CLAIM, _FORMAT = "study.json", "facetl-study"
+_FOLDERS = ("patches", "starts", "cells", "work")
 
 
-def _claim(bench: Bench, *, force: bool) -> None:
+def _read_claim(out: Path) -> dict[str, Any]:
+    """Return what a folder of studies says that its cells depend on, nothing if it says nothing."""
+    try:
+        claim = json.loads((out / _CLAIM).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return claim if isinstance(claim, dict) else {}
+
+
+def _claim(bench: Bench, *, anew: bool) -> None:
     """Note in the folder what its cells depend on; refuse cells that depend on something else.
 
-    Raises:
-        OutputError: if the folder's cells were made from other frames or with other epochs.
-    """
-    from facetl.data.dataset import fingerprint
+    Args:
+        bench: everything that cells have in common.
+        anew: whether the cells that are there may go.
 
-    own = {
-        "format": "facetl-study",
-        "version": 1,
-        "train": fingerprint(bench.train_frames),
-        "test": fingerprint(bench.test_frames),
-        "epochs": dict(bench.epochs),
-    }
-    path = bench.folder / _CLAIM
-    if force:
+    Raises:
+        OutputError: if the folder's cells were made from other frames or with other settings.
+    """
+    own = {"format": _FORMAT, "version": 1, **bench.to_json()}
+    found = _read_claim(bench.folder)
+    if anew:
         for name in _FOLDERS:
             shutil.rmtree(bench.folder / name, ignore_errors=True)
-    elif path.exists() and json.loads(path.read_text(encoding="utf-8")) != own:
+    elif found and found != own:
+        differing = ", ".join(key for key in own if found.get(key) != own[key])
         raise OutputError(
-            f"{bench.folder} holds a study of other frames or with other epochs; choose another "
-            "--out, or start anew with --force"
+            f"{bench.folder} holds a study with other {differing}; choose another --out, or start "
+            "anew with --force"
         )
-    write_text(path, json.dumps(own, indent=1) + "\n")
-
-
-_FOLDERS = ("patches", "starts", "cells", "work")
+    write_text(bench.folder / _CLAIM, json.dumps(own, indent=1) + "\n")
 
 
 def _load_frames(
     data: Path, test: Path | None, on_error: OnError
 ) -> tuple[FaceDataset, FaceDataset]:
-    """Return frames to learn from, and frames to measure on."""
+    """Return frames to learn from, and frames to measure on that can be read.
+
+    Raises:
+        InputError: if some frames are among both, or there is no face to find.
+    """
     from facetl.data.dataset import load_dataset
-    from facetl.studies.frames import put_aside
+    from facetl.studies.frames import leave_out_unreadable, put_aside, require_apart
 
     train_frames = load_dataset(data, part="train", on_error=on_error)
     test_frames = load_dataset(test or data, part="test", on_error=on_error)
-    if [frame.path for frame in train_frames] != [frame.path for frame in test_frames]:
-        return train_frames, test_frames
-    train_frames, test_frames = put_aside(train_frames)
-    note(
-        f"found no frames to measure on; put {len(test_frames)} of "
-        f"{len(train_frames) + len(test_frames)} aside (--test gives others)"
-    )
-    return train_frames, test_frames
+    same = [frame.path for frame in train_frames] == [frame.path for frame in test_frames]
+    if same and not test:
+        train_frames, test_frames = put_aside(train_frames)
+        note(
+            f"found no frames to measure on; put {len(test_frames)} of "
+            f"{len(train_frames) + len(test_frames)} aside (--test gives others)"
+        )
+    readable = leave_out_unreadable(test_frames)
+    if len(readable) < len(test_frames):
+        note(f"frames to measure on that cannot be read: {len(test_frames) - len(readable)}")
+    require_apart(train_frames, readable)
+    return train_frames, readable
 
 
 def _forecast(graph: Graph, bench: Bench, workers: int) -> float:

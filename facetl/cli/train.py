@@ -120,7 +120,7 @@ def train(
         plan = plan.transferring(chosen_transfer).enriched(dataset)
         if repaint is not None:
             plan = plan.repainted(repaint)
-        if not options.is_given("epochs"):
+        if not (options.is_given("epochs") or options.is_given("phase_epochs")):
             plan = plan.stretched(dataset)
         if budget:
             memory = outputs.workshop / "budget.json"

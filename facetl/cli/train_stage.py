@@ -181,12 +181,13 @@ def train_and_save(
     from facetl.training.checkpoint import save_checkpoint
     from facetl.training.loop import train
 
-    checkpoint = start
+    checkpoint, parts = start, f"{stage}: {describe_parts(stage, settings)}"
     try:
         for checkpoint in train(network, stage, patches, settings, start):
             save_checkpoint(outputs.checkpoint, checkpoint, task)
-            if checkpoint.epoch == 1:
-                note(describe_parts(network, stage, settings))
+            if parts:
+                note(parts)
+            parts = ""
             note(describe_epoch(checkpoint, settings))
     except KeyboardInterrupt:
         leave_interrupted(checkpoint, stage, task, outputs)
@@ -239,13 +240,15 @@ def _keep_of(task: dict[str, Any]) -> Keep:
     return keep
 
 
-def describe_parts(network: Network, stage: Stage, settings: TrainingSettings) -> str:
-    """Return one line about how many parameters learn, phase by phase."""
+def describe_parts(stage: Stage, settings: TrainingSettings) -> str:
+    """Return a few words about how many parameters learn, phase by phase."""
+    from facetl.mtcnn.networks import build_network
     from facetl.training.strategies import count_parameters
 
+    network = build_network(stage)
     counts = [f"{count_parameters(network, stage, phase.part):,}" for phase in settings.phases]
     whole = count_parameters(network, stage, "full")
-    return f"{stage}: {', then '.join(counts)} of {whole:,} parameters learn"
+    return f"{', then '.join(counts)} of {whole:,} parameters learn"
 
 
 def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from facetl.cli.console import TimeBar
-from facetl.cli.train_stage import describe_epoch
+from facetl.cli.train_stage import describe_epoch, describe_parts
 
 if TYPE_CHECKING:
     from facetl.data.dataset import FaceDataset
@@ -74,6 +74,8 @@ class TrainingView:
             f"{count:,} {label.name.lower()}s" for label, count in preparation.counts.items()
         )
         self._bar.say(f"[{step.label}] {counts} from {preparation.frames:,} frames")
+        parts = describe_parts(step.stage, self.plan.stages[step.stage].training)
+        self._bar.say(f"[{step.label}] {parts}")
         self._bar.describe(f"{step.label}: training")
 
     def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:

@@ -6,9 +6,9 @@ beside it, and leaves one file, written last and at once: what is there is done.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from facetl.boxes import Boxes
-from facetl.data.dataset import FaceDataset
+from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.data.images import load_image
 from facetl.data.portrait import photographs
 from facetl.errors import InputError
@@ -31,12 +31,12 @@ from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
 from facetl.studies.study import PLAIN, Cell, Target
 from facetl.studies.tasks import PatchTask, StartTask, Task, plain_cells_before
-from facetl.training.cascade import TUNED, Training, Workshop
+from facetl.training.cascade import TUNED, Silent, Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.loop import train
 from facetl.training.mining import Miner, mining_settings
 from facetl.training.patches import Patches, load_patches
-from facetl.training.plan import AT_LEAST, CascadePlan, Step
+from facetl.training.plan import AT_LEAST, CascadePlan
 from facetl.training.preparation import prepare_patches
 from facetl.training.settings import TrainingSettings
 from facetl.training.starting import build_starting_network, build_training_network
@@ -65,6 +65,17 @@ class Bench:
     epochs: Mapping[Stage, int]
     device: str = "cpu"
 
+    def to_json(self) -> dict[str, Any]:
+        """Return all that the results depend on besides a cell, as plain values."""
+        defaults = json.dumps(CascadePlan.default().to_json(), sort_keys=True)
+        return {
+            "training frames": fingerprint(self.train_frames),
+            "test frames": fingerprint(self.test_frames),
+            "epochs": dict(self.epochs),
+            "device": self.device,
+            "default settings": hashlib.sha256(defaults.encode()).hexdigest()[:16],
+        }
+
     def file_of(self, task: Task) -> Path:
         """Return the file that is there once a task is done."""
         if isinstance(task, PatchTask):
@@ -76,6 +87,10 @@ class Bench:
     def weights_of(self, cell: Cell) -> Path:
         """Return where the weights of a cell lie."""
         return self.file_of(cell).with_suffix(".safetensors")
+
+    def workshop_of(self, cell: Cell) -> Path:
+        """Return where the unfinished work of a cell lies, if it is a whole cascade's."""
+        return self.folder / "work" / cell.name
 
     def plan(self, frames: int, seed: int, method: Transfer = PLAIN) -> CascadePlan:
         """Return how a cascade is trained on so many frames.
@@ -152,22 +167,21 @@ def invert(patches: Patches) -> Patches:
 
 def run_cell(cell: Cell, bench: Bench) -> None:
     """Train by the cell's method, measure, and write weights and figures."""
-    began = time.perf_counter()
     trained = _train_cascade(cell, bench) if cell.target == "cascade" else _train_stage(cell, bench)
-    seconds = time.perf_counter() - began
     fronts = _stages_before(cell.target, cell.frames, cell.seed, bench)
     result = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        "cell": {**asdict(cell), "method": asdict(cell.method)},
+        "cell": asdict(cell),
         "trained_parameters": trained.parameters,
-        "seconds": round(seconds, 3),
+        "seconds": round(sum(record["seconds"] for record in trained.records), 3),
         "ap": measure_ap({**fronts, **trained.stages}, cell.target, bench),
         "photographs": measure_photographs(trained.stages, cell.target, bench.device),
         "records": trained.records,
     }
     save_weights(bench.weights_of(cell), Weights(trained.stages))
     write_text(bench.file_of(cell), json.dumps(result, indent=1) + "\n")
+    shutil.rmtree(bench.workshop_of(cell), ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -198,35 +212,14 @@ def _train_cascade(cell: Cell, bench: Bench) -> _Trained:
     if cell.start != "pretrained":
         raise InputError(f"found the start {cell.start} for a whole cascade; choose single stages")
     plan = bench.plan(cell.frames, cell.seed, cell.method)
-    workshop = bench.folder / "work" / cell.name
     frames = plan.choose_frames(bench.train_frames)
-    device = torch.device(bench.device)
-    cascade = Training(
-        frames, replace(plan, frames=None), Workshop(workshop), _Nobody(), device
-    ).run()
-    shutil.rmtree(workshop)
+    workshop, device = Workshop(bench.workshop_of(cell)), torch.device(bench.device)
+    cascade = Training(frames, replace(plan, frames=None), workshop, Silent(), device).run()
     parameters = sum(
         count_parameters(build_network(stage), stage, each.training.phases[-1].part)
         for stage, each in plan.stages.items()
     )
     return _Trained(dict(cascade.weights.stages), list(cascade.records), parameters)
-
-
-class _Nobody:
-    """A watcher of a training that is not watched."""
-
-    def skips(self, step: Step) -> None:
-        """Hear of a step that was finished before."""
-
-    def cutting(self, step: Step, frames: Iterator[Any]) -> Iterator[Any]:
-        """Wrap the stream of frames."""
-        return frames
-
-    def has_cut(self, step: Step, preparation: Any) -> None:
-        """Hear of the patches of a step."""
-
-    def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
-        """Hear of another epoch."""
 
 
 def measure_ap(stages: Mapping[Stage, State], target: Target, bench: Bench) -> dict[str, float]:

@@ -12,7 +12,6 @@ from facetl.studies.study import PLAIN, Cell
 from facetl.studies.tasks import PatchTask, StartTask, Task
 from facetl.training.plan import CascadePlan
 from facetl.training.planning import Speed, estimate, measure_speed
-from facetl.training.settings import TrainingSettings
 
 MEASURING = 0.01
 """Seconds to search a test frame."""
@@ -43,15 +42,6 @@ def _forecast_task(task: Task, bench: Bench, speed: Speed) -> float:
         stages = (task.stage,)
     elif task.target != "cascade":
         stages = (task.target,)
-    training = sum(
-        steps[stage].epoch * steps[stage].epochs * _effort(plan.stages[stage].training)
-        for stage in stages
-    )
+    training = sum(steps[stage].epoch * steps[stage].epochs for stage in stages)
     cutting = sum(steps[stage].cutting for stage in stages) if len(stages) > 1 else 0.0
     return training + cutting + MEASURING * len(bench.test_frames)
-
-
-def _effort(settings: TrainingSettings) -> float:
-    """Return how much longer an epoch takes than plain fine-tuning."""
-    transfer = settings.transfer
-    return 1.5 if transfer.regulariser in ("feature-map", "delta") else 1.0

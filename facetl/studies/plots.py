@@ -98,39 +98,36 @@ def plot_sensitivity(rows: Sequence[Row]) -> Figure:
 
 def _draw_sensitivity(axes: Axes, title: str, rows: Sequence[Row]) -> None:
     plain = [row for row in rows if not row.group.method.holds]
-    lines: dict[str, list[Row]] = {}
+    lines: dict[Transfer, list[Row]] = {}
     for row in rows:
         if row.group.method.holds:
-            lines.setdefault(_without_alpha(row.group.method), []).append(row)
-    for (name, members), colour in zip(lines.items(), cycle(PALETTE[:1] + PALETTE[2:])):
+            lines.setdefault(replace(row.group.method, alpha=PLAIN.alpha), []).append(row)
+    for (method, members), colour in zip(lines.items(), cycle(PALETTE[:1] + PALETTE[2:])):
         ordered = sorted(members, key=lambda row: row.group.method.alpha)
         alphas = [row.group.method.alpha for row in ordered]
-        _draw_spreads(axes, alphas, [row.figures[COMPARED] for row in ordered], name, colour)
-    for row, style in zip(plain, ("-", ":", "-.", "--"), strict=False):
+        spreads = [row.figures[COMPARED] for row in ordered]
+        style = {"color": colour, "linestyle": "-" if method.gradient_rule == "sum" else "--"}
+        name = describe_method(method).replace(f" α {PLAIN.alpha:g}", "")
+        _draw_spreads(axes, alphas, spreads, name, style)
+    for row, dashes in zip(plain, cycle(("-", ":", "-.", "--"))):
         name = describe_method(row.group.method)
         mean = row.figures[COMPARED].mean
-        axes.axhline(mean, color=VERMILION, linewidth=1.2, linestyle=style, label=name)
+        axes.axhline(mean, color=VERMILION, linewidth=1.2, linestyle=dashes, label=name)
     axes.set(xscale="log", title=title, xlabel="α", ylabel=f"AP at IoU {COMPARED}")
 
 
-def _without_alpha(method: Transfer) -> str:
-    """Return the name of a method as if its α were not to be told."""
-    name = describe_method(method)
-    return name.replace(f" α {method.alpha:g}", "")
-
-
 def _draw_spreads(
-    axes: Axes, places: Sequence[float], spreads: Sequence[Spread], name: str, colour: str
+    axes: Axes, places: Sequence[float], spreads: Sequence[Spread], name: str, style: Any
 ) -> None:
     means = np.array([spread.mean for spread in spreads])
     deviations = np.nan_to_num([spread.deviation for spread in spreads])
-    line = "o--" if name.endswith("dtnh") else "o-"
-    axes.plot(places, means, line, color=colour, label=name, markersize=4)
-    axes.fill_between(places, means - deviations, means + deviations, color=colour, alpha=0.15)
+    axes.plot(places, means, marker="o", markersize=4, label=name, **style)
+    low, high = means - deviations, means + deviations
+    axes.fill_between(places, low, high, color=style["color"], alpha=0.15)
 
 
 def plot_learning_curves(results: Sequence[Result]) -> Figure:
-    """Draw the loss on training and validation patches by epoch: a panel a method.
+    """Draw the loss on patches learnt from and on those put aside by epoch: a panel a method.
 
     Means over seeds; the title tells the generalisation gap after the last epoch.
     """
@@ -138,8 +135,8 @@ def plot_learning_curves(results: Sequence[Result]) -> Figure:
     with mpl.rc_context(STYLE):
         figure, panels = _grid(len(groups), height=2.6)
         for axes, (group, members) in zip(panels, groups.items(), strict=False):
-            for part, colour in (("train", BLUE), ("validation", VERMILION)):
-                _draw_by_epoch(axes, _losses(members, part), part, colour)
+            _draw_by_epoch(axes, _losses(members, "learnt"), "patches learnt from", BLUE)
+            _draw_by_epoch(axes, _losses(members, "validation"), "patches put aside", VERMILION)
             gap = np.mean([member.figure("gap") for member in members])
             axes.set_title(f"{describe_method(group.method)}: gap {gap:+.3f}", **PANEL)
         _label_epochs(panels, "loss")

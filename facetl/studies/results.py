@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Result:
         """Return a figure: AP by IoU threshold, ``photographs``, ``seconds`` or ``gap``.
 
         ``photographs`` is AP at IoU 0.5; ``gap``, the generalisation gap, what the loss of the
-        last epoch is higher on validation than on training patches.
+        last epoch is higher on validation patches than on as many of those learnt from.
         """
         if name in self.ap:
             return self.ap[name]
@@ -54,8 +55,8 @@ class Result:
             return self.photographs["0.5"]
         if name == "gap":
             last = self.records[-1]
-            return float(last["validation"]["total"] - last["train"]["total"])
-        return self.seconds
+            return float(last["validation"]["total"] - last["learnt"]["total"])
+        return {"seconds": self.seconds}[name]
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,11 @@ def summarise(results: Sequence[Result]) -> list[Row]:
 
 def best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
     """Return the groups with the best mean among those of one target, start and frames."""
+    better = operator.lt if figure == "seconds" else operator.gt
     best: dict[tuple[Target, Start, int], Row] = {}
     for row in rows:
         field = (row.group.target, row.group.start, row.group.frames)
-        if field not in best or row.figures[figure].mean > best[field].figures[figure].mean:
+        if field not in best or better(row.figures[figure].mean, best[field].figures[figure].mean):
             best[field] = row
     return {row.group for row in best.values()}
 
@@ -189,6 +191,8 @@ def _load(path: Path, cell: Cell) -> Result:
         content = json.loads(path.read_text(encoding="utf-8"))
         if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
             raise ValueError(f"format {content['format']!r} version {content['version']!r}")
+        if content["cell"] != json.loads(json.dumps(asdict(cell))):
+            raise ValueError("it is the result of another cell")
         return Result(
             cell=cell,
             ap=content["ap"],

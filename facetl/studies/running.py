@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from graphlib import TopologicalSorter
@@ -40,19 +41,20 @@ def _run_beside(sorter: TopologicalSorter[Task], bench: Bench, workers: int) -> 
     # fresh processes: a copy of one that has threads of torch may hang
     context = multiprocessing.get_context("spawn")
     running: dict[Future[None], Task] = {}
+    ready: deque[Task] = deque()
     pool = ProcessPoolExecutor(workers, context, _settle_down, (bench,))
     try:
         while sorter.is_active():
-            done_before = []
-            for task in sorter.get_ready():
+            ready.extend(sorter.get_ready())
+            # no more than can run at once: what a pool has taken it does, even after Ctrl-C
+            if ready and len(running) < workers:
+                task = ready.popleft()
                 if bench.is_done(task):
-                    done_before.append(task)
+                    yield task
                 else:
                     running[pool.submit(_do_in_worker, task)] = task
-            yield from done_before
-            if running and not done_before:
-                ended = wait(running, return_when=FIRST_COMPLETED).done
-                for future in ended:
+            else:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
                     future.result()
                     yield running.pop(future)
     finally:

@@ -16,7 +16,8 @@
     alpha = [0.01, 0.1]
 
 A method names attributes of :class:`facetl.training.transfer.Transfer`.  Plain fine-tuning is
-always among the methods: it is what the others are compared with.
+always among the methods: it is what the others are compared with.  All methods have as many
+epochs; ``phase_epochs`` tells in what ratio ``gradual`` divides them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.networks import STAGES, Stage, build_network
+from facetl.training.regularisers import feature_layers
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.transfer import Transfer
 
@@ -39,7 +41,6 @@ PLAIN = Transfer()
 """Plain fine-tuning: everything learns, nothing is held."""
 
 BUILT_IN = Path(__file__).with_name("built_in")
-_LISTS = {"feature_layers", "phase_epochs", "phase_rates"}
 _KEYS = {"description", "stages", "frames", "seeds", "starts", "epochs", "methods"}
 
 
@@ -101,16 +102,20 @@ class Study:
     def cells(self) -> list[Cell]:
         """All cells, those of few frames first.
 
-        From scratch there is no start to be inappropriate; such cells are there once.
+        From scratch there is no start to be inappropriate: such cells are among the others once.
         """
-        return [
-            Cell(target, start, frames, seed, method)
+        cells = [
+            Cell(target, _start_of(method, start), frames, seed, method)
             for frames in sorted(self.frames, key=lambda count: count or float("inf"))
             for target, start, method, seed in product(
                 self.targets, self.starts, self.methods, self.seeds
             )
-            if method.strategy != "scratch" or start == self.starts[0]
         ]
+        return list(dict.fromkeys(cells))
+
+
+def _start_of(method: Transfer, start: Start) -> Start:
+    return "pretrained" if method.strategy == "scratch" else start
 
 
 def built_in_studies() -> list[str]:
@@ -154,8 +159,8 @@ def describe_method(method: Transfer) -> str:
     if method.reset_head:
         parts.append("new head")
     if method.holds:
-        beta = f" β {method.beta:g}" if "b" in details else ""
-        parts.append(f"{method.regulariser} α {method.alpha:g}{beta}")
+        beta = f" β {details['b']}" if "b" in details else ""
+        parts.append(f"{method.regulariser} α {details['a']}{beta}")
     parts += [f"{_WORDS[short]} {value}" for short, value in details.items() if short in _WORDS]
     if method.gradient_rule != "sum":
         parts.append(method.gradient_rule)
@@ -171,11 +176,11 @@ def _details(method: Transfer) -> Iterator[tuple[str, str]]:
         yield "newhead", ""
     if method.holds:
         yield "", method.regulariser
-        yield "a", f"{method.alpha:g}"
+        yield "a", f"{method.alpha:.12g}"
         if method.regulariser == "l2-sp" and method.reset_head:
-            yield "b", f"{method.beta:g}"
+            yield "b", f"{method.beta:.12g}"
         if method.decay != 1:
-            yield "d", f"{method.decay:g}"
+            yield "d", f"{method.decay:.12g}"
         if method.feature_layers:
             yield "layers", "+".join(method.feature_layers)
         if method.gradient_rule != "sum":
@@ -184,7 +189,7 @@ def _details(method: Transfer) -> Iterator[tuple[str, str]]:
         if method.phase_epochs != PLAIN.phase_epochs:
             yield "epochs", "+".join(map(str, method.phase_epochs))
         if method.phase_rates != PLAIN.phase_rates:
-            yield "rates", "+".join(f"{rate:g}" for rate in method.phase_rates)
+            yield "rates", "+".join(f"{rate:.12g}" for rate in method.phase_rates)
 
 
 def _parse(name: str, content: Mapping[str, Any]) -> Study:
@@ -192,16 +197,26 @@ def _parse(name: str, content: Mapping[str, Any]) -> Study:
         raise InputError(
             f"found the key {sorted(unknown)[0]!r}, expected some of {', '.join(sorted(_KEYS))}"
         )
+    targets = _choices("stages", content, ("pnet",), get_args(Target))
+    methods = _unfold(content.get("methods", []))
+    for method, target in product(methods, targets):
+        _check_layers(method, target)
     return Study(
         name=name,
         description=_text(content.get("description", "")),
-        targets=_choices("stages", content, ("pnet",), get_args(Target)),
+        targets=targets,
         starts=_choices("starts", content, ("pretrained",), get_args(Start)),
         frames=tuple(_frames(count) for count in _list("frames", content, ["all"])),
         seeds=tuple(_whole("seeds", seed, 0) for seed in _list("seeds", content, [1, 2, 3])),
-        methods=_unfold(content.get("methods", [])),
+        methods=methods,
         epochs=_epochs(content.get("epochs", {})),
     )
+
+
+def _check_layers(method: Transfer, target: Target) -> None:
+    """Raise if a method would hold feature maps that a target does not have."""
+    for stage in STAGES if target == "cascade" else (target,):
+        feature_layers(build_network(stage), stage, method)
 
 
 def _text(value: Any) -> str:
@@ -258,22 +273,42 @@ def _unfold(tables: Any) -> tuple[Transfer, ...]:
 
 
 def _combinations(table: Mapping[str, Any]) -> Iterator[Transfer]:
-    known = {each.name for each in fields(Transfer)}
-    if unknown := table.keys() - known:
+    """Yield every method of a table; values that have no effect are the usual ones."""
+    known = {each.name: getattr(PLAIN, each.name) for each in fields(Transfer)}
+    if unknown := table.keys() - known.keys():
         raise InputError(
             f"found {sorted(unknown)[0]!r} in a method, expected some of {', '.join(sorted(known))}"
         )
-    choices = [_alternatives(key, value) for key, value in table.items()]
+    choices = [_alternatives(key, value, known[key]) for key, value in table.items()]
     for values in product(*choices):
-        try:
-            yield Transfer(**dict(zip(table, values, strict=True)))
-        except TypeError as error:
-            raise InputError(f"found a value of a wrong kind in a method ({error})") from error
+        yield Transfer(**dict(zip(table, values, strict=True))).normalised()
 
 
-def _alternatives(key: str, value: Any) -> list[Any]:
+def _alternatives(key: str, value: Any, usual: Any) -> list[Any]:
     """Return what a key may be: each entry of a list; where the value is a list, each list."""
-    if key not in _LISTS:
-        return value if isinstance(value, list) else [value]
-    nested = isinstance(value, list) and value and isinstance(value[0], list)
-    return [tuple(each) for each in (value if nested else [value])]
+    if isinstance(usual, tuple):
+        lists = value if _is_list_of(list, value) else [value]
+        kind = str if key == "feature_layers" else float
+        if not all(_is_list_of(kind, each) for each in lists):
+            raise InputError(f"found {key} = {value!r} in a method, expected a list, or several")
+        return [tuple(each) for each in lists]
+    values = value if isinstance(value, list) else [value]
+    kind = float if isinstance(usual, float) else type(usual)
+    if not _is_list_of(kind, values):
+        raise InputError(
+            f"found {key} = {value!r} in a method, expected something like {usual!r}, or a list"
+        )
+    return values
+
+
+def _is_list_of(kind: type, value: Any) -> bool:
+    """Return whether a value is a list of such entries, at least one; whole numbers are numbers."""
+    kinds = (int, float) if kind is float else (kind,)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(each, kinds) and (kind is bool or not isinstance(each, bool))
+            for each in value
+        )
+    )

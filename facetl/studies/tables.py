@@ -16,6 +16,7 @@ COMPARED = "0.5"
 """The IoU threshold of the AP by which methods are compared with plain fine-tuning."""
 HEADERS = (
     "method",
+    "learning",
     "AP at IoU 0.3",
     "0.5",
     "0.7",
@@ -56,7 +57,7 @@ class Section:
 
 def sections(rows: Sequence[Row]) -> list[Section]:
     """Return the table of a study, a section for each target, start and number of frames."""
-    best = {figure: best_rows(rows, figure) for figure in (*AP, "photographs")}
+    best = {figure: best_rows(rows, figure) for figure in (*AP, "photographs", "seconds")}
     gathered: dict[str, list[tuple[Entry, ...]]] = {}
     for row in rows:
         lines = gathered.setdefault(title_of(row.group), [])
@@ -68,7 +69,9 @@ def sections(rows: Sequence[Row]) -> list[Section]:
             Entry(_show_difference(each.get(COMPARED)))
             for each in (row.differences, row.against_sum)
         ]
-        lines.append((Entry(describe_method(row.group.method)), *figures, *differences))
+        method = Entry(describe_method(row.group.method))
+        learning = Entry(f"{row.trained_parameters:,}")
+        lines.append((method, learning, *figures, *differences))
     return [Section(title, tuple(lines)) for title, lines in gathered.items()]
 
 

@@ -62,6 +62,25 @@ class Watcher(Protocol):
         """Hear of another epoch."""
 
 
+class Silent:
+    """A watcher that keeps what it hears to itself."""
+
+    def skips(self, step: Step) -> None:
+        """Hear of a step that was finished before."""
+
+    def cutting(
+        self, step: Step, frames: Iterator[FrameCut | Unreadable]
+    ) -> Iterator[FrameCut | Unreadable]:
+        """Return the stream of frames as it is."""
+        return frames
+
+    def has_cut(self, step: Step, preparation: Preparation) -> None:
+        """Hear of the patches of a step."""
+
+    def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
+        """Hear of another epoch."""
+
+
 @dataclass(frozen=True)
 class Cascade:
     """A trained cascade.

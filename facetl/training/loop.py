@@ -36,6 +36,7 @@ from facetl.training.landmarks import Teacher, find_teacher
 from facetl.training.losses import detection_losses, weighted_sum
 from facetl.training.memory import keep_freed_memory
 from facetl.training.patches import Patches
+from facetl.training.precision import mixed_precision
 from facetl.training.regularisers import Attention, Regulariser, build_regulariser, feature_layers
 from facetl.training.sampling import Label
 from facetl.training.settings import Phase, TrainingSettings, learning_rate
@@ -83,6 +84,10 @@ def train(
 ) -> Iterator[Checkpoint]:
     """Train a network in place; yield a checkpoint after every epoch.
 
+    An epoch's record tells ``train``, the mean losses of its steps (hard examples, augmented,
+    while the weights move); ``validation``, the losses on patches put aside; ``learnt``, the same
+    on a sample of the patches trained on: what they differ by is the generalisation gap.
+
     An unbroken run and one that goes on from any of its checkpoints give the same weights, bit
     for bit, on the same CPU: chance depends on seed and epoch alone.
 
@@ -109,6 +114,7 @@ def train(
     keep_freed_memory()
     course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
     course.regulariser = _hold(course, patches, training, source or network)
+    learnt = training[:: max(len(training) // max(len(validation), 1), 1)]
     optimiser = _build_optimiser(network, settings)
     checkpoint = start or Checkpoint.beginning()
     checkpoint.restore(network, optimiser)
@@ -116,11 +122,11 @@ def train(
         while not _is_finished(checkpoint, settings):
             epoch, began = checkpoint.epoch + 1, time.perf_counter()
             trained, angles = _train_epoch(course, patches, training, optimiser, epoch)
-            validated = _validate(course, patches, validation)
             record = {
                 "epoch": epoch,
                 "train": trained,
-                "validation": validated,
+                "learnt": _validate(course, patches, learnt),
+                "validation": _validate(course, patches, validation),
                 **({"angles": angles} if angles else {}),
                 "learning_rate": optimiser.param_groups[0]["lr"],
                 "seconds": round(time.perf_counter() - began, 3),
@@ -145,7 +151,7 @@ class _Course:
 
     def judge(self, batch: Batch, network: Network | None = None) -> Judged:
         """Return what the network says of a batch, and what it should have said."""
-        with _mixed_precision(self.stage, batch.pixels.device):
+        with mixed_precision(self.stage, batch.pixels.device):
             outputs = (network or self.network)(normalise(batch.pixels))
         flat = Outputs(*(part.flatten(1).float() for part in outputs))  # PNet gives maps of 1 × 1
         targets = regression_targets(self.stage, batch.offsets, batch.sides)
@@ -277,17 +283,9 @@ def _build_optimiser(network: Network, settings: TrainingSettings) -> torch.opti
 
 
 def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:
-    idle = checkpoint.epoch - checkpoint.best_epoch
+    before = settings.total_epochs - settings.phases[-1].epochs  # the last phase is never missed
+    idle = checkpoint.epoch - max(checkpoint.best_epoch, before)
     return checkpoint.epoch >= settings.total_epochs or 0 < settings.patience <= idle
-
-
-def _mixed_precision(stage: Stage, device: torch.device) -> torch.autocast:
-    """Compute ONet in bfloat16 where that is faster; weights and losses stay in 32 bits.
-
-    The smaller networks gain nothing by it.
-    """
-    able = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=able and stage == "onet")
 
 
 def _rates(scores: Tensor, labels: Tensor, score_threshold: float) -> dict[str, float]:

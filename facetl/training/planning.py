@@ -71,11 +71,20 @@ def estimate(plan: CascadePlan, frames: int, faces: int, speed: Speed = TYPICAL)
         Estimate(
             cutting=frames * speed.per_frame[step.stage],
             epoch=plan.stages[step.stage].count_patches(frames, faces)
-            * speed.per_patch[step.stage],
+            * speed.per_patch[step.stage]
+            * effort(plan.stages[step.stage].training.transfer),
             epochs=plan.stages[step.stage].training.total_epochs,
         )
         for step in plan.steps
     ]
+
+
+def effort(transfer: Transfer) -> float:
+    """Return how many times longer an epoch takes than plain fine-tuning.
+
+    Feature maps are those of two networks, and have a second backward pass.
+    """
+    return 1.7 if transfer.regulariser in ("feature-map", "delta") else 1.0
 
 
 def fit_budget(

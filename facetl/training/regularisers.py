@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from facetl.errors import InputError
 from facetl.mtcnn.networks import Network, Stage, normalise
 from facetl.training.gradients import flatten
+from facetl.training.precision import mixed_precision
 from facetl.training.strategies import HEADS
 from facetl.training.transfer import Transfer
 
@@ -101,12 +102,14 @@ class FeaturePenalty:
 
     Attributes:
         source: the network as it was, w⁰.
+        stage: which it is.
         layers: whose outputs, before their activation, are the feature maps.
         alpha: strength.
         attention: weights of the channels, all 1 if there is none.
     """
 
     source: Network
+    stage: Stage
     layers: tuple[str, ...]
     alpha: float
     attention: Attention = field(default_factory=dict)
@@ -128,7 +131,8 @@ class FeaturePenalty:
 
     def _distance(self, pixels: Tensor) -> Tensor:
         wanted: dict[str, Tensor] = {}
-        with torch.enable_grad(), recording(self.source, self.layers, wanted):
+        precision = mixed_precision(self.stage, pixels.device)  # as in training: 0 at the start
+        with torch.enable_grad(), precision, recording(self.source, self.layers, wanted):
             self.source(normalise(pixels))
         distances = []
         for name in self.layers:
@@ -188,7 +192,7 @@ def build_regulariser(
     if transfer.regulariser == "l2-sp":
         return WeightPenalty(_anchor(network, stage, transfer, source))
     layers = feature_layers(network, stage, transfer)
-    return FeaturePenalty(source, layers, transfer.alpha, attention or {})
+    return FeaturePenalty(source, stage, layers, transfer.alpha, attention or {})
 
 
 def weights_of(network: Network) -> dict[str, Tensor]:

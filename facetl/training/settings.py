@@ -132,13 +132,14 @@ class TrainingSettings:
     def with_epochs(self, count: int) -> TrainingSettings:
         """Return settings with another number of epochs, divided among phases as it was.
 
-        Every phase keeps at least one.
+        Every phase keeps at least one epoch, so that ``gradual`` has three at least.
         """
         if self.transfer.strategy != "gradual":
             return replace(self, epochs=count)
         ratio = count / self.total_epochs
-        first, second, third = (max(round(ratio * phase.epochs), 1) for phase in self.phases)
-        return replace(self, transfer=replace(self.transfer, phase_epochs=(first, second, third)))
+        first, second = (max(round(ratio * phase.epochs), 1) for phase in self.phases[:2])
+        rest = max(count - first - second, 1)
+        return replace(self, transfer=replace(self.transfer, phase_epochs=(first, second, rest)))
 
     @property
     def class_shares(self) -> dict[Label, float]:

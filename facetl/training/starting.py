@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from facetl.errors import WeightsError
+from facetl.errors import InputError, WeightsError
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.mtcnn.weights import BUILT_IN, PRETRAINED, load_weights
 from facetl.training.settings import TrainingSettings
@@ -48,9 +48,15 @@ def build_training_network(stage: Stage, start: str, settings: TrainingSettings)
 
     Raises:
         WeightsError: if the file cannot be read or lacks the stage.
+        InputError: if a regulariser would hold the network to chance.
     """
     transfer = settings.transfer
     start = SCRATCH if transfer.strategy == "scratch" else start
+    if start == SCRATCH and transfer.holds_start:
+        raise InputError(
+            f"found the regulariser {transfer.regulariser} with a random start, which is not worth "
+            "holding to; choose another start, none or l2"
+        )
     network = build_starting_network(stage, start, settings.seed)
     if transfer.reset_head:
         reset_head(network, stage, settings.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from facetl.errors import InputError
@@ -76,16 +76,40 @@ class Transfer:
         for name, (kept, expected) in rules.items():
             if not kept:
                 raise InputError(f"found {name} {getattr(self, name)!r}, expected {expected}")
-        if self.strategy == "scratch" and self.regulariser not in ("none", "l2"):
+        if self.strategy == "scratch" and self.holds_start:
             raise InputError(
                 f"found the regulariser {self.regulariser} with the strategy scratch, which keeps "
                 "nothing that it could hold; choose none or l2"
+            )
+        if self.regulariser == "delta" and self.reset_head:
+            raise InputError(
+                "found the regulariser delta with new output layers, whose loss says nothing about "
+                "channels; choose feature-map, or keep the head"
             )
         if self.gradient_rule == "dtnh" and self.regulariser == "none":
             raise InputError(
                 "found the gradient rule dtnh without a regulariser, which it would tame; choose "
                 "a regulariser, or the rule sum"
             )
+
+    def normalised(self) -> Transfer:
+        """Return the same transfer with usual values where a value has no effect."""
+        usual = Transfer()
+        idle: set[str] = set()
+        if not self.holds:
+            idle |= {"alpha", "decay"}
+        if not (self.regulariser == "l2-sp" and self.reset_head):
+            idle.add("beta")
+        if self.regulariser not in ("feature-map", "delta"):
+            idle.add("feature_layers")
+        if self.strategy != "gradual":
+            idle |= {"phase_epochs", "phase_rates"}
+        return replace(self, **{name: getattr(usual, name) for name in idle})
+
+    @property
+    def holds_start(self) -> bool:
+        """Whether a regulariser holds something to what it was at the start."""
+        return self.regulariser in ("l2-sp", "feature-map", "delta")
 
     @property
     def holds(self) -> bool:
