@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from facetl.training.recipe import Bands, Recipe
     from facetl.training.sampling import Label
     from facetl.training.settings import TrainingSettings
+    from facetl.training.transfer import Transfer
 
 _HOMES = {
     "Bands": "facetl.training.recipe",
@@ -47,6 +48,7 @@ _HOMES = {
     "Settings": "facetl.mtcnn.settings",
     "Training": "facetl.training.cascade",
     "TrainingSettings": "facetl.training.settings",
+    "Transfer": "facetl.training.transfer",
     "Weights": "facetl.mtcnn.weights",
     "Workshop": "facetl.training.cascade",
     "draw_frame": "facetl.cartoons.frame",
@@ -83,6 +85,7 @@ __all__ = [
     "Settings",
     "Training",
     "TrainingSettings",
+    "Transfer",
     "Weights",
     "Workshop",
     "draw_frame",

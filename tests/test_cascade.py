@@ -17,10 +17,9 @@ from facetl.boxes import as_boxes
 from facetl.data.dataset import FaceDataset, Frame, load_dataset
 from facetl.errors import InputError, WeightsError
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import cascade, preparation
-from facetl.training import plan as planned
 from facetl.training.cascade import TUNED, Cascade, Training, Workshop
 from facetl.training.patches import load_patches
 from facetl.training.plan import MOST_STRETCHED, CascadePlan, Step
@@ -287,14 +286,13 @@ def test_few_frames_give_more_windows_each(dataset: FaceDataset) -> None:
     assert factors == [1, 8, 1]
 
 
-def test_few_frames_are_seen_more_often_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_frames_are_seen_more_often_up_to_a_limit() -> None:
     # 10 faces × 5 and 5 frames × 4 windows are 70 patches, in each of the epochs 2, 1 and 1
     boxes = np.tile([10.0, 10.0, 30.0, 30.0], (2, 1))
     frame = Frame(Path("a.png"), "a.png", boxes, (None, None), (120, 160))
     frames = FaceDataset((frame,) * 5)
-    enough = {"pnet": 140, "rnet": 141, "onet": 10**9}
-    monkeypatch.setattr(planned, "ENOUGH_VIEWS", enough)
-    stretched = tiny_plan().stretched(frames)
+    enough: dict[Stage, int] = {"pnet": 140, "rnet": 141, "onet": 10**9}
+    stretched = tiny_plan().stretched(frames, enough)
     assert [each.training.epochs for each in stretched.stages.values()] == [2, 3, MOST_STRETCHED]
 
 

@@ -32,20 +32,14 @@ from facetl.mtcnn.weights import load_weights
 from facetl.studies import bench as bench_module
 from facetl.studies import forecast
 from facetl.studies.bench import Bench, do, invert, shuffle_labels
+from facetl.studies.description import built_in_studies, load_study
 from facetl.studies.frames import put_aside
+from facetl.studies.naming import PLAIN, describe_method, slug
 from facetl.studies.plots import plot_study
 from facetl.studies.results import Group, Spread, best_rows, load_results, summarise
 from facetl.studies.results import Result as CellResult
 from facetl.studies.running import run
-from facetl.studies.study import (
-    PLAIN,
-    Cell,
-    Study,
-    built_in_studies,
-    describe_method,
-    load_study,
-    slug,
-)
+from facetl.studies.study import Cell, Study
 from facetl.studies.tables import cells_csv, sections, summary_csv
 from facetl.studies.tasks import PatchTask, StartTask, Task, needs, plain_twin, plan_tasks
 from facetl.training import plan as plan_module

@@ -143,15 +143,16 @@ def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) ->
     result = finished.result
     told = result.stderr.splitlines()
     assert [line.split("]")[0].lstrip("[") for line in told[:-1]] == [
-        *["pnet"] * 3,
-        *["rnet"] * 2,
-        *["onet"] * 2,
+        *["pnet"] * 4,
+        *["rnet"] * 3,
+        *["onet"] * 3,
     ]
     assert "positives, " in told[0]
     assert told[0].endswith("from 4 frames")
-    assert "epoch  2/2  loss " in told[2]
-    assert "recall " in told[2]
-    assert all(line.endswith(" left") for line in (told[1], told[4], told[6]))
+    assert told[1] == "[pnet] 6,632 of 6,632 parameters learn"
+    assert "epoch  2/2  loss " in told[3]
+    assert "recall " in told[3]
+    assert all(line.endswith(" left") for line in (told[2], told[6], told[9]))
     assert told[-1].startswith("next: facetl detect FRAMES --weights pretrained --weights tuned=")
     assert result.stdout.startswith(f"wrote {finished.out}, ")
     assert result.stdout.count("\n") == 1  # no suspects, no word of them
@@ -236,6 +237,46 @@ def test_few_frames_are_seen_more_often_unless_epochs_are_given(
     given, usual = ([each.training.epochs for each in plan.stages.values()] for plan in planned)
     assert given == [2, 1, 1]
     assert usual == [3 * STAGE_SETTINGS[stage].epochs for stage in STAGES]
+
+
+def test_the_transfer_of_every_stage_can_be_chosen(command: Command, out: Path) -> None:
+    held = ("--regulariser=l2-sp", "--alpha=0.5", "--gradient-rule=dtnh")
+    result = command("--strategy=head", *held)
+    assert result.exit_code == 0
+    for stage, parts in {"pnet": "198 of 6,632", "rnet": "774 of 100,178"}.items():
+        assert f"[{stage}] {parts} parameters learn" in result.stderr
+        transfer = load_weights(out).metadata[stage]["training"]["transfer"]
+        assert (transfer["strategy"], transfer["alpha"]) == ("head", 0.5)
+    before = load_weights("pretrained").stages["onet"]
+    after = load_weights(out).stages["onet"]
+    changed = {name for name in after if not after[name].equal(before[name])}
+    assert changed == {
+        f"{layer}.{kind}" for layer in ("dense6_1", "dense6_2") for kind in ("weight", "bias")
+    }
+
+
+def test_from_scratch_there_is_no_other_start(command: Command) -> None:
+    refused = command("--strategy=scratch", "--start=cartoon")
+    assert refused.exit_code == 2
+    assert "starts from chance, not from cartoon" in refused.stderr
+
+
+def test_phases_that_are_given_are_not_stretched(
+    frames: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[CascadePlan] = []
+
+    def train_nothing(training: Training) -> NoReturn:
+        planned.append(training.plan)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", train_nothing)
+    bare = ["train", str(frames), "--out", str(out), "--workers=1", "--strategy=gradual"]
+    for more in ([], ["--phase-epochs", "1", "1", "1", "--force"]):
+        assert CliRunner().invoke(main, [*bare, *more]).exit_code == 130
+    usual, given = ([each.training.total_epochs for each in p.stages.values()] for p in planned)
+    assert given == [3, 3, 3]
+    assert usual == [75, 75, 75]
 
 
 # ---- breaks

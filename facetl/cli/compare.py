@@ -81,7 +81,7 @@ def compare(
     """
     from facetl.mtcnn.detector import choose_device
     from facetl.studies.bench import Bench
-    from facetl.studies.study import load_study
+    from facetl.studies.description import load_study
     from facetl.studies.tasks import plan_tasks
 
     study, chosen_device = load_study(source), str(choose_device(device))
@@ -188,7 +188,7 @@ def _forecast(graph: Graph, bench: Bench, workers: int) -> float:
 
 def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: float) -> str:
     """Return the plan of a study in words."""
-    from facetl.studies.study import describe_method
+    from facetl.studies.naming import describe_method
 
     done = sum(bench.is_done(task) for task in graph)
     lines = {
@@ -223,8 +223,9 @@ def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:
 
 
 def _describe_task(task: Task, bench: Bench) -> str:
+    from facetl.studies.naming import describe_method
     from facetl.studies.results import load_results
-    from facetl.studies.study import Cell, describe_method
+    from facetl.studies.study import Cell
 
     if not isinstance(task, Cell):
         return task.name

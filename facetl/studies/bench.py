@@ -29,7 +29,8 @@ from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
-from facetl.studies.study import PLAIN, Cell, Target
+from facetl.studies.naming import PLAIN
+from facetl.studies.study import Cell, Target
 from facetl.studies.tasks import PatchTask, StartTask, Task, plain_cells_before
 from facetl.training.cascade import TUNED, Silent, Training, Workshop
 from facetl.training.checkpoint import Checkpoint

@@ -8,7 +8,8 @@ import torch
 
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.studies.bench import Bench, one_thread
-from facetl.studies.study import PLAIN, Cell
+from facetl.studies.naming import PLAIN
+from facetl.studies.study import Cell
 from facetl.studies.tasks import PatchTask, StartTask, Task
 from facetl.training.plan import CascadePlan
 from facetl.training.planning import Speed, estimate, measure_speed

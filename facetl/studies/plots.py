@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from facetl.evaluation.plots import INK, PALETTE, STYLE
 from facetl.palette import BLUE, VERMILION
+from facetl.studies.naming import PLAIN, describe_method
 from facetl.studies.results import Group, Result, Row, Spread
-from facetl.studies.study import PLAIN, describe_method
 from facetl.studies.tables import COMPARED, title_of
 from facetl.training.transfer import Transfer
 
@@ -27,7 +27,6 @@ Values = Sequence[Sequence[float]]
 
 SUM_COLOUR, DTNH_COLOUR = VERMILION, BLUE
 PANEL: Any = {"fontsize": 9, "weight": "normal"}
-_COLUMNS = 3
 
 
 def plot_study(results: Sequence[Result], rows: Sequence[Row]) -> Iterator[tuple[str, Figure]]:
@@ -250,9 +249,9 @@ def _by_group(results: Sequence[Result]) -> dict[Group, list[Result]]:
 
 
 def _grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with so many panels, three in a row, and room for a legend above."""
-    rows = max(math.ceil(count / _COLUMNS), 1)
-    columns = min(max(count, 1), _COLUMNS)
+    """Return a figure with so many panels, a few in a row, and room for a legend above."""
+    columns = _columns(count)
+    rows = max(math.ceil(count / columns), 1)
     figure = Figure(figsize=(1.0 + 3.4 * columns, 0.8 + height * rows))
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in panels[count:]:
@@ -260,12 +259,17 @@ def _grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, panels[:count]
 
 
+def _columns(count: int) -> int:
+    return 2 if count == 4 else min(max(count, 1), 3)
+
+
 def _label_epochs(panels: Sequence[Axes], figure: str) -> None:
+    columns = _columns(len(panels))
     for place, axes in enumerate(panels):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        if place % _COLUMNS == 0:
+        if place % columns == 0:
             axes.set_ylabel(figure)
-        if place >= len(panels) - _COLUMNS:
+        if place >= len(panels) - columns:
             axes.set_xlabel("epoch")
 
 

@@ -15,7 +15,8 @@ from scipy import stats
 
 from facetl.errors import InputError
 from facetl.studies.bench import FORMAT, FORMAT_VERSION, Bench
-from facetl.studies.study import PLAIN, Cell, Start, Target
+from facetl.studies.naming import PLAIN
+from facetl.studies.study import Cell, Start, Target
 from facetl.studies.tasks import plain_twin, summed_twin
 from facetl.training.transfer import Transfer
 

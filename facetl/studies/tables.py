@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from facetl.evaluation.table import UNDEFINED
+from facetl.studies.naming import describe_method
 from facetl.studies.results import AP, FIGURES, Group, Result, Row, Spread, best_rows
-from facetl.studies.study import describe_method
 
 COMPARED = "0.5"
 """The IoU threshold of the AP by which methods are compared with plain fine-tuning."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from facetl.mtcnn.networks import STAGES, Stage
-from facetl.studies.study import PLAIN, Cell, Start
+from facetl.studies.naming import PLAIN
+from facetl.studies.study import Cell, Start
 
 
 @dataclass(frozen=True)
