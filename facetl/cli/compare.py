@@ -287,11 +287,9 @@ def _draw(section: Section, markdown: bool = False) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from facetl.studies.tables import HEADERS
-
     style: dict[str, Any] = {"box": box.MARKDOWN} if markdown else {"box": None}
     table = Table(header_style="bold", pad_edge=markdown, padding=(0, 1), **style)
-    for header in (section.title, *HEADERS[1:]):
+    for header in (section.title, *section.headers[1:]):
         table.add_column(Text(header), justify="left" if header == section.title else "right")
     for line in section.lines:
         if markdown:

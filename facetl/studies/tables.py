@@ -25,7 +25,7 @@ HEADERS = (
     "gap",
     "seconds",
     f"AP at {COMPARED} against plain",
-    "and against the sum",
+    "dtnh against the sum",
 )
 
 
@@ -48,10 +48,12 @@ class Section:
 
     Attributes:
         title: what they have in common.
-        lines: of entries, one under each of ``HEADERS``.
+        headers: of the columns; the last of ``HEADERS`` is left out where nothing is under it.
+        lines: of entries, one under each header.
     """
 
     title: str
+    headers: tuple[str, ...]
     lines: tuple[tuple[Entry, ...], ...]
 
 
@@ -72,7 +74,12 @@ def sections(rows: Sequence[Row]) -> list[Section]:
         method = Entry(describe_method(row.group.method))
         learning = Entry(f"{row.trained_parameters:,}")
         lines.append((method, learning, *figures, *differences))
-    return [Section(title, tuple(lines)) for title, lines in gathered.items()]
+    return [_as_section(title, lines) for title, lines in gathered.items()]
+
+
+def _as_section(title: str, lines: Sequence[tuple[Entry, ...]]) -> Section:
+    width = len(HEADERS) - all(line[-1].text == UNDEFINED for line in lines)
+    return Section(title, HEADERS[:width], tuple(line[:width] for line in lines))
 
 
 def title_of(group: Group) -> str:
