@@ -114,7 +114,7 @@ def train(
     keep_freed_memory()
     course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
     course.regulariser = _hold(course, patches, training, source or network)
-    learnt = training[:: max(len(training) // max(len(validation), 1), 1)]
+    learnt = _draw(training, len(validation), settings.seed)
     optimiser = _build_optimiser(network, settings)
     checkpoint = start or Checkpoint.beginning()
     checkpoint.restore(network, optimiser)
@@ -170,7 +170,7 @@ def _hold(
     attention: Attention = {}
     if transfer.regulariser == "delta":
         layers = feature_layers(source, course.stage, transfer)
-        chosen = training[:: max(len(training) // ATTENTION_PATCHES, 1)]
+        chosen = _draw(training, ATTENTION_PATCHES, course.settings.seed)
         batch = course.read(patches, chosen)
 
         def loss(network: Network) -> Tensor:
@@ -179,6 +179,12 @@ def _hold(
 
         attention = weigh_channels(source, layers, loss)
     return build_regulariser(course.network, course.stage, transfer, source, attention)
+
+
+def _draw(indices: Indices, count: int, seed: int) -> Indices:
+    """Return at most so many of the indices, drawn by lot, in their order."""
+    drawn = np.random.default_rng(seed).permutation(len(indices))[:count]
+    return indices[np.sort(drawn)]
 
 
 @torch.no_grad()
