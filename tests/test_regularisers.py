@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from facetl.errors import InputError
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Stage, normalise
+from facetl.training import regularisers
 from facetl.training.attention import weigh_channels
 from facetl.training.gradients import flatten
 from facetl.training.regularisers import (
@@ -105,7 +107,11 @@ def test_frozen_weights_do_not_count() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("layers", [(), ("conv2", "conv3")])
-def test_feature_maps_are_their_formula(stage: Stage, layers: tuple[str, ...]) -> None:
+def test_feature_maps_are_their_formula(
+    stage: Stage, layers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # in full precision, as the network is run here
+    monkeypatch.setattr(regularisers, "mixed_precision", lambda *_: nullcontext())
     network, source = moved(stage)
     found = ask(network, source, stage, regulariser="feature-map", alpha=0.3, feature_layers=layers)
     chosen = layers or FEATURE_LAYERS[stage]

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGINT
@@ -686,6 +687,37 @@ def test_what_a_task_raises_is_one_line(command: Command, monkeypatch: pytest.Mo
 
 
 # Real processes: slower, so few tests tell all
+
+
+def test_a_killed_worker_is_one_line(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(pool: Any, *arguments: Any) -> Any:
+        future: Future[None] = Future()
+        future.set_exception(BrokenProcessPool())
+        return future
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", killed)
+    result = command("--workers=2")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "facetl: a task's process was killed, perhaps for lack of memory; go on with --resume and "
+        "fewer --workers"
+    )
+
+
+def test_ctrl_c_that_a_worker_hears_first_is_ctrl_c(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(pool: Any, *arguments: Any) -> Any:
+        future: Future[None] = Future()
+        future.set_exception(SystemExit(1))
+        return future
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", left)
+    result = command("--workers=2")
+    assert result.exit_code == 130
+    assert "keeps what is done" in result.stderr
 
 
 def test_no_more_tasks_are_handed_out_than_can_run(

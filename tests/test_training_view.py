@@ -94,9 +94,10 @@ def test_lines_tell_step_losses_and_time(view: TrainingView) -> None:
     unread = Preparation().without(Unreadable(0, "a.png", "a.png: truncated"))
     view.has_cut(Step(2, "rnet"), unread)
     view.has_trained(PNET, checkpoint_after(1))
-    first, second, third = bar_of(view).lines
+    first, second, parts, third = bar_of(view).lines
     assert first == "skipped a.png: truncated"
     assert second == "[rnet, round 2] 0 positives, 0 parts, 0 negatives from 0 frames"
+    assert parts == "[rnet, round 2] 100,178 of 100,178 parameters learn"
     assert third.startswith("[pnet] epoch  1/2  loss 0.5000  validation 0.5000")
     assert third.endswith("2 min left")
     assert bar_of(view).what == "rnet, round 2: training"

@@ -8,8 +8,10 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from graphlib import TopologicalSorter
 
+from facetl.errors import FacetlError
 from facetl.studies.bench import Bench, do
 from facetl.studies.tasks import Graph, Task
 
@@ -55,22 +57,46 @@ def _run_beside(sorter: TopologicalSorter[Task], bench: Bench, workers: int) -> 
                     running[pool.submit(_do_in_worker, task)] = task
             else:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    future.result()
+                    _raise_what_happened(future)
                     yield running.pop(future)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def _raise_what_happened(future: Future[None]) -> None:
+    """Raise what a task raised; of Ctrl-C the workers may hear before this process does."""
+    try:
+        future.result()
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    except BrokenProcessPool:
+        raise FacetlError(
+            "a task's process was killed, perhaps for lack of memory; go on with --resume and "
+            "fewer --workers"
+        ) from None
+
+
 _bench: Bench | None = None  # of the worker process
+_is_working = False
 
 
 def _settle_down(bench: Bench) -> None:
-    """Take the bench; on Ctrl-C leave quietly, with temporary files removed on the way."""
+    """Take the bench; learn to leave a task quietly on Ctrl-C, its temporary files removed."""
     global _bench
     _bench = bench
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(*_: object) -> None:
+    if _is_working:
+        sys.exit(1)
 
 
 def _do_in_worker(task: Task) -> None:
+    global _is_working
     assert _bench is not None, "a worker is given its bench when it starts"
-    do(task, _bench)
+    _is_working = True
+    try:
+        do(task, _bench)
+    finally:
+        _is_working = False
