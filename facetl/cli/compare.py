@@ -71,7 +71,8 @@ def compare(
 
     A study is a grid: stages or the whole cascade, strategies, regularisers, gradient rules,
     numbers of frames, seeds.  Each cell's result is written as it ends.  Studies that come with
-    facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt, defaults.
+    facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt,
+    never-hurt-mild, defaults.
 
     \b
     Examples:
