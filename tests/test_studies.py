@@ -740,6 +740,14 @@ def test_no_more_tasks_are_handed_out_than_can_run(
     assert handed_out == 6
 
 
+LISTENING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in background
+from facetl.cli import main
+main(sys.argv[1:])
+"""
+
+
 def test_results_do_not_depend_on_the_workers_and_survive_ctrl_c(
     world: Path, tmp_path: Path
 ) -> None:
@@ -748,7 +756,7 @@ def test_results_do_not_depend_on_the_workers_and_survive_ctrl_c(
 
     def start(folder: Path, workers: int, *more: str) -> subprocess.Popen[str]:
         given = ["compare", world, "--out", folder, "--study", study, f"--workers={workers}"]
-        command = [sys.executable, "-m", "facetl", *map(str, given), *more]
+        command = [sys.executable, "-c", LISTENING, *map(str, given), *more]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
