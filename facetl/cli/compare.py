@@ -277,8 +277,8 @@ def _report(study: Study, bench: Bench) -> None:
 _LEGEND = (
     "Means ± standard deviations over seeds; the difference to plain fine-tuning is paired by "
     "seed, ± its 95 % confidence interval, * where it is beyond that. Photographs: AP at IoU 0.5 "
-    "on variants of a portrait, which is what may be forgotten. Gap: validation minus training "
-    "loss."
+    "on variants of a portrait, which is what may be forgotten. Gap: the loss on patches put aside "
+    "minus that on as many learnt from."
 )
 
 
