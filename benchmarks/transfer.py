@@ -27,16 +27,15 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
+from train import draw_patches
 
-from facetl import Patches, Recipe, load_dataset, load_patches, prepare_patches
-from facetl.cli.cartoons import write_cartoons
+from facetl import Patches, load_patches
 from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.networks import Network, Outputs, normalise
 from facetl.training.batches import Batch, balanced_batches, load_batch
 from facetl.training.gradients import angle, dtnh, flatten, plain_sum
 from facetl.training.loop import train
 from facetl.training.losses import detection_losses, weighted_sum
-from facetl.training.patches import patches_path
 from facetl.training.regularisers import build_regulariser
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.starting import build_starting_network
@@ -51,13 +50,6 @@ METHODS = {
     "feature-map, sum": Transfer(regulariser="feature-map", alpha=0.001),
     "feature-map, dtnh": Transfer(regulariser="feature-map", alpha=0.001, gradient_rule="dtnh"),
 }
-
-
-def draw_patches(folder: Path) -> Patches:
-    write_cartoons(folder / "cartoons", train=40, test=1, seed=1)
-    recipe = Recipe(96, 48, 144)
-    prepare_patches(load_dataset(folder / "cartoons"), patches_path(folder), recipe, workers=2)
-    return load_patches(folder)
 
 
 def measure_cost(patches: Patches, repeats: int) -> None:

@@ -46,14 +46,18 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def is_occupied(path: Path) -> bool:
+    """Return whether there is something at ``path``; an empty folder is nothing."""
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
 def refuse_to_overwrite(path: Path, *, force: bool) -> None:
     """Raise if ``path`` exists (a folder only if it holds something) and ``force`` is off.
 
     Raises:
         OutputError: naming the path and the way out.
     """
-    occupied = any(path.iterdir()) if path.is_dir() else path.exists()
-    if occupied and not force:
+    if is_occupied(path) and not force:
         raise OutputError(f"{path} exists already; choose another --out or overwrite with --force")
 
 

@@ -221,16 +221,22 @@ def test_drawn_frames_are_mixed_in(command: Command, out: Path) -> None:
     assert files_beside(out) == FILES
 
 
-def test_few_frames_are_seen_more_often_unless_epochs_are_given(
-    command: Command, frames: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    planned: list[CascadePlan] = []
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[CascadePlan]:
+    """What is planned, of trainings that are broken off at once."""
+    plans: list[CascadePlan] = []
 
     def train_nothing(training: Training) -> NoReturn:
-        planned.append(training.plan)
+        plans.append(training.plan)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Training, "run", train_nothing)
+    return plans
+
+
+def test_few_frames_are_seen_more_often_unless_epochs_are_given(
+    command: Command, frames: Path, out: Path, planned: list[CascadePlan]
+) -> None:
     assert command().exit_code == 130
     bare = ["train", str(frames), "--out", str(out), "--workers=1"]
     assert CliRunner().invoke(main, bare).exit_code == 130
@@ -262,15 +268,8 @@ def test_from_scratch_there_is_no_other_start(command: Command) -> None:
 
 
 def test_phases_that_are_given_are_not_stretched(
-    frames: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    frames: Path, out: Path, planned: list[CascadePlan]
 ) -> None:
-    planned: list[CascadePlan] = []
-
-    def train_nothing(training: Training) -> NoReturn:
-        planned.append(training.plan)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Training, "run", train_nothing)
     bare = ["train", str(frames), "--out", str(out), "--workers=1", "--strategy=gradual"]
     for more in ([], ["--phase-epochs", "1", "1", "1", "--force"]):
         assert CliRunner().invoke(main, [*bare, *more]).exit_code == 130

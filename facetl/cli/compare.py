@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import click
 from facetl.cli import options
 from facetl.cli.console import TimeBar, note, print_table, say_time
 from facetl.errors import OutputError
-from facetl.files import require_writable, write_text
+from facetl.files import is_occupied, require_writable, write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -109,7 +108,7 @@ def _find_room(out: Path, *, resume: bool, force: bool) -> None:
     Raises:
         OutputError: if something is in the way.
     """
-    occupied = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    occupied = is_occupied(out)
     if occupied and not (resume or force):
         raise OutputError(f"{out} exists already; go on with --resume, or start anew with --force")
     if occupied and _read_claim(out).get("format") != _FORMAT:
@@ -174,6 +173,7 @@ def _load_frames(
             f"found no frames to measure on; put {len(test_frames)} of "
             f"{len(train_frames) + len(test_frames)} aside (--test gives others)"
         )
+        return train_frames, test_frames  # which have all been read
     readable = leave_out_unreadable(test_frames)
     if len(readable) < len(test_frames):
         note(f"frames to measure on that cannot be read: {len(test_frames) - len(readable)}")
@@ -239,18 +239,6 @@ def _describe_task(task: Task, bench: Bench) -> str:
     )
 
 
-@dataclass(frozen=True)
-class StudyFiles:
-    """What a study leaves beside its cells, all named after it."""
-
-    folder: Path
-    study: str
-
-    def beside(self, ending: str) -> Path:
-        """Return the path of a file of the study."""
-        return self.folder / f"{self.study}{ending}"
-
-
 def _report(study: Study, bench: Bench) -> None:
     """Print the table; write it as Markdown and CSV, and the plots."""
     from facetl.evaluation.plots import save_plot
@@ -258,20 +246,22 @@ def _report(study: Study, bench: Bench) -> None:
     from facetl.studies.results import load_results, summarise
     from facetl.studies.tables import cells_csv, sections, summary_csv
 
-    files = StudyFiles(bench.folder, study.name)
+    def path_of(ending: str) -> Path:
+        return bench.folder / f"{study.name}{ending}"
+
     results = load_results(bench, study.cells)
     rows = summarise(results)
-    write_text(files.beside("_cells.csv"), cells_csv(results))
-    write_text(files.beside(".csv"), summary_csv(rows))
+    write_text(path_of("_cells.csv"), cells_csv(results))
+    write_text(path_of(".csv"), summary_csv(rows))
     table = sections(rows)
-    write_text(files.beside(".md"), _as_markdown(study, table))
+    write_text(path_of(".md"), _as_markdown(study, table))
     for name, figure in plot_study(results, rows):
-        save_plot(files.beside(f"_{name}.png"), figure)
+        save_plot(path_of(f"_{name}.png"), figure)
     for section in table:
         print_table(_draw(section))
         click.echo()
     click.echo(_LEGEND)
-    click.echo(f"wrote {files.beside('.md')}, .csv, _cells.csv and plots beside them")
+    click.echo(f"wrote {path_of('.md')}, .csv, _cells.csv and plots beside them")
 
 
 _LEGEND = (

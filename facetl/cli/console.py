@@ -114,7 +114,7 @@ def print_table(table: Table) -> None:
 
     console = Console()
     if not console.is_terminal:
-        console = Console(width=Console(width=10_000).measure(table).maximum)
+        console = Console(width=_width_of(table))
     console.print(table)
 
 
@@ -122,8 +122,14 @@ def render(table: Table) -> str:
     """Return a table as text, as wide as its content needs, without colours."""
     from rich.console import Console
 
-    width = Console(width=10_000).measure(table).maximum
-    console = Console(width=width, file=StringIO(), color_system=None)
+    console = Console(width=_width_of(table), file=StringIO(), color_system=None)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
+
+
+def _width_of(table: Table) -> int:
+    """Return how many columns of text a table's content needs."""
+    from rich.console import Console
+
+    return Console(width=10_000).measure(table).maximum

@@ -181,13 +181,12 @@ def train_and_save(
     from facetl.training.checkpoint import save_checkpoint
     from facetl.training.loop import train
 
-    checkpoint, parts = start, f"{stage}: {describe_parts(stage, settings)}"
+    checkpoint = start
     try:
-        for checkpoint in train(network, stage, patches, settings, start):
+        for number, checkpoint in enumerate(train(network, stage, patches, settings, start)):
             save_checkpoint(outputs.checkpoint, checkpoint, task)
-            if parts:
-                note(parts)
-            parts = ""
+            if number == 0:  # not before: what is wrong with the patches is said by itself
+                note(f"{stage}: {describe_parts(stage, settings)}")
             note(describe_epoch(checkpoint, settings))
     except KeyboardInterrupt:
         leave_interrupted(checkpoint, stage, task, outputs)

@@ -319,8 +319,13 @@ def propose(candidates: Candidates) -> Candidates:
 
 def refine(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the squares that RNet leaves, moved to where it sees the faces."""
+    return follow(_judge_squares(sight, candidates, settings))
+
+
+def _judge_squares(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
+    """Return the squares that RNet leaves, where they are."""
     judged = judge(sight, candidates, "rnet", settings)
-    return follow(judged[settle_refined(judged, settings)])
+    return judged[settle_refined(judged, settings)]
 
 
 def settle_refined(judged: Candidates, settings: Settings) -> Tensor:
@@ -334,8 +339,12 @@ def settle_refined(judged: Candidates, settings: Settings) -> Tensor:
 
 def follow(judged: Candidates) -> Candidates:
     """Return the squares around where RNet sees the faces in the squares that it judged."""
-    boxes = judged.boxes
-    return judged.moved_to(square(move(boxes, judged.offsets, inclusive_sides(boxes))))
+    return judged.moved_to(square(_boxes_in(judged)))
+
+
+def _boxes_in(judged: Candidates) -> Tensor:
+    """Return where RNet or ONet sees the faces in the squares that it judged."""
+    return move(judged.boxes, judged.offsets, inclusive_sides(judged.boxes))
 
 
 def finish(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
@@ -351,10 +360,8 @@ def conclude(sight: Sight, last: Stage, settings: Settings) -> Candidates:
         return settle_finished(candidates.moved_to(boxes), settings)
     candidates = propose(candidates)
     if last == "rnet":
-        judged = judge(sight, candidates, "rnet", settings)
-        judged = judged[settle_refined(judged, settings)]
-        boxes = move(judged.boxes, judged.offsets, inclusive_sides(judged.boxes))
-        return settle_finished(judged.moved_to(boxes), settings)
+        judged = _judge_squares(sight, candidates, settings)
+        return settle_finished(judged.moved_to(_boxes_in(judged)), settings)
     return finish(sight, refine(sight, candidates, settings), settings)
 
 
@@ -364,7 +371,7 @@ def judge_finally(sight: Sight, candidates: Candidates, settings: Settings) -> C
     boxes = judged.boxes
     return replace(
         judged,
-        boxes=move(boxes, judged.offsets, inclusive_sides(boxes)),
+        boxes=_boxes_in(judged),
         landmarks=place_landmarks(judged.landmarks, boxes) if len(judged) else judged.landmarks,
     )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ import torch
 
 from facetl.boxes import Boxes
 from facetl.data.dataset import FaceDataset, fingerprint
-from facetl.data.images import load_image
+from facetl.data.images import Pixels, load_image
 from facetl.data.portrait import photographs
 from facetl.errors import InputError
 from facetl.evaluation.matching import Ranking, TrueBoxes
@@ -225,21 +226,31 @@ def _train_cascade(cell: Cell, bench: Bench) -> _Trained:
 
 def measure_ap(stages: Mapping[Stage, State], target: Target, bench: Bench) -> dict[str, float]:
     """Return AP on the test frames of the cascade as far as the target, by IoU threshold."""
-    last = _only_stage(target)
-    detector = Detector(Weights(stages), bench.device)
-    found = [detector.find_with(last, load_image(frame.path), TUNED) for frame in bench.test_frames]
-    return _score(found, [frame.boxes for frame in bench.test_frames])
+    frames = ((load_image(frame.path), frame.boxes) for frame in bench.test_frames)
+    return _measure(stages, target, bench.device, frames)
 
 
 def measure_photographs(
     stages: Mapping[Stage, State], target: Target, device: str
 ) -> dict[str, float]:
     """Return AP on photographs of a face, with pretrained stages before what was trained."""
-    last = _only_stage(target)
-    detector = Detector(Weights(stages), device)
-    pictures = list(photographs())
-    found = [detector.find_with(last, picture.pixels, TUNED) for picture in pictures]
-    return _score(found, [picture.boxes for picture in pictures])
+    pictures = ((picture.pixels, picture.boxes) for picture in photographs())
+    return _measure(stages, target, device, pictures)
+
+
+def _measure(
+    stages: Mapping[Stage, State],
+    target: Target,
+    device: str,
+    pictures: Iterable[tuple[Pixels, Boxes]],
+) -> dict[str, float]:
+    """Return AP on pictures with their true boxes; a stage that is missing is pretrained."""
+    detector, last = Detector(Weights(stages), device), _only_stage(target)
+    found, truth = [], []
+    for pixels, boxes in pictures:
+        found.append(detector.find_with(last, pixels, TUNED))
+        truth.append(boxes)
+    return _score(found, truth)
 
 
 def _score(found: list[tuple[Boxes, Any]], truth: list[Boxes]) -> dict[str, float]:
@@ -267,7 +278,8 @@ def _only_stage(target: Target) -> Stage:
 
 
 def _last(checkpoints: Iterator[Checkpoint]) -> Checkpoint:
-    *_, last = checkpoints
+    """Return the last checkpoint, without keeping the others."""
+    (last,) = deque(checkpoints, maxlen=1)
     return last
 
 

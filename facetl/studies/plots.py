@@ -18,9 +18,8 @@ from matplotlib.ticker import MaxNLocator
 from facetl.evaluation.plots import INK, PALETTE, STYLE
 from facetl.palette import BLUE, VERMILION
 from facetl.studies.naming import PLAIN, describe_method
-from facetl.studies.results import Group, Result, Row, Spread
+from facetl.studies.results import Group, Result, Row, Spread, gather
 from facetl.studies.tables import COMPARED, title_of
-from facetl.training.transfer import Transfer
 
 Values = Sequence[Sequence[float]]
 """A figure by epoch, one sequence a seed."""
@@ -97,10 +96,8 @@ def plot_sensitivity(rows: Sequence[Row]) -> Figure:
 
 def _draw_sensitivity(axes: Axes, title: str, rows: Sequence[Row]) -> None:
     plain = [row for row in rows if not row.group.method.holds]
-    lines: dict[Transfer, list[Row]] = {}
-    for row in rows:
-        if row.group.method.holds:
-            lines.setdefault(replace(row.group.method, alpha=PLAIN.alpha), []).append(row)
+    holding = [row for row in rows if row.group.method.holds]
+    lines = gather(holding, lambda row: replace(row.group.method, alpha=PLAIN.alpha))
     for (method, members), colour in zip(lines.items(), cycle(PALETTE[:1] + PALETTE[2:])):
         ordered = sorted(members, key=lambda row: row.group.method.alpha)
         alphas = [row.group.method.alpha for row in ordered]
@@ -228,24 +225,15 @@ def _draw_by_epoch(axes: Axes, values: Values, name: str, colour: str) -> None:
 
 def _by_section(results: Sequence[Result]) -> dict[Group, list[Result]]:
     """Return the results by what their cells have in common: the group of plain fine-tuning."""
-    sections: dict[Group, list[Result]] = {}
-    for result in results:
-        sections.setdefault(Group.of(result.cell).plain, []).append(result)
-    return sections
+    return gather(results, lambda result: Group.of(result.cell).plain)
 
 
 def _rows_by_section(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    sections: dict[str, list[Row]] = {}
-    for row in rows:
-        sections.setdefault(title_of(row.group), []).append(row)
-    return sections
+    return gather(rows, lambda row: title_of(row.group))
 
 
 def _by_group(results: Sequence[Result]) -> dict[Group, list[Result]]:
-    groups: dict[Group, list[Result]] = {}
-    for result in results:
-        groups.setdefault(Group.of(result.cell), []).append(result)
-    return groups
+    return gather(results, lambda result: Group.of(result.cell))
 
 
 def _grid(count: int, height: float) -> tuple[Figure, list[Axes]]:

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -128,6 +128,18 @@ class Row:
     trained_parameters: int
 
 
+Item = TypeVar("Item")
+Key = TypeVar("Key")
+
+
+def gather(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Return the items by what ``key`` makes of them, all in their order."""
+    gathered: dict[Key, list[Item]] = {}
+    for item in items:
+        gathered.setdefault(key(item), []).append(item)
+    return gathered
+
+
 FIGURES = (*AP, "photographs", "gap", "seconds")
 
 
@@ -143,9 +155,7 @@ def load_results(bench: Bench, cells: Iterable[Cell]) -> list[Result]:
 def summarise(results: Sequence[Result]) -> list[Row]:
     """Return a row for each group, in the order of the results."""
     by_cell = {result.cell: result for result in results}
-    groups: dict[Group, list[Result]] = {}
-    for result in results:
-        groups.setdefault(Group.of(result.cell), []).append(result)
+    groups = gather(results, lambda result: Group.of(result.cell))
     return [_summarise(group, members, by_cell) for group, members in groups.items()]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from facetl.evaluation.table import UNDEFINED
 from facetl.studies.naming import describe_method
-from facetl.studies.results import AP, FIGURES, Group, Result, Row, Spread, best_rows
+from facetl.studies.results import AP, FIGURES, Group, Result, Row, Spread, best_rows, gather
 
 COMPARED = "0.5"
 """The IoU threshold of the AP by which methods are compared with plain fine-tuning."""
@@ -60,21 +60,22 @@ class Section:
 def sections(rows: Sequence[Row]) -> list[Section]:
     """Return the table of a study, a section for each target, start and number of frames."""
     best = {figure: best_rows(rows, figure) for figure in (*AP, "photographs", "seconds")}
-    gathered: dict[str, list[tuple[Entry, ...]]] = {}
-    for row in rows:
-        lines = gathered.setdefault(title_of(row.group), [])
-        figures = [
-            Entry(show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
-            for name in FIGURES
-        ]
-        differences = [
-            Entry(_show_difference(each.get(COMPARED)))
-            for each in (row.differences, row.against_sum)
-        ]
-        method = Entry(describe_method(row.group.method))
-        learning = Entry(f"{row.trained_parameters:,}")
-        lines.append((method, learning, *figures, *differences))
-    return [_as_section(title, lines) for title, lines in gathered.items()]
+    return [
+        _as_section(title, [_as_line(row, best) for row in members])
+        for title, members in gather(rows, lambda row: title_of(row.group)).items()
+    ]
+
+
+def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[Entry, ...]:
+    figures = [
+        Entry(show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
+        for name in FIGURES
+    ]
+    differences = [
+        Entry(_show_difference(each.get(COMPARED))) for each in (row.differences, row.against_sum)
+    ]
+    method, learning = describe_method(row.group.method), f"{row.trained_parameters:,}"
+    return (Entry(method), Entry(learning), *figures, *differences)
 
 
 def _as_section(title: str, lines: Sequence[tuple[Entry, ...]]) -> Section:

@@ -235,8 +235,9 @@ class Training:
         settings = replace(self.plan.stages[step.stage].training, seed=self.plan.seed)
         task = {"patches": patches.fingerprint, "settings": settings.to_json()}
         network = build_training_network(step.stage, self.plan.start, settings).to(self.device)
-        source = deepcopy(network)
+        source = None
         if step.stage in stages:
+            source = deepcopy(network)
             network.load_state_dict(stages[step.stage])
         path = self.workshop.checkpoint(step)
         checkpoint = start = load_checkpoint(path, task) if path.exists() else None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +113,7 @@ def train(
     _require_faces(patches, training)
     keep_freed_memory()
     course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
-    course.regulariser = _hold(course, patches, training, source or network)
+    course = replace(course, regulariser=_hold(course, patches, training, source or network))
     learnt = _draw(training, len(validation), settings.seed)
     optimiser = _build_optimiser(network, settings)
     checkpoint = start or Checkpoint.beginning()
@@ -135,7 +135,7 @@ def train(
             yield checkpoint
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Course:
     """Who learns what from whom, and what holds it."""
 
@@ -143,7 +143,7 @@ class _Course:
     stage: Stage
     settings: TrainingSettings
     teacher: Teacher | None
-    regulariser: Regulariser | None = field(default=None, init=False)
+    regulariser: Regulariser | None = None
 
     def read(self, patches: Patches, indices: Indices) -> Batch:
         """Return patches on the device of the network."""

@@ -125,14 +125,14 @@ class FeaturePenalty:
 
     @contextmanager
     def attached(self, network: Network) -> Iterator[None]:
-        """Keep the feature maps of each forward pass that has gradients."""
+        """Keep the feature maps of each forward pass, until the next one."""
         with recording(network, self.layers, self._maps):
             yield
 
     def _distance(self, pixels: Tensor) -> Tensor:
         wanted: dict[str, Tensor] = {}
         precision = mixed_precision(self.stage, pixels.device)  # as in training: 0 at the start
-        with torch.enable_grad(), precision, recording(self.source, self.layers, wanted):
+        with torch.no_grad(), precision, recording(self.source, self.layers, wanted):
             self.source(normalise(pixels))
         distances = []
         for name in self.layers:
@@ -146,15 +146,10 @@ class FeaturePenalty:
 
 @contextmanager
 def recording(network: nn.Module, layers: Sequence[str], maps: dict[str, Tensor]) -> Iterator[None]:
-    """Put the outputs of some layers into ``maps`` whenever a network is run with gradients on."""
-
-    def keep(name: str, output: Tensor) -> None:
-        if torch.is_grad_enabled():
-            maps[name] = output
-
+    """Put the outputs of some layers into ``maps`` whenever a network is run."""
     handles = [
         network.get_submodule(name).register_forward_hook(
-            lambda _module, _inputs, output, name=name: keep(name, output)
+            lambda _module, _inputs, output, name=name: maps.update({name: output})
         )
         for name in layers
     ]
