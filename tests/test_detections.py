@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,8 @@ def frames(draw: st.DrawFn) -> FrameResult:
         detections=Detections.from_lists(boxes, scores, landmarks),
         candidates={"pnet": draw(st.integers(0, 999)), "rnet": 3, "onet": count},
         seconds=draw(st.floats(0, 1e6)),
+        time=draw(st.none() | st.floats(0, 1e6)),
+        tracks=draw(st.none() | st.tuples(*[st.none() | st.integers(0, 99)] * count)),
     )
 
 
@@ -71,6 +74,11 @@ def test_columns_of_different_length_are_refused(column: str) -> None:
     columns[column] = columns[column][:1]
     with pytest.raises(ValueError, match=rf"expected {column} of shape \(2, .+\), got \(1, "):
         Detections(**columns)
+
+
+def test_every_detection_of_a_video_frame_has_its_track() -> None:
+    with pytest.raises(ValueError, match="expected 2 tracks, got 1"):
+        replace(frame_with(TWO), time=0.5, tracks=(7,))
 
 
 # ---- the file

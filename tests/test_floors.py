@@ -40,6 +40,10 @@ OWNERS = {
     "safetensors": {"facetl.mtcnn", "facetl.training"},
     "supervision": {"facetl.data"},
     "cv2": {"facetl.data", "facetl.cartoons"},
+    "av": {"facetl.data"},
+    "yaml": {"facetl.data"},
+    "defusedxml": {"facetl.data"},
+    "jinja2": {"facetl.evaluation"},
     "PIL": {"facetl.data", "facetl.cartoons"},
     "torch": {"facetl.mtcnn", "facetl.training", "facetl.studies"},
 }

@@ -8,6 +8,9 @@
                  "candidates": {"pnet": 120, "rnet": 9, "onet": 1},
                  "boxes": [[x1, y1, x2, y2]], "scores": [s], "landmarks": [[[x, y] * 5]]}],
      "skipped": [{"image": "002.jpg", "reason": "…"}]}
+
+A frame of a video has two keys more, ``"time": 4.92`` (seconds from the start) and
+``"tracks": [7]`` (for each box the number of the face that it follows, ``null`` if none).
 """
 
 from __future__ import annotations
@@ -91,6 +94,9 @@ class FrameResult:
         candidates: how many windows were left after each stage: ``pnet``, ``rnet``, ``onet``.
         seconds: time that the detector took, without reading the image; where several images
             are searched side by side, its share of it.
+        time: of a frame of a video, seconds from the start; None for an image.
+        tracks: of a frame of a video, for each detection the number of the face that it follows
+            over frames, None if it follows none; None for an image.
     """
 
     image: str
@@ -98,6 +104,12 @@ class FrameResult:
     detections: Detections
     candidates: dict[str, int]
     seconds: float
+    time: float | None = None
+    tracks: tuple[int | None, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.tracks is not None and len(self.tracks) != len(self.detections):
+            raise ValueError(f"expected {len(self.detections)} tracks, got {len(self.tracks)}")
 
 
 @dataclass(frozen=True)
@@ -183,7 +195,7 @@ def load_run(path: Path | str) -> Run:
 
 
 def _frame_to_json(frame: FrameResult) -> dict[str, Any]:
-    return {
+    document = {
         "image": frame.image,
         "size_hw": list(frame.size_hw),
         "seconds": frame.seconds,
@@ -193,6 +205,11 @@ def _frame_to_json(frame: FrameResult) -> dict[str, Any]:
         "scores": _shortest(frame.detections.scores),
         "landmarks": _shortest(frame.detections.landmarks),
     }
+    if frame.time is not None:
+        document["time"] = frame.time
+    if frame.tracks is not None:
+        document["tracks"] = list(frame.tracks)
+    return document
 
 
 def _shortest(values: Floats) -> Any:
@@ -218,4 +235,10 @@ def _frame_from_json(frame: dict[str, Any]) -> FrameResult:
         detections=Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"]),
         candidates={stage: int(count) for stage, count in frame["candidates"].items()},
         seconds=float(frame["seconds"]),
+        time=float(frame["time"]) if "time" in frame else None,
+        tracks=_tracks_from_json(frame["tracks"]) if "tracks" in frame else None,
     )
+
+
+def _tracks_from_json(tracks: list[Any]) -> tuple[int | None, ...]:
+    return tuple(None if track is None else int(track) for track in tracks)
