@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from facetl.cli import options
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
+from facetl.cli.console import COMMAND
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
@@ -28,6 +30,19 @@ class RoadGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which they were added."""
         return list(self.commands)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Make the context; in it stays the command as it was typed, for the files it writes."""
+        typed = shlex.join(["facetl", *args])
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[COMMAND] = typed
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors and Ctrl-C into one line and an exit code."""

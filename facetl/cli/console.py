@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+COMMAND = "facetl.command"
+"""Where the context keeps the command as it was typed."""
+
+
+def typed_command() -> str:
+    """Return the command that is running, quoted so that it can be pasted."""
+    return str(click.get_current_context().meta[COMMAND])
+
 
 def note(message: str) -> None:
     """Say something on stderr that is not a result."""

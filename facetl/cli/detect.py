@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, suggest, track
+from facetl.cli.console import note, suggest, track, typed_command
 from facetl.cli.truth import load_truth
 from facetl.errors import ImageError, InputError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -243,6 +243,9 @@ def search_side_by_side(
     facts = {
         each.name: {
             "weights": each.source,
+            "weights_fingerprint": detectors[each.name].fingerprint,
+            "parameters": detectors[each.name].parameters,
+            "command": typed_command(),
             "engine": detectors[each.name].engine,
             "batch_size": how.batch_size,
             "workers": how.workers,

@@ -100,7 +100,8 @@ def train_stage(
     others = dict(joined.stages) if joined else {}
     others.pop(stage, None)
     network = build_training_network(stage, start, chosen).to(choose_device(device))
-    outputs = TrainingOutputs(out, others, recommend_settings(stage, data, joined))
+    detection, counts = recommend_settings(stage, data, joined), data.describe_counts(stage)
+    outputs = TrainingOutputs(out, others, detection, counts)
     task = describe_task(stage, start, data, chosen)
     checkpoint = outputs.find_start(task, resume=resume, force=force)
     train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
@@ -131,6 +132,7 @@ class TrainingOutputs(TrainingFiles):
 
     others: Mapping[Stage, State] = field(default_factory=dict)
     detection: Settings = field(default_factory=Settings)
+    patch_counts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def checkpoint(self) -> Path:
@@ -219,10 +221,12 @@ def save_results(
     """Write the weights to keep, the records of all epochs and the loss curves."""
     from facetl.evaluation.plots import plot_losses, save_plot
     from facetl.mtcnn.weights import Weights, save_weights
+    from facetl.training.patches import PATCH_COUNTS
 
     metadata = {
         **task,
         DETECTION: outputs.detection.to_json(),
+        PATCH_COUNTS: [outputs.patch_counts],
         "best_epoch": checkpoint.best_epoch,
         "kept_epoch": checkpoint.kept_epoch(_keep_of(task)),
         "records": list(checkpoint.records),

@@ -114,6 +114,15 @@ def save_image(path: Path, image: Pixels, quality: int = 92) -> None:
         Image.fromarray(image).save(temporary, formats[path.suffix.lower()], quality=quality)
 
 
+def encode_small(image: Pixels, longest: int, quality: int = 70) -> bytes:
+    """Return (H, W, 3) RGB pixels as a WebP file, no side longer than ``longest`` pixels."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality)
+    return buffer.getvalue()
+
+
 def image_paths(folder: Path) -> list[Path]:
     """Return all images below the folder, in the order of their names, hidden ones left out.
 

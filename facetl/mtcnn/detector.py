@@ -6,6 +6,7 @@ weights give its boxes; what is peculiar in it lives in :mod:`facetl.mtcnn.geome
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,6 +129,22 @@ class Detector:
     def networks(self) -> Mapping[Stage, Network]:
         """The networks by stage, on :attr:`device`; kernels have copies of their weights."""
         return self._networks
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with any weight of the three networks."""
+        digest = hashlib.sha256()
+        for stage, network in self._networks.items():
+            for name, tensor in network.state_dict().items():
+                digest.update(f"{stage}.{name}".encode())
+                digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the three networks have together."""
+        networks = self._networks.values()
+        return sum(weight.numel() for network in networks for weight in network.parameters())
 
     def detect(
         self,

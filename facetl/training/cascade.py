@@ -33,7 +33,7 @@ from facetl.training.checkpoint import (
 )
 from facetl.training.loop import train
 from facetl.training.mining import Miner, mining_settings
-from facetl.training.patches import Patches, load_patches
+from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
 from facetl.training.starting import build_training_network, require_start
@@ -172,15 +172,22 @@ class Training:
         self.workshop.open(task)
         stages: dict[Stage, State] = {}
         records: list[dict[str, Any]] = []
+        counts: list[dict[str, Any]] = []
         suspects: tuple[dict[str, Any], ...] = ()
         for step in self.plan.steps:
             finished = self._finish(step, stages)
             stages[step.stage] = finished.stages[step.stage]
             records += finished.metadata["records"]
+            counts += finished.metadata.get(PATCH_COUNTS, [])
             suspects = tuple(finished.metadata["suspects"]) or suspects
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
         settings = replace(TUNED, padding=self.plan.stages["onet"].recipe.padding)
-        metadata = {**task, DETECTION: settings.to_json(), "records": records}
+        metadata = {
+            **task,
+            DETECTION: settings.to_json(),
+            PATCH_COUNTS: counts,
+            "records": records,
+        }
         weights = Weights(stages, metadata)
         return Cascade(weights, tuple(records), suspects)
 
@@ -195,7 +202,11 @@ class Training:
         records = [
             {"round": step.round, "stage": step.stage, **record} for record in checkpoint.records
         ]
-        metadata = {"records": records, "suspects": patches.metadata["suspects"]}
+        metadata = {
+            PATCH_COUNTS: [{"round": step.round, **patches.describe_counts(step.stage)}],
+            "records": records,
+            "suspects": patches.metadata["suspects"],
+        }
         keep = self.plan.stages[step.stage].training.keep
         weights = Weights({step.stage: checkpoint.kept(keep)}, metadata)
         save_weights(path, weights)

@@ -42,6 +42,8 @@ from facetl.version import VERSION
 FORMAT = "facetl-patches"
 FORMAT_VERSION = 1
 _FINGERPRINTED_PATCHES = 1000
+PATCH_COUNTS = "patch_counts"
+"""Where a weights file's metadata keeps what it was trained on: a row for each training."""
 
 _TYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -106,6 +108,10 @@ class Patches:
         """How many patches there are of each label."""
         tally = np.bincount(self.labels, minlength=len(Label)).tolist()
         return {label: tally[label] for label in Label if label is not Label.IGNORED}
+
+    def describe_counts(self, stage: str) -> dict[str, Any]:
+        """Return a row for :data:`PATCH_COUNTS`: how many there are of each label, by its name."""
+        return {"stage": stage} | {label.name.lower(): n for label, n in self.counts.items()}
 
     @property
     def fingerprint(self) -> str:
