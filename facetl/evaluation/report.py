@@ -6,6 +6,18 @@
      "settings": {"iou_threshold": 0.3, …}, "truth": {"path": …, "fingerprint": …},
      "runs": {NAME: {"ap": {"0.3": x, "0.5": x, "0.7": x, "0.5:0.95": x}, "ap_course": x, …}}}
 
+``NAME`` holds a diagnosis, too: what average precision each kind of mistake costs (see
+:mod:`facetl.evaluation.diagnosis`), recall at ``score_threshold`` by kind of face, and how far
+scores can be taken for probabilities::
+
+     "diagnosis": {
+       "mistakes": {"0.3": {"ap": x, "localisation": {"count": n, "ap_mended": x, "ap_lost": x},
+                            "duplicate": …, "background": …, "missed": …}, "0.5": …},
+       "recall_by": {"size": [{"name": "24–32", "low": 24, "high": 32, "faces": n, "found": n,
+                               "recall": x, "interval": [x, x]}, …], "aspect": …, "label": …},
+       "calibration": {"error": x, "bins": [{"low": 0.9, "high": 1, "detections": n, "hits": n,
+                       "score": x, "precision": x, "interval": [x, x]}, …]}}
+
 If the frames were compared with training frames, there is one key more::
 
      "near_duplicates": {"measure": …, "train": {"path": …, "frames": n},
@@ -13,7 +25,8 @@ If the frames were compared with training frames, there is one key more::
                                 "runs": {NAME: {"ap": …}}},
                  "unlike": {"at_least": 12, "below": null, …}}}
 
-A figure that is undefined, such as the recall where there are no faces, is ``null``.
+A figure that is undefined, such as the recall where there are no faces, is ``null``; so are the bounds of
+a group that has none, such as a label or the largest faces.
 """
 
 from __future__ import annotations
@@ -25,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from facetl.errors import InputError
+from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Weighing
 from facetl.evaluation.likeness import MEASURE, Likeness, Part
 from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
 from facetl.evaluation.scoring import Evaluation, Truth
@@ -124,7 +138,59 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
         "proposals_per_frame": evaluation.proposals_per_frame,
         "candidates_per_frame": evaluation.candidates_per_frame,
         "seconds_per_frame": evaluation.seconds_per_frame,
+        "diagnosis": _describe_diagnosis(evaluation.diagnosis),
         "notes": list(evaluation.notes),
+    }
+
+
+def _describe_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "mistakes": {iou: _describe_weighing(each) for iou, each in diagnosis.weighings.items()},
+        "recall_by": {
+            key: [_describe_group(group) for group in groups]
+            for key, groups in diagnosis.recall_by.items()
+        },
+        "calibration": {
+            "error": diagnosis.calibration_error,
+            "bins": [_describe_bin(each) for each in diagnosis.calibration],
+        },
+    }
+
+
+def _describe_weighing(weighing: Weighing) -> dict[str, Any]:
+    lost = weighing.lost
+    kinds = {
+        mistake.value: {
+            "count": count,
+            "ap_mended": weighing.mended[mistake],
+            "ap_lost": lost[mistake],
+        }
+        for mistake, count in weighing.counts.items()
+    }
+    return {"ap": weighing.ap, **kinds}
+
+
+def _describe_group(group: Group) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "low": group.low,
+        "high": group.high if math.isfinite(group.high) else None,
+        "faces": group.faces,
+        "found": group.found,
+        "recall": group.recall,
+        "interval": list(group.interval),
+    }
+
+
+def _describe_bin(scored: Bin) -> dict[str, Any]:
+    return {
+        "low": scored.low,
+        "high": scored.high,
+        "detections": scored.detections,
+        "hits": scored.hits,
+        "score": scored.score,
+        "precision": scored.precision,
+        "interval": list(scored.interval),
     }
 
 
@@ -151,6 +217,8 @@ def _metric_figures(metrics: Metrics) -> dict[str, Any]:
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(each) for each in value]
     if isinstance(value, float) and math.isnan(value):
         return None
     return value

@@ -20,6 +20,7 @@ from facetl.boxes import Boxes, as_boxes
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset
 from facetl.errors import DetectionsError
+from facetl.evaluation.diagnosis import Diagnosis, diagnose
 from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
 from facetl.evaluation.metrics import NAN, Metrics, measure
 from facetl.evaluation.naming import NOWHERE, find_places
@@ -34,10 +35,20 @@ class Truth:
     Attributes:
         boxes: (N, 4) half-open boxes by frame name, N may be 0.
         complete: whether frames without faces are listed too.
+        labels: N names of who it is by frame name, None where not known; a frame may be left
+            out if none of its faces has a label.
     """
 
     boxes: Mapping[str, Boxes]
     complete: bool
+    labels: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, labels in self.labels.items():
+            if len(labels) != len(self.boxes[name]):
+                raise ValueError(
+                    f"expected {len(self.boxes[name])} labels in {name}, got {len(labels)}"
+                )
 
     @classmethod
     def of(cls, source: Truth | FaceDataset | AnnotationFile | Mapping[str, Boxes]) -> Truth:
@@ -48,11 +59,33 @@ class Truth:
         if isinstance(source, Truth):
             return source
         if isinstance(source, FaceDataset):
-            return cls({frame.name: frame.boxes for frame in source.frames}, complete=True)
+            return cls(
+                {frame.name: frame.boxes for frame in source.frames},
+                complete=True,
+                labels={frame.name: frame.labels for frame in source.frames},
+            )
         if isinstance(source, AnnotationFile):
-            boxes = {name: faces.boxes for name, faces in source.faces.items()}
-            return cls(boxes, complete=False)
+            faces = source.faces
+            return cls(
+                {name: each.boxes for name, each in faces.items()},
+                complete=False,
+                labels={name: each.labels for name, each in faces.items()},
+            )
         return cls({name: as_boxes(boxes) for name, boxes in source.items()}, complete=True)
+
+    @property
+    def true_boxes(self) -> TrueBoxes:
+        """All faces as columns; a frame's index is its place among the names."""
+        return TrueBoxes.of(self.boxes.values())
+
+    @property
+    def face_labels(self) -> list[str | None]:
+        """The label of each face, in the order of :attr:`true_boxes`."""
+        return [
+            label
+            for name, boxes in self.boxes.items()
+            for label in self.labels.get(name, (None,) * len(boxes))
+        ]
 
     @property
     def fingerprint(self) -> str:
@@ -146,6 +179,7 @@ class Evaluation:
     Attributes:
         name: the name of the run.
         metrics: everything that follows from boxes and scores.
+        diagnosis: what the missing AP is made of, recall by kind of face, calibration.
         skipped: how many images the run could not read.
         candidates_per_frame: mean number of windows after each stage; ``pnet`` are the proposals.
         seconds_per_frame: mean time of the detector, NaN if unknown.
@@ -155,6 +189,7 @@ class Evaluation:
 
     name: str
     metrics: Metrics
+    diagnosis: Diagnosis
     skipped: int
     candidates_per_frame: dict[str, float]
     seconds_per_frame: float
@@ -229,13 +264,15 @@ def measure_frames(entry: Entry, truth: Truth, names: Collection[str]) -> Metric
     row_at = np.array([*(rows.get(name, NOWHERE) for name in truth.boxes), NOWHERE])
     # looked up among all frames: whether base names decide must not depend on the part
     places = row_at[find_places(entry.frames, tuple(truth.boxes), entry.name)]
-    return measure(_rank(entry, places), TrueBoxes.of(part.boxes.values()), len(part.boxes))
+    return measure(_rank(entry, places), part.true_boxes, len(part.boxes))
 
 
 def _score(entry: Entry, truth: Truth, roll: _Roll, frames: int) -> Evaluation:
+    ranking, true_boxes = _rank(entry, roll.places), truth.true_boxes
     return Evaluation(
         name=entry.name,
-        metrics=measure(_rank(entry, roll.places), TrueBoxes.of(truth.boxes.values()), frames),
+        metrics=measure(ranking, true_boxes, frames),
+        diagnosis=diagnose(ranking, true_boxes, truth.face_labels),
         skipped=entry.skipped,
         candidates_per_frame=entry.candidates_per_frame,
         seconds_per_frame=entry.seconds_per_frame,
