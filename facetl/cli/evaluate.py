@@ -11,6 +11,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, print_table, suggest, track
+from facetl.cli.report import write_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from facetl.evaluation.scoring import Entry, Evaluation
     from facetl.evaluation.table import Row
 
+REPORT = "report.html"
 PLOTS = ("precision_recall.png", "scores.png")
 
 
@@ -82,6 +84,15 @@ def _parse_peers(
     metavar="FOLDER",
     help="The frames trained on: AP on near-duplicates of them and on unlike frames apart.",
 )
+@click.option(
+    "--images",
+    type=options.FILE_OR_FOLDER,
+    metavar="FOLDER",
+    help="The frames, for the report's pictures, if the truth is a file without them.",
+)
+@click.option(
+    "--report/--no-report", default=True, help="Write report.html, a page to look through."
+)
 @options.on_error
 @options.force
 def evaluate(
@@ -91,6 +102,8 @@ def evaluate(
     peers: tuple[Peer, ...],
     only_listed: bool,
     train: Path | None,
+    images: Path | None,
+    report: bool,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -98,13 +111,14 @@ def evaluate(
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
-    Prints a table and writes metrics.json, precision_recall.png and scores.png.
+    Prints a table and writes metrics.json, plots, and report.html: one page with every frame,
+    what each run finds there and misses, what its errors cost and what to do next.
     """
     from facetl.evaluation.report import FILE_NAME, describe, save_metrics
     from facetl.evaluation.scoring import Truth, evaluate_all
 
     folder = out or (results if results.is_dir() else results.parent)
-    for name in (FILE_NAME, *PLOTS):
+    for name in (FILE_NAME, *PLOTS, *[REPORT] * report):
         refuse_to_overwrite(folder / name, force=force)
     require_writable(folder)
     entries = _load_entries(results, peers)
@@ -117,7 +131,14 @@ def evaluate(
     )
     save_metrics(folder / FILE_NAME, document)
     _save_plots(folder, evaluations)
-    _report(evaluations, likeness, folder)
+    if report:
+        write_report(
+            *(folder / REPORT, entries, evaluations, source),
+            truth=truth,
+            images=images,
+            only_listed=only_listed,
+        )
+    _report(evaluations, likeness, folder, [FILE_NAME, *PLOTS, *[REPORT] * report])
 
 
 def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
@@ -189,16 +210,19 @@ def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
         save_plot(folder / name, plot(curves))
 
 
-def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder: Path) -> None:
-    from facetl.evaluation.report import FILE_NAME
-
+def _report(
+    evaluations: Sequence[Evaluation],
+    likeness: Likeness | None,
+    folder: Path,
+    written: Sequence[str],
+) -> None:
     for each in evaluations:
         for text in each.notes:
             note(text)
     print_table(figures_table(evaluations))
     if likeness:
         _report_likeness(evaluations, likeness)
-    for name in (FILE_NAME, *PLOTS):
+    for name in written:
         click.echo(f"wrote {folder / name}")
     _suggest(evaluations)
 

@@ -185,10 +185,11 @@ class CascadeOutputs(TrainingFiles):
         from facetl.data.images import save_image
         from facetl.evaluation.plots import plot_losses, save_plot
         from facetl.mtcnn.weights import save_weights
+        from facetl.training.records import by_training
         from facetl.training.suspects import draw_suspects
 
         write_text(self.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
-        save_plot(self.curves, plot_losses(_by_training(cascade.records)))
+        save_plot(self.curves, plot_losses(by_training(cascade.records)))
         write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
         self.suspects_sheet.unlink(missing_ok=True)  # of an earlier training
         if cascade.suspects:
@@ -235,16 +236,6 @@ def _plan_within(
         f"{' + '.join(map(str, epochs))} epochs of PNet, RNet and ONet"
     )
     return fitting
-
-
-def _by_training(records: tuple[dict[str, Any], ...]) -> dict[str, list[dict[str, Any]]]:
-    """Return the records by stage and, if there are several, round."""
-    several = len({record["round"] for record in records}) > 1
-    trainings: dict[str, list[dict[str, Any]]] = {}
-    for record in records:
-        name = f"{record['stage']}, round {record['round']}" if several else record["stage"]
-        trainings.setdefault(name, []).append(record)
-    return trainings
 
 
 def _say_goodbye(outputs: CascadeOutputs, cascade: Cascade) -> None:

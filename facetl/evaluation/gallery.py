@@ -19,6 +19,8 @@ from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
 from facetl.evaluation.naming import NOWHERE, find_places
 from facetl.evaluation.scoring import Entry, Truth
 
+NO_FACES = np.zeros((0, 4))
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:
@@ -34,32 +36,37 @@ class Findings:
     scores: NDArray[np.float64]
     judged: Judged
 
+    def mistakes(self, threshold: float) -> int:
+        """Return how many misses and false alarms there are from a score threshold on."""
+        kept = self.scores >= threshold
+        hits = int((self.judged.hits & kept).sum())
+        return (self.judged.faces - hits) + (int(kept.sum()) - hits)
+
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Exhibit:
     """A frame of the gallery.
 
     Attributes:
         name: how the truth calls it, or the runs if the truth does not list it.
+        size_hw: height and width in pixels; where no run tells, large enough for the boxes.
         boxes: (M, 4) true faces.
         labels: M names of who it is, None where not known.
         findings: what each run found, by name of the run.
     """
 
     name: str
+    size_hw: tuple[int, int]
     boxes: Boxes
     labels: tuple[str | None, ...]
     findings: Mapping[str, Findings]
 
     def mistakes(self, thresholds: Mapping[str, float]) -> int:
         """Return how many misses and false alarms all runs make at their thresholds."""
-        return sum(
-            _count_mistakes(found, len(self.boxes), thresholds[run])
-            for run, found in self.findings.items()
-        )
+        return sum(found.mistakes(thresholds[run]) for run, found in self.findings.items())
 
 
-def hang(entries: Sequence[Entry], truth: Truth, *, only_listed: bool = False) -> list[Picture]:
+def hang(entries: Sequence[Entry], truth: Truth, *, only_listed: bool = False) -> list[Exhibit]:
     """Return all frames with what each entry found there, in the order of their names.
 
     Args:
@@ -70,38 +77,49 @@ def hang(entries: Sequence[Entry], truth: Truth, *, only_listed: bool = False) -
     Raises:
         InputError: if the names of the frames cannot be brought together.
     """
-    listed = tuple(truth.boxes)
-    rows = {entry.name: _rows_by_frame(entry, listed) for entry in entries}
-    names = dict.fromkeys([*listed, *(name for each in rows.values() for name in each)])
-    nobody = np.zeros((0, 4))
+    names = {entry.name: _common_names(entry, tuple(truth.boxes)) for entry in entries}
+    rows = {entry.name: _rows_by_name(entry, names[entry.name]) for entry in entries}
+    sizes = {
+        name: size
+        for entry in entries
+        for name, size in zip(names[entry.name], entry.sizes_hw, strict=False)
+    }
+    seen = {*truth.boxes} if only_listed or truth.complete else {*truth.boxes}.union(*rows.values())
     return [
-        Picture(
-            name=name,
-            boxes=truth.boxes.get(name, nobody),
-            labels=truth.labels.get(name, ()),
-            findings={
-                entry.name: _find(entry, rows[entry.name].get(name), truth.boxes.get(name, nobody))
-                for entry in entries
-            },
-        )
-        for name in sorted(names)
-        if not only_listed or name in truth.boxes
+        _exhibit(name, truth, sizes.get(name), entries, {run: rows[run].get(name) for run in rows})
+        for name in sorted(seen)
     ]
 
 
-def _count_mistakes(found: Findings, faces: int, threshold: float) -> int:
-    kept = found.scores >= threshold
-    hits = int((found.judged.hits & kept).sum())
-    return (faces - hits) + (int(kept.sum()) - hits)
+def _exhibit(
+    name: str,
+    truth: Truth,
+    size_hw: tuple[int, int] | None,
+    entries: Sequence[Entry],
+    rows: Mapping[str, Indices | None],
+) -> Exhibit:
+    boxes = truth.boxes.get(name, NO_FACES)
+    findings = {entry.name: _find(entry, rows[entry.name], boxes) for entry in entries}
+    return Exhibit(
+        name=name,
+        size_hw=size_hw or _extent([boxes, *(found.boxes for found in findings.values())]),
+        boxes=boxes,
+        labels=truth.labels.get(name, (None,) * len(boxes)),
+        findings=findings,
+    )
 
 
-def _rows_by_frame(entry: Entry, listed: tuple[str, ...]) -> dict[str, Indices]:
-    """Return the rows of an entry's detections by the name under which the gallery knows them."""
+def _common_names(entry: Entry, listed: tuple[str, ...]) -> list[str]:
+    """Return the names of an entry's frames as the truth has them, else their own."""
     places = find_places(entry.frames, listed, entry.name)
-    names = [
+    return [
         own if place == NOWHERE else listed[place]
         for own, place in zip(entry.frames, places, strict=True)
     ]
+
+
+def _rows_by_name(entry: Entry, names: Sequence[str]) -> dict[str, Indices]:
+    """Return the rows of an entry's detections by frame."""
     order = np.argsort(entry.frame_index, kind="stable")
     ends = np.searchsorted(entry.frame_index[order], np.arange(len(names) + 1))
     return {name: order[ends[i] : ends[i + 1]] for i, name in enumerate(names)}
@@ -111,3 +129,10 @@ def _find(entry: Entry, rows: Indices | None, faces: Boxes) -> Findings:
     rows = np.zeros(0, dtype=np.intp) if rows is None else rows
     ranking = Ranking(entry.boxes[rows], entry.scores[rows], np.zeros(len(rows), dtype=np.intp))
     return Findings(ranking.boxes, ranking.scores, judge(ranking, TrueBoxes.of([faces])))
+
+
+def _extent(groups: Sequence[Boxes]) -> tuple[int, int]:
+    """Return a height and width that hold all boxes."""
+    corners = np.concatenate([NO_FACES, *groups])[:, 2:]
+    width, height = np.ceil(corners.max(axis=0, initial=1)).astype(int).tolist()
+    return height, width

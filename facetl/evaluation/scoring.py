@@ -111,6 +111,7 @@ class Entry:
         candidates_per_frame: mean number of windows after each stage, by stage.
         seconds_per_frame: mean time of the detector, NaN if unknown.
         settings: what the detections were made with; empty for a peer's.
+        sizes_hw: height and width of each frame; empty for a peer's.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Entry:
     candidates_per_frame: dict[str, float]
     seconds_per_frame: float
     settings: dict[str, Any] = field(default_factory=dict)
+    sizes_hw: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of_run(cls, run: Run) -> Entry:
@@ -152,6 +154,7 @@ class Entry:
             candidates_per_frame=run.candidates_per_frame,
             seconds_per_frame=run.seconds_per_frame,
             settings=run.settings,
+            sizes_hw=tuple(frame.size_hw for frame in run.frames),
         )
 
     @classmethod

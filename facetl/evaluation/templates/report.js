@@ -281,11 +281,16 @@ function fillCard(card, each) {
     makeStages(each.frame, false));
 }
 
+/** The frames that have a face, or at least a false alarm, of the chosen kind. */
+function consider() {
+  const all = DATA.frames.map(assess);
+  if (STATE.label) return all.filter((each) => each.faces);
+  return STATE.size ? all.filter((each) => each.faces || each.alarms) : all;
+}
+
 /** Choose, order and show the frames anew. */
 function hang() {
-  const all = DATA.frames.map(assess);
-  const some = all.filter((each) => !(STATE.label || STATE.size) || each.faces || each.alarms)
-    .filter((each) => !STATE.label || each.faces);
+  const some = consider();
   tally(some);
   const key = ORDERS[STATE.sort];
   STATE.frames = some.filter(FILTERS[STATE.filter])
@@ -318,7 +323,7 @@ function tally(assessed) {
 function follow() {
   SIDES.forEach(showSide);
   drawPoints();
-  tally(DATA.frames.map(assess).filter((each) => !STATE.label || each.faces));
+  tally(consider());
   const byName = new Map($$("#cards .card").map((card) => [card.dataset.name, card]));
   for (const each of STATE.frames.slice(0, STATE.shown)) {
     const card = byName.get(each.frame.name);

@@ -1,0 +1,152 @@
+"""The report that ``facetl evaluate`` leaves: everything gathered for one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facetl.cli.console import track, typed_command
+from facetl.errors import WeightsError
+from facetl.files import write_text
+
+if TYPE_CHECKING:
+    from facetl.data.annotations import AnnotationFile
+    from facetl.data.dataset import FaceDataset
+    from facetl.evaluation.gallery import Exhibit
+    from facetl.evaluation.page import Numbers, Plot, Training
+    from facetl.evaluation.scoring import Entry, Evaluation
+
+
+def write_report(
+    path: Path,
+    entries: Sequence[Entry],
+    evaluations: Sequence[Evaluation],
+    source: FaceDataset | AnnotationFile,
+    *,
+    truth: Path,
+    images: Path | None,
+    only_listed: bool,
+) -> None:
+    """Write the report, atomically.
+
+    Args:
+        path: where it goes.
+        entries: the runs.
+        evaluations: their figures.
+        source: the true faces.
+        truth: where they were read from.
+        images: where the frames lie, if the truth does not tell.
+        only_listed: whether frames that the truth does not list are left out.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    from facetl.evaluation.gallery import hang
+    from facetl.evaluation.page import Report, choose_exhibits, render
+    from facetl.evaluation.scoring import Truth
+
+    faces = Truth.of(source)
+    exhibits = hang(entries, faces, only_listed=only_listed)
+    chosen = choose_exhibits(exhibits, evaluations)
+    report = Report(
+        title=_title(truth, evaluations),
+        evaluations=evaluations,
+        exhibits=chosen,
+        left_out=len(exhibits) - len(chosen),
+        pictures=_picture(chosen, find_pictures(source, chosen, images)),
+        plots=_plot(evaluations),
+        trainings=[training for each in evaluations if (training := _recall_training(each))],
+        commands=_commands(evaluations),
+        origin=_origin(truth, faces.fingerprint, evaluations),
+    )
+    write_text(path, render(report))
+
+
+def find_pictures(
+    source: FaceDataset | AnnotationFile, exhibits: Sequence[Exhibit], images: Path | None
+) -> dict[str, Path]:
+    """Return where the frames lie, by name; those that can't be found are left out."""
+    from facetl.data.dataset import FaceDataset
+
+    known = {frame.name: frame.path for frame in source} if isinstance(source, FaceDataset) else {}
+    places = {
+        each.name: known.get(each.name) or (images / each.name if images else None)
+        for each in exhibits
+    }
+    return {name: place for name, place in places.items() if place and place.is_file()}
+
+
+def _picture(exhibits: Sequence[Exhibit], places: Mapping[str, Path]) -> dict[str, bytes]:
+    from facetl.data.miniatures import make_miniatures
+    from facetl.evaluation.page import PICTURES_BYTES
+
+    made = make_miniatures(places, PICTURES_BYTES)
+    return {
+        name: picture
+        for name, picture in track(made, "drawing the report", len(places))
+        if picture is not None
+    }
+
+
+def _title(truth: Path, evaluations: Sequence[Evaluation]) -> str:
+    names = " and ".join(each.name for each in evaluations)
+    return f"{names} on {truth.name}"
+
+
+def _plot(evaluations: Sequence[Evaluation]) -> list[Plot]:
+    return []
+
+
+def _recall_training(run: Evaluation) -> Training | None:
+    """Return what the weights of a run tell of their making; None if they can't be found."""
+    from facetl.evaluation.page import Plot, Training
+    from facetl.evaluation.plots import plot_losses, svg_of
+    from facetl.mtcnn.weights import load_weights
+    from facetl.training.patches import PATCH_COUNTS
+    from facetl.training.records import by_training
+
+    source = run.settings.get("weights")
+    try:
+        metadata = load_weights(str(source)).metadata if source else {}
+    except WeightsError:
+        return None
+    trainings = by_training(metadata.get("records", []), metadata.get("stage"))
+    if not trainings:
+        return None
+    epochs = ", ".join(f"{name}: {len(records)}" for name, records in trainings.items())
+    drawing = Plot(svg_of(plot_losses(trainings)), f"Losses of {run.name} by epoch ({epochs}).")
+    return Training(run.name, drawing, _count_patches(metadata.get(PATCH_COUNTS, [])))
+
+
+def _count_patches(rows: Sequence[Mapping[str, object]]) -> Numbers | None:
+    from facetl.evaluation.page import Cell, Numbers, TableRow
+
+    labels = ("positive", "part", "negative")
+    if not rows:
+        return None
+    return Numbers(
+        ("patches", *labels),
+        tuple(
+            TableRow(
+                f"{row['stage']}" + (f", round {row['round']}" if "round" in row else ""),
+                tuple(Cell(f"{row.get(label, 0):,}") for label in labels),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _commands(evaluations: Sequence[Evaluation]) -> list[str]:
+    commands = [str(each.settings["command"]) for each in evaluations if "command" in each.settings]
+    return [*dict.fromkeys([*commands, typed_command()])]
+
+
+def _origin(truth: Path, fingerprint: str, evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    weights = {
+        f"weights of {each.name}": f"{each.settings.get('weights')} "
+        f"({each.settings['weights_fingerprint']})"
+        for each in evaluations
+        if "weights_fingerprint" in each.settings
+    }
+    return {"truth": f"{truth} ({fingerprint})", **weights}

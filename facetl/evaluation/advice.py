@@ -1,0 +1,163 @@
+"""What to do next, told from the figures: pure values, no files."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from facetl.evaluation.diagnosis import Group, Mistake
+from facetl.evaluation.scoring import Evaluation
+
+WORTH_MENDING = 0.005
+"""Average precision below which a kind of mistake is not worth a word."""
+GOOD = 0.9
+"""Average precision from which a detector is refined rather than retrained."""
+PRETRAINED = "pretrained"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A sentence or two, and the command that follows from them; none if there is none."""
+
+    text: str
+    command: str | None = None
+
+
+def advise(evaluations: Sequence[Evaluation]) -> list[Advice]:
+    """Return what to do about the best of the runs, the most worthwhile first; never nothing."""
+    known = [each for each in evaluations if not math.isnan(each.metrics.ap["0.3"])]
+    if not known:
+        return [Advice("There are no faces to find, so nothing can be said: annotate some frames.")]
+    best = max(known, key=lambda each: each.metrics.ap["0.3"])
+    found = [*_about_training(best), *_about_mistakes(best), *_about_groups(best)]
+    return found or [
+        Advice(
+            f"Nothing stands out: {best.name} is at AP {best.metrics.ap['0.3']:.3f}. Choose its "
+            "thresholds for your aim, then let it search your own footage.",
+            _command("tune", "DATA", "--weights", _weights(best), "--out", "tuned.safetensors"),
+        )
+    ]
+
+
+def _about_training(best: Evaluation) -> Iterator[Advice]:
+    ap = best.metrics.ap["0.3"]
+    if ap >= GOOD:
+        return
+    if best.settings.get("weights") == PRETRAINED:
+        yield Advice(
+            f"The pretrained detector is the best here, at AP {ap:.3f}. A hundred annotated frames "
+            "and a few minutes of training usually change that.",
+            _command("train", "DATA", "--out", "cascade.safetensors"),
+        )
+    else:
+        yield Advice(
+            f"{best.name} is at AP {ap:.3f}. More annotated frames help most; the ones that the "
+            "detector is least sure about first.",
+            _command("frames", "VIDEO", "--weights", _weights(best), "--out", "to_annotate"),
+        )
+
+
+def _about_mistakes(best: Evaluation) -> Iterator[Advice]:
+    """Yield a piece of advice for each kind of mistake that costs something, the dearest first."""
+    usual = best.diagnosis.usual
+    for mistake, lost in sorted(usual.lost.items(), key=lambda each: -_number(each[1])):
+        if _number(lost) >= WORTH_MENDING:
+            yield _MENDING[mistake](best, usual.counts[mistake], lost)
+
+
+def _mend_missed(best: Evaluation, count: int, lost: float) -> Advice:
+    small = best.diagnosis.recall_by_size[0] if best.diagnosis.recall_by_size else None
+    told = f"{_plural(count, 'face')} missed cost {lost:.3f} of AP."
+    if small and _is_worse(small, best.metrics.best.recall):
+        return Advice(
+            f"{told} The smallest ones ({small.name} pixels) are found least: look for smaller "
+            "faces.",
+            _command(
+                *("detect", "FRAMES", "--weights", _weights(best)),
+                *("--min-face", f"{_min_face(best) * 0.7:.0f}", "--out", "smaller"),
+            ),
+        )
+    return Advice(
+        f"{told} Look at them (filter: misses) and annotate more frames of their kind.",
+        _command("frames", "VIDEO", "--weights", _weights(best), "--out", "to_annotate"),
+    )
+
+
+def _mend_background(best: Evaluation, count: int, lost: float) -> Advice:
+    return Advice(
+        f"{_plural(count, 'false alarm')} on the background cost {lost:.3f} of AP. Train on "
+        "frames that show such things, also without faces: the cascade mines its hard negatives "
+        "there.",
+        _command("train", "DATA", "--start", _weights(best), "--out", "cascade.safetensors"),
+    )
+
+
+def _mend_localisation(best: Evaluation, count: int, lost: float) -> Advice:
+    return Advice(
+        f"{_plural(count, 'box', 'boxes')} near faces but too far off cost {lost:.3f} of AP. "
+        "Boxes that vote lie better, and so do those of a retrained ONet.",
+        _command(
+            *("detect", "FRAMES", "--weights", _weights(best), "--voting", "--out", "voting"),
+        ),
+    )
+
+
+def _mend_duplicates(best: Evaluation, count: int, lost: float) -> Advice:
+    return Advice(
+        f"{_plural(count, 'second box', 'second boxes')} of faces that were found cost "
+        f"{lost:.3f} of AP. Let facetl choose the thresholds.",
+        _command("tune", "DATA", "--weights", _weights(best), "--out", "tuned.safetensors"),
+    )
+
+
+_MENDING = {
+    Mistake.MISSED: _mend_missed,
+    Mistake.BACKGROUND: _mend_background,
+    Mistake.LOCALISATION: _mend_localisation,
+    Mistake.DUPLICATE: _mend_duplicates,
+}
+
+
+def _about_groups(best: Evaluation) -> Iterator[Advice]:
+    """Yield a word about characters that are found less often than chance would have it."""
+    groups = _worse(best.diagnosis.recall_by_label, best.metrics.best.recall)
+    for group in sorted(groups, key=lambda each: each.recall)[:3]:
+        yield Advice(
+            f"{group.name} is found less often than the others: {group.found} of "
+            f"{_plural(group.faces, 'face')}. Annotate more frames with {group.name}."
+        )
+
+
+def _worse(groups: Iterable[Group], recall: float) -> list[Group]:
+    return [group for group in groups if _is_worse(group, recall)]
+
+
+def _is_worse(group: Group, recall: float) -> bool:
+    """Return whether a group's recall lies below, with its whole interval."""
+    return group.interval.high < recall
+
+
+def _min_face(run: Evaluation) -> float:
+    match run.settings.get("min_face"):
+        case int() | float() as side:
+            return float(side)
+        case _:
+            return 20.0
+
+
+def _weights(run: Evaluation) -> str:
+    return str(run.settings.get("weights", "FILE"))
+
+
+def _command(*words: str) -> str:
+    return shlex.join(["facetl", *words])
+
+
+def _plural(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _number(value: float) -> float:
+    return 0.0 if math.isnan(value) else value
