@@ -46,6 +46,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def plot_paths(path: Path) -> tuple[Path, Path]:
+    """Return where a plot goes, as a picture and as a drawing: its .png and its .svg."""
+    return path.with_suffix(".png"), path.with_suffix(".svg")
+
+
 def is_occupied(path: Path) -> bool:
     """Return whether there is something at ``path``; an empty folder is nothing."""
     return any(path.iterdir()) if path.is_dir() else path.exists()

@@ -40,6 +40,7 @@ def test_the_demo_leaves_everything_it_speaks_of(walked: tuple[Path, Result]) ->
         "patches/pnet_patches.png",
         "pnet.safetensors",
         "pnet_losses.png",
+        "pnet_losses.svg",
         "results/pretrained.detections.json",
         "cascade.safetensors",
         "cascade_losses.png",

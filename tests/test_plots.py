@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -17,6 +19,7 @@ from facetl.evaluation.plots import (
     plot_precision_recall,
     plot_scores,
     save_plot,
+    svg_of,
 )
 
 NOTHING = Curve(np.zeros(0), np.zeros(0, dtype=np.bool_), 3)
@@ -50,7 +53,7 @@ def test_the_best_f1_of_each_run_is_marked_on_its_line() -> None:
 
 def test_the_legend_names_each_run_with_its_average_precision() -> None:
     # hits of 4 faces at precision 1, 1, 3/4: AP (1 + 1 + 3/4) / 4 = 0.6875
-    assert "some   AP 0.688" in texts(plot_precision_recall({"some": SOME}))
+    assert "some · AP 0.688" in texts(plot_precision_recall({"some": SOME}))
 
 
 def test_scores_are_counted_as_hits_and_false_alarms_in_a_panel_a_run() -> None:
@@ -101,6 +104,36 @@ def test_short_and_sparse_histories_are_drawn(
 ) -> None:
     save_plot(tmp_path / "losses.png", plot_losses({"pnet": records}))
     assert (tmp_path / "losses.png").stat().st_size > 0
+
+
+def test_a_plot_is_saved_as_picture_and_as_drawing(tmp_path: Path) -> None:
+    save_plot(tmp_path / "a.b_losses.svg", plot_losses({"pnet": [epoch(1, 0.5)]}))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.b_losses.png",
+        "a.b_losses.svg",
+    ]
+    root = ElementTree.parse(tmp_path / "a.b_losses.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "pnet: loss" in [text for each in root.iter() for text in [each.text]]
+
+
+def test_an_svg_is_the_same_text_each_time_and_holds_names_as_they_are() -> None:
+    name = "<b> & ü"
+    drawn = [svg_of(plot_precision_recall({name: SOME})) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0].startswith("<svg")
+    assert drawn[0].endswith("</svg>")
+    assert f"{name} · AP 0.688" in ElementTree.fromstring(drawn[0]).itertext()
+    assert "metadata" not in drawn[0]
+
+
+def test_two_svgs_on_one_page_can_be_told_apart() -> None:
+    figure = plot_precision_recall({"some": SOME})
+    inner = [
+        set(re.findall(r"url\(#([^)]+)\)", svg_of(figure, name))) for name in ("first", "second")
+    ]
+    assert inner[0]
+    assert not inner[0] & inner[1]
 
 
 def test_drawing_leaves_matplotlibs_settings_alone() -> None:

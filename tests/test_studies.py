@@ -573,9 +573,12 @@ def command(world: Path, tmp_path: Path, small: None) -> Command:
 
 
 FILES = [
-    "held.csv", "held.md", "held_angles_pnet_pretrained_6.png", "held_cells.csv",
-    "held_empirical_loss_pnet_pretrained_6.png", "held_learning_curves_pnet_pretrained_6.png",
-    "held_sensitivity.png", "held_strategies.png", "study.json",
+    "held.csv", "held.md", "held_angles_pnet_pretrained_6.png",
+    "held_angles_pnet_pretrained_6.svg", "held_cells.csv",
+    "held_empirical_loss_pnet_pretrained_6.png", "held_empirical_loss_pnet_pretrained_6.svg",
+    "held_learning_curves_pnet_pretrained_6.png", "held_learning_curves_pnet_pretrained_6.svg",
+    "held_sensitivity.png", "held_sensitivity.svg", "held_strategies.png", "held_strategies.svg",
+    "study.json",
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from facetl.cli.options import Duration
 from facetl.data.images import load_image
 from facetl.errors import OutputError
 from facetl.evaluation import plots
+from facetl.files import plot_paths
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
@@ -35,7 +36,7 @@ from facetl.training.planning import Speed
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
 
-FILES = ["all.jsonl", "all.safetensors", "all_losses.png", "all_suspects.json"]
+FILES = ["all.jsonl", "all.safetensors", "all_losses.png", "all_losses.svg", "all_suspects.json"]
 QUICKLY = ("--epochs", "2", "1", "1")
 
 train_module: Any = import_module("facetl.cli.train")  # as an attribute it is the command
@@ -89,7 +90,12 @@ def command(frames: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Command
 
     Its curves are not drawn, which takes longer than all training; ``finished`` has real ones.
     """
-    monkeypatch.setattr(plots, "save_plot", lambda path, _: path.write_text("curves"))
+
+    def jot(path: Path, _: object) -> None:
+        for place in plot_paths(path):
+            place.write_text("curves")
+
+    monkeypatch.setattr(plots, "save_plot", jot)
 
     def run(*arguments: object, data: Path | None = frames) -> Result:
         return train_cascade(data, out, *arguments)

@@ -28,7 +28,7 @@ from facetl.training.starting import build_starting_network
 
 BLOBS = blob_patches()
 
-FILES = ["pnet.jsonl", "pnet.safetensors", "pnet_losses.png"]
+FILES = ["pnet.jsonl", "pnet.safetensors", "pnet_losses.png", "pnet_losses.svg"]
 
 QUICKLY = ("--epochs=3", "--batch-size=64", "--learning-rate=0.005", "--validation-share=0.25")
 """The options that say what QUICK says."""

@@ -61,7 +61,11 @@ def choice_in(path: Path) -> dict[str, Any]:
 def test_the_choice_is_written_shown_and_drawn(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "tuned.safetensors"
     result = succeed(data, "--weights", "pretrained", "--out", out, *QUICK)
-    assert {path.name for path in tmp_path.glob("tuned*")} == {"tuned_tuning.png", out.name}
+    assert {path.name for path in tmp_path.glob("tuned*")} == {
+        "tuned_tuning.png",
+        "tuned_tuning.svg",
+        out.name,
+    }
     assert load_image(tmp_path / "tuned_tuning.png").shape == (720, 1650, 3)
     choice = choice_in(out)
     assert choice["aim"] == "f1"
@@ -169,8 +173,9 @@ def test_what_is_wrong_with_the_frames_is_told(data: Path, tmp_path: Path) -> No
     assert "1 clipped" in result.stderr
 
 
-def test_nothing_is_overwritten_unasked(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "out_tuning.png").write_text("mine")
+@pytest.mark.parametrize("name", ["out_tuning.png", "out_tuning.svg"])
+def test_nothing_is_overwritten_unasked(data: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
     out = tmp_path / "out.safetensors"
     assert "exists already" in fail(data, "--weights", "pretrained", "--out", out, *QUICK)
     assert not out.exists()

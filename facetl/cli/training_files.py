@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facetl.cli.console import note
 from facetl.errors import OutputError
-from facetl.files import refuse_to_overwrite, require_writable
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class TrainingFiles:
 
     @property
     def curves(self) -> Path:
-        """The losses by epoch, as a picture."""
+        """The losses by epoch, as a picture; as a drawing beside it."""
         return self.beside("losses.png")
 
     def beside(self, ending: str) -> Path:
@@ -57,7 +57,7 @@ class TrainingFiles:
                 f"{unfinished} holds an unfinished training; go on with --resume or start "
                 "anew with --force"
             )
-        for path in (self.weights, self.records, self.curves, *others):
+        for path in (self.weights, self.records, *plot_paths(self.curves), *others):
             refuse_to_overwrite(path, force=force)
         require_writable(self.weights.parent)
         if resume:

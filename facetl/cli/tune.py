@@ -14,7 +14,7 @@ from facetl.cli.console import note, print_table, suggest, track
 from facetl.cli.frames import load_frames, require_source
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
-from facetl.files import refuse_to_overwrite, require_writable
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -157,7 +157,7 @@ def _find_outputs(out: Path | None, weights: str, *, force: bool) -> tuple[Path,
         )
     out = Path(weights) if out is None else out
     plot = out.with_name(f"{out.stem}_tuning.png")
-    for path in (out, plot):
+    for path in (out, *plot_paths(plot)):
         refuse_to_overwrite(path, force=force)
     require_writable(out.parent)
     return out, plot

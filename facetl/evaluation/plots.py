@@ -6,6 +6,7 @@ Drawn with matplotlib's objects alone, so that nothing global is touched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from itertools import cycle, product
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from facetl.evaluation.metrics import IOU_THRESHOLD, Curve, average_precision, best_point
-from facetl.files import atomic_path
+from facetl.files import atomic_path, plot_paths
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
@@ -57,6 +58,8 @@ STYLE: Any = {
     "legend.fontsize": 9.0,
     "savefig.dpi": 150.0,
 }
+SVG_METADATA = ("Creator", "Date", "Format", "Type")
+"""What matplotlib would tell in an SVG unasked."""
 
 
 def plot_precision_recall(curves: Mapping[str, Curve]) -> Figure:
@@ -145,13 +148,36 @@ def plot_learning_curve(table: Mapping[int, Sequence[Mapping[str, float]]]) -> F
 
 
 def save_plot(path: Path, figure: Figure) -> None:
-    """Write a figure as PNG, atomically.
+    """Write a figure as PNG and as SVG beside it, atomically.
+
+    Args:
+        path: where one of the two goes; the suffix is exchanged for the other.
+        figure: what to write.
 
     Raises:
         OutputError: if the place cannot be written.
     """
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=STYLE["savefig.dpi"])
+    png, svg = plot_paths(path)
+    with atomic_path(png) as picture, atomic_path(svg) as drawing:
+        figure.savefig(picture, dpi=STYLE["savefig.dpi"], format="png")
+        drawing.write_text(svg_of(figure) + "\n", encoding="utf-8")
+
+
+def svg_of(figure: Figure, name: str = "facetl") -> str:
+    """Return a figure as an ``<svg>`` element, the same text for the same figure.
+
+    Its words stay words.  Nothing comes before the element, so that it can stand in an HTML page
+    as well as in a file of its own.
+
+    Args:
+        figure: what to draw.
+        name: tells what it refers to inside itself from what others on the same page do.
+    """
+    buffer = BytesIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(SVG_METADATA))
+    text = buffer.getvalue().decode()
+    return text[text.index("<svg") :].rstrip()
 
 
 def _add_legend(axes: Axes, **options: Any) -> None:
@@ -162,7 +188,7 @@ def _add_legend(axes: Axes, **options: Any) -> None:
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     """Draw precision and recall at the score thresholds that can be chosen."""
-    label = f"{name}   AP {average_precision(curve):.3f}"
+    label = f"{name} · AP {average_precision(curve):.3f}"
     axes.plot(curve.recall[curve.cuts], curve.precision[curve.cuts], color=colour, label=label)
     best = best_point(curve)
     axes.plot(best.recall, best.precision, "o", color=colour, markersize=9, markeredgecolor="white")

@@ -25,8 +25,8 @@ If the frames were compared with training frames, there is one key more::
                                 "runs": {NAME: {"ap": …}}},
                  "unlike": {"at_least": 12, "below": null, …}}}
 
-A figure that is undefined, such as the recall where there are no faces, is ``null``; so are the bounds of
-a group that has none, such as a label or the largest faces.
+A figure that is undefined, such as the recall where there are no faces, is ``null``; so are the
+bounds of a group that has none, such as a label or the largest faces.
 """
 
 from __future__ import annotations
