@@ -34,7 +34,7 @@ def advise(evaluations: Sequence[Evaluation]) -> list[Advice]:
     found = [*_about_training(best), *_about_mistakes(best), *_about_groups(best)]
     return found or [
         Advice(
-            f"Nothing stands out: {best.name} is at AP {best.metrics.ap['0.3']:.3f}. Choose its "
+            f"Nothing stands out: {best.name} is at AP {best.metrics.ap['0.3']:.4f}. Choose its "
             "thresholds for your aim, then let it search your own footage.",
             _command("tune", "DATA", "--weights", _weights(best), "--out", "tuned.safetensors"),
         )

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from facetl.evaluation.advice import Advice, advise
+from facetl.evaluation.advice import advise
 from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.gallery import Exhibit
 from facetl.evaluation.metrics import IOU_THRESHOLD
@@ -50,6 +50,11 @@ ORDERS = (
 )
 FACE_SIZES = (("under 24 px", 0, 24), ("24 to 48 px", 24, 48), ("48 to 96 px", 48, 96))
 LARGEST_FACES = ("96 px and more", 96, 1_000_000)
+RECALL_BY = {
+    "size": "size of the face, the root of its area in pixels",
+    "aspect": "width over height of the face",
+    "label": "label",
+}
 PACKAGES = ("torch", "numpy", "pillow", "facenet-pytorch")
 
 
@@ -155,7 +160,7 @@ def render(report: Report) -> str:
         runs=_runs_table(report.evaluations),
         errors=_errors(report),
         trainings=report.trainings,
-        advices=_advices(report.evaluations),
+        advices=advise(report.evaluations),
         commands=report.commands,
         origin=_origin_table(report.origin),
         settings=_settings(report.evaluations),
@@ -181,9 +186,7 @@ def count_changes(
     exhibits: Sequence[Exhibit], before: Evaluation, after: Evaluation
 ) -> tuple[int, int]:
     """Return how many faces only the later run finds, and only the earlier, at their best F1."""
-    found = [
-        [_faces_found(each, run) for each in exhibits] for run in (before, after)
-    ]
+    found = [[_faces_found(each, run) for each in exhibits] for run in (before, after)]
     gained = sum(len(new - old) for old, new in zip(*found, strict=True))
     lost = sum(len(old - new) for old, new in zip(*found, strict=True))
     return gained, lost
@@ -216,7 +219,7 @@ def _tell(run: Evaluation) -> str:
     hits = int(metrics.curve.hits[kept].sum())
     return (
         f"{run.name} finds {hits} of {metrics.faces} faces with {int(kept.sum()) - hits} false "
-        f"alarms (score {best.score_threshold:.2f} and above; AP {metrics.ap['0.3']:.3f})."
+        f"alarms (score {best.score_threshold:.2f} and above; AP {metrics.ap['0.3']:.4f})."
     )
 
 
@@ -289,6 +292,7 @@ def _errors(report: Report) -> dict[str, Any]:
     return {
         "tables": [_mistakes_table(report.evaluations)],
         "pictures": report.plots,
+        "groups": [*_recall_tables(report.evaluations), *_calibration_tables(report.evaluations)],
         "hint": "AP gained if a kind of mistake were mended, with the number of such mistakes, "
         f"at IoU {IOU_THRESHOLD:g} (Bolya et al., TIDE, 2020). The gains do not add up: "
         "precision and recall multiply.",
@@ -310,8 +314,44 @@ def _cost(run: Evaluation, mistake: Mistake) -> Cell:
     return Cell(f"{figure} ({usual.counts[mistake]})")
 
 
-def _advices(evaluations: Sequence[Evaluation]) -> Sequence[Advice]:
-    return advise(evaluations)
+def _recall_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
+    """Return a table for each way to divide the faces, with the recall of every run."""
+    heads = ("", "faces", *(each.name for each in evaluations))
+    tables = []
+    for by, what in RECALL_BY.items():
+        columns = [each.diagnosis.recall_by[by] for each in evaluations]
+        rows = [
+            TableRow(
+                groups[0].name,
+                (Cell(f"{groups[0].faces}"), *(Cell(f"{group.recall:.3f}") for group in groups)),
+            )
+            for groups in zip(*columns, strict=True)
+        ]
+        if rows:
+            tables.append(Numbers(heads, tuple(rows), f"Recall by {what}"))
+    return tables
+
+
+def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
+    return [
+        Numbers(
+            ("score", "detections", "mean score", "precision"),
+            tuple(
+                TableRow(
+                    f"{each.low:.1f} to {each.high:.1f}",
+                    (
+                        Cell(f"{each.detections}"),
+                        Cell(f"{each.score:.3f}"),
+                        Cell(f"{each.precision:.3f}"),
+                    ),
+                )
+                for each in run.diagnosis.calibration
+            ),
+            f"Calibration of {run.name}: expected error {run.diagnosis.calibration_error:.3f}",
+        )
+        for run in evaluations
+        if run.diagnosis.calibration
+    ]
 
 
 def _origin_table(origin: Mapping[str, str]) -> Numbers:

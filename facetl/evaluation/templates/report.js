@@ -2,7 +2,7 @@
 // The report's moving parts.  All numbers follow from DATA and STATE; nothing is fetched.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
+const colour = (run) => `var(--run-${run % 6})`;
 const PAGE = 60;
 const SIDES = ["left", "right"];
 const STATE = {
@@ -151,7 +151,7 @@ function drawCurves() {
   );
   DATA.runs.forEach((run, i) => {
     const points = curveOf(run).map(([r, p]) => `${X(r).toFixed(1)},${Y(p).toFixed(1)}`);
-    const style = `stroke: ${COLOURS[i % COLOURS.length]}`;
+    const style = `stroke: ${colour(i)}`;
     if (points.length) marks.push(make("path", { d: `M${points.join("L")}`, style }));
     marks.push(
       make("line", { x1: 64, x2: 88, y1: 330 - 18 * i, y2: 330 - 18 * i, style: `${style}; stroke-width: 3` }),
@@ -179,7 +179,7 @@ function drawPoints() {
     const { precision, recall } = measure(run, STATE.threshold[run]);
     if (Number.isNaN(precision) || Number.isNaN(recall)) return [];
     told.push(`${DATA.runs[run].name}: precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`);
-    const style = `fill: ${COLOURS[run % COLOURS.length]}; stroke: var(--paper); stroke-width: 2`;
+    const style = `fill: ${colour(run)}; stroke: var(--paper); stroke-width: 2`;
     return [make("circle", { cx: X(recall), cy: Y(precision), r: 7, style })];
   });
   $("#points").replaceChildren(...dots);
@@ -427,7 +427,7 @@ function connectGallery() {
     document.getElementById(what).addEventListener("change", (event) => choose(what, event.target.value));
   }
   $("#more").addEventListener("click", () => { STATE.shown += PAGE; showCards(); });
-  if (alone) for (const one of $$(".chip:has([value=gained]), .chip:has([value=lost]), label:has(#view)")) one.hidden = true;
+  if (alone) for (const one of $$(".chip:has([value=gained], [value=lost]), option[value=gained], option[value=lost], label:has(#view)")) one.hidden = true;
   if (!DATA.labels.length) $("label:has(#label)").hidden = true;
   document.addEventListener("keydown", press);
 }

@@ -1,0 +1,397 @@
+"""The report: its numbers, its words, and the page itself in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Watched, launched, opened
+from click.testing import CliRunner, Result
+from outcomes import success
+from playwright.sync_api import Browser
+
+from facetl.cartoons.frame import draw_frame
+from facetl.cli import main
+from facetl.data.annotations import save_annotations
+from facetl.data.images import load_image, save_image
+from facetl.data.miniatures import make_miniatures
+from facetl.evaluation import page
+from facetl.evaluation.advice import advise
+from facetl.evaluation.gallery import hang
+from facetl.evaluation.scoring import Entry, Truth, evaluate_all
+from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
+
+SIZE = (360, 480)
+LEFT, RIGHT, TINY = [10.0, 20, 50, 70], [90.0, 20, 130, 70], [70.0, 90, 85, 106]
+NOWHERE = [60.0, 70, 100, 110]
+NASTY = "<script>alert(1)<script> & 'quotes'.jpg"
+"""A name that would break out of a careless page."""
+
+Found = dict[str, list[tuple[list[float], float]]]
+FACES = {
+    "001.jpg": ([LEFT, RIGHT], ["ann", "bob"]),
+    "002.jpg": ([LEFT, TINY], ["ann", "bob"]),
+    NASTY: ([RIGHT], ["<b>bob</b>"]),
+    "004.jpg": ([], []),
+}
+BEFORE: Found = {
+    "001.jpg": [(LEFT, 0.9), (NOWHERE, 0.8)],
+    "002.jpg": [(TINY, 0.7)],
+    NASTY: [(NOWHERE, 0.6)],
+    "004.jpg": [(NOWHERE, 0.2)],
+}
+AFTER: Found = {
+    "001.jpg": [(LEFT, 0.95), (RIGHT, 0.85)],
+    "002.jpg": [(LEFT, 0.99)],
+    NASTY: [(RIGHT, 0.75)],
+    "004.jpg": [(NOWHERE, 0.5)],
+}
+
+
+def run_of(name: str, found: Found) -> Run:
+    def frame(image: str, each: list[tuple[list[float], float]]) -> FrameResult:
+        boxes, scores = [box for box, _ in each], [score for _, score in each]
+        detections = Detections.from_lists(boxes, scores, np.zeros((len(each), 5, 2)))
+        return FrameResult(image, SIZE, detections, {"pnet": 9, "rnet": 3, "onet": 1}, 0.5)
+
+    settings = {"weights": name, "parameters": 495_850, "thresholds": [0.1, 0.2, 0.2]}
+    return Run(name, settings, tuple(frame(*item) for item in found.items()))
+
+
+def truth_of(faces: dict[str, tuple[list[list[float]], list[str]]]) -> Truth:
+    boxes = {name: np.array(each[0]).reshape(-1, 4) for name, each in faces.items()}
+    return Truth(boxes, True, {name: tuple(each[1]) for name, each in faces.items()})
+
+
+ENTRIES = [
+    Entry.of_run(run_of("pretrained", BEFORE)),
+    Entry.of_run(run_of("cartoon", AFTER)),
+]
+TRUTH = truth_of(FACES)
+EVALUATIONS = evaluate_all(ENTRIES, TRUTH)
+EXHIBITS = hang(ENTRIES, TRUTH)
+
+
+def facetl(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of two runs over four drawn frames, scored, with their report."""
+    folder = tmp_path_factory.mktemp("report")
+    for seed, name in enumerate(FACES):
+        save_image(folder / "frames" / name, draw_frame(seed, "test", 0).image)
+    boxes = {
+        name: (np.array(each[0]), each[1])
+        for name, each in FACES.items()
+        if each[0] and name != NASTY
+    }
+    save_annotations(folder / "frames" / "faces.txt", boxes)
+    nasty = " ".join(f"{corner:g}" for corner in RIGHT)
+    with (folder / "frames" / "faces.txt").open("a") as file:
+        file.write(f"{NASTY} {nasty} <b>bob</b>\n")
+    for name, found in {"pretrained": BEFORE, "cartoon": AFTER}.items():
+        save_run(folder / "results" / f"{name}.detections.json", run_of(name, found))
+    success(facetl(folder / "results", "--truth", folder / "frames"))
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def shown(browser: Browser, results: Path) -> Iterator[Watched]:
+    with opened(
+        browser, results / "report.html", viewport={"width": 1200, "height": 800}
+    ) as watched:
+        yield watched
+
+
+# ---- the page in a browser
+
+
+def figure(watched: Watched, side: str, name: str) -> float:
+    return float(watched.page.locator(f"#{side} [data-figure={name}]").inner_text())
+
+
+def cards(watched: Watched) -> list[str]:
+    names: list[str] = watched.page.locator("#cards .card").evaluate_all(
+        "cards => cards.map((card) => card.dataset.name)"
+    )
+    return names
+
+
+def move(watched: Watched, side: str, threshold: float) -> None:
+    """Move a slider as a finger does: it moves, then it rests."""
+    watched.page.locator(f"#{side} .threshold").evaluate(
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input'));"
+        " slider.dispatchEvent(new Event('change')); }",
+        threshold,
+    )
+
+
+def tally(watched: Watched, name: str) -> int:
+    return int(watched.page.locator(f".tally[data-filter={name}]").inner_text())
+
+
+def test_the_page_opens_with_the_figures_of_the_metrics_file(shown: Watched, results: Path) -> None:
+    metrics = json.loads((results / "metrics.json").read_text())["runs"]
+    for side, run in (("left", "pretrained"), ("right", "cartoon")):
+        for name in ("precision", "recall", "f1"):
+            assert figure(shown, side, name) == round(metrics[run][name], 3)
+    assert len(cards(shown)) == 4
+
+
+def test_the_slider_moves_figures_and_boxes(shown: Watched) -> None:
+    hits = shown.page.locator("#cards .card[data-name='001.jpg'] .stage >> nth=1")
+    assert hits.locator(".hit").count() == 2
+    move(shown, "right", 0.9)
+    assert [figure(shown, "right", name) for name in ("hits", "missed", "false_alarms")] == [
+        2,
+        3,
+        0,
+    ]
+    assert (figure(shown, "right", "precision"), figure(shown, "right", "recall")) == (1, 0.4)
+    assert (hits.locator(".hit").count(), hits.locator(".miss").count()) == (1, 1)
+    assert "recall 0.400" in str(shown.page.locator("#curves").get_attribute("aria-label"))
+    shown.page.locator("#right .reset").click()
+    assert figure(shown, "right", "hits") == 4
+
+
+def test_every_threshold_gives_the_figures_of_the_oracle(shown: Watched) -> None:
+    for threshold in (0.0, 0.15, 0.5, 0.65, 0.75, 0.85, 1.0):
+        move(shown, "left", threshold)
+        kept = [item for items in BEFORE.values() for item in items if item[1] >= threshold]
+        hits = sum(box is not NOWHERE for box, _ in kept)
+        assert figure(shown, "left", "hits") == hits
+        assert figure(shown, "left", "false_alarms") == len(kept) - hits
+        assert figure(shown, "left", "missed") == 5 - hits
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "count"),
+    [
+        ("misses", ["002.jpg"], 1),
+        ("false_alarms", [], 0),
+        ("gained", ["001.jpg", "002.jpg", NASTY], 3),
+        ("lost", ["002.jpg"], 1),
+    ],
+)
+def test_frames_are_filtered(shown: Watched, name: str, frames: list[str], count: int) -> None:
+    assert tally(shown, name) == count
+    shown.page.locator(f".chip:has([value={name}])").click()
+    assert sorted(cards(shown)) == sorted(frames)
+
+
+def test_frames_are_filtered_by_character_and_size_and_sorted(shown: Watched) -> None:
+    shown.page.select_option("#label", "ann")
+    assert sorted(cards(shown)) == ["001.jpg", "002.jpg"]
+    assert tally(shown, "misses") == 0
+    shown.page.select_option("#label", "")
+    shown.page.select_option("#size", label="under 24 px")
+    assert cards(shown) == ["002.jpg"]
+    shown.page.select_option("#size", label="all")
+    shown.page.select_option("#sort", "lowest")
+    assert cards(shown) == [NASTY, "001.jpg", "002.jpg", "004.jpg"]
+    shown.page.select_option("#sort", "name")
+    assert cards(shown) == sorted(FACES)
+
+
+def test_the_keyboard_suffices(shown: Watched) -> None:
+    shown.page.select_option("#sort", "name")
+    shown.page.locator("#cards .card >> nth=0").focus()
+    shown.page.keyboard.press("ArrowRight")
+    assert shown.page.evaluate("document.activeElement.dataset.name") == "002.jpg"
+    shown.page.keyboard.press("Enter")
+    dialog = shown.page.locator("#large")
+    assert dialog.is_visible()
+    shown.page.keyboard.press("ArrowLeft")
+    assert "001.jpg" in dialog.inner_text()
+    shown.page.keyboard.press("v")
+    assert dialog.locator(".stages").get_attribute("data-view") == "swipe"
+    shown.page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
+    shown.page.select_option("#view", "swipe")
+    stage = shown.page.locator("#cards .card[data-name='001.jpg'] .stage")
+    assert stage.locator("svg").count() == 2
+    stage.locator(".swipe").fill("20")
+    assert stage.evaluate("stage => stage.style.getPropertyValue('--split')") == "20%"
+
+
+def test_pictures_have_words_and_are_decoded_late(shown: Watched) -> None:
+    for picture in shown.page.locator("img").all():
+        assert picture.get_attribute("alt")
+    picture = shown.page.locator("#cards .card[data-name='001.jpg'] img >> nth=1")
+    assert picture.get_attribute("alt") == "001.jpg, cartoon: 2 faces, 2 found, 0 false alarms"
+    assert picture.get_attribute("loading") == "lazy"
+    assert picture.evaluate("each => each.decode().then(() => each.naturalWidth)") == 480
+
+
+def test_names_stay_names(shown: Watched) -> None:
+    names = shown.page.locator("#cards .name").all_inner_texts()
+    assert NASTY in names
+    assert "<b>bob</b>" in shown.page.locator("#label option").all_inner_texts()
+    assert shown.page.locator("#cards script, #cards b, main > script").count() == 0
+
+
+def test_it_fits_a_phone_and_the_dark(browser: Browser, results: Path) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+    with opened(browser, results / "report.html", **phone) as watched:
+        root = watched.page.locator("html")
+        assert root.get_attribute("data-theme") == "dark"
+        assert root.evaluate("page => page.scrollWidth") <= 360
+        watched.page.locator("#theme").click()
+        assert root.get_attribute("data-theme") == "light"
+
+
+def test_without_javascript_the_figures_are_there(browser: Browser, results: Path) -> None:
+    with opened(browser, results / "report.html", java_script_enabled=False) as watched:
+        assert "cartoon finds 4 of 5 faces" in watched.page.locator("header").inner_text()
+        assert watched.page.locator("noscript").is_visible()
+
+
+# ---- its parts
+
+
+def test_a_single_run_has_no_other_side(browser: Browser, results: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    success(
+        facetl(
+            *(results / "cartoon.detections.json", "--truth", results.parent / "frames"),
+            *("--out", tmp_path),
+        )
+    )
+    with opened(browser, path) as watched:
+        assert not watched.page.locator("#left").is_visible()
+        assert not watched.page.locator(".chip:has([value=gained])").is_visible()
+        assert figure(watched, "right", "hits") == 4
+
+
+def test_the_report_is_written_unless_it_is_not_wanted(results: Path, tmp_path: Path) -> None:
+    truth = results.parent / "frames"
+    success(facetl(results, "--truth", truth, "--out", tmp_path, "--no-report"))
+    assert not (tmp_path / "report.html").exists()
+    refused = facetl(results, "--truth", truth)
+    assert refused.exit_code == 1
+    assert "exists already" in refused.stderr
+
+
+def test_frames_named_by_a_file_alone_are_looked_for_in_a_folder(
+    results: Path, tmp_path: Path
+) -> None:
+    truth = results.parent / "frames" / "faces.txt"
+    folder = ("--images", results.parent / "frames")
+    success(facetl(results, "--truth", truth, "--out", tmp_path / "bare"))
+    success(facetl(results, "--truth", truth, "--out", tmp_path / "seen", *folder))
+    pages = [(tmp_path / name / "report.html").read_text() for name in ("bare", "seen")]
+    assert [text.count("data:image/webp") for text in pages] == [0, 4]
+
+
+def test_the_gallery_knows_what_each_run_found() -> None:
+    by_name = {each.name: each for each in EXHIBITS}
+    thresholds = {each.name: each.metrics.best.score_threshold for each in EVALUATIONS}
+    assert by_name["001.jpg"].size_hw == SIZE
+    assert by_name["001.jpg"].findings["pretrained"].judged.verdicts[0] is None
+    assert by_name["001.jpg"].findings["pretrained"].mistakes(0.85) == 1
+    assert by_name["002.jpg"].mistakes(thresholds) == 2
+    assert page.count_changes(EXHIBITS, *EVALUATIONS) == (3, 1)
+
+
+def test_a_peer_without_sizes_gets_frames_large_enough_for_its_boxes() -> None:
+    entry = Entry("peer", ("a",), np.array([[1.0, 2, 30.5, 40]]), np.ones(1), np.zeros(1, int),
+                  False, 0, {}, 0.0)  # fmt: skip
+    (exhibit,) = hang([entry], Truth({"a": np.zeros((0, 4))}, True))
+    assert exhibit.size_hw == (40, 31)
+
+
+def test_strangers_are_shown_where_they_count() -> None:
+    faces = Truth({"001.jpg": TRUTH.boxes["001.jpg"]}, complete=False)
+    assert len(hang(ENTRIES, faces)) == 4
+    assert [each.name for each in hang(ENTRIES, faces, only_listed=True)] == ["001.jpg"]
+
+
+def test_of_many_frames_the_worst_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "MAX_EXHIBITS", 2)
+    chosen = page.choose_exhibits(EXHIBITS, EVALUATIONS)
+    assert [each.name for each in chosen] == ["001.jpg", "002.jpg"]
+
+
+def test_nothing_found_and_nothing_to_find_make_pages_too() -> None:
+    nobody: Found = {name: [] for name in FACES}
+    for entries, truth in (
+        ([Entry.of_run(run_of("blind", nobody))], TRUTH),
+        ([Entry.of_run(run_of("blind", nobody))], Truth({"001.jpg": np.zeros((0, 4))}, True)),
+        (ENTRIES, Truth({name: np.zeros((0, 4)) for name in FACES}, True)),
+    ):
+        evaluations = evaluate_all(entries, truth)
+        text = page.render(page.Report("x", evaluations, hang(entries, truth)))
+        assert "finds none of" in text
+        assert "NaN" not in text.partition('id="data">')[2].partition("</script>")[0]
+
+
+def test_the_page_is_the_same_for_the_same_runs() -> None:
+    report = page.Report("x", EVALUATIONS, EXHIBITS, pictures={"001.jpg": b"webp"})
+    assert page.render(report) == page.render(report)
+
+
+# ---- advice
+
+
+def test_advice_follows_from_the_mistakes() -> None:
+    texts = [each.text for each in advise(EVALUATIONS[:1])]
+    assert "The pretrained detector is the best here" in texts[0]
+    assert any("false alarms on the background cost" in text for text in texts)
+    assert any("faces missed cost" in text for text in texts)
+
+
+def test_a_perfect_detector_is_sent_to_work() -> None:
+    perfect = {name: [(box, 0.9) for box in boxes] for name, (boxes, _) in FACES.items()}
+    (advice,) = advise(evaluate_all([Entry.of_run(run_of("cartoon", perfect))], TRUTH))
+    assert "Nothing stands out" in advice.text
+    assert advice.command == "facetl tune DATA --weights cartoon --out tuned.safetensors"
+
+
+def test_without_faces_there_is_nothing_to_say() -> None:
+    empty = Truth({name: np.zeros((0, 4)) for name in FACES}, True)
+    (advice,) = advise(evaluate_all(ENTRIES, empty))
+    assert "no faces to find" in advice.text
+
+
+def test_a_character_that_is_missed_is_named() -> None:
+    boxes = [[30.0 * i, 10, 30 * i + 20, 40] for i in range(20)]
+    labels = ["ann"] * 15 + ["zoe"] * 5
+    truth = truth_of({"a": (boxes, labels)})
+    found = {"a": [(box, 0.9) for box in boxes[:15]]}
+    texts = [each.text for each in advise(evaluate_all([Entry.of_run(run_of("x", found))], truth))]
+    assert any(text.startswith("zoe is found less often") for text in texts)
+
+
+# ---- small pictures
+
+
+def test_miniatures_fit_into_their_room(tmp_path: Path) -> None:
+    paths = {str(seed): tmp_path / f"{seed}.png" for seed in range(6)}
+    for seed, path in enumerate(paths.values()):
+        save_image(path, draw_frame(seed, "test", 0).image)
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    roomy = dict(make_miniatures(paths, 10_000_000))
+    tight = dict(make_miniatures(paths, sum(len(each or b"") for each in roomy.values()) // 3))
+    assert roomy["2"] is tight["2"] is None
+    assert sum(len(each or b"") for each in tight.values()) * 3 <= sum(
+        len(each or b"") for each in roomy.values()
+    )
+    (tmp_path / "small.webp").write_bytes(tight["0"] or b"")
+    small = load_image(tmp_path / "small.webp").shape
+    assert small[1] < 480
+    assert small[0] / small[1] == pytest.approx(0.75, abs=0.01)
