@@ -16,6 +16,7 @@ from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
 from facetl.cli.evaluate import evaluate
+from facetl.cli.explain import explain
 from facetl.cli.prepare import prepare
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
@@ -88,6 +89,7 @@ for command in (
     train_onet,
     detect,
     evaluate,
+    explain,
     tune,
     compare,
     doctor,

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from facetl.mtcnn.runs import NamedImage
 
 OVERLAYS = "overlays"
-SCORE = options.SHARE
 
 
 class NamedWeights(NamedTuple):
@@ -76,25 +75,9 @@ def parse_weights(
     metavar="FOLDER",
     help="Where the detections go, one NAME.detections.json per set of weights.",
 )
-@click.option(
-    "--thresholds",
-    type=(SCORE, SCORE, SCORE),
-    show_default="those of the weights, else 0.1 0.2 0.2",
-    metavar="PNET RNET ONET",
-    help="Least score to pass each stage.",
-)
-@click.option(
-    "--min-face",
-    type=options.FiniteRange(min=1),
-    show_default="that of the weights, else 20",
-    help="Side of the smallest face looked for, in pixels.",
-)
-@click.option(
-    "--factor",
-    type=options.FiniteRange(0.1, 0.99),
-    show_default="that of the weights, else 0.709",
-    help="Ratio of neighbouring levels of the image pyramid.",
-)
+@options.thresholds
+@options.min_face
+@options.factor
 @click.option(
     "--padding/--no-padding",
     default=None,

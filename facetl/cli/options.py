@@ -92,6 +92,25 @@ on_error = click.option(
     default="strict",
     help="Bad annotation lines: stop at the end of reading, or leave them out and count them.",
 )
+thresholds = click.option(
+    "--thresholds",
+    type=(SHARE, SHARE, SHARE),
+    show_default="those of the weights, else 0.1 0.2 0.2",
+    metavar="PNET RNET ONET",
+    help="Least score to pass each stage.",
+)
+min_face = click.option(
+    "--min-face",
+    type=FiniteRange(min=1),
+    show_default="that of the weights, else 20",
+    help="Side of the smallest face looked for, in pixels.",
+)
+factor = click.option(
+    "--factor",
+    type=FiniteRange(0.1, 0.99),
+    show_default="that of the weights, else 0.709",
+    help="Ratio of neighbouring levels of the image pyramid.",
+)
 
 start = click.option(
     "--start",

@@ -310,11 +310,20 @@ def choose_device(name: str) -> torch.device:
 
 
 def scan(sight: Sight, settings: Settings) -> Candidates:
-    """Return the windows that PNet passes, over all levels of the image pyramid."""
+    """Return the windows that PNet passes, over all levels of the pyramid, the best of each place.
+
+    The same as :func:`spot`, then :func:`thin`.
+    """
+    return thin(*spot(sight, settings))
+
+
+def spot(sight: Sight, settings: Settings) -> tuple[Candidates, Tensor]:
+    """Return every window that PNet passes, and (N,) the level of the pyramid where it lies."""
     scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
     if not scales:
-        return Candidates.empty(sight.device)
-    border = PNET_BORDER if settings.padding else 0
+        none = Candidates.empty(sight.device)
+        return none, none.image_index
+    border = border_of(settings)
     cells = sight.sweep(scales, border, settings.thresholds[0])
     scale = torch.tensor(scales, device=sight.device)[cells.level]
     candidates = Candidates(
@@ -324,8 +333,18 @@ def scan(sight: Sight, settings: Settings) -> Candidates:
         offsets=cells.offsets,
         landmarks=cells.scores.new_zeros(len(cells.scores), 0),
     )
-    candidates = candidates[suppress(candidates, 0.5, among=cells.level)]
+    return candidates, cells.level
+
+
+def thin(candidates: Candidates, level: Tensor) -> Candidates:
+    """Return what NMS leaves of PNet's windows, first within each level, then over all."""
+    candidates = candidates[suppress(candidates, 0.5, among=level)]
     return candidates[suppress(candidates, 0.7)]
+
+
+def border_of(settings: Settings) -> int:
+    """Return how many pixels of black PNet sees around each level of the pyramid."""
+    return PNET_BORDER if settings.padding else 0
 
 
 def propose(candidates: Candidates) -> Candidates:

@@ -33,3 +33,13 @@ def level_size(size_hw: tuple[int, int], scale: float) -> tuple[int, int]:
     """Return height and width in pixels of the level at ``scale``."""
     height, width = size_hw
     return int(height * scale + 1), int(width * scale + 1)
+
+
+def map_size(size_hw: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and columns of the windows that PNet judges on a level with its border.
+
+    Windows lie 2 pixels apart; on an odd side the last one hangs over the edge by a pixel,
+    because PNet's pooling counts what is left over.
+    """
+    height, width = size_hw
+    return (height - PNET_WINDOW + 3) // 2, (width - PNET_WINDOW + 3) // 2

@@ -1,0 +1,151 @@
+"""``facetl explain``: how one image is searched, stage by stage, in pictures and numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note, print_table
+from facetl.cli.detect import NamedWeights, parse_weights
+from facetl.files import refuse_to_overwrite, require_writable
+
+if TYPE_CHECKING:
+    from facetl.data.images import Pixels
+    from facetl.evaluation.story_pictures import Stories
+    from facetl.mtcnn.engines import EngineChoice
+    from facetl.mtcnn.story import Story
+
+
+def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> NamedWeights:
+    """Split ``NAME=FILE``; without a name weights are called after their file."""
+    return parse_weights(ctx, param, (value,))[0]
+
+
+@click.command(short_help="Show in pictures how MTCNN searches an image.")
+@click.argument("image", type=options.FILE_OR_FOLDER)
+@click.option(
+    "--out", type=options.FILE_OR_FOLDER, required=True, metavar="FOLDER",
+    help="Where the pictures go.",
+)  # fmt: skip
+@click.option(
+    "--weights", default="cartoon", callback=parse_source, metavar="[NAME=]FILE",
+    help="A weights file, 'cartoon' or 'pretrained'.",
+)  # fmt: skip
+@click.option(
+    "--against", default="pretrained", callback=parse_source, metavar="[NAME=]FILE",
+    help="Weights to compare with, drawn first; the same as --weights: none.",
+)  # fmt: skip
+@options.thresholds
+@options.min_face
+@options.factor
+@options.device
+@options.engine
+@options.force
+def explain(
+    image: Path,
+    out: Path,
+    weights: NamedWeights,
+    against: NamedWeights,
+    thresholds: tuple[float, float, float] | None,
+    min_face: float | None,
+    factor: float | None,
+    device: str,
+    engine: EngineChoice,
+    force: bool,
+) -> None:
+    """Show how MTCNN searches IMAGE, before and after training.
+
+    \b
+    Writes four pictures, each as PNG and SVG:
+      pyramid      the sizes at which PNet looks, with its window of 12×12 pixels
+      scores       heat maps of PNet's scores: the best of all levels, then some levels
+      candidates   what is left after each step, from PNet's windows to ONet's faces
+      story        all of this on one sheet
+    and says how many windows were looked at and how many were left after each step.
+    docs/mtcnn.md explains the steps.
+
+    \b
+    Examples:
+      facetl explain frame.jpg --out explained
+      facetl explain frame.jpg --weights tuned=cascade.safetensors --out explained --force
+    """
+    from facetl.data.images import load_image
+
+    refuse_to_overwrite(out, force=force)
+    require_writable(out)
+    pixels = load_image(image)
+    sources = {each.name: each.source for each in (against, weights)}
+    if len(sources) == 1 and against.source != weights.source:
+        raise click.UsageError(
+            f"--weights and --against are both called {weights.name}; write NAME=FILE"
+        )
+    given = {"thresholds": thresholds, "min_face": min_face, "factor": factor}
+    stories = {
+        name: tell_story(pixels, source, given, device, engine) for name, source in sources.items()
+    }
+    _report(image, stories)
+    save_pictures(out, stories)
+    click.echo(f"wrote {out}")
+    note(f"look at {out / 'story.png'} first; docs/mtcnn.md explains what it shows")
+
+
+def tell_story(
+    pixels: Pixels, source: str, given: dict[str, Any], device: str, engine: EngineChoice
+) -> Story:
+    """Search an image with a set of weights, step by step.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        source: a weights file or a built-in name.
+        given: settings by name, None where the weights' own count.
+        device: where the networks run.
+        engine: what does their arithmetic.
+    """
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.story import tell
+
+    detector = Detector.load(source, device, engine)
+    return tell(detector, pixels, detector.settings.override(**given))
+
+
+def save_pictures(out: Path, stories: Stories) -> None:
+    """Draw and write all pictures; the pyramid is that of the last set of weights."""
+    from facetl.evaluation import story_pictures as pictures
+
+    save_drawing = pictures.save_drawing
+    save_drawing(out, "pyramid", pictures.draw_pyramid(list(stories.values())[-1]))
+    save_drawing(out, "scores", pictures.draw_scores(stories))
+    save_drawing(out, "candidates", pictures.draw_candidates(stories))
+    save_drawing(out, "story", pictures.draw_story(stories))
+
+
+def _report(image: Path, stories: Stories) -> None:
+    """Print the levels of each pyramid, and a table of what was left after each step."""
+    for name, story in stories.items():
+        height, width = story.image.shape[:2]
+        click.echo(f"{name}: {image.name}, {width}×{height} pixels, {len(story.levels)} levels")
+        for level in story.levels:
+            rows, columns = level.scores.shape
+            click.echo(
+                f"  ×{level.scale:.3f}  {columns:4}×{rows:<4} windows of {level.window:5.0f} px, "
+                f"best score {level.scores.max():.3f}"
+            )
+    _print_steps(stories)
+
+
+def _print_steps(stories: Stories) -> None:
+    from rich.table import Table
+
+    from facetl.evaluation.story_pictures import STEP_NAMES
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("windows")
+    for name in stories:
+        table.add_column(name, justify="right")
+    table.add_row("PNet looks at", *(f"{story.windows:,}" for story in stories.values()))
+    for step, name in STEP_NAMES.items():
+        table.add_row(name, *(f"{len(story.steps[step]):,}" for story in stories.values()))
+    print_table(table)

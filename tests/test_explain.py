@@ -1,0 +1,182 @@
+"""``facetl explain``: pictures and numbers of how an image is searched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+from outcomes import assert_refused, success
+from tiny_world import shrink
+
+from facetl.cartoons.frame import draw_frame
+from facetl.cli import main
+from facetl.data.images import load_image, save_image
+from facetl.evaluation.story_pictures import (
+    LEVELS_SHOWN,
+    MOST_DRAWN,
+    STEP_NAMES,
+    draw_candidates,
+    draw_pyramid,
+    draw_scores,
+    draw_story,
+    save_drawing,
+)
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.settings import Settings
+from facetl.mtcnn.story import STEPS, Story, tell
+
+PICTURES = ["candidates", "pyramid", "scores", "story"]
+SETTINGS = Settings(min_face=12)
+
+
+@pytest.fixture(scope="module")
+def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("explain") / "frame.png"
+    save_image(path, shrink(draw_frame(seed=1, part="test", index=16).image))
+    return path
+
+
+@pytest.fixture(scope="module")
+def story(frame: Path) -> Story:
+    return tell(Detector.load("cartoon", "cpu"), load_image(frame), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def blind(frame: Path) -> Story:
+    """A story without a level: the image is too small for the faces looked for."""
+    return tell(Detector.load("cartoon", "cpu"), load_image(frame), Settings(min_face=500))
+
+
+def explain(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["explain", "--device", "cpu", *map(str, arguments)])
+
+
+def texts_of(story: Story) -> list[str]:
+    figure = draw_candidates({"tuned": story})
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, story: Story) -> None:
+    out = tmp_path / "out"
+    result = success(explain(frame, "--out", out, "--min-face", "12"))
+    expected = [f"{name}{suffix}" for name in PICTURES for suffix in (".png", ".svg")]
+    assert sorted(path.name for path in out.iterdir()) == sorted(expected)
+    for name in PICTURES:
+        assert load_image(out / f"{name}.png").shape[1] >= 1400
+        assert "<svg" in (out / f"{name}.svg").read_text("utf-8")
+    lines = result.stdout.splitlines()
+    height, width = story.image.shape[:2]
+    count = len(story.levels)
+    assert f"pretrained: frame.png, {width}×{height} pixels, {count} levels" in lines
+    assert f"cartoon: frame.png, {width}×{height} pixels, {count} levels" in lines
+    rows = {line[:14].strip(): line.split()[-2:] for line in lines[-8:-1]}
+    assert rows["windows"] == ["pretrained", "cartoon"]
+    pretrained = tell(Detector.load("pretrained", "cpu"), story.image, SETTINGS)
+    assert rows["PNet looks at"][0] == f"{pretrained.windows:,}"
+    for step in STEPS:
+        assert rows[STEP_NAMES[step]][0] == f"{len(pretrained.steps[step]):,}"
+    assert "story.png" in result.stderr
+
+
+def test_the_same_command_writes_the_same_pictures(story: Story, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        save_drawing(tmp_path / folder, "story", draw_story({"cartoon": story}))
+    for name in ("story.png", "story.svg"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_weights_against_themselves_are_one_row(frame: Path, tmp_path: Path) -> None:
+    arguments = ["--weights", "pretrained", "--out", tmp_path / "out", "--min-face", "60"]
+    result = success(explain(frame, *arguments))
+    assert result.stdout.count("pixels, ") == 1
+
+
+def test_two_weights_of_one_name_are_wrong_usage(frame: Path, tmp_path: Path) -> None:
+    result = explain(frame, "--weights", "pretrained=cartoon", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "NAME=FILE" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", ["=cartoon", "a=", "a/b=cartoon"])
+def test_names_of_weights_that_are_none(frame: Path, tmp_path: Path, value: str) -> None:
+    result = explain(frame, "--weights", value, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+
+
+def test_what_cannot_be_explained(frame: Path, tmp_path: Path) -> None:
+    assert_refused(explain(tmp_path / "none.png", "--out", tmp_path / "out"), "none.png", "check")
+    assert_refused(explain(frame.parent, "--out", tmp_path / "out"), "is a folder, not an image")
+    missing = explain(frame, "--weights", tmp_path / "no.safetensors", "--out", tmp_path / "out")
+    assert_refused(missing, "no such weights file")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "old.txt").write_text("old")
+    assert_refused(explain(frame, "--out", tmp_path / "full"), "exists already", "--force")
+
+
+def test_an_image_that_is_too_small_is_explained_as_well(tmp_path: Path) -> None:
+    save_image(tmp_path / "small.png", np.full((9, 14, 3), 90, np.uint8))
+    result = success(explain(tmp_path / "small.png", "--out", tmp_path / "out"))
+    assert "small.png, 14×9 pixels, 0 levels" in result.stdout
+    assert len(list((tmp_path / "out").iterdir())) == 8
+
+
+def test_panels_are_named_after_steps_with_their_counts(story: Story) -> None:
+    assert texts_of(story) == [f"{STEP_NAMES[step]}: {len(story.steps[step]):,}" for step in STEPS]
+
+
+def test_each_step_shows_its_boxes(story: Story) -> None:
+    figure = draw_candidates({"tuned": story})
+    for axes, step in zip(figure.axes, STEPS, strict=True):
+        lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
+        assert len(lines) == len(story.steps[step]) <= MOST_DRAWN
+    corners = {tuple(corner) for line in lines for corner in np.asarray(line).tolist()}
+    x1, y1, x2, y2 = story.steps["found"].boxes[0]
+    assert {(x1, y1), (x2, y2), (x1, y2), (x2, y1)} <= corners
+
+
+def test_the_pyramid_shows_the_best_window_of_each_level(story: Story) -> None:
+    left, right = draw_pyramid(story).axes
+    assert len(left.patches) == len(right.patches) == len(story.levels) == len(left.images)
+    for level, patch in zip(story.levels, right.patches, strict=True):
+        row, column = divmod(int(level.scores.argmax()), level.scores.shape[1])
+        x, y = patch.get_x(), patch.get_y()  # type: ignore[attr-defined]
+        np.testing.assert_allclose([x, y], np.array([2 * column, 2 * row]) / level.scale)
+        assert patch.get_width() == pytest.approx(12 / level.scale)  # type: ignore[attr-defined]
+
+
+def test_heat_maps_lie_where_their_windows_do(story: Story) -> None:
+    axes = draw_scores({"tuned": story}).axes
+    level = axes[2]  # after the image and the best of all
+    left, right, bottom, top = level.images[-1].get_extent()
+    first = story.levels[0]
+    assert np.array_equal(np.asarray(level.images[-1].get_array()), first.scores)
+    assert left == top == pytest.approx(5 / first.scale)
+    assert right == pytest.approx((5 + 2 * first.scores.shape[1]) / first.scale)
+    assert bottom == pytest.approx((5 + 2 * first.scores.shape[0]) / first.scale)
+    assert len(axes) == 2 + LEVELS_SHOWN + 1  # and the scale
+
+
+def test_scales_mark_the_threshold_of_each(story: Story) -> None:
+    other = tell(Detector.load("cartoon", "cpu"), story.image, Settings((0.5, 0.2, 0.2)))
+    scale = draw_scores({"a": story, "b": other}).axes[-1]
+    marks = {float(np.asarray(line.get_ydata())[0]) for line in scale.lines}
+    assert marks == {SETTINGS.thresholds[0], 0.5}
+
+
+@pytest.mark.parametrize("size", [(40, 200), (200, 40)])
+def test_long_images_fit(size: tuple[int, int], tmp_path: Path) -> None:
+    image: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    story = tell(Detector.load("pretrained", "cpu"), image, SETTINGS)
+    save_drawing(tmp_path, "story", draw_story({"pretrained": story}))
+    height, width = load_image(tmp_path / "story.png").shape[:2]
+    assert 0.1 < height / width < 1.2
+
+
+def test_without_a_level_the_pictures_say_so(blind: Story) -> None:
+    texts = [text.get_text() for text in draw_pyramid(blind).axes[0].texts]
+    assert texts == ["160×120 pixels are too few for a face of 500"]
+    assert draw_scores({"blind": blind}).axes
