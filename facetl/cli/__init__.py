@@ -14,6 +14,7 @@ from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
 from facetl.cli.evaluate import evaluate
+from facetl.cli.export import export
 from facetl.cli.prepare import prepare
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
@@ -74,6 +75,7 @@ for command in (
     detect,
     evaluate,
     tune,
+    export,
     compare,
     doctor,
 ):
