@@ -123,7 +123,7 @@ class Cascade:
     ) -> tuple[Floats, list[Floats]]:
         """Return the squares that hold a pixel of the image, and what a network says of them."""
         height, width = sums.shape[0] - 1, sums.shape[1] - 1
-        windows = np.floor(squares - np.float32([1, 1, 0, 0])).astype(np.int64)
+        windows = np.floor(squares - np.array([1, 1, 0, 0], np.float32)).astype(np.int64)
         clipped = np.concatenate(
             [windows[:, :2].clip(min=0), np.minimum(windows[:, 2:], [width, height])], axis=1
         )
