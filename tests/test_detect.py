@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,7 +115,12 @@ def test_the_file_holds_what_the_detector_finds(
         "workers": 2,
         "engine": pretrained.engine,
         "weights": "pretrained",
+        "weights_fingerprint": pretrained.fingerprint,
+        "parameters": pretrained.parameters,
+        "command": run.settings["command"],
     }
+    assert run.settings["command"].startswith(f"facetl detect {frames / 'face.jpg'} ")
+    assert parse(*shlex.split(run.settings["command"])[1:])
 
 
 def test_two_sets_of_weights_side_by_side(frames: Path, shy: Path, tmp_path: Path) -> None:

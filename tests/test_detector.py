@@ -388,9 +388,9 @@ def test_a_gpu_that_is_not_there_is_an_error_of_the_input(
 
 
 @pytest.mark.parametrize("image", ["portrait.jpg", Path("portrait.jpg"), np.zeros((20, 20, 3))])
-def test_a_single_image_is_refused(image: Any) -> None:
+def test_a_search_takes_no_single_image(image: Any) -> None:
     with pytest.raises(TypeError, match="put it in a list"):
-        Detector.load("pretrained", "cpu").detect(image)
+        list(Detector.load("pretrained", "cpu").search(image, Settings()))
 
 
 def test_an_unknown_device_is_told() -> None:

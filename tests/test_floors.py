@@ -14,6 +14,7 @@ PACKAGE = Path(facetl.__file__).parent
 
 FLOORS = {
     "facetl.cli": 6,
+    "facetl.compat": 5,
     "facetl.__main__": 7,
     "facetl.studies": 5,
     "facetl.evaluation": 4,
@@ -26,6 +27,7 @@ FLOORS = {
     "facetl.cores": -1,
     "facetl.errors": -1,
     "facetl.palette": -1,
+    "facetl.run_onnx": -1,
     "facetl.version": -1,
 }
 CATALOGUE = "facetl"  # names everything and is imported by nobody
@@ -38,14 +40,18 @@ OWNERS = {
     "facenet_pytorch": {"facetl.mtcnn"},
     "torchvision": {"facetl.mtcnn"},
     "safetensors": {"facetl.mtcnn", "facetl.training"},
+    "onnx": {"facetl.mtcnn"},
+    "onnxscript": {"facetl.mtcnn"},
+    "onnxruntime": {"facetl.run_onnx"},
+    "pandas": {"facetl.data"},
     "supervision": {"facetl.data"},
     "cv2": {"facetl.data", "facetl.cartoons"},
     "av": {"facetl.data"},
     "yaml": {"facetl.data"},
     "defusedxml": {"facetl.data"},
     "jinja2": {"facetl.evaluation"},
-    "PIL": {"facetl.data", "facetl.cartoons"},
-    "torch": {"facetl.mtcnn", "facetl.training", "facetl.studies"},
+    "PIL": {"facetl.data", "facetl.cartoons", "facetl.run_onnx"},
+    "torch": {"facetl.mtcnn", "facetl.training", "facetl.studies", "facetl.compat"},
 }
 FREE = {"numpy"}
 

@@ -17,6 +17,7 @@ from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
 from facetl.cli.evaluate import evaluate
 from facetl.cli.explain import explain
+from facetl.cli.export import export
 from facetl.cli.prepare import prepare
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
@@ -91,6 +92,7 @@ for command in (
     evaluate,
     explain,
     tune,
+    export,
     compare,
     doctor,
 ):

@@ -37,7 +37,9 @@ IMAGE_SUFFIXES = (
 )
 """Suffixes, in lower case, of the files that count as images."""
 
-ImageLike = Path | str | Image.Image | NDArray[Any]
+OneImage = Path | str | Image.Image
+"""What can only be one image: a path or a PIL image."""
+ImageLike = OneImage | NDArray[Any]
 """What people have: a path, a PIL image, or an array (see :func:`as_image`)."""
 
 MAX_PIXELS = 100_000_000
@@ -78,6 +80,19 @@ def as_image(source: ImageLike) -> Pixels:
     raise ImageError(
         f"found {type(source).__name__} instead of an image; give a path, a PIL image or an array"
     )
+
+
+def as_images(batch: NDArray[Any]) -> list[Pixels]:
+    """Return the images of a (B, H, W, 1, 3 or 4) array, each as :func:`as_image` would.
+
+    Floats are of one range, [0, 1] or [0, 255], over the whole batch.
+
+    Raises:
+        ImageError: if the shape or the pixels are not those of images.
+    """
+    if batch.ndim != 4:
+        raise ImageError(f"found a batch of shape {batch.shape}; give (B, H, W, 3)")
+    return [_three_channels(image) for image in _eight_bits(batch)]
 
 
 def image_size(path: Path) -> tuple[int, int]:

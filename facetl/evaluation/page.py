@@ -154,8 +154,8 @@ def render(report: Report) -> str:
         summary=summarise(report.evaluations, report.exhibits, report.left_out),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
-        style=_trusted(read(environment, "report.css")[0]),
-        script=_trusted(read(environment, "report.js")[0]),
+        style=read(environment, "report.css")[0],
+        script=read(environment, "report.js")[0],
         data=describe_data(report),
         runs=_runs_table(report.evaluations),
         errors=_errors(report),
@@ -378,10 +378,3 @@ def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
 
 def _as_address(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _trusted(text: str) -> Any:
-    """Return a text of our own that the template engine must not escape."""
-    from markupsafe import Markup
-
-    return Markup(text)

@@ -18,19 +18,26 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
 from facetl.files import write_text
 from facetl.version import VERSION
+
+if TYPE_CHECKING:
+    from facetl.data.other_libraries import DataFrame, SupervisionDetections
 
 FORMAT = "facetl-detections"
 FORMAT_VERSION = 1
 SUFFIX = ".detections.json"
 """A run called ``tuned`` is stored as ``tuned.detections.json``."""
+
+LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+"""The five points of a face, in order, left and right as seen in the image."""
 
 Floats = NDArray[np.float32]
 
@@ -64,6 +71,36 @@ class Detections:
     def __getitem__(self, keep: Any) -> Detections:
         """Return the detections that an index array, a boolean mask or a slice selects."""
         return Detections(self.boxes[keep], self.scores[keep], self.landmarks[keep])
+
+    def to_supervision(self) -> SupervisionDetections:
+        """Return the faces as a ``supervision.Detections`` of one class, ``face``.
+
+        ``xyxy`` are the boxes, ``confidence`` the scores, ``data["landmarks"]`` the landmarks.
+
+        Raises:
+            InputError: if supervision is not installed.
+        """
+        return as_supervision(self.boxes, self.scores, self.landmarks)
+
+    def to_pandas(self) -> DataFrame:
+        """Return the faces as a ``pandas.DataFrame``, a row for each, best first.
+
+        The columns are ``x1 y1 x2 y2 score``, then ``left_eye_x left_eye_y`` and so on for
+        :data:`LANDMARKS`.
+
+        Raises:
+            InputError: if pandas is not installed.
+        """
+        return as_table(self._columns())
+
+    def _columns(self) -> dict[str, Floats]:
+        corners = dict(zip(("x1", "y1", "x2", "y2"), self.boxes.T, strict=True))
+        points = {
+            f"{name}_{axis}": self.landmarks[:, place, number]
+            for place, name in enumerate(LANDMARKS)
+            for number, axis in enumerate("xy")
+        }
+        return {**corners, "score": self.scores, **points}
 
     @classmethod
     def empty(cls) -> Detections:
@@ -150,6 +187,26 @@ class Run:
         """Mean time that the detector took, NaN without frames."""
         seconds = [frame.seconds for frame in self.frames]
         return float(np.mean(seconds)) if seconds else float("nan")
+
+    def to_pandas(self) -> DataFrame:
+        """Return all faces as a ``pandas.DataFrame``, a row for each, in the order of the frames.
+
+        The columns are ``image``, of a video ``time`` and ``track``, then those of
+        :meth:`Detections.to_pandas`.  A frame without faces has no row.
+
+        Raises:
+            InputError: if pandas is not installed.
+        """
+        faces = [(frame, row) for frame in self.frames for row in range(len(frame.detections))]
+        columns: dict[str, Any] = {"image": [frame.image for frame, _ in faces]}
+        if any(frame.time is not None for frame in self.frames):
+            columns["time"] = [frame.time for frame, _ in faces]
+        if any(frame.tracks is not None for frame in self.frames):
+            columns["track"] = [frame.tracks and frame.tracks[row] for frame, row in faces]
+        parts = [Detections.empty(), *(frame.detections for frame in self.frames)]
+        for name in parts[0]._columns():
+            columns[name] = np.concatenate([part._columns()[name] for part in parts])
+        return as_table(columns)
 
 
 def save_run(path: Path, run: Run) -> None:

@@ -6,12 +6,12 @@ weights give its boxes; what is peculiar in it lives in :mod:`facetl.mtcnn.geome
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from facetl.boxes import Boxes
 from facetl.cores import usable_cores
-from facetl.data.images import ImageLike, as_image
+from facetl.data.images import OneImage
 from facetl.errors import InputError
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.crops import place_windows
@@ -40,6 +40,7 @@ from facetl.mtcnn.geometry import (
 from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
 from facetl.mtcnn.parallel import in_batches, in_parallel
+from facetl.mtcnn.pictures import Picture, as_pixels, each_of, is_one
 from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import Sight
@@ -47,6 +48,9 @@ from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
+
+Thresholds = tuple[float, float, float]
+"""Least scores in [0, 1] to pass PNet, RNet and ONet."""
 
 BATCH_SIZE = 4
 """Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
@@ -56,6 +60,17 @@ VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
 VOTING_IOU = 0.7
 """IoU with the best box of a face from which another box has a say in where the face is."""
+
+
+class How(TypedDict, total=False):
+    """What :meth:`Detector.detect` can be told by name."""
+
+    min_face: float | None
+    factor: float | None
+    padding: bool | None
+    voting: bool | None
+    batch_size: int
+    workers: int | None
 
 
 @dataclass(frozen=True)
@@ -78,12 +93,14 @@ class Detector:
         device: where the networks run.
         engine: what does their arithmetic, ``"torch"``, ``"native"`` or ``"half"``.
         settings: how the weights would have it search, if they say so (see ``facetl tune``).
+        fingerprint: 16 hex digits that change with any weight of the three networks.
 
     Example:
         >>> from facetl import Detector
         >>> detector = Detector.load()
-        >>> found = detector.detect(["portrait.jpg"])  # doctest: +SKIP
-        >>> found[0].boxes                             # doctest: +SKIP
+        >>> detector.detect("portrait.jpg").boxes          # doctest: +SKIP
+        >>> for found in detector.detect(["1.jpg", "2.jpg"]):  # doctest: +SKIP
+        ...     print(found.scores)
     """
 
     def __init__(
@@ -96,6 +113,7 @@ class Detector:
         """
         self.device = torch.device(device)
         self.settings = weights.settings
+        self.fingerprint = weights.fingerprint
         self._networks: dict[Stage, Network] = {
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
@@ -131,25 +149,42 @@ class Detector:
         return self._networks
 
     @property
-    def fingerprint(self) -> str:
-        """16 hex digits that change with any weight of the three networks."""
-        digest = hashlib.sha256()
-        for stage, network in self._networks.items():
-            for name, tensor in network.state_dict().items():
-                digest.update(f"{stage}.{name}".encode())
-                digest.update(tensor.cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
-
-    @property
     def parameters(self) -> int:
         """How many weights the three networks have together."""
         networks = self._networks.values()
         return sum(weight.numel() for network in networks for weight in network.parameters())
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle takes along; kernels are packed anew from the networks."""
+        return {name: value for name, value in self.__dict__.items() if name != "_look"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.engine = choose_engine(self.engine, self.device)
+        self._look = build_look(self.engine, self._networks, self.device)
+
+    @overload
+    def detect(  # type: ignore[overload-overlap]  # a str is an iterable of str
+        self, images: OneImage, thresholds: Thresholds | None = None, **how: Unpack[How]
+    ) -> Detections: ...
+
+    @overload
     def detect(
         self,
-        images: Iterable[ImageLike],
-        thresholds: tuple[float, float, float] | None = None,
+        images: NDArray[Any] | Tensor,
+        thresholds: Thresholds | None = None,
+        **how: Unpack[How],
+    ) -> Any: ...
+
+    @overload
+    def detect(
+        self, images: Iterable[Picture], thresholds: Thresholds | None = None, **how: Unpack[How]
+    ) -> list[Detections]: ...
+
+    def detect(
+        self,
+        images: Picture | Iterable[Picture],
+        thresholds: Thresholds | None = None,
         *,
         min_face: float | None = None,
         factor: float | None = None,
@@ -157,13 +192,20 @@ class Detector:
         voting: bool | None = None,
         batch_size: int = BATCH_SIZE,
         workers: int | None = None,
-    ) -> list[Detections]:
-        """Find the faces in images of any and mixed sizes.
+    ) -> Detections | list[Detections]:
+        """Find the faces in one image, or in several of any and mixed sizes.
+
+        One image in, its :class:`Detections` out: ``boxes`` (N, 4) ``x1, y1, x2, y2`` in pixels,
+        ``scores`` (N,) in [0, 1] and ``landmarks`` (N, 5, 2) in pixels, float32 arrays, best
+        score first, N = 0 where there is no face.  Several in, a list of as many out, in order.
 
         Settings that are not given are the weights' own, else those of :class:`Settings`.
 
         Args:
-            images: paths, PIL images or uint8 arrays (H, W, 3) in RGB.
+            images: an image or any iterable of images, which may be mixed: paths; PIL images;
+                arrays (H, W, 3) in RGB, (H, W) grey or (H, W, 4); tensors (3, H, W) or
+                (H, W, 3) on any device.  Pixels are uint8, or floats in [0, 1] or [0, 255].
+                An array (B, H, W, 3) or a tensor (B, 3, H, W) or (B, H, W, 3) counts as several.
             thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
             min_face: side in pixels of the smallest face looked for.
             factor: ratio of neighbouring pyramid levels, between 0 and 1.
@@ -173,11 +215,10 @@ class Detector:
             workers: batches searched side by side; all cores by default, 1 on a GPU.
 
         Returns:
-            One :class:`Detections` for each image, empty where there is no face.
+            :class:`Detections` for a single image, a list of them for several.
 
         Raises:
-            ImageError: if an image cannot be read.
-            TypeError: if ``images`` is a single image instead of a list.
+            ImageError: if an image cannot be read, is a folder, or has another shape.
             ValueError: if a setting is out of its range.
         """
         settings = self.settings.override(
@@ -189,12 +230,13 @@ class Detector:
         )
         if workers is None:
             workers = usable_cores() if self.device.type == "cpu" else 1
-        found = self.search(images, settings, batch_size, workers)
-        return [each.detections for each in found]
+        found = self.search(each_of(images), settings, batch_size, workers)
+        detections = [each.detections for each in found]
+        return detections[0] if is_one(images) else detections
 
     def search(
         self,
-        images: Iterable[ImageLike],
+        images: Iterable[Picture],
         settings: Settings,
         batch_size: int = BATCH_SIZE,
         workers: int = 1,
@@ -206,7 +248,7 @@ class Detector:
         """
         if min(batch_size, workers) < 1:
             raise ValueError(f"expected at least 1, got batch_size {batch_size}, workers {workers}")
-        if isinstance(images, str | Path | np.ndarray):
+        if is_one(images):
             raise TypeError("expected a list of images, got a single one; put it in a list")
         batches = in_batches(images, batch_size)
         search = partial(self._search_batch, settings=settings)
@@ -270,9 +312,9 @@ class Detector:
         found = conclude(sight, last, settings)
         return _as_arrays(found.boxes, found.scores)
 
-    def _search_batch(self, batch: Sequence[ImageLike], settings: Settings) -> list[Search]:
+    def _search_batch(self, batch: Sequence[Picture], settings: Settings) -> list[Search]:
         """Search images of any sizes, together where the sizes are the same."""
-        images = [as_image(image) for image in batch]
+        images = [as_pixels(picture) for picture in batch]
         found: dict[int, Search] = {}
         for places in _group_by_size(images):
             pixels = torch.from_numpy(np.stack([images[place] for place in places]))

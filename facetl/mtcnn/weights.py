@@ -8,6 +8,7 @@ to search with.  A stage that a file lacks falls back to the pretrained one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,17 @@ class Weights:
     def settings(self) -> Settings:
         """How a detector with these weights searches unless it is told otherwise."""
         return Settings.from_metadata(self.metadata)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with any weight of the three networks."""
+        digest = hashlib.sha256()
+        for stage in STAGES:
+            state = self.stages.get(stage) or load_pretrained_stage(stage)
+            for name, tensor in sorted(state.items()):
+                digest.update(f"{stage}.{name}".encode())
+                digest.update(tensor.cpu().float().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def network(self, stage: Stage) -> Network:
         """Return the network of a stage with these weights, or the pretrained ones."""

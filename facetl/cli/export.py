@@ -1,0 +1,53 @@
+"""``facetl export``: a cascade for other programs, which need neither facetl nor torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note
+from facetl.files import refuse_to_overwrite, require_writable
+
+
+@click.command(short_help="Write the networks as ONNX, to run without torch.")
+@click.option("--onnx", is_flag=True, help="Write ONNX files; so far the only kind there is.")
+@click.option(
+    "--weights",
+    default="cartoon",
+    metavar="FILE",
+    help="A weights file, 'cartoon' (shipped with facetl) or 'pretrained' (on photographs).",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=options.FILE_OR_FOLDER,
+    metavar="FOLDER",
+    help="Where the files go.",
+)
+@options.force
+def export(onnx: bool, weights: str, out: Path, force: bool) -> None:
+    """Write a cascade for programs that have neither facetl nor torch.
+
+    With --onnx: pnet.onnx, rnet.onnx and onet.onnx, for any number of windows and, PNet, images
+    of any size, with thresholds and pyramid in their metadata; and run_onnx.py, a short detector
+    in numpy that finds what facetl finds.
+
+    \b
+    Example:
+      facetl export --onnx --weights cascade.safetensors --out networks
+      pip install numpy pillow onnxruntime
+      python networks/run_onnx.py photo.jpg
+    """
+    if not onnx:
+        raise click.UsageError("found no kind of file to write; give --onnx")
+    from facetl.mtcnn.onnx_export import RUNNER, require_onnx, save_onnx
+    from facetl.mtcnn.weights import load_weights
+
+    refuse_to_overwrite(out, force=force)
+    require_onnx()
+    require_writable(out)
+    for path in save_onnx(out, load_weights(weights)):
+        click.echo(path)
+    note(f"next: python {out / RUNNER} IMAGE")

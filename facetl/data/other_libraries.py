@@ -1,0 +1,57 @@
+"""What was found, as other libraries hold it; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import supervision as sv
+
+    DataFrame: TypeAlias = pd.DataFrame
+    SupervisionDetections: TypeAlias = sv.Detections
+
+FACE = "face"
+"""The name of the only class there is."""
+
+
+def as_supervision(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], landmarks: NDArray[np.float32]
+) -> SupervisionDetections:
+    """Return (N, 4) boxes, (N,) scores and (N, 5, 2) landmarks as supervision has them.
+
+    Raises:
+        InputError: if supervision is not installed.
+    """
+    count = len(scores)
+    return _import("supervision").Detections(
+        xyxy=boxes,
+        confidence=scores,
+        class_id=np.zeros(count, dtype=int),
+        data={"class_name": np.full(count, FACE), "landmarks": landmarks},
+    )
+
+
+def as_table(columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> DataFrame:
+    """Return columns of one length as a pandas table.
+
+    Raises:
+        InputError: if pandas is not installed.
+    """
+    return _import("pandas").DataFrame(dict(columns))
+
+
+def _import(library: str) -> Any:
+    try:
+        return import_module(library)
+    except ImportError as error:
+        raise InputError(
+            f"this takes {library}, which is not installed; pip install {library}"
+        ) from error

@@ -1,0 +1,232 @@
+"""Find faces with the networks that ``facetl export --onnx`` wrote; needs no torch and no facetl.
+
+    pip install numpy pillow onnxruntime
+    python run_onnx.py photo.jpg frame.png
+
+A line comes out for each face: image, x1, y1, x2, y2 in pixels (half open), score in [0, 1].
+From Python, with ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx`` beside this file::
+
+    from run_onnx import Cascade, load_image
+    boxes, scores, landmarks = Cascade().detect(load_image("photo.jpg"))
+
+It is the cascade of Zhang et al. 2016: PNet judges 12-pixel windows over an image pyramid, RNet
+what PNet proposes, ONet what RNet leaves.  The networks take pixels from 0 to 255, (N, 3, H, W)
+RGB, and give scores, offsets (box minus window in fractions of its side) and, ONet, landmarks.
+Boxes inside the cascade include their last pixel and count from 1, as the networks learnt it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession
+from PIL import Image, ImageOps
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.int64]
+Candidates = tuple[Floats, Floats, Floats]
+"""(N, 4) boxes, (N,) scores, (N, 4) offsets or, at the end, (N, 5, 2) landmarks."""
+
+WINDOWS_AT_ONCE = 256
+
+
+class Cascade:
+    """The three networks, and how their weights want to search: thresholds, pyramid, edges."""
+
+    def __init__(self, folder: Path | str = Path(__file__).parent) -> None:
+        """Read the networks in a folder; ``settings`` may be changed afterwards."""
+        self.pnet, self.rnet, self.onet = (
+            InferenceSession(f"{folder}/{stage}.onnx", providers=["CPUExecutionProvider"])
+            for stage in ("pnet", "rnet", "onet")
+        )
+        facts = json.loads(self.pnet.get_modelmeta().custom_metadata_map["facetl"])
+        self.settings: dict[str, Any] = facts["settings"]
+
+    def detect(self, image: NDArray[np.uint8]) -> Candidates:
+        """Return boxes (N, 4), scores (N,), landmarks (N, 5, 2) in an (H, W, 3) RGB image.
+
+        Best score first.  Landmarks are x, y of both eyes, the nose, both corners of the mouth.
+        """
+        sums = np.zeros((image.shape[0] + 1, image.shape[1] + 1, 3), np.int64)
+        sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
+        return self.finish(sums, self.refine(sums, self.propose(sums)))
+
+    def propose(self, sums: Integers) -> Floats:
+        """Return the squares around where PNet sees faces."""
+        found = [self.sweep(sums, scale) for scale in self.scales(sums)]
+        if not found:
+            return np.zeros((0, 4), np.float32)
+        boxes, scores, offsets = (np.concatenate(column) for column in zip(*found, strict=True))
+        keep = suppress(boxes, scores, 0.7)
+        return square(move(boxes[keep], offsets[keep]))
+
+    def scales(self, sums: Integers) -> Iterator[float]:
+        """Yield the scales of the pyramid, until its shorter edge holds no window of PNet."""
+        scale = 12 / self.settings["min_face"]
+        shorter = (min(sums.shape[:2]) - 1) * scale
+        while shorter >= 12:
+            yield scale
+            scale *= self.settings["factor"]
+            shorter *= self.settings["factor"]
+
+    def sweep(self, sums: Integers, scale: float) -> Candidates:
+        """Return what PNet passes on one level, its cells 2 pixels apart, after NMS."""
+        height, width = sums.shape[0] - 1, sums.shape[1] - 1
+        level = means(
+            sums,
+            *bins(np.array([[0, height]]), int(height * scale + 1)),
+            *bins(np.array([[0, width]]), int(width * scale + 1)),
+        )
+        border = 6 if self.settings["padding"] else 0
+        level = np.pad(level, ((0, 0), (0, 0), (border, border), (border, border)))
+        scores, offsets = self.pnet.run(None, {"pixels": level})
+        _, rows, columns = np.nonzero(scores >= self.settings["thresholds"][0])
+        cells = np.stack([columns, rows], axis=1).astype(np.float32) - border / np.float32(2)
+        first = np.floor((2 * cells + 1) / np.float32(scale))
+        last = np.floor((2 * cells + 12) / np.float32(scale))
+        boxes, passed = np.concatenate([first, last], axis=1), scores[0, rows, columns]
+        keep = suppress(boxes, passed, 0.5)
+        return boxes[keep], passed[keep], offsets[0][:, rows, columns].T[keep]
+
+    def refine(self, sums: Integers, squares: Floats) -> Floats:
+        """Return the squares around where RNet sees faces in squares."""
+        squares, (scores, offsets) = self.judge(self.rnet, 24, sums, squares)
+        passed = scores > self.settings["thresholds"][1]
+        squares, scores, offsets = squares[passed], scores[passed], offsets[passed]
+        keep = suppress(squares, scores, 0.8 if self.settings["voting"] else 0.7)
+        return square(move(squares[keep], offsets[keep], edge=1))
+
+    def finish(self, sums: Integers, squares: Floats) -> Candidates:
+        """Return where ONet sees faces and their landmarks in squares."""
+        squares, (scores, offsets, landmarks) = self.judge(self.onet, 48, sums, squares)
+        boxes = move(squares, offsets, edge=1)
+        points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
+        points = points * (sides(squares) + 1)[:, None] + squares[:, None, :2] - 1
+        least = self.settings["thresholds"][2]
+        if self.settings["voting"]:
+            keep = suppress(boxes, scores, 0.5, nested=True)
+            boxes, scores, points = vote(boxes, scores, keep), scores[keep], points[keep]
+            keep = np.flatnonzero(scores > least)
+        else:
+            keep = np.flatnonzero(scores > least)
+            keep = keep[suppress(boxes[keep], scores[keep], 0.7, nested=True)]
+        return boxes[keep], scores[keep], points[keep]
+
+    def judge(
+        self, network: InferenceSession, size: int, sums: Integers, squares: Floats
+    ) -> tuple[Floats, list[Floats]]:
+        """Return the squares that hold a pixel of the image, and what a network says of them."""
+        height, width = sums.shape[0] - 1, sums.shape[1] - 1
+        windows = np.floor(squares - np.array([1, 1, 0, 0], np.float32)).astype(np.int64)
+        clipped = np.concatenate(
+            [windows[:, :2].clip(min=0), np.minimum(windows[:, 2:], [width, height])], axis=1
+        )
+        visible = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
+        shown = (windows if self.settings["padding"] else clipped)[visible]
+        answers = [
+            network.run(None, {"pixels": crop(sums, shown[start : start + WINDOWS_AT_ONCE], size)})
+            for start in range(0, max(len(shown), 1), WINDOWS_AT_ONCE)
+        ]
+        return squares[visible], [np.concatenate(each) for each in zip(*answers, strict=True)]
+
+
+def crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:
+    """Return (N, 3, size, size) pixels of (N, 4) windows; outside the image they are black."""
+    return means(sums, *bins(windows[:, 1::2], size), *bins(windows[:, 0::2], size))
+
+
+def bins(spans: Integers, count: int) -> tuple[Integers, Integers]:
+    """Return (N, count) starts and ends of bins over (N, 2) spans; they may share a pixel."""
+    starts, steps = spans[:, :1], np.arange(count)
+    lengths = spans[:, 1:] - starts
+    return starts + steps * lengths // count, starts - (-(steps + 1) * lengths // count)
+
+
+def means(
+    sums: Integers, tops: Integers, bottoms: Integers, lefts: Integers, rights: Integers
+) -> NDArray[np.float32]:
+    """Return (N, 3, h, w) mean pixels between (N, h) rows and (N, w) columns, by their sums."""
+
+    def corner(rows: Integers, columns: Integers) -> Integers:
+        rows, columns = rows.clip(0, sums.shape[0] - 1), columns.clip(0, sums.shape[1] - 1)
+        return np.asarray(sums[rows[:, :, None], columns[:, None, :]])
+
+    total = corner(bottoms, rights) - corner(tops, rights)
+    total += corner(tops, lefts) - corner(bottoms, lefts)
+    heights, widths = (bottoms - tops).astype(np.float32), (rights - lefts).astype(np.float32)
+    pixels = total.astype(np.float32) / heights[:, :, None, None] / widths[:, None, :, None]
+    return pixels.transpose(0, 3, 1, 2)
+
+
+def sides(boxes: Floats) -> Floats:
+    """Return (N, 2) widths and heights."""
+    return boxes[:, 2:] - boxes[:, :2]
+
+
+def move(boxes: Floats, offsets: Floats, edge: int = 0) -> Floats:
+    """Return boxes moved by offsets, fractions of their sides."""
+    return np.asarray(boxes + offsets * np.tile(sides(boxes) + np.float32(edge), 2))
+
+
+def square(boxes: Floats) -> Floats:
+    """Return squares with the centres and the longer sides of boxes."""
+    longer = sides(boxes).max(axis=1, keepdims=True, initial=0)
+    corners = boxes[:, :2] + sides(boxes) * np.float32(0.5) - longer * np.float32(0.5)
+    return np.concatenate([corners, corners + longer], axis=1)
+
+
+def overlap(box: Floats, others: Floats, *, nested: bool = False) -> Floats:
+    """Return (N,) IoU of a box with others; nested: the overlap over the smaller of both."""
+    edge = int(nested)  # then the last pixels count
+    shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]) + edge
+    common = shared.clip(min=0).prod(axis=1)
+    area, areas = (box[2:] - box[:2] + edge).prod(), (sides(others) + edge).prod(axis=1)
+    return np.asarray(common / (np.minimum(area, areas) if nested else area + areas - common))
+
+
+def suppress(boxes: Floats, scores: Floats, most: float, *, nested: bool = False) -> Integers:
+    """Return what NMS keeps, best score first: what overlaps a better box by more goes."""
+    boxes, order, keep = boxes.astype(np.float64), np.argsort(-scores, kind="stable"), []
+    while order.size:
+        best, order = order[0], order[1:]
+        keep.append(best)
+        order = order[overlap(boxes[best], boxes[order], nested=nested) <= most]
+    return np.array(keep, np.int64)
+
+
+def vote(boxes: Floats, scores: Floats, keep: Integers) -> Floats:
+    """Return the boxes to keep, each the mean of those with an IoU of 0.7, weighed by score."""
+    exact, voted = boxes.astype(np.float64), boxes[keep]
+    for row, kept in enumerate(keep):
+        weights = (overlap(exact[kept], exact) >= 0.7) * scores.clip(min=1e-9)
+        voted[row] = weights @ exact / weights.sum()
+    return voted
+
+
+def load_image(path: Path | str) -> NDArray[np.uint8]:
+    """Return the (H, W, 3) RGB pixels of a picture, upright."""
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def main() -> None:
+    """Print a line for each face in the images of the command line."""
+    parser = argparse.ArgumentParser(description="Find faces with networks from facetl export.")
+    parser.add_argument("images", nargs="+", metavar="IMAGE")
+    parser.add_argument("--networks", default=Path(__file__).parent, metavar="FOLDER")
+    given = parser.parse_args()
+    cascade = Cascade(given.networks)
+    for path in given.images:
+        boxes, scores, _ = cascade.detect(load_image(path))
+        for box, score in zip(boxes, scores, strict=True):
+            print(path, *(f"{edge:.2f}" for edge in box), f"{score:.4f}")
+
+
+if __name__ == "__main__":
+    main()

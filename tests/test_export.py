@@ -1,0 +1,227 @@
+"""The exported networks and their runner beside the cascade that they were exported from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from outcomes import assert_refused, success
+
+import facetl
+import facetl.version
+from facetl.cartoons.frame import draw_frame
+from facetl.cli import main
+from facetl.data.images import load_image, save_image
+from facetl.data.portrait import PORTRAIT
+from facetl.mtcnn.crops import cut_windows
+from facetl.mtcnn.detections import Detections
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, normalise
+from facetl.mtcnn.weights import Weights, load_weights
+from facetl.run_onnx import Cascade, crop
+
+Pixels = NDArray[np.uint8]
+WEIGHTS = ("pretrained", "cartoon")
+
+RUN_WITHOUT_TORCH = """
+import runpy, sys
+for name in ("torch", "facetl"):
+    sys.modules[name] = None  # so that importing it fails
+runner = runpy.run_path(sys.argv[1])
+import numpy
+found = [runner["Cascade"]().detect(runner["load_image"](path)) for path in sys.argv[3:]]
+names = [f"{column}{i}" for i in range(len(found)) for column in ("boxes", "scores", "landmarks")]
+numpy.savez(sys.argv[2], **dict(zip(names, sum(map(list, found), []))))
+sys.argv = [sys.argv[1], *sys.argv[3:]]
+runner["main"]()
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder of networks for each of the weights, written by the command."""
+    folders = {name: tmp_path_factory.mktemp(name) / "networks" for name in WEIGHTS}
+    for name, folder in folders.items():
+        success(export("--onnx", "--weights", name, "--out", folder))
+    return folders
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Pixels]:
+    drawn = [draw_frame(seed=2, part="test", index=i).image for i in range(4)]
+    face = load_image(PORTRAIT)
+    return [face, *drawn, face[60:170, 85:170], face[:, 100:], face[:15, :15], np.zeros_like(face)]
+
+
+def export(*arguments: object) -> Any:
+    return CliRunner().invoke(main, ["export", *map(str, arguments)])
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    session = onnxruntime.InferenceSession(path)
+    facts: dict[str, Any] = json.loads(session.get_modelmeta().custom_metadata_map["facetl"])
+    return facts
+
+
+def assert_same(found: Sequence[NDArray[Any]], expected: Detections) -> None:
+    """Scores within 1e-4, boxes and landmarks within a thousandth of a pixel."""
+    boxes, scores, landmarks = found
+    assert boxes.shape == expected.boxes.shape
+    np.testing.assert_allclose(scores, expected.scores, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(boxes, expected.boxes, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(landmarks, expected.landmarks, rtol=0, atol=1e-3)
+
+
+# ---- the runner
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_the_runner_finds_without_torch_what_the_cascade_finds(
+    name: str, exported: dict[str, Path], images: list[Pixels], tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        save_image(path, image)
+    runner, arrays = exported[name] / "run_onnx.py", tmp_path / "found.npz"
+    command = [sys.executable, "-c", RUN_WITHOUT_TORCH, runner, arrays, *paths]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = Detector.load(name, "cpu", "torch").detect(images)
+    assert sum(map(len, expected)) > 3
+    with np.load(arrays) as columns:
+        for number, own in enumerate(expected):
+            found = [columns[f"{column}{number}"] for column in ("boxes", "scores", "landmarks")]
+            assert_same(found, own)
+    assert done.stdout.splitlines() == [
+        " ".join([str(path), *(f"{edge:.2f}" for edge in box), f"{score:.4f}"])
+        for path, own in zip(paths, expected, strict=True)
+        for box, score in zip(own.boxes, own.scores, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("voting", [False, True])
+@pytest.mark.parametrize("padding", [False, True])
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_the_runner_heeds_every_setting(
+    name: str, padding: bool, voting: bool, exported: dict[str, Path], images: list[Pixels]
+) -> None:
+    other: dict[str, Any] = {"min_face": 30, "factor": 0.8, "thresholds": (0.3, 0.25, 0.15)}
+    cascade = Cascade(exported[name])
+    cascade.settings = {**other, "padding": padding, "voting": voting}
+    detector = Detector.load(name, "cpu", "torch")
+    expected = detector.detect(images, **other, padding=padding, voting=voting)
+    for image, own in zip(images, expected, strict=True):
+        assert_same(cascade.detect(image), own)
+
+
+@given(st.data(), st.sampled_from([12, 24, 48]))
+def test_the_runners_crops_are_the_cascades(data: st.DataObject, size: int) -> None:
+    height, width = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))
+    image = np.random.default_rng(height * 61 + width).integers(0, 256, (height, width, 3), "u1")
+    x1, y1 = data.draw(st.integers(-30, width - 1)), data.draw(st.integers(-30, height - 1))
+    x2, y2 = data.draw(st.integers(max(x1, 0) + 1, 90)), data.draw(st.integers(max(y1, 0) + 1, 90))
+    sums = np.zeros((height + 1, width + 1, 3), np.int64)
+    sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
+    window = np.array([[x1, y1, x2, y2]])
+    expected = cut_windows(image, window.astype(float), size, padding=True)
+    np.testing.assert_array_equal(crop(sums, window, size), expected.numpy())
+
+
+# ---- the networks
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_networks_give_the_same_for_any_number_and_size(
+    stage: Stage, exported: dict[str, Path]
+) -> None:
+    session = onnxruntime.InferenceSession(exported["cartoon"] / f"{stage}.onnx")
+    network = load_weights("cartoon").network(stage)
+    side = INPUT_SIZES[stage]
+    sizes = [(12, 12), (13, 40), (31, 24), (60, 81)] if stage == "pnet" else [(side, side)]
+    for height, width in sizes:
+        for count in (1, 3):
+            pixels = torch.rand(count, 3, height, width) * 255
+            with torch.inference_mode():
+                expected = network(normalise(pixels))
+            found = session.run(None, {"pixels": pixels.numpy()})
+            assert len(found) == (3 if stage == "onet" else 2)
+            for own, other in zip(
+                found, (expected.scores, expected.offsets, expected.landmarks), strict=False
+            ):
+                np.testing.assert_allclose(own, other.numpy(), rtol=0, atol=1e-5)
+
+
+def test_the_networks_say_where_they_come_from(exported: dict[str, Path]) -> None:
+    for name, folder in exported.items():
+        weights = load_weights(name)
+        for stage in STAGES:
+            path = folder / f"{stage}.onnx"
+            facts = facts_of(path)
+            assert facts.pop("settings") == json.loads(json.dumps(asdict(weights.settings)))
+            assert facts == {
+                "format": "facetl-onnx",
+                "version": 1,
+                "facetl": facetl.version.VERSION,
+                "stage": stage,
+                "weights": weights.fingerprint,
+            }
+            assert str(Path(facetl.__file__).parent).encode() not in path.read_bytes()
+
+
+def test_the_fingerprint_is_that_of_the_weights() -> None:
+    pretrained = load_weights("pretrained")
+    stages = {stage: dict(pretrained.stages[stage]) for stage in STAGES}
+    assert Weights({"pnet": stages["pnet"]}).fingerprint == pretrained.fingerprint
+    stages["onet"]["dense6_1.bias"] = stages["onet"]["dense6_1.bias"] + 1e-6
+    assert Weights(stages).fingerprint != pretrained.fingerprint
+
+
+# ---- the command
+
+
+def test_the_command_names_what_it_wrote(exported: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+    result = success(export("--onnx", "--out", tmp_path, "--force"))
+    names = ["pnet.onnx", "rnet.onnx", "onet.onnx", "run_onnx.py"]
+    assert result.stdout.splitlines() == [str(tmp_path / name) for name in names]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "old"])
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (exported["cartoon"] / name).read_bytes()
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+    assert_refused(export("--onnx", "--out", tmp_path), str(tmp_path), "--force")
+
+
+def test_a_kind_of_file_has_to_be_named(tmp_path: Path) -> None:
+    result = export("--out", tmp_path / "networks")
+    assert result.exit_code == 2
+    assert "--onnx" in result.stderr
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    result = export("--onnx", "--out", tmp_path / "networks")
+    assert_refused(result, "onnxscript", "pip install onnx onnxscript")
+    assert not (tmp_path / "networks").exists()
+
+
+def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    missing = tmp_path / "none.safetensors"
+    assert_refused(
+        export("--onnx", "--weights", missing, "--out", tmp_path / "networks"), str(missing)
+    )

@@ -1,0 +1,179 @@
+"""Whatever people hold pictures in, the same faces are found; and copies of the detector."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engines import ENGINES
+from numpy.typing import NDArray
+from PIL import Image
+
+from facetl.cartoons.frame import draw_frame
+from facetl.data.images import load_image
+from facetl.data.portrait import PORTRAIT
+from facetl.errors import ImageError
+from facetl.mtcnn.detections import Detections
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.pictures import as_pixels, each_of, is_one
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def face() -> Pixels:
+    return load_image(PORTRAIT)
+
+
+def tensor_of(image: Pixels) -> torch.Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1)
+
+
+HOLDERS: dict[str, Callable[[Pixels], Any]] = {
+    "array": lambda image: image,
+    "floats to 1": lambda image: image / 255,
+    "floats to 255": lambda image: image.astype(np.float32),
+    "RGBA": lambda image: np.dstack([image, image[:, :, :1]]),
+    "PIL": Image.fromarray,
+    "tensor": tensor_of,
+    "tensor, channels last": torch.from_numpy,
+    "tensor to 1": lambda image: tensor_of(image) / 255,
+    "tensor to 255 with a gradient": lambda image: tensor_of(image).double().requires_grad_(),
+    "RGBA tensor": lambda image: tensor_of(np.dstack([image, image[:, :, :1]])),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_picture_is_the_same_whatever_holds_it(holder: str, face: Pixels) -> None:
+    held = HOLDERS[holder](face)
+    assert is_one(held)
+    np.testing.assert_array_equal(as_pixels(held), face)
+
+
+def test_a_path_is_one_picture(face: Pixels) -> None:
+    for path in (PORTRAIT, str(PORTRAIT)):
+        assert is_one(path)
+        np.testing.assert_array_equal(as_pixels(path), face)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (1, 20, 30), (20, 30, 1)])
+def test_grey_tensors_are_seen_in_colour(shape: tuple[int, ...]) -> None:
+    grey = torch.arange(600, dtype=torch.float32) / 600
+    pixels = as_pixels(grey.reshape(shape))
+    assert pixels.shape == (20, 30, 3)
+    assert (pixels == pixels[:, :, :1]).all()
+
+
+def test_bfloat16_is_read() -> None:
+    assert as_pixels(torch.ones(3, 20, 30, dtype=torch.bfloat16)).min() == 255
+
+
+@pytest.mark.parametrize("as_floats", [False, True])
+@pytest.mark.parametrize("kind", ["array", "tensor", "tensor, channels last"])
+def test_a_batch_is_several_pictures(kind: str, as_floats: bool) -> None:
+    # Beside a bright picture a dark one of floats to 255 must not be taken for one to 1.
+    batch = np.stack([np.full((20, 30, 3), value, np.uint8) for value in (1, 250)])
+    held: Any = batch.astype(np.float32) if as_floats else batch
+    if kind.startswith("tensor"):
+        held = torch.from_numpy(held)
+    if kind == "tensor":
+        held = held.permute(0, 3, 1, 2)
+    assert not is_one(held)
+    np.testing.assert_array_equal(list(each_of(held)), batch)
+
+
+@pytest.mark.parametrize(
+    ("picture", "complaint"),
+    [
+        (torch.zeros(3, 20, 3), "channels first or last"),
+        (torch.zeros(3, 3, 20, 3), "channels first or last"),
+        (torch.zeros(20, 30, 5), r"\(20, 30, 5\); give \(3, H, W\)"),
+        (torch.zeros(7), r"\(7,\)"),
+        (torch.zeros(1, 2, 3, 20, 30), r"\(1, 2, 3, 20, 30\)"),
+        (torch.zeros(3, 20, 30, dtype=torch.int64), "int64"),
+        (np.zeros((3, 20, 30)), r"\(3, 20, 30\)"),
+        (np.zeros((2, 3, 20, 30), np.uint8), r"\(3, 20, 30\)"),
+        (np.zeros((1, 2, 20, 30, 3), np.uint8), r"\(1, 2, 20, 30, 3\)"),
+        (None, "found NoneType instead of an image"),
+        (7, "found int instead of an image"),
+        (b"abc", "found int instead of an image"),
+        (Path(__file__).parent, "is a folder, not an image; give the images in it"),
+        ("no such file.jpg", "no such file.jpg"),
+    ],
+)
+def test_what_is_no_picture_is_told_in_one_line(picture: Any, complaint: str) -> None:
+    with pytest.raises(ImageError, match=complaint) as caught:
+        Detector.load("pretrained", "cpu").detect(picture)
+    assert "\n" not in str(caught.value)
+
+
+# ---- one in, one out
+
+
+def assert_equal(found: Detections, expected: Detections) -> None:
+    for name in ("boxes", "scores", "landmarks"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_one_picture_in_its_faces_out(face: Pixels) -> None:
+    detector = Detector.load("pretrained", "cpu")
+    (expected,) = detector.detect([face])
+    assert len(expected) == 1
+    for one in (PORTRAIT, str(PORTRAIT), Image.open(PORTRAIT), face, tensor_of(face)):
+        found = detector.detect(one)
+        assert isinstance(found, Detections)
+        assert_equal(found, expected)
+
+
+def test_several_in_a_list_out(face: Pixels) -> None:
+    detector = Detector.load("pretrained", "cpu")
+    frame = draw_frame(seed=1, part="test", index=0).image
+    expected = [detector.detect(face), detector.detect(frame), Detections.empty()]
+    blank = Image.new("L", (30, 40))
+    mixed: list[Any] = [PORTRAIT, tensor_of(frame), blank]
+    for several in (mixed, tuple(mixed), iter(mixed), (each for each in mixed)):
+        found = detector.detect(several)
+        assert isinstance(found, list)
+        for own, other in zip(found, expected, strict=True):
+            assert_equal(own, other)
+    assert detector.detect([]) == []
+    assert detector.detect(torch.zeros(0, 3, 40, 40)) == []
+    for batch in (np.stack([face, face]), torch.stack([tensor_of(face)] * 2)):
+        assert [len(each) for each in detector.detect(batch)] == [1, 1]
+
+
+def test_a_single_picture_is_searched_as_told(face: Pixels) -> None:
+    detector = Detector.load("pretrained", "cpu")
+    assert len(detector.detect(face, (0.6, 0.7, 1.0))) == 0
+    assert len(detector.detect(face, min_face=200, workers=1)) == 0
+
+
+# ---- copies
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "copy_of", [copy.deepcopy, lambda detector: pickle.loads(pickle.dumps(detector))]
+)
+def test_a_copy_finds_the_same_and_has_networks_of_its_own(
+    copy_of: Callable[[Detector], Detector], engine: Any, face: Pixels
+) -> None:
+    detector = Detector.load("cartoon", "cpu", engine)
+    twin = copy_of(detector)
+    assert (twin.engine, twin.settings, twin.device) == (engine, detector.settings, detector.device)
+    frame = draw_frame(seed=1, part="test", index=0).image
+    before = detector.detect(frame)
+    assert len(before) > 0
+    assert_equal(twin.detect(frame), before)
+    with torch.no_grad():
+        for parameter in detector.networks["onet"].parameters():
+            parameter.zero_()
+    assert_equal(twin.detect(frame), before)
+    assert_equal(copy_of(twin).detect(frame), before)
+    assert len(copy_of(detector).detect(frame, (0.2, 0.1, 0.9))) == 0
