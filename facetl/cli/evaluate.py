@@ -13,7 +13,7 @@ from facetl.cli import options
 from facetl.cli.console import note, print_table, suggest, track
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
-from facetl.files import refuse_to_overwrite, require_writable
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable
 from facetl.mtcnn.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from facetl.evaluation.likeness import Likeness, Part
     from facetl.evaluation.scoring import Entry, Evaluation
     from facetl.evaluation.table import Row
-
-PLOTS = ("precision_recall.png", "scores.png")
 
 
 class Peer(NamedTuple):
@@ -98,14 +96,16 @@ def evaluate(
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
-    Prints a table and writes metrics.json, precision_recall.png and scores.png.
+    Prints a table and writes metrics.json and plots, each as .png and .svg: precision_recall,
+    scores, errors (what the missing AP is made of), recall_by (size, aspect ratio and label of
+    the faces) and calibration.
     """
     from facetl.evaluation.report import FILE_NAME, describe, save_metrics
     from facetl.evaluation.scoring import Truth, evaluate_all
 
     folder = out or (results if results.is_dir() else results.parent)
-    for name in (FILE_NAME, *PLOTS):
-        refuse_to_overwrite(folder / name, force=force)
+    for path in (folder / FILE_NAME, *_plot_files(folder)):
+        refuse_to_overwrite(path, force=force)
     require_writable(folder)
     entries = _load_entries(results, peers)
     source = load_truth(truth, on_error)
@@ -181,15 +181,22 @@ def _load_thumbnails(dataset: FaceDataset, what: str) -> tuple[list[str], Thumbn
     return list(thumbnails), stack_thumbnails(thumbnails.values())
 
 
-def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
-    from facetl.evaluation.plots import plot_precision_recall, plot_scores, save_plot
+def _plot_files(folder: Path) -> list[Path]:
+    from facetl.evaluation.gallery import PLOTS
 
-    curves = {each.name: each.metrics.curve for each in evaluations}
-    for name, plot in zip(PLOTS, (plot_precision_recall, plot_scores), strict=True):
-        save_plot(folder / name, plot(curves))
+    return [path for name in PLOTS for path in plot_paths(folder / name)]
+
+
+def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
+    from facetl.evaluation.gallery import PLOTS
+    from facetl.evaluation.plots import save_plot
+
+    for name, plot in PLOTS.items():
+        save_plot(folder / name, plot(evaluations))
 
 
 def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder: Path) -> None:
+    from facetl.evaluation.gallery import PLOTS
     from facetl.evaluation.report import FILE_NAME
 
     for each in evaluations:
@@ -198,8 +205,9 @@ def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder
     print_table(figures_table(evaluations))
     if likeness:
         _report_likeness(evaluations, likeness)
-    for name in (FILE_NAME, *PLOTS):
-        click.echo(f"wrote {folder / name}")
+    click.echo(f"wrote {folder / FILE_NAME}")
+    for name in PLOTS:
+        click.echo(f"wrote {folder / name}.png and .svg")
     _suggest(evaluations)
 
 
