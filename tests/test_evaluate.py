@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,10 @@ def facetl(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
 
 
-def test_writes_metrics_as_promised_and_both_plots(results: Path) -> None:
+PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
+
+
+def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
     outcome = facetl(results, "--truth", results.parent / "truth.txt")
     assert outcome.exit_code == 0, outcome.output
     metrics = json.loads((results / "metrics.json").read_text())
@@ -78,8 +82,61 @@ def test_writes_metrics_as_promised_and_both_plots(results: Path) -> None:
     assert (tuned["seconds_per_frame"], tuned["proposals_per_frame"]) == (0.5, 20)
     # of the pretrained run's four, the one in the frame without faces is a false alarm
     assert metrics["runs"]["pretrained"]["precision_all"] == 0.75
-    for plot in ("precision_recall.png", "scores.png"):
-        assert (results / plot).stat().st_size > 1000
+    for plot, suffix in product(PLOTS, (".png", ".svg")):
+        assert (results / f"{plot}{suffix}").stat().st_size > 1000
+        assert f"wrote {results / plot}.png and .svg" in outcome.stdout
+
+
+def test_the_diagnosis_is_in_the_metrics_and_in_the_table(results: Path) -> None:
+    truth = results.parent / "truth.txt"
+    faces: Any = {
+        "001.jpg": (boxes(FACE), ["mom"]),
+        "002.jpg": (boxes(FACE, ELSEWHERE), ["dad", None]),
+    }
+    save_annotations(truth, faces)
+    outcome = facetl(results, "--truth", truth)
+    runs = json.loads((results / "metrics.json").read_text())["runs"]
+    # of four detections the one at 0.9 in the frame without faces is the only false alarm, third
+    # in order: precision 1, 1, 3/4 at the three faces, so that mending it brings 1/12
+    mistakes = runs["pretrained"]["diagnosis"]["mistakes"]
+    assert list(mistakes) == ["0.3", "0.5"]
+    assert mistakes["0.3"]["ap"] == runs["pretrained"]["ap"]["0.3"]
+    assert mistakes["0.3"]["background"] == {
+        "count": 1,
+        "ap_mended": 1,
+        "ap_lost": pytest.approx(1 / 12),
+    }
+    assert mistakes["0.3"]["missed"] == {
+        "count": 0,
+        "ap_mended": mistakes["0.3"]["ap"],
+        "ap_lost": 0,
+    }
+    recall_by = runs["pretrained"]["diagnosis"]["recall_by"]
+    assert [(each["name"], each["recall"]) for each in recall_by["label"]] == [
+        ("dad", 1),
+        ("mom", 1),
+        ("no label", 1),
+    ]
+    (size,) = recall_by["size"]  # all are 40 by 50 pixels
+    assert (size["name"], size["low"], size["high"], size["faces"]) == ("32–48", 32, 48, 3)
+    assert recall_by["label"][0]["low"] is None
+    # 0.9, 0.9 and 0.8 are hits; 0.9 in the 32 bits of a run is a little less
+    calibration = runs["tuned"]["diagnosis"]["calibration"]
+    assert [(each["low"], each["hits"]) for each in calibration["bins"]] == [(0.8, 3)]
+    assert calibration["error"] == pytest.approx((2 * 0.1 + 0.2) / 3)
+    rows = [line.split() for line in outcome.stdout.splitlines()]
+    assert ["to", "background", "0.083", "0.000"] in rows
+    assert ["expected", "calibration", "error", "0.125", "0.133"] in rows
+
+
+def test_the_groups_without_bound_and_the_undefined_are_null(results: Path) -> None:
+    truth = results.parent / "truth.txt"
+    save_annotations(truth, {"001.jpg": (boxes([0.0, 0.0, 300.0, 300.0]), [None])})
+    assert facetl(results, "--truth", truth, "--only-listed").exit_code == 0
+    run = load_metrics(results / "metrics.json")["runs"]["tuned"]
+    (size,) = run["diagnosis"]["recall_by"]["size"]
+    assert (size["name"], size["low"], size["high"]) == ("≥ 240", 240, None)
+    assert run["diagnosis"]["mistakes"]["0.3"]["missed"]["ap_lost"] is None
 
 
 def test_the_table_has_a_column_a_run_and_fits_a_terminal(results: Path) -> None:
@@ -138,6 +195,17 @@ def test_results_are_not_overwritten_unasked(results: Path) -> None:
     assert (again.exit_code, (results / "metrics.json").read_text()) == (1, before)
     assert "metrics.json exists already" in again.stderr
     assert facetl(results, *truth, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "name", [f"{plot}{suffix}" for plot in PLOTS for suffix in (".png", ".svg")]
+)
+def test_no_plot_is_overwritten_unasked(results: Path, name: str) -> None:
+    (results / name).write_text("mine")
+    refused = facetl(results, "--truth", results.parent / "truth.txt")
+    assert refused.exit_code == 1
+    assert f"{name} exists already" in refused.stderr
+    assert (results / name).read_text() == "mine"
 
 
 @pytest.mark.parametrize(

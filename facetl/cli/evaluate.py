@@ -14,7 +14,7 @@ from facetl.cli.console import note, print_table, suggest, track
 from facetl.cli.report import write_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
-from facetl.files import refuse_to_overwrite, require_writable
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable
 from facetl.mtcnn.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from facetl.evaluation.table import Row
 
 REPORT = "report.html"
-PLOTS = ("precision_recall.png", "scores.png")
 
 
 class Peer(NamedTuple):
@@ -111,15 +110,17 @@ def evaluate(
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
-    Prints a table and writes metrics.json, plots, and report.html: one page with every frame,
-    what each run finds there and misses, what its errors cost and what to do next.
+    Prints a table and writes metrics.json, five plots, each as .png and .svg (precision_recall,
+    scores, errors: what the missing AP is made of, recall_by: size, aspect ratio and label of the
+    faces, calibration), and report.html: one page with every frame, what each run finds there and
+    misses, what its errors cost and what to do next.
     """
-    from facetl.evaluation.report import FILE_NAME, describe, save_metrics
+    from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
     from facetl.evaluation.scoring import Truth, evaluate_all
 
     folder = out or (results if results.is_dir() else results.parent)
-    for name in (FILE_NAME, *PLOTS, *[REPORT] * report):
-        refuse_to_overwrite(folder / name, force=force)
+    for path in (folder / FILE_NAME, *_plot_files(folder), *[folder / REPORT] * report):
+        refuse_to_overwrite(path, force=force)
     require_writable(folder)
     entries = _load_entries(results, peers)
     source = load_truth(truth, on_error)
@@ -131,6 +132,7 @@ def evaluate(
     )
     save_metrics(folder / FILE_NAME, document)
     _save_plots(folder, evaluations)
+    _report(evaluations, likeness, folder)
     if report:
         write_report(
             *(folder / REPORT, entries, evaluations, source),
@@ -138,7 +140,8 @@ def evaluate(
             images=images,
             only_listed=only_listed,
         )
-    _report(evaluations, likeness, folder, [FILE_NAME, *PLOTS, *[REPORT] * report])
+        click.echo(f"wrote {folder / REPORT}: open it in a browser")
+    _suggest(evaluations)
 
 
 def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
@@ -202,29 +205,33 @@ def _load_thumbnails(dataset: FaceDataset, what: str) -> tuple[list[str], Thumbn
     return list(thumbnails), stack_thumbnails(thumbnails.values())
 
 
+def _plot_files(folder: Path) -> list[Path]:
+    from facetl.evaluation.all_plots import PLOTS
+
+    return [path for name in PLOTS for path in plot_paths(folder / name)]
+
+
 def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
-    from facetl.evaluation.plots import plot_precision_recall, plot_scores, save_plot
+    from facetl.evaluation.all_plots import PLOTS
+    from facetl.evaluation.plots import save_plot
 
-    curves = {each.name: each.metrics.curve for each in evaluations}
-    for name, plot in zip(PLOTS, (plot_precision_recall, plot_scores), strict=True):
-        save_plot(folder / name, plot(curves))
+    for name, plot in PLOTS.items():
+        save_plot(folder / name, plot(evaluations))
 
 
-def _report(
-    evaluations: Sequence[Evaluation],
-    likeness: Likeness | None,
-    folder: Path,
-    written: Sequence[str],
-) -> None:
+def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder: Path) -> None:
+    from facetl.evaluation.all_plots import PLOTS
+    from facetl.evaluation.metrics_file import FILE_NAME
+
     for each in evaluations:
         for text in each.notes:
             note(text)
     print_table(figures_table(evaluations))
     if likeness:
         _report_likeness(evaluations, likeness)
-    for name in written:
-        click.echo(f"wrote {folder / name}")
-    _suggest(evaluations)
+    click.echo(f"wrote {folder / FILE_NAME}")
+    for name in PLOTS:
+        click.echo(f"wrote {folder / name}.png and .svg")
 
 
 def _report_likeness(evaluations: Sequence[Evaluation], likeness: Likeness) -> None:

@@ -9,7 +9,8 @@ alone four kinds are left, see :class:`Mistake`.  A detection is a hit by the ru
 Each kind is weighed by the average precision there would be without it (section 2.3):
 
 * localisation: the box is moved onto its face; of the detections that hit the same face then,
-  the one with the best score stays.
+  the one with the best score stays.  (So the paper.  Its program, ``tidecv``, keeps the hit
+  there was and leaves the moved box out even if its score is better, which gives a little less.)
 * duplicate, background: the detection is left out.
 * missed: the face is left out, as if the detector were as precise on it as on the others.
 

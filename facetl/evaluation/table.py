@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
 from facetl.evaluation.scoring import Evaluation
 
@@ -18,6 +19,12 @@ AP_TITLES = {
     "0.5": "AP at IoU 0.5",
     "0.7": "AP at IoU 0.7",
     "0.5:0.95": "AP, mean of IoU 0.5:0.95",
+}
+LOSS_TITLES = {
+    Mistake.MISSED: f"AP at IoU {IOU_THRESHOLD:g} lost to missed faces",
+    Mistake.LOCALISATION: "  to mistakes of localisation",
+    Mistake.DUPLICATE: "  to duplicates",
+    Mistake.BACKGROUND: "  to background",
 }
 
 
@@ -56,7 +63,7 @@ class Row:
 
 
 def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
-    """Return the rows of a table in groups: accuracy, operating points, counts and costs."""
+    """Return the rows of a table in groups: accuracy, operating points, mistakes, counts."""
 
     def row(
         title: str,
@@ -81,6 +88,13 @@ def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
             lambda e: e.metrics.recall_at_budget,
         ),
     ]
+    losses = [
+        row(title, partial(_ap_lost_to, mistake), best="low")
+        for mistake, title in LOSS_TITLES.items()
+    ]
+    losses.append(
+        row("expected calibration error", lambda e: e.diagnosis.calibration_error, best="low")
+    )
     costs = [
         row("frames", lambda e: e.metrics.frames, "d", None),
         row("faces", lambda e: e.metrics.faces, "d", None),
@@ -88,7 +102,7 @@ def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
         row("proposals per frame", lambda e: e.proposals_per_frame, ".1f", "low"),
         row("seconds per frame", lambda e: e.seconds_per_frame, ".3f", "low"),
     ]
-    return [accuracy, points, costs]
+    return [accuracy, points, losses, costs]
 
 
 def contrast(parts: Sequence[Metrics]) -> list[list[Row]]:
@@ -102,6 +116,10 @@ def contrast(parts: Sequence[Metrics]) -> list[list[Row]]:
         Row("faces", tuple(part.faces for part in parts), "d", None),
     ]
     return [accuracy, counts]
+
+
+def _ap_lost_to(mistake: Mistake, evaluation: Evaluation) -> float:
+    return evaluation.diagnosis.usual.lost[mistake]
 
 
 def _ap_at(iou: str, evaluation: Evaluation) -> float:

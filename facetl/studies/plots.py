@@ -217,7 +217,8 @@ def _draw_by_epoch(axes: Axes, values: Values, name: str, colour: str) -> None:
     known = ~np.isnan(table).any(axis=0)
     if known.any():
         epochs, table = np.arange(1, shortest + 1)[known], table[:, known]
-        axes.plot(epochs, table.mean(axis=0), color=colour, label=name)
+        marker = "o" if len(epochs) == 1 else ""
+        axes.plot(epochs, table.mean(axis=0), color=colour, label=name, marker=marker)
         axes.fill_between(
             epochs, table.min(axis=0), table.max(axis=0), color=colour, alpha=0.15, linewidth=0
         )
