@@ -95,7 +95,11 @@ def _title(truth: Path, evaluations: Sequence[Evaluation]) -> str:
 
 
 def _plot(evaluations: Sequence[Evaluation]) -> list[Plot]:
-    return []
+    from facetl.evaluation.all_plots import CAPTIONS, PLOTS
+    from facetl.evaluation.page import Plot
+    from facetl.evaluation.plots import svg_of
+
+    return [Plot(svg_of(PLOTS[name](evaluations)), text) for name, text in CAPTIONS.items()]
 
 
 def _recall_training(run: Evaluation) -> Training | None:

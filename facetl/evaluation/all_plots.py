@@ -35,3 +35,10 @@ PLOTS: Mapping[str, Plot] = {
     "calibration": _of_diagnoses(plot_calibration),
 }
 """From the evaluations of all runs to a figure."""
+
+CAPTIONS: Mapping[str, str] = {
+    "errors": "What the missing AP is made of: what mending each kind of mistake would bring.",
+    "recall_by": "Recall by size, aspect ratio and label of the faces, with 95 % intervals.",
+    "calibration": "Calibration: the share of hits by score. On the diagonal a score is a probability.",
+}
+"""Words to the plots that stand in the report."""
