@@ -18,9 +18,9 @@ from facetl.data.dataset import FaceDataset, Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError
 from facetl.evaluation.likeness import divide
+from facetl.evaluation.metrics_file import load_metrics, save_metrics
 from facetl.evaluation.naming import find_places
 from facetl.evaluation.peers import PeerDetections, load_peer, save_peer
-from facetl.evaluation.metrics_file import load_metrics, save_metrics
 from facetl.evaluation.scoring import Entry, Truth, evaluate, evaluate_all, measure_frames
 from facetl.evaluation.table import compare
 from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, save_run
