@@ -74,6 +74,7 @@ def _say_goodbye(out: Path, seconds: float) -> None:
     results = out / "results"
     click.echo(f"\nThe whole road took {seconds:.0f} s.  Look at:")
     click.echo(f"  {results / 'overlays'}   what all three find, side by side")
+    click.echo(f"  {results / 'report.html'}   every frame, what is found and missed: in a browser")
     click.echo(f"  {results / 'precision_recall.png'}   their precision and recall")
     click.echo(f"  {out / 'patches' / 'pnet_patches.png'}   what the network learnt from")
     note("next, on your own frames: facetl train FRAMES --out cascade.safetensors")

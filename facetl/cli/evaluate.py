@@ -132,7 +132,6 @@ def evaluate(
     )
     save_metrics(folder / FILE_NAME, document)
     _save_plots(folder, evaluations)
-    _report(evaluations, likeness, folder)
     if report:
         write_report(
             *(folder / REPORT, entries, evaluations, source),
@@ -140,6 +139,8 @@ def evaluate(
             images=images,
             only_listed=only_listed,
         )
+    _report(evaluations, likeness, folder)
+    if report:
         click.echo(f"wrote {folder / REPORT}: open it in a browser")
     _suggest(evaluations)
 

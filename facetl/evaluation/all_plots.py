@@ -39,6 +39,6 @@ PLOTS: Mapping[str, Plot] = {
 CAPTIONS: Mapping[str, str] = {
     "errors": "What the missing AP is made of: what mending each kind of mistake would bring.",
     "recall_by": "Recall by size, aspect ratio and label of the faces, with 95 % intervals.",
-    "calibration": "Calibration: the share of hits by score; on the diagonal scores are probabilities.",
+    "calibration": "Calibration: share of hits by score. On the diagonal scores are probabilities.",
 }
 """Words to the plots that stand in the report."""
