@@ -140,7 +140,7 @@ def detect(
     Examples:
       facetl detect frames --out results --overlays
       facetl detect frames --out results --crops --margin 0.3 --align
-      facetl detect frames --weights pretrained --weights tuned=pnet.safetensors --out results
+      facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results
     """
     cropping = settle_cropping(crops, margin, align)
     refuse_to_overwrite(out, force=force)
@@ -182,7 +182,7 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
     found = []
     for path in paths:
         if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
+            raise InputError(f"{path}: no such file or folder; check the path")
         inside = image_paths(path) if path.is_dir() else [path]
         root = path if path.is_dir() else path.parent
         found += [(root, image) for image in inside]
@@ -233,7 +233,7 @@ def search_side_by_side(
     for skipped in work.skipped:
         note(f"skipped {skipped.reason}")
     if len(work.skipped) == len(images):
-        raise ImageError(f"none of the {len(images)} images could be read")
+        raise ImageError(f"none of the {len(images)} images could be read; give others")
     facts = {
         each.name: {
             "weights": each.source,

@@ -99,6 +99,12 @@ def evaluate(
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
     Prints a table and writes metrics.json, precision_recall.png and scores.png.
+
+    \b
+    Examples:
+      facetl evaluate results --truth test_faces.txt
+      facetl evaluate results --truth test --train frames
+      facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
     """
     from facetl.evaluation.report import FILE_NAME, describe, save_metrics
     from facetl.evaluation.scoring import Truth, evaluate_all
