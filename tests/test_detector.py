@@ -394,5 +394,5 @@ def test_a_search_takes_no_single_image(image: Any) -> None:
 
 
 def test_an_unknown_device_is_told() -> None:
-    with pytest.raises(InputError, match="expected auto, cpu or cuda"):
+    with pytest.raises(InputError, match="choose auto, cpu or cuda"):
         choose_device("gpu")

@@ -3,8 +3,13 @@
 After changing a command, ``python tests/test_docs.py`` writes the help blocks anew.
 """
 
+import inspect
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +73,65 @@ def test_every_command_is_documented() -> None:
 def test_the_readme_shows_every_command() -> None:
     used = {arguments[0] for arguments in examples((ROOT / "README.md").read_text("utf-8"))}
     assert used >= set(main.commands)
+
+
+def help_examples(command: click.Command) -> list[str]:
+    """Return the lines of the block in a command's help that is headed "Example" or "Examples"."""
+    text = inspect.cleandoc(command.help or "")
+    _, *blocks = re.split(r"\nExamples?:\n", text, maxsplit=1)
+    return [line.strip() for block in blocks for line in block.partition("\n\n")[0].splitlines()]
+
+
+@pytest.mark.parametrize("name", list(main.commands))
+def test_the_help_of_every_command_has_examples_that_parse(name: str) -> None:
+    shown = help_examples(main.commands[name])
+    assert shown, f"facetl {name} --help shows no example"
+    for line in shown:
+        words = shlex.split(line)
+        assert words[:2] == ["facetl", name], line
+        parse(*words[1:])
+        # Rewrapped it could not be pasted.
+        assert f"    {line}\n" in help_text(f"facetl {name} --help")
+
+
+def test_the_main_help_shows_every_command_once() -> None:
+    lines = help_text("facetl --help").partition("Options:")[2].splitlines()
+    shown = [line.split()[0] for line in lines if re.match(r"  [a-z]", line)]
+    assert sorted(shown) == sorted(main.commands)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_told_how_to_complete(shell: str) -> None:
+    command = [sys.executable, "-m", "facetl"]
+    environment = {**os.environ, "_FACETL_COMPLETE": f"{shell}_source"}
+    if shell == "bash" and not shutil.which("bash"):
+        pytest.skip("click asks bash for its version")
+    script = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert f"_FACETL_COMPLETE={shell}_complete" in script.stdout
+    documented = (ROOT / "docs/commands.md").read_text("utf-8")
+    assert f"_FACETL_COMPLETE={shell}_source facetl" in documented
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("facetl eva", ["plain,evaluate"]),
+        ("facetl detect --engine h", ["plain,half"]),
+        ("facetl explain --ag", ["plain,--against"]),
+        ("facetl explain fra", ["file,fra"]),
+    ],
+)
+def test_a_word_is_completed(typed: str, expected: list[str]) -> None:
+    words = typed.split()
+    environment = {
+        **os.environ,
+        "_FACETL_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    command = [sys.executable, "-m", "facetl"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == expected
 
 
 def test_links_lead_somewhere() -> None:

@@ -92,3 +92,12 @@ def test_what_makes_no_sheet() -> None:
         contact_sheet([grey()], columns=0)
     with pytest.raises(ValueError, match="expected 1 titles, got 2"):
         contact_sheet([grey()], columns=1, titles=["a", "b"])
+
+
+def test_captions_stand_below() -> None:
+    plain = contact_sheet([grey(), grey()], columns=2)
+    sheet = contact_sheet([grey(), grey()], columns=2, captions=["0.9", "0.1"])
+    assert np.array_equal(sheet[: 8 + 60], plain[: 8 + 60])
+    assert (sheet[8 + 60 : -8] < 100).any()  # something is written
+    with pytest.raises(ValueError, match="expected 1 captions, got 0"):
+        contact_sheet([grey()], columns=1, captions=[])

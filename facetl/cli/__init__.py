@@ -25,6 +25,13 @@ from facetl.cli.tune import tune
 from facetl.errors import FacetlError
 from facetl.version import VERSION
 
+SECTIONS = {
+    "The road": ("train", "detect", "evaluate", "tune"),
+    "The training in single steps": ("prepare", "train-pnet", "train-rnet", "train-onet"),
+    "Look and compare": ("demo", "cartoons", "explain", "compare", "doctor"),
+}
+"""How the help groups the commands; those that are not named stand under "More"."""
+
 
 class RoadGroup(click.Group):
     """Commands in the order of the road; errors of our family as one line."""
@@ -45,6 +52,16 @@ class RoadGroup(click.Group):
         context = super().make_context(info_name, args, parent, **extra)
         context.meta[COMMAND] = typed
         return context
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands into the help, section by section."""
+        named = [name for names in SECTIONS.values() for name in names]
+        more = tuple(name for name in self.commands if name not in named)
+        for title, names in {**SECTIONS, "More": more}.items():
+            rows = [(f"{name:10}", self.commands[name].get_short_help_str(60)) for name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12, col_spacing=2)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors and Ctrl-C into one line and an exit code."""
@@ -77,6 +94,7 @@ def main() -> None:
 
     `facetl detect FRAMES --out results` alone uses weights that come with the tool.
     No frames at hand?  facetl demo walks it on a built-in cartoon.
+    facetl COMMAND --help says more of each command, with examples.
     """
 
 

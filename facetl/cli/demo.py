@@ -35,6 +35,11 @@ def demo(
     cascade, runs the pretrained and both fine-tuned detectors side by side on frames that none
     of them has seen, and compares them.  Every step is a command that you can give yourself; it
     is shown before it runs.
+
+    \b
+    Examples:
+      facetl demo
+      facetl demo --out quick --train 40 --test 20 --epochs 6 3 2
     """
     refuse_to_overwrite(out, force=force)
     began = time.perf_counter()

@@ -10,6 +10,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track, typed_command
+from facetl.cli.crops import CROPS, crop_options, save_crops, settle_cropping
 from facetl.cli.truth import load_truth
 from facetl.errors import ImageError, InputError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -101,6 +102,7 @@ def parse_weights(
     metavar="FILE_OR_FOLDER",
     help="True faces to draw on the overlays as well.",
 )
+@crop_options
 @click.option("--strict", is_flag=True, help="Exit with code 1 if any image cannot be read.")
 @options.device
 @options.engine
@@ -119,6 +121,9 @@ def detect(
     workers: int,
     overlays: bool,
     truth: Path | None,
+    crops: bool,
+    margin: float,
+    align: bool,
     strict: bool,
     device: str,
     engine: EngineChoice,
@@ -132,9 +137,12 @@ def detect(
     given are those that facetl train or tune wrote into the weights.
 
     \b
-    Example:
-      facetl detect frames --weights pretrained --weights tuned=pnet.safetensors --out results
+    Examples:
+      facetl detect frames --out results --overlays
+      facetl detect frames --out results --crops --margin 0.3 --align
+      facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results
     """
+    cropping = settle_cropping(crops, margin, align)
     refuse_to_overwrite(out, force=force)
     require_writable(out)
     named = find_images(images)
@@ -151,7 +159,10 @@ def detect(
     save_runs(out, runs)
     if overlays or truth:
         save_overlays(out / OVERLAYS, named, runs, faces)
-    _report(out, runs, overlays=overlays or truth is not None)
+    if cropping:
+        save_crops(out / CROPS, named, runs, cropping)
+    folders = (out, *[out / OVERLAYS] * bool(overlays or truth), *[out / CROPS] * crops)
+    _report(folders, runs)
     if strict and runs[0].skipped:
         raise SystemExit(1)
 
@@ -171,7 +182,7 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
     found = []
     for path in paths:
         if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
+            raise InputError(f"{path}: no such file or folder; check the path")
         inside = image_paths(path) if path.is_dir() else [path]
         root = path if path.is_dir() else path.parent
         found += [(root, image) for image in inside]
@@ -222,7 +233,7 @@ def search_side_by_side(
     for skipped in work.skipped:
         note(f"skipped {skipped.reason}")
     if len(work.skipped) == len(images):
-        raise ImageError(f"none of the {len(images)} images could be read")
+        raise ImageError(f"none of the {len(images)} images could be read; give others")
     facts = {
         each.name: {
             "weights": each.source,
@@ -298,7 +309,8 @@ def _faces_by_name(
     return {name: boxes[listed[place]] for name, place in places if place != NOWHERE}
 
 
-def _report(out: Path, runs: Sequence[Run], *, overlays: bool) -> None:
+def _report(written: Sequence[Path], runs: Sequence[Run]) -> None:
+    """Say what was found and which folders were written, that of the detections first."""
     for run in runs:
         faces = sum(len(frame.detections) for frame in run.frames)
         proposals, seconds = run.candidates_per_frame["pnet"], run.seconds_per_frame
@@ -306,5 +318,5 @@ def _report(out: Path, runs: Sequence[Run], *, overlays: bool) -> None:
             f"{run.name}: {faces} faces in {len(run.frames)} images "
             f"({len(run.skipped)} skipped), {proposals:.0f} proposals and {seconds:.3f} s an image"
         )
-    click.echo(f"wrote {out}" + (f" and {out / OVERLAYS}" if overlays else ""))
-    suggest("evaluate", out, "--truth", "FILE_OR_FOLDER")
+    click.echo(f"wrote {' and '.join(map(str, written))}")
+    suggest("evaluate", written[0], "--truth", "FILE_OR_FOLDER")

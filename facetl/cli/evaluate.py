@@ -114,6 +114,12 @@ def evaluate(
     scores, errors: what the missing AP is made of, recall_by: size, aspect ratio and label of the
     faces, calibration), and report.html: one page with every frame, what each run finds there and
     misses, what its errors cost and what to do next.
+
+    \b
+    Examples:
+      facetl evaluate results --truth test_faces.txt
+      facetl evaluate results --truth test --train frames
+      facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
     """
     from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
     from facetl.evaluation.scoring import Truth, evaluate_all

@@ -39,7 +39,7 @@ class FiniteRange(click.FloatRange):
         """Return the number, or fail as wrong usage."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value!r} is no finite number.", param, ctx)
+            self.fail(f"{value!r} is no finite number; give one like 0.5.", param, ctx)
         return number
 
 
@@ -225,7 +225,9 @@ def settle_start(start: str, strategy: str) -> str:
     if strategy != "scratch":
         return start
     if is_given("start") and start != "scratch":
-        raise click.UsageError(f"--strategy scratch starts from chance, not from {start}")
+        raise click.UsageError(
+            f"--strategy scratch starts from chance, not from {start}; leave out one of them"
+        )
     return "scratch"
 
 

@@ -165,7 +165,7 @@ def _build_miner(
     """
     if stage == "pnet":
         if weights:
-            raise click.UsageError("found --weights with --stage pnet, which mines nothing")
+            raise click.UsageError("--stage pnet mines nothing; leave out --weights")
         return None
     if not weights:
         raise click.UsageError(f"--stage {stage} needs --weights with the tuned stages before it")

@@ -94,6 +94,7 @@ def train(
     Examples:
       facetl train cartoons --out cascade.safetensors
       facetl train --images frames --annotations faces.txt --budget 10m --out cascade.safetensors
+      facetl train cartoons --out cascade.safetensors --resume
     """
     from facetl.mtcnn.detector import choose_device
     from facetl.mtcnn.engines import choose_engine

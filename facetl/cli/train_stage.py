@@ -30,6 +30,7 @@ _WHAT = {
     "onet": "ONet, the output network,",
 }
 _NEXT = {"pnet": "rnet", "rnet": "onet"}
+_BEFORE = {"rnet": "pnet", "onet": "rnet"}
 
 
 def build_command(stage: Stage) -> click.Command:
@@ -63,15 +64,22 @@ def build_command(stage: Stage) -> click.Command:
     ) -> None:
         train_stage(stage, patches, out, start, join, device, settings, resume, force)
 
+    join = f" --join {_BEFORE[stage]}.safetensors" if stage in _BEFORE else ""
+    call = f"facetl train-{stage} patches{join} --out {stage}.safetensors"
     command.help = f"""Retrain {_WHAT[stage]} on PATCHES (a folder or file made by facetl prepare).
+
+    A single step of the road; facetl train takes all of them by itself.
 
     Cross-entropy on positives and negatives with online hard example mining, smooth L1 on the
     boxes of positives and part faces.  Some frames are put aside for validation; --keep says
-    which epoch's weights are kept.
+    which epoch's weights are kept.  After a break the same command with --resume goes on from
+    the last epoch.
 
     \b
-    Example:
-      facetl train-{stage} patches --out {stage}.safetensors
+    Examples:
+      {call}
+      {call} --resume
+      facetl train-{stage} patches --regulariser l2-sp --alpha 0.01 --out held.safetensors
     """
     return command
 

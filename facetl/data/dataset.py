@@ -110,7 +110,8 @@ def load_dataset(
     frames = tuple(frame for part_ in parts for frame in part_.frames)
     if not frames:
         found = f"no image that can be read in {sources[0].images}"
-        raise InputError(f"found {found} ({count_problems(problems) or 'no image at all'})")
+        why = count_problems(problems) or "no image at all"
+        raise InputError(f"found {found} ({why}); give the folder that holds the frames")
     return FaceDataset(frames, problems)
 
 

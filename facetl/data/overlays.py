@@ -68,6 +68,7 @@ def contact_sheet(
     columns: int,
     *,
     titles: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
     enlarge: int = 1,
 ) -> Pixels:
     """Return the images in rows of ``columns``, from left to right, with margins between.
@@ -78,18 +79,20 @@ def contact_sheet(
         images: any number of (H, W, 3) RGB, of any sizes.
         columns: cells in a row.
         titles: a text above each image.
+        captions: a text below each image.
         enlarge: a whole factor; pixels become squares, so that 12×12 patches can be seen.
 
     Raises:
-        ValueError: if there is no image or no column, or not one title for each image.
+        ValueError: if there is no image or no column, or not one title or caption for each
+            image.
     """
     if not images or columns < 1:
         raise ValueError(f"expected images and columns, got {len(images)} and {columns}")
-    if titles is not None and len(titles) != len(images):
-        raise ValueError(f"expected {len(images)} titles, got {len(titles)}")
     cells = _pad_to_largest([enlarge_pixels(image, enlarge) for image in images])
     if titles is not None:
-        cells = [_add_title(cell, title) for cell, title in zip(cells, titles, strict=True)]
+        cells = _stack(_write_all(titles, "titles", cells), cells)
+    if captions is not None:
+        cells = _stack(cells, _write_all(captions, "captions", cells))
     return _join(cells, min(columns, len(cells)))
 
 
@@ -149,11 +152,23 @@ def _pad_to_largest(images: Sequence[Pixels]) -> list[Pixels]:
     return cells
 
 
-def _add_title(cell: Pixels, title: str) -> Pixels:
-    strip = Image.new("RGB", (cell.shape[1], _TITLE_HEIGHT), "white")
+def _stack(above: Sequence[Pixels], below: Sequence[Pixels]) -> list[Pixels]:
+    return [np.concatenate(parts) for parts in zip(above, below, strict=True)]
+
+
+def _write_all(texts: Sequence[str], what: str, cells: Sequence[Pixels]) -> list[Pixels]:
+    """Return a strip for each cell."""
+    if len(texts) != len(cells):
+        raise ValueError(f"expected {len(cells)} {what}, got {len(texts)}")
+    return [_write_strip(text, cell.shape[1]) for text, cell in zip(texts, cells, strict=True)]
+
+
+def _write_strip(text: str, width: int) -> Pixels:
+    """Return a line of text on white, as wide as a cell."""
+    strip = Image.new("RGB", (width, _TITLE_HEIGHT), "white")
     font = ImageFont.load_default(size=15)
-    ImageDraw.Draw(strip).text((0, 2), title, fill="black", font=font)
-    return np.concatenate([np.asarray(strip), cell])
+    ImageDraw.Draw(strip).text((0, 2), text, fill="black", font=font)
+    return np.asarray(strip)
 
 
 def _join(cells: Sequence[Pixels], columns: int) -> Pixels:

@@ -38,10 +38,18 @@ class Aim:
         """
         name, sign, bound = (part.strip() for part in text.lower().partition(">="))
         figures = {each: each for each in (*get_args(Word), *get_args(Bounded))}
-        if name not in figures:
+        number = _number(bound) if sign else None
+        if name not in figures or (sign and number is None):
             raise ValueError(f"expected {EXPECTED}")
-        return cls(figures[name], float(bound) if sign else None)
+        return cls(figures[name], number)
 
     def __str__(self) -> str:
         """Return the text that :meth:`parse` understands."""
         return self.figure if self.at_least is None else f"{self.figure}>={self.at_least:g}"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -97,7 +97,9 @@ def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
             "loaded, save it again as np.array(values.tolist())"
         ) from error
     if not isinstance(array, np.ndarray) or (array.size and array.dtype.kind not in kinds):
-        raise DetectionsError(f"{path}: expected an array of {content}, found {_kind(array)}")
+        raise DetectionsError(
+            f"{path}: expected an array of {content}, found {_kind(array)}; save it again as such"
+        )
     return array
 
 

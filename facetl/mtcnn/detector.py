@@ -343,7 +343,7 @@ def choose_device(name: str) -> torch.device:
         InputError: if CUDA is asked for and not there.
     """
     if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"found device {name!r}, expected auto, cpu or cuda")
+        raise InputError(f"found device {name!r}; choose auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("found no CUDA device; use --device cpu")
     if name == "auto":

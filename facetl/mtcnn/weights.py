@@ -52,7 +52,9 @@ class Weights:
 
     def __post_init__(self) -> None:
         if not self.stages:
-            raise WeightsError("found weights of no stage, expected at least one")
+            raise WeightsError(
+                "found weights of no stage, expected at least one; save a state dict"
+            )
         for stage, state in self.stages.items():
             _check_fit(stage, state)
         Settings.from_metadata(self.metadata)

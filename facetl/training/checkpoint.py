@@ -108,7 +108,9 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             f"{path}: not a readable checkpoint ({type(error).__name__}); start anew with --force"
         ) from error
     if found != (FORMAT, FORMAT_VERSION):
-        raise WeightsError(f"{path}: found {found}, expected {(FORMAT, FORMAT_VERSION)}")
+        raise WeightsError(
+            f"{path}: found {found}, expected {(FORMAT, FORMAT_VERSION)}; start anew with --force"
+        )
     if differing := describe_differences(found_task, task):
         raise WeightsError(
             f"{path}: belongs to a training with {differing}; resume with the same "
