@@ -10,6 +10,7 @@ import click
 from facetl.cli import options
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
+from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
@@ -75,6 +76,7 @@ for command in (
     evaluate,
     tune,
     compare,
+    convert,
     doctor,
 ):
     main.add_command(command)

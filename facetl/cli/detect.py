@@ -10,6 +10,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
+from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.truth import load_truth
 from facetl.errors import ImageError, InputError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -119,6 +120,8 @@ def parse_weights(
     help="True faces to draw on the overlays as well.",
 )
 @click.option("--strict", is_flag=True, help="Exit with code 1 if any image cannot be read.")
+@options.annotation_format
+@exports_option
 @options.device
 @options.engine
 @options.on_error
@@ -137,6 +140,8 @@ def detect(
     overlays: bool,
     truth: Path | None,
     strict: bool,
+    form: str,
+    exports: tuple[str, ...],
     device: str,
     engine: EngineChoice,
     on_error: OnError,
@@ -155,7 +160,7 @@ def detect(
     refuse_to_overwrite(out, force=force)
     require_writable(out)
     named = find_images(images)
-    faces = _faces_by_name(truth, named, on_error) if truth else {}
+    faces = _faces_by_name(truth, named, on_error, form) if truth else {}
     given = {
         "thresholds": thresholds,
         "min_face": min_face,
@@ -166,6 +171,7 @@ def detect(
     how = Searching(device, engine, batch_size, workers)
     runs = search_side_by_side(named, weights, given, how)
     save_runs(out, runs)
+    save_exports(out, runs, exports)
     if overlays or truth:
         save_overlays(out / OVERLAYS, named, runs, faces)
     _report(out, runs, overlays=overlays or truth is not None)
@@ -300,13 +306,13 @@ def _overlay_path(folder: Path, name: str) -> Path:
 
 
 def _faces_by_name(
-    truth: Path, images: Sequence[NamedImage], on_error: OnError
+    truth: Path, images: Sequence[NamedImage], on_error: OnError, form: str
 ) -> dict[str, Boxes]:
     """Return the true faces of the images, whether or not folders are part of their names."""
     from facetl.evaluation.naming import NOWHERE, find_places
     from facetl.evaluation.scoring import Truth
 
-    boxes = Truth.of(load_truth(truth, on_error)).boxes
+    boxes = Truth.of(load_truth(truth, on_error, form)).boxes
     names, listed = [image.name for image in images], list(boxes)
     places = zip(names, find_places(names, listed, "the images"), strict=True)
     return {name: boxes[listed[place]] for name, place in places if place != NOWHERE}

@@ -82,6 +82,7 @@ def _parse_peers(
     metavar="FOLDER",
     help="The frames trained on: AP on near-duplicates of them and on unlike frames apart.",
 )
+@options.annotation_format
 @options.on_error
 @options.force
 def evaluate(
@@ -91,6 +92,7 @@ def evaluate(
     peers: tuple[Peer, ...],
     only_listed: bool,
     train: Path | None,
+    form: str,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -108,7 +110,7 @@ def evaluate(
         refuse_to_overwrite(folder / name, force=force)
     require_writable(folder)
     entries = _load_entries(results, peers)
-    source = load_truth(truth, on_error)
+    source = load_truth(truth, on_error, form)
     faces = Truth.of(source)
     evaluations = evaluate_all(entries, faces, only_listed=only_listed)
     likeness = _compare(entries, source, train, on_error) if train else None

@@ -51,7 +51,7 @@ class Truth:
             return cls({frame.name: frame.boxes for frame in source.frames}, complete=True)
         if isinstance(source, AnnotationFile):
             boxes = {name: faces.boxes for name, faces in source.faces.items()}
-            return cls(boxes, complete=False)
+            return cls(boxes, complete=source.images is not None)
         return cls({name: as_boxes(boxes) for name, boxes in source.items()}, complete=True)
 
     @property
