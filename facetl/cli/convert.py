@@ -115,6 +115,8 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
             f"--to {target} is for annotations, and {paths[0]} holds detections; "
             f"choose from {', '.join(EXPORT_NAMES)}"
         )
+    if out.suffix in (".csv", ".json", ".txt"):
+        raise click.UsageError(f"detections go into a folder, and {out} is called like a file")
     runs = [replace(load_run(path), name=path.name.removesuffix(SUFFIX)) for path in paths]
     save_exports(out, runs, [target])
 

@@ -10,7 +10,7 @@ from facetl.data.formats.places import formats_in, part_folder, sources_in, sour
 from facetl.data.formats.recognition import looks_like_course, read_head, recognise
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.sources import Format, Part, Source
-from facetl.errors import InputError
+from facetl.errors import AnnotationError, InputError
 
 COURSE_FOLDERS: dict[Part, str] = {"train": "antrenare", "val": "val", "test": "validare"}
 
@@ -64,6 +64,7 @@ def find_parts(
 
     Raises:
         InputError: if nothing can be found at all.
+        AnnotationError: if annotations are broken.
     """
     find = partial(find_sources, root, images=images, annotations=annotations, form=form)
     parts: dict[Part, list[Source]] = {}
@@ -72,7 +73,9 @@ def find_parts(
     for each in ("train", "val", "test"):
         try:
             sources = find(part=each)
-        except InputError as error:
+        except AnnotationError:
+            raise
+        except InputError as error:  # there is no such part
             fault = fault or error
             continue
         if sources not in parts.values():
@@ -190,7 +193,7 @@ def _own_annotations(images: Path) -> Path | None:
 def _has_annotations(images: Path, below: Path) -> bool:
     """Return whether there is a text that could be the annotations of a folder of images."""
     places = (images, images.parent, below)
-    return bool(_own_annotations(images)) or any(any(place.glob("*.txt")) for place in places)
+    return bool(_own_annotations(images)) or any(map(_holds_course_text, places))
 
 
 def _find_annotations(images: Path, below: Path) -> Path:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from facetl.data.annotations import AnnotationFile
 
 Part = Literal["train", "val", "test"]
-"""Frames to learn from, to choose by, or to test on; where there is no ``test``, it is ``val``."""
+"""Frames to learn from, to choose by, or to test on."""
+
+T = TypeVar("T")
 
 Reader = Callable[[Collection[str]], AnnotationFile]
 """Reads annotations, given the names of the images that there are; wrong ones it only notes."""
@@ -44,3 +46,14 @@ class Source:
     read: Reader = field(compare=False, repr=False)
     prefix: str = ""
     listing: Path | None = None
+
+
+def choose_part(present: Mapping[Part, T], part: Part) -> T | None:
+    """Return a part of what is present; None if it is not there.
+
+    Where there is no ``test``, ``val`` is meant; where there is one part only, that one is.
+    """
+    if part == "test" and part not in present:
+        part = "val"
+    only = next(iter(present.values())) if len(present) == 1 else None
+    return present.get(part, only)

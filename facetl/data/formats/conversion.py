@@ -79,15 +79,21 @@ def _save_annotations(folder: Path, form: Format, parts: FramesByPart) -> None:
     if form is Format.VOC:
         _save_voc(folder, parts)
         return
-    many = len(parts) > 1
     for part, frames in parts.items():
-        save_single(folder / _annotation_name(form, part, many), form, frames)
+        save_single(folder / _annotation_name(form, part, parts), form, frames)
 
 
-def _annotation_name(form: Format, part: Part, many: bool) -> str:
-    if form is Format.COCO:
-        return f"annotations/instances_{part}.json" if many else "annotations.json"
-    return f"{COURSE_FOLDERS[part]}/images_annotations.txt" if many else "images_annotations.txt"
+def _annotation_name(form: Format, part: Part, parts: FramesByPart) -> str:
+    if form is Format.COURSE:
+        return f"{_course_folder(part, parts)}images_annotations.txt"
+    return f"annotations/instances_{part}.json" if len(parts) > 1 else "annotations.json"
+
+
+def _course_folder(part: Part, parts: FramesByPart) -> str:
+    """Return the folder of a part; what the course tests on is called validation there."""
+    if len(parts) == 1:
+        return ""
+    return f"{COURSE_FOLDERS['test' if part == 'val' and 'test' not in parts else part]}/"
 
 
 def _save_voc(folder: Path, parts: FramesByPart) -> None:
@@ -101,18 +107,17 @@ def _save_voc(folder: Path, parts: FramesByPart) -> None:
 
 def _image_places(form: Format, parts: FramesByPart) -> Place:
     """Return where images go."""
-    many = len(parts) > 1
     match form:
         case Format.YOLO:
             return image_place
         case Format.VOC:
             return lambda part, name: f"{VOC_IMAGES}/{name}"
+        case Format.COCO if len(parts) > 1:
+            return lambda part, name: f"images/{part}/{name}"
         case Format.COCO:
-            return lambda part, name: f"images/{part}/{name}" if many else f"images/{name}"
+            return lambda part, name: f"images/{name}"
         case _:
-            return lambda part, name: (
-                f"{COURSE_FOLDERS[part]}/images/{name}" if many else f"images/{name}"
-            )
+            return lambda part, name: f"{_course_folder(part, parts)}images/{name}"
 
 
 def _refuse_clashes(form: Format, parts: FramesByPart) -> None:

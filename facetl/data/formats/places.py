@@ -18,7 +18,7 @@ from facetl.data.formats.recognition import (
 from facetl.data.formats.voc import load_voc
 from facetl.data.formats.wider import load_wider, looks_like_wider
 from facetl.data.formats.yolo import FILE_NAME, YoloSet, load_yolo, load_yolo_set
-from facetl.data.sources import Format, Part, Source
+from facetl.data.sources import Format, Part, Source, choose_part
 from facetl.errors import AnnotationError, InputError
 
 VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
@@ -104,7 +104,7 @@ def part_folder(folder: Path, part: Part) -> Path | None:
         for name in names
         if (place := folder / name).is_dir()
     }
-    chosen = present.get(part) or (present.get("val") if part == "test" else None)
+    chosen = choose_part(present, part)
     if present and not chosen:
         raise InputError(
             f"{folder} holds {', '.join(place.name for place in present.values())} but nothing to "
@@ -156,19 +156,15 @@ def _pick(files: Sequence[Path], part: Part) -> Path:
     Raises:
         InputError: if none or several could be meant.
     """
-    by_part = {path: _part_named(path.stem) for path in files}
-    wanted = [path for path, named in by_part.items() if named == part]
-    if part == "test" and not wanted:
-        wanted = [path for path, named in by_part.items() if named == "val"]
-    if not wanted and len(files) == 1 and by_part[files[0]] is None:
-        wanted = list(files)
-    if len(wanted) != 1:
+    by_part = {named: path for path in files if (named := _part_named(path.stem))}
+    chosen = files[0] if len(files) == 1 else choose_part(by_part, part)
+    if not chosen or len(files) > max(len(by_part), 1):
         names = ", ".join(path.name for path in files[:5]) + (", …" if len(files) > 5 else "")
         raise InputError(
             f"{files[0].parent} holds {names}, and which one is to {part} is not clear; "
             "pick --annotations"
         )
-    return wanted[0]
+    return chosen
 
 
 def _part_named(stem: str) -> Part | None:
@@ -232,16 +228,16 @@ def _yolo_places(yolo: YoloSet, part: Part) -> list[Path]:
     Raises:
         InputError: if the file names none, or places that are not there.
     """
-    found = yolo.places.get(part) or (yolo.places.get("val") if part == "test" else None)
-    if found:
-        return found
     if part in yolo.lost:
-        raise InputError(
+        raise AnnotationError(
             f"{yolo.path} names {yolo.lost[part]!r} as {part}, which is not below {yolo.root}; "
-            "mend the path"
+            "mend the path, or take the line out"
         )
-    has = ", ".join(yolo.places) or "no part that is there"
-    raise InputError(f"{yolo.path} holds {has}, but nothing to {part}; give --images")
+    found = choose_part(yolo.places, part)
+    if not found:
+        has = ", ".join(yolo.places) or "no part that is there"
+        raise InputError(f"{yolo.path} names {has}, but nothing to {part}; add it there")
+    return found
 
 
 def _prefix(place: Path, places: Sequence[Path]) -> str:
@@ -273,7 +269,7 @@ def _voc_listing(root: Path, part: Part) -> Path | None:
     """
     texts: dict[Part, Path] = {each: root / VOC_LISTS / f"{each}.txt" for each in PART_FOLDERS}
     present = {each: path for each, path in texts.items() if path.is_file()}
-    chosen = present.get(part) or (present.get("val") if part == "test" else None)
+    chosen = choose_part(present, part)
     if present and not chosen:
         raise InputError(
             f"{root / VOC_LISTS} lists {', '.join(present)} but nothing to {part}; add {part}.txt"

@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from xml.sax import SAXException, SAXParseException
@@ -48,7 +49,6 @@ from facetl.data.annotations import (
 )
 from facetl.data.formats.corners import Corners
 from facetl.data.formats.names import class_label, class_name, image_name
-from facetl.errors import AnnotationError
 from facetl.files import write_text
 
 if TYPE_CHECKING:
@@ -98,50 +98,43 @@ def load_voc(
         AnnotationError: under ``strict``, if a file is broken or an object wrong.
     """
     by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in images}
-    lines: list[FaceLine] = []
-    problems: list[Problem] = []
+    parsed: list[FaceLine | Problem] = []
     listed: list[str] = []
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         stem = path.relative_to(folder).with_suffix("").as_posix()
         if stems is not None and stem not in stems:
             continue
-        try:
-            file = load_voc_file(path)
-        except AnnotationError as error:
-            problems.append(Problem(Kind.WRONG_FIELDS, path, None, _without_path(error, path)))
-            continue
-        name = _find_image(file, stem, images, by_stem)
-        if name is None:
-            problems.append(_escaped(file))
-            continue
-        listed.append(name)
-        for each in _read_objects(file, name):
-            (problems if isinstance(each, Problem) else lines).append(each)  # type: ignore[arg-type]
+        file = read_voc(path)
+        if isinstance(file, Problem):
+            parsed.append(file)
+        elif name := _find_image(file, stem, images, by_stem):
+            listed.append(name)
+            parsed += _read_objects(file, name)
+        else:
+            parsed.append(_escaped(file))
+    problems = tuple(each for each in parsed if isinstance(each, Problem))
     enforce(problems, on_error)
-    return AnnotationFile(folder, tuple(lines), tuple(problems), tuple(listed))
+    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    return AnnotationFile(folder, lines, problems, tuple(dict.fromkeys(listed)))
 
 
-def load_voc_file(path: Path) -> VocFile:
-    """Read one XML file; entities and other ways of making small files large are refused.
-
-    Raises:
-        AnnotationError: naming file and line, if it is broken or no annotation.
-    """
+def read_voc(path: Path) -> VocFile | Problem:
+    """Read one XML file; entities and other ways of making small files large are refused."""
     handler = _Handler(path)
+    wrong = partial(Problem, Kind.WRONG_FIELDS, path)
     try:
         with path.open("rb") as stream:
-            defusedxml.sax.parse(stream, handler, forbid_dtd=False)
+            defusedxml.sax.parse(stream, handler)
     except SAXParseException as error:
-        line = error.getLineNumber()
-        raise AnnotationError(f"{path}:{line}: found broken XML ({error.getMessage()})") from error
-    except DefusedXmlException as error:
-        raise AnnotationError(f"{path}: found XML with entities, which are not read") from error
+        return wrong(error.getLineNumber(), f"found broken XML ({error.getMessage()})")
+    except DefusedXmlException:
+        return wrong(None, "found XML with entities, which are not read")
     except (SAXException, ValueError, LookupError) as error:
-        raise AnnotationError(f"{path}: found XML that cannot be read ({error})") from error
+        return wrong(None, f"found XML that cannot be read ({error})")
     except OSError as error:
-        raise AnnotationError(f"{path} cannot be read ({error.strerror}); check it") from error
+        return wrong(None, f"found a file that cannot be read ({error.strerror})")
     if handler.file.root != "annotation":
-        raise AnnotationError(f"{path}: found <{handler.file.root}>, expected <annotation>")
+        return wrong(None, f"found <{handler.file.root}>, expected <annotation>")
     return handler.file
 
 
@@ -286,7 +279,3 @@ def _corners(texts: dict[str, str]) -> Corners:
 def _escaped(file: VocFile) -> Problem:
     found = f"found the file name {file.filename!r}, which is not in the folder of images"
     return Problem(Kind.ESCAPE, file.path, None, found)
-
-
-def _without_path(error: AnnotationError, path: Path) -> str:
-    return str(error).removeprefix(str(path)).removeprefix(":").strip()

@@ -149,6 +149,8 @@ def save_yolo(root: Path, frames_by_part: Mapping[Part, Sequence[Frame]]) -> Non
             path = label_path(root / image_place(part, frame.name), root)
             write_text(path, "".join(format_faces(frame, numbers)))
     document: dict[str, Any] = {part: f"{IMAGES}/{part}" for part in frames_by_part}
+    if "test" in frames_by_part:  # Ultralytics does not train without a val
+        document.setdefault("val", document["test"])
     document["names"] = dict(enumerate(names))
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     write_text(root / FILE_NAME, text)
