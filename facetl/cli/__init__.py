@@ -12,6 +12,7 @@ from facetl.cli import options
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
 from facetl.cli.console import COMMAND
+from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
@@ -29,6 +30,7 @@ SECTIONS = {
     "The road": ("train", "detect", "evaluate", "tune"),
     "The training in single steps": ("prepare", "train-pnet", "train-rnet", "train-onet"),
     "Look and compare": ("demo", "cartoons", "explain", "compare", "doctor"),
+    "To and from other tools": ("convert", "export"),
 }
 """How the help groups the commands; those that are not named stand under "More"."""
 
@@ -112,6 +114,7 @@ for command in (
     tune,
     export,
     compare,
+    convert,
     doctor,
 ):
     main.add_command(command)

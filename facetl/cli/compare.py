@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import TimeBar, note, print_table, say_time
+from facetl.cli.frames import chosen_format
 from facetl.errors import OutputError
 from facetl.files import is_occupied, require_writable, write_text
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     help="Frames to measure on, if DATA has no such part; else a fifth of DATA is put aside.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done and how long it takes.")
+@options.annotation_format
 @options.workers
 @options.device
 @options.on_error
@@ -60,6 +63,7 @@ def compare(
     source: str,
     test: Path | None,
     dry_run: bool,
+    form: str,
     workers: int,
     device: str,
     on_error: OnError,
@@ -89,7 +93,7 @@ def compare(
         workers = 1  # one process keeps a GPU busy
     if not dry_run:
         _find_room(out, resume=resume, force=force)
-    train_frames, test_frames = _load_frames(data, test, on_error)
+    train_frames, test_frames = _load_frames(data, test, on_error, form)
     study = study.fitted(len(train_frames))
     bench = Bench(out, train_frames, test_frames, study.epochs, chosen_device)
     if not dry_run:
@@ -154,7 +158,7 @@ def _claim(bench: Bench, *, anew: bool) -> None:
 
 
 def _load_frames(
-    data: Path, test: Path | None, on_error: OnError
+    data: Path, test: Path | None, on_error: OnError, form: str
 ) -> tuple[FaceDataset, FaceDataset]:
     """Return frames to learn from, and frames to measure on that can be read.
 
@@ -164,8 +168,9 @@ def _load_frames(
     from facetl.data.dataset import load_dataset
     from facetl.studies.frames import leave_out_unreadable, put_aside, require_apart
 
-    train_frames = load_dataset(data, part="train", on_error=on_error)
-    test_frames = load_dataset(test or data, part="test", on_error=on_error)
+    load = partial(load_dataset, on_error=on_error, form=chosen_format(form))
+    train_frames = load(data, part="train")
+    test_frames = load(test or data, part="test")
     same = [frame.path for frame in train_frames] == [frame.path for frame in test_frames]
     if same and not test:
         train_frames, test_frames = put_aside(train_frames)

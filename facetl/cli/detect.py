@@ -11,6 +11,7 @@ import click
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track, typed_command
 from facetl.cli.crops import CROPS, crop_options, save_crops, settle_cropping
+from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.truth import load_truth
 from facetl.errors import ImageError, InputError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -104,6 +105,8 @@ def parse_weights(
 )
 @crop_options
 @click.option("--strict", is_flag=True, help="Exit with code 1 if any image cannot be read.")
+@options.annotation_format
+@exports_option
 @options.device
 @options.engine
 @options.on_error
@@ -125,6 +128,8 @@ def detect(
     margin: float,
     align: bool,
     strict: bool,
+    form: str,
+    exports: tuple[str, ...],
     device: str,
     engine: EngineChoice,
     on_error: OnError,
@@ -146,7 +151,7 @@ def detect(
     refuse_to_overwrite(out, force=force)
     require_writable(out)
     named = find_images(images)
-    faces = _faces_by_name(truth, named, on_error) if truth else {}
+    faces = _faces_by_name(truth, named, on_error, form) if truth else {}
     given = {
         "thresholds": thresholds,
         "min_face": min_face,
@@ -157,6 +162,7 @@ def detect(
     how = Searching(device, engine, batch_size, workers)
     runs = search_side_by_side(named, weights, given, how)
     save_runs(out, runs)
+    save_exports(out, runs, exports)
     if overlays or truth:
         save_overlays(out / OVERLAYS, named, runs, faces)
     if cropping:
@@ -297,13 +303,13 @@ def _overlay_path(folder: Path, name: str) -> Path:
 
 
 def _faces_by_name(
-    truth: Path, images: Sequence[NamedImage], on_error: OnError
+    truth: Path, images: Sequence[NamedImage], on_error: OnError, form: str
 ) -> dict[str, Boxes]:
     """Return the true faces of the images, whether or not folders are part of their names."""
     from facetl.evaluation.naming import NOWHERE, find_places
     from facetl.evaluation.scoring import Truth
 
-    boxes = Truth.of(load_truth(truth, on_error)).boxes
+    boxes = Truth.of(load_truth(truth, on_error, form)).boxes
     names, listed = [image.name for image in images], list(boxes)
     places = zip(names, find_places(names, listed, "the images"), strict=True)
     return {name: boxes[listed[place]] for name, place in places if place != NOWHERE}

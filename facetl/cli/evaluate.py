@@ -92,6 +92,7 @@ def _parse_peers(
 @click.option(
     "--report/--no-report", default=True, help="Write report.html, a page to look through."
 )
+@options.annotation_format
 @options.on_error
 @options.force
 def evaluate(
@@ -103,6 +104,7 @@ def evaluate(
     train: Path | None,
     images: Path | None,
     report: bool,
+    form: str,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -129,7 +131,7 @@ def evaluate(
         refuse_to_overwrite(path, force=force)
     require_writable(folder)
     entries = _load_entries(results, peers)
-    source = load_truth(truth, on_error)
+    source = load_truth(truth, on_error, form)
     faces = Truth.of(source)
     evaluations = evaluate_all(entries, faces, only_listed=only_listed)
     likeness = _compare(entries, source, train, on_error) if train else None

@@ -128,6 +128,13 @@ annotation_file = click.option(
     metavar="FILE",
     help="Their annotation file, if it is not found by itself.",
 )
+annotation_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["auto", "course", "coco", "yolo", "voc", "wider"]),
+    default="auto",
+    help="How the faces are annotated; auto looks into the files.",
+)
 
 
 def require_safetensors(context: click.Context, parameter: click.Parameter, out: Path) -> Path:

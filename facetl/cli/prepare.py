@@ -60,6 +60,7 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 )
 @options.images_folder
 @options.annotation_file
+@options.annotation_format
 @_count("--positives", 1, "12, 12, 8", "Positives a face.")
 @_count("--parts", 0, "6, 6, 4", "Part faces a face.")
 @_count(
@@ -101,6 +102,7 @@ def prepare(
     weights: Path | None,
     images: Path | None,
     annotations: Path | None,
+    form: str,
     seed: int,
     workers: int,
     device: str,
@@ -134,7 +136,7 @@ def prepare(
     for target in (path, sheet):
         refuse_to_overwrite(target, force=force)
     require_writable(out)
-    dataset = load_frames(data, images, annotations, on_error)
+    dataset = load_frames(data, images, annotations, on_error, form=form)
     recipe = _enrich(recipe, dataset, AT_LEAST[stage] if at_least is None else at_least)
     progress = partial(track, description="cutting", total=len(dataset))
     preparation = prepare_patches(

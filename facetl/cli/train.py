@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @options.weights_out
 @options.images_folder
 @options.annotation_file
+@options.annotation_format
 @options.start
 @options.epochs_by_stage(*options.EPOCHS.values())
 @click.option(
@@ -69,6 +70,7 @@ def train(
     out: Path,
     images: Path | None,
     annotations: Path | None,
+    form: str,
     start: str,
     epochs: tuple[int, int, int],
     rounds: int,
@@ -110,7 +112,7 @@ def train(
     engine = choose_engine(engine, chosen_device)
     require_start(start)
     outputs.find_room(resume=resume, force=force)
-    dataset = load_frames(data, images, annotations, on_error)
+    dataset = load_frames(data, images, annotations, on_error, form=form)
     if not resume:
         outputs.clear_workshop()
     with outputs.working():

@@ -6,22 +6,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facetl.cli.console import note
+from facetl.cli.frames import AUTO, chosen_format
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile, OnError
     from facetl.data.dataset import FaceDataset
 
 
-def load_truth(path: Path, on_error: OnError = "strict") -> FaceDataset | AnnotationFile:
+def load_truth(
+    path: Path, on_error: OnError = "strict", form: str = AUTO
+) -> FaceDataset | AnnotationFile:
     """Read the true faces; say on stderr what is wrong with them but could be borne."""
-    from facetl.data.annotations import describe_problems, load_annotations
-    from facetl.data.dataset import load_dataset
+    from facetl.data.annotations import describe_problems
 
-    source = (
-        load_dataset(path, part="test", on_error=on_error)
-        if path.is_dir()
-        else load_annotations(path, on_error=on_error)
-    )
+    source = _load(path, on_error, form)
     if source.problems:
         note(f"{path}: {describe_problems(source.problems)}")
     return source
+
+
+def _load(path: Path, on_error: OnError, form: str) -> FaceDataset | AnnotationFile:
+    """Read a folder of frames, or a file, with its images only if its boxes depend on them."""
+    from facetl.data.dataset import load_dataset
+    from facetl.data.formats.places import load_listed
+    from facetl.data.formats.recognition import recognise
+    from facetl.data.sources import Format
+
+    chosen = chosen_format(form)
+    if path.is_dir():
+        return load_dataset(path, part="test", on_error=on_error, form=chosen)
+    chosen = chosen or recognise(path)
+    if chosen in (Format.YOLO, Format.VOC):
+        return load_dataset(path, part="test", on_error=on_error, form=chosen)
+    return load_listed(path, chosen, on_error)

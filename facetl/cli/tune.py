@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.data.layouts import Part
+    from facetl.data.sources import Part
     from facetl.evaluation.trials import Trial
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
@@ -56,6 +56,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 @click.argument("data", required=False, type=options.FILE_OR_FOLDER)
 @options.images_folder
 @options.annotation_file
+@options.annotation_format
 @click.option(
     "--part",
     type=click.Choice(["train", "test"]),
@@ -167,13 +168,14 @@ def _choose_frames(
     data: Path | None,
     images: Path | None,
     annotations: Path | None,
+    form: str,
     part: Part,
     limit: int,
     on_error: OnError,
 ) -> FaceDataset:
     """Read the annotated frames, at most ``limit`` of them."""
     require_source(data, images)
-    dataset = load_frames(data, images, annotations, on_error, part)
+    dataset = load_frames(data, images, annotations, on_error, part, form)
     chosen = _spread(dataset, limit)
     if not chosen.face_count:
         raise InputError(f"found no annotated face in {len(chosen)} frames; give frames with faces")

@@ -36,13 +36,17 @@ class Kind(StrEnum):
     EMPTY_BOX = "empty box"
     OUTSIDE = "outside the frame"
     CLIPPED = "clipped"
+    UNKNOWN = "unknown image or class"
+    ESCAPE = "path out of its folder"
     MISSING = "image missing"
     UNREADABLE = "image unreadable"
+    IGNORED = "marked to be ignored"
+    UNLISTED = "image not listed"
 
     @property
     def tolerated(self) -> bool:
         """Whether the kind is only counted, even under ``strict``."""
-        return self in (Kind.CLIPPED, Kind.UNREADABLE)
+        return self in (Kind.CLIPPED, Kind.UNREADABLE, Kind.IGNORED, Kind.UNLISTED)
 
 
 @dataclass(frozen=True)
@@ -68,26 +72,44 @@ class Faces(NamedTuple):
 
 @dataclass(frozen=True)
 class FaceLine:
-    """One face as a line of the file says it."""
+    """One face as a line of the file says it.
+
+    Attributes:
+        image: the image's name.
+        box: half-open pixels, ``x1, y1, x2, y2``.
+        label: who it is, None where not known.
+        line: where it stands, None where a format has no lines.
+        path: the file it stands in, where a format has a file for each image; else None.
+    """
 
     image: str
     box: tuple[float, float, float, float]
     label: str | None
-    line: int
+    line: int | None
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """What an annotation file says, and which of its lines could not be understood."""
+    """What an annotation file says, and which of its lines could not be understood.
+
+    Attributes:
+        path: the file, or the folder of files.
+        lines: the faces, in the order of the file.
+        problems: what could not be understood.
+        images: all images that the file lists, those without faces too; None where a format
+            has no such list, and an image without a line is one without faces.
+    """
 
     path: Path
     lines: tuple[FaceLine, ...]
     problems: tuple[Problem, ...]
+    images: tuple[str, ...] | None = None
 
     @property
     def lines_by_image(self) -> dict[str, list[FaceLine]]:
-        """Lines by image name, in the order of the file."""
-        by_image: dict[str, list[FaceLine]] = {}
+        """Lines by image name, in the order of the file; listed images without faces too."""
+        by_image: dict[str, list[FaceLine]] = {image: [] for image in self.images or ()}
         for line in self.lines:
             by_image.setdefault(line.image, []).append(line)
         return by_image
@@ -106,7 +128,7 @@ def load_annotations(path: Path | str, on_error: OnError = "strict") -> Annotati
             message with the first such line and a count of all.
     """
     path = Path(path)
-    texts = enumerate(_read_text(path).split("\n"), start=1)
+    texts = enumerate(read_text(path).split("\n"), start=1)
     parsed = [_parse_line(text, path, number) for number, text in texts if text.strip()]
     problems = tuple(value for value in parsed if isinstance(value, Problem))
     enforce(problems, on_error)
@@ -160,7 +182,12 @@ def enforce(problems: Sequence[Problem], on_error: OnError) -> None:
     raise AnnotationError(f"{first}{rest}; mend {them} or leave {them} out with --on-error skip")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of an annotation file, without a byte-order mark.
+
+    Raises:
+        AnnotationError: if it cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -196,7 +223,7 @@ def _find_fault(name: str, fields: Sequence[str]) -> tuple[Kind, str] | None:
         found = f"found {len(fields)} of 4 coordinates after {name!r}, expected `{FORMAT}`"
         return Kind.WRONG_FIELDS, found
     for field in fields:
-        if not _is_number(field):
+        if not is_number(field):
             return Kind.NOT_A_NUMBER, f"found {field!r}, expected a number in `{FORMAT}`"
     x1, y1, x2, y2 = map(float, fields)
     if x2 <= x1 or y2 <= y1:
@@ -216,10 +243,11 @@ def _has_image_suffix(word: str) -> bool:
 
 
 def _are_numbers(words: Sequence[str]) -> bool:
-    return len(words) == 4 and all(map(_is_number, words))
+    return len(words) == 4 and all(map(is_number, words))
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Return whether a word is a finite number."""
     try:
         return math.isfinite(float(word))
     except ValueError:

@@ -16,10 +16,10 @@ from facetl.data.annotations import (
     count_problems,
     enforce,
     faces_of,
-    load_annotations,
 )
 from facetl.data.images import image_paths, image_size
-from facetl.data.layouts import Part, Source, find_sources
+from facetl.data.layouts import find_sources
+from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
 
 
@@ -83,18 +83,21 @@ def load_dataset(
     annotations: Path | str | None = None,
     part: Part = "train",
     on_error: OnError = "strict",
+    form: Format | str | None = None,
 ) -> FaceDataset:
     """Read frames and faces; of the images only the headers.
 
-    Frames without a line in the annotations are frames without faces.  Boxes that reach out of
-    their frame are clipped, images that cannot be read are left out, and both are counted.
+    Frames without a line in the course's text are frames without faces; where a format lists
+    its images, others are left out and counted.  Boxes that reach out of their frame are
+    clipped, images that cannot be read are left out, and both are counted.
 
     Args:
         root: a data folder, laid out as :func:`facetl.data.layouts.find_sources` knows it.
         images: the folder of images, if it shall not be searched for.
         annotations: the annotation file, if it shall not be searched for.
-        part: which part of a folder that has both is meant.
+        part: which part of a folder that has several is meant.
         on_error: whether wrong annotations raise, or are left out and counted.
+        form: the format of the annotations, if it shall not be recognised.
 
     Raises:
         InputError: if no images or no single annotation file can be found.
@@ -103,7 +106,18 @@ def load_dataset(
     root, images, annotations = (
         None if place is None else Path(place) for place in (root, images, annotations)
     )
-    sources = find_sources(root, images=images, annotations=annotations, part=part)
+    form = None if form is None else Format(form)
+    sources = find_sources(root, images=images, annotations=annotations, part=part, form=form)
+    return load_sources(sources, on_error)
+
+
+def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> FaceDataset:
+    """Read the frames and faces of all sources together.
+
+    Raises:
+        InputError: if there is no image that can be read.
+        AnnotationError: under ``strict``, one message on everything that is wrong.
+    """
     parts = [_load_source(source) for source in sources]
     problems = tuple(problem for part_ in parts for problem in part_.problems)
     enforce(problems, on_error)
@@ -134,13 +148,16 @@ def _byte_count(path: Path) -> int:
 
 
 def _load_source(source: Source) -> FaceDataset:
-    """Read one folder of images with its annotation file, collecting all problems."""
-    file = load_annotations(source.annotations, on_error="skip")
+    """Read one folder of images with its annotations, collecting all problems."""
     paths = {
         path.relative_to(source.images).as_posix(): path for path in image_paths(source.images)
     }
+    file = source.read(paths.keys())
     by_image = file.lines_by_image
     problems = [*file.problems, *_report_missing(by_image, paths, source)]
+    if file.images is not None:
+        paths, unlisted = _split(paths, by_image)
+        problems += [] if source.listing else _report_unlisted(unlisted, source)
     frames = []
     for name, path in paths.items():
         try:
@@ -151,6 +168,16 @@ def _load_source(source: Source) -> FaceDataset:
             frames.append(frame)
             problems += clipped
     return FaceDataset(tuple(frames), tuple(sorted(problems, key=lambda found: found.line or 0)))
+
+
+def _split(
+    paths: Mapping[str, Path], listed: Container[str]
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return the images that are listed, and those that are not."""
+    return (
+        {name: path for name, path in paths.items() if name in listed},
+        {name: path for name, path in paths.items() if name not in listed},
+    )
 
 
 def _load_frame(
@@ -180,24 +207,36 @@ def _report_leaving(
     extent = "wholly" if kind is Kind.OUTSIDE else "partly"
     frame = f"{line.image} ({size_hw[1]}x{size_hw[0]} pixels)"
     found = f"found the box {corners} {extent} outside {frame}"
-    return Problem(kind, source.annotations, line.line, found)
+    return Problem(kind, line.path or source.annotations, line.line, found)
 
 
 def _report_missing(
     by_image: Mapping[str, Sequence[FaceLine]], names: Container[str], source: Source
 ) -> list[Problem]:
     return [
-        Problem(
-            Kind.MISSING, source.annotations, lines[0].line, f"found no {name} in {source.images}"
-        )
+        Problem(Kind.MISSING, *_place(source, lines), f"found no {name} in {source.images}")
         for name, lines in by_image.items()
         if name not in names
     ]
+
+
+def _report_unlisted(paths: Mapping[str, Path], source: Source) -> list[Problem]:
+    found = f"found the image, which {source.annotations.name} does not list"
+    return [Problem(Kind.UNLISTED, path, None, found) for path in paths.values()]
+
+
+def _place(source: Source, lines: Sequence[FaceLine]) -> tuple[Path, int | None]:
+    """Return file and line of an image's first face, or the file alone if it has none."""
+    return (
+        (lines[0].path or source.annotations, lines[0].line)
+        if lines
+        else (source.annotations, None)
+    )
 
 
 def _report_unreadable(
     source: Source, path: Path, lines: Sequence[FaceLine], error: ImageError
 ) -> Problem:
     if lines:
-        return Problem(Kind.UNREADABLE, source.annotations, lines[0].line, str(error))
+        return Problem(Kind.UNREADABLE, *_place(source, lines), str(error))
     return Problem(Kind.UNREADABLE, path, None, str(error))

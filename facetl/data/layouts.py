@@ -1,27 +1,18 @@
-"""Which images belong to which annotation file, in the folders that people have."""
+"""Which images belong to which annotations, in the folders that people have."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
+from facetl.data.annotations import AnnotationFile, load_annotations
+from facetl.data.formats.places import formats_in, part_folder, sources_in, sources_of
+from facetl.data.formats.recognition import looks_like_course, read_head, recognise
 from facetl.data.images import IMAGE_SUFFIXES
-from facetl.errors import InputError
+from facetl.data.sources import Format, Part, Source
+from facetl.errors import AnnotationError, InputError
 
-Part = Literal["train", "test"]
-"""Frames to learn from, or frames to test on."""
-
-_PART_FOLDERS = {"train": "antrenare", "test": "validare"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """A folder of images, their annotation file, and what goes before the images' names."""
-
-    images: Path
-    annotations: Path
-    prefix: str = ""
+COURSE_FOLDERS: dict[Part, str] = {"train": "antrenare", "val": "val", "test": "validare"}
 
 
 def find_sources(
@@ -30,19 +21,24 @@ def find_sources(
     images: Path | None = None,
     annotations: Path | None = None,
     part: Part = "train",
+    form: Format | None = None,
 ) -> list[Source]:
-    """Find the folders of images and their annotation files.
+    """Find the folders of images and their annotations.
 
-    Known layouts of ``root``:
+    Known layouts of ``root``, which may also be the annotation file itself:
 
     - a folder with ``antrenare`` and ``validare`` in it, of which ``part`` picks one;
     - several folders of images, each ``NAME`` with a ``NAME_annotations.txt`` beside it
       (names become ``NAME/0001.jpg``);
-    - one folder of images, with one annotation file in it or beside it.
+    - one folder of images, with one annotation file in it or beside it;
+    - a data set in COCO, YOLO, Pascal VOC or WIDER FACE as :mod:`facetl.data.formats.places`
+      knows it, or a folder of such for each part, ``train``, ``valid`` and ``test``.
 
     Raises:
         InputError: if folders or files are missing, or more than one annotation file fits.
     """
+    if root and root.is_file() and not annotations:
+        return _sources_of_file(root, None, images, part, form)
     given = images or root
     if given is None:
         raise InputError("found no place to read from; give a data folder or --images")
@@ -50,10 +46,63 @@ def find_sources(
         raise InputError(f"{given} is not a folder; give the folder that holds the frames")
     if given.name in ("", ".."):  # the folder's name is part of the search
         given = given.resolve()
-    if images or annotations:
-        folder = given if images else image_root(given)
-        return [Source(folder, annotations or _find_annotations(folder, below=given))]
-    return _search(_pick_part(given, part))
+    if annotations:
+        return _sources_of_file(annotations, given, images, part, form)
+    if images:
+        return _search_images(given, part, form)
+    return _search(given, part, form)
+
+
+def find_parts(
+    root: Path | None,
+    *,
+    images: Path | None = None,
+    annotations: Path | None = None,
+    form: Format | None = None,
+) -> dict[Part, list[Source]]:
+    """Return the sources of each part; all frames are ``train`` where there are no parts.
+
+    Raises:
+        InputError: if nothing can be found at all.
+        AnnotationError: if annotations are broken.
+    """
+    find = partial(find_sources, root, images=images, annotations=annotations, form=form)
+    parts: dict[Part, list[Source]] = {}
+    fault: InputError | None = None
+    each: Part
+    for each in ("train", "val", "test"):
+        try:
+            sources = find(part=each)
+        except AnnotationError:
+            raise
+        except InputError as error:  # there is no such part
+            fault = fault or error
+            continue
+        if sources not in parts.values():
+            parts[each] = sources
+    if not parts and fault:
+        raise fault
+    return parts
+
+
+def course_source(images: Path, annotations: Path, prefix: str = "") -> Source:
+    """Return images with an annotation file as the course writes it."""
+    return Source(images, annotations, partial(_read_course, annotations), prefix)
+
+
+def _read_course(annotations: Path, names: object) -> AnnotationFile:
+    return load_annotations(annotations, on_error="skip")
+
+
+def _sources_of_file(
+    annotations: Path, given: Path | None, images: Path | None, part: Part, form: Format | None
+) -> list[Source]:
+    """Return the sources of an annotation file that is known."""
+    form = form or recognise(annotations)
+    if form is not Format.COURSE:
+        return sources_of(annotations, form, images or given, part)
+    folder = images or (image_root(given) if given else annotations.parent)
+    return [course_source(folder, annotations)]
 
 
 def image_root(folder: Path) -> Path:
@@ -68,12 +117,57 @@ def image_root(folder: Path) -> Path:
     return folder if has_images or len(folders) != 1 else image_root(folders[0])
 
 
+def _search(folder: Path, part: Part, form: Format | None) -> list[Source]:
+    """Find what a data folder holds: another format, parts, or images with the course's text."""
+    for place in dict.fromkeys((folder, image_root(folder))):
+        if found := _only_format(place, form):
+            return sources_in(place, found, part)
+    chosen = _pick_part(folder, part)
+    if sources := _find_pairs(chosen):
+        return sources
+    images = image_root(chosen)
+    bare = chosen == folder and not _has_annotations(images, folder)
+    if bare and (below := part_folder(images, part)):
+        return _search(below, part, form)
+    return [course_source(images, _find_annotations(images, below=chosen))]
+
+
+def _search_images(images: Path, part: Part, form: Format | None) -> list[Source]:
+    """Find the annotations for a folder of images: in it, or beside it."""
+    if found := _only_format(images, form):
+        return sources_in(images, found, part)
+    return [course_source(images, _find_annotations(images, below=images))]
+
+
+def _only_format(folder: Path, form: Format | None) -> Format | None:
+    """Return which format other than the course's a folder holds, None for none.
+
+    Raises:
+        InputError: if it holds several, and none was named.
+    """
+    if form:
+        return form if form is not Format.COURSE and form in formats_in(folder) else None
+    found = formats_in(folder)
+    if found and _holds_course_text(folder):
+        found.append(Format.COURSE)
+    if len(found) > 1:
+        raise InputError(
+            f"{folder} holds annotations in the formats {' and '.join(found)}; pick one with "
+            "--format or --annotations"
+        )
+    return found[0] if found else None
+
+
+def _holds_course_text(folder: Path) -> bool:
+    return any(looks_like_course(read_head(path)) for path in folder.glob("*.txt"))
+
+
 def _pick_part(root: Path, part: Part) -> Path:
     """Return the part of a folder that has parts, else the folder itself."""
-    parts = {name: root / folder for name, folder in _PART_FOLDERS.items()}
+    parts = {name: root / folder for name, folder in COURSE_FOLDERS.items()}
     # Inside the test part lies a folder of the same name; its annotations beside it tell.
     present = [path for path in parts.values() if path.is_dir() and not _own_annotations(path)]
-    if not present:
+    if present in ([], [parts["val"]]):
         return root
     if parts[part] not in present:
         raise InputError(
@@ -82,22 +176,24 @@ def _pick_part(root: Path, part: Part) -> Path:
     return parts[part]
 
 
-def _search(folder: Path) -> list[Source]:
-    """Find pairs of a folder and an annotation file of its name; or one folder with one file."""
+def _find_pairs(folder: Path) -> list[Source]:
+    """Find pairs of a folder and an annotation file of its name."""
     folders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
     pairs = [(images, file) for images in folders if (file := _own_annotations(images))]
-    if len(pairs) > 1:
-        return [Source(images, file, prefix=f"{images.name}/") for images, file in pairs]
-    if pairs:
-        return [Source(*pairs[0])]
-    images = image_root(folder)
-    return [Source(images, _find_annotations(images, below=folder))]
+    many = len(pairs) > 1
+    return [course_source(*pair, prefix=f"{pair[0].name}/" if many else "") for pair in pairs]
 
 
 def _own_annotations(images: Path) -> Path | None:
     """Return the annotation file that bears the folder's name, the one with labels first."""
     names = (f"{images.name}_annotations.txt", f"task1_gt_{images.name}.txt")
     return next((path for name in names if (path := images.parent / name).is_file()), None)
+
+
+def _has_annotations(images: Path, below: Path) -> bool:
+    """Return whether there is a text that could be the annotations of a folder of images."""
+    places = (images, images.parent, below)
+    return bool(_own_annotations(images)) or any(map(_holds_course_text, places))
 
 
 def _find_annotations(images: Path, below: Path) -> Path:

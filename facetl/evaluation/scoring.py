@@ -68,7 +68,7 @@ class Truth:
             faces = source.faces
             return cls(
                 {name: each.boxes for name, each in faces.items()},
-                complete=False,
+                complete=source.images is not None,
                 labels={name: each.labels for name, each in faces.items()},
             )
         return cls({name: as_boxes(boxes) for name, boxes in source.items()}, complete=True)

@@ -1,0 +1,177 @@
+"""``facetl convert``: annotated frames, or detections, in another format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note
+from facetl.cli.exports import EXPORT_NAMES, save_exports
+from facetl.cli.frames import chosen_format
+from facetl.errors import InputError, OutputError
+from facetl.files import refuse_to_overwrite, require_writable
+
+if TYPE_CHECKING:
+    from facetl.data.annotations import OnError
+    from facetl.data.dataset import FaceDataset
+    from facetl.data.formats.conversion import Placing
+    from facetl.data.sources import Format, Part, Source
+
+DATASETS = ("coco", "yolo", "voc", "course")
+TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
+
+
+@click.command(short_help="Write annotations or detections in another format.")
+@click.argument("source", metavar="IN", type=options.FILE_OR_FOLDER)
+@click.argument("out", metavar="OUT", type=options.FILE_OR_FOLDER)
+@click.option(
+    "--to", "target", required=True, type=click.Choice(TARGETS), help="The format to write."
+)
+@click.option(
+    "--images",
+    type=options.FILE_OR_FOLDER,
+    metavar="FOLDER",
+    help="The frames, if IN is their annotation file and they are not beside it.",
+)
+@options.annotation_format
+@click.option(
+    "--part",
+    type=click.Choice(["all", "train", "val", "test"]),
+    default="all",
+    help="Which part of an IN that has several.",
+)
+@click.option(
+    "--with-images",
+    "placing",
+    type=click.Choice(["copy", "link", "none"]),
+    default="copy",
+    help="Copy the frames into OUT, link to them, or write annotations alone.",
+)
+@options.on_error
+@click.option("--force", is_flag=True, help="Overwrite what is at OUT.")
+def convert(
+    source: Path,
+    out: Path,
+    target: str,
+    images: Path | None,
+    form: str,
+    part: str,
+    placing: Placing,
+    on_error: OnError,
+    force: bool,
+) -> None:
+    """Write the annotated frames in IN, or the detections in IN, to OUT in another format.
+
+    Annotated frames, in any format that facetl reads, become a data set in COCO, YOLO, Pascal
+    VOC or the course's text: a folder with annotations and frames, or one file of annotations
+    where OUT ends in .json or .txt.  Labels become classes; a face without one is of the class
+    "face".
+
+    Detections, as facetl detect writes them, become COCO results, YOLO text, CSV or the
+    course's three arrays, or pre-annotations to correct in CVAT or Label Studio.
+
+    \b
+    Examples:
+      facetl convert cartoons yolo-cartoons --to yolo
+      facetl convert faces.txt faces.json --images frames --to coco
+      facetl convert results/cartoon.detections.json corrections --to cvat
+    """
+    if not source.exists():
+        raise InputError(f"{source}: no such file or folder")
+    refuse_to_overwrite(out, force=force)
+    require_writable(out.parent)
+    if runs := _find_runs(source):
+        _convert_runs(runs, out, target)
+        return
+    if target not in DATASETS:
+        raise click.UsageError(
+            f"--to {target} is for detections, and {source} holds annotations; "
+            f"choose from {', '.join(DATASETS)}"
+        )
+    parts = _load_parts(source, images, chosen_format(form), part, on_error)
+    _convert_frames(parts, out, target, placing)
+
+
+def _find_runs(source: Path) -> list[Path]:
+    """Return the detections files that are meant, none if these are annotations."""
+    from facetl.mtcnn.detections import SUFFIX
+
+    if source.is_dir():
+        return sorted(source.glob(f"*{SUFFIX}"))
+    return [source] if source.name.endswith(SUFFIX) else []
+
+
+def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
+    """Write detections; runs are called after their files."""
+    from facetl.mtcnn.detections import SUFFIX, load_run
+
+    if target not in EXPORT_NAMES:
+        raise click.UsageError(
+            f"--to {target} is for annotations, and {paths[0]} holds detections; "
+            f"choose from {', '.join(EXPORT_NAMES)}"
+        )
+    if out.suffix in (".csv", ".json", ".txt"):
+        raise click.UsageError(f"detections go into a folder, and {out} is called like a file")
+    runs = [replace(load_run(path), name=path.name.removesuffix(SUFFIX)) for path in paths]
+    save_exports(out, runs, [target])
+
+
+def _load_parts(
+    source: Path, images: Path | None, form: Format | None, part: str, on_error: OnError
+) -> dict[Part, FaceDataset]:
+    """Read the parts that are wanted; say on stderr what could be borne."""
+    from facetl.data.annotations import describe_problems
+    from facetl.data.dataset import load_sources
+    from facetl.data.layouts import find_parts
+
+    found: dict[Part, list[Source]] = find_parts(source, images=images, form=form)
+    wanted = {each: sources for each, sources in found.items() if part in ("all", each)}
+    if not wanted:
+        raise InputError(f"{source} holds {', '.join(found)} but no {part}; choose another --part")
+    parts = {each: load_sources(sources, on_error) for each, sources in wanted.items()}
+    for dataset in parts.values():
+        if dataset.problems:
+            note(describe_problems(dataset.problems))
+    return parts
+
+
+def _convert_frames(
+    parts: dict[Part, FaceDataset], out: Path, target: str, placing: Placing
+) -> None:
+    """Write a data set; say how much it holds and what a format cannot say."""
+    from facetl.data.formats.conversion import SINGLE_FILES, save_dataset, save_single
+    from facetl.data.sources import Format
+
+    form = Format(target)
+    alone = SINGLE_FILES.get(out.suffix.lower()) is form and not out.is_dir()
+    if alone:
+        frames = [frame for dataset in parts.values() for frame in dataset]
+        _refuse_twins([frame.name for frame in frames], out)
+        save_single(out, form, frames)
+    else:
+        save_dataset(out, form, {each: dataset.frames for each, dataset in parts.items()}, placing)
+    if form is Format.COURSE and (alone or placing == "none"):
+        _note_faceless(parts)
+    for part, dataset in parts.items():
+        title = f"{part}: " if len(parts) > 1 else ""
+        click.echo(f"{title}{len(dataset)} frames, {dataset.face_count} faces")
+    click.echo(f"wrote {out}")
+
+
+def _refuse_twins(names: list[str], out: Path) -> None:
+    twin = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twin:
+        raise OutputError(
+            f"{out} cannot hold two frames called {twin}; convert one --part, or into a folder"
+        )
+
+
+def _note_faceless(parts: dict[Part, FaceDataset]) -> None:
+    count = sum(not len(frame.boxes) for dataset in parts.values() for frame in dataset)
+    if count:
+        note(f"frames without faces, which this format cannot name: {count}")

@@ -1,0 +1,231 @@
+"""COCO: one JSON with images, categories and annotations.
+
+::
+
+    {"images": [{"id": 1, "file_name": "a.jpg", "width": 480, "height": 360}],
+     "categories": [{"id": 1, "name": "dad"}],
+     "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [x, y, width, height],
+                      "area": 100.0, "iscrowd": 0, "segmentation": []}]}
+
+(https://cocodataset.org/#format-data.)  ``x, y`` is the upper left corner, so a box is half open
+as ours are.  The file lists all images that count: others in the folder are not looked at.  An
+annotation with ``iscrowd`` or ``ignore`` is no single face: it is left out and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, enforce
+from facetl.data.annotations import read_text as read_annotations
+from facetl.data.formats.corners import corners_of
+from facetl.data.formats.names import class_label, class_name, class_names, image_name
+from facetl.errors import AnnotationError
+from facetl.files import write_text
+
+if TYPE_CHECKING:
+    from facetl.data.dataset import Frame
+
+KEYS = ("images", "annotations")
+"""What a COCO file cannot do without."""
+
+
+def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
+    """Read a COCO file, without looking at the images it speaks of.
+
+    Raises:
+        AnnotationError: if it is no COCO file; under ``strict``, if any entry is wrong.
+    """
+    document = load_json(path)
+    if not is_coco(document):
+        raise AnnotationError(
+            f"{path}: found JSON without lists of images and annotations; give a COCO data set"
+        )
+    images, strays = _read_images(document["images"], path)
+    categories = _read_categories(document.get("categories", []), path)
+    parsed = [
+        _read_annotation(entry, place, images, categories, path)
+        for place, entry in enumerate(document["annotations"])
+    ]
+    problems = (*strays, *(each for each in parsed if isinstance(each, Problem)))
+    enforce(problems, on_error)
+    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    return AnnotationFile(path, lines, problems, tuple(dict.fromkeys(images.values())))
+
+
+def load_json(path: Path) -> Any:
+    """Read JSON of any kind.
+
+    Raises:
+        AnnotationError: naming file and line, if it is none.
+    """
+    try:
+        return json.loads(read_annotations(path))
+    except json.JSONDecodeError as error:
+        raise AnnotationError(
+            f"{path}:{error.lineno}: found broken JSON ({error.msg}); save the file again"
+        ) from error
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number of 5,000 digits
+        raise AnnotationError(f"{path}: found JSON that cannot be read ({error})") from error
+
+
+def is_coco(document: object) -> bool:
+    """Return whether JSON has the lists that make it a COCO data set."""
+    return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in KEYS)
+
+
+def save_coco(path: Path, frames: Sequence[Frame]) -> None:
+    """Write frames and faces as COCO, atomically; ids count from 1 in the order given."""
+    write_text(path, json.dumps(describe_frames(frames), ensure_ascii=False) + "\n")
+
+
+def describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
+    """Return frames and faces as a COCO document."""
+    names = class_names([label for frame in frames for label in frame.labels]) or [class_name(None)]
+    ids = {name: number for number, name in enumerate(names, start=1)}
+    faces = [
+        (number, box, ids[class_name(label)])
+        for number, frame in enumerate(frames, start=1)
+        for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
+    ]
+    return {
+        "info": {"description": "frames of a cartoon, written by facetl"},
+        "images": [
+            describe_image(number, frame.name, frame.size_hw)
+            for number, frame in enumerate(frames, start=1)
+        ],
+        "categories": describe_categories(ids),
+        "annotations": [
+            describe_box(number, image_id, category_id, box)
+            for number, (image_id, box, category_id) in enumerate(faces, start=1)
+        ],
+    }
+
+
+def describe_image(image_id: int, name: str, size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Return the entry of an image."""
+    height, width = size_hw
+    return {"id": image_id, "file_name": name, "width": width, "height": height}
+
+
+def describe_categories(ids: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the entries of the categories."""
+    return [{"id": number, "name": name, "supercategory": ""} for name, number in ids.items()]
+
+
+def describe_box(
+    annotation_id: int, image_id: int, category_id: int, box: Sequence[float]
+) -> dict[str, Any]:
+    """Return the entry of a face; ``segmentation`` is empty, so tools take it for a rectangle."""
+    x, y, width, height = bbox_of(box)
+    return {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "bbox": [x, y, width, height],
+        "area": width * height,
+        "iscrowd": 0,
+        "segmentation": [],
+    }
+
+
+def bbox_of(box: Sequence[float]) -> tuple[float, float, float, float]:
+    """Return a half-open box as COCO's ``x, y, width, height``."""
+    x1, y1, x2, y2 = box
+    return x1, y1, x2 - x1, y2 - y1
+
+
+def _read_images(entries: Sequence[Any], path: Path) -> tuple[dict[Any, str], list[Problem]]:
+    """Return image names by id, and what is wrong with the entries."""
+    images: dict[Any, str] = {}
+    problems = []
+    for place, entry in enumerate(entries):
+        fields = entry if isinstance(entry, dict) else {}
+        name, key = image_name(fields.get("file_name")), fields.get("id")
+        if _is_id(key) and name is not None:
+            images[key] = name
+        else:
+            problems.append(_report_image(fields, place, path))
+    return images, problems
+
+
+def _report_image(fields: Mapping[str, Any], place: int, path: Path) -> Problem:
+    name = fields.get("file_name")
+    if _is_id(fields.get("id")) and isinstance(name, str):
+        found = f"image {fields['id']}: found the file name {name!r}, which is not in the folder"
+        return Problem(Kind.ESCAPE, path, None, found)
+    found = f"image number {place + 1}: expected an id and a file name"
+    return Problem(Kind.WRONG_FIELDS, path, None, found)
+
+
+def _read_categories(entries: Any, path: Path) -> dict[Any, str]:
+    """Return the names of the categories by id; those without a name cannot be referred to."""
+    if not isinstance(entries, list):
+        raise AnnotationError(f"{path}: expected a list of categories; save the file again")
+    return {
+        entry["id"]: entry["name"]
+        for entry in entries
+        if isinstance(entry, dict)
+        and _is_id(entry.get("id"))
+        and isinstance(entry.get("name"), str)
+    }
+
+
+def _read_annotation(
+    entry: Any,
+    place: int,
+    images: Mapping[Any, str],
+    categories: Mapping[Any, str],
+    path: Path,
+) -> FaceLine | Problem:
+    fields = entry if isinstance(entry, dict) else {}
+    fault = next(_find_faults(fields, images, categories), None)
+    if fault:
+        which = f"annotation {fields['id']!r}" if "id" in fields else f"annotation no. {place + 1}"
+        return Problem(fault[0], path, None, f"{which}: {fault[1]}")
+    box = corners_of(*map(float, fields["bbox"]))
+    assert box is not None, "an empty box is a fault"
+    label = class_label(categories[fields["category_id"]]) if "category_id" in fields else None
+    return FaceLine(images[fields["image_id"]], box, label, None)
+
+
+def _find_faults(
+    fields: Mapping[str, Any], images: Mapping[Any, str], categories: Mapping[Any, str]
+) -> Iterator[tuple[Kind, str]]:
+    """Yield what is wrong with an annotation, the weightiest first."""
+    image, category, box = (fields.get(key) for key in ("image_id", "category_id", "bbox"))
+    if not (_is_id(image) and image in images):
+        yield Kind.UNKNOWN, f"found the image_id {image!r}, which no image has"
+    if "category_id" in fields and not (_is_id(category) and category in categories):
+        yield Kind.UNKNOWN, f"found the category_id {category!r}, which no category has"
+    if fields.get("iscrowd") or fields.get("ignore"):
+        yield Kind.IGNORED, "found iscrowd or ignore, which no single face has"
+    if not (isinstance(box, list) and len(box) == 4):
+        yield Kind.WRONG_FIELDS, f"found the bbox {_shorten(box)}, expected [x, y, width, height]"
+    elif not all(map(_is_finite, box)):
+        yield Kind.NOT_A_NUMBER, f"found the bbox {_shorten(box)}, expected four numbers"
+    elif corners_of(*map(float, box)) is None:
+        yield Kind.EMPTY_BOX, f"found the bbox {_shorten(box)}, expected width and height above 0"
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    """Return whether JSON's value is a number that a float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,192 @@
+"""Whole data sets written in another format: annotations, and the images where they belong.
+
+::
+
+    coco     annotations.json (with parts annotations/instances_PART.json), images/
+    yolo     data.yaml, images/PART/, labels/PART/
+    voc      Annotations/, JPEGImages/, with parts ImageSets/Main/PART.txt
+    course   images_annotations.txt, images/, with parts in antrenare/, val/ and validare/
+
+What facetl writes it reads again: names, sizes, frames without faces and labels stay, boxes too
+(those of VOC to the pixel).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from facetl.data.annotations import save_annotations
+from facetl.data.dataset import Frame
+from facetl.data.formats.coco import save_coco
+from facetl.data.formats.places import VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS
+from facetl.data.formats.voc import save_voc
+from facetl.data.formats.yolo import image_place, save_yolo
+from facetl.data.layouts import COURSE_FOLDERS
+from facetl.data.sources import Format, Part
+from facetl.errors import OutputError
+from facetl.files import write_text
+
+Placing = Literal["copy", "link", "none"]
+"""What becomes of the images: copied, linked to where they lie, or left where they are."""
+
+FramesByPart = Mapping[Part, Sequence[Frame]]
+Place = Callable[[Part, str], str]
+"""Where the image of a part's frame goes, relative to the data set's folder."""
+
+WRITABLE = (Format.COCO, Format.YOLO, Format.VOC, Format.COURSE)
+SINGLE_FILES = {".json": Format.COCO, ".txt": Format.COURSE}
+"""Names that mean a file of annotations alone, not a folder."""
+
+
+def save_dataset(out: Path, form: Format, parts: FramesByPart, placing: Placing = "copy") -> None:
+    """Write frames and faces as a data set.
+
+    It is made in a folder beside ``out`` and moved in place at the end; of what is at ``out``,
+    entries of the same names make way.
+
+    Raises:
+        OutputError: if two frames would share a file, if a frame lies where the data set shall
+            go, or if the place cannot be written.
+    """
+    _refuse_clashes(form, parts)
+    place = _image_places(form, parts)
+    frames = [frame for members in parts.values() for frame in members]
+    with _folder_in_place(out, frames) as folder:
+        _save_annotations(folder, form, parts)
+        for part, members in parts.items():
+            for frame in members:
+                _place_image(frame.path, folder / place(part, frame.name), placing)
+
+
+def save_single(out: Path, form: Format, frames: Sequence[Frame]) -> None:
+    """Write the annotations of all frames as one file, atomically; COCO or the course's text."""
+    if form is Format.COCO:
+        save_coco(out, frames)
+    else:
+        save_annotations(out, {frame.name: (frame.boxes, frame.labels) for frame in frames})
+
+
+def _save_annotations(folder: Path, form: Format, parts: FramesByPart) -> None:
+    if form is Format.YOLO:
+        save_yolo(folder, parts)
+        return
+    if form is Format.VOC:
+        _save_voc(folder, parts)
+        return
+    for part, frames in parts.items():
+        save_single(folder / _annotation_name(form, part, parts), form, frames)
+
+
+def _annotation_name(form: Format, part: Part, parts: FramesByPart) -> str:
+    if form is Format.COURSE:
+        return f"{_course_folder(part, parts)}images_annotations.txt"
+    return f"annotations/instances_{part}.json" if len(parts) > 1 else "annotations.json"
+
+
+def _course_folder(part: Part, parts: FramesByPart) -> str:
+    """Return the folder of a part; what the course tests on is called validation there."""
+    if len(parts) == 1:
+        return ""
+    return f"{COURSE_FOLDERS['test' if part == 'val' and 'test' not in parts else part]}/"
+
+
+def _save_voc(folder: Path, parts: FramesByPart) -> None:
+    for part, frames in parts.items():
+        save_voc(folder / VOC_ANNOTATIONS, frames, VOC_IMAGES)
+        if len(parts) > 1:
+            stems = "".join(f"{_stem(frame.name)}\n" for frame in frames)
+            write_text(folder / VOC_LISTS / f"{part}.txt", stems)
+    (folder / VOC_ANNOTATIONS).mkdir(exist_ok=True)
+
+
+def _image_places(form: Format, parts: FramesByPart) -> Place:
+    """Return where images go."""
+    match form:
+        case Format.YOLO:
+            return image_place
+        case Format.VOC:
+            return lambda part, name: f"{VOC_IMAGES}/{name}"
+        case Format.COCO if len(parts) > 1:
+            return lambda part, name: f"images/{part}/{name}"
+        case Format.COCO:
+            return lambda part, name: f"images/{name}"
+        case _:
+            return lambda part, name: f"{_course_folder(part, parts)}images/{name}"
+
+
+def _refuse_clashes(form: Format, parts: FramesByPart) -> None:
+    """Raise if two frames would be written to one file.
+
+    Raises:
+        OutputError: naming them.
+    """
+    groups = [[frame.name for frame in members] for members in parts.values()]
+    if form is Format.VOC:  # one folder for all parts
+        groups = [[name for group in groups for name in group]]
+    for names in groups:
+        keys = [_stem(name) if form in (Format.VOC, Format.YOLO) else name for name in names]
+        twins = [key for key, count in Counter(keys).items() if count > 1]
+        if twins:
+            found = " and ".join(n for n, key in zip(names, keys, strict=True) if key == twins[0])
+            raise OutputError(
+                f"{found} would share one file of annotations in the format {form}; rename one, "
+                "or convert the parts one by one with --part"
+            )
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+@contextmanager
+def _folder_in_place(out: Path, frames: Sequence[Frame]) -> Iterator[Path]:
+    """Give a new folder; move what it holds to ``out`` if the block succeeds."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise OutputError(_cannot_write(out, error)) from error
+    try:
+        yield temporary
+        _refuse_own_frames(out, temporary, frames)
+        out.mkdir(exist_ok=True)
+        for entry in sorted(temporary.iterdir()):
+            _replace(out / entry.name, entry)
+    except OSError as error:
+        raise OutputError(_cannot_write(out, error)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refuse_own_frames(out: Path, new: Path, frames: Sequence[Frame]) -> None:
+    """Raise if a frame lies in what is about to be replaced."""
+    replaced = [(out / entry.name).resolve() for entry in new.iterdir()]
+    for frame in frames:
+        if any(place in frame.path.resolve().parents for place in replaced):
+            raise OutputError(f"{out} holds {frame.path} itself; choose another OUT")
+
+
+def _replace(old: Path, new: Path) -> None:
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old)
+    new.replace(old)
+
+
+def _place_image(source: Path, target: Path, placing: Placing) -> None:
+    if placing == "none":
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if placing == "link":
+        target.symlink_to(source.resolve())
+    else:
+        shutil.copyfile(source, target)
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written ({error.strerror or error}); choose another OUT"

@@ -1,0 +1,283 @@
+"""Where the other formats keep images and annotations, and how they are read from there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from facetl.data.annotations import AnnotationFile, OnError, load_annotations, read_text
+from facetl.data.formats.coco import load_coco
+from facetl.data.formats.recognition import (
+    looks_like_coco,
+    looks_like_voc,
+    looks_like_yolo,
+    read_head,
+)
+from facetl.data.formats.voc import load_voc
+from facetl.data.formats.wider import load_wider, looks_like_wider
+from facetl.data.formats.yolo import FILE_NAME, YoloSet, load_yolo, load_yolo_set
+from facetl.data.sources import Format, Part, Source, choose_part
+from facetl.errors import AnnotationError, InputError
+
+VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
+WIDER_SPLIT = "wider_face_split"
+PART_FOLDERS: dict[Part, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+_LOOKED_FOR = 20
+"""So many images of a list are looked for to find the folder that they are relative to."""
+
+
+def formats_in(folder: Path) -> list[Format]:
+    """Return which formats other than the course's a folder holds, without reading them all."""
+    finders: dict[Format, Callable[[Path], object]] = {
+        Format.YOLO: yolo_file,
+        Format.COCO: coco_files,
+        Format.VOC: voc_folder,
+        Format.WIDER: wider_files,
+    }
+    return [each for each, find in finders.items() if find(folder)]
+
+
+def sources_in(folder: Path, form: Format, part: Part) -> list[Source]:
+    """Return the images and annotations of a part of a folder that holds a format.
+
+    Raises:
+        InputError: if it holds none, or several and none is surely meant.
+    """
+    if form is Format.VOC:
+        annotations = voc_folder(folder)
+    elif form is Format.YOLO:
+        annotations = yolo_file(folder)
+    else:
+        files = coco_files(folder) if form is Format.COCO else wider_files(folder)
+        annotations = _pick(files, part) if files else None
+    if annotations is None:
+        raise InputError(f"{folder} holds no annotations in the format {form}; see --format")
+    return sources_of(annotations, form, None, part)
+
+
+def sources_of(annotations: Path, form: Format, images: Path | None, part: Part) -> list[Source]:
+    """Return the images that annotations speak of, and the annotations, ready to be read.
+
+    Args:
+        annotations: a file, or a folder of them.
+        form: their format.
+        images: the folder of images, if it shall not be searched for.
+        part: which part of a data.yaml is meant, or of a VOC folder that has parts.
+    """
+    match form:
+        case Format.YOLO:
+            return _yolo_sources(annotations, images, part)
+        case Format.VOC:
+            return [_voc_source(annotations, images, part)]
+        case Format.COCO | Format.WIDER | Format.COURSE:
+            file = load_listed(annotations, form)
+            folder = images or _find_images(annotations, file.images or list(file.faces))
+            return [Source(folder, annotations, lambda _: file)]
+
+
+def load_listed(path: Path, form: Format, on_error: OnError = "skip") -> AnnotationFile:
+    """Read a file that tells boxes without its images: not YOLO, and not a folder of VOC."""
+    loaders = {
+        Format.COCO: load_coco,
+        Format.WIDER: load_wider,
+        Format.COURSE: load_annotations,
+    }
+    return loaders[form](path, on_error)
+
+
+def part_folder(folder: Path, part: Part) -> Path | None:
+    """Return the subfolder for a part, as data sets for download have them; None if no parts.
+
+    Raises:
+        InputError: if there are parts, but not this one.
+    """
+    present = {
+        each: place
+        for each, names in PART_FOLDERS.items()
+        for name in names
+        if (place := folder / name).is_dir()
+    }
+    chosen = choose_part(present, part)
+    if present and not chosen:
+        raise InputError(
+            f"{folder} holds {', '.join(place.name for place in present.values())} but nothing to "
+            f"{part}; give the folder itself"
+        )
+    return chosen
+
+
+def yolo_file(folder: Path) -> Path | None:
+    """Return the data.yaml of a folder, however it is called."""
+    if (folder / FILE_NAME).is_file():
+        return folder / FILE_NAME
+    files = [*folder.glob("*.yaml"), *folder.glob("*.yml")]
+    fitting = [path for path in sorted(files) if _begins(path, looks_like_yolo)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def coco_files(folder: Path) -> list[Path]:
+    """Return the COCO files in a folder or in its ``annotations``."""
+    files = [*sorted(folder.glob("*.json")), *sorted((folder / "annotations").glob("*.json"))]
+    return [path for path in files if _begins(path, looks_like_coco)]
+
+
+def wider_files(folder: Path) -> list[Path]:
+    """Return the annotation texts of WIDER FACE in a folder or in its ``wider_face_split``."""
+    files = [*sorted(folder.glob("*.txt")), *sorted((folder / WIDER_SPLIT).glob("*.txt"))]
+    return [path for path in files if _begins(path, looks_like_wider)]
+
+
+def voc_folder(folder: Path) -> Path | None:
+    """Return the folder of the XML files: ``Annotations``, or the folder itself."""
+    for place in (folder / VOC_ANNOTATIONS, folder):
+        files = place.rglob("*.xml") if place != folder else place.glob("*.xml")
+        if any(_begins(path, looks_like_voc) for path in islice(files, 1)):
+            return place
+    return None
+
+
+def _begins(path: Path, looks: Callable[[str], bool]) -> bool:
+    try:
+        return path.is_file() and looks(read_head(path))
+    except AnnotationError:
+        return False
+
+
+def _pick(files: Sequence[Path], part: Part) -> Path:
+    """Return the file of a part: the only one, or the one whose name tells.
+
+    Raises:
+        InputError: if none or several could be meant.
+    """
+    by_part = {named: path for path in files if (named := _part_named(path.stem))}
+    chosen = files[0] if len(files) == 1 else choose_part(by_part, part)
+    if not chosen or len(files) > max(len(by_part), 1):
+        names = ", ".join(path.name for path in files[:5]) + (", …" if len(files) > 5 else "")
+        raise InputError(
+            f"{files[0].parent} holds {names}, and which one is to {part} is not clear; "
+            "pick --annotations"
+        )
+    return chosen
+
+
+def _part_named(stem: str) -> Part | None:
+    words = re.findall("[a-z]+", stem.lower())
+    return next((part for part, names in PART_FOLDERS.items() if {*names} & {*words}), None)
+
+
+def _find_images(annotations: Path, names: Collection[str]) -> Path:
+    """Return the folder to which the names are relative: the first that holds one of them.
+
+    Folders called after the part that the file is called after come first.
+    """
+    some = list(islice(names, _LOOKED_FOR))
+    part = _part_named(annotations.stem)
+    folders = sorted(  # of equals the one of the file's own part
+        _image_folders(annotations.parent),
+        key=lambda folder: part is not None and _part_named(folder.name) != part,
+    )
+    return next(
+        (folder for folder in folders if any((folder / name).is_file() for name in some)),
+        folders[0],
+    )
+
+
+def _image_folders(folder: Path) -> Iterator[Path]:
+    """Yield where images may lie: beside the file, in its folders, or beside ``annotations``."""
+    yield folder
+    places = [folder]
+    if folder.name in ("annotations", WIDER_SPLIT):
+        yield folder.parent
+        places.append(folder.parent)
+    for place in places:
+        below = sorted(path for path in place.iterdir() if path.is_dir())
+        yield from below
+        for each in below:
+            yield from sorted(path for path in each.iterdir() if path.is_dir())
+
+
+def _yolo_sources(path: Path, images: Path | None, part: Part) -> list[Source]:
+    yolo = load_yolo_set(path)
+    if images:
+        return [Source(images, path, lambda _: load_yolo(yolo, images, "skip"))]
+    places = _yolo_places(yolo, part)
+    return [
+        Source(place, path, _yolo_reader(yolo, place), prefix=_prefix(place, places))
+        if place.is_dir()
+        else Source(yolo.root, path, _yolo_reader(yolo, yolo.root, place), listing=place)
+        for place in places
+    ]
+
+
+def _yolo_reader(
+    yolo: YoloSet, images: Path, listing: Path | None = None
+) -> Callable[[Collection[str]], AnnotationFile]:
+    return lambda _: load_yolo(yolo, images, "skip", listing)
+
+
+def _yolo_places(yolo: YoloSet, part: Part) -> list[Path]:
+    """Return the places of a part.
+
+    Raises:
+        InputError: if the file names none, or places that are not there.
+    """
+    if part in yolo.lost:
+        raise AnnotationError(
+            f"{yolo.path} names {yolo.lost[part]!r} as {part}, which is not below {yolo.root}; "
+            "mend the path, or take the line out"
+        )
+    found = choose_part(yolo.places, part)
+    if not found:
+        has = ", ".join(yolo.places) or "no part that is there"
+        raise InputError(f"{yolo.path} names {has}, but nothing to {part}; add it there")
+    return found
+
+
+def _prefix(place: Path, places: Sequence[Path]) -> str:
+    """Return what keeps the names of several folders apart."""
+    return f"{place.name}/" if len(places) > 1 else ""
+
+
+def _voc_source(annotations: Path, images: Path | None, part: Part) -> Source:
+    """Return the source of a folder of XML files, or of a single one."""
+    single = annotations.is_file()
+    folder = annotations.parent if single else annotations
+    root = folder.parent if folder.name == VOC_ANNOTATIONS else folder
+    beside = (root / name for name in (VOC_IMAGES, "images"))
+    listing = None if single else _voc_listing(root, part)
+    stems = [annotations.stem] if single else _read_stems(listing)
+    return Source(
+        images or next((place for place in beside if place.is_dir()), root),
+        annotations,
+        lambda names: load_voc(folder, "skip", images=names, stems=stems),
+        listing=listing,
+    )
+
+
+def _voc_listing(root: Path, part: Part) -> Path | None:
+    """Return the text that lists the images of a part; None if there are no parts.
+
+    Raises:
+        InputError: if there are parts, but not this one.
+    """
+    texts: dict[Part, Path] = {each: root / VOC_LISTS / f"{each}.txt" for each in PART_FOLDERS}
+    present = {each: path for each, path in texts.items() if path.is_file()}
+    chosen = choose_part(present, part)
+    if present and not chosen:
+        raise InputError(
+            f"{root / VOC_LISTS} lists {', '.join(present)} but nothing to {part}; add {part}.txt"
+        )
+    return chosen
+
+
+def _read_stems(listing: Path | None) -> list[str] | None:
+    if listing is None:
+        return None
+    return [line.strip() for line in read_text(listing).splitlines() if line.strip()]

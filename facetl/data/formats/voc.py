@@ -1,0 +1,281 @@
+"""Pascal VOC: a folder with an XML file for each image.
+
+::
+
+    <annotation>
+        <filename>a.jpg</filename>
+        <size><width>480</width><height>360</height><depth>3</depth></size>
+        <object>
+            <name>dad</name><truncated>0</truncated><difficult>0</difficult>
+            <bndbox><xmin>1</xmin><ymin>1</ymin><xmax>10</xmax><ymax>10</ymax></bndbox>
+        </object>
+    </annotation>
+
+Corners are read as the development kit has them: the first pixel is 1 and the last belongs to
+the box, so ``xmin - 1, ymin - 1, xmax, ymax`` is the half-open box (supervision reads it so
+too).  Tools that count from 0 are one pixel off to the upper left then; their 0 is taken for 1.
+Written are whole pixels, as the development kit expects them: corners are rounded, and a face
+keeps at least one pixel.
+
+A ``difficult`` or ``truncated`` face is a face like any other.  An image is listed if it has a
+file; one without an object has no faces.  An XML file lies where its image lies, in another
+folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image bears the name that the
+file gives, the image of the same stem is meant: people rename images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from xml.sax import SAXException, SAXParseException
+from xml.sax.handler import ContentHandler
+from xml.sax.saxutils import escape
+
+import defusedxml.sax
+from defusedxml.common import DefusedXmlException
+
+from facetl.data.annotations import (
+    AnnotationFile,
+    FaceLine,
+    Kind,
+    OnError,
+    Problem,
+    enforce,
+    is_number,
+)
+from facetl.data.formats.corners import Corners
+from facetl.data.formats.names import class_label, class_name, image_name
+from facetl.files import write_text
+
+if TYPE_CHECKING:
+    from xml.sax.xmlreader import AttributesImpl
+
+    from facetl.data.dataset import Frame
+
+SUFFIX = ".xml"
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_OBJECT = ("annotation", "object")
+
+
+@dataclass
+class VocObject:
+    """One object as the file has it: the line where it begins and the text of its elements."""
+
+    line: int
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class VocFile:
+    """One XML file as it stands."""
+
+    path: Path
+    root: str = ""
+    filename: str = ""
+    objects: list[VocObject] = field(default_factory=list)
+
+
+def load_voc(
+    folder: Path,
+    on_error: OnError = "strict",
+    *,
+    images: Collection[str] = (),
+    stems: Collection[str] | None = None,
+) -> AnnotationFile:
+    """Read all XML files below a folder.
+
+    Args:
+        folder: where they lie.
+        on_error: whether wrong annotations raise.
+        images: names of the images that there are, to see which one a file means.
+        stems: if given, only files of these names (with folders, without suffix) are read.
+
+    Raises:
+        AnnotationError: under ``strict``, if a file is broken or an object wrong.
+    """
+    by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in images}
+    parsed: list[FaceLine | Problem] = []
+    listed: list[str] = []
+    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stems is not None and stem not in stems:
+            continue
+        file = read_voc(path)
+        if isinstance(file, Problem):
+            parsed.append(file)
+        elif name := _find_image(file, stem, images, by_stem):
+            listed.append(name)
+            parsed += _read_objects(file, name)
+        else:
+            parsed.append(_escaped(file))
+    problems = tuple(each for each in parsed if isinstance(each, Problem))
+    enforce(problems, on_error)
+    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    return AnnotationFile(folder, lines, problems, tuple(dict.fromkeys(listed)))
+
+
+def read_voc(path: Path) -> VocFile | Problem:
+    """Read one XML file; entities and other ways of making small files large are refused."""
+    handler = _Handler(path)
+    wrong = partial(Problem, Kind.WRONG_FIELDS, path)
+    try:
+        with path.open("rb") as stream:
+            defusedxml.sax.parse(stream, handler)
+    except SAXParseException as error:
+        return wrong(error.getLineNumber(), f"found broken XML ({error.getMessage()})")
+    except DefusedXmlException:
+        return wrong(None, "found XML with entities, which are not read")
+    except (SAXException, ValueError, LookupError) as error:
+        return wrong(None, f"found XML that cannot be read ({error})")
+    except OSError as error:
+        return wrong(None, f"found a file that cannot be read ({error.strerror})")
+    if handler.file.root != "annotation":
+        return wrong(None, f"found <{handler.file.root}>, expected <annotation>")
+    return handler.file
+
+
+def save_voc(folder: Path, frames: Iterable[Frame], images_folder: str) -> None:
+    """Write an XML file for each frame, each atomically.
+
+    Args:
+        folder: where they go, in subfolders if the frames' names have some.
+        frames: what to write; no two may differ in their suffix alone.
+        images_folder: what the file says the folder of images is called.
+    """
+    for frame in frames:
+        path = folder / PurePosixPath(frame.name).with_suffix(SUFFIX)
+        write_text(path, format_voc(frame, images_folder))
+
+
+def format_voc(frame: Frame, images_folder: str) -> str:
+    """Return the XML of a frame."""
+    height, width = frame.size_hw
+    objects = [
+        _format_object(whole_pixels(box), class_name(label))
+        for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
+    ]
+    head = [
+        "<annotation>",
+        f"    <folder>{escape(images_folder)}</folder>",
+        f"    <filename>{escape(PurePosixPath(frame.name).name)}</filename>",
+        f"    <size><width>{width}</width><height>{height}</height><depth>3</depth></size>",
+        "    <segmented>0</segmented>",
+    ]
+    return "\n".join([*head, *objects, "</annotation>", ""])
+
+
+def whole_pixels(box: Sequence[float]) -> tuple[int, int, int, int]:
+    """Return ``xmin, ymin, xmax, ymax`` as VOC counts them: from 1, the last pixel included."""
+    x1, y1, x2, y2 = box
+    left, right = _round_apart(x1, x2)
+    top, bottom = _round_apart(y1, y2)
+    return left + 1, top + 1, right, bottom
+
+
+def _round_apart(start: float, end: float) -> tuple[int, int]:
+    """Round both ends of a stretch, and keep at least one pixel of it."""
+    first, last = round(start), round(end)
+    if last > first:
+        return first, last
+    return math.floor(start), math.floor(start) + 1
+
+
+def _format_object(corners: Sequence[int], name: str) -> str:
+    box = "".join(f"<{key}>{value}</{key}>" for key, value in zip(CORNERS, corners, strict=True))
+    return "\n".join(
+        [
+            "    <object>",
+            f"        <name>{escape(name)}</name>",
+            "        <pose>Unspecified</pose>",
+            "        <truncated>0</truncated>",
+            "        <difficult>0</difficult>",
+            f"        <bndbox>{box}</bndbox>",
+            "    </object>",
+        ]
+    )
+
+
+class _Handler(ContentHandler):
+    """Notes what an annotation holds, and on which lines the objects begin."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.file = VocFile(path)
+        self._places: list[str] = []
+        self._text: list[str] = []
+
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
+        self._places.append(name)
+        self._text = []
+        self.file.root = self.file.root or name
+        if self._places == list(_OBJECT):
+            self.file.objects.append(VocObject(self._locator.getLineNumber()))  # type: ignore[attr-defined]
+
+    def characters(self, content: str) -> None:
+        self._text.append(content)
+
+    def endElement(self, name: str) -> None:  # noqa: N802
+        text = "".join(self._text).strip()
+        match self._places:
+            case ["annotation", "filename"]:
+                self.file.filename = text
+            case ["annotation", "object", "name"]:
+                self.file.objects[-1].texts[name] = text
+            case ["annotation", "object", "bndbox", _]:
+                self.file.objects[-1].texts[name] = text
+        self._text = []
+        self._places.pop()
+
+
+def _find_image(
+    file: VocFile, stem: str, images: Collection[str], by_stem: dict[str, str]
+) -> str | None:
+    """Return the image that a file means; None if what it says leads out of the folder."""
+    parent = PurePosixPath(stem).parent
+    given = image_name(file.filename) if file.filename else stem
+    if given is None:
+        return None
+    for name in (str(parent / given), given, str(parent / PurePosixPath(given).name)):
+        if name in images:
+            return name
+    return by_stem.get(stem, str(parent / given))
+
+
+def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
+    for each in file.objects:
+        fault = _find_fault(each.texts)
+        if fault:
+            yield Problem(fault[0], file.path, each.line, fault[1])
+        else:
+            label = class_label(each.texts.get("name", ""))
+            yield FaceLine(image, _corners(each.texts), label, each.line, file.path)
+
+
+def _find_fault(texts: dict[str, str]) -> tuple[Kind, str] | None:
+    missing = [key for key in CORNERS if key not in texts]
+    if missing:
+        return Kind.WRONG_FIELDS, f"found an object without <{missing[0]}> in its <bndbox>"
+    for key in CORNERS:
+        if not is_number(texts[key]):
+            return Kind.NOT_A_NUMBER, f"found {texts[key]!r} as <{key}>, expected a number"
+    x1, y1, x2, y2 = _corners(texts)
+    if not (x2 > x1 and y2 > y1):
+        found = " ".join(texts[key] for key in CORNERS)
+        return Kind.EMPTY_BOX, f"found the box {found}, expected xmax >= xmin and ymax >= ymin"
+    return None
+
+
+def _corners(texts: dict[str, str]) -> Corners:
+    """Return the half-open box; a corner at 0 was counted from 0."""
+    xmin, ymin, xmax, ymax = (float(texts[key]) for key in CORNERS)
+    x1, y1 = (max(least - 1, min(least, 0.0)) for least in (xmin, ymin))
+    return x1, y1, xmax, ymax
+
+
+def _escaped(file: VocFile) -> Problem:
+    found = f"found the file name {file.filename!r}, which is not in the folder of images"
+    return Problem(Kind.ESCAPE, file.path, None, found)

@@ -1,0 +1,115 @@
+"""The annotation text of WIDER FACE: for each image its path, a count, and a line a face.
+
+::
+
+    0--Parade/0_Parade_marchingband_1_849.jpg
+    1
+    449 330 122 149 0 0 0 0 0 0
+
+(http://shuoyang1213.me/WIDERFACE.)  A line is ``x y width height blur expression illumination
+invalid occlusion pose``; the last six may be missing.  A face marked invalid is left out and
+counted, as the benchmark leaves it out.  An image without faces has the count 0 and one line of
+zeros after it, or none.  The file lists all images that count.  There are no labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from facetl.data.annotations import (
+    AnnotationFile,
+    FaceLine,
+    Kind,
+    OnError,
+    Problem,
+    enforce,
+    is_number,
+    read_text,
+)
+from facetl.data.formats.corners import corners_of
+from facetl.data.formats.names import image_name
+from facetl.data.images import IMAGE_SUFFIXES
+
+FIELDS = ("x", "y", "width", "height", "blur", "expression", "illumination", "invalid")
+INVALID = FIELDS.index("invalid")
+
+
+def load_wider(path: Path, on_error: OnError = "strict") -> AnnotationFile:
+    """Read an annotation text of WIDER FACE, without looking at the images it speaks of.
+
+    Raises:
+        AnnotationError: if it is no text; under ``strict``, if any line is wrong.
+    """
+    parsed = list(_parse(read_text(path).split("\n"), path))
+    problems = tuple(each for each in parsed if isinstance(each, Problem))
+    enforce(problems, on_error)
+    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    images = tuple(dict.fromkeys(each for each in parsed if isinstance(each, str)))
+    return AnnotationFile(path, lines, problems, images)
+
+
+def looks_like_wider(text: str) -> bool:
+    """Return whether a text begins as WIDER FACE does: an image, and a count alone on a line."""
+    first = [line.strip() for line in text.split("\n") if line.strip()][:2]
+    return len(first) == 2 and _is_image(first[0]) and first[1].isdecimal()
+
+
+def _parse(texts: list[str], path: Path) -> Iterator[str | FaceLine | Problem]:
+    """Yield images, faces and problems in the order of the file."""
+    image: str | None = None
+    left = 0  # faces still to come
+    for number, text in enumerate(map(str.strip, texts), start=1):
+        if _is_image(text):
+            if left and image:
+                yield _missing_faces(left, path, number)
+            image, left = image_name(text), 0
+            yield image or _escaped(text, path, number)
+        elif text.isdecimal():
+            left = _read_count(text, len(texts))
+        elif text and image and left:
+            left -= 1
+            yield _parse_face(text, image, path, number)
+        elif text and (image or left == 0) and set(text.split()) != {"0"}:
+            yield _stray(text, path, number)
+
+
+def _read_count(text: str, most: int) -> int:
+    """Return a count, at most as many as there are lines: nobody's file has 10**5000 faces."""
+    return min(int(text), most) if len(text) < 10 else most
+
+
+def _missing_faces(count: int, path: Path, number: int) -> Problem:
+    found = f"found the next image where {count} more faces were announced"
+    return Problem(Kind.WRONG_FIELDS, path, number, found)
+
+
+def _stray(text: str, path: Path, number: int) -> Problem:
+    found = f"found {text[:60]!r}, expected an image's path or a count"
+    return Problem(Kind.WRONG_FIELDS, path, number, found)
+
+
+def _escaped(text: str, path: Path, number: int) -> Problem:
+    found = f"found the path {text!r}, which is not in the folder of images"
+    return Problem(Kind.ESCAPE, path, number, found)
+
+
+def _parse_face(text: str, image: str, path: Path, number: int) -> FaceLine | Problem:
+    words = text.split()
+    if len(words) < 4:
+        found = f"found {len(words)} fields, expected `{' '.join(FIELDS)} …`"
+        return Problem(Kind.WRONG_FIELDS, path, number, found)
+    if not all(map(is_number, words[:4])):
+        found = f"found {' '.join(words[:4])!r}, expected four numbers"
+        return Problem(Kind.NOT_A_NUMBER, path, number, found)
+    if len(words) > INVALID and words[INVALID] == "1":
+        return Problem(Kind.IGNORED, path, number, "found a face marked invalid")
+    box = corners_of(*map(float, words[:4]))
+    if box is None:
+        found = f"found a box of {words[2]} by {words[3]} pixels, expected both above 0"
+        return Problem(Kind.EMPTY_BOX, path, number, found)
+    return FaceLine(image, box, None, number)
+
+
+def _is_image(text: str) -> bool:
+    return text.lower().endswith(IMAGE_SUFFIXES)

@@ -1,0 +1,354 @@
+"""YOLO, as Ultralytics lays it out: ``data.yaml``, folders of images, a text file an image.
+
+::
+
+    path: .                     # optional
+    train: images/train         # a folder, a list of folders, or a .txt with a path a line
+    val: images/val
+    names: {0: dad, 1: mom}     # or a list
+
+The labels of ``images/train/a.jpg`` are in ``labels/train/a.txt`` (the last ``images`` of the
+path changes; without one they lie beside the image), one face a line: ``class x y width height``,
+the centre and the size as shares of the image's width and height
+(https://docs.ultralytics.com/datasets/detect/).  A sixth number, a score, is left out.  Of a
+polygon or of key points only the box counts.  An image without a file has no faces.
+
+Boxes may leave the image by half a pixel without being counted as clipped: files have six
+decimals, or fewer.  Paths in ``data.yaml`` stay below its folder: ``../train/images``, as some
+tools write it, means ``train/images``; a ``path`` that leads elsewhere is taken for the folder
+of ``data.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from facetl.data.annotations import (
+    AnnotationFile,
+    FaceLine,
+    Kind,
+    OnError,
+    Problem,
+    enforce,
+    is_number,
+    read_text,
+)
+from facetl.data.formats.corners import Corners, corners_of
+from facetl.data.formats.names import class_label, class_name, class_names, image_name
+from facetl.data.images import image_paths, image_size
+from facetl.errors import AnnotationError, ImageError
+from facetl.files import write_text
+
+if TYPE_CHECKING:
+    from facetl.data.dataset import Frame
+    from facetl.data.sources import Part
+
+FILE_NAME = "data.yaml"
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+IMAGES, LABELS = "images", "labels"
+LINE = "class x y width height"
+
+_ROUNDING = 0.5
+"""How far a box may leave its image before it counts as clipped, in pixels."""
+
+_DECIMALS = 6
+"""Of pixels: what is finer is the noise of the division by the image's size."""
+
+
+class YoloSet(NamedTuple):
+    """What a data.yaml says.
+
+    Attributes:
+        path: the file.
+        labels: the label of each class by its number, None for ``face``.
+        places: folders of images, or texts that list images, by part; those that there are.
+        lost: what the file names and is not there, by part.
+        box_fields: how many fields a line with key points has; 0 if there are none.
+    """
+
+    path: Path
+    labels: dict[int, str | None]
+    places: dict[Part, list[Path]]
+    lost: dict[Part, str]
+    box_fields: int
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds it all."""
+        return self.path.parent
+
+
+def load_yolo_set(path: Path) -> YoloSet:
+    """Read a data.yaml.
+
+    Raises:
+        AnnotationError: if it is broken or names no classes.
+    """
+    document = load_yaml(path)
+    if not isinstance(document, dict):
+        raise AnnotationError(f"{path}: found no keys, expected train, val and names")
+    places, lost = _find_places(path, document)
+    labels = _read_names(path, document.get("names"))
+    return YoloSet(path, labels, places, lost, _count_fields(document.get("kpt_shape")))
+
+
+def load_yaml(path: Path) -> Any:
+    """Read YAML of plain values.
+
+    Raises:
+        AnnotationError: naming file and line, if it is none.
+    """
+    text = read_text(path)
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise AnnotationError(f"{path}:{line}: found broken YAML ({error.problem})") from error
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise AnnotationError(f"{path}: found YAML that cannot be read ({reason})") from error
+
+
+def load_yolo(
+    yolo: YoloSet, images: Path, on_error: OnError = "strict", listing: Path | None = None
+) -> AnnotationFile:
+    """Read the faces of all images below a folder, or of those in a list.
+
+    Args:
+        yolo: what the data.yaml says.
+        images: the folder of images, to which names are relative.
+        on_error: whether wrong lines raise.
+        listing: a text with a path a line, each relative to ``images``.
+
+    Raises:
+        AnnotationError: under ``strict``, if any line is wrong.
+    """
+    found = list(_read_listing(listing) if listing else _names_below(images))
+    names = tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
+    parsed = [each for name in names for each in _load_labels(yolo, images, name)]
+    problems = tuple(each for each in (*found, *parsed) if isinstance(each, Problem))
+    enforce(problems, on_error)
+    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    return AnnotationFile(yolo.path, lines, problems, names)
+
+
+def save_yolo(root: Path, frames_by_part: Mapping[Part, Sequence[Frame]]) -> None:
+    """Write data.yaml and the labels of all frames, each atomically; the images go elsewhere.
+
+    The images belong to ``root / image_place(part, name)``.
+    """
+    frames = [frame for part in frames_by_part.values() for frame in part]
+    names = class_names([label for frame in frames for label in frame.labels]) or [class_name(None)]
+    numbers = {name: number for number, name in enumerate(names)}
+    for part, members in frames_by_part.items():
+        for frame in members:
+            path = label_path(root / image_place(part, frame.name), root)
+            write_text(path, "".join(format_faces(frame, numbers)))
+    document: dict[str, Any] = {part: f"{IMAGES}/{part}" for part in frames_by_part}
+    if "test" in frames_by_part:  # Ultralytics does not train without a val
+        document.setdefault("val", document["test"])
+    document["names"] = dict(enumerate(names))
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    write_text(root / FILE_NAME, text)
+
+
+def image_place(part: Part, name: str) -> str:
+    """Return where the image of a frame goes, relative to the folder of data.yaml."""
+    return f"{IMAGES}/{part}/{name}"
+
+
+def label_path(image: Path, root: Path) -> Path:
+    """Return the file with the labels of an image: the rule at the head of this module."""
+    below = image.relative_to(root) if image.is_relative_to(root) else image
+    folders = list(below.parts[:-1])
+    if IMAGES in folders:
+        last = len(folders) - 1 - folders[::-1].index(IMAGES)
+        folders[last] = LABELS
+    return root.joinpath(*folders, f"{image.stem}.txt")
+
+
+def format_faces(frame: Frame, numbers: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line for each face."""
+    for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True):
+        yield f"{numbers[class_name(label)]} {format_shares(box, frame.size_hw)}\n"
+
+
+def format_shares(box: Sequence[float], size_hw: tuple[int, int]) -> str:
+    """Return centre, width and height as shares of the image, to a millionth of a pixel."""
+    height, width = size_hw
+    x1, y1, x2, y2 = box
+    shares = (
+        (x1 + x2) / 2 / width,
+        (y1 + y2) / 2 / height,
+        (x2 - x1) / width,
+        (y2 - y1) / height,
+    )
+    return " ".join(f"{share:.12g}" for share in shares)
+
+
+def _find_places(
+    path: Path, document: Mapping[Any, Any]
+) -> tuple[dict[Part, list[Path]], dict[Part, str]]:
+    """Return the places of each part, and what is named but is not there."""
+    root = _find_root(path.parent, document.get("path"))
+    places: dict[Part, list[Path]] = {}
+    lost: dict[Part, str] = {}
+    for part in PARTS:
+        value = document.get(part)
+        for each in value if isinstance(value, list) else [value] if value else []:
+            if place := _find_place(each, root, path.parent):
+                places.setdefault(part, []).append(place)
+            else:
+                lost.setdefault(part, str(each))
+    return {part: found for part, found in places.items() if part not in lost}, lost
+
+
+def _find_root(folder: Path, given: object) -> Path:
+    """Return the folder to which places are relative."""
+    name = image_name(given)
+    root = folder / name if name else folder
+    return root if root.is_dir() else folder
+
+
+def _find_place(given: object, *roots: Path) -> Path | None:
+    """Return a folder of images, or a text with a list of them, that lies below a root."""
+    text = str(given).replace("\\", "/")
+    while text.startswith("../"):
+        text = text.removeprefix("../")
+    if text in (".", "./"):
+        return roots[0]
+    name = image_name(text)
+    places = [root / name for root in roots] if name else []
+    return next((place for place in places if place.is_dir() or _is_listing(place)), None)
+
+
+def _is_listing(path: Path) -> bool:
+    return path.suffix == ".txt" and path.is_file()
+
+
+def _read_names(path: Path, names: object) -> dict[int, str | None]:
+    """Return the label of each class by its number."""
+    pairs = names.items() if isinstance(names, dict) else enumerate(_as_list(names))
+    labels = {}
+    for number, name in pairs:
+        if not (_is_number_of_class(number) and isinstance(name, str | int | float)):
+            raise AnnotationError(
+                f"{path}: found the class {number!r}: {str(name)[:40]!r}, expected a number and "
+                "a name; write names: [face]"
+            )
+        labels[int(number)] = class_label(str(name))
+    if not labels:
+        raise AnnotationError(f"{path}: found no names of classes; write names: [face]")
+    return labels
+
+
+def _as_list(names: object) -> Sequence[object]:
+    return names if isinstance(names, list) else []
+
+
+def _is_number_of_class(value: object) -> bool:
+    """Return whether a key is a whole number; YAML's ``true`` is none, though Python's is."""
+    if isinstance(value, str):
+        return value.isdecimal() and len(value) < 10
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _count_fields(shape: object) -> int:
+    """Return how many fields a line has that ends in key points, 0 if there are none."""
+    match shape:
+        case [int(count), int(size)] if 0 < count < 10_000 and size in (2, 3):
+            return 5 + count * size
+        case _:
+            return 0
+
+
+def _names_below(images: Path) -> Iterator[str]:
+    for path in image_paths(images):
+        yield path.relative_to(images).as_posix()
+
+
+def _read_listing(listing: Path) -> Iterator[str | Problem]:
+    """Yield the images that a text lists, and the lines that lead out of the folder."""
+    for number, text in enumerate(read_text(listing).splitlines(), start=1):
+        if not text.strip():
+            continue
+        name = image_name(text.strip())
+        if name:
+            yield name
+        else:
+            found = f"found the path {text.strip()!r}, which is not below the folder of data.yaml"
+            yield Problem(Kind.ESCAPE, listing, number, found)
+
+
+def _load_labels(yolo: YoloSet, images: Path, name: str) -> Iterator[FaceLine | Problem]:
+    """Yield the faces of one image, and what is wrong with its file."""
+    path = label_path(images / name, yolo.root)
+    if not path.is_file():
+        return
+    try:
+        size_hw = image_size(images / name)
+        text = read_text(path)
+    except ImageError:
+        return  # whoever reads the images reports it
+    except AnnotationError as error:
+        yield Problem(Kind.WRONG_FIELDS, path, None, str(error))
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield _parse_line(line.split(), yolo, name, size_hw, path, number)
+
+
+def _parse_line(
+    words: list[str], yolo: YoloSet, name: str, size_hw: tuple[int, int], path: Path, number: int
+) -> FaceLine | Problem:
+    fault = _find_fault(words, yolo)
+    if fault:
+        return Problem(fault[0], path, number, fault[1])
+    box = _box_of([float(word) for word in words[1:]], yolo.box_fields, size_hw)
+    if box is None:
+        found = f"found the box {' '.join(words[1:5])}, expected a width and height above 0"
+        return Problem(Kind.EMPTY_BOX, path, number, found)
+    return FaceLine(name, box, yolo.labels[int(float(words[0]))], number, path)
+
+
+def _find_fault(words: Sequence[str], yolo: YoloSet) -> tuple[Kind, str] | None:
+    for word in words:
+        if not is_number(word):
+            return Kind.NOT_A_NUMBER, f"found {word[:40]!r}, expected a number in `{LINE}`"
+    if len(words) < 5:
+        return Kind.WRONG_FIELDS, f"found {len(words)} fields, expected `{LINE}`"
+    if float(words[0]) not in yolo.labels:
+        found = f"found the class {words[0][:40]}, which {yolo.path.name} does not name"
+        return Kind.UNKNOWN, found
+    return None
+
+
+def _box_of(values: Sequence[float], box_fields: int, size_hw: tuple[int, int]) -> Corners | None:
+    """Return the box of a line in pixels: of its first four values, or around a polygon."""
+    height, width = size_hw
+    if len(values) < 6 or len(values) + 1 == box_fields:
+        x, y, w, h = values[:4]
+        shares = (x - w / 2, y - h / 2, w, h)
+    else:
+        xs, ys = values[0::2][: len(values) // 2], values[1::2]
+        shares = (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+    box = corners_of(shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height)
+    return box and _trim(box, size_hw)
+
+
+def _trim(box: Corners, size_hw: tuple[int, int]) -> Corners | None:
+    """Return the box without the noise of rounding, at the image's border too."""
+    height, width = size_hw
+    x1, y1, x2, y2 = (round(corner, _DECIMALS) for corner in box)
+    if x1 == x2 or y1 == y2:
+        return None
+    return _at_least(x1, 0), _at_least(y1, 0), -_at_least(-x2, -width), -_at_least(-y2, -height)
+
+
+def _at_least(corner: float, border: float) -> float:
+    """Return the corner, or the border if it is only just beyond it."""
+    return border if border - _ROUNDING < corner < border else corner

@@ -1,0 +1,59 @@
+"""What belongs together: a folder of images, its annotations, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from facetl.data.annotations import AnnotationFile
+
+Part = Literal["train", "val", "test"]
+"""Frames to learn from, to choose by, or to test on."""
+
+T = TypeVar("T")
+
+Reader = Callable[[Collection[str]], AnnotationFile]
+"""Reads annotations, given the names of the images that there are; wrong ones it only notes."""
+
+
+class Format(StrEnum):
+    """How annotations are written."""
+
+    COURSE = "course"
+    COCO = "coco"
+    YOLO = "yolo"
+    VOC = "voc"
+    WIDER = "wider"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of images and its annotations.
+
+    Attributes:
+        images: the folder, to which the images' names are relative.
+        annotations: the file or folder with the faces.
+        read: reads them.
+        prefix: what goes before the images' names.
+        listing: a text that lists which of the images are meant; None if all are.
+    """
+
+    images: Path
+    annotations: Path
+    read: Reader = field(compare=False, repr=False)
+    prefix: str = ""
+    listing: Path | None = None
+
+
+def choose_part(present: Mapping[Part, T], part: Part) -> T | None:
+    """Return a part of what is present; None if it is not there.
+
+    Where there is no ``test``, ``val`` is meant; where there is one part only, that one is.
+    """
+    if part == "test" and part not in present:
+        part = "val"
+    only = next(iter(present.values())) if len(present) == 1 else None
+    return present.get(part, only)

@@ -1,0 +1,257 @@
+"""Detections as other tools want them: tables, results to score, and pre-annotations.
+
+=============  ==========================================================================
+csv            ``NAME.csv``, a row a detection: image, corners, score; of videos time, track
+coco           ``NAME.coco.json``, COCO results, with ``NAME.coco-images.json``, the images
+yolo           ``NAME.yolo/labels/…txt``, a line a detection: class, centre, size, score
+npy            ``NAME.npy/``, the three arrays that the course's evaluator reads
+cvat           ``NAME.cvat.json``, a COCO data set: CVAT's "COCO 1.0", and Label Studio's converter
+label-studio   ``NAME.label-studio.json``, tasks with predictions, and the labelling
+               interface that they fit, ``NAME.label-studio.xml``
+=============  ==========================================================================
+
+``csv``, ``coco`` and ``npy`` hold boxes as they were found, which may leave the image a little;
+the others, which people correct by hand, end at its border.  COCO's image ids count from 1 in
+the order of the frames, as those of ``facetl convert --to coco`` for the same folder do.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.boxes import area, as_boxes, clip
+from facetl.data.formats.coco import (
+    bbox_of,
+    describe_box,
+    describe_categories,
+    describe_image,
+)
+from facetl.data.formats.names import FACE, image_name
+from facetl.data.formats.yolo import LABELS, format_shares
+from facetl.errors import DetectionsError
+from facetl.evaluation.peers import PeerDetections, save_peer
+from facetl.evaluation.scoring import Entry
+from facetl.files import write_text
+from facetl.mtcnn.detections import FrameResult, Run
+
+CATEGORY = 1
+"""The only category of what is found, in COCO."""
+
+LABEL_STUDIO_FILES = "/data/local-files/?d="
+"""How Label Studio addresses files below its document root."""
+
+LABEL_STUDIO_INTERFACE = f"""<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="label" toName="image">
+    <Label value="{FACE}"/>
+  </RectangleLabels>
+</View>
+"""
+
+
+def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
+    """Write a run in one of :data:`EXPORTS`; return the files or folders written.
+
+    Raises:
+        DetectionsError: if a number is not finite, a frame occurs twice, or an image's name
+            leads out of the folder.
+        OutputError: if the place cannot be written.
+    """
+    Entry.of_run(run)  # refuses what is not finite, and twins
+    for frame in run.frames:
+        if image_name(frame.image) is None:
+            raise DetectionsError(
+                f"{run.name}: found the image name {frame.image!r}, which is no relative path; "
+                "run facetl detect again"
+            )
+    return EXPORTS[kind](folder, run)
+
+
+def save_csv(folder: Path, run: Run) -> list[Path]:
+    """Write a row for each detection, in the order of the frames."""
+    columns = ["image", "x1", "y1", "x2", "y2", "score"]
+    if any(frame.time is not None or frame.tracks is not None for frame in run.frames):
+        columns += ["time", "track"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(row[: len(columns)] for frame in run.frames for row in _rows(frame))
+    path = folder / f"{run.name}.csv"
+    write_text(path, text.getvalue())
+    return [path]
+
+
+def save_coco_results(folder: Path, run: Run) -> list[Path]:
+    """Write COCO's results format, and a data set without faces that knows the images."""
+    results = [
+        {"image_id": number, "category_id": CATEGORY, "bbox": bbox_of(box), "score": score}
+        for number, frame in enumerate(run.frames, start=1)
+        for box, score in _found(frame)
+    ]
+    paths = [folder / f"{run.name}.coco.json", folder / f"{run.name}.coco-images.json"]
+    write_text(paths[0], json.dumps(results) + "\n")
+    write_text(paths[1], json.dumps(_coco_document(run, []), ensure_ascii=False) + "\n")
+    return paths
+
+
+def save_cvat(folder: Path, run: Run) -> list[Path]:
+    """Write a COCO data set with the detections as its annotations."""
+    found = [
+        (number, box, score)
+        for number, frame in enumerate(run.frames, start=1)
+        for box, score in _found(frame, within=True)
+    ]
+    annotations = [
+        {**describe_box(count, number, CATEGORY, box), "score": score}
+        for count, (number, box, score) in enumerate(found, start=1)
+    ]
+    path = folder / f"{run.name}.cvat.json"
+    write_text(path, json.dumps(_coco_document(run, annotations), ensure_ascii=False) + "\n")
+    return [path]
+
+
+def save_yolo_text(folder: Path, run: Run) -> list[Path]:
+    """Write a text for each frame, empty if nothing was found."""
+    root = folder / f"{run.name}.yolo"
+    for frame in run.frames:
+        lines = [
+            f"0 {format_shares(box, frame.size_hw)} {score!r}\n"
+            for box, score in _found(frame, within=True)
+        ]
+        name = PurePosixPath(str(image_name(frame.image))).with_suffix(".txt")
+        write_text(root / LABELS / name, "".join(lines))
+    return [root]
+
+
+def save_arrays(folder: Path, run: Run) -> list[Path]:
+    """Write the three arrays of the course.
+
+    Its truth knows images by their base names: so they are called here, unless two frames
+    share one.
+    """
+    path = folder / f"{run.name}.npy"
+    names = _short_names([frame.image for frame in run.frames])
+    found = [
+        (box, score, names[frame.image]) for frame in run.frames for box, score in _found(frame)
+    ]
+    peer = PeerDetections(
+        boxes=as_boxes([box for box, _, _ in found]),
+        scores=np.array([score for _, score, _ in found], dtype=np.float64),
+        file_names=tuple(name for _, _, name in found),
+    )
+    save_peer(path, peer)
+    return [path]
+
+
+def save_label_studio(folder: Path, run: Run) -> list[Path]:
+    """Write tasks with predictions, and the labelling interface whose names they use."""
+    tasks = [_label_studio_task(frame, run.name) for frame in run.frames]
+    paths = [folder / f"{run.name}.label-studio{suffix}" for suffix in (".json", ".xml")]
+    write_text(paths[0], json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
+    write_text(paths[1], LABEL_STUDIO_INTERFACE)
+    return paths
+
+
+EXPORTS: Mapping[str, Callable[[Path, Run], list[Path]]] = {
+    "csv": save_csv,
+    "coco": save_coco_results,
+    "yolo": save_yolo_text,
+    "npy": save_arrays,
+    "cvat": save_cvat,
+    "label-studio": save_label_studio,
+}
+"""What writes a run, by the name of the format."""
+
+
+def _rows(frame: FrameResult) -> Iterator[list[Any]]:
+    """Yield the cells of each detection; None becomes an empty cell."""
+    tracks = frame.tracks or [None] * len(frame.detections)
+    for (box, score), track in zip(_found(frame), tracks, strict=True):
+        yield [frame.image, *box, score, frame.time, track]
+
+
+def _coco_document(run: Run, annotations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "info": {"description": f"faces found by facetl, run {run.name}"},
+        "images": [
+            describe_image(number, frame.image, frame.size_hw)
+            for number, frame in enumerate(run.frames, start=1)
+        ],
+        "categories": describe_categories({FACE: CATEGORY}),
+        "annotations": list(annotations),
+    }
+
+
+def _label_studio_task(frame: FrameResult, model: str) -> dict[str, Any]:
+    """Return an image and what was found in it; of several scores the lowest counts."""
+    found = list(_found(frame, within=True))
+    prediction: dict[str, Any] = {
+        "model_version": model,
+        "result": [
+            _label_studio_region(number, box, score, frame.size_hw)
+            for number, (box, score) in enumerate(found, start=1)
+        ],
+    }
+    if found:
+        prediction["score"] = min(score for _, score in found)
+    return {
+        "data": {"image": LABEL_STUDIO_FILES + quote(frame.image)},
+        "predictions": [prediction],
+    }
+
+
+def _label_studio_region(
+    number: int, box: Sequence[float], score: float, size_hw: tuple[int, int]
+) -> dict[str, Any]:
+    """Return a rectangle, in per cent of the image."""
+    height, width = size_hw
+    x, y, w, h = bbox_of(box)
+    return {
+        "id": f"face{number}",
+        "type": "rectanglelabels",
+        "from_name": "label",
+        "to_name": "image",
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "value": {
+            "x": 100 * x / width,
+            "y": 100 * y / height,
+            "width": 100 * w / width,
+            "height": 100 * h / height,
+            "rotation": 0,
+            "rectanglelabels": [FACE],
+        },
+        "score": score,
+    }
+
+
+def _found(frame: FrameResult, *, within: bool = False) -> Iterator[tuple[list[float], float]]:
+    """Yield boxes and scores; if ``within``, cut off at the border, and none that is beyond."""
+    boxes = as_boxes(_exact(frame.detections.boxes).reshape(-1, 4))
+    scores = _exact(frame.detections.scores)
+    keep = np.ones(len(boxes), dtype=bool)
+    if within:
+        boxes = clip(boxes, frame.size_hw)
+        keep = area(boxes) > 0
+    yield from zip(boxes[keep].tolist(), scores[keep].tolist(), strict=True)
+
+
+def _exact(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the shortest decimals that mean the same float32."""
+    return np.array([float(str(value)) for value in values.flat], dtype=np.float64)
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return base names by name, or the names themselves if two base names are the same."""
+    short = {name: PurePosixPath(name).name for name in names}
+    return short if len(set(short.values())) == len(short) else {name: name for name in names}

@@ -1,0 +1,256 @@
+"""``facetl convert``: round trips through every pair of formats, and what it refuses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from outcomes import assert_refused, success
+from PIL import Image
+
+from facetl.cli import main
+from facetl.data.annotations import load_annotations
+from facetl.data.dataset import FaceDataset, Frame, load_dataset
+from facetl.data.formats.coco import load_coco
+from facetl.data.formats.conversion import WRITABLE, save_dataset
+from facetl.data.sources import Format, Part
+from facetl.errors import OutputError
+from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
+
+PLACES = ("a.png", "dad/b c.png", "images/ü 雪.png", "dad/images/d.png", "e.PNG")
+WORDS = st.text(st.sampled_from("aZ0é雪<&>'\"#:{}[],-!%"), min_size=1, max_size=5)
+LABELS = st.none() | st.lists(WORDS, min_size=1, max_size=3).map(" ".join).filter(
+    lambda label: label != "face"
+)
+
+
+@st.composite
+def faces(draw: st.DrawFn, width: int, height: int) -> tuple[float, ...]:
+    """A box of any size inside the image."""
+    spans = []
+    for side in (width, height):
+        start = draw(st.floats(0, side - 0.01))
+        end = draw(st.floats(start + 0.01, side))
+        spans.append((start, end) if draw(st.booleans()) else (int(start), int(start) + 1))
+    (x1, x2), (y1, y2) = spans
+    return x1, y1, x2, y2
+
+
+@st.composite
+def some_frames(draw: st.DrawFn) -> list[Frame]:
+    """Up to three frames, some without faces; the pictures do not lie anywhere yet."""
+    frames = []
+    for name in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3, unique=True)):
+        width, height = draw(st.integers(1, 60)), draw(st.integers(1, 60))
+        boxes = draw(st.lists(faces(width, height), max_size=3))
+        labels = tuple(draw(LABELS) for _ in boxes)
+        frames.append(Frame(Path(name), name, np.array(boxes), labels, (height, width)))
+    return sorted(frames, key=lambda frame: Path(frame.name))
+
+
+def save_pictures(root: Path, frames: list[Frame]) -> list[Frame]:
+    """Draw the frames' pictures below ``root``; return the frames that know where."""
+    placed = []
+    for frame in frames:
+        path = root / frame.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", frame.size_hw[::-1]).save(path)
+        placed.append(Frame(path, frame.name, frame.boxes, frame.labels, frame.size_hw))
+    return placed
+
+
+def assert_same(dataset: FaceDataset, frames: list[Frame], tolerance: float) -> None:
+    assert dataset.problems == ()
+    assert [frame.name for frame in dataset] == [frame.name for frame in frames]
+    for found, frame in zip(dataset, frames, strict=True):
+        assert (found.labels, found.size_hw) == (frame.labels, frame.size_hw)
+        np.testing.assert_allclose(found.boxes, frame.boxes, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(WRITABLE, WRITABLE)))
+@settings(max_examples=8, deadline=None)
+@given(frames=some_frames())
+def test_every_pair_of_formats_keeps_boxes_labels_and_empty_frames(
+    first: Format, second: Format, frames: list[Frame]
+) -> None:
+    tolerance = 1.0 if Format.VOC in (first, second) else 1e-5
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        placed = save_pictures(root / "frames", frames)
+        save_dataset(root / "first", first, {"train": placed})
+        between = load_dataset(root / "first")
+        assert_same(between, frames, tolerance)
+        save_dataset(root / "second", second, {"train": between.frames}, "link")
+        assert_same(load_dataset(root / "second"), frames, tolerance)
+
+
+@pytest.mark.parametrize("form", WRITABLE)
+@pytest.mark.parametrize("other", ["val", "test"])
+def test_parts_stay_apart(tmp_path: Path, form: Format, other: Part) -> None:
+    frames = [
+        Frame(Path(name), name, np.array([[1, 2, 9, 9]]), (None,), (30, 40))
+        for name in ("a.png", "b.png", "c.png")
+    ]
+    placed = save_pictures(tmp_path / "frames", frames)
+    save_dataset(tmp_path / "out", form, {"train": placed[:2], other: placed[2:]})
+    assert_same(load_dataset(tmp_path / "out"), frames[:2], 0)
+    assert_same(load_dataset(tmp_path / "out", part="test"), frames[2:], 0)
+
+
+# the command
+
+
+def save_result(folder: Path) -> None:
+    """Write what a detector found: the one face of the third frame, and nothing in the others."""
+    found = Detections.from_lists([[0, 0, 40, 30]], [0.9], [[[0, 0]] * 5])
+    results = [
+        FrameResult(name, (30, 40), faces, {"pnet": 1}, 0.1)
+        for name, faces in zip("abc", (Detections.empty(), Detections.empty(), found), strict=True)
+    ]
+    named = tuple(replace(each, image=f"{each.image}.png") for each in results)
+    save_run(folder / "tuned.detections.json", Run("tuned", {}, named))
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """Three frames of the course, one of them without a face."""
+    root = tmp_path / "frames"
+    root.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (40, 30)).save(root / name)
+    (root / "faces.txt").write_text("a.png 1 2 11 12 dad\na.png 5 5 9.5 9\nc.png 0 0 40 30 mom\n")
+    return root
+
+
+def convert(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["convert", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(("placing", "kept"), [("copy", True), ("link", True), ("none", False)])
+def test_what_becomes_of_the_images(frames: Path, placing: str, kept: bool) -> None:
+    out = frames.parent / "out"
+    result = success(convert(frames, out, "--to", "yolo", "--with-images", placing))
+    assert result.stdout == f"3 frames, 3 faces\nwrote {out}\n"
+    picture = out / "images/train/a.png"
+    assert picture.is_file() == kept
+    assert picture.is_symlink() == (placing == "link")
+    assert (out / "labels/train/b.txt").read_text() == ""
+    assert (out / "labels/train/c.txt").read_text() == "2 0.5 0.5 1 1\n"
+
+
+def test_one_file_of_annotations(frames: Path) -> None:
+    out = frames.parent / "all.json"
+    success(convert(frames / "faces.txt", out, "--to", "coco"))
+    assert load_coco(out).images == ("a.png", "b.png", "c.png")
+    result = success(convert(out, out.with_name("x.txt"), "--images", frames, "--to", "course"))
+    assert "frames without faces, which this format cannot name: 1\n" in result.stderr
+    assert load_annotations(out.with_name("x.txt")).faces["a.png"].labels == ("dad", None)
+
+
+def test_a_part_alone(frames: Path) -> None:
+    out = frames.parent / "out"
+    for part in ("antrenare", "validare"):
+        success(convert(frames, out / part / "x", "--to", "course"))
+    result = success(convert(out, out.parent / "coco", "--to", "coco"))
+    assert "train: 3 frames, 3 faces\ntest: 3 frames, 3 faces\n" in result.stdout
+    documents = sorted((out.parent / "coco/annotations").iterdir())
+    assert [path.name for path in documents] == ["instances_test.json", "instances_train.json"]
+    success(convert(out, out.parent / "one", "--to", "coco", "--part", "test"))
+    assert len(json.loads((out.parent / "one/annotations.json").read_text())["images"]) == 3
+    refused = convert(out, out.parent / "two", "--to", "coco", "--part", "val")
+    assert_refused(refused, "holds train, test but no val")
+    assert_refused(convert(out, out.parent / "x.json", "--to", "coco"), "two frames called a.png")
+    assert_refused(convert(out, out.parent / "voc", "--to", "voc"), "would share one file")
+
+
+def test_nothing_is_overwritten_unasked(frames: Path) -> None:
+    out = frames.parent / "out"
+    (out / "labels").mkdir(parents=True)
+    (out / "labels/old.txt").touch()
+    (out / "notes.md").touch()
+    assert_refused(convert(frames, out, "--to", "yolo"), f"{out} exists already")
+    success(convert(frames, out, "--to", "yolo", "--force"))
+    assert not (out / "labels/old.txt").exists()
+    assert (out / "notes.md").exists()
+    assert len(load_dataset(out)) == 3
+
+
+def test_the_frames_themselves_are_never_replaced(frames: Path) -> None:
+    success(convert(frames, frames.parent / "out", "--to", "yolo"))
+    before = sorted((frames.parent / "out").rglob("*"))
+    again = convert(frames.parent / "out", frames.parent / "out", "--to", "coco", "--force")
+    assert_refused(again, "itself; choose another OUT")
+    assert sorted((frames.parent / "out").rglob("*")) == before
+
+
+def test_a_failure_leaves_nothing_behind(frames: Path) -> None:
+    Image.new("RGB", (40, 30)).save(frames / "a.jpg")
+    assert_refused(convert(frames, frames.parent / "out", "--to", "voc"), "a.jpg and a.png")
+    (frames / "a.jpg").unlink()
+    (frames / "faces.txt").write_text("a.png 1 2 11 12\nz.png 1 2 3 4\n")
+    assert_refused(convert(frames, frames.parent / "out", "--to", "voc"), "found no z.png in")
+    assert [path.name for path in frames.parent.iterdir()] == ["frames"]
+    skipped = convert(frames, frames.parent / "out", "--to", "voc", "--on-error", "skip")
+    assert "1 image missing" in success(skipped).stderr
+
+
+def test_a_label_that_the_course_cannot_hold(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (40, 30)).save(path)
+    frame = Frame(path, "a.png", np.array([[1, 2, 3, 4]]), ("two\nlines",), (30, 40))
+    with pytest.raises(Exception, match="would not be read back the same"):
+        save_dataset(tmp_path / "out", Format.COURSE, {"train": [frame]})
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_dataset(tmp_path / "file/out", Format.COCO, {"train": []})
+
+
+@pytest.mark.parametrize("target", ["csv", "npy", "cvat", "label-studio"])
+def test_annotations_are_no_detections(frames: Path, target: str) -> None:
+    result = convert(frames, frames.parent / "out", "--to", target)
+    assert result.exit_code == 2
+    assert "is for detections" in result.stderr
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    assert_refused(
+        convert(tmp_path / "x", tmp_path / "y", "--to", "coco"), "no such file or folder"
+    )
+
+
+@pytest.mark.parametrize("form", WRITABLE)
+def test_commands_read_every_format(frames: Path, form: Format) -> None:
+    """Prepare learns the same from all of them; evaluate scores against all of them."""
+    out = frames.parent / form
+    success(convert(frames, out, "--to", form))
+    arguments = [out, "--out", frames.parent / "patches", "--workers", "1", "--format", form]
+    result = success(CliRunner().invoke(main, ["prepare", *map(str, arguments)]))
+    assert "faces                3\n" in result.stdout
+    save_result(frames.parent / "results")
+    evaluate = [frames.parent / "results", "--truth", out]
+    result = success(CliRunner().invoke(main, ["evaluate", *map(str, evaluate)]))
+    metrics = json.loads((frames.parent / "results/metrics.json").read_text())
+    assert metrics["truth"]["faces"] == 3
+
+
+def test_a_file_that_lists_all_images_is_a_complete_truth(frames: Path) -> None:
+    """``--only-listed`` changes nothing then: the frame without faces is listed too."""
+    success(convert(frames, frames.parent / "truth.json", "--to", "coco"))
+    save_result(frames.parent / "results")
+    arguments = ["evaluate", str(frames.parent / "results"), "--truth"]
+    arguments += [str(frames.parent / "truth.json"), "--only-listed"]
+    success(CliRunner().invoke(main, arguments))
+    metrics = json.loads((frames.parent / "results/metrics.json").read_text())
+    assert metrics["truth"]["frames"] == 3

@@ -1,0 +1,662 @@
+"""The readers of COCO, YOLO, Pascal VOC and WIDER FACE, and how formats are recognised."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from facetl.data.annotations import AnnotationFile, Kind
+from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.formats.coco import load_coco
+from facetl.data.formats.names import class_label, image_name
+from facetl.data.formats.places import load_listed, sources_of
+from facetl.data.formats.recognition import recognise
+from facetl.data.formats.voc import load_voc, whole_pixels
+from facetl.data.formats.wider import load_wider
+from facetl.data.formats.yolo import label_path, load_yolo_set
+from facetl.data.layouts import find_parts
+from facetl.data.sources import Format, choose_part
+from facetl.errors import AnnotationError, FacetlError, InputError
+
+SIZE = (40, 30)
+
+
+def draw(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", SIZE).save(path)
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def kinds(file: AnnotationFile | FaceDataset) -> list[Kind]:
+    return [problem.kind for problem in file.problems]
+
+
+def names(dataset: FaceDataset) -> list[str]:
+    return [frame.name for frame in dataset]
+
+
+# COCO
+
+
+def coco(**changes: Any) -> dict[str, Any]:
+    """A data set of two images, one face and a crowd."""
+    face = {"id": 7, "image_id": 1, "category_id": 3, "bbox": [1, 2, 10.5, 9]}
+    return {
+        "images": [
+            {"id": 1, "file_name": "a.png", "width": 40, "height": 30},
+            {"id": 2, "file_name": "b.png", "width": 40, "height": 30},
+        ],
+        "categories": [{"id": 3, "name": "dad"}, {"id": 4, "name": "face"}],
+        "annotations": [face, {**face, "id": 8, "category_id": 4, "iscrowd": 1}],
+        **changes,
+    }
+
+
+def test_coco_lists_images_and_leaves_out_crowds(tmp_path: Path) -> None:
+    file = load_coco(write(tmp_path / "x.json", json.dumps(coco())))
+    assert file.images == ("a.png", "b.png")
+    assert file.faces["a.png"].boxes.tolist() == [[1, 2, 11.5, 11]]
+    assert file.faces["a.png"].labels == ("dad",)
+    assert file.faces["b.png"].boxes.shape == (0, 4)
+    assert kinds(file) == [Kind.IGNORED]
+    assert "annotation 8: found iscrowd or ignore" in str(file.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "found"),
+    [
+        ({"image_id": 9}, Kind.UNKNOWN, "annotation 7: found the image_id 9"),
+        ({"image_id": [1]}, Kind.UNKNOWN, "image_id [1]"),
+        ({"category_id": 5}, Kind.UNKNOWN, "category_id 5"),
+        ({"bbox": [1, 2, 3]}, Kind.WRONG_FIELDS, "expected [x, y, width, height]"),
+        ({"bbox": None}, Kind.WRONG_FIELDS, "found the bbox None"),
+        ({"bbox": [1, 2, 3, "4"]}, Kind.NOT_A_NUMBER, "expected four numbers"),
+        ({"bbox": [1, 2, 3, True]}, Kind.NOT_A_NUMBER, "expected four numbers"),
+        ({"bbox": [1, 2, 3, 10**400]}, Kind.NOT_A_NUMBER, "…, expected four numbers"),
+        ({"bbox": [1, 2, 3, float("nan")]}, Kind.NOT_A_NUMBER, "expected four numbers"),
+        ({"bbox": [1, 2, 0, 4]}, Kind.EMPTY_BOX, "expected width and height above 0"),
+        ({"bbox": [1, 2, 3, -4]}, Kind.EMPTY_BOX, "expected width and height above 0"),
+        ({"bbox": [1e308, 2, 1e308, 4]}, Kind.EMPTY_BOX, "expected width and height above 0"),
+    ],
+)
+def test_a_wrong_annotation_says_its_id(
+    tmp_path: Path, change: dict[str, Any], kind: Kind, found: str
+) -> None:
+    wrong = {**coco()["annotations"][0], **change}
+    path = write(tmp_path / "x.json", json.dumps(coco(annotations=[wrong])))
+    with pytest.raises(AnnotationError) as caught:
+        load_coco(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert found in str(caught.value)
+    assert kinds(load_coco(path, "skip")) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        ({"id": 1, "file_name": "../../etc/passwd"}, Kind.ESCAPE),
+        ({"id": 1, "file_name": "/etc/passwd"}, Kind.ESCAPE),
+        ({"id": 1}, Kind.WRONG_FIELDS),
+        ({"file_name": "a.png"}, Kind.WRONG_FIELDS),
+        ("a.png", Kind.WRONG_FIELDS),
+    ],
+)
+def test_wrong_images_of_coco(tmp_path: Path, entry: object, kind: Kind) -> None:
+    path = write(tmp_path / "x.json", json.dumps(coco(images=[entry], annotations=[])))
+    assert kinds(load_coco(path, "skip")) == [kind]
+
+
+def test_broken_json_says_the_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", '{"images": [],\n "annotations": [}\n')
+    with pytest.raises(AnnotationError, match=r"x\.json:2: found broken JSON"):
+        load_coco(path)
+    with pytest.raises(AnnotationError, match="found JSON without lists of images"):
+        load_coco(write(tmp_path / "x.json", "[]"))
+    with pytest.raises(AnnotationError, match="found JSON that cannot be read"):
+        load_coco(write(tmp_path / "x.json", "[" * 100_000))
+    with pytest.raises(AnnotationError, match="expected a list of categories"):
+        load_coco(write(tmp_path / "x.json", json.dumps(coco(categories={}))))
+
+
+def test_only_listed_images_are_frames_of_coco(tmp_path: Path) -> None:
+    draw(*(tmp_path / f"images/{name}.png" for name in "abc"))
+    write(tmp_path / "annotations/instances_train.json", json.dumps(coco()))
+    dataset = load_dataset(tmp_path)
+    assert names(dataset) == ["a.png", "b.png"]
+    assert kinds(dataset) == [Kind.IGNORED, Kind.UNLISTED]
+    (tmp_path / "images/b.png").unlink()
+    with pytest.raises(AnnotationError, match=r"instances_train\.json: found no b\.png in"):
+        load_dataset(tmp_path)
+
+
+def test_parts_of_coco(tmp_path: Path) -> None:
+    """Equal names in several folders: the folder that is called as the part is meant."""
+    for part in ("train", "val"):
+        draw(tmp_path / f"{part}2017/a.png")
+        images = coco()["images"][:1]
+        document = coco(images=images, annotations=[])
+        write(tmp_path / f"annotations/instances_{part}2017.json", json.dumps(document))
+    assert load_dataset(tmp_path).frames[0].path == tmp_path / "train2017/a.png"
+    assert load_dataset(tmp_path, part="test").frames[0].path == tmp_path / "val2017/a.png"
+    assert list(find_parts(tmp_path)) == ["train", "val"]
+    write(tmp_path / "annotations/persons_train.json", json.dumps(coco()))
+    with pytest.raises(InputError, match=r"which one is to train is not clear; pick --annotations"):
+        load_dataset(tmp_path)
+
+
+def test_a_folder_for_each_part(tmp_path: Path) -> None:
+    """As Roboflow lays COCO out; a text that is no annotation is in nobody's way."""
+    for part in ("train", "valid"):
+        draw(tmp_path / part / "a.png", tmp_path / part / "b.png")
+        write(tmp_path / part / "_annotations.coco.json", json.dumps(coco()))
+    write(tmp_path / "README.roboflow.txt", "Made with love\n")
+    assert load_dataset(tmp_path).frames[0].path == tmp_path / "train/a.png"
+    assert load_dataset(tmp_path, part="test").frames[0].path == tmp_path / "valid/a.png"
+
+
+# YOLO
+
+
+@pytest.fixture
+def yolo(tmp_path: Path) -> Path:
+    """Two parts; of the second image no labels, of the third key points are no business of ours."""
+    root = tmp_path / "yolo"
+    draw(root / "images/train/a.png", root / "images/train/sub/b.png", root / "images/val/c.png")
+    write(root / "labels/train/a.txt", "1 0.5 0.5 0.25 0.2\n\n0 0.25 0.5 0.5 1 0.97\n")
+    write(root / "labels/val/c.txt", "0 0.1 0.1 0.6 0.1 0.6 0.9\n")
+    write(root / "data.yaml", "train: images/train\nval: images/val\nnames: [face, dad]\n")
+    return root
+
+
+def test_yolo_boxes_are_shares_of_the_image(yolo: Path) -> None:
+    dataset = load_dataset(yolo)
+    assert names(dataset) == ["a.png", "sub/b.png"]
+    assert dataset.frames[0].boxes.tolist() == [[15, 12, 25, 18], [0, 0, 20, 30]]
+    assert dataset.frames[0].labels == ("dad", None)
+    assert dataset.frames[1].boxes.shape == (0, 4)
+    assert load_dataset(yolo, part="test").frames[0].boxes.tolist() == [[4, 3, 24, 27]]
+    assert load_dataset(yolo / "data.yaml").frames[0].name == "a.png"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "found"),
+    [
+        ("0 0.5 0.5 0.2", Kind.WRONG_FIELDS, "found 4 fields, expected `class x y width height`"),
+        ("0 0.5 x 0.2 0.2", Kind.NOT_A_NUMBER, "found 'x', expected a number"),
+        ("0 0.5 nan 0.2 0.2", Kind.NOT_A_NUMBER, "found 'nan'"),
+        ("2 0.5 0.5 0.2 0.2", Kind.UNKNOWN, "found the class 2, which data.yaml does not name"),
+        ("0.5 0.5 0.5 0.2 0.2", Kind.UNKNOWN, "found the class 0.5"),
+        ("0 0.5 0.5 0 0.2", Kind.EMPTY_BOX, "expected a width and height above 0"),
+        ("0 0.5 0.5 1e-12 0.2", Kind.EMPTY_BOX, "expected a width and height above 0"),
+        ("0 2 0.5 0.2 0.2", Kind.OUTSIDE, "wholly outside a.png"),
+    ],
+)
+def test_a_wrong_line_of_yolo_is_told_with_file_and_line(
+    yolo: Path, line: str, kind: Kind, found: str
+) -> None:
+    path = write(yolo / "labels/train/a.txt", f"0 0.5 0.5 0.2 0.2\n{line}\n")
+    with pytest.raises(AnnotationError) as caught:
+        load_dataset(yolo)
+    assert str(caught.value).startswith(f"{path}:2: ")
+    assert found in str(caught.value)
+    assert kinds(load_dataset(yolo, on_error="skip")) == [kind]
+
+
+def test_rounded_shares_do_not_count_as_clipped(yolo: Path) -> None:
+    write(yolo / "labels/train/a.txt", "0 0.500001 0.5 1 1\n1 0.5 0.5 1.1 1\n")
+    dataset = load_dataset(yolo)
+    assert dataset.frames[0].boxes[:, [0, 2]].tolist() == [[4e-05, 40], [0, 40]]
+    assert kinds(dataset) == [Kind.CLIPPED]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "message"),
+    [
+        ("train: [\nnames", r"data\.yaml:2: found broken YAML"),
+        ("- 1\n", "found no keys, expected train, val and names"),
+        ("train: images/train\n", "found no names of classes"),
+        ("train: images/train\nnames: {true: a}\n", "found the class True"),
+        ("train: images/train\nnames: [[a]]\n", "found the class 0"),
+        ("train: images/other\nnames: [a]\n", "names 'images/other' as train, which is not below"),
+        ("train: ../../images/other\nnames: [a]\n", "which is not below"),
+        ("train: /etc\nnames: [a]\n", "names '/etc' as train, which is not below"),
+        ("names: [a]\n", "names no part that is there, but nothing to train"),
+        ("test: 2020-99-99\nnames: [a]\n", "found YAML that cannot be read"),
+        ("names: !!python/object/apply:os.getcwd []\n", "found broken YAML"),
+    ],
+)
+def test_a_wrong_data_yaml(yolo: Path, yaml: str, message: str) -> None:
+    write(yolo / "data.yaml", yaml)
+    with pytest.raises(InputError, match=message):
+        load_dataset(yolo, form="yolo")
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "path: ../elsewhere/yolo\ntrain: images/train\nnames: {0: face, '1': dad}\n",
+        "path: images\ntrain: train\nnames: [face, dad]\n",
+        "train: ../images/train\nnames: [face, dad]\n",
+        "train: [images/train]\nnames: [face, dad]\n",
+        "train: .\\images\\train\nnames: [face, dad]\n",
+    ],
+)
+def test_ways_to_name_a_folder(yolo: Path, yaml: str) -> None:
+    write(yolo / "data.yaml", yaml)
+    assert load_dataset(yolo).frames[0].labels == ("dad", None)
+
+
+def test_several_folders_keep_their_names_apart(yolo: Path) -> None:
+    write(yolo / "data.yaml", "train: [images/train, images/val]\nnames: [face, dad]\n")
+    assert names(load_dataset(yolo)) == ["train/a.png", "train/sub/b.png", "val/c.png"]
+
+
+def test_a_text_may_list_the_images(yolo: Path) -> None:
+    write(yolo / "data.yaml", "path: .\ntrain: train.txt\nnames: [face, dad]\n")
+    listing = write(yolo / "train.txt", "./images/train/a.png\n\n/etc/a.png\n")
+    with pytest.raises(AnnotationError, match=r"train\.txt:3: found the path '/etc/a\.png'"):
+        load_dataset(yolo)
+    write(listing, "./images/train/a.png\n")
+    dataset = load_dataset(yolo)
+    assert (names(dataset), dataset.face_count) == (["images/train/a.png"], 2)
+    assert dataset.problems == ()
+
+
+def test_of_key_points_the_box_counts(yolo: Path) -> None:
+    write(yolo / "data.yaml", "train: images/train\nnames: [face, dad]\nkpt_shape: [2, 2]\n")
+    write(yolo / "labels/train/a.txt", "1 0.5 0.5 0.25 0.2 0 0 1 1\n")
+    assert load_dataset(yolo).frames[0].boxes.tolist() == [[15, 12, 25, 18]]
+
+
+def test_where_the_labels_of_an_image_are() -> None:
+    root = Path("data/images/set")
+    assert label_path(root / "images/train/a.b.png", root) == root / "labels/train/a.b.txt"
+    assert label_path(root / "images/x/images/a.png", root) == root / "images/x/labels/a.txt"
+    assert label_path(root / "train/a.png", root) == root / "train/a.txt"
+
+
+# Pascal VOC
+
+VOC = """<annotation>
+    <filename>{filename}</filename>
+    <object><name>dad</name><difficult>1</difficult>
+        <bndbox><xmin>{xmin}</xmin><ymin>3</ymin><xmax>11</xmax><ymax>{ymax}</ymax></bndbox>
+        <part><name>nose</name><bndbox><xmin>5</xmin></bndbox></part>
+    </object>
+</annotation>
+"""
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    root = tmp_path / "voc"
+    draw(root / "JPEGImages/sub/a.png", root / "JPEGImages/b.png")
+    text = VOC.format(filename="a.png", xmin=2, ymax=12)
+    write(root / "Annotations/sub/a.xml", text)
+    write(root / "Annotations/b.xml", "<annotation><filename>b.png</filename></annotation>")
+    return root
+
+
+def test_voc_counts_from_1_and_includes_the_last_pixel(voc: Path) -> None:
+    dataset = load_dataset(voc)
+    assert names(dataset) == ["b.png", "sub/a.png"]
+    assert dataset.frames[1].boxes.tolist() == [[1, 2, 11, 12]]
+    assert dataset.frames[1].labels == ("dad",)
+    assert dataset.frames[0].boxes.shape == (0, 4)
+    assert load_dataset(voc / "Annotations/sub/a.xml", images=voc / "JPEGImages/sub").face_count
+    (voc / "Annotations/b.xml").unlink()
+    assert kinds(load_dataset(voc)) == [Kind.UNLISTED]
+
+
+@pytest.mark.parametrize(
+    ("given", "x1"), [("1", 0), ("0", 0), ("0.5", 0), ("1.5", 0.5), ("40", None), ("-3", 0)]
+)
+def test_a_corner_at_0_was_counted_from_0(voc: Path, given: str, x1: float | None) -> None:
+    text = VOC.format(filename="a.png", xmin=given, ymax=12)
+    write(voc / "Annotations/sub/a.xml", text)
+    boxes = load_dataset(voc, on_error="skip").frames[1].boxes
+    assert boxes[:, 0].tolist() == ([] if x1 is None else [x1])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "where"),
+    [
+        ("</bndbox>", "</bnd>", Kind.WRONG_FIELDS, ":4: found broken XML"),
+        ("<xmin>2</xmin>", "", Kind.WRONG_FIELDS, ":3: found an object without <xmin>"),
+        ("<xmin>2", "<xmin>two", Kind.NOT_A_NUMBER, ":3: found 'two' as <xmin>"),
+        ("<ymax>12", "<ymax>2", Kind.EMPTY_BOX, ":3: found the box 2 3 11 2"),
+        ("annotation>", "html>", Kind.WRONG_FIELDS, ": found <html>"),
+        (">a.png<", ">../../a.png<", Kind.ESCAPE, ": found the file name '../../a.png'"),
+        (
+            "<annotation>",
+            '<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><annotation>&b;',
+            Kind.WRONG_FIELDS,
+            ": found XML with entities",
+        ),
+    ],
+)
+def test_a_wrong_file_of_voc(voc: Path, old: str, new: str, kind: Kind, where: str) -> None:
+    path = voc / "Annotations/sub/a.xml"
+    write(path, path.read_text().replace(old, new))
+    with pytest.raises(AnnotationError) as caught:
+        load_dataset(voc, form="voc")
+    assert str(caught.value).startswith(f"{path}{where}")
+    found = kinds(load_dataset(voc, form="voc", on_error="skip"))
+    assert [each for each in found if each is not Kind.UNLISTED] == [kind]
+
+
+@pytest.mark.parametrize("filename", ["a.png", "sub/a.png", "", "renamed.jpg", "old/a.png"])
+def test_which_image_a_file_means(voc: Path, filename: str) -> None:
+    text = VOC.format(filename=filename, xmin=2, ymax=12)
+    write(voc / "Annotations/sub/a.xml", text)
+    assert load_dataset(voc).frames[1].labels == ("dad",)
+
+
+def test_a_file_beside_its_image(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    write(tmp_path / "a.xml", VOC.format(filename="a.png", xmin=2, ymax=12))
+    assert load_dataset(tmp_path).face_count == 1
+
+
+def test_parts_of_voc(voc: Path) -> None:
+    write(voc / "ImageSets/Main/train.txt", "b\n\n")
+    write(voc / "ImageSets/Main/val.txt", "sub/a\n")
+    assert names(load_dataset(voc)) == ["b.png"]
+    test = load_dataset(voc, part="test")
+    assert (names(test), test.problems) == (["sub/a.png"], ())
+    (voc / "ImageSets/Main/val.txt").rename(voc / "ImageSets/Main/test.txt")
+    with pytest.raises(InputError, match="lists train, test but nothing to val"):
+        load_dataset(voc, part="val")
+
+
+@pytest.mark.parametrize(
+    ("box", "pixels"),
+    [
+        ((0, 0, 10, 10), (1, 1, 10, 10)),
+        ((0.4, 0.6, 9.6, 9.4), (1, 2, 10, 9)),
+        ((3.2, 3.2, 3.4, 3.4), (4, 4, 4, 4)),
+    ],
+)
+def test_whole_pixels_by_hand(box: tuple[float, ...], pixels: tuple[int, ...]) -> None:
+    assert whole_pixels(box) == pixels
+
+
+# WIDER FACE
+
+WIDER = """0--Parade/a.jpg
+2
+1 2 10 20 0 0 0 0 0 0
+5 5 9 9 2 0 0 1 2 0
+0--Parade/b.jpg
+0
+0 0 0 0 0 0 0 0 0 0
+0--Parade/c.jpg
+1
+3 4 5 6
+"""
+
+
+def test_wider_face(tmp_path: Path) -> None:
+    file = load_wider(write(tmp_path / "x.txt", WIDER))
+    assert file.images == ("0--Parade/a.jpg", "0--Parade/b.jpg", "0--Parade/c.jpg")
+    assert file.faces["0--Parade/a.jpg"].boxes.tolist() == [[1, 2, 11, 22]]
+    assert file.faces["0--Parade/b.jpg"].boxes.shape == (0, 4)
+    assert [line.line for line in file.lines] == [3, 10]
+    assert [str(problem) for problem in file.problems] == [
+        f"{tmp_path}/x.txt:4: found a face marked invalid"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "where"),
+    [
+        ("1 2 10 20", "1 2 ten 20", Kind.NOT_A_NUMBER, ":3: found '1 2 ten 20'"),
+        ("1 2 10 20", "1 2 0 20", Kind.EMPTY_BOX, ":3: found a box of 0 by 20 pixels"),
+        ("3 4 5 6\n", "3 4 5\n", Kind.WRONG_FIELDS, ":10: found 3 fields"),
+        ("\n2\n", "\n1\n", Kind.WRONG_FIELDS, ":4: found '5 5 9 9 2 0 0 1 2 0', expected an image"),
+        ("\n2\n", "\n3\n", Kind.WRONG_FIELDS, ":5: found the next image where 1 more faces"),
+        ("0--Parade/c.jpg", "../c.jpg", Kind.ESCAPE, ":8: found the path '../c.jpg'"),
+    ],
+)
+def test_a_wrong_line_of_wider_face(
+    tmp_path: Path, old: str, new: str, kind: Kind, where: str
+) -> None:
+    path = write(tmp_path / "x.txt", WIDER.replace(old, new))
+    with pytest.raises(AnnotationError) as caught:
+        load_wider(path)
+    assert str(caught.value).startswith(f"{path}{where}")
+    assert kind in kinds(load_wider(path, "skip"))
+
+
+def test_wider_face_as_it_is_handed_out(tmp_path: Path) -> None:
+    for name in "abc":
+        draw(tmp_path / f"WIDER_train/images/0--Parade/{name}.jpg")
+    write(tmp_path / "wider_face_split/wider_face_train_bbx_gt.txt", WIDER)
+    write(tmp_path / "wider_face_split/readme.txt", "Hello\n")
+    dataset = load_dataset(tmp_path)
+    assert names(dataset) == [f"0--Parade/{name}.jpg" for name in "abc"]
+    assert dataset.face_count == 2
+
+
+# all of them
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("a.jpg 1 2 3 4 dad\n", Format.COURSE),
+        ("", Format.COURSE),
+        ("{a}.jpg 1 2 3 4\n", Format.COURSE),
+        ("\ufeff" + WIDER, Format.WIDER),
+        (json.dumps(coco()), Format.COCO),
+        ('\n{\n "images": [], "annotations": []}', Format.COCO),
+        ("# mine\ntrain: x\nnames:\n  0: face\n", Format.YOLO),
+        ('<?xml version="1.0"?>\n' + VOC, Format.VOC),
+    ],
+)
+def test_a_file_is_recognised_by_what_is_in_it(tmp_path: Path, text: str, form: Format) -> None:
+    assert recognise(write(tmp_path / "faces.dat", text)) is form
+    assert recognise(tmp_path) is Format.VOC
+
+
+def test_json_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "results.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]')
+    with pytest.raises(AnnotationError, match="found JSON without images and annotations; give"):
+        recognise(path)
+    with pytest.raises(AnnotationError, match="cannot be read"):
+        recognise(tmp_path / "nowhere.json")
+
+
+def test_two_formats_in_one_folder_are_not_guessed_at(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", tmp_path / "b.png")
+    write(tmp_path / "x.json", json.dumps(coco()))
+    write(tmp_path / "faces.txt", "b.png 1 2 3 4\n")
+    with pytest.raises(InputError, match="in the formats coco and course; pick one with --format"):
+        load_dataset(tmp_path)
+    assert load_dataset(tmp_path, form="coco").frames[0].labels == ("dad",)
+    assert load_dataset(tmp_path, form="course").frames[1].boxes.tolist() == [[1, 2, 3, 4]]
+    assert load_dataset(tmp_path, annotations=tmp_path / "x.json").frames[0].labels == ("dad",)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a.png", "a.png"),
+        ("./sub\\a b.png", "sub/a b.png"),
+        ("x/../a.png", "a.png"),
+        ("../a.png", None),
+        ("a/../../b.png", None),
+        ("/a.png", None),
+        ("\\\\host\\a.png", None),
+        ("C:\\a.png", None),
+        ("C:a.png", None),
+        ("", None),
+        (".", None),
+        ("a\0.png", None),
+        ("a\n.png", None),
+        ("\ud800.png", None),
+        (3, None),
+    ],
+)
+def test_names_stay_in_their_folder(text: object, name: str | None) -> None:
+    assert image_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("face", None), ("", None), (" the  man\t", "the man"), ("Face", "Face"), ("a\ud800", "a?")],
+)
+def test_the_class_face_is_no_label(text: str, label: str | None) -> None:
+    assert class_label(text) == label
+
+
+@pytest.mark.parametrize(
+    ("present", "part", "chosen"),
+    [
+        ("tvx", "test", "x"),
+        ("tv", "test", "v"),
+        ("t", "test", "t"),
+        ("tx", "val", None),
+        ("", "val", None),
+    ],
+)
+def test_which_part_is_meant(present: str, part: Any, chosen: str | None) -> None:
+    letters = {"train": "t", "val": "v", "test": "x"}
+    parts: Any = {name: letter for name, letter in letters.items() if letter in present}
+    assert choose_part(parts, part) == chosen
+
+
+# held against supervision's readers
+
+
+def rectangles(rng: np.random.Generator) -> list[list[int]]:
+    """Up to three boxes of whole pixels inside the image."""
+    corners = rng.integers(0, (20, 15), (int(rng.integers(0, 4)), 2))
+    boxes = np.hstack([corners, corners + rng.integers(1, (20, 15), corners.shape)])
+    return [[int(side) for side in box] for box in boxes]
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "voc"])
+def test_supervision_reads_the_same(tmp_path: Path, form: str) -> None:
+    """Our own writers' data sets, read by supervision, are the frames that we wrote."""
+    from facetl.data.dataset import Frame
+    from facetl.data.formats.conversion import save_dataset
+
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(20):
+        path = tmp_path / f"{number}.png"
+        draw(path)
+        boxes = np.array(rectangles(rng), dtype=np.float64).reshape(-1, 4)
+        labels = tuple(rng.choice(["dad", "mom"], len(boxes)).tolist())
+        frames.append(Frame(path, path.name, boxes, labels, SIZE[::-1]))
+    save_dataset(tmp_path / "out", Format(form), {"train": frames})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = read_with_supervision(form, tmp_path / "out")
+    for frame in frames:
+        found, classes = theirs[frame.name]
+        np.testing.assert_allclose(found, frame.boxes, atol=1e-4)
+        assert tuple(classes) == frame.labels
+
+
+def read_with_supervision(form: str, root: Path) -> dict[str, tuple[Any, list[str]]]:
+    import supervision
+
+    load = supervision.DetectionDataset
+    if form == "coco":
+        dataset = load.from_coco(str(root / "images"), str(root / "annotations.json"))
+    elif form == "yolo":
+        places = (root / "images/train", root / "labels/train", root / "data.yaml")
+        dataset = load.from_yolo(*map(str, places))
+    else:
+        dataset = load.from_pascal_voc(str(root / "JPEGImages"), str(root / "Annotations"))
+    return {
+        Path(path).name: (found.xyxy, [dataset.classes[number] for number in found.class_id])
+        for path, found in dataset.annotations.items()
+    }
+
+
+# nothing but our own errors, whatever the bytes
+
+STARTS = {
+    Format.COCO: json.dumps(coco()),
+    Format.YOLO: "train: images/train\nval: x\nnames: {0: face, 1: dad}\nkpt_shape: [1, 2]\n",
+    Format.VOC: VOC.format(filename="a.png", xmin=2, ymax=12),
+    Format.WIDER: WIDER,
+}
+JUNK = st.sampled_from(
+    [
+        "",
+        "\0",
+        "-1",
+        "1e999",
+        "nan",
+        "{",
+        "[",
+        "]",
+        '"',
+        "null",
+        "true",
+        "../",
+        "<",
+        "&x;",
+        ":",
+        "\n",
+    ]
+)
+
+
+@st.composite
+def damaged(draw_: st.DrawFn, text: str) -> bytes:
+    """A text with up to three places overwritten, or anything at all."""
+    if draw_(st.booleans()) and draw_(st.booleans()):
+        return draw_(st.binary(max_size=200))
+    for _ in range(draw_(st.integers(1, 3))):
+        start = draw_(st.integers(0, len(text)))
+        end = start + draw_(st.integers(0, 12))
+        text = text[:start] + draw_(JUNK | st.text(max_size=3)) + text[end:]
+    return text.encode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("form", list(STARTS))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_only_our_own_errors(tmp_path: Path, form: Format, data: st.DataObject) -> None:
+    draw(tmp_path / "images/train/a.png")
+    path = tmp_path / ("a.xml" if form is Format.VOC else "file")
+    path.write_bytes(data.draw(damaged(STARTS[form])))
+    (tmp_path / "labels/train").mkdir(parents=True, exist_ok=True)
+    labels = tmp_path / "labels/train/a.txt"
+    labels.write_bytes(data.draw(damaged("1 0.5 0.5 0.25 0.2\n0 0.25 0.5 0.5 1 0.97\n")))
+    with suppress(FacetlError):
+        for source in sources_of(path, form, None, "train"):
+            source.read(["a.png"])
+    with suppress(FacetlError):
+        load_dataset(path, images=tmp_path / "images", on_error="skip")
+    with suppress(FacetlError):
+        recognise(path)
+
+
+def test_single_loaders_are_where_the_documents_say(yolo: Path, voc: Path) -> None:
+    assert load_yolo_set(yolo / "data.yaml").labels == {0: None, 1: "dad"}
+    assert load_voc(voc / "Annotations").images == ("b.png", "sub/a.png")
+    text = write(yolo / "faces.txt", "a.png 1 2 3 4\n")
+    assert load_listed(text, Format.COURSE).images is None
