@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -31,7 +30,8 @@ LONGEST = 250
 """Frames after which a still picture is searched anew, so that memory stays flat."""
 
 
-class Stamp(NamedTuple):
+@dataclass(frozen=True)
+class Stamp:
     """Which frame of a video: its number and its seconds from the start."""
 
     index: int
@@ -44,6 +44,11 @@ class Moment:
 
     frame: VideoFrame
     still: tuple[Stamp, ...] = ()
+
+    @property
+    def stamps(self) -> tuple[Stamp, ...]:
+        """The frame to search and the still ones, in order."""
+        return (Stamp(self.frame.index, self.frame.time), *self.still)
 
 
 def group_stills(

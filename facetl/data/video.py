@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -152,7 +152,7 @@ class Footage:
             size_hw = _upright(first).shape[:2]
             return VideoFacts((size_hw[0], size_hw[1]), _rate(stream), _promised(container, stream))
 
-    def frames(self, every: Every | None = None) -> Iterator[VideoFrame]:
+    def frames(self, every: Every | None = None) -> Generator[VideoFrame, None, None]:
         """Yield the frames that count, in order; only one is held at a time.
 
         Raises:
@@ -182,27 +182,26 @@ class Footage:
 class VideoWriter:
     """Writes frames as an H.264 video in MP4, atomically; a context manager.
 
+    The first frame decides on the size; an odd side gets one more row or column, for H.264 has
+    none.  If the block raises, no file is left.
+
     Args:
         path: ends in ``.mp4``.
-        size_hw: height and width; an odd side gets one more row or column, for H.264 has none.
         rate: frames a second, for players that ask; each frame's own time counts.
     """
 
-    def __init__(self, path: Path, size_hw: tuple[int, int], rate: Fraction) -> None:
+    def __init__(self, path: Path, rate: Fraction) -> None:
         self._path = path
-        self._size_hw = size_hw
         self._rate = rate
+        self._size_hw = (0, 0)
         self._tick = -1
+        self._stream: Any = None
 
     def __enter__(self) -> Self:
-        self._place = atomic_path(self._path)
-        temporary = self._place.__enter__()
-        try:
-            self._container = av.open(str(temporary), "w", format="mp4")
-            self._stream = self._add_stream()
-        except BaseException as error:
-            self._place.__exit__(type(error), error, error.__traceback__)
-            raise
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self._path))
+            self._container = stack.enter_context(av.open(str(temporary), "w", format="mp4"))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -213,14 +212,13 @@ class VideoWriter:
     ) -> None:
         if error is None:
             self._container.mux(self._stream.encode())
-            self._container.close()
-        else:
-            with suppress(av.FFmpegError):
-                self._container.close()
-        self._place.__exit__(kind, error, trace)
+        self._stack.__exit__(kind, error, trace)
 
     def add(self, pixels: Pixels, time: float) -> None:
         """Append a frame that is shown from ``time`` (seconds) on."""
+        if self._stream is None:
+            self._size_hw = (pixels.shape[0], pixels.shape[1])
+            self._stream = self._add_stream()
         frame = av.VideoFrame.from_ndarray(_fit(pixels, self._size_hw), format="rgb24")
         self._tick = max(round(time * _TICKS), self._tick + 1)
         frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
@@ -319,6 +317,7 @@ def _fit(pixels: Pixels, size_hw: tuple[int, int]) -> Pixels:
     if pixels.shape[:2] != size_hw:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         height, width = size_hw
-        pixels = frame.reformat(width=width, height=height).to_ndarray(format="rgb24")
+        scaled = frame.reformat(width=width, height=height).to_ndarray(format="rgb24")
+        pixels = np.asarray(scaled, np.uint8)
     odd = [(0, side % 2) for side in size_hw]
     return np.ascontiguousarray(np.pad(pixels, (*odd, (0, 0)), mode="edge"))

@@ -52,30 +52,33 @@ def link_results(
     trackers: dict[str, FaceTracker] = {}
     before: Look | None = None
     for searched in found:
-        moment = searched.picture.moment
-        look = look_at(moment.frame.pixels)
+        look = look_at(searched.picture.load())
         cut = before is not None and is_cut(before, look)
         before = look
-        for stamp in (Stamp(moment.frame.index, moment.frame.time), *moment.still):
-            first = stamp.index == moment.frame.index
-            yield (
-                stamp,
-                {
-                    run: _link(
-                        result if first else _carry(result, searched.picture.video, stamp),
-                        trackers.setdefault(run, FaceTracker(step)),
-                        stamp.time,
-                        cut=cut and first,
-                    )
-                    for run, result in searched.results.items()
-                },
-            )
+        for stamp, results in _spread(searched):
+            linked = {
+                run: _link(result, trackers.setdefault(run, FaceTracker(step)), stamp.time, cut=cut)
+                for run, result in results.items()
+            }
+            yield stamp, linked
+            cut = False
 
 
-def _carry(result: FrameResult, video: str, stamp: Stamp) -> FrameResult:
-    """Return what a still frame is taken to show."""
-    name = frame_name(video, stamp.index)
-    return replace(result, image=name, candidates={}, seconds=0.0, carried=True)
+def _spread(
+    searched: Searched[FilmPicture],
+) -> Iterator[tuple[Stamp, dict[str, FrameResult]]]:
+    """Yield what is known of each frame of a moment: still ones show what the first does."""
+    first, *still = searched.picture.moment.stamps
+    yield first, searched.results
+    for stamp in still:
+        name = frame_name(searched.picture.video, stamp.index)
+        yield (
+            stamp,
+            {
+                run: replace(result, image=name, candidates={}, seconds=0.0, carried=True)
+                for run, result in searched.results.items()
+            },
+        )
 
 
 def _link(result: FrameResult, tracker: FaceTracker, time: float, *, cut: bool) -> FrameResult:
