@@ -62,5 +62,15 @@ def test_the_package_runs_as_a_module() -> None:
 
 def test_commands_are_listed_in_the_order_of_the_road() -> None:
     training = ["train", "prepare", "train-pnet", "train-rnet", "train-onet"]
-    road = ["demo", "cartoons", *training, "detect", "evaluate", "tune", "compare", "doctor"]
+    road = [
+        "demo",
+        "cartoons",
+        "frames",
+        *training,
+        "detect",
+        "evaluate",
+        "tune",
+        "compare",
+        "doctor",
+    ]
     assert main.list_commands(click.Context(main)) == road

@@ -14,6 +14,7 @@ from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
 from facetl.cli.evaluate import evaluate
+from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
@@ -66,6 +67,7 @@ def main() -> None:
 for command in (
     demo,
     cartoons,
+    frames,
     train,
     prepare,
     train_pnet,

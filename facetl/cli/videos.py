@@ -1,4 +1,4 @@
-"""Videos for ``facetl detect``: searched frame by frame, with memory that stays flat."""
+"""Videos for the commands: searched frame by frame, with memory that stays flat."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from facetl.cli.detect import Searching
     from facetl.data.images import Pixels
-    from facetl.data.stills import Stamp
     from facetl.data.video import Every, Footage, VideoFacts, VideoFrame
     from facetl.mtcnn.detections import FrameResult, RunWriter
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.runs import NamedImage
+    from facetl.mtcnn.footage import FilmPicture
+    from facetl.mtcnn.runs import NamedImage, Searched
     from facetl.mtcnn.settings import Settings
 
 DRAWN = "videos"
@@ -55,11 +55,41 @@ class Viewing:
 
 @dataclass(frozen=True)
 class NamedVideo:
-    """A video that can be opened."""
+    """A video that can be read, and how results call it."""
 
     name: str
     footage: Footage
     facts: VideoFacts
+
+    def frames(self, every: Every, doing: str) -> Iterator[VideoFrame]:
+        """Yield the frames that count, with a progress bar."""
+        frames = self.footage.frames(every)
+        return track(frames, f"{doing} {self.name}", self.facts.count(every))
+
+    def search(
+        self,
+        every: Every,
+        detectors: Mapping[str, Detector],
+        settings: Mapping[str, Settings],
+        how: Searching,
+        *,
+        skip_still: bool = False,
+    ) -> Iterator[Searched[FilmPicture]]:
+        """Yield the frames that count as they are searched by all detectors."""
+        from facetl.data.stills import Moment, group_stills
+        from facetl.mtcnn.footage import FilmPicture
+        from facetl.mtcnn.runs import search_all
+
+        frames = self.frames(every, "searching")
+        moments = group_stills(frames) if skip_still else map(Moment, frames)
+        pictures = (FilmPicture(self.name, moment) for moment in moments)
+        return search_all(detectors, settings, pictures, how.batch_size, how.workers)
+
+    def tell_faults(self) -> list[str]:
+        """Say on stderr what was wrong with the file; return it."""
+        for fault in self.footage.faults:
+            note(f"{self.footage.path}: {fault}; what was read counts")
+        return self.footage.faults
 
 
 @dataclass
@@ -123,7 +153,7 @@ def search_videos(
     Raises:
         VideoError: if no video can be read.
     """
-    ready, unreadable = _open_all(videos)
+    ready, unreadable = open_videos(videos)
     described = {
         name: {**settings[name].to_json(), **facts[name], **_describe(ready, viewing)}
         for name in detectors
@@ -154,19 +184,25 @@ def _open_writers(
         }
 
 
-def _open_all(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[str, str]]:
-    """Return the videos that can be read, and why the others cannot."""
+def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[str, str]]:
+    """Return the videos that can be read, and why the others cannot, by name.
+
+    A name is that of a folder where the video's frames go, so it has no slash.
+
+    Raises:
+        VideoError: if none can be read.
+    """
     from facetl.data.video import Footage
 
     ready, unreadable = [], {}
     for each in videos:
-        footage = Footage(each.path)
+        name, footage = each.name.replace("/", "-"), Footage(each.path)
         try:
-            ready.append(NamedVideo(each.name, footage, footage.facts()))
+            ready.append(NamedVideo(name, footage, footage.facts()))
         except VideoError as error:
             if len(videos) == 1:
                 raise
-            unreadable[each.name] = str(error)
+            unreadable[name] = str(error)
             note(f"skipped {error}")
     if not ready:
         raise VideoError(f"none of the {len(videos)} videos could be read")
@@ -191,7 +227,10 @@ def _search_one(
     video: NamedVideo,
 ) -> Iterator[dict[str, FrameResult]]:
     """Yield what all runs have for each frame of a video that counts; draw it on the way."""
-    linked = _look_through(video, detectors, settings, how, viewing)
+    from facetl.mtcnn.footage import link_results
+
+    found = video.search(viewing.every, detectors, settings, how, skip_still=viewing.skip_still)
+    linked = link_results(found, viewing.every.step(float(video.facts.rate)))
     if not viewing.draw:
         yield from (results for _, results in linked)
         return
@@ -199,27 +238,6 @@ def _search_one(
         for stamp, results in linked:
             drawing.show(stamp.index, results)
             yield results
-
-
-def _look_through(
-    video: NamedVideo,
-    detectors: Mapping[str, Detector],
-    settings: Mapping[str, Settings],
-    how: Searching,
-    viewing: Viewing,
-) -> Iterator[tuple[Stamp, dict[str, FrameResult]]]:
-    """Yield each frame that counts, and what all runs have for it."""
-    from facetl.data.stills import Moment, group_stills
-    from facetl.mtcnn.footage import FilmPicture, link_results
-    from facetl.mtcnn.runs import search_all
-
-    every, facts = viewing.every, video.facts
-    count = facts.count(every)
-    frames = track(video.footage.frames(every), f"searching {video.name}", count)
-    moments = group_stills(frames) if viewing.skip_still else map(Moment, frames)
-    pictures = (FilmPicture(video.name, moment) for moment in moments)
-    found = search_all(detectors, settings, pictures, how.batch_size, how.workers)
-    return link_results(found, every.step(float(facts.rate)))
 
 
 def _record(
@@ -233,10 +251,10 @@ def _record(
         for name, result in results.items():
             writers[name].add(result)
             tallies[name].add(video.name, result)
-    for fault in video.footage.faults:
-        note(f"{video.footage.path}: {fault}; what was read counts")
+    faults = video.tell_faults()
+    for fault in faults:
         _skip(writers, video.name, fault)
-    return not video.footage.faults
+    return not faults
 
 
 def _skip(writers: Mapping[str, RunWriter], name: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Cuts: where one shot of a video ends and another begins.
+"""What a frame looks like from afar, and cuts: where one shot of a video ends and another begins.
 
 A cut changes the picture (the thumbnails of :mod:`facetl.data.duplicates` are unlike) and its
 colours.  A camera that pans changes the picture alone, and so does whoever walks through it;
@@ -50,5 +50,9 @@ def look_at(pixels: Pixels) -> Look:
 def is_cut(before: Look, after: Look) -> bool:
     """Return whether a frame begins another shot than the frame before."""
     moved = float(np.abs(after.thumbnail - before.thumbnail).mean())
-    recoloured = float(np.abs(after.colours - before.colours).sum()) / 2
-    return moved >= UNLIKE and recoloured >= RECOLOURED
+    return moved >= UNLIKE and float(recolouring(before.colours, after.colours)) >= RECOLOURED
+
+
+def recolouring(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of the picture, 0 to 1, that has another colour; (..., 64) both."""
+    return np.asarray(np.abs(other - one).sum(axis=-1) / 2, np.float32)
