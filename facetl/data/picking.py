@@ -30,6 +30,8 @@ from facetl.data.stills import Stamp
 
 BLURRED = 0.5
 """Sharpness, as a share of the median of its video, below which a frame is taken for blurred."""
+SOFTER = 0.8
+"""The same for two frames that show the same, of which the other is then the better one."""
 BLANK = 5.0
 """Standard deviation of a thumbnail's grey values below which nothing is to be seen."""
 FAR, RECOLOURED, UNCORRELATED = 48.0, 0.5, 0.5
@@ -160,7 +162,7 @@ class Pool:
 
 def _is_better(one: Candidate, other: Candidate) -> bool:
     """Return whether a frame is the better of two that are alike: not blurred, then in doubt."""
-    if min(one.sharpness, other.sharpness) < BLURRED * max(one.sharpness, other.sharpness):
+    if min(one.sharpness, other.sharpness) < SOFTER * max(one.sharpness, other.sharpness):
         return one.sharpness > other.sharpness
     return one.doubt > other.doubt
 
