@@ -6,6 +6,7 @@
     ├── InputError              a file or value that was given is not what it should be
     │   ├── AnnotationError     a line or a box of an annotation file
     │   ├── ImageError          a picture that cannot be read
+    │   ├── VideoError          a video that cannot be read
     │   ├── PatchesError        a patch file
     │   ├── WeightsError        a weights file
     │   └── DetectionsError     a detections file
@@ -31,6 +32,10 @@ class AnnotationError(InputError):
 
 class ImageError(InputError):
     """A picture cannot be read."""
+
+
+class VideoError(InputError):
+    """A video cannot be read."""
 
 
 class PatchesError(InputError):

@@ -62,6 +62,6 @@ def test_the_package_runs_as_a_module() -> None:
 
 def test_commands_are_listed_in_the_order_of_the_road() -> None:
     training = ["train", "prepare", "train-pnet", "train-rnet", "train-onet"]
-    after = ["evaluate", "explain", "tune", "export", "compare", "doctor"]
-    road = ["demo", "cartoons", *training, "detect", *after]
+    after = ["evaluate", "tune", "explain", "compare", "doctor", "convert", "export"]
+    road = ["demo", "cartoons", "frames", *training, "detect", *after]
     assert main.list_commands(click.Context(main)) == road

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facetl.errors import DetectionsError
-from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, load_run, save_run
+from facetl.mtcnn.detections import (
+    Detections,
+    FrameResult,
+    Run,
+    RunWriter,
+    Skipped,
+    load_run,
+    save_run,
+)
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -33,6 +41,7 @@ def frames(draw: st.DrawFn) -> FrameResult:
         seconds=draw(st.floats(0, 1e6)),
         time=draw(st.none() | st.floats(0, 1e6)),
         tracks=draw(st.none() | st.tuples(*[st.none() | st.integers(0, 99)] * count)),
+        carried=draw(st.booleans()),
     )
 
 
@@ -180,3 +189,45 @@ def complain(path: Path, expected: str) -> None:
     assert expected in message
     assert "with facetl detect" in message
     assert "\n" not in message
+
+
+# ---- frame by frame
+
+
+def test_the_file_is_one_json_document_as_ever(tmp_path: Path) -> None:
+    text = saved(tmp_path).read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), ensure_ascii=False) + "\n"
+    assert list(json.loads(text)) == [
+        *("format", "version", "facetl", "name", "settings"),
+        *("frames", "skipped"),
+    ]
+
+
+def test_a_writer_writes_as_it_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "a.detections.json"
+    with RunWriter(path, "a", {"min_face": 20.0}) as writer:
+        writer.skip(Skipped("b.jpg", "is empty"))
+        for _ in range(3):
+            writer.add(frame_with(TWO))
+            assert not path.exists()
+    run = load_run(path)
+    assert (run.name, len(run.frames), run.skipped) == ("a", 3, (Skipped("b.jpg", "is empty"),))
+
+
+def test_a_run_without_frames(tmp_path: Path) -> None:
+    with RunWriter(tmp_path / "a.json", "a", {}):
+        pass
+    assert load_run(tmp_path / "a.json").frames == ()
+
+
+def test_nothing_is_left_of_a_run_that_breaks_off(tmp_path: Path) -> None:
+    def break_off() -> None:
+        with RunWriter(tmp_path / "a.json", "a", {}) as writer:
+            writer.add(frame_with(TWO))
+            raise KeyError("broken off")
+
+    with pytest.raises(KeyError):
+        break_off()
+    with pytest.raises(TypeError), RunWriter(tmp_path / "a.json", "a", {"no": object()}):
+        pass
+    assert list(tmp_path.iterdir()) == []

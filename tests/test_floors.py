@@ -47,6 +47,7 @@ OWNERS = {
     "supervision": {"facetl.data"},
     "cv2": {"facetl.data", "facetl.cartoons"},
     "av": {"facetl.data"},
+    "trackers": {"facetl.data"},
     "yaml": {"facetl.data"},
     "defusedxml": {"facetl.data"},
     "jinja2": {"facetl.evaluation"},

@@ -19,6 +19,7 @@ from facetl.cli.doctor import doctor
 from facetl.cli.evaluate import evaluate
 from facetl.cli.explain import explain
 from facetl.cli.export import export
+from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
@@ -27,7 +28,7 @@ from facetl.errors import FacetlError
 from facetl.version import VERSION
 
 SECTIONS = {
-    "The road": ("train", "detect", "evaluate", "tune"),
+    "The road": ("frames", "train", "detect", "evaluate", "tune"),
     "The training in single steps": ("prepare", "train-pnet", "train-rnet", "train-onet"),
     "Look and compare": ("demo", "cartoons", "explain", "compare", "doctor"),
     "To and from other tools": ("convert", "export"),
@@ -103,6 +104,7 @@ def main() -> None:
 for command in (
     demo,
     cartoons,
+    frames,
     train,
     prepare,
     train_pnet,
@@ -110,11 +112,11 @@ for command in (
     train_onet,
     detect,
     evaluate,
-    explain,
     tune,
-    export,
+    explain,
     compare,
-    convert,
     doctor,
+    convert,
+    export,
 ):
     main.add_command(command)

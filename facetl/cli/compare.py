@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
+from facetl.cli.annotated import chosen_format
 from facetl.cli.console import TimeBar, note, print_table, say_time
-from facetl.cli.frames import chosen_format
 from facetl.errors import OutputError
 from facetl.files import is_occupied, require_writable, write_text
 

@@ -35,8 +35,11 @@ def suggest(*words: object, why: str = "") -> None:
     note(f"next: facetl {command}" + (f"  ({why})" if why else ""))
 
 
-def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """Yield the items with a progress bar on stderr; without one if stderr is no terminal."""
+def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+    """Yield the items with a progress bar on stderr; without one if stderr is no terminal.
+
+    A total of None is one that is not known.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,

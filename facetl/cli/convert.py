@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
+from facetl.cli.annotated import chosen_format
 from facetl.cli.console import note
 from facetl.cli.exports import EXPORT_NAMES, save_exports
-from facetl.cli.frames import chosen_format
 from facetl.errors import InputError, OutputError
 from facetl.files import refuse_to_overwrite, require_writable
 

@@ -13,15 +13,19 @@ from facetl.cli.console import note, suggest, track, typed_command
 from facetl.cli.crops import CROPS, crop_options, save_crops, settle_cropping
 from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.truth import load_truth
+from facetl.cli.videos import Viewing, is_video, search_videos
 from facetl.errors import ImageError, InputError
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
     from facetl.data.annotations import OnError
+    from facetl.data.video import Every
     from facetl.mtcnn.detections import Run
+    from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.runs import NamedImage
+    from facetl.mtcnn.settings import Settings
 
 OVERLAYS = "overlays"
 
@@ -104,7 +108,22 @@ def parse_weights(
     help="True faces to draw on the overlays as well.",
 )
 @crop_options
-@click.option("--strict", is_flag=True, help="Exit with code 1 if any image cannot be read.")
+@click.option(
+    "--every",
+    type=options.Frequency(),
+    show_default="every frame",
+    help="Of a video: search one frame in so many, like 10, or one in a time, like 0.5s.",
+)
+@click.option(
+    "--video", is_flag=True, help="Write videos anew with boxes, scores and tracks drawn on them."
+)
+@click.option(
+    "--skip-still",
+    is_flag=True,
+    help="Of a video: don't search frames that show the same as the one before; carry its boxes "
+    "over.",
+)
+@click.option("--strict", is_flag=True, help="Exit with code 1 if anything cannot be read.")
 @options.annotation_format
 @exports_option
 @options.device
@@ -127,6 +146,9 @@ def detect(
     crops: bool,
     margin: float,
     align: bool,
+    every: Every | None,
+    video: bool,
+    skip_still: bool,
     strict: bool,
     form: str,
     exports: tuple[str, ...],
@@ -135,19 +157,28 @@ def detect(
     on_error: OnError,
     force: bool,
 ) -> None:
-    """Find the faces in IMAGES: files, or folders that are searched to the bottom.
+    """Find the faces in IMAGES: files, folders that are searched to the bottom, or videos.
 
     Writes a detections file per set of weights: boxes, scores and five landmarks for each
     image, how many candidates each stage left, and the seconds it took.  Settings that are not
     given are those that facetl train or tune wrote into the weights.
+
+    Of a video's frames the file has the time as well, and for each box the number of the face
+    that it follows; a cut ends all tracks.  A video of any length takes the same memory.
 
     \b
     Examples:
       facetl detect frames --out results --overlays
       facetl detect frames --out results --crops --margin 0.3 --align
       facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results
+      facetl detect episode.mp4 --every 0.5s --video --out results
     """
     cropping = settle_cropping(crops, margin, align)
+    filmed = _are_videos(
+        images,
+        for_videos=bool(every or video or skip_still),
+        for_images=bool(overlays or truth or crops),
+    )
     refuse_to_overwrite(out, force=force)
     require_writable(out)
     named = find_images(images)
@@ -160,6 +191,10 @@ def detect(
         "voting": voting,
     }
     how = Searching(device, engine, batch_size, workers)
+    if filmed:
+        viewing = (every, skip_still, video)
+        _detect_in_videos(named, weights, given, how, viewing, out, exports, strict)
+        return
     runs = search_side_by_side(named, weights, given, how)
     save_runs(out, runs)
     save_exports(out, runs, exports)
@@ -228,11 +263,9 @@ def search_side_by_side(
     Raises:
         ImageError: if none could be read.
     """
-    from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.runs import SideBySide
 
-    detectors = {each.name: Detector.load(each.source, how.device, how.engine) for each in weights}
-    settings = {name: each.settings.override(**given) for name, each in detectors.items()}
+    detectors, settings = load_detectors(weights, given, how)
     work = SideBySide(detectors, settings)
     for _ in track(work.search(images, how.batch_size, how.workers), "searching", len(images)):
         pass
@@ -240,7 +273,25 @@ def search_side_by_side(
         note(f"skipped {skipped.reason}")
     if len(work.skipped) == len(images):
         raise ImageError(f"none of the {len(images)} images could be read; give others")
-    facts = {
+    return work.runs(_facts(weights, detectors, how))
+
+
+def load_detectors(
+    weights: Sequence[NamedWeights], given: Mapping[str, Any], how: Searching
+) -> tuple[dict[str, Detector], dict[str, Settings]]:
+    """Return a detector for each set of weights, and how it searches, by name."""
+    from facetl.mtcnn.detector import Detector
+
+    detectors = {each.name: Detector.load(each.source, how.device, how.engine) for each in weights}
+    settings = {name: each.settings.override(**given) for name, each in detectors.items()}
+    return detectors, settings
+
+
+def _facts(
+    weights: Sequence[NamedWeights], detectors: Mapping[str, Detector], how: Searching
+) -> dict[str, dict[str, Any]]:
+    """Return what a detections file says beside the detector's settings, by name of the run."""
+    return {
         each.name: {
             "weights": each.source,
             "weights_fingerprint": detectors[each.name].fingerprint,
@@ -252,18 +303,59 @@ def search_side_by_side(
         }
         for each in weights
     }
-    return work.runs(facts)
+
+
+def _are_videos(paths: Sequence[Path], *, for_videos: bool, for_images: bool) -> bool:
+    """Return whether all that is to be searched are videos; refuse what does not go together."""
+    videos = [path for path in paths if is_video(path)]
+    if videos and len(videos) < len(paths):
+        raise click.UsageError(f"found {videos[0]} among images; search videos apart from images")
+    if videos and for_images:
+        raise click.UsageError(
+            "--overlays, --truth and --crops are for images; videos have --video"
+        )
+    if not videos and for_videos:
+        raise click.UsageError("--every, --video and --skip-still are for videos; found none")
+    return bool(videos)
+
+
+def _detect_in_videos(
+    videos: Sequence[NamedImage],
+    weights: Sequence[NamedWeights],
+    given: Mapping[str, Any],
+    how: Searching,
+    viewing: tuple[Every | None, bool, bool],
+    out: Path,
+    exports: Sequence[str],
+    strict: bool,
+) -> None:
+    from facetl.mtcnn.detections import SUFFIX, load_run
+
+    detectors, settings = load_detectors(weights, given, how)
+    facts = _facts(weights, detectors, how)
+    whole = search_videos(videos, detectors, settings, facts, how, Viewing.of(*viewing), out)
+    _remove_others(out, list(detectors))
+    if exports:
+        save_exports(out, [load_run(out / f"{name}{SUFFIX}") for name in detectors], exports)
+    suggest("evaluate", out, "--truth", "FILE_OR_FOLDER")
+    if strict and not whole:
+        raise SystemExit(1)
 
 
 def save_runs(out: Path, runs: Sequence[Run]) -> None:
     """Write the detections files; other runs' files, which --force gave up, make way."""
     from facetl.mtcnn.detections import SUFFIX, save_run
 
-    new = {out / f"{run.name}{SUFFIX}": run for run in runs}
-    for path, run in new.items():
-        save_run(path, run)
+    for run in runs:
+        save_run(out / f"{run.name}{SUFFIX}", run)
+    _remove_others(out, [run.name for run in runs])
+
+
+def _remove_others(out: Path, names: Sequence[str]) -> None:
+    from facetl.mtcnn.detections import SUFFIX
+
     for old in sorted(out.glob(f"*{SUFFIX}")):
-        if old not in new:
+        if old.name.removesuffix(SUFFIX) not in names:
             old.unlink()
             note(f"removed {old}, which another run had left")
 

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from facetl.cores import usable_cores
 
 if TYPE_CHECKING:
+    from facetl.data.video import Every
     from facetl.mtcnn.networks import Stage
     from facetl.training.settings import TrainingSettings
     from facetl.training.transfer import Transfer
@@ -58,6 +59,25 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         if not found or not float(found[1]):
             self.fail(f"found {value!r}, expected a time like 90s, 10m or 1h", param, ctx)
         return float(found[1]) * _SECONDS[found[2]]
+
+
+class Frequency(click.ParamType):  # type: ignore[type-arg]
+    """Which frames of a video count: ``10``, one in ten, or ``0.5s``, one every half second."""
+
+    name = "frequency"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Every:
+        """Return which frames count, or fail as wrong usage."""
+        from facetl.data.video import Every
+
+        if isinstance(value, Every):
+            return value
+        try:
+            return Every.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 SHARE = FiniteRange(0, 1)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
+from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, print_table, suggest, track
-from facetl.cli.frames import load_frames, require_source
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
+from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest
-from facetl.cli.frames import load_frames, require_source
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
 from facetl.errors import FacetlError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facetl.cli.annotated import AUTO, chosen_format
 from facetl.cli.console import note
-from facetl.cli.frames import AUTO, chosen_format
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile, OnError

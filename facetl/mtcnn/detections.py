@@ -10,22 +10,26 @@
      "skipped": [{"image": "002.jpg", "reason": "…"}]}
 
 A frame of a video has two keys more, ``"time": 4.92`` (seconds from the start) and
-``"tracks": [7]`` (for each box the number of the face that it follows, ``null`` if none).
+``"tracks": [7]`` (for each box the number of the face that it follows, ``null`` if none).  One that
+shows the same as the frame before was not searched: its boxes are carried over, it has
+``"carried": true``, no candidates and 0 seconds.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
-from facetl.files import write_text
+from facetl.files import atomic_path
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -134,6 +138,7 @@ class FrameResult:
         time: of a frame of a video, seconds from the start; None for an image.
         tracks: of a frame of a video, for each detection the number of the face that it follows
             over frames, None if it follows none; None for an image.
+        carried: whether the frame shows the same as the one before, whose detections it got.
     """
 
     image: str
@@ -143,6 +148,7 @@ class FrameResult:
     seconds: float
     time: float | None = None
     tracks: tuple[int | None, ...] | None = None
+    carried: bool = False
 
     def __post_init__(self) -> None:
         if self.tracks is not None and len(self.tracks) != len(self.detections):
@@ -209,18 +215,65 @@ class Run:
         return as_table(columns)
 
 
+class RunWriter:
+    """Writes a detections file frame by frame, atomically; a context manager.
+
+    Nothing is held in memory but what was skipped.  If the block raises, no file is left.
+
+    Args:
+        path: the file.
+        name: how the run is called.
+        settings: JSON-able settings that made it.
+    """
+
+    def __init__(self, path: Path, name: str, settings: dict[str, Any]) -> None:
+        self._path = path
+        self._head = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "facetl": VERSION,
+            "name": name,
+            "settings": settings,
+        }
+        self._skipped: list[Skipped] = []
+        self._separator = ""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self._path))
+            self._file = stack.enter_context(temporary.open("w", encoding="utf-8"))
+            self._file.write(_as_text(self._head)[:-1] + ', "frames": [')
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            skipped = [{"image": each.image, "reason": each.reason} for each in self._skipped]
+            self._file.write(f'], "skipped": {_as_text(skipped)}}}\n')
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, frame: FrameResult) -> None:
+        """Append what was found in a frame."""
+        self._file.write(self._separator + _as_text(_frame_to_json(frame)))
+        self._separator = ", "
+
+    def skip(self, skipped: Skipped) -> None:
+        """Remember what could not be searched."""
+        self._skipped.append(skipped)
+
+
 def save_run(path: Path, run: Run) -> None:
     """Write a run as a detections file, atomically."""
-    document = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "facetl": VERSION,
-        "name": run.name,
-        "settings": run.settings,
-        "frames": [_frame_to_json(frame) for frame in run.frames],
-        "skipped": [{"image": s.image, "reason": s.reason} for s in run.skipped],
-    }
-    write_text(path, json.dumps(document, ensure_ascii=False) + "\n")
+    with RunWriter(path, run.name, run.settings) as writer:
+        for frame in run.frames:
+            writer.add(frame)
+        for skipped in run.skipped:
+            writer.skip(skipped)
 
 
 def load_run(path: Path | str) -> Run:
@@ -266,7 +319,13 @@ def _frame_to_json(frame: FrameResult) -> dict[str, Any]:
         document["time"] = frame.time
     if frame.tracks is not None:
         document["tracks"] = list(frame.tracks)
+    if frame.carried:
+        document["carried"] = True
     return document
+
+
+def _as_text(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _shortest(values: Floats) -> Any:
@@ -294,6 +353,7 @@ def _frame_from_json(frame: dict[str, Any]) -> FrameResult:
         seconds=float(frame["seconds"]),
         time=float(frame["time"]) if "time" in frame else None,
         tracks=_tracks_from_json(frame["tracks"]) if "tracks" in frame else None,
+        carried=bool(frame.get("carried", False)),
     )
 
 

@@ -1,13 +1,17 @@
-"""Several detectors over the same images: each image is read once, each detector is timed."""
+"""Several detectors over the same images: each image is read once, each detector is timed.
+
+:func:`search_all` is the stream, in which images of any kind go in one after the other and are
+forgotten once they are searched; :class:`SideBySide` remembers what was found in a list of images.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, Protocol, TypeVar
 
 from facetl.data.images import Pixels, load_image
 from facetl.errors import ImageError
@@ -17,12 +21,78 @@ from facetl.mtcnn.parallel import in_batches, in_parallel
 from facetl.mtcnn.settings import Settings
 
 
+class Picture(Protocol):
+    """What can be searched: it has a name, and its pixels when they are needed."""
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+
+    def load(self) -> Pixels:
+        """Return (H, W, 3) RGB pixels.
+
+        Raises:
+            ImageError: if it cannot be read.
+        """
+
+
+AnyPicture = TypeVar("AnyPicture", bound=Picture)
+
+
 @dataclass(frozen=True)
 class NamedImage:
     """An image on disk and what it is called in results."""
 
     name: str
     path: Path
+
+    def load(self) -> Pixels:
+        """Read the image."""
+        return load_image(self.path)
+
+
+@dataclass(frozen=True)
+class Searched(Generic[AnyPicture]):
+    """A picture that has been searched.
+
+    Attributes:
+        picture: which.
+        results: what each detector found, by name; empty if it could not be read.
+        skipped: why not, if it could not be read.
+    """
+
+    picture: AnyPicture
+    results: dict[str, FrameResult]
+    skipped: Skipped | None = None
+
+
+def search_all(
+    detectors: Mapping[str, Detector],
+    settings: Mapping[str, Settings],
+    pictures: Iterable[AnyPicture],
+    batch_size: int = BATCH_SIZE,
+    workers: int = 1,
+    together: int | None = None,
+) -> Iterator[Searched[AnyPicture]]:
+    """Yield what all detectors find in each picture, in order; memory stays flat.
+
+    The pictures are taken from the calling thread, a few batches ahead of the search, so that
+    a video is decoded while frames before are searched.
+
+    Args:
+        detectors: by name.
+        settings: how each of them searches, by name.
+        pictures: what to search.
+        batch_size: pictures that go through the networks together.
+        workers: batches searched side by side; 1 on a GPU.
+        together: how many of them there really are at once, ``workers`` unless told.
+    """
+    if any(detector.device.type != "cpu" for detector in detectors.values()):
+        workers = together = 1  # they would share one GPU's memory, and gain nothing
+    share = 1 / max(workers if together is None else together, 1)
+    search = partial(_search_batch, detectors, settings, share=share)
+    for searched in in_parallel(search, in_batches(pictures, batch_size), workers):
+        yield from searched
 
 
 @dataclass
@@ -54,16 +124,14 @@ class SideBySide:
             batch_size: images that go through the networks together.
             workers: batches read and searched side by side.
         """
-        if any(detector.device.type != "cpu" for detector in self.detectors.values()):
-            workers = 1  # they would share one GPU's memory, and gain nothing
-        batches = list(in_batches(images, min(batch_size, -(-len(images) // workers) or 1)))
-        together = min(workers, len(batches))
-        search = partial(self._search_batch, share=1 / max(together, 1))
-        for batch, part in zip(batches, in_parallel(search, batches, workers), strict=True):
-            self.skipped += part.skipped
-            for name, results in part.results.items():
-                self.results[name] += results
-            yield from batch
+        size = min(batch_size, -(-len(images) // workers) or 1)
+        together = min(workers, -(-len(images) // size))
+        found = search_all(self.detectors, self.settings, images, size, workers, together)
+        for searched in found:
+            for name, result in searched.results.items():
+                self.results[name].append(result)
+            self.skipped += [searched.skipped] if searched.skipped else []
+            yield searched.picture
 
     def runs(self, facts: Mapping[str, Mapping[str, Any]]) -> list[Run]:
         """Return the finished runs; ``facts`` adds to the settings of each, by name."""
@@ -77,41 +145,48 @@ class SideBySide:
             for name, frames in self.results.items()
         ]
 
-    def _search_batch(self, batch: Sequence[NamedImage], share: float) -> _Part:
-        """Return what all detectors find; ``share`` of a batch's time is its own."""
-        readable, skipped = _load_readable(batch)
-        results = {
-            name: list(_search(detector, readable, self.settings[name], share))
-            for name, detector in self.detectors.items()
-        }
-        return _Part(results, skipped)
+
+def _search_batch(
+    detectors: Mapping[str, Detector],
+    settings: Mapping[str, Settings],
+    batch: Sequence[AnyPicture],
+    share: float,
+) -> list[Searched[AnyPicture]]:
+    """Return what all detectors find; ``share`` of a batch's time is its own."""
+    readable, skipped = _load_readable(batch)
+    results: list[dict[str, FrameResult]] = [{} for _ in batch]
+    named = [(batch[place].name, pixels) for place, pixels in readable.items()]
+    for name, detector in detectors.items():
+        found = _search(detector, named, settings[name], share)
+        for place, result in zip(readable, found, strict=True):
+            results[place][name] = result
+    return [
+        Searched(picture, results[place], skipped.get(place)) for place, picture in enumerate(batch)
+    ]
 
 
-class _Part(NamedTuple):
-    """What comes of one batch."""
-
-    results: dict[str, list[FrameResult]]
-    skipped: list[Skipped]
-
-
-def _load_readable(batch: Sequence[NamedImage]) -> tuple[dict[str, Pixels], list[Skipped]]:
-    readable, skipped = {}, []
-    for image in batch:
+def _load_readable(
+    batch: Sequence[AnyPicture],
+) -> tuple[dict[int, Pixels], dict[int, Skipped]]:
+    """Return the pixels of what can be read, and why the rest cannot, by place in the batch."""
+    readable, skipped = {}, {}
+    for place, picture in enumerate(batch):
         try:
-            readable[image.name] = load_image(image.path)
+            readable[place] = picture.load()
         except ImageError as error:
-            skipped.append(Skipped(image.name, str(error)))
+            skipped[place] = Skipped(picture.name, str(error))
     return readable, skipped
 
 
 def _search(
-    detector: Detector, images: Mapping[str, Pixels], settings: Settings, share: float
+    detector: Detector, images: Sequence[tuple[str, Pixels]], settings: Settings, share: float
 ) -> Iterator[FrameResult]:
     """Yield what one detector finds, each with an equal part of the time that all took."""
     began = time.perf_counter()
-    found = list(detector.search(images.values(), settings, batch_size=max(len(images), 1)))
+    pixels = [image for _, image in images]
+    found = list(detector.search(pixels, settings, batch_size=max(len(images), 1)))
     seconds = (time.perf_counter() - began) * share / max(len(images), 1)
-    for (name, image), search in zip(images.items(), found, strict=True):
+    for (name, image), search in zip(images, found, strict=True):
         height, width = image.shape[:2]
         yield FrameResult(
             name, (height, width), search.detections, search.candidates, round(seconds, 6)

@@ -1,0 +1,335 @@
+"""Videos for the commands: searched frame by frame, with memory that stays flat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facetl.cli.console import note, track
+from facetl.errors import VideoError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from facetl.cli.detect import Searching
+    from facetl.data.images import Pixels
+    from facetl.data.video import Every, Footage, VideoFacts, VideoFrame
+    from facetl.mtcnn.detections import FrameResult, RunWriter
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.footage import FilmPicture
+    from facetl.mtcnn.runs import NamedImage, Searched
+    from facetl.mtcnn.settings import Settings
+
+DRAWN = "videos"
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How videos are looked at.
+
+    Attributes:
+        every: which frames count.
+        skip_still: carry boxes over to frames that show the same as the one before.
+        draw: write annotated videos as well.
+    """
+
+    every: Every
+    skip_still: bool
+    draw: bool
+
+    @classmethod
+    def of(cls, every: Every | None, skip_still: bool, draw: bool) -> Viewing:
+        """Return what the options say; without ``every`` all frames count."""
+        from facetl.data.video import Every
+
+        return cls(every or Every(), skip_still, draw)
+
+
+@dataclass(frozen=True)
+class NamedVideo:
+    """A video that can be read, and how results call it."""
+
+    name: str
+    footage: Footage
+    facts: VideoFacts
+
+    def frames(self, every: Every, doing: str) -> Iterator[VideoFrame]:
+        """Yield the frames that count, with a progress bar."""
+        frames = self.footage.frames(every)
+        return track(frames, f"{doing} {self.name}", self.facts.count(every))
+
+    def search(
+        self,
+        every: Every,
+        detectors: Mapping[str, Detector],
+        settings: Mapping[str, Settings],
+        how: Searching,
+        *,
+        skip_still: bool = False,
+    ) -> Iterator[Searched[FilmPicture]]:
+        """Yield the frames that count as they are searched by all detectors."""
+        from facetl.data.stills import Moment, group_stills
+        from facetl.mtcnn.footage import FilmPicture
+        from facetl.mtcnn.runs import search_all
+
+        frames = self.frames(every, "searching")
+        moments = group_stills(frames) if skip_still else map(Moment, frames)
+        pictures = (FilmPicture(self.name, moment) for moment in moments)
+        return search_all(detectors, settings, pictures, how.batch_size, how.workers)
+
+    def tell_faults(self) -> list[str]:
+        """Say on stderr what was wrong with the file; return it."""
+        for fault in self.footage.faults:
+            note(f"{self.footage.path}: {fault}; what was read counts")
+        return self.footage.faults
+
+
+@dataclass
+class Tally:
+    """What is remembered of a run over videos: counts."""
+
+    frames: int = 0
+    carried: int = 0
+    faces: int = 0
+    tracks: int = 0
+    seconds: float = 0.0
+    _longest: Counter[str] = field(default_factory=Counter)
+
+    def add(self, video: str, result: FrameResult) -> None:
+        """Count what was found in a frame."""
+        self.frames += 1
+        self.carried += result.carried
+        self.faces += len(result.detections)
+        self.seconds += result.seconds
+        highest = max((number for number in result.tracks or () if number), default=0)
+        self._longest[video] = max(self._longest[video], highest)
+        self.tracks = sum(self._longest.values())
+
+    def __str__(self) -> str:
+        searched = self.frames - self.carried
+        carried = f" ({self.carried} carried over)" if self.carried else ""
+        pace = self.seconds / max(searched, 1)
+        return (
+            f"{self.faces} boxes and {self.tracks} tracks in {self.frames} frames{carried}, "
+            f"{pace:.3f} s a frame searched"
+        )
+
+
+def is_video(path: Path) -> bool:
+    """Return whether a file counts as a video, by its suffix."""
+    from facetl.data.video import VIDEO_SUFFIXES
+
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+
+
+def search_videos(
+    videos: Sequence[NamedImage],
+    detectors: Mapping[str, Detector],
+    settings: Mapping[str, Settings],
+    facts: Mapping[str, Mapping[str, Any]],
+    how: Searching,
+    viewing: Viewing,
+    out: Path,
+) -> bool:
+    """Search videos with all detectors and write what is found; return whether all was well.
+
+    Args:
+        videos: files, and how results call them.
+        detectors: by name of their run.
+        settings: how each of them searches.
+        facts: what else the detections files say of their settings, by name.
+        how: where and how the work is done.
+        viewing: which frames are looked at, and how.
+        out: folder of the detections files.
+
+    Raises:
+        VideoError: if no video can be read.
+    """
+    ready, unreadable = open_videos(videos)
+    described = {
+        name: {**settings[name].to_json(), **facts[name], **_describe(ready, viewing)}
+        for name in detectors
+    }
+    tallies = {name: Tally() for name in detectors}
+    with _open_writers(out, described) as writers:
+        search = partial(_search_one, detectors, settings, how, viewing, out)
+        whole = [_record(video, search(video), writers, tallies) for video in ready]
+        for name, reason in unreadable.items():
+            _skip(writers, name, reason)
+    for name, tally in tallies.items():
+        click.echo(f"{name}: {tally}")
+    click.echo(f"wrote {out}" + (f" and {out / DRAWN}" if viewing.draw else ""))
+    return all(whole) and not unreadable
+
+
+@contextmanager
+def _open_writers(
+    out: Path, settings: Mapping[str, dict[str, Any]]
+) -> Iterator[dict[str, RunWriter]]:
+    """Give a writer of a detections file for each run; all of them are put in place, or none."""
+    from facetl.mtcnn.detections import SUFFIX, RunWriter
+
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(RunWriter(out / f"{name}{SUFFIX}", name, each))
+            for name, each in settings.items()
+        }
+
+
+def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[str, str]]:
+    """Return the videos that can be read, and why the others cannot, by name.
+
+    A name is that of a folder where the video's frames go, so it has no slash.
+
+    Raises:
+        VideoError: if none can be read.
+    """
+    from facetl.data.video import Footage
+
+    ready, unreadable = [], {}
+    for each in videos:
+        name, footage = each.name.replace("/", "-"), Footage(each.path)
+        try:
+            ready.append(NamedVideo(name, footage, footage.facts()))
+        except VideoError as error:
+            if len(videos) == 1:
+                raise
+            unreadable[name] = str(error)
+            note(f"skipped {error}")
+    if not ready:
+        raise VideoError(f"none of the {len(videos)} videos could be read")
+    return ready, unreadable
+
+
+def _describe(videos: Sequence[NamedVideo], viewing: Viewing) -> dict[str, Any]:
+    """Return what the detections file says of the videos."""
+    return {
+        "every": str(viewing.every),
+        "skip_still": viewing.skip_still,
+        "frame_rates": {video.name: round(float(video.facts.rate), 3) for video in videos},
+    }
+
+
+def _search_one(
+    detectors: Mapping[str, Detector],
+    settings: Mapping[str, Settings],
+    how: Searching,
+    viewing: Viewing,
+    out: Path,
+    video: NamedVideo,
+) -> Iterator[dict[str, FrameResult]]:
+    """Yield what all runs have for each frame of a video that counts; draw it on the way."""
+    from facetl.mtcnn.footage import link_results
+
+    found = video.search(viewing.every, detectors, settings, how, skip_still=viewing.skip_still)
+    linked = link_results(found, viewing.every.step(float(video.facts.rate)))
+    if not viewing.draw:
+        yield from (results for _, results in linked)
+        return
+    with DrawnVideo(video, drawing_path(out, video.name)) as drawing:
+        for stamp, results in linked:
+            drawing.show(stamp.index, results)
+            yield results
+
+
+def _record(
+    video: NamedVideo,
+    search: Iterator[dict[str, FrameResult]],
+    writers: Mapping[str, RunWriter],
+    tallies: Mapping[str, Tally],
+) -> bool:
+    """Write down what is found in a video; return whether all of it could be read."""
+    for results in search:
+        for name, result in results.items():
+            writers[name].add(result)
+            tallies[name].add(video.name, result)
+    faults = video.tell_faults()
+    for fault in faults:
+        _skip(writers, video.name, fault)
+    return not faults
+
+
+def _skip(writers: Mapping[str, RunWriter], name: str, reason: str) -> None:
+    from facetl.mtcnn.detections import Skipped
+
+    for writer in writers.values():
+        writer.skip(Skipped(name, reason))
+
+
+def drawing_path(out: Path, name: str) -> Path:
+    """Return where the annotated copy of a video goes, always an MP4."""
+    return out / DRAWN / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
+
+
+class DrawnVideo:
+    """Writes a video anew with the boxes drawn on it, as they become known; a context manager.
+
+    The video is read a second time beside the search, so that all its frames are in the copy and
+    none has to wait in memory.  Frames that were not searched show the boxes of the last one that
+    was.  With several runs, there is a panel for each.
+    """
+
+    def __init__(self, video: NamedVideo, path: Path) -> None:
+        from facetl.data.video import Footage, VideoWriter
+
+        self._writer = VideoWriter(path, video.facts.rate)
+        self._frames = Footage(video.footage.path).frames()
+        self._next: VideoFrame | None = next(self._frames, None)
+        self._results: Mapping[str, FrameResult] = {}
+
+    def __enter__(self) -> Self:
+        self._writer.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._write_until(None)
+        self._frames.close()
+        self._writer.__exit__(kind, error, trace)
+
+    def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
+        """Take what was found from frame ``index`` on; write all frames before it."""
+        self._write_until(index)
+        self._results = results
+
+    def _write_until(self, index: int | None) -> None:
+        while self._next is not None and (index is None or self._next.index < index):
+            drawn = draw_results(self._next.pixels, self._results)
+            self._writer.add(drawn, self._next.time)
+            self._next = next(self._frames, None)
+
+
+def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
+    """Return a frame with boxes, tracks and scores; a panel for each run if there are several."""
+    from facetl.data.overlays import draw_boxes, side_by_side
+
+    panels = [
+        (
+            f"{name}: {len(result.detections)} found",
+            draw_boxes(pixels, result.detections.boxes, labels=_labels(result)),
+        )
+        for name, result in results.items()
+    ]
+    return panels[0][1] if len(panels) == 1 else side_by_side(panels)
+
+
+def _labels(result: FrameResult) -> list[str]:
+    """Return ``#7 0.98`` for each box, without the number where it follows no face."""
+    tracks = result.tracks or (None,) * len(result.detections)
+    return [
+        f"{score:.2f}" if number is None else f"#{number} {score:.2f}"
+        for number, score in zip(tracks, result.detections.scores, strict=True)
+    ]

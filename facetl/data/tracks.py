@@ -1,0 +1,102 @@
+"""Faces linked over the frames of a video: ByteTrack, as the library ``trackers`` has it.
+
+Zhang et al., "ByteTrack: Multi-object tracking by associating every detection box", ECCV 2022: a
+Kalman filter foretells where each face will be; boxes of high score are matched to the tracks
+first, and boxes of low score may then carry on a track, but never begin one.  Near is who has a
+high DIoU, the overlap less the distance (Zheng et al., "Distance-IoU loss", AAAI 2020): a small
+face that jumps from one drawing to the next need not overlap itself.
+
+Our own are two things.  A cut ends all tracks: whoever stands where somebody stood before the
+cut would else inherit the number.  As a tracker has no eye for likeness, somebody who comes back
+after a cut or after more than a second is a new track.  And numbers run from 1 on and are used
+only once in a video.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import supervision as sv
+from numpy.typing import NDArray
+
+from facetl.boxes import Boxes, as_boxes
+
+SURE = 0.5
+"""Score from which a box may begin a track."""
+LOST = 1.0
+"""Seconds without a box after which a track is given up; three steps if they are longer."""
+NEAR = -0.4
+"""DIoU with where a track is expected below which a box is another face's: without overlap, two
+faces of one size are as near as that if they lie less than 1.9 of their sides apart."""
+
+Track = int | None
+"""The number of a face, from 1 on; None for a box that follows none (yet)."""
+
+
+class FaceTracker:
+    """Numbers the faces of one video, frame after frame.
+
+    A face has no number in the first frame in which it is seen: a box is a track from the second
+    frame on, so that false alarms of a single frame are none.
+
+    Args:
+        step: seconds from one frame to the next, on average.
+    """
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._used = 0
+        self._begin()
+
+    def follow(
+        self,
+        boxes: Boxes,
+        scores: NDArray[np.floating[Any]],
+        time: float,
+        *,
+        cut: bool = False,
+    ) -> tuple[Track, ...]:
+        """Return the track of each box of the next frame.
+
+        Args:
+            boxes: (N, 4) half-open pixels.
+            scores: (N,) in [0, 1].
+            time: seconds from the start, more than that of the frame before.
+            cut: whether the frame begins another shot (see :mod:`facetl.data.cuts`).
+        """
+        if cut:
+            self._begin()
+        found = sv.Detections(
+            xyxy=as_boxes(boxes),
+            confidence=np.asarray(scores, np.float64),
+            class_id=np.zeros(len(boxes), int),
+            data={"place": np.arange(len(boxes))},
+        )
+        linked = self._tracker.update(found, timestamp=time)
+        tracks: list[Track] = [None] * len(boxes)
+        for place, number in zip(linked.data.get("place", ()), linked.tracker_id, strict=True):
+            tracks[int(place)] = self._number(int(number))
+        return tuple(tracks)
+
+    def _number(self, number: int) -> Track:
+        """Return the number within the video of a track of the present shot."""
+        if number < 0:
+            return None
+        self._used = max(self._used, self._before + number + 1)
+        return self._before + number + 1
+
+    def _begin(self) -> None:
+        """Begin a shot: no track is known."""
+        from trackers import ByteTrackTracker, DIoU
+
+        self._before = self._used
+        self._tracker = ByteTrackTracker(
+            lost_track_buffer=round(30 * max(LOST, 3 * self._step)),  # at its own 30 a second
+            frame_rate=1 / self._step,
+            track_activation_threshold=SURE,
+            high_conf_det_threshold=SURE,
+            minimum_iou_threshold=NEAR,
+            iou=DIoU(),
+            minimum_consecutive_frames=2,
+        )

@@ -1,0 +1,87 @@
+"""A video searched: its frames as pictures with names, and what was found linked over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from facetl.data.cuts import Look, is_cut, look_at
+from facetl.data.images import Pixels
+from facetl.data.stills import Moment, Stamp
+from facetl.data.tracks import FaceTracker
+from facetl.mtcnn.detections import FrameResult
+from facetl.mtcnn.runs import Searched
+
+
+@dataclass(frozen=True, eq=False)
+class FilmPicture:
+    """A frame of a video to be searched, with the still ones that follow it.
+
+    Attributes:
+        video: how results call the video.
+        moment: the frames.
+    """
+
+    video: str
+    moment: Moment
+
+    @property
+    def name(self) -> str:
+        """How results call the frame."""
+        return frame_name(self.video, self.moment.frame.index)
+
+    def load(self) -> Pixels:
+        """Return the pixels, which are decoded already."""
+        return self.moment.frame.pixels
+
+
+def frame_name(video: str, index: int) -> str:
+    """Return ``episode.mp4/000123.png``: the name under which ``facetl frames`` writes it too."""
+    return f"{video}/{index:06d}.png"
+
+
+def link_results(
+    found: Iterable[Searched[FilmPicture]], step: float
+) -> Iterator[tuple[Stamp, dict[str, FrameResult]]]:
+    """Yield each frame's number and time, and what each run has for it: tracks, still frames too.
+
+    Args:
+        found: the moments of one video, searched, in order.
+        step: seconds from one frame to the next, on average.
+    """
+    trackers: dict[str, FaceTracker] = {}
+    before: Look | None = None
+    for searched in found:
+        look = look_at(searched.picture.load())
+        cut = before is not None and is_cut(before, look)
+        before = look
+        for stamp, results in _spread(searched):
+            linked = {
+                run: _link(result, trackers.setdefault(run, FaceTracker(step)), stamp.time, cut=cut)
+                for run, result in results.items()
+            }
+            yield stamp, linked
+            cut = False
+
+
+def _spread(
+    searched: Searched[FilmPicture],
+) -> Iterator[tuple[Stamp, dict[str, FrameResult]]]:
+    """Yield what is known of each frame of a moment: still ones show what the first does."""
+    first, *still = searched.picture.moment.stamps
+    yield first, searched.results
+    for stamp in still:
+        name = frame_name(searched.picture.video, stamp.index)
+        yield (
+            stamp,
+            {
+                run: replace(result, image=name, candidates={}, seconds=0.0, carried=True)
+                for run, result in searched.results.items()
+            },
+        )
+
+
+def _link(result: FrameResult, tracker: FaceTracker, time: float, *, cut: bool) -> FrameResult:
+    found = result.detections
+    tracks = tracker.follow(found.boxes, found.scores, time, cut=cut)
+    return replace(result, time=time, tracks=tracks)

@@ -1,0 +1,72 @@
+"""Small videos of drawn frames: a camera that pans over one, cuts from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.cartoons.frame import CartoonFrame, draw_frame
+from facetl.data.video import VideoWriter
+
+RATE = 25
+Picture = NDArray[np.uint8]
+
+
+@cache
+def scene(index: int) -> CartoonFrame:
+    """A drawn frame; the same one is drawn once."""
+    return draw_frame(seed=1, part="test", index=index)
+
+
+def pan(index: int, count: int, step: int = 2) -> Iterator[tuple[Picture, NDArray[np.float64]]]:
+    """Yield pictures of 320 × 240 and the faces in them, as a camera moves over a scene."""
+    drawn = scene(index)
+    for number in range(count):
+        x, y = 80 + number * step, 60
+        yield drawn.image[y : y + 240, x : x + 320].copy(), drawn.boxes - [x, y, x, y]
+
+
+def pictures(index: int, count: int, step: int = 2) -> list[Picture]:
+    """Return the pictures of :func:`pan` alone."""
+    return [picture for picture, _ in pan(index, count, step)]
+
+
+def write_video(path: Path, frames: Iterable[Picture], rate: int = RATE) -> Path:
+    """Write pictures as facetl does; return the path."""
+    with VideoWriter(path, Fraction(rate)) as writer:
+        for number, picture in enumerate(frames):
+            writer.add(picture, number / rate)
+    return path
+
+
+def write_anyhow(
+    path: Path,
+    frames: Sequence[Picture],
+    *,
+    times: Iterable[float] | None = None,
+    turn: int = 0,
+    **options: str,
+) -> Path:
+    """Write pictures with PyAV alone: any container, any times, turned on display."""
+    container = av.open(str(path), "w", options=options)
+    stream = container.add_stream("libx264", rate=RATE)
+    assert isinstance(stream, av.VideoStream)
+    stream.height, stream.width = frames[0].shape[:2]
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.time_base = Fraction(1, 1000)
+    if turn:
+        stream.set_display_rotation(turn)
+    stamps = iter(times) if times is not None else (n / RATE for n in range(10**6))
+    for picture, time in zip(frames, stamps, strict=False):
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+    container.close()
+    return path

@@ -1,0 +1,260 @@
+"""``facetl detect`` with videos: names, times, tracks, still frames, annotated copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from drawn_videos import RATE, pan, pictures, scene, write_anyhow, write_video
+from outcomes import assert_refused, success
+
+from facetl.boxes import as_boxes, iou
+from facetl.cli import main
+from facetl.data.annotations import save_annotations
+from facetl.data.images import save_image
+from facetl.data.stills import Moment
+from facetl.data.video import Footage, VideoFrame
+from facetl.mtcnn.detections import Run, load_run
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.footage import FilmPicture, frame_name
+from facetl.mtcnn.runs import search_all
+from facetl.mtcnn.settings import Settings
+
+STILL = 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``episode.mp4``: a camera that moves over a scene, then a still one."""
+    place = tmp_path_factory.mktemp("videos")
+    still = [scene(4).image[60:300, 80:400]] * STILL
+    write_video(place / "episode.mp4", [*pictures(2, 8), *still])
+    return place
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["detect", "--device", "cpu", *map(str, arguments)])
+
+
+def run_in(out: Path, name: str = "cartoon") -> Run:
+    return load_run(out / f"{name}.detections.json")
+
+
+# ---- the road
+
+
+def test_every_frame_has_its_name_time_boxes_and_tracks(folder: Path, tmp_path: Path) -> None:
+    result = success(call(folder / "episode.mp4", "--out", tmp_path / "results"))
+    run = run_in(tmp_path / "results")
+    assert [frame.image for frame in run.frames] == [
+        f"episode.mp4/{number:06d}.png" for number in range(8 + STILL)
+    ]
+    times = [frame.time or 0.0 for frame in run.frames]
+    assert times == pytest.approx([number / RATE for number in range(8 + STILL)])
+    for frame, (_, truth) in zip(run.frames, pan(2, 8), strict=False):
+        assert frame.size_hw == (240, 320)
+        overlaps = iou(truth, as_boxes(frame.detections.boxes))
+        assert (overlaps.max(axis=1) > 0.5).sum() >= 2
+    first, *others = [set(filter(None, frame.tracks or ())) for frame in run.frames[:8]]
+    assert first == set()
+    assert set.intersection(*others) >= {1, 2}
+    assert not set.union(*others) & set(run.frames[-1].tracks or ()), "a cut lies between"
+    assert run.settings["every"] == "1"
+    assert run.settings["frame_rates"] == {"episode.mp4": 25.0}
+    assert f"tracks in {8 + STILL} frames, " in result.stdout
+    assert result.stderr.splitlines()[-1].startswith("next: facetl evaluate ")
+
+
+def test_the_boxes_are_those_of_the_frames_as_pictures(folder: Path, tmp_path: Path) -> None:
+    success(call(folder / "episode.mp4", "--every", "5", "--out", tmp_path / "a"))
+    for frame in Footage(folder / "episode.mp4").frames():
+        if frame.index % 5 == 0:
+            save_image(tmp_path / frame_name("episode.mp4", frame.index), frame.pixels)
+    success(call(tmp_path / "episode.mp4", "--out", tmp_path / "b"))
+    film, still = run_in(tmp_path / "a"), run_in(tmp_path / "b")
+    for one, other in zip(film.frames, still.frames, strict=True):
+        assert Path(one.image).name == other.image
+        assert np.array_equal(one.detections.boxes, other.detections.boxes)
+        assert np.array_equal(one.detections.scores, other.detections.scores)
+
+
+@pytest.mark.parametrize(("every", "indices"), [("5", [0, 5, 10]), ("0.2s", [0, 5, 10])])
+def test_some_of_the_frames(folder: Path, tmp_path: Path, every: str, indices: list[int]) -> None:
+    success(call(folder / "episode.mp4", "--every", every, "--out", tmp_path / "results"))
+    frames = run_in(tmp_path / "results").frames
+    assert [frame.image for frame in frames] == [frame_name("episode.mp4", n) for n in indices]
+    assert [frame.time for frame in frames] == pytest.approx([n / RATE for n in indices])
+
+
+def test_results_do_not_depend_on_batches_and_workers(folder: Path, tmp_path: Path) -> None:
+    video = folder / "episode.mp4"
+    success(call(video, "--out", tmp_path / "a", "--batch-size", "1", "--workers", "1"))
+    success(call(video, "--out", tmp_path / "b", "--batch-size", "3", "--workers", "2"))
+    for one, other in zip(
+        run_in(tmp_path / "a").frames, run_in(tmp_path / "b").frames, strict=True
+    ):
+        assert (one.image, one.tracks) == (other.image, other.tracks)
+        assert one.detections.boxes == pytest.approx(other.detections.boxes, abs=1e-3)
+
+
+def test_the_run_is_evaluated_against_annotated_frames(folder: Path, tmp_path: Path) -> None:
+    success(call(folder / "episode.mp4", "--out", tmp_path / "results"))
+    shown = [(boxes, ["x"] * len(boxes)) for _, boxes in pan(2, 8)]
+    inside = {
+        frame_name("episode.mp4", number): (boxes.clip(0, [320, 240, 320, 240]), labels)
+        for number, (boxes, labels) in enumerate(shown)
+    }
+    save_annotations(tmp_path / "truth.txt", inside)
+    arguments = ["evaluate", str(tmp_path / "results"), "--truth", str(tmp_path / "truth.txt")]
+    assert "cartoon" in success(CliRunner().invoke(main, arguments)).stdout
+
+
+# ---- still frames
+
+
+def test_still_frames_are_not_searched_but_carry_boxes_and_tracks(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "results"
+    result = success(call(folder / "episode.mp4", "--skip-still", "--out", out))
+    *moving, first, second, _, _, _, last = run_in(out).frames
+    assert not any(frame.carried for frame in [*moving, first])
+    assert all(frame.carried and frame.seconds == 0 for frame in (second, last))
+    assert np.array_equal(first.detections.boxes, last.detections.boxes)
+    assert len(first.detections) > 0
+    assert (second.candidates, second.image) == ({}, frame_name("episode.mp4", 9))
+    numbers = set(filter(None, second.tracks or ()))
+    assert numbers
+    assert numbers == set(filter(None, last.tracks or ()))
+    assert f"{8 + STILL} frames ({STILL - 1} carried over)" in result.stdout
+
+
+# ---- annotated copies
+
+
+def test_an_annotated_copy_has_all_frames_at_their_times(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    result = success(call(folder / "episode.mp4", "--every", "6", "--video", "--out", out))
+    assert f"wrote {out} and {out / 'videos'}" in result.stdout
+    copy, original = Footage(out / "videos" / "episode.mp4"), Footage(folder / "episode.mp4")
+    assert copy.facts() == original.facts()
+    pairs = list(zip(copy.frames(), original.frames(), strict=True))
+    assert [one.time for one, _ in pairs] == pytest.approx([other.time for _, other in pairs])
+    for one, other in pairs:
+        changed = np.abs(one.pixels.astype(int) - other.pixels).max(axis=2) > 60
+        assert 50 < changed.sum() < 0.3 * changed.size
+
+
+def test_two_sets_of_weights_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
+    both = ["--weights", "cartoon", "--weights", "old=pretrained", "--every", "4", "--video"]
+    success(call(folder / "episode.mp4", *both, "--out", tmp_path / "results"))
+    names = [frame.image for frame in run_in(tmp_path / "results").frames]
+    assert names == [frame.image for frame in run_in(tmp_path / "results", "old").frames]
+    height, width = Footage(tmp_path / "results/videos/episode.mp4").facts().size_hw
+    assert width > 2 * 320
+    assert height > 240
+
+
+# ---- several videos, bad videos
+
+
+def test_videos_of_one_name_are_told_apart_by_their_folders(folder: Path, tmp_path: Path) -> None:
+    other = write_video(tmp_path / "other" / "episode.mp4", pictures(0, 2))
+    success(call(folder / "episode.mp4", other, "--every", "7", "--out", tmp_path / "results"))
+    names = [frame.image for frame in run_in(tmp_path / "results").frames]
+    prefix = f"{folder.name}-episode.mp4"
+    assert names == [frame_name(prefix, 0), frame_name(prefix, 7), "other-episode.mp4/000000.png"]
+
+
+def test_a_video_cut_short_counts_and_strict_tells(tmp_path: Path) -> None:
+    scenes = [picture for index in (2, 4, 0) for picture in pictures(index, 14)]
+    whole = write_anyhow(tmp_path / "whole.mp4", scenes, movflags="faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    result = call(cut, "--every", "10", "--strict", "--out", tmp_path / "results")
+    assert result.exit_code == 1
+    assert "stops at " in result.stderr
+    run = run_in(tmp_path / "results")
+    assert 1 <= len(run.frames) < 5
+    assert run.skipped[-1].image == "cut.mp4"
+    assert "stops at " in run.skipped[-1].reason
+
+
+def test_an_unreadable_video_among_others_is_told_and_skipped(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    videos = [tmp_path / "bad.mp4", folder / "episode.mp4"]
+    result = success(call(*videos, "--every", "9", "--out", tmp_path / "results"))
+    assert "skipped " in result.stderr
+    run = run_in(tmp_path / "results")
+    assert [skipped.image for skipped in run.skipped] == ["bad.mp4"]
+    assert len(run.frames) == 2
+
+
+def test_no_video_at_all_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    (tmp_path / "worse.mp4").write_bytes(b"")
+    alone = call(tmp_path / "bad.mp4", "--out", tmp_path / "results")
+    assert_refused(alone, "bad.mp4 is no video or is damaged")
+    both = call(tmp_path / "bad.mp4", tmp_path / "worse.mp4", "--out", tmp_path / "results")
+    assert "none of the 2 videos could be read" in both.stderr
+    assert_refused(call(tmp_path / "none.mp4", "--out", tmp_path / "results"), "no such file")
+    assert not (tmp_path / "results").exists()
+
+
+def test_other_runs_files_make_way(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    success(call(folder / "episode.mp4", "--weights", "a=cartoon", "--every", "9", "--out", out))
+    assert_refused(call(folder / "episode.mp4", "--out", out), "exists already")
+    again = call(folder / "episode.mp4", "--every", "9", "--out", out, "--force")
+    assert "removed " in success(again).stderr
+    assert [path.name for path in out.iterdir()] == ["cartoon.detections.json"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "complaint"),
+    [
+        (["frames"], "search videos apart from images"),
+        (["--overlays"], "--overlays and --truth are for images"),
+        (["--truth", "faces.txt"], "--overlays and --truth are for images"),
+        (["--every", "0"], "expected frames like 10 or a time like 0.5s"),
+    ],
+)
+def test_what_does_not_go_with_videos(
+    folder: Path, tmp_path: Path, extra: list[str], complaint: str
+) -> None:
+    result = call(folder / "episode.mp4", *extra, "--out", tmp_path / "results")
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+
+
+@pytest.mark.parametrize("option", [["--every", "2"], ["--video"], ["--skip-still"]])
+def test_what_goes_with_videos_alone(portrait: Path, tmp_path: Path, option: list[str]) -> None:
+    result = call(portrait, *option, "--out", tmp_path / "results")
+    assert result.exit_code == 2
+    assert "are for videos; found none" in result.stderr
+
+
+# ---- memory
+
+
+def test_frames_are_taken_a_few_at_a_time_however_many_there_are() -> None:
+    taken = 0
+
+    def endless() -> Iterator[FilmPicture]:
+        nonlocal taken
+        for number in range(10_000):
+            taken += 1
+            frame = VideoFrame(number, number / RATE, np.zeros((48, 64, 3), np.uint8))
+            yield FilmPicture("a.mp4", Moment(frame))
+
+    detector = Detector.load("cartoon", "cpu")
+    settings = replace(Settings(), min_face=30.0)
+    found = search_all({"": detector}, {"": settings}, endless(), batch_size=4, workers=2)
+    first = next(found)
+    assert first.results[""].image == "a.mp4/000000.png"
+    assert taken <= 4 * (2 * 2 + 2)
+    del found

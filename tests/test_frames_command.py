@@ -1,0 +1,142 @@
+"""``facetl frames``: what is written can be mended, learnt from and asked for again."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from drawn_videos import pictures, scene, write_video
+from outcomes import assert_refused, success
+
+from facetl.cli import main
+from facetl.data.dataset import load_dataset
+from facetl.data.duplicates import NEAR_TWIN, thumbnail
+from facetl.data.images import image_paths, load_image, save_image
+from facetl.data.video import Footage
+
+LENGTH = 10
+SCENES = (0, 2, 4)
+
+
+@pytest.fixture(scope="module")
+def episode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three scenes of ten frames each, then a blurred one and black ones."""
+    shots = [picture for index in SCENES for picture in pictures(index, LENGTH, step=1)]
+    sharp = scene(5).image[60:300, 80:400]
+    blurred = [np.asarray(cv2.GaussianBlur(sharp, (0, 0), 3.0), np.uint8)] * LENGTH
+    black = [np.zeros((240, 320, 3), np.uint8)] * LENGTH
+    path = tmp_path_factory.mktemp("videos") / "episode.mp4"
+    return write_video(path, [*shots, *blurred, *black])
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["frames", "--device", "cpu", *map(str, arguments)])
+
+
+def rows_in(out: Path) -> list[dict[str, str]]:
+    with (out / "frames.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_one_frame_of_each_scene_none_blurred_none_black(episode: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    result = success(call(episode, "--every", "2", "--count", "3", "--out", out))
+    rows = rows_in(out)
+    indices = sorted(int(Path(row["image"]).stem) for row in rows)
+    assert [index // LENGTH for index in indices] == [0, 1, 2]
+    assert all(index % 2 == 0 for index in indices)
+    written = [path.relative_to(out).as_posix() for path in image_paths(out)]
+    assert written == sorted(row["image"] for row in rows)
+    assert "picked 3 of 25 frames" in result.stdout
+    assert result.stderr.splitlines()[-1].startswith("next: facetl train ")
+
+
+def test_the_pictures_are_the_frames_and_the_listing_is_true(episode: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    success(call(episode, "--every", "0.2s", "--count", "3", "--out", out))
+    frames = {frame.index: frame for frame in Footage(episode).frames()}
+    for row in rows_in(out):
+        frame = frames[int(Path(row["image"]).stem)]
+        assert np.array_equal(load_image(out / row["image"]), frame.pixels)
+        assert float(row["seconds"]) == pytest.approx(frame.time, abs=1e-3)
+        assert row["reason"] in ("the detector is unsure", "unlike those before")
+        assert 0 <= float(row["doubt_share"]) <= 1
+        assert 0 < float(row["novelty"]) <= 1
+
+
+def test_the_folder_can_be_learnt_from_as_it_is(episode: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    success(call(episode, "--every", "2", "--count", "3", "--out", out))
+    dataset = load_dataset(out)
+    assert dataset.problems == ()
+    assert len(dataset) == 3
+    assert dataset.face_count == sum(int(row["faces"]) for row in rows_in(out)) >= 3
+    for frame in dataset:
+        assert np.array_equal(frame.boxes, frame.boxes.round())
+
+
+def test_two_videos_have_a_folder_each(episode: Path, tmp_path: Path) -> None:
+    other = write_video(tmp_path / "other.mkv.mp4", pictures(1, 3))
+    out = tmp_path / "frames"
+    success(call(episode, other, "--every", "3", "--count", "4", "--out", out))
+    names = {frame.name.partition("/")[0] for frame in load_dataset(out)}
+    assert names == {"episode.mp4", "other.mkv.mp4"}
+
+
+def test_boxes_below_the_score_are_not_written(episode: Path, tmp_path: Path) -> None:
+    for name, score in (("all", "0"), ("none", "1")):
+        out = tmp_path / name
+        success(call(episode, "--every", "5", "--count", "3", "--score", score, "--out", out))
+    assert sum(int(row["faces"]) for row in rows_in(tmp_path / "all")) > 0
+    assert load_dataset(tmp_path / "all").face_count > load_dataset(tmp_path / "none").face_count
+
+
+def test_a_second_round_picks_nothing_like_the_first(episode: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    success(call(episode, "--every", "2", "--count", "2", "--out", first))
+    success(call(episode, "--every", "2", "--unlike", first, "--count", "2", "--out", second))
+    known = [thumbnail(load_image(path)) for path in image_paths(first)]
+    for path in image_paths(second):
+        new = thumbnail(load_image(path))
+        assert min(float(np.abs(new - old).mean()) for old in known) >= NEAR_TWIN
+
+
+def test_known_pictures_that_cannot_be_read_are_told(episode: Path, tmp_path: Path) -> None:
+    known = tmp_path / "known"
+    save_image(known / "a.png", scene(0).image)
+    (known / "void.jpg").write_bytes(b"")
+    out = tmp_path / "frames"
+    result = success(call(episode, "--every", "9", "--unlike", known, "--out", out))
+    assert "skipped " in result.stderr
+    assert "void.jpg is empty" in result.stderr
+
+
+def test_a_video_with_nothing_to_see(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "black.mp4", [np.zeros((48, 64, 3), np.uint8)] * 3)
+    assert_refused(call(path, "--out", tmp_path / "frames"), "found no frame to pick among 1")
+    assert not (tmp_path / "frames").exists()
+
+
+def test_annotated_frames_are_never_overwritten(episode: Path, tmp_path: Path) -> None:
+    out = tmp_path / "frames"
+    out.mkdir()
+    (out / "mine.txt").write_text("work")
+    assert_refused(call(episode, "--out", out), "exists already", f"--unlike {out}")
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_is_filled(episode: Path, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    success(call(episode, "--every", "9", "--count", "1", "--out", tmp_path / "frames"))
+    assert [path.name for path in tmp_path.iterdir()] == ["frames"]
+
+
+def test_what_is_no_video(portrait: Path, tmp_path: Path) -> None:
+    result = call(portrait, "--out", tmp_path / "frames")
+    assert result.exit_code == 2
+    assert "is no video by its name; give videos" in result.stderr
+    assert_refused(call(tmp_path / "none.mp4", "--out", tmp_path / "frames"), "no such file")

@@ -1,0 +1,193 @@
+"""Tracks: a face keeps its number while it moves, and a cut ends it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from drawn_videos import RATE, Picture, pan, pictures, scene
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike
+
+from facetl.boxes import as_boxes, iou
+from facetl.cartoons.pen import WIDTH
+from facetl.data.cuts import is_cut, look_at
+from facetl.data.stills import Moment, Stamp, change, draw_sketch, group_stills
+from facetl.data.tracks import FaceTracker, Track
+from facetl.data.video import VideoFrame
+from facetl.mtcnn.detector import Detector
+
+
+def follow(
+    tracker: FaceTracker, boxes: ArrayLike, time: float, score: float = 0.9, **cut: bool
+) -> tuple[Track, ...]:
+    return tracker.follow(as_boxes(boxes), np.full(len(np.asarray(boxes)), score), time, **cut)
+
+
+# ---- tracks
+
+
+def test_two_faces_that_pass_each_other_keep_their_numbers() -> None:
+    tracker, seen = FaceTracker(1 / RATE), []
+    for frame in range(40):
+        left, right = 10 + 6 * frame, 250 - 6 * frame
+        boxes = [[left, 20, left + 40, 60], [right, 50, right + 40, 90]]
+        if frame % 2:  # boxes come in any order
+            seen.append(follow(tracker, boxes, frame / RATE))
+        else:
+            seen.append(follow(tracker, boxes[::-1], frame / RATE)[::-1])
+    assert seen[0] == (None, None)
+    assert sorted(filter(None, seen[1])) == [1, 2]
+    assert seen[1:] == seen[1:2] * 39
+
+
+def test_faces_of_a_moving_cartoon_keep_their_numbers() -> None:
+    detector = Detector.load("cartoon", "cpu")
+    shots = list(pan(2, 20))
+    tracker = FaceTracker(1 / RATE)
+    numbers: dict[int, int] = {}
+    found = detector.detect([picture for picture, _ in shots], workers=1)
+    for frame, ((_, truth), seen) in enumerate(zip(shots, found, strict=True)):
+        tracks = tracker.follow(seen.boxes, seen.scores, frame / RATE)
+        overlaps = iou(truth, as_boxes(seen.boxes))
+        for face, row in enumerate(overlaps):
+            if row.max(initial=0) > 0.5 and (number := tracks[int(row.argmax())]) is not None:
+                assert numbers.setdefault(face, number) == number
+    assert len(numbers) >= 2
+    assert len(set(numbers.values())) == len(numbers)
+
+
+def test_a_box_of_low_score_carries_on_a_track_but_begins_none() -> None:
+    tracker = FaceTracker(0.04)
+    box = [[10.0, 10, 50, 50]]
+    assert [follow(tracker, box, n / 25, score=0.3) for n in range(3)] == [(None,)] * 3
+    assert [follow(tracker, box, n / 25, score=0.9) for n in (3, 4)] == [(None,), (1,)]
+    assert follow(tracker, box, 5 / 25, score=0.3) == (1,)
+
+
+def test_who_is_hidden_for_a_moment_keeps_the_number_but_not_for_long() -> None:
+    tracker = FaceTracker(0.04)
+    box = [[10.0, 10, 50, 50]]
+    assert [follow(tracker, box, n / 25) for n in (0, 1)] == [(None,), (1,)]
+    for frame in range(2, 20):
+        assert follow(tracker, [], frame / 25) == ()
+    assert follow(tracker, box, 20 / 25) == (1,)
+    for frame in range(21, 60):
+        follow(tracker, [], frame / 25)
+    assert follow(tracker, box, 60 / 25) == (None,)
+    assert follow(tracker, box, 61 / 25) == (2,)
+
+
+def test_a_cut_ends_all_tracks_and_numbers_are_used_once() -> None:
+    tracker = FaceTracker(0.04)
+    boxes: list[list[float]] = [[10, 10, 50, 50], [100, 10, 150, 60]]
+    assert [follow(tracker, boxes, n / 25) for n in (0, 1)][1] == (1, 2)
+    assert follow(tracker, boxes, 2 / 25, cut=True) == (None, None)
+    assert follow(tracker, boxes, 3 / 25) == (3, 4)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.integers(0, 90), st.integers(0, 90), st.integers(5, 60), st.floats(0.1, 1)
+            ),
+            max_size=5,
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sets(st.integers(0, 11)),
+    st.sampled_from([0.04, 0.5, 7.0]),
+)
+def test_each_box_has_a_track_or_none_and_no_two_the_same(
+    frames: list[list[tuple[int, int, int, float]]], cuts: set[int], step: float
+) -> None:
+    tracker = FaceTracker(step)
+    before: set[int] = set()
+    shot: set[int] = set()
+    for number, faces in enumerate(frames):
+        boxes = as_boxes([[x, y, x + side, y + side] for x, y, side, _ in faces])
+        scores = np.array([score for *_, score in faces])
+        tracks = tracker.follow(boxes, scores, number * step, cut=number in cuts)
+        assert len(tracks) == len(faces)
+        numbers = [track for track in tracks if track is not None]
+        assert len(set(numbers)) == len(numbers)
+        assert all(track >= 1 for track in numbers)
+        if number in cuts:
+            before, shot = before | shot, set()
+        assert not before & set(numbers)
+        shot |= set(numbers)
+
+
+# ---- cuts
+
+
+def test_scenes_are_cut_but_a_moving_camera_is_not() -> None:
+    scenes = [look_at(scene(index).image) for index in range(8)]
+    assert sum(is_cut(one, other) for one, other in pairwise(scenes)) >= 6
+    for index in range(4):
+        looks = [look_at(picture) for picture in pictures(index, 8, step=10)]
+        assert not any(is_cut(one, other) for one, other in pairwise(looks))
+
+
+def test_a_change_of_light_alone_and_the_same_picture_are_no_cuts() -> None:
+    look, image = look_at(scene(0).image), scene(0).image
+    assert not is_cut(look, look)
+    assert not is_cut(look, look_at((image * 0.95).astype(np.uint8)))
+    assert look.colours.sum() == pytest.approx(1)
+
+
+# ---- stills
+
+
+def as_frames(images: list[Picture]) -> list[VideoFrame]:
+    return [VideoFrame(number, number / RATE, image) for number, image in enumerate(images)]
+
+
+def test_what_stands_still_is_one_moment() -> None:
+    still, other = scene(0).image, scene(1).image
+    moments = list(group_stills(as_frames([still, still, other, still, still, still])))
+    assert [moment.frame.index for moment in moments] == [0, 2, 3]
+    assert moments[2].stamps == (Stamp(3, 0.12), Stamp(4, 0.16), Stamp(5, 0.2))
+
+
+def test_a_face_that_moves_is_not_still_and_noise_is() -> None:
+    drawn = scene(0)
+    moved = drawn.image.copy()
+    x1, y1, x2, y2 = drawn.boxes[0].astype(int)
+    x3 = min(x1 + 3, WIDTH - (x2 - x1))
+    moved[y1:y2, x3 : x3 + x2 - x1] = drawn.image[y1:y2, x1:x2]
+    noise = np.random.default_rng(1).integers(-8, 9, drawn.image.shape)
+    noisy = np.clip(drawn.image + noise, 0, 255).astype(np.uint8)
+    assert len(list(group_stills(as_frames([drawn.image, moved])))) == 2
+    assert len(list(group_stills(as_frames([drawn.image, noisy])))) == 1
+
+
+def test_slow_movement_does_not_creep_by() -> None:
+    base = np.full((60, 80, 3), 100, np.uint8)
+    slow = [base + np.uint8(step) for step in range(40)]
+    searched = [moment.frame.index for moment in group_stills(as_frames(slow))]
+    assert searched == [0, 12, 24, 36]
+
+
+def test_a_moment_has_its_limit() -> None:
+    frames = as_frames([np.zeros((36, 48, 3), np.uint8)] * 10)
+    assert [len(moment.still) for moment in group_stills(frames, longest=3)] == [3, 3, 1]
+
+
+@given(st.lists(st.integers(0, 3), max_size=25), st.integers(1, 6), st.sampled_from([0.0, 12.0]))
+def test_each_frame_is_in_one_moment_in_order(
+    shades: list[int], longest: int, limit: float
+) -> None:
+    frames = as_frames([np.full((36, 48, 3), shade * 5, np.uint8) for shade in shades])
+    moments: list[Moment] = list(group_stills(frames, limit, longest))
+    stamps = [stamp for moment in moments for stamp in moment.stamps]
+    assert stamps == [Stamp(frame.index, frame.time) for frame in frames]
+    for moment in moments:
+        assert len(moment.still) <= longest
+        seen = draw_sketch(moment.frame.pixels)
+        for stamp in moment.still:
+            assert change(seen, draw_sketch(frames[stamp.index].pixels)) < limit

@@ -1,0 +1,237 @@
+"""Videos: every frame once, upright, at its time; damaged ones to where they are whole."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from drawn_videos import RATE, Picture, pictures, write_anyhow, write_video
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facetl.data.video import Every, Footage, VideoFrame, VideoWriter, _Clock
+from facetl.errors import OutputError, VideoError
+
+
+@pytest.fixture
+def panned(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "pan.mp4", pictures(0, 30))
+
+
+def read(path: Path, every: str = "1") -> tuple[list[VideoFrame], list[str]]:
+    footage = Footage(path)
+    return list(footage.frames(Every.parse(every))), footage.faults
+
+
+def far(one: Picture, other: Picture) -> float:
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+# ---- reading
+
+
+def test_every_frame_comes_once_in_order_at_its_time(panned: Path) -> None:
+    frames, faults = read(panned)
+    assert [frame.index for frame in frames] == list(range(30))
+    assert [frame.time for frame in frames] == pytest.approx([n / RATE for n in range(30)])
+    assert faults == []
+    for frame, drawn in zip(frames, pictures(0, 30), strict=True):
+        assert frame.pixels.dtype == np.uint8
+        assert far(frame.pixels, drawn) < 5
+
+
+def test_the_header_tells_size_rate_and_length(panned: Path) -> None:
+    facts = Footage(panned).facts()
+    assert (facts.size_hw, facts.rate) == ((240, 320), Fraction(RATE))
+    assert facts.seconds == pytest.approx(1.2)
+    assert [facts.count(Every.parse(text)) for text in ("1", "10", "0.4s", "9s")] == [30, 3, 3, 1]
+
+
+def test_a_video_can_be_read_twice(panned: Path) -> None:
+    footage = Footage(panned)
+    assert len(list(footage.frames())) == len(list(footage.frames())) == 30
+
+
+@pytest.mark.parametrize(("turn", "quarters"), [(90, 1), (180, 2), (-90, 3)])
+def test_frames_are_turned_upright(tmp_path: Path, turn: int, quarters: int) -> None:
+    drawn = pictures(0, 3)
+    path = write_anyhow(tmp_path / "turned.mp4", drawn, turn=turn)
+    (frame, *_), _ = read(path)
+    assert far(frame.pixels, np.rot90(drawn[0], quarters)) < 5
+    assert Footage(path).facts().size_hw == frame.pixels.shape[:2]
+
+
+def test_the_times_of_a_variable_frame_rate_are_its_own(tmp_path: Path) -> None:
+    times = [0.0, 0.04, 0.3, 1.0, 1.04, 2.5]
+    path = write_anyhow(tmp_path / "slow.mkv", pictures(0, 6), times=times)
+    assert [frame.time for frame in read(path)[0]] == pytest.approx(times)
+    assert [frame.index for frame in read(path, "0.5s")[0]] == [0, 3, 5]
+
+
+def test_times_are_counted_from_the_first_frame(tmp_path: Path) -> None:
+    path = write_anyhow(tmp_path / "late.ts", pictures(0, 3), times=[7.0, 7.5, 8.0])
+    assert [frame.time for frame in read(path)[0]] == pytest.approx([0, 0.5, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mkv", "libx264"), ("a.avi", "mpeg4"), ("a.mov", "mjpeg")]
+)
+def test_other_containers_and_codecs(tmp_path: Path, name: str, codec: str) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=RATE)
+        assert isinstance(stream, av.VideoStream)
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.width, stream.height = 320, 240
+        for picture in pictures(0, 5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    frames, faults = read(path)
+    assert ([frame.index for frame in frames], faults) == ([0, 1, 2, 3, 4], [])
+
+
+# ---- what cannot be read
+
+
+def test_no_file_no_video_and_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "void.mp4").write_bytes(b"")
+    for name, found in [
+        ("none.mp4", "no file that can be read"),
+        ("text.mp4", "no video or is damaged"),
+        ("void.mp4", "no video or is damaged"),
+    ]:
+        with pytest.raises(VideoError, match=found) as caught:
+            Footage(tmp_path / name).facts()
+        assert str(tmp_path / name) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(VideoError, match="holds no video stream"):
+        list(Footage(path).frames())
+
+
+def test_a_video_cut_short_counts_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = write_anyhow(tmp_path / "whole.mp4", pictures(0, 60), movflags="faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    frames, faults = read(cut)
+    assert 10 < len(frames) < 60
+    assert "stops at " in faults[-1]
+    assert "of 2.40 s" in faults[-1]
+    for frame, drawn in zip(frames, pictures(0, 60), strict=False):
+        assert far(frame.pixels, drawn) < 5, "a frame with a damaged half was passed on"
+
+
+def test_damaged_frames_in_the_middle_are_left_out_and_counted(tmp_path: Path) -> None:
+    scenes = [picture for index in range(3) for picture in pictures(index, 20)]
+    path = write_anyhow(tmp_path / "bad.mkv", scenes)
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) * 45 // 100, len(data) * 55 // 100, 97):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+    frames, faults = read(path)
+    assert 10 < len(frames) < 60
+    assert any("damaged frames left out" in fault for fault in faults)
+
+
+# ---- which frames count
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "-1", "a", "1m", "", "0.5", "1e9s", "."])
+def test_what_is_no_frequency(text: str) -> None:
+    with pytest.raises(ValueError, match="expected frames like 10 or a time"):
+        Every.parse(text)
+
+
+@given(st.integers(1, 10_000))
+def test_frames_are_read_back(frames: int) -> None:
+    assert Every.parse(str(Every(frames=frames))) == Every(frames=frames)
+
+
+@given(
+    st.lists(st.floats(0.001, 3), min_size=1, max_size=60),
+    st.floats(0.05, 5),
+)
+def test_a_slot_has_one_frame_its_first(gaps: list[float], seconds: float) -> None:
+    times = np.cumsum([0.0, *gaps]).tolist()
+    every = Every(seconds=seconds)
+    slots = [every.slot(index, time) for index, time in enumerate(times)]
+    assert slots == sorted(slots)
+    assert slots[0] == 0
+    for time, slot in zip(times, slots, strict=True):
+        assert slot * seconds <= time + 1e-5 < (slot + 1) * seconds + 2e-5
+
+
+@given(st.integers(1, 9), st.integers(1, 50))
+def test_one_in_so_many_frames(frames: int, count: int) -> None:
+    every = Every(frames=frames)
+    slots = [every.slot(index, 0.0) for index in range(count)]
+    firsts = [index for index in range(count) if slots[index] not in slots[:index]]
+    assert firsts == list(range(0, count, frames))
+
+
+@given(st.lists(st.none() | st.floats(-100, 100), min_size=1, max_size=50))
+def test_time_never_stands_or_runs_back(stamps: list[float | None]) -> None:
+    clock = _Clock(0.04)
+    times = [clock.tell(stamp) for stamp in stamps]
+    assert times[0] == 0
+    assert all(later > earlier for earlier, later in pairwise(times))
+
+
+def test_values_out_of_range() -> None:
+    with pytest.raises(ValueError, match="at least 1 frame"):
+        Every(frames=0)
+    with pytest.raises(ValueError, match="above 0"):
+        Every(seconds=0)
+
+
+# ---- writing
+
+
+def test_a_video_keeps_size_rate_and_times(tmp_path: Path) -> None:
+    times = [0.0, 0.1, 0.15, 1.0]
+    with VideoWriter(tmp_path / "a.mp4", Fraction(30000, 1001)) as writer:
+        for picture, time in zip(pictures(1, 4), times, strict=True):
+            writer.add(picture, time)
+    frames, faults = read(tmp_path / "a.mp4")
+    assert [frame.time for frame in frames] == pytest.approx(times, abs=1e-4)
+    assert frames[0].pixels.shape == (240, 320, 3)
+    assert faults == []
+
+
+def test_odd_sides_get_one_more_and_other_sizes_are_fitted(tmp_path: Path) -> None:
+    odd, other = pictures(0, 1)[0][:75, :101], pictures(1, 1)[0]
+    write_video(tmp_path / "odd.mp4", [odd, other])
+    frames, _ = read(tmp_path / "odd.mp4")
+    assert [frame.pixels.shape for frame in frames] == [(76, 102, 3)] * 2
+    assert far(frames[0].pixels[:75, :101], odd) < 6
+
+
+def test_nothing_is_left_if_writing_breaks_off(tmp_path: Path) -> None:
+    def break_off() -> None:
+        with VideoWriter(tmp_path / "a.mp4", Fraction(25)) as writer:
+            writer.add(pictures(0, 1)[0], 0.0)
+            raise KeyError("broken off")
+
+    with pytest.raises(KeyError):
+        break_off()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_video(tmp_path / "file" / "a.mp4", pictures(0, 1))
