@@ -82,7 +82,7 @@ def test_who_is_hidden_for_a_moment_keeps_the_number_but_not_for_long() -> None:
 
 def test_a_cut_ends_all_tracks_and_numbers_are_used_once() -> None:
     tracker = FaceTracker(0.04)
-    boxes = [[10.0, 10, 50, 50], [100, 10, 150, 60]]
+    boxes: list[list[float]] = [[10, 10, 50, 50], [100, 10, 150, 60]]
     assert [follow(tracker, boxes, n / 25) for n in (0, 1)][1] == (1, 2)
     assert follow(tracker, boxes, 2 / 25, cut=True) == (None, None)
     assert follow(tracker, boxes, 3 / 25) == (3, 4)
