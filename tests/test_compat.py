@@ -33,7 +33,9 @@ FACE = load_image(PORTRAIT)[:280:2, ::2].copy()  # 128 pixels wide, 140 high
 BLANK = np.zeros_like(FACE)
 TWO = np.concatenate([FACE, FACE[:, ::-1]], axis=1)
 ONE = np.concatenate([FACE, BLANK], axis=1)
-UNLIKE = np.concatenate([FACE // 4 + 100, BLANK], axis=1)  # a large face, and a smaller and surer one
+UNLIKE = np.concatenate(
+    [FACE // 4 + 100, BLANK], axis=1
+)  # a large face, and a smaller and surer one
 UNLIKE[60:, 170:] = np.asarray(Image.fromarray(FACE).resize((86, 80)))
 DRAWN = [draw_frame(seed=1, part="test", index=index).image for index in range(3)]
 

@@ -13,7 +13,10 @@ import click
 import pytest
 from commands import parse
 
+from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
+from facetl.data.images import load_image, save_image
+from facetl.data.portrait import PORTRAIT
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
@@ -68,6 +71,23 @@ def test_every_command_is_documented() -> None:
 def test_the_readme_shows_every_command() -> None:
     used = {arguments[0] for arguments in examples((ROOT / "README.md").read_text("utf-8"))}
     assert used >= set(main.commands)
+
+
+PYTHON_BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize("code", PYTHON_BLOCK.findall((ROOT / "README.md").read_text("utf-8")))
+def test_the_readmes_python_runs(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_image(Path("frame.jpg"), draw_frame(seed=1, part="test", index=0).image)
+    save_image(Path("photo.png"), load_image(PORTRAIT))
+    names: dict[str, Any] = {}
+    exec(code, names)
+    found = names.get("boxes", names["found"].boxes if "found" in names else None)
+    assert found is not None
+    assert len(found) > 0
 
 
 def test_links_lead_somewhere() -> None:
