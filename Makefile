@@ -17,6 +17,7 @@ test: .venv/test
 
 benchmark: .venv/test
 	$(BIN)/python benchmarks/detect.py --only files one-core stages memory
+	$(BIN)/python benchmarks/onnx_runner.py
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/cartoons.py

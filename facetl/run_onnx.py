@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession
+from onnxruntime import InferenceSession, SessionOptions
 from PIL import Image, ImageOps
 
 Floats = NDArray[np.floating[Any]]
@@ -39,10 +39,15 @@ WINDOWS_AT_ONCE = 256
 class Cascade:
     """The three networks, and how their weights want to search: thresholds, pyramid, edges."""
 
-    def __init__(self, folder: Path | str = Path(__file__).parent) -> None:
-        """Read the networks in a folder; ``settings`` may be changed afterwards."""
+    def __init__(self, folder: Path | str = Path(__file__).parent, threads: int = 0) -> None:
+        """Read the networks in a folder, to run on so many threads, 0 for one on each core.
+
+        ``settings`` may be changed afterwards.
+        """
+        options = SessionOptions()
+        options.intra_op_num_threads = threads
         self.pnet, self.rnet, self.onet = (
-            InferenceSession(f"{folder}/{stage}.onnx", providers=["CPUExecutionProvider"])
+            InferenceSession(f"{folder}/{stage}.onnx", options, ["CPUExecutionProvider"])
             for stage in ("pnet", "rnet", "onet")
         )
         facts = json.loads(self.pnet.get_modelmeta().custom_metadata_map["facetl"])

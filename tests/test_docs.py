@@ -18,7 +18,10 @@ import click
 import pytest
 from commands import parse
 
+from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
+from facetl.data.images import load_image, save_image
+from facetl.data.portrait import PORTRAIT
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
@@ -85,11 +88,13 @@ def help_examples(command: click.Command) -> list[str]:
 @pytest.mark.parametrize("name", list(main.commands))
 def test_the_help_of_every_command_has_examples_that_parse(name: str) -> None:
     shown = help_examples(main.commands[name])
-    assert shown, f"facetl {name} --help shows no example"
-    for line in shown:
-        words = shlex.split(line)
-        assert words[:2] == ["facetl", name], line
+    commands = [
+        words for line in shown if (words := shlex.split(line, comments=True))[0] == "facetl"
+    ]
+    assert name in [command for _, command, *_ in commands], f"facetl {name} shows no example"
+    for words in commands:
         parse(*words[1:])
+    for line in shown:
         # Rewrapped it could not be pasted.
         assert f"    {line}\n" in help_text(f"facetl {name} --help")
 
@@ -132,6 +137,23 @@ def test_a_word_is_completed(typed: str, expected: list[str]) -> None:
     command = [sys.executable, "-m", "facetl"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == expected
+
+
+PYTHON_BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize("code", PYTHON_BLOCK.findall((ROOT / "README.md").read_text("utf-8")))
+def test_the_readmes_python_runs(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_image(Path("frame.jpg"), draw_frame(seed=1, part="test", index=0).image)
+    save_image(Path("photo.png"), load_image(PORTRAIT))
+    names: dict[str, Any] = {}
+    exec(code, names)
+    found = names.get("boxes", names["found"].boxes if "found" in names else None)
+    assert found is not None
+    assert len(found) > 0
 
 
 def test_links_lead_somewhere() -> None:

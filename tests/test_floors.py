@@ -14,7 +14,7 @@ PACKAGE = Path(facetl.__file__).parent
 
 FLOORS = {
     "facetl.cli": 6,
-    "facetl.compat": 5,
+    "facetl.compat": 3,
     "facetl.__main__": 7,
     "facetl.studies": 5,
     "facetl.evaluation": 4,

@@ -100,7 +100,7 @@ def frames(
     \b
     Example:
       facetl frames episode.mp4 --count 100 --out frames
-      facetl train frames --out cascade.safetensors         once the boxes are mended
+      facetl train frames --out cascade.safetensors  # once the boxes are mended
       facetl frames next.mp4 --unlike frames --weights cascade.safetensors --out more
     """
     from facetl.data.picking import pick_frames
