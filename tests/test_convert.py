@@ -191,6 +191,13 @@ def test_the_frames_themselves_are_never_replaced(frames: Path) -> None:
     assert sorted((frames.parent / "out").rglob("*")) == before
 
 
+def test_frames_are_not_written_among_the_frames(frames: Path) -> None:
+    inside = frames / "out"
+    assert_refused(convert(frames, inside, "--to", "coco"), "lies among the frames")
+    success(convert(frames, inside, "--to", "coco", "--with-images", "none"))
+    assert [path.name for path in inside.iterdir()] == ["annotations.json"]
+
+
 def test_a_failure_leaves_nothing_behind(frames: Path) -> None:
     Image.new("RGB", (40, 30)).save(frames / "a.jpg")
     assert_refused(convert(frames, frames.parent / "out", "--to", "voc"), "a.jpg and a.png")

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 FILE_NAME = "data.yaml"
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 IMAGES, LABELS = "images", "labels"
+CLASSES = "classes.txt"
+"""A text among the labels that labelling tools leave there."""
+
 LINE = "class x y width height"
 
 _ROUNDING = 0.5
@@ -130,7 +133,8 @@ def load_yolo(
     found = list(_read_listing(listing) if listing else _names_below(images))
     names = tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
     parsed = [each for name in names for each in _load_labels(yolo, images, name)]
-    problems = tuple(each for each in (*found, *parsed) if isinstance(each, Problem))
+    orphans = [] if listing else _find_orphans(yolo, images, names)
+    problems = tuple(each for each in (*found, *parsed, *orphans) if isinstance(each, Problem))
     enforce(problems, on_error)
     lines = tuple(each for each in parsed if isinstance(each, FaceLine))
     return AnnotationFile(yolo.path, lines, problems, names)
@@ -300,6 +304,17 @@ def _load_labels(yolo: YoloSet, images: Path, name: str) -> Iterator[FaceLine | 
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             yield _parse_line(line.split(), yolo, name, size_hw, path, number)
+
+
+def _find_orphans(yolo: YoloSet, images: Path, names: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each file with labels whose image is not there."""
+    folder = label_path(images / "any.png", yolo.root).parent
+    if folder == images:
+        return  # a text among images may be anything
+    known = {label_path(images / name, yolo.root) for name in names}
+    for path in sorted(folder.rglob("*.txt")):
+        if path not in known and path.name != CLASSES and path.stat().st_size:
+            yield Problem(Kind.MISSING, path, None, f"found no image of this name in {images}")
 
 
 def _parse_line(
