@@ -202,10 +202,10 @@ def _image_folders(folder: Path) -> Iterator[Path]:
         yield folder.parent
         places.append(folder.parent)
     for place in places:
-        below = sorted(path for path in place.iterdir() if path.is_dir())
+        below = sorted(path for path in place.glob("*") if path.is_dir())
         yield from below
         for each in below:
-            yield from sorted(path for path in each.iterdir() if path.is_dir())
+            yield from sorted(path for path in each.glob("*") if path.is_dir())
 
 
 def _yolo_sources(path: Path, images: Path | None, part: Part) -> list[Source]:

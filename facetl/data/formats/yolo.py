@@ -207,7 +207,7 @@ def _find_places(
             if place := _find_place(each, root, path.parent):
                 places.setdefault(part, []).append(place)
             else:
-                lost.setdefault(part, str(each))
+                lost.setdefault(part, each if isinstance(each, str) else type(each).__name__)
     return {part: found for part, found in places.items() if part not in lost}, lost
 
 
@@ -220,7 +220,7 @@ def _find_root(folder: Path, given: object) -> Path:
 
 def _find_place(given: object, *roots: Path) -> Path | None:
     """Return a folder of images, or a text with a list of them, that lies below a root."""
-    text = str(given).replace("\\", "/")
+    text = given.replace("\\", "/") if isinstance(given, str) else ""
     while text.startswith("../"):
         text = text.removeprefix("../")
     if text in (".", "./"):
@@ -241,8 +241,8 @@ def _read_names(path: Path, names: object) -> dict[int, str | None]:
     for number, name in pairs:
         if not (_is_number_of_class(number) and isinstance(name, str | int | float)):
             raise AnnotationError(
-                f"{path}: found the class {number!r}: {str(name)[:40]!r}, expected a number and "
-                "a name; write names: [face]"
+                f"{path}: found a {type(number).__name__} with a {type(name).__name__} among the "
+                "names, expected a class's number and name; write names: [face]"
             )
         labels[int(number)] = class_label(str(name))
     if not labels:
@@ -313,8 +313,12 @@ def _find_orphans(yolo: YoloSet, images: Path, names: Sequence[str]) -> Iterator
         return  # a text among images may be anything
     known = {label_path(images / name, yolo.root) for name in names}
     for path in sorted(folder.rglob("*.txt")):
-        if path not in known and path.name != CLASSES and path.stat().st_size:
+        if path not in known and path.name != CLASSES and _has_text(path):
             yield Problem(Kind.MISSING, path, None, f"found no image of this name in {images}")
+
+
+def _has_text(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _parse_line(
