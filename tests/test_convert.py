@@ -246,10 +246,17 @@ def test_commands_read_every_format(frames: Path, form: Format) -> None:
     result = success(CliRunner().invoke(main, ["prepare", *map(str, arguments)]))
     assert "faces                3\n" in result.stdout
     save_result(frames.parent / "results")
-    evaluate = [frames.parent / "results", "--truth", out]
-    result = success(CliRunner().invoke(main, ["evaluate", *map(str, evaluate)]))
-    metrics = json.loads((frames.parent / "results/metrics.json").read_text())
-    assert metrics["truth"]["faces"] == 3
+    files = {
+        Format.COCO: "annotations.json",
+        Format.YOLO: "data.yaml",
+        Format.VOC: "Annotations",
+        Format.COURSE: "images_annotations.txt",
+    }
+    for truth in (out, out / files[form]):
+        evaluate = [frames.parent / "results", "--truth", truth, "--force"]
+        success(CliRunner().invoke(main, ["evaluate", *map(str, evaluate)]))
+        metrics = json.loads((frames.parent / "results/metrics.json").read_text())
+        assert metrics["truth"]["faces"] == 3
 
 
 def test_a_file_that_lists_all_images_is_a_complete_truth(frames: Path) -> None:
