@@ -191,6 +191,13 @@ def test_the_frames_themselves_are_never_replaced(frames: Path) -> None:
     assert sorted((frames.parent / "out").rglob("*")) == before
 
 
+def test_frames_are_not_written_among_the_frames(frames: Path) -> None:
+    inside = frames / "out"
+    assert_refused(convert(frames, inside, "--to", "coco"), "lies among the frames")
+    success(convert(frames, inside, "--to", "coco", "--with-images", "none"))
+    assert [path.name for path in inside.iterdir()] == ["annotations.json"]
+
+
 def test_a_failure_leaves_nothing_behind(frames: Path) -> None:
     Image.new("RGB", (40, 30)).save(frames / "a.jpg")
     assert_refused(convert(frames, frames.parent / "out", "--to", "voc"), "a.jpg and a.png")
@@ -239,10 +246,17 @@ def test_commands_read_every_format(frames: Path, form: Format) -> None:
     result = success(CliRunner().invoke(main, ["prepare", *map(str, arguments)]))
     assert "faces                3\n" in result.stdout
     save_result(frames.parent / "results")
-    evaluate = [frames.parent / "results", "--truth", out]
-    result = success(CliRunner().invoke(main, ["evaluate", *map(str, evaluate)]))
-    metrics = json.loads((frames.parent / "results/metrics.json").read_text())
-    assert metrics["truth"]["faces"] == 3
+    files = {
+        Format.COCO: "annotations.json",
+        Format.YOLO: "data.yaml",
+        Format.VOC: "Annotations",
+        Format.COURSE: "images_annotations.txt",
+    }
+    for truth in (out, out / files[form]):
+        evaluate = [frames.parent / "results", "--truth", truth, "--force"]
+        success(CliRunner().invoke(main, ["evaluate", *map(str, evaluate)]))
+        metrics = json.loads((frames.parent / "results/metrics.json").read_text())
+        assert metrics["truth"]["faces"] == 3
 
 
 def test_a_file_that_lists_all_images_is_a_complete_truth(frames: Path) -> None:

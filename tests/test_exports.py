@@ -126,7 +126,7 @@ def test_yolo_text_ends_at_the_border(tmp_path: Path, run: Run) -> None:
     (root / "images").mkdir()
     (root / "a.png").rename(root / "images/a.png")
     (root / "data.yaml").write_text("train: images\nnames: [face]\n")
-    back = load_yolo(load_yolo_set(root / "data.yaml"), root / "images")
+    back = load_yolo(load_yolo_set(root / "data.yaml"), root / "images", "skip")
     assert back.faces["a.png"].boxes.tolist() == [[0, 2, 11, 30], [20.25, 5, 30, 15]]
 
 

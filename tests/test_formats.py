@@ -217,6 +217,15 @@ def test_a_wrong_line_of_yolo_is_told_with_file_and_line(
     assert kinds(load_dataset(yolo, on_error="skip")) == [kind]
 
 
+def test_labels_without_an_image_are_told(yolo: Path) -> None:
+    write(yolo / "labels/train/classes.txt", "face\n")
+    write(yolo / "labels/train/empty.txt", "")
+    path = write(yolo / "labels/train/sub/z.txt", "0 0.5 0.5 0.2 0.2\n")
+    with pytest.raises(AnnotationError, match=r"sub/z\.txt: found no image of this name in"):
+        load_dataset(yolo)
+    assert [each.path for each in load_dataset(yolo, on_error="skip").problems] == [path]
+
+
 def test_rounded_shares_do_not_count_as_clipped(yolo: Path) -> None:
     write(yolo / "labels/train/a.txt", "0 0.500001 0.5 1 1\n1 0.5 0.5 1.1 1\n")
     dataset = load_dataset(yolo)
@@ -230,8 +239,8 @@ def test_rounded_shares_do_not_count_as_clipped(yolo: Path) -> None:
         ("train: [\nnames", r"data\.yaml:2: found broken YAML"),
         ("- 1\n", "found no keys, expected train, val and names"),
         ("train: images/train\n", "found no names of classes"),
-        ("train: images/train\nnames: {true: a}\n", "found the class True"),
-        ("train: images/train\nnames: [[a]]\n", "found the class 0"),
+        ("train: images/train\nnames: {true: a}\n", "found a bool with a str among the names"),
+        ("train: images/train\nnames: [[a]]\n", "found a int with a list among the names"),
         ("train: images/other\nnames: [a]\n", "names 'images/other' as train, which is not below"),
         ("train: ../../images/other\nnames: [a]\n", "which is not below"),
         ("train: /etc\nnames: [a]\n", "names '/etc' as train, which is not below"),
@@ -489,6 +498,8 @@ def test_two_formats_in_one_folder_are_not_guessed_at(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="in the formats coco and course; pick one with --format"):
         load_dataset(tmp_path)
     assert load_dataset(tmp_path, form="coco").frames[0].labels == ("dad",)
+    with pytest.raises(InputError, match="holds no annotations in the format voc"):
+        load_dataset(tmp_path, form="voc")
     assert load_dataset(tmp_path, form="course").frames[1].boxes.tolist() == [[1, 2, 3, 4]]
     assert load_dataset(tmp_path, annotations=tmp_path / "x.json").frames[0].labels == ("dad",)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,8 +94,10 @@ def convert(
             f"--to {target} is for detections, and {source} holds annotations; "
             f"choose from {', '.join(DATASETS)}"
         )
-    parts = _load_parts(source, images, chosen_format(form), part, on_error)
-    _convert_frames(parts, out, target, placing)
+    sources = _find_parts(source, images, chosen_format(form), part)
+    if placing != "none":
+        _refuse_inside(out, sources)
+    _convert_frames(_load_parts(sources, on_error), out, target, placing)
 
 
 def _find_runs(source: Path) -> list[Path]:
@@ -121,23 +124,40 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
     save_exports(out, runs, [target])
 
 
-def _load_parts(
-    source: Path, images: Path | None, form: Format | None, part: str, on_error: OnError
-) -> dict[Part, FaceDataset]:
-    """Read the parts that are wanted; say on stderr what could be borne."""
-    from facetl.data.annotations import describe_problems
-    from facetl.data.dataset import load_sources
+def _find_parts(
+    source: Path, images: Path | None, form: Format | None, part: str
+) -> dict[Part, list[Source]]:
+    """Return where the parts lie that are wanted."""
     from facetl.data.layouts import find_parts
 
-    found: dict[Part, list[Source]] = find_parts(source, images=images, form=form)
+    found = find_parts(source, images=images, form=form)
     wanted = {each: sources for each, sources in found.items() if part in ("all", each)}
     if not wanted:
         raise InputError(f"{source} holds {', '.join(found)} but no {part}; choose another --part")
-    parts = {each: load_sources(sources, on_error) for each, sources in wanted.items()}
-    for dataset in parts.values():
+    return wanted
+
+
+def _refuse_inside(out: Path, parts: Mapping[Part, list[Source]]) -> None:
+    """Raise if the frames written would be found among the frames read from then on."""
+    for sources in parts.values():
+        for source in sources:
+            if not out.suffix and source.images.resolve() in out.resolve().parents:
+                raise OutputError(
+                    f"{out} lies among the frames in {source.images}; choose another OUT, or "
+                    "--with-images none"
+                )
+
+
+def _load_parts(parts: Mapping[Part, list[Source]], on_error: OnError) -> dict[Part, FaceDataset]:
+    """Read all parts; say on stderr what could be borne."""
+    from facetl.data.annotations import describe_problems
+    from facetl.data.dataset import load_sources
+
+    datasets = {each: load_sources(sources, on_error) for each, sources in parts.items()}
+    for dataset in datasets.values():
         if dataset.problems:
             note(describe_problems(dataset.problems))
-    return parts
+    return datasets
 
 
 def _convert_frames(

@@ -57,7 +57,6 @@ def find_parts(
     root: Path | None,
     *,
     images: Path | None = None,
-    annotations: Path | None = None,
     form: Format | None = None,
 ) -> dict[Part, list[Source]]:
     """Return the sources of each part; all frames are ``train`` where there are no parts.
@@ -66,7 +65,7 @@ def find_parts(
         InputError: if nothing can be found at all.
         AnnotationError: if annotations are broken.
     """
-    find = partial(find_sources, root, images=images, annotations=annotations, form=form)
+    find = partial(find_sources, root, images=images, form=form)
     parts: dict[Part, list[Source]] = {}
     fault: InputError | None = None
     each: Part
@@ -122,21 +121,36 @@ def _search(folder: Path, part: Part, form: Format | None) -> list[Source]:
     for place in dict.fromkeys((folder, image_root(folder))):
         if found := _only_format(place, form):
             return sources_in(place, found, part)
-    chosen = _pick_part(folder, part)
-    if sources := _find_pairs(chosen):
+    chosen = _pick_part(folder, part) if _may_be_course(form) else folder
+    if _may_be_course(form) and (sources := _find_pairs(chosen)):
         return sources
     images = image_root(chosen)
-    bare = chosen == folder and not _has_annotations(images, folder)
+    bare = chosen == folder and not (_may_be_course(form) and _has_annotations(images, folder))
     if bare and (below := part_folder(images, part)):
         return _search(below, part, form)
-    return [course_source(images, _find_annotations(images, below=chosen))]
+    return _course_images(images, chosen, form)
 
 
 def _search_images(images: Path, part: Part, form: Format | None) -> list[Source]:
     """Find the annotations for a folder of images: in it, or beside it."""
     if found := _only_format(images, form):
         return sources_in(images, found, part)
-    return [course_source(images, _find_annotations(images, below=images))]
+    return _course_images(images, images, form)
+
+
+def _course_images(images: Path, below: Path, form: Format | None) -> list[Source]:
+    """Return a folder of images with the course's text.
+
+    Raises:
+        InputError: if there is none, or another format was asked for.
+    """
+    if not _may_be_course(form):
+        raise InputError(f"{below} holds no annotations in the format {form}; see --format")
+    return [course_source(images, _find_annotations(images, below=below))]
+
+
+def _may_be_course(form: Format | None) -> bool:
+    return form in (None, Format.COURSE)
 
 
 def _only_format(folder: Path, form: Format | None) -> Format | None:

@@ -5,7 +5,7 @@ csv            ``NAME.csv``, a row a detection: image, corners, score; of videos
 coco           ``NAME.coco.json``, COCO results, with ``NAME.coco-images.json``, the images
 yolo           ``NAME.yolo/labels/…txt``, a line a detection: class, centre, size, score
 npy            ``NAME.npy/``, the three arrays that the course's evaluator reads
-cvat           ``NAME.cvat.json``, a COCO data set: CVAT's "COCO 1.0", and Label Studio's converter
+cvat           ``NAME.cvat.json``, a COCO data set, for CVAT's import "COCO 1.0"
 label-studio   ``NAME.label-studio.json``, tasks with predictions, and the labelling
                interface that they fit, ``NAME.label-studio.xml``
 =============  ==========================================================================

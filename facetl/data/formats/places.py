@@ -47,18 +47,23 @@ def formats_in(folder: Path) -> list[Format]:
 def sources_in(folder: Path, form: Format, part: Part) -> list[Source]:
     """Return the images and annotations of a part of a folder that holds a format.
 
+    Args:
+        folder: one that holds the format, as :func:`formats_in` says.
+        form: the format.
+        part: the part, where it has parts.
+
     Raises:
-        InputError: if it holds none, or several and none is surely meant.
+        InputError: if it has several files and none is surely meant, or lacks the part.
     """
     if form is Format.VOC:
         annotations = voc_folder(folder)
     elif form is Format.YOLO:
         annotations = yolo_file(folder)
     else:
-        files = coco_files(folder) if form is Format.COCO else wider_files(folder)
-        annotations = _pick(files, part) if files else None
-    if annotations is None:
-        raise InputError(f"{folder} holds no annotations in the format {form}; see --format")
+        annotations = _pick(
+            coco_files(folder) if form is Format.COCO else wider_files(folder), part
+        )
+    assert annotations is not None, "formats_in has found them"
     return sources_of(annotations, form, None, part)
 
 
@@ -197,10 +202,10 @@ def _image_folders(folder: Path) -> Iterator[Path]:
         yield folder.parent
         places.append(folder.parent)
     for place in places:
-        below = sorted(path for path in place.iterdir() if path.is_dir())
+        below = sorted(path for path in place.glob("*") if path.is_dir())
         yield from below
         for each in below:
-            yield from sorted(path for path in each.iterdir() if path.is_dir())
+            yield from sorted(path for path in each.glob("*") if path.is_dir())
 
 
 def _yolo_sources(path: Path, images: Path | None, part: Part) -> list[Source]:

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 FILE_NAME = "data.yaml"
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 IMAGES, LABELS = "images", "labels"
+CLASSES = "classes.txt"
+"""A text among the labels that labelling tools leave there."""
+
 LINE = "class x y width height"
 
 _ROUNDING = 0.5
@@ -130,7 +133,8 @@ def load_yolo(
     found = list(_read_listing(listing) if listing else _names_below(images))
     names = tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
     parsed = [each for name in names for each in _load_labels(yolo, images, name)]
-    problems = tuple(each for each in (*found, *parsed) if isinstance(each, Problem))
+    orphans = [] if listing else _find_orphans(yolo, images, names)
+    problems = tuple(each for each in (*found, *parsed, *orphans) if isinstance(each, Problem))
     enforce(problems, on_error)
     lines = tuple(each for each in parsed if isinstance(each, FaceLine))
     return AnnotationFile(yolo.path, lines, problems, names)
@@ -203,7 +207,7 @@ def _find_places(
             if place := _find_place(each, root, path.parent):
                 places.setdefault(part, []).append(place)
             else:
-                lost.setdefault(part, str(each))
+                lost.setdefault(part, each if isinstance(each, str) else type(each).__name__)
     return {part: found for part, found in places.items() if part not in lost}, lost
 
 
@@ -216,7 +220,7 @@ def _find_root(folder: Path, given: object) -> Path:
 
 def _find_place(given: object, *roots: Path) -> Path | None:
     """Return a folder of images, or a text with a list of them, that lies below a root."""
-    text = str(given).replace("\\", "/")
+    text = given.replace("\\", "/") if isinstance(given, str) else ""
     while text.startswith("../"):
         text = text.removeprefix("../")
     if text in (".", "./"):
@@ -237,8 +241,8 @@ def _read_names(path: Path, names: object) -> dict[int, str | None]:
     for number, name in pairs:
         if not (_is_number_of_class(number) and isinstance(name, str | int | float)):
             raise AnnotationError(
-                f"{path}: found the class {number!r}: {str(name)[:40]!r}, expected a number and "
-                "a name; write names: [face]"
+                f"{path}: found a {type(number).__name__} with a {type(name).__name__} among the "
+                "names, expected a class's number and name; write names: [face]"
             )
         labels[int(number)] = class_label(str(name))
     if not labels:
@@ -300,6 +304,21 @@ def _load_labels(yolo: YoloSet, images: Path, name: str) -> Iterator[FaceLine | 
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             yield _parse_line(line.split(), yolo, name, size_hw, path, number)
+
+
+def _find_orphans(yolo: YoloSet, images: Path, names: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each file with labels whose image is not there."""
+    folder = label_path(images / "any.png", yolo.root).parent
+    if folder == images:
+        return  # a text among images may be anything
+    known = {label_path(images / name, yolo.root) for name in names}
+    for path in sorted(folder.rglob("*.txt")):
+        if path not in known and path.name != CLASSES and _has_text(path):
+            yield Problem(Kind.MISSING, path, None, f"found no image of this name in {images}")
+
+
+def _has_text(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _parse_line(
