@@ -53,7 +53,7 @@ def moving(count: int, size_hw: tuple[int, int], hold: int = 1) -> Iterator[Pixe
         shot, frame = divmod(number, SHOT)
         image = drawn[shot % SCENES]
         room = image.shape[1] - width
-        x = min(frame // hold * hold * 2, room)
+        x = abs(frame // hold * hold * 2 % (2 * room) - room)
         yield image[:height, x : x + width]
 
 

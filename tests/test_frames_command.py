@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import cv2
@@ -77,6 +78,20 @@ def test_the_folder_can_be_learnt_from_as_it_is(episode: Path, tmp_path: Path) -
     assert dataset.face_count == sum(int(row["faces"]) for row in rows_in(out)) >= 3
     for frame in dataset:
         assert np.array_equal(frame.boxes, frame.boxes.round())
+
+
+def test_the_folder_is_a_truth_for_what_is_found_in_the_video(
+    episode: Path, tmp_path: Path
+) -> None:
+    out, results = tmp_path / "frames", tmp_path / "results"
+    success(call(episode, "--every", "2", "--count", "3", "--out", out))
+    runner = CliRunner()
+    success(runner.invoke(main, ["detect", str(episode), "--out", str(results), "--every", "2"]))
+    success(runner.invoke(main, ["evaluate", str(results), "--truth", str(out)]))
+    metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
+    run = metrics["runs"]["cartoon"]
+    assert run["frames"] == 3
+    assert run["ap"]["0.5"] > 0.95
 
 
 def test_two_videos_have_a_folder_each(episode: Path, tmp_path: Path) -> None:
