@@ -8,9 +8,8 @@ With the pretrained weights boxes, landmarks and scores are the same within 0.01
 Weights that are surer of themselves give many windows a score of exactly 1; among these another
 may win than with facenet-pytorch.  What differs on purpose:
 
-- no face anywhere, images of a few pixels, mixed sizes in a list, lists of tensors and batches
-  in which only some images have a face come back as ``None`` or what is there, where
-  facenet-pytorch stops with an error;
+- images of a few pixels, mixed sizes in a list, lists of tensors, and lists in which only some
+  images have a face give ``None`` or what is there, where facenet-pytorch stops with an error;
 - ``selection_method="center_weighted_size"`` takes arrays and tensors too, and
   ``"largest_over_threshold"`` gives the box that it chose its own score and landmarks;
 - floating-point pixels are rounded to 8 bits, and may be in [0, 1];
@@ -40,6 +39,12 @@ from facetl.mtcnn.weights import PRETRAINED, Weights, load_weights
 Selection = Literal["probability", "largest", "largest_over_threshold", "center_weighted_size"]
 SavePath = str | Path | Sequence[str | Path] | None
 Array = NDArray[Any]
+
+_NO_FACE: tuple[Any, Any, Any] = (
+    None,
+    [None],
+    None,
+)  # boxes, scores and landmarks of an image without
 
 
 class MTCNN(nn.Module):
@@ -188,24 +193,19 @@ class MTCNN(nn.Module):
             ValueError: if there is no such method.
         """
         several = _are_several(imgs)
-        each = (
-            (all_boxes, all_probs, all_points)
-            if several
-            else ([all_boxes], [all_probs], [all_points])
-        )
+        columns = (all_boxes, all_probs, all_points)
+        faces = zip(*(columns if several else ([each] for each in columns)), strict=True)
         chosen = []
-        for boxes, probs, points, image in zip(*each, _each(imgs), strict=True):
-            order = _rank(boxes, probs, _as_seen(image), method, threshold, center_weight)[:1]
-            face: list[Any] = [None, [None], None]
-            if len(order):
-                face = [np.array(column)[order] for column in (boxes, probs, points)]
-            chosen.append(face)
-        kind = object if any(boxes is None for boxes, _, _ in chosen) else None
-        if several:
-            boxes, probs, points = zip(*chosen, strict=True) if chosen else ((), (), ())
-            return np.array(boxes, kind), np.array(probs, kind), np.array(points, kind)
-        ((boxes, probs, points),) = chosen
-        return boxes, probs[0], points
+        for face, image in zip(faces, _each(imgs), strict=True):
+            boxes, probs, points = face
+            best = _rank(boxes, probs, _as_seen(image), method, threshold, center_weight)[:1]
+            chosen.append(tuple(np.array(each)[best] for each in face) if len(best) else _NO_FACE)
+        if not several:
+            ((boxes, probs, points),) = chosen
+            return boxes, probs[0], points
+        kind = object if any(face is _NO_FACE for face in chosen) else None
+        boxes, probs, points = zip(*chosen, strict=True) if chosen else ((), (), ())
+        return np.array(boxes, kind), np.array(probs, kind), np.array(points, kind)
 
     def extract(self, img: Any, batch_boxes: Any, save_path: SavePath) -> Any:
         """Cut out the faces in boxes as :meth:`detect` or :meth:`select_boxes` gave them.
@@ -245,7 +245,7 @@ class MTCNN(nn.Module):
     def _report(self, found: Detections) -> tuple[Any, Any, Any]:
         """Return the boxes, scores and landmarks of an image, in the order asked for."""
         if not len(found):
-            return None, [None], None
+            return _NO_FACE
         if self.select_largest:
             found = found[np.argsort(_areas(found.boxes))[::-1]]
         return found.boxes, found.scores, found.landmarks
