@@ -14,6 +14,7 @@ from tiny_world import shrink
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import load_image, save_image
+from facetl.evaluation import story_pictures
 from facetl.evaluation.story_pictures import (
     LEVELS_SHOWN,
     MOST_DRAWN,
@@ -165,6 +166,29 @@ def test_scales_mark_the_threshold_of_each(story: Story) -> None:
     scale = draw_scores({"a": story, "b": other}).axes[-1]
     marks = {float(np.asarray(line.get_ydata())[0]) for line in scale.lines}
     assert marks == {SETTINGS.thresholds[0], 0.5}
+
+
+@pytest.mark.parametrize("shape", [(1300, 1281, 3), (1300, 1281), (640, 900, 3), (20, 30)])
+def test_large_images_are_drawn_coarser(shape: tuple[int, ...]) -> None:
+    fine = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    coarse = story_pictures._coarsen(fine)
+    block = 2 if shape[0] > 1279 else 1
+    assert coarse.shape == (shape[0] // block, shape[1] // block, *shape[2:])
+    expected = fine[6 * block : 7 * block, 8 * block : 9 * block].mean(axis=(0, 1))
+    assert np.array_equal(coarse[6, 8], expected.astype(np.uint8))
+    assert coarse.dtype == np.uint8
+
+
+def test_where_too_many_windows_pass_the_best_are_drawn(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story_pictures, "MOST_DRAWN", 3)
+    axes = draw_candidates({"tuned": story}).axes[0]
+    assert axes.get_title(loc="left").endswith(f"{len(story.steps['passed']):,} (3 drawn)")
+    passed = story.steps["passed"]
+    best = passed.boxes[np.argsort(-passed.scores, kind="stable")[:3]]
+    lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
+    assert {tuple(np.asarray(line)[0]) for line in lines} == {tuple(box[:2]) for box in best}
 
 
 @pytest.mark.parametrize("size", [(40, 200), (200, 40)])

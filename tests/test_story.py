@@ -64,8 +64,8 @@ def test_score_maps_hold_the_scores_that_a_scan_passes(
     pretrained: Detector, frame: NDArray[np.uint8], settings: Settings
 ) -> None:
     sight = pretrained.look(torch.from_numpy(frame)[None])
+    maps = score_maps(sight, settings)
     with torch.inference_mode():
-        maps = score_maps(sight, settings)
         scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
         cells = sight.sweep(scales, 6 if settings.padding else 0, settings.thresholds[0])
     passed = [np.argwhere(scores >= settings.thresholds[0]) for scores in maps]

@@ -57,7 +57,7 @@ def test_aims_are_read_and_written(text: str, aim: Aim) -> None:
      "precision>=1.1", "precision>=nan", ">=0.9"],
 )  # fmt: skip
 def test_what_is_no_aim(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected|could not convert"):
+    with pytest.raises(ValueError, match="expected"):
         Aim.parse(text)
 
 

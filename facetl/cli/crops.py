@@ -92,7 +92,6 @@ def save_crops(
     """
     stems = _stems(images)
     crops: list[list[Crop]] = [[] for _ in runs]
-    hidden = 0
     for run in runs:
         _make_way(folder / run.name)
     per_image = list(zip(*(run.frames for run in runs), strict=True))
@@ -101,9 +100,8 @@ def save_crops(
         for run, frame, own in zip(runs, frames, crops, strict=True):
             stem = folder / run.name / stems[frame.image]
             own += _cut(paths[frame.image], frame, stem, cropping)
-            hidden += len(frame.detections)
-    hidden -= sum(map(len, crops))
-    if hidden:
+    found = sum(len(frame.detections) for run in runs for frame in run.frames)
+    if hidden := found - sum(map(len, crops)):
         note(f"left out {hidden} faces that lie outside their images")
     for run, own in zip(runs, crops, strict=True):
         save_sheets(folder / run.name, own)

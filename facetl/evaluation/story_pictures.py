@@ -50,8 +50,10 @@ DPI = 100
 
 _HEAT: Any = {"cmap": "cividis", "vmin": 0, "vmax": 1}
 _STYLE: Any = {**STYLE, "axes.grid": False, "axes.titlesize": 9.5, "font.size": 9.0}
-_GAP = 14  # pixels between the levels of a drawn pyramid
+_GAP, _NARROWEST = 0.05, 0.12  # between drawn levels, and for the smallest; shares of the largest
 _LABEL = 0.14  # height of the labels above them, as a share of the largest
+_FINEST = 640
+"""Pixels of an image's shorter edge from which on a panel shows it coarser."""
 
 
 def draw_pyramid(story: Story) -> Figure:
@@ -132,20 +134,24 @@ def _aspect(story: Story) -> float:
 
 
 def _pyramid_height(story: Story, width: float) -> float:
-    """Return the inches at which levels and image stand equally high side by side."""
-    return width / (_breadth(story.levels) + 1 / _aspect(story)) + 0.35
+    """Return the inches at which levels and image stand equally high side by side.
+
+    Tall ones are drawn smaller than the width would allow.
+    """
+    return min(width / (_breadth(story.levels) + 1 / _aspect(story)), width / 2) + 0.35
 
 
 def _breadth(levels: Sequence[Level]) -> float:
     """Return width over height of the levels, drawn side by side."""
     if not levels:
         return 3.0
-    return float(sum(map(_cell, levels)) / (levels[0].pixels.shape[0] * (1 + _LABEL)))
+    return float(sum(_cells(levels)) / (levels[0].pixels.shape[0] * (1 + _LABEL)))
 
 
-def _cell(level: Level) -> float:
-    """Return the width of a level and of the gap that follows."""
-    return float(level.pixels.shape[1] + _GAP)
+def _cells(levels: Sequence[Level]) -> list[float]:
+    """Return the widths of levels with the gaps that follow; the smallest need room for a label."""
+    largest = levels[0].pixels.shape[1]
+    return [max(level.pixels.shape[1], _NARROWEST * largest) + _GAP * largest for level in levels]
 
 
 def _fill_pyramid(figure: Figure | SubFigure, story: Story) -> None:
@@ -172,12 +178,13 @@ def _fill_pyramid(figure: Figure | SubFigure, story: Story) -> None:
 
 def _stand_side_by_side(axes: Axes, levels: Sequence[Level]) -> list[float]:
     """Draw the levels in true proportion on one line; return the left edge of each."""
-    starts = [0.0, *np.cumsum([*map(_cell, levels)]).tolist()]
+    starts = [0.0, *np.cumsum(_cells(levels)).tolist()]
     tallest = levels[0].pixels.shape[0]
     for start, level in zip(starts, levels, strict=False):
         height, width = level.pixels.shape[:2]
-        axes.imshow(level.pixels, extent=(start, start + width, height, 0), interpolation="nearest")
-        label = f"×{level.scale:.2f}\n{level.window:.0f} px"
+        extent = (start, start + width, height, 0)
+        axes.imshow(_coarsen(level.pixels), extent=extent, interpolation="nearest")
+        label = f"×{level.scale:.2g}\n{level.window:.0f} px"
         axes.text(start, -0.03 * tallest, label, va="bottom", fontsize=7.5)
     axes.text(
         0.98, 0.1, "×  size of the level, as a share of the image's\npx  side of what its window "
@@ -219,7 +226,7 @@ def _fill_levels(panels: Sequence[Axes], story: Story) -> None:
         _show(axes, _fade(story.image))
         axes.imshow(level.scores, extent=_reach(level), interpolation="nearest", **_HEAT)
         axes.set(xlim=(0, story.image.shape[1]), ylim=(story.image.shape[0], 0))
-        axes.set_title(f"×{level.scale:.2f}: windows of {level.window:.0f} px")
+        axes.set_title(f"×{level.scale:.2g}: windows of {level.window:.0f} px")
     for axes in panels[len(chosen) :]:
         axes.set_axis_off()
 
@@ -256,7 +263,8 @@ def _fill_step(axes: Axes, story: Story, step: Step) -> None:
         order = np.argsort(left.scores, kind="stable")[-MOST_DRAWN:]
         tints = [to_rgba(BLUE, 0.1 + 0.9 * float(score)) for score in left.scores[order]]
         _draw_boxes(axes, left.boxes[order], tints, _thickness(len(order)))
-    axes.set_title(f"{STEP_NAMES[step]}: {len(left):,}")
+    few = f" ({MOST_DRAWN:,} drawn)" if len(left) > MOST_DRAWN and step != "found" else ""
+    axes.set_title(f"{STEP_NAMES[step]}: {len(left):,}{few}")
 
 
 def _draw_boxes(axes: Axes, boxes: Boxes, colour: Any, thickness: float) -> None:
@@ -281,10 +289,21 @@ def _fade(image: Pixels) -> Pixels:
 def _show(axes: Axes, pixels: NDArray[Any], **how: Any) -> AxesImage:
     """Show an image to its very border, without axes."""
     height, width = pixels.shape[:2]
-    shown = axes.imshow(pixels, extent=(0, width, height, 0), **how)
+    shown = axes.imshow(_coarsen(pixels), extent=(0, width, height, 0), **how)
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
     return shown
+
+
+def _coarsen(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return a large image with whole blocks of pixels as one, their mean: quicker to draw."""
+    block = max(min(pixels.shape[:2]) // _FINEST, 1)
+    if block == 1:
+        return pixels
+    rows, columns = (side // block for side in pixels.shape[:2])
+    blocks = pixels[: rows * block, : columns * block].reshape(rows, block, columns, block, -1)
+    means: NDArray[Any] = blocks.mean(axis=(1, 3)).astype(pixels.dtype)
+    return means.reshape(rows, columns, *pixels.shape[2:])
 
 
 def _name_row(axes: Axes, name: str) -> None:

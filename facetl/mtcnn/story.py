@@ -135,6 +135,7 @@ def tell(detector: Detector, image: Pixels, settings: Settings) -> Story:
     return Story(image, settings, tuple(_levels(sight, image, settings)), steps)
 
 
+@torch.inference_mode()
 def score_maps(sight: Sight, settings: Settings) -> list[NDArray[np.float32]]:
     """Return PNet's scores of all windows of one image, (rows, columns) for each level.
 
