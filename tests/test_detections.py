@@ -230,4 +230,7 @@ def test_nothing_is_left_of_a_run_that_breaks_off(tmp_path: Path) -> None:
         break_off()
     with pytest.raises(TypeError), RunWriter(tmp_path / "a.json", "a", {"no": object()}):
         pass
+    nothing: Any = object()
+    with pytest.raises(TypeError), RunWriter(tmp_path / "a.json", "a", {}) as writer:
+        writer.skip(Skipped("b.jpg", nothing))
     assert list(tmp_path.iterdir()) == []

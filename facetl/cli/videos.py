@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,9 @@ from facetl.cli.console import note, track
 from facetl.errors import VideoError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from facetl.cli.detect import Searching
     from facetl.data.images import Pixels
-    from facetl.data.video import Every, Footage, VideoFacts, VideoFrame
+    from facetl.data.video import Every, Footage, VideoFacts, VideoFrame, VideoWriter
     from facetl.mtcnn.detections import FrameResult, RunWriter
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.footage import FilmPicture
@@ -234,9 +231,9 @@ def _search_one(
     if not viewing.draw:
         yield from (results for _, results in linked)
         return
-    with DrawnVideo(video, drawing_path(out, video.name)) as drawing:
+    with drawing(video, drawing_path(out, video.name)) as drawn:
         for stamp, results in linked:
-            drawing.show(stamp.index, results)
+            drawn.show(stamp.index, results)
             yield results
 
 
@@ -269,43 +266,39 @@ def drawing_path(out: Path, name: str) -> Path:
     return out / DRAWN / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
 
 
+@contextmanager
+def drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
+    """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
+    from facetl.data.video import Footage, VideoWriter
+
+    frames = Footage(video.footage.path).frames()
+    with closing(frames), VideoWriter(path, video.facts.rate) as writer:
+        drawn = DrawnVideo(frames, writer)
+        yield drawn
+        drawn.write_until(None)
+
+
 class DrawnVideo:
-    """Writes a video anew with the boxes drawn on it, as they become known; a context manager.
+    """Writes a video anew with the boxes drawn on it, as they become known.
 
     The video is read a second time beside the search, so that all its frames are in the copy and
     none has to wait in memory.  Frames that were not searched show the boxes of the last one that
     was.  With several runs, there is a panel for each.
     """
 
-    def __init__(self, video: NamedVideo, path: Path) -> None:
-        from facetl.data.video import Footage, VideoWriter
-
-        self._writer = VideoWriter(path, video.facts.rate)
-        self._frames = Footage(video.footage.path).frames()
-        self._next: VideoFrame | None = next(self._frames, None)
+    def __init__(self, frames: Iterator[VideoFrame], writer: VideoWriter) -> None:
+        self._frames = frames
+        self._writer = writer
+        self._next = next(frames, None)
         self._results: Mapping[str, FrameResult] = {}
-
-    def __enter__(self) -> Self:
-        self._writer.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self._write_until(None)
-        self._frames.close()
-        self._writer.__exit__(kind, error, trace)
 
     def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
         """Take what was found from frame ``index`` on; write all frames before it."""
-        self._write_until(index)
+        self.write_until(index)
         self._results = results
 
-    def _write_until(self, index: int | None) -> None:
+    def write_until(self, index: int | None) -> None:
+        """Write all frames before frame ``index``, to the end if it is None."""
         while self._next is not None and (index is None or self._next.index < index):
             drawn = draw_results(self._next.pixels, self._results)
             self._writer.add(drawn, self._next.time)

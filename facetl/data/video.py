@@ -201,6 +201,7 @@ class VideoWriter:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
             self._container = stack.enter_context(av.open(str(temporary), "w", format="mp4"))
+            stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
 
@@ -210,8 +211,6 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._container.mux(self._stream.encode())
         self._stack.__exit__(kind, error, trace)
 
     def add(self, pixels: Pixels, time: float) -> None:
@@ -223,6 +222,16 @@ class VideoWriter:
         self._tick = max(round(time * _TICKS), self._tick + 1)
         frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
         self._container.mux(self._stream.encode(frame))
+
+    def _finish(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write the frames that the encoder still holds."""
+        if error is None and self._stream is not None:
+            self._container.mux(self._stream.encode())
 
     def _add_stream(self) -> Any:
         codec = next(name for name in _ENCODERS if name in av.codecs_available)

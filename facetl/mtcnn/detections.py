@@ -243,6 +243,7 @@ class RunWriter:
             temporary = stack.enter_context(atomic_path(self._path))
             self._file = stack.enter_context(temporary.open("w", encoding="utf-8"))
             self._file.write(_as_text(self._head)[:-1] + ', "frames": [')
+            stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
 
@@ -252,9 +253,6 @@ class RunWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            skipped = [{"image": each.image, "reason": each.reason} for each in self._skipped]
-            self._file.write(f'], "skipped": {_as_text(skipped)}}}\n')
         self._stack.__exit__(kind, error, trace)
 
     def add(self, frame: FrameResult) -> None:
@@ -265,6 +263,16 @@ class RunWriter:
     def skip(self, skipped: Skipped) -> None:
         """Remember what could not be searched."""
         self._skipped.append(skipped)
+
+    def _finish(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            skipped = [{"image": each.image, "reason": each.reason} for each in self._skipped]
+            self._file.write(f'], "skipped": {_as_text(skipped)}}}\n')
 
 
 def save_run(path: Path, run: Run) -> None:
