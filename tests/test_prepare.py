@@ -379,7 +379,7 @@ def test_later_stages_learn_from_what_the_earlier_ones_propose(
     ("arguments", "message"),
     [
         (["--stage", "rnet"], "--stage rnet needs --weights"),
-        (["--weights", "pnet.safetensors"], "found --weights with --stage pnet"),
+        (["--weights", "pnet.safetensors"], "--stage pnet mines nothing"),
     ],
 )
 def test_weights_are_for_the_later_stages(
