@@ -7,6 +7,7 @@ finite numbers.  Frames without detections do not occur.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,12 +87,14 @@ def save_peer(folder: Path, peer: PeerDetections) -> None:
 def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
     """Return the array at ``path`` if its values are of one of NumPy's ``kinds``."""
     try:
-        array = np.load(path, allow_pickle=False)
+        # mapped, so that the size that a header claims is never asked of the memory
+        with warnings.catch_warnings(action="ignore"):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DetectionsError(
             f"{path}: not found; expected {BOXES}, {SCORES} and {FILE_NAMES} in one folder"
         ) from error
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy's reader of headers raises anything at all on damaged ones
         raise DetectionsError(
             f"{path}: no NumPy array of {content} that is safe to read; pickled objects are never "
             "loaded, save it again as np.array(values.tolist())"

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
-from facetl.files import atomic_path
+from facetl.files import UNENCODABLE, atomic_path, read_json
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class RunWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
-            self._file = stack.enter_context(temporary.open("w", encoding="utf-8"))
+            self._file = stack.enter_context(temporary.open("w", encoding="utf-8", errors=UNENCODABLE))
             self._file.write(_as_text(self._head)[:-1] + ', "frames": [')
             stack.push(self._finish)
             self._stack = stack.pop_all()
@@ -292,7 +292,7 @@ def load_run(path: Path | str) -> Run:
     """
     path = Path(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         found = (document["format"], document["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DetectionsError(

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from facetl.errors import PatchesError
-from facetl.files import atomic_path
+from facetl.files import atomic_path, parse_json
 from facetl.training.sampling import Label, LabelledWindows
 from facetl.version import VERSION
 
@@ -94,6 +94,8 @@ class Patches:
                 raise ValueError(f"expected {expected}, got {column.shape} and {column.dtype}")
         if (self.labels >= Label.IGNORED).any():
             raise ValueError(f"expected labels below {int(Label.IGNORED)}, got {self.labels.max()}")
+        if (self.frame_index < 0).any():
+            raise ValueError(f"expected places of frames from 0 on, got {self.frame_index.min()}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -213,7 +215,7 @@ def _read_metadata(file: Path) -> dict[str, Any]:
     try:
         with safe_open(file, framework="numpy") as tensors:
             text = (tensors.metadata() or {}).get("facetl", "{}")
-        metadata: dict[str, Any] = json.loads(text)
+        metadata: dict[str, Any] = parse_json(text)
         found = metadata.pop("format", None), metadata.pop("version", None)
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise PatchesError(
@@ -231,7 +233,7 @@ def _map_columns(file: Path) -> dict[str, NDArray[Any]]:
     """Return the columns as views of one memory map: safetensors' own slices would copy."""
     raw: NDArray[np.uint8] = np.memmap(file, dtype=np.uint8, mode="r")
     start = 8 + int.from_bytes(raw[:8].tobytes(), "little")
-    entries = json.loads(raw[8:start].tobytes())
+    entries = parse_json(raw[8:start].tobytes())
     columns = {}
     for name in _COLUMNS:
         entry = entries[name]
