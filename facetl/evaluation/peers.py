@@ -7,6 +7,7 @@ finite numbers.  Frames without detections do not occur.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.boxes import Boxes, as_boxes
+from facetl.boxes import FARTHEST, Boxes, as_boxes
 from facetl.errors import DetectionsError
 from facetl.files import atomic_path
 
@@ -44,6 +45,8 @@ class PeerDetections:
             raise ValueError(f"expected as many boxes as scores and names, got {counts}")
         if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
             raise ValueError("expected finite boxes and scores")
+        if (np.abs(self.boxes) > FARTHEST).any():
+            raise ValueError(f"expected boxes within {FARTHEST:g} pixels of the image")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -103,7 +106,15 @@ def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
         raise DetectionsError(
             f"{path}: expected an array of {content}, found {_kind(array)}; save it again as such"
         )
+    if array.dtype.kind == "U" and not _is_unicode(array):
+        raise DetectionsError(f"{path}: found text that is not Unicode; save it again")
     return array
+
+
+def _is_unicode(names: NDArray[np.str_]) -> bool:
+    """Return whether all characters are ones that Python knows; NumPy reads any four bytes."""
+    points = np.frombuffer(names.tobytes(), dtype=names.dtype.byteorder.replace("|", "=") + "u4")
+    return bool((points < sys.maxunicode + 1).all())
 
 
 def _kind(loaded: object) -> str:

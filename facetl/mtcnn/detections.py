@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from facetl.boxes import FARTHEST
 from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
 from facetl.files import UNENCODABLE, atomic_path, read_json
@@ -119,8 +120,9 @@ class Detections:
             ValueError: if the shapes do not fit together.
         """
         count = len(scores)
-        arrays = (np.asarray(values, dtype=np.float32) for values in (boxes, scores, landmarks))
         shapes = ((count, 4), (count,), (count, 5, 2))
+        with np.errstate(over="ignore"):  # what no float32 can hold becomes infinite
+            arrays = [np.asarray(each, dtype=np.float32) for each in (boxes, scores, landmarks)]
         return cls(*(a.reshape(s) for a, s in zip(arrays, shapes, strict=True)))
 
 
@@ -353,16 +355,29 @@ def _run_from_json(document: dict[str, Any]) -> Run:
 
 def _frame_from_json(frame: dict[str, Any]) -> FrameResult:
     height, width = frame["size_hw"]
+    found = Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"])
+    _check_numbers(found)
     return FrameResult(
         image=str(frame["image"]),
         size_hw=(int(height), int(width)),
-        detections=Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"]),
+        detections=found,
         candidates={stage: int(count) for stage, count in frame["candidates"].items()},
         seconds=float(frame["seconds"]),
         time=float(frame["time"]) if "time" in frame else None,
         tracks=_tracks_from_json(frame["tracks"]) if "tracks" in frame else None,
         carried=bool(frame.get("carried", False)),
     )
+
+
+def _check_numbers(found: Detections) -> None:
+    """Raise if a box or a landmark lies where no image is, or a score is no number.
+
+    Raises:
+        ValueError: saying which.
+    """
+    for name, values in vars(found).items():
+        if not (np.abs(values) <= FARTHEST).all():  # NaN is not
+            raise ValueError(f"found {name} that are not finite numbers")
 
 
 def _tracks_from_json(tracks: list[Any]) -> tuple[int | None, ...]:

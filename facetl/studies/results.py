@@ -210,7 +210,7 @@ def load_cell(path: Path, cell: Cell) -> Result:
             raise ValueError(f"format {content['format']!r} version {content['version']!r}")
         if content["cell"] != json.loads(json.dumps(asdict(cell))):
             raise ValueError("it is the result of another cell")
-        return Result(
+        result = Result(
             cell=cell,
             ap=content["ap"],
             photographs=content["photographs"],
@@ -218,7 +218,10 @@ def load_cell(path: Path, cell: Cell) -> Result:
             trained_parameters=int(content["trained_parameters"]),
             records=content["records"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for name in FIGURES:
+            float(result.figure(name))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path}: not a readable cell ({error}); delete the file and go on with --resume"
         ) from error
+    return result

@@ -15,11 +15,11 @@ annotation with ``iscrowd`` or ``ignore`` is no single face: it is left out and 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facetl.boxes import FARTHEST
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, enforce
 from facetl.data.annotations import read_text as read_annotations
 from facetl.data.formats.corners import corners_of
@@ -217,13 +217,10 @@ def _is_id(value: object) -> bool:
 
 
 def _is_finite(value: object) -> bool:
-    """Return whether JSON's value is a number that a float can hold."""
+    """Return whether JSON's value is a number that can be a coordinate."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
+    return abs(value) <= FARTHEST  # False for NaN
 
 
 def _shorten(value: object) -> str:

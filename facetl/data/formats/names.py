@@ -10,6 +10,9 @@ FACE = "face"
 """The class that says no more than that something is a face: read as no label, and written
 where there is none."""
 
+_LONGEST_NAME, _LONGEST_PATH = 255, 4_000
+"""In bytes: what usual file systems allow, with room for the folder."""
+
 
 def image_name(text: object) -> str | None:
     """Return the relative path that an annotation file means, with slashes and without dots.
@@ -45,12 +48,13 @@ def class_names(labels: Sequence[str | None]) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether a file may be called so: no control characters, no broken Unicode."""
+    """Return whether a file may be called so: nothing that cannot be printed, no endless words."""
     try:
-        text.encode("utf-8")
+        encoded = text.encode("utf-8")
     except UnicodeEncodeError:
         return False
-    return bool(text.strip()) and text.isprintable()
+    short = len(encoded) <= _LONGEST_PATH and max(map(len, encoded.split(b"/"))) <= _LONGEST_NAME
+    return bool(text.strip()) and text.isprintable() and short
 
 
 def _printable(text: str) -> str:
