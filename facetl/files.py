@@ -12,7 +12,6 @@ from typing import Any
 
 from facetl.errors import OutputError
 
-
 UNENCODABLE = "backslashreplace"
 """How texts are encoded that UTF-8 cannot hold."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,9 @@ def test_broken_files_give_errors_of_the_family_alone(reader: Reader, tmp_path: 
     @given(path=st.sampled_from(paths), ways=mutations)
     def check(path: Path, ways: list[Mutation]) -> None:
         path.write_bytes(mutate(whole[path], ways))
-        try:
+        with suppress(FacetlError):
             reader.read(path)
-        except FacetlError as error:
-            assert str(error)
-        finally:
-            path.write_bytes(whole[path])
+        path.write_bytes(whole[path])
 
     check()
 
@@ -82,7 +80,7 @@ def test_broken_files_give_errors_of_the_family_alone(reader: Reader, tmp_path: 
         arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
     )
 )
-def test_any_array_is_an_image_or_an_image_error(array: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_any_array_is_an_image_or_an_image_error(array: np.ndarray) -> None:
     try:
         pixels = as_image(array)
     except ImageError:

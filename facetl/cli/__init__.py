@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, NoReturn
 
 import click
 
 from facetl.cli import options
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
-from facetl.cli.console import COMMAND
+from facetl.cli.console import COMMAND, printable
 from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
@@ -68,14 +69,30 @@ class RoadGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors and Ctrl-C into one line and an exit code."""
+        _print_any_name()
         try:
             return super().invoke(ctx)
         except FacetlError as error:
-            click.echo(f"facetl: {error}", err=True)
-            sys.exit(1)
+            _complain(str(error))
+        except BrokenPipeError:
+            raise  # click ends without a word: nobody listens
+        except OSError as error:  # of a disk that fails or is full, wherever that comes to light
+            place = error.filename or "a file"
+            _complain(f"{place}: {error.strerror or error}; see to the disk and try again")
         except KeyboardInterrupt:
             click.echo("facetl: stopped", err=True)
             sys.exit(options.INTERRUPTED)
+
+
+def _complain(message: str) -> NoReturn:
+    click.echo(f"facetl: {printable(message)}", err=True)
+    sys.exit(1)
+
+
+def _print_any_name() -> None:
+    """Let stdout take what its encoding does not have: bytes in names that are no text."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 CONTEXT_SETTINGS = {

@@ -17,7 +17,7 @@ from facetl.data.annotations import (
     enforce,
     faces_of,
 )
-from facetl.data.images import image_paths, image_size
+from facetl.data.images import image_paths, image_size, name_below
 from facetl.data.layouts import find_sources
 from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
@@ -149,9 +149,7 @@ def _byte_count(path: Path) -> int:
 
 def _load_source(source: Source) -> FaceDataset:
     """Read one folder of images with its annotations, collecting all problems."""
-    paths = {
-        path.relative_to(source.images).as_posix(): path for path in image_paths(source.images)
-    }
+    paths = {name_below(source.images, path): path for path in image_paths(source.images)}
     file = source.read(paths.keys())
     by_image = file.lines_by_image
     problems = [*file.problems, *_report_missing(by_image, paths, source)]

@@ -243,7 +243,9 @@ class RunWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
-            self._file = stack.enter_context(temporary.open("w", encoding="utf-8", errors=UNENCODABLE))
+            self._file = stack.enter_context(
+                temporary.open("w", encoding="utf-8", errors=UNENCODABLE)
+            )
             self._file.write(_as_text(self._head)[:-1] + ', "frames": [')
             stack.push(self._finish)
             self._stack = stack.pop_all()

@@ -203,6 +203,7 @@ def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
         raise PatchesError(f"{file} does not exist; make it with: facetl prepare DATA --out FOLDER")
     metadata = _read_metadata(file)
     try:
+        _check_metadata(metadata)
         return Patches(**_map_columns(file), metadata=metadata)
     except (KeyError, TypeError, ValueError) as error:
         raise PatchesError(
@@ -227,6 +228,25 @@ def _read_metadata(file: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}; prepare the patches anew"
         )
     return metadata
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Raise if what trainings ask the metadata for is not what it should be.
+
+    Raises:
+        ValueError: saying which.
+    """
+    groups = metadata.get("groups")
+    if groups is not None and not _are_places(groups):
+        raise ValueError("found groups that are no whole numbers")
+    if not isinstance(metadata.get("recipe", {}), dict):
+        raise ValueError("found a recipe that is no object")
+
+
+def _are_places(values: object) -> bool:
+    return isinstance(values, list) and all(
+        type(value) is int and 0 <= value < 2**31 for value in values
+    )
 
 
 def _map_columns(file: Path) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,16 @@ _HEAD = 256
 
 BYTES = (
     *(b"\x00", b"\xff" * 4, b"\xff" * 8, b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"\x00" * 64),
-    *(b"\n", b"\r", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xc3\x28", b"\xe2\x80\xa8", b"%s%n", b"../"),
+    *(
+        b"\n",
+        b"\r",
+        b"\xef\xbb\xbf",
+        b"\xed\xa0\x80",
+        b"\xc3\x28",
+        b"\xe2\x80\xa8",
+        b"%s%n",
+        b"../",
+    ),
 )
 TOKENS = (
     *(b"null", b"true", b"[]", b"{}", b"[[]]", b'""', b"-1", b"0", b"-0.0", b"NaN", b"-Infinity"),

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image, features
 
+from facetl.cli.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import Frame, load_dataset
 from facetl.data.formats.coco import load_coco, save_coco
@@ -34,6 +35,7 @@ from facetl.studies.description import load_study
 from facetl.studies.naming import PLAIN
 from facetl.studies.results import load_cell
 from facetl.studies.study import Cell
+from facetl.training.batches import split_by_frame
 from facetl.training.cascade import Workshop
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.patches import load_patches, writing_patches
@@ -141,8 +143,8 @@ def _read_yolo(path: Path) -> None:
     folder = path if path.name == "data.yaml" else path.parents[2 * (path.name == "a.txt")]
     yolo = load_yolo_set(folder.parent / "data.yaml" if folder == path else folder / "data.yaml")
     for on_error in ("skip", "strict"):
-        load_yolo(yolo, yolo.root, on_error)  # type: ignore[arg-type]
-        load_yolo(yolo, yolo.root, on_error, yolo.root / "some.txt")  # type: ignore[arg-type]
+        load_yolo(yolo, yolo.root, on_error)
+        load_yolo(yolo, yolo.root, on_error, yolo.root / "some.txt")
 
 
 def _run(folder: Path) -> list[Path]:
@@ -221,6 +223,8 @@ def _read_patches(path: Path) -> None:
     patches = load_patches(path)
     assert len(patches.fingerprint) == 16
     patches.describe_counts("pnet")
+    recommend_settings("onet", patches, None)
+    split_by_frame(patches.frame_index, 0.5, 1, patches.metadata.get("groups"))
 
 
 def _checkpoint(folder: Path) -> list[Path]:

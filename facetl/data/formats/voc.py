@@ -49,6 +49,7 @@ from facetl.data.annotations import (
 )
 from facetl.data.formats.corners import Corners
 from facetl.data.formats.names import class_label, class_name, image_name
+from facetl.data.images import name_below
 from facetl.files import write_text
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def load_voc(
     parsed: list[FaceLine | Problem] = []
     listed: list[str] = []
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
+        stem = name_below(folder, path.with_suffix(""))
         if stems is not None and stem not in stems:
             continue
         file = read_voc(path)
