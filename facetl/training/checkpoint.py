@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             starting point or other settings.
     """
     try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # the error says it all
+            document = torch.load(path, map_location="cpu", weights_only=True)
         found = (document["format"], document["version"])
         found_task, values = dict(document["task"]), document["checkpoint"]
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file

@@ -120,7 +120,9 @@ def make_bombs(folder: Path) -> dict[str, Path]:
 def make_weights(folder: Path, marker: Path) -> None:
     """Write weights files that must be refused; those of pickles would make ``marker``."""
     folder.mkdir(parents=True, exist_ok=True)
-    pnet = {f"pnet.{name}": each for name, each in load_pretrained_stage("pnet").items()}
+    pnet = {
+        f"pnet.{name}": each.contiguous() for name, each in load_pretrained_stage("pnet").items()
+    }
     save_file(pnet, folder / "whole.safetensors")
     data = (folder / "whole.safetensors").read_bytes()
     (folder / "whole.safetensors").unlink()
@@ -139,7 +141,6 @@ def make_weights(folder: Path, marker: Path) -> None:
     (folder / "trap.safetensors").write_bytes(pickle.dumps(Trap(marker)))
     torch.save([1, 2, 3], folder / "list.pt")
     (folder / "text.pt").write_text("no weights")
-    (folder / "folder.safetensors").mkdir(exist_ok=True)
 
 
 def make_peers(folder: Path, marker: Path) -> list[Path]:
