@@ -44,6 +44,15 @@ class RoadGroup(click.Group):
         """Return the commands in the order in which they were added."""
         return list(self.commands)
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command line; a disk that fails or is full is told in one line too."""
+        _print_any_name()
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else "reading or writing failed: "
+            _complain(f"{place}{error.strerror or error}; see to the disk and try again")
+
     def make_context(
         self,
         info_name: str | None,
@@ -69,16 +78,10 @@ class RoadGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors and Ctrl-C into one line and an exit code."""
-        _print_any_name()
         try:
             return super().invoke(ctx)
         except FacetlError as error:
             _complain(str(error))
-        except BrokenPipeError:
-            raise  # click ends without a word: nobody listens
-        except OSError as error:  # of a disk that fails or is full, wherever that comes to light
-            place = error.filename or "a file"
-            _complain(f"{place}: {error.strerror or error}; see to the disk and try again")
         except KeyboardInterrupt:
             click.echo("facetl: stopped", err=True)
             sys.exit(options.INTERRUPTED)

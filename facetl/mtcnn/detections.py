@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.boxes import FARTHEST
 from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
 from facetl.files import UNENCODABLE, atomic_path, read_json
@@ -372,13 +371,13 @@ def _frame_from_json(frame: dict[str, Any]) -> FrameResult:
 
 
 def _check_numbers(found: Detections) -> None:
-    """Raise if a box or a landmark lies where no image is, or a score is no number.
+    """Raise if a box, a score or a landmark is infinite or no number.
 
     Raises:
         ValueError: saying which.
     """
     for name, values in vars(found).items():
-        if not (np.abs(values) <= FARTHEST).all():  # NaN is not
+        if not np.isfinite(values).all():
             raise ValueError(f"found {name} that are not finite numbers")
 
 

@@ -157,7 +157,7 @@ def make_peers(folder: Path, marker: Path) -> list[Path]:
     np.save(folder / "trap/scores_all_faces.npy", trap, allow_pickle=True)
     header = {"descr": "<f8", "fortran_order": False, "shape": (2**40, 4)}
     with (folder / "claim/detections_all_faces.npy").open("wb") as file:
-        np.lib.format.write_array_header_2_0(file, header)  # type: ignore[no-untyped-call]
+        np.lib.format.write_array_header_2_0(file, header)
     data = (folder / "cut/detections_all_faces.npy").read_bytes()
     (folder / "cut/detections_all_faces.npy").write_bytes(data[:-20])
     letters = folder / "letters/file_names_all_faces.npy"

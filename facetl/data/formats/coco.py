@@ -207,7 +207,7 @@ def _find_faults(
     if not (isinstance(box, list) and len(box) == 4):
         yield Kind.WRONG_FIELDS, f"found the bbox {_shorten(box)}, expected [x, y, width, height]"
     elif not all(map(_is_finite, box)):
-        yield Kind.NOT_A_NUMBER, f"found the bbox {_shorten(box)}, expected four numbers"
+        yield Kind.NOT_A_NUMBER, f"found the bbox {_shorten(box)}, expected four numbers of pixels"
     elif corners_of(*map(float, box)) is None:
         yield Kind.EMPTY_BOX, f"found the bbox {_shorten(box)}, expected width and height above 0"
 
