@@ -16,7 +16,8 @@ from PIL import Image
 
 from facetl.boxes import as_boxes
 from facetl.cli import main
-from facetl.cli.detect import detect, find_images, parse_weights
+from facetl.cli.detect import detect
+from facetl.cli.searching import find_images, parse_weights
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError

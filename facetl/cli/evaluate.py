@@ -169,12 +169,11 @@ def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
 
 
 def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
-    from facetl.mtcnn.detections import SUFFIX
+    from facetl.mtcnn.detections import SUFFIX, find_runs
 
     if not results.is_dir():
         return [results]
-    zero_line = results / f"pretrained{SUFFIX}"
-    paths = sorted(results.glob(f"*{SUFFIX}"), key=lambda path: (path != zero_line, path))
+    paths = sorted(find_runs(results), key=lambda path: not path.name.startswith("pretrained."))
     if not (paths or peers):
         raise InputError(f"{results}: found no *{SUFFIX}; make them with facetl detect")
     return paths

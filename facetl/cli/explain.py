@@ -9,7 +9,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, print_table
-from facetl.cli.detect import NamedWeights, parse_weights
+from facetl.cli.searching import NamedWeights, parse_weights
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:

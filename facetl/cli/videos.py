@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli.console import note, track
+from facetl.cli.folders import enter_all
 from facetl.errors import VideoError
 
 if TYPE_CHECKING:
-    from facetl.cli.detect import Searching
+    from facetl.cli.searching import Searching
     from facetl.data.images import Pixels
     from facetl.data.video import Every, Footage, VideoFacts, VideoFrame, VideoWriter
     from facetl.mtcnn.detections import FrameResult, RunWriter
@@ -156,7 +157,7 @@ def search_videos(
         for name in detectors
     }
     tallies = {name: Tally() for name in detectors}
-    with _open_writers(out, described) as writers:
+    with enter_all(_writers(out, described)) as writers:
         search = partial(_search_one, detectors, settings, how, viewing, out)
         whole = [_record(video, search(video), writers, tallies) for video in ready]
         for name, reason in unreadable.items():
@@ -167,18 +168,11 @@ def search_videos(
     return all(whole) and not unreadable
 
 
-@contextmanager
-def _open_writers(
-    out: Path, settings: Mapping[str, dict[str, Any]]
-) -> Iterator[dict[str, RunWriter]]:
-    """Give a writer of a detections file for each run; all of them are put in place, or none."""
+def _writers(out: Path, settings: Mapping[str, dict[str, Any]]) -> dict[str, RunWriter]:
+    """Return a writer of a detections file for each run."""
     from facetl.mtcnn.detections import SUFFIX, RunWriter
 
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(RunWriter(out / f"{name}{SUFFIX}", name, each))
-            for name, each in settings.items()
-        }
+    return {name: RunWriter(out / f"{name}{SUFFIX}", name, each) for name, each in settings.items()}
 
 
 def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[str, str]]:

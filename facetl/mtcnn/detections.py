@@ -39,6 +39,8 @@ FORMAT = "facetl-detections"
 FORMAT_VERSION = 1
 SUFFIX = ".detections.json"
 """A run called ``tuned`` is stored as ``tuned.detections.json``."""
+LINES_SUFFIX = ".detections.jsonl"
+"""… or, as JSON lines (:mod:`facetl.mtcnn.run_lines`), as ``tuned.detections.jsonl``."""
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The five points of a face, in order, left and right as seen in the image."""
@@ -257,7 +259,7 @@ class RunWriter:
 
     def add(self, frame: FrameResult) -> None:
         """Append what was found in a frame."""
-        self._file.write(self._separator + _as_text(_frame_to_json(frame)))
+        self._file.write(self._separator + _as_text(frame_to_json(frame)))
         self._separator = ", "
 
     def skip(self, skipped: Skipped) -> None:
@@ -284,13 +286,22 @@ def save_run(path: Path, run: Run) -> None:
             writer.skip(skipped)
 
 
+def find_runs(folder: Path) -> list[Path]:
+    """Return all detections files in a folder, of either kind, in the order of their names."""
+    return sorted(path for end in (SUFFIX, LINES_SUFFIX) for path in folder.glob(f"*{end}"))
+
+
 def load_run(path: Path | str) -> Run:
-    """Read a detections file.
+    """Read a detections file, of one JSON document or of JSON lines.
 
     Raises:
         DetectionsError: if the file is missing, damaged, or of another format or version.
     """
     path = Path(path)
+    if path.suffix == ".jsonl":
+        from facetl.mtcnn.run_lines import load_lines  # which is built upon this module
+
+        return load_lines(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         found = (document["format"], document["version"])
@@ -312,7 +323,8 @@ def load_run(path: Path | str) -> Run:
         ) from error
 
 
-def _frame_to_json(frame: FrameResult) -> dict[str, Any]:
+def frame_to_json(frame: FrameResult) -> dict[str, Any]:
+    """Return what was found in an image as the detections file has it."""
     document = {
         "image": frame.image,
         "size_hw": list(frame.size_hw),
@@ -346,12 +358,17 @@ def _run_from_json(document: dict[str, Any]) -> Run:
     return Run(
         name=str(document["name"]),
         settings=dict(document["settings"]),
-        frames=tuple(_frame_from_json(frame) for frame in document["frames"]),
+        frames=tuple(frame_from_json(frame) for frame in document["frames"]),
         skipped=tuple(Skipped(s["image"], s["reason"]) for s in document["skipped"]),
     )
 
 
-def _frame_from_json(frame: dict[str, Any]) -> FrameResult:
+def frame_from_json(frame: dict[str, Any]) -> FrameResult:
+    """Return what was found in an image from how the detections file has it.
+
+    Raises:
+        LookupError, TypeError, ValueError, AttributeError, OverflowError: if it is damaged.
+    """
     height, width = frame["size_hw"]
     return FrameResult(
         image=str(frame["image"]),

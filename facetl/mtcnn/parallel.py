@@ -37,7 +37,7 @@ def in_parallel(
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > workers * _AHEAD:
+            while waiting and (waiting[0].done() or len(waiting) > workers * _AHEAD):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
