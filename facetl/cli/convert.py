@@ -83,7 +83,7 @@ def convert(
       facetl convert results/cartoon.detections.json corrections --to cvat
     """
     if not source.exists():
-        raise InputError(f"{source}: no such file or folder")
+        raise InputError(f"{source}: no such file or folder; check the path")
     refuse_to_overwrite(out, force=force)
     require_writable(out.parent)
     if runs := _find_runs(source):
