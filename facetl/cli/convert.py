@@ -83,7 +83,7 @@ def convert(
       facetl convert results/cartoon.detections.json corrections --to cvat
     """
     if not source.exists():
-        raise InputError(f"{source}: no such file or folder")
+        raise InputError(f"{source}: no such file or folder; check the path")
     refuse_to_overwrite(out, force=force)
     require_writable(out.parent)
     if runs := _find_runs(source):
@@ -119,7 +119,9 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
             f"choose from {', '.join(EXPORT_NAMES)}"
         )
     if out.suffix in (".csv", ".json", ".txt"):
-        raise click.UsageError(f"detections go into a folder, and {out} is called like a file")
+        raise click.UsageError(
+            f"detections go into a folder, and {out} is called like a file; name a folder"
+        )
     runs = [replace(load_run(path), name=path.name.removesuffix(SUFFIX)) for path in paths]
     save_exports(out, runs, [target])
 

@@ -116,7 +116,8 @@ def frames(
     picks = pick_frames(pool.candidates, count, known=known, variety=variety)
     if not picks:
         raise InputError(
-            f"found no frame to pick among {pool.seen}: blank, blurred or like those of --unlike"
+            f"found no frame to pick among {pool.seen}, all blank, blurred or like those of "
+            "--unlike; look at more with a smaller --every"
         )
     with _new_folder(out) as place:
         _save_pictures(place, ready, every, picks)

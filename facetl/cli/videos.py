@@ -196,7 +196,7 @@ def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[st
             unreadable[name] = str(error)
             note(f"skipped {error}")
     if not ready:
-        raise VideoError(f"none of the {len(videos)} videos could be read")
+        raise VideoError(f"none of the {len(videos)} videos could be read; give others")
     return ready, unreadable
 
 
