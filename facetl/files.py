@@ -15,12 +15,13 @@ from facetl.errors import OutputError
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
-    The folder is made if it is missing.  If the block raises, the temporary file is removed
-    and ``path`` stays as it was.
+    The folder is made if it is missing.  If the block raises, the temporary file is removed,
+    a folder that was made for it too, and ``path`` stays as it was.
 
     Raises:
         OutputError: if the place cannot be written.
     """
+    is_new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
@@ -38,6 +39,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        if is_new:
+            with suppress(OSError):  # it holds something, as it should
+                path.parent.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -218,8 +218,8 @@ def test_other_runs_files_make_way(folder: Path, tmp_path: Path) -> None:
     ("extra", "complaint"),
     [
         (["frames"], "search videos apart from images"),
-        (["--overlays"], "--truth and --crops are for images"),
-        (["--truth", "faces.txt"], "--truth and --crops are for images"),
+        (["--overlays"], "--stream are for images"),
+        (["--truth", "faces.txt"], "--stream are for images"),
         (["--every", "0"], "expected frames like 10 or a time like 0.5s"),
     ],
 )

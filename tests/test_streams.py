@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -20,9 +21,11 @@ from facetl.cli import main
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError
 from facetl.mtcnn.detections import Run, load_run
+from facetl.mtcnn.run_lines import describe_head
 
 NAME = "pretrained.detections.jsonl"
 COUNT = 12
+HEAD = json.dumps(describe_head("x", {})) + "\n"
 
 
 def detect(*arguments: object) -> Result:
@@ -150,17 +153,21 @@ def test_other_images_are_not_gone_on_with(frames: Path, whole: bytes, tmp_path:
 def test_an_unfinished_file_is_no_result(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_bytes(whole[: whole.rindex(b'{"end"')])
-    with pytest.raises(DetectionsError, match="not finished; go on with facetl detect --resume"):
+    with pytest.raises(
+        DetectionsError, match="not finished; go on with facetl detect --stream --resume"
+    ):
         load_run(path)
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "is not finished"),
+        ("", "found format None"),
         ("{}\n", "found format None"),
         ("[]\n", ":1: damaged"),
-        ('{"format": "facetl-detections-lines", "version": 1}\n{"image": 3}\n', ":2: damaged"),
+        (HEAD, "is not finished"),
+        (HEAD + '{"image": "a"}\n', ":2: damaged"),
+        (HEAD + "nonsense\n", ":2: damaged"),
     ],
 )
 def test_damage_is_told_with_its_line(tmp_path: Path, text: str, found: str) -> None:

@@ -16,6 +16,7 @@ from facetl.cli.annotated import chosen_format
 from facetl.cli.console import TimeBar, note, print_table, say_time
 from facetl.errors import OutputError
 from facetl.files import is_occupied, require_writable, write_text
+from facetl.interruptions import exit_code
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -223,9 +224,9 @@ def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:
                 if task not in done:
                     bar.say(f"[{number}/{len(graph)}] {_describe_task(task, bench)}")
                     bar.advance(share)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         note(f"stopped; {bench.folder} keeps what is done: the same command with --resume")
-        raise SystemExit(options.INTERRUPTED) from None
+        raise SystemExit(exit_code(interruption)) from None
 
 
 def _describe_task(task: Task, bench: Bench) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
-from facetl.cli.console import suggest
+from facetl.cli.console import note, suggest
 from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
 from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.folders import FolderSearch
@@ -25,6 +25,7 @@ from facetl.cli.searching import (
 )
 from facetl.cli.videos import Viewing, is_video, search_videos
 from facetl.files import refuse_to_overwrite, require_writable
+from facetl.interruptions import exit_code
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
@@ -200,7 +201,11 @@ def _search_folder(
     if stream:
         if force:
             remove_other_runs(out, [])
-        search.stream(out, resume=resume)
+        try:
+            search.stream(out, resume=resume)
+        except KeyboardInterrupt as interruption:
+            note(f"stopped; {out} keeps what is done: the same command with --resume")
+            raise SystemExit(exit_code(interruption)) from None
     else:
         search.run(out)
     search.report([out, *(outlet.folder for outlet in search.outlets)])

@@ -25,9 +25,6 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 FILE_OR_FOLDER = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 

@@ -20,6 +20,7 @@ from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
 from facetl.errors import FacetlError
 from facetl.files import write_text
+from facetl.interruptions import exit_code
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
@@ -171,9 +172,9 @@ class CascadeOutputs(TrainingFiles):
 
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             note(f"stopped; {self.workshop} keeps what is done: the same command with --resume")
-            raise SystemExit(options.INTERRUPTED) from None
+            raise SystemExit(exit_code(interruption)) from None
         except FacetlError:
             if not Workshop(self.workshop).has_work:
                 self.clear_workshop()

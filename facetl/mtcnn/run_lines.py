@@ -146,27 +146,25 @@ def load_lines(path: Path) -> Run:
     Raises:
         DetectionsError: if the file is missing, damaged, unfinished, or of another format.
     """
-    frames, skipped = [], []
-    ended = False
-    head: dict[str, Any] = {}
-    try:
-        for number, document in enumerate(_documents(path), start=1):
-            if number == 1:
-                head = _check_head(path, document)
-            elif "end" in document:
-                ended = True
-            elif "reason" in document:
-                skipped.append(Skipped(str(document["image"]), str(document["reason"])))
-            else:
-                frames.append(frame_from_json({**document, "seconds": float("nan")}))
-        if not ended:
-            raise DetectionsError(f"{path}: is not finished; go on with facetl detect --resume")
-        return Run(str(head["name"]), dict(head["settings"]), tuple(frames), tuple(skipped))
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DetectionsError(
-            f"{path}:{number}: damaged detections ({type(error).__name__}: {error}); make it "
-            "again with facetl detect --stream"
-        ) from error
+    documents = _documents(path)
+    head = _check_head(path, next(documents, {}))
+    frames: list[FrameResult] = []
+    skipped: list[Skipped] = []
+    for number, document in enumerate(documents, start=2):
+        if "end" in document:
+            return Run(head["name"], head["settings"], tuple(frames), tuple(skipped))
+        try:
+            _read_into(frames, skipped, document)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise _damaged(path, number, error) from error
+    raise DetectionsError(f"{path}: is not finished; go on with facetl detect --stream --resume")
+
+
+def _read_into(frames: list[FrameResult], skipped: list[Skipped], document: dict[str, Any]) -> None:
+    if "reason" in document:
+        skipped.append(Skipped(str(document["image"]), str(document["reason"])))
+    else:
+        frames.append(frame_from_json({**document, "seconds": float("nan")}))
 
 
 def describe_head(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,12 +180,9 @@ def describe_head(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _documents(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            for line in file:
-                document = json.loads(line)
-                if not isinstance(document, dict):
-                    raise ValueError(f"found {line[:40]!r}, expected a JSON object")
-                yield document
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield _parse(path, number, line)
     except OSError as error:
         raise DetectionsError(
             f"{path} cannot be read ({error.strerror}); make it with facetl detect --stream"
@@ -198,9 +193,11 @@ def _check_head(path: Path, head: dict[str, Any]) -> dict[str, Any]:
     found = (head.get("format"), head.get("version"))
     if found != (FORMAT, FORMAT_VERSION):
         raise DetectionsError(
-            f"{path}:1: found format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} "
+            f"{path}: found format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} "
             f"version {FORMAT_VERSION}; make it again with facetl detect --stream"
         )
+    if not isinstance(head.get("name"), str) or not isinstance(head.get("settings"), dict):
+        raise _damaged(path, 1, ValueError("no name or no settings"))
     return head
 
 
@@ -232,15 +229,23 @@ def _find(path: Path, head: Mapping[str, Any]) -> Found:
 
 
 def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    """Return a whole line as what it says: the head first, then images or the end."""
     try:
         document = json.loads(line)
+        if not isinstance(document, dict):
+            raise ValueError(f"found {str(document)[:40]!r}, expected a JSON object")
         if number > 1 and "end" not in document:
-            document["image"]
-        return dict(document)
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise DetectionsError(
-            f"{path}:{number}: damaged detections ({error}); start anew with --force"
-        ) from error
+            str(document["image"])
+        return document
+    except (ValueError, LookupError, RecursionError) as error:
+        raise _damaged(path, number, error) from error
+
+
+def _damaged(path: Path, number: int, error: Exception) -> DetectionsError:
+    return DetectionsError(
+        f"{path}:{number}: damaged detections ({type(error).__name__}: {error}); start anew with "
+        "facetl detect --stream --force"
+    )
 
 
 def _require_same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any]) -> None:
