@@ -24,6 +24,7 @@ from facetl.evaluation.advice import advise
 from facetl.evaluation.gallery import hang
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
 from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
+from facetl.mtcnn.weights import Weights, load_weights, save_weights
 
 SIZE = (360, 480)
 LEFT, RIGHT, TINY = [10.0, 20, 50, 70], [90.0, 20, 130, 70], [70.0, 90, 85, 106]
@@ -44,6 +45,7 @@ BEFORE: Found = {
     NASTY: [(NOWHERE, 0.6)],
     "004.jpg": [(NOWHERE, 0.2)],
 }
+RECORDS = [{"stage": "pnet", "epoch": 1, "train": {"total": 0.5}, "validation": {"total": 0.4}}]
 AFTER: Found = {
     "001.jpg": [(LEFT, 0.95), (RIGHT, 0.85)],
     "002.jpg": [(LEFT, 0.99)],
@@ -395,3 +397,36 @@ def test_miniatures_fit_into_their_room(tmp_path: Path) -> None:
     small = load_image(tmp_path / "small.webp").shape
     assert small[1] < 480
     assert small[0] / small[1] == pytest.approx(0.75, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["$^$", r"\frac{$", "_hidden"])
+def test_names_are_no_formulas(tmp_path: Path, name: str) -> None:
+    save_run(tmp_path / f"{name.replace(chr(92), '')}.detections.json", run_of(name, AFTER))
+    (tmp_path / "truth.txt").write_text(f"001.jpg 10 20 50 70 {name}\n")
+    success(facetl(tmp_path, "--truth", tmp_path / "truth.txt"))
+    assert name in (tmp_path / "precision_recall.svg").read_text()
+
+
+def test_pictures_come_from_the_named_folder_alone(results: Path, tmp_path: Path) -> None:
+    save_image(tmp_path / "private.png", draw_frame(0, "test", 0).image)
+    (tmp_path / "frames").mkdir()
+    names = ["001.jpg", "../private.png", str(tmp_path / "private.png")]
+    save_run(tmp_path / "x.detections.json", run_of("x", {name: [] for name in names}))
+    (tmp_path / "truth.txt").write_text("001.jpg 10 20 50 70\n")
+    options = ("--truth", tmp_path / "truth.txt", "--images", tmp_path / "frames")
+    success(facetl(tmp_path / "x.detections.json", *options))
+    assert "data:image/webp" not in (tmp_path / "report.html").read_text()
+
+
+def test_the_training_shown_is_that_of_the_weights_used(tmp_path: Path) -> None:
+    weights = Weights(load_weights("pretrained").stages, {"records": RECORDS})
+    save_weights(tmp_path / "w.safetensors", weights)
+    for fingerprint, expected in ((weights.fingerprint, True), ("another", False)):
+        run = run_of("w", AFTER)
+        run.settings.update(
+            weights=str(tmp_path / "w.safetensors"), weights_fingerprint=fingerprint
+        )
+        save_run(tmp_path / "w.detections.json", run)
+        (tmp_path / "truth.txt").write_text("001.jpg 10 20 50 70\n")
+        success(facetl(tmp_path, "--truth", tmp_path / "truth.txt", "--force"))
+        assert ("Losses of w by epoch" in (tmp_path / "report.html").read_text()) is expected

@@ -11,10 +11,10 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, print_table, suggest, track
-from facetl.cli.report import write_report
+from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
-from facetl.files import plot_paths, refuse_to_overwrite, require_writable
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable, write_text
 from facetl.mtcnn.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _parse_peers(
     """Split each ``NAME=FOLDER`` at its first ``=``."""
     peers = []
     for value in values:
-        name, _, folder = value.partition("=")
+        name, folder = options.split_name(value)
         if not (name and folder):
             raise click.BadParameter(f"found {value!r}, expected NAME=FOLDER", ctx, param)
         peers.append(Peer(name, Path(folder)))
@@ -138,15 +138,20 @@ def evaluate(
     document = describe(
         evaluations, faces, truth_path=truth, only_listed=only_listed, likeness=likeness
     )
-    save_metrics(folder / FILE_NAME, document)
-    _save_plots(folder, evaluations)
-    if report:
-        write_report(
-            *(folder / REPORT, entries, evaluations, source),
+    page = (
+        compose_report(
+            *(entries, evaluations, source),
             truth=truth,
             images=images,
             only_listed=only_listed,
         )
+        if report
+        else None
+    )
+    save_metrics(folder / FILE_NAME, document)
+    _save_plots(folder, evaluations)
+    if page:
+        write_text(folder / REPORT, page)
     _report(evaluations, likeness, folder)
     if report:
         click.echo(f"wrote {folder / REPORT}: open it in a browser")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from facetl.cli.console import note, typed_command
+from facetl.cli.options import split_name
 from facetl.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def parse_weights(
     """Split each ``NAME=FILE``; without a name a run is called after its file."""
     parsed = []
     for value in values:
-        name, equals, source = value.partition("=")
-        named = NamedWeights(name, source) if equals else NamedWeights(Path(value).stem, value)
-        if not all(named) or Path(named.name).name != named.name:
+        name, source = split_name(value)
+        named = NamedWeights(name or Path(source).stem, source)
+        if not all(named) or value.startswith("=") or Path(named.name).name != named.name:
             raise click.BadParameter(f"found {value!r}, expected NAME=FILE", ctx, param)
         parsed.append(named)
     names = [each.name for each in parsed]
