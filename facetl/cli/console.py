@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, TypeVar
 
@@ -117,6 +117,29 @@ class TimeBar:
 def say_time(seconds: float) -> str:
     """Return a time as people say it: ``40 s``, ``3 min``."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def plain_table(title: str, headers: Sequence[str]) -> Table:
+    """Return a table without lines: names on the left, figures on the right.
+
+    Args:
+        title: what the names are; with no ``headers`` nothing stands above the columns.
+        headers: what each column of figures is; nothing in them is taken for markup.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 3, 0, 0),
+        show_header=any(headers),
+    )
+    table.add_column(Text(title))
+    for header in headers:
+        table.add_column(Text(header), justify="right")
+    return table
 
 
 def print_table(table: Table) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, print_table, suggest, track
+from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
@@ -304,13 +304,9 @@ def figures_table(evaluations: Sequence[Evaluation]) -> Table:
 
 def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[Row]]) -> Table:
     """Return groups of rows as a table, an empty line between them."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(Text(title))
-    for header in headers:
-        table.add_column(Text(header), justify="right")
+    table = plain_table(title, headers)
     for number, group in enumerate(groups):
         if number:
             table.add_row()
