@@ -132,12 +132,9 @@ def cards(watched: Watched) -> list[str]:
 
 
 def move(watched: Watched, side: str, threshold: float) -> None:
-    """Move a slider as a finger does: it moves, then it rests."""
-    watched.page.locator(f"#{side} .threshold").evaluate(
-        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input'));"
-        " slider.dispatchEvent(new Event('change')); }",
-        threshold,
-    )
+    """Type a threshold."""
+    watched.page.locator(f"#{side} .exact").fill(str(threshold))
+    watched.page.locator(f"#{side} .exact").dispatch_event("change")
 
 
 def tally(watched: Watched, name: str) -> int:
@@ -155,7 +152,11 @@ def test_the_page_opens_with_the_figures_of_the_metrics_file(shown: Watched, res
 def test_the_slider_moves_figures_and_boxes(shown: Watched) -> None:
     hits = shown.page.locator("#cards .card[data-name='001.jpg'] .stage >> nth=1")
     assert hits.locator(".hit").count() == 2
-    move(shown, "right", 0.9)
+    slider = shown.page.locator("#right .threshold")
+    slider.focus()
+    for _ in range(2):  # one step, one detection less
+        slider.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "0.950"
     assert [figure(shown, "right", name) for name in ("hits", "missed", "false_alarms")] == [
         2,
         3,
@@ -166,6 +167,14 @@ def test_the_slider_moves_figures_and_boxes(shown: Watched) -> None:
     assert "recall 0.400" in str(shown.page.locator("#curves").get_attribute("aria-label"))
     shown.page.locator("#right .reset").click()
     assert figure(shown, "right", "hits") == 4
+
+
+def test_a_threshold_beyond_the_scores_is_brought_back(shown: Watched) -> None:
+    move(shown, "right", 5)
+    assert shown.page.locator("#right .exact").input_value() == "1.000"
+    shown.page.locator("#right .exact").fill("")
+    shown.page.locator("#right .exact").dispatch_event("change")
+    assert shown.page.locator("#right .exact").input_value() == "1.000"
 
 
 def test_every_threshold_gives_the_figures_of_the_oracle(shown: Watched) -> None:
@@ -221,6 +230,7 @@ def test_the_keyboard_suffices(shown: Watched) -> None:
     assert dialog.locator(".stages").get_attribute("data-view") == "swipe"
     shown.page.keyboard.press("Escape")
     assert not dialog.is_visible()
+    assert shown.page.evaluate("document.activeElement.dataset.name") == "001.jpg"
 
 
 def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
@@ -229,6 +239,15 @@ def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
     assert stage.locator("svg").count() == 2
     stage.locator(".swipe").fill("20")
     assert stage.evaluate("stage => stage.style.getPropertyValue('--split')") == "20%"
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    assert box is not None
+    shown.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 20)
+    shown.page.mouse.down()
+    shown.page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 20)
+    shown.page.mouse.up()
+    assert stage.locator(".swipe").input_value() == "80"
+    assert not shown.page.locator("#large").is_visible()
 
 
 def test_pictures_have_words_and_are_decoded_late(shown: Watched) -> None:
