@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
 from outcomes import assert_refused, success
+from PIL import ExifTags, Image
 
 import facetl
 import facetl.version
