@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from threading import Event
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facetl.mtcnn.parallel import in_parallel
+from facetl.mtcnn.parallel import in_batches, in_parallel
 
 T = TypeVar("T")
 PATIENCE = 30
@@ -85,6 +86,28 @@ def test_what_is_raised_comes_at_its_turn() -> None:
     with pytest.raises(ZeroDivisionError):
         next(found)
     assert threads_of_a_new_thread() == 5
+
+
+@given(
+    st.lists(st.integers(0, 9), max_size=40), st.integers(1, 6), st.sampled_from([0, 5, 20, 1e9])
+)
+def test_batches_hold_all_items_in_order_and_no_more_than_they_may(
+    weights: list[int], size: int, room: float
+) -> None:
+    batches = list(in_batches(sorted(weights, reverse=True), size, room, float))
+    assert [weight for batch in batches for weight in batch] == sorted(weights, reverse=True)
+    for batch in batches:
+        assert 1 <= len(batch) <= size
+        assert len(batch) == 1 or sum(batch) <= room
+    for batch, after in pairwise(batches):
+        assert len(batch) == size or sum(batch) + batch[-1] > room, f"{after} had room"
+
+
+def test_batches_are_given_as_soon_as_they_are_full() -> None:
+    pending = iter(range(10))
+    batches = in_batches(pending, 3)
+    assert next(batches) == [0, 1, 2]
+    assert next(pending) == 3
 
 
 # ---- torch's threads

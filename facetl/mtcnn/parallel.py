@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
@@ -76,8 +76,37 @@ class _Threads:
 _threads = _Threads()
 
 
-def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of ``size``; the last may be shorter."""
-    pending = iter(items)
-    while batch := list(islice(pending, size)):
+def most_waiting(workers: int) -> int:
+    """Return how many items of :func:`in_parallel` there are at once, at most.
+
+    Those begun or waiting, one that was just taken, and one whose result is being used.
+    """
+    return workers * _AHEAD + 2
+
+
+def in_batches(
+    items: Iterable[Item],
+    size: int,
+    room: float = math.inf,
+    weigh: Callable[[Item], float] = lambda _: 0.0,
+) -> Iterator[list[Item]]:
+    """Yield the items in lists of ``size``; the last may be shorter, and so may heavy ones.
+
+    Args:
+        items: taken as they are needed.
+        size: items of a list, at least 1.
+        room: what a list may weigh, if each item weighs as much as the one before it; a single
+            item may weigh more.
+        weigh: tells what an item weighs.
+    """
+    batch: list[Item] = []
+    held = 0.0
+    for item in items:
+        batch.append(item)
+        weight = weigh(item)
+        held += weight
+        if len(batch) == size or held + weight > room:
+            yield batch
+            batch, held = [], 0.0
+    if batch:
         yield batch
