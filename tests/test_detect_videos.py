@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from drawn_videos import RATE, pan, pictures, scene, write_anyhow, write_video
 from outcomes import assert_refused, success
@@ -15,12 +18,13 @@ from outcomes import assert_refused, success
 from facetl.boxes import as_boxes, iou
 from facetl.cli import main
 from facetl.data.annotations import save_annotations
-from facetl.data.images import save_image
+from facetl.data.images import Pixels, save_image
 from facetl.data.stills import Moment
 from facetl.data.video import Footage, VideoFrame
-from facetl.mtcnn.detections import Run, load_run
-from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.detections import Detections, Run, load_run
+from facetl.mtcnn.detector import Detector, Search
 from facetl.mtcnn.footage import FilmPicture, frame_name
+from facetl.mtcnn.parallel import most_waiting
 from facetl.mtcnn.runs import search_all
 from facetl.mtcnn.settings import Settings
 
@@ -76,6 +80,8 @@ def test_the_boxes_are_those_of_the_frames_as_pictures(folder: Path, tmp_path: P
             save_image(tmp_path / frame_name("episode.mp4", frame.index), frame.pixels)
     success(call(tmp_path / "episode.mp4", "--out", tmp_path / "b"))
     film, still = run_in(tmp_path / "a"), run_in(tmp_path / "b")
+    assert len(film.frames) == 3
+    assert sum(len(frame.detections) for frame in film.frames) >= 3
     for one, other in zip(film.frames, still.frames, strict=True):
         assert Path(one.image).name == other.image
         assert np.array_equal(one.detections.boxes, other.detections.boxes)
@@ -94,9 +100,10 @@ def test_results_do_not_depend_on_batches_and_workers(folder: Path, tmp_path: Pa
     video = folder / "episode.mp4"
     success(call(video, "--out", tmp_path / "a", "--batch-size", "1", "--workers", "1"))
     success(call(video, "--out", tmp_path / "b", "--batch-size", "3", "--workers", "2"))
-    for one, other in zip(
-        run_in(tmp_path / "a").frames, run_in(tmp_path / "b").frames, strict=True
-    ):
+    alone, together = (run_in(tmp_path / out).frames for out in "ab")
+    assert len(alone) == 8 + STILL
+    assert sum(len(frame.detections) for frame in alone) >= 8 + STILL
+    for one, other in zip(alone, together, strict=True):
         assert (one.image, one.tracks) == (other.image, other.tracks)
         assert one.detections.boxes == pytest.approx(other.detections.boxes, abs=1e-3)
 
@@ -258,3 +265,43 @@ def test_frames_are_taken_a_few_at_a_time_however_many_there_are() -> None:
     assert first.results[""].image == "a.mp4/000000.png"
     assert taken <= 4 * (2 * 2 + 2)
     del found
+
+
+class Living:
+    """Counts the pixels of the frames that somebody still holds."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    def film(self, count: int, height: int, width: int) -> Iterator[FilmPicture]:
+        for number in range(count):
+            pixels = np.zeros((height, width, 3), np.uint8)
+            self._change(height * width)
+            weakref.finalize(pixels, self._change, -height * width)
+            yield FilmPicture("a.mp4", Moment(VideoFrame(number, number / RATE, pixels)))
+
+    def _change(self, pixels: int) -> None:
+        self.now += pixels
+        self.most = max(self.most, self.now)
+
+
+class Blind:
+    """Finds nothing, at once."""
+
+    device = torch.device("cpu")
+
+    def search(self, images: Sequence[Pixels], *_: object, **__: object) -> list[Search]:
+        return [Search(Detections.empty(), {}) for _ in images]
+
+
+@pytest.mark.parametrize("workers", [1, 3, 8])
+@pytest.mark.parametrize("size_hw", [(10, 10), (40, 50), (100, 200), (300, 300)])
+def test_large_frames_wait_in_smaller_numbers(workers: int, size_hw: tuple[int, int]) -> None:
+    living, room = Living(), 200_000
+    detectors: Any = {"": Blind()}
+    film = living.film(300, *size_hw)
+    found = search_all(detectors, {"": Settings()}, film, batch_size=8, workers=workers, room=room)
+    assert sum(len(each.results) for each in found) == 300
+    pixels = size_hw[0] * size_hw[1]
+    assert living.most <= max(room, pixels * most_waiting(workers))
+    assert living.most >= pixels * min(8, room // pixels // most_waiting(workers) or 1)

@@ -94,6 +94,20 @@ def test_other_containers_and_codecs(tmp_path: Path, name: str, codec: str) -> N
     assert ([frame.index for frame in frames], faults) == ([0, 1, 2, 3, 4], [])
 
 
+def test_a_title_that_is_not_in_utf_8_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "old.avi"
+    with av.open(str(path), "w", metadata_encoding="latin-1") as container:
+        container.metadata["title"] = "Käpt'n Blaubär"
+        stream = container.add_stream("mpeg4", rate=RATE)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = 320, 240
+        frame = av.VideoFrame.from_ndarray(pictures(0, 1)[0], format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert "Blaubär".encode("latin-1") in path.read_bytes()
+    assert len(read(path)[0]) == 1
+
+
 # ---- what cannot be read
 
 

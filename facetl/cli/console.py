@@ -50,7 +50,8 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
     )
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    said = TextColumn("{task.description}", markup=False)  # names of files may look like it
+    columns = (said, BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
     ) as progress:
@@ -71,8 +72,11 @@ class TimeBar:
         from rich.progress import BarColumn, Progress, TextColumn
 
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        texts = ("{task.description}", "{task.fields[left]}")
+        said, left = (TextColumn(text, markup=False) for text in texts)
+        self._progress = Progress(
+            said, BarColumn(), left, console=console, disable=not console.is_terminal
+        )
         self._task = self._progress.add_task("", total=foreseen, left="")
         self._foreseen = foreseen
         self._done = 0.0

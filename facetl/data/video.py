@@ -268,7 +268,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     if not path.is_file():
         raise VideoError(f"{path} is no file that can be read; check the path")
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")  # titles may be in any code
     except (av.FFmpegError, OSError) as error:
         why = error.strerror or type(error).__name__
         raise VideoError(

@@ -172,7 +172,7 @@ class Run:
     Attributes:
         name: how the run is called in tables and plots.
         settings: JSON-able settings that made it.
-        frames: the images searched, in order.
+        frames: the images, in order.
         skipped: the images that could not be read.
     """
 
@@ -182,18 +182,24 @@ class Run:
     skipped: tuple[Skipped, ...] = ()
 
     @property
+    def searched(self) -> tuple[FrameResult, ...]:
+        """The frames that were searched: all but those whose detections were carried over."""
+        return tuple(frame for frame in self.frames if not frame.carried)
+
+    @property
     def candidates_per_frame(self) -> dict[str, float]:
-        """Mean number of windows after each stage, by stage; empty without frames."""
-        stages = dict.fromkeys(stage for frame in self.frames for stage in frame.candidates)
+        """Mean number of windows after each stage of a search, by stage; empty without frames."""
+        frames = self.searched
+        stages = dict.fromkeys(stage for frame in frames for stage in frame.candidates)
         return {
-            stage: float(np.mean([frame.candidates.get(stage, 0) for frame in self.frames]))
+            stage: float(np.mean([frame.candidates.get(stage, 0) for frame in frames]))
             for stage in stages
         }
 
     @property
     def seconds_per_frame(self) -> float:
-        """Mean time that the detector took, NaN without frames."""
-        seconds = [frame.seconds for frame in self.frames]
+        """Mean time that the detector took to search a frame, NaN without frames."""
+        seconds = [frame.seconds for frame in self.searched]
         return float(np.mean(seconds)) if seconds else float("nan")
 
     def to_pandas(self) -> DataFrame:

@@ -30,6 +30,12 @@ class FilmPicture:
         """How results call the frame."""
         return frame_name(self.video, self.moment.frame.index)
 
+    @property
+    def held(self) -> int:
+        """How many pixels it keeps in memory: those of the frame to search."""
+        height, width = self.moment.frame.pixels.shape[:2]
+        return height * width
+
     def load(self) -> Pixels:
         """Return the pixels, which are decoded already."""
         return self.moment.frame.pixels
