@@ -22,11 +22,18 @@ from facetl.data.dataset import FaceDataset, Frame, load_dataset
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.conversion import WRITABLE, save_dataset
 from facetl.data.sources import Format, Part
-from facetl.errors import OutputError
+from facetl.errors import ImageError, OutputError
 from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
 
-PLACES = ("a.png", "dad/b c.png", "images/ü 雪.png", "dad/images/d.png", "e.PNG")
-WORDS = st.text(st.sampled_from("aZ0é雪<&>'\"#:{}[],-!%"), min_size=1, max_size=5)
+PLACES = (
+    "a.png",
+    "dad/b c.png",
+    "images/ü 雪.png",
+    "10.00\u202fAM.png",
+    "dad/images/d.png",
+    "e.PNG",
+)
+WORDS = st.text(st.sampled_from("aZ0é雪<&>'\"#:{}[],-!%$\\*|~@`"), min_size=1, max_size=5)
 LABELS = st.none() | st.lists(WORDS, min_size=1, max_size=3).map(" ".join).filter(
     lambda label: label != "face"
 )
@@ -222,6 +229,30 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         save_dataset(tmp_path / "file/out", Format.COCO, {"train": []})
+
+
+def test_a_frame_that_vanished_is_named_and_not_the_place(tmp_path: Path) -> None:
+    frame = Frame(tmp_path / "gone.png", "gone.png", np.zeros((0, 4)), (), (30, 40))
+    with pytest.raises(ImageError, match=r"gone\.png cannot be read \(No such file"):
+        save_dataset(tmp_path / "out", Format.COCO, {"train": [frame]})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", WRITABLE)
+@pytest.mark.parametrize("name", ["a\nb.png", "a\x07.png", "a\udcff.png", "a\\b.png", "x//a.png"])
+def test_a_name_that_cannot_be_said_is_refused(tmp_path: Path, form: Format, name: str) -> None:
+    """File systems allow them; the frame would be lost on the way back, or worse."""
+    frame = Frame(tmp_path / "a.png", name, np.array([[1, 2, 3, 4]]), (None,), (30, 40))
+    with pytest.raises(OutputError, match="would not be read back the same; rename the file"):
+        save_dataset(tmp_path / "out", form, {"train": [frame]}, "none")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", WRITABLE)
+def test_two_frames_of_one_name_are_refused(tmp_path: Path, form: Format) -> None:
+    frame = Frame(tmp_path / "a.png", "a.png", np.zeros((0, 4)), (), (30, 40))
+    with pytest.raises(OutputError, match=r"a\.png and a\.png would share one file"):
+        save_dataset(tmp_path / "out", form, {"train": [frame, frame]}, "none")
 
 
 @pytest.mark.parametrize("target", ["csv", "npy", "cvat", "label-studio"])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,7 @@ from facetl.cli.console import note, suggest, track
 from facetl.cli.searching import NamedWeights, Searching, find_images, load_detectors
 from facetl.cli.videos import NamedVideo, is_video, open_videos
 from facetl.errors import ImageError, InputError, OutputError
-from facetl.files import is_occupied, require_writable, write_text
+from facetl.files import folder_in_place, is_occupied, require_writable, write_text
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
@@ -119,7 +117,7 @@ def frames(
             f"found no frame to pick among {pool.seen}, all blank, blurred or like those of "
             "--unlike; look at more with a smaller --every"
         )
-    with _new_folder(out) as place:
+    with folder_in_place(out) as place:
         _save_pictures(place, ready, every, picks)
         _save_boxes(place, ready, picks, score)
         write_text(place / LISTING, _list_picks(picks, score))
@@ -179,19 +177,6 @@ def _judge(found: Searched[FilmPicture]) -> Candidate:
         boxes=boxes[held],
         scores=result.detections.scores[held],
     )
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside ``out`` that becomes ``out`` if the block succeeds."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as hidden:
-        place = Path(hidden) / out.name
-        place.mkdir()
-        yield place
-        if out.is_dir():
-            out.rmdir()  # it is empty
-        place.replace(out)
 
 
 def _save_pictures(

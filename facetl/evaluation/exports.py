@@ -26,7 +26,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facetl.boxes import area, as_boxes, clip
 from facetl.data.formats.coco import (
@@ -35,13 +34,13 @@ from facetl.data.formats.coco import (
     describe_categories,
     describe_image,
 )
-from facetl.data.formats.names import FACE, image_name
+from facetl.data.formats.names import FACE, image_name, refuse_shared_files, stem_of
 from facetl.data.formats.yolo import LABELS, format_shares
 from facetl.errors import DetectionsError
 from facetl.evaluation.peers import PeerDetections, save_peer
 from facetl.evaluation.scoring import Entry
 from facetl.files import write_text
-from facetl.mtcnn.detections import FrameResult, Run
+from facetl.mtcnn.detections import FrameResult, Run, shortest_decimals
 
 CATEGORY = 1
 """The only category of what is found, in COCO."""
@@ -122,13 +121,14 @@ def save_cvat(folder: Path, run: Run) -> list[Path]:
 def save_yolo_text(folder: Path, run: Run) -> list[Path]:
     """Write a text for each frame, empty if nothing was found."""
     root = folder / f"{run.name}.yolo"
-    for frame in run.frames:
+    names = [str(image_name(frame.image)) for frame in run.frames]
+    refuse_shared_files(names, "yolo")
+    for name, frame in zip(names, run.frames, strict=True):
         lines = [
             f"0 {format_shares(box, frame.size_hw)} {score!r}\n"
             for box, score in _found(frame, within=True)
         ]
-        name = PurePosixPath(str(image_name(frame.image))).with_suffix(".txt")
-        write_text(root / LABELS / name, "".join(lines))
+        write_text(root / LABELS / f"{stem_of(name)}.txt", "".join(lines))
     return [root]
 
 
@@ -237,18 +237,13 @@ def _label_studio_region(
 
 def _found(frame: FrameResult, *, within: bool = False) -> Iterator[tuple[list[float], float]]:
     """Yield boxes and scores; if ``within``, cut off at the border, and none that is beyond."""
-    boxes = as_boxes(_exact(frame.detections.boxes).reshape(-1, 4))
-    scores = _exact(frame.detections.scores)
+    boxes = shortest_decimals(frame.detections.boxes)
+    scores = shortest_decimals(frame.detections.scores)
     keep = np.ones(len(boxes), dtype=bool)
     if within:
         boxes = clip(boxes, frame.size_hw)
         keep = area(boxes) > 0
     yield from zip(boxes[keep].tolist(), scores[keep].tolist(), strict=True)
-
-
-def _exact(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the shortest decimals that mean the same float32."""
-    return np.array([float(str(value)) for value in values.flat], dtype=np.float64)
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:

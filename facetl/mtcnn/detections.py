@@ -329,6 +329,15 @@ def load_run(path: Path | str) -> Run:
         ) from error
 
 
+def shortest_decimals(values: Floats) -> NDArray[np.float64]:
+    """Return the shortest decimals that read back as the same float32, in the same shape.
+
+    Through float64 alone 0.9 would become 0.8999999761581421.
+    """
+    shortest = np.array([float(str(value)) for value in values.flat], dtype=np.float64)
+    return shortest.reshape(values.shape)
+
+
 def frame_to_json(frame: FrameResult) -> dict[str, Any]:
     """Return what was found in an image as the detections file has it."""
     document = {
@@ -336,10 +345,9 @@ def frame_to_json(frame: FrameResult) -> dict[str, Any]:
         "size_hw": list(frame.size_hw),
         "seconds": frame.seconds,
         "candidates": frame.candidates,
-        # through float64 the shortest decimal of a float32 would not be found
-        "boxes": _shortest(frame.detections.boxes),
-        "scores": _shortest(frame.detections.scores),
-        "landmarks": _shortest(frame.detections.landmarks),
+        "boxes": shortest_decimals(frame.detections.boxes).tolist(),
+        "scores": shortest_decimals(frame.detections.scores).tolist(),
+        "landmarks": shortest_decimals(frame.detections.landmarks).tolist(),
     }
     if frame.time is not None:
         document["time"] = frame.time
@@ -352,12 +360,6 @@ def frame_to_json(frame: FrameResult) -> dict[str, Any]:
 
 def _as_text(document: Any) -> str:
     return json.dumps(document, ensure_ascii=False)
-
-
-def _shortest(values: Floats) -> Any:
-    """Return nested lists of the shortest decimals that read back as the same float32."""
-    shortest = np.array([float(str(value)) for value in values.flat], dtype=np.float64)
-    return shortest.reshape(values.shape).tolist()
 
 
 def _run_from_json(document: dict[str, Any]) -> Run:
