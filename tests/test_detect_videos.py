@@ -70,7 +70,7 @@ def test_every_frame_has_its_name_time_boxes_and_tracks(folder: Path, tmp_path: 
     assert run.settings["every"] == "1"
     assert run.settings["frame_rates"] == {"episode.mp4": 25.0}
     assert f"tracks in {8 + STILL} frames, " in result.stdout
-    assert result.stderr.splitlines()[-1].startswith("next: facetl evaluate ")
+    assert result.stderr.splitlines()[-1].startswith("next: facetl frames ")
 
 
 def test_the_boxes_are_those_of_the_frames_as_pictures(folder: Path, tmp_path: Path) -> None:

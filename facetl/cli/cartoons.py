@@ -76,7 +76,7 @@ def cartoons(out: Path, train: int, test: int, seed: int, workers: int, force: b
     for part, count in counts.items():
         click.echo(f"{part}: {count.frames} frames, {count.faces} faces")
     click.echo(f"Rule: {RULE}")
-    suggest("prepare", out, "--out", "patches")
+    suggest("train", out, "--out", "cascade.safetensors")
 
 
 def write_cartoons(

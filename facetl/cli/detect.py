@@ -189,7 +189,10 @@ def detect(
         whole = _search_folder(search, out, stream=stream, resume=resume, force=force)
     remove_other_runs(out, list(detectors))
     _export(out, exports)
-    suggest("evaluate", out, "--truth", "FILE_OR_FOLDER")
+    if filmed:
+        suggest("frames", *images, "--out", "frames", why="what is most worth annotating")
+    else:
+        suggest("evaluate", out, "--truth", truth or "FILE_OR_FOLDER")
     if strict and not whole:
         raise SystemExit(1)
 

@@ -275,7 +275,8 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
         suggest("detect", "FRAMES", "--weights", "pretrained", "--out", "results")
         return
     winner = max(ours, key=lambda each: each.metrics.best.f1)
-    weights = winner.name if winner.name in BUILT_IN else f"{winner.name}=FILE"
+    source = winner.settings.get("weights", "FILE")
+    weights = winner.name if winner.name in BUILT_IN else f"{winner.name}={source}"
     # rounded down, so that the detection that defines the threshold is kept
     threshold = int(winner.metrics.best.score_threshold * 100) / 100
     early = [f"{each:g}" for each in _early_thresholds(winner.settings)]

@@ -72,13 +72,23 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
         root = path if path.is_dir() else path.parent
         found += [(root, image) for image in inside]
     if not found:
-        raise InputError(f"{paths[0]}: found no image in it; give a folder of frames")
+        raise InputError(_tell_empty(paths[0]))
     short = [NamedImage(image.relative_to(root).as_posix(), image) for root, image in found]
     long = [
         NamedImage(f"{root.resolve().name}/{image.relative_to(root).as_posix()}", image)
         for root, image in found
     ]
     return _first_without_twins(short, long)
+
+
+def _tell_empty(folder: Path) -> str:
+    """Return what to do about a folder without images: perhaps it holds videos."""
+    from facetl.data.video import VIDEO_SUFFIXES
+
+    videos = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        return f"{folder}: found {len(videos)} videos in it and no image; name them: {videos[0]} …"
+    return f"{folder}: found no image in it; give a folder of frames"
 
 
 def _first_without_twins(*choices: list[NamedImage]) -> list[NamedImage]:
