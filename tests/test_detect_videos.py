@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,11 +18,12 @@ from outcomes import assert_refused, success
 
 from facetl.boxes import as_boxes, iou
 from facetl.cli import main
+from facetl.cli.videos import draw_results
 from facetl.data.annotations import save_annotations
 from facetl.data.images import Pixels, save_image
 from facetl.data.stills import Moment
-from facetl.data.video import Footage, VideoFrame
-from facetl.mtcnn.detections import Detections, Run, load_run
+from facetl.data.video import LONGEST_SIDE, Footage, VideoFrame
+from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run
 from facetl.mtcnn.detector import Detector, Search
 from facetl.mtcnn.footage import FilmPicture, frame_name
 from facetl.mtcnn.parallel import most_waiting
@@ -166,7 +168,73 @@ def test_two_sets_of_weights_stand_side_by_side(folder: Path, tmp_path: Path) ->
     assert height > 240
 
 
+def test_panels_shrink_before_they_are_too_large_for_a_video() -> None:
+    drawn = pictures(2, 1)[0]
+    boxes = Detections.from_lists([[100, 60, 180, 140]], [0.9], np.zeros(10))
+    result = FrameResult("a.mp4/000000.png", (240, 320), boxes, {}, 0.0, tracks=(7,))
+    for count in (2, 24):
+        assert draw_results(drawn, {str(n): result for n in range(count)}).shape == (
+            240 + 24 + 2 * 8,
+            count * (320 + 8) + 8,
+            3,
+        )
+    for count in (30, 100):
+        height, width = draw_results(drawn, {str(n): result for n in range(count)}).shape[:2]
+        assert 0.9 * LONGEST_SIDE < width <= LONGEST_SIDE
+        assert height < 280
+    large = np.zeros((100, 20_000, 3), np.uint8)
+    assert draw_results(large, {"a": result}).shape[1] <= LONGEST_SIDE
+    assert draw_results(large.transpose(1, 0, 2), {"a": result}).shape[0] <= LONGEST_SIDE
+
+
+def test_boxes_shrink_with_their_panels() -> None:
+    white = np.full((1000, 2000, 3), 255, np.uint8)
+    boxes = Detections.from_lists([[800, 400, 1200, 800]], [0.9], np.zeros(10))
+    result = FrameResult("a.mp4/000000.png", (1000, 2000), boxes, {}, 0.0)
+    panels = draw_results(white, {str(n): result for n in range(8)})
+    scale = ((LONGEST_SIDE - 8) // 8 - 8) / 2000
+    edge = panels[24 + 8 + round(600 * scale), : 8 + round(2000 * scale)]
+    tinted = np.flatnonzero(edge.min(axis=1) < 200) - 8
+    assert tinted.min() == pytest.approx(800 * scale, abs=2)
+    assert tinted.max() == pytest.approx(1200 * scale, abs=2)
+
+
 # ---- several videos, bad videos
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "options", "name"),
+    [
+        ("b/x-e.mp4", "b-x/e.mp4", [], "b-x-e.mp4"),
+        ("a/c.avi", "b/c.avi.mp4", ["--video"], "c.avi.mp4"),
+    ],
+)
+def test_no_two_videos_have_one_name_or_drawing(
+    folder: Path, tmp_path: Path, one: str, other: str, options: list[str], name: str
+) -> None:
+    twins = [tmp_path / one, tmp_path / other]
+    for twin in twins:
+        twin.parent.mkdir()
+        shutil.copy(folder / "episode.mp4", twin)
+    # a third one of the same name as another makes all of them bear their folders' names
+    third = tmp_path / "e" / twins[1].name
+    third.parent.mkdir()
+    shutil.copy(folder / "episode.mp4", third)
+    paths = [*twins, third] if not options else twins
+    result = call(*paths, *options, "--every", "9", "--out", tmp_path / "results")
+    assert_refused(result, f"{twins[0]} and {twins[1]}: both would be called ", name, "rename one")
+    assert not (tmp_path / "results").exists()
+
+
+def test_names_that_drawings_would_share_do_no_harm_without_drawings(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("a.avi", "a.avi.mp4"):
+        shutil.copy(folder / "episode.mp4", tmp_path / name)
+    videos = [tmp_path / "a.avi", tmp_path / "a.avi.mp4"]
+    success(call(*videos, "--every", "9", "--out", tmp_path / "results"))
+    names = {Path(frame.image).parent.name for frame in run_in(tmp_path / "results").frames}
+    assert names == {"a.avi", "a.avi.mp4"}
 
 
 def test_videos_of_one_name_are_told_apart_by_their_folders(folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facetl.boxes import as_boxes
-from facetl.data.cuts import Look, look_at
+from facetl.data.shots import Look, look_at
 from facetl.data.duplicates import NEAR_TWIN
 from facetl.data.picking import (
     BLURRED,

@@ -19,7 +19,7 @@ from facetl.files import folder_in_place, is_occupied, require_writable, write_t
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
-    from facetl.data.cuts import Look
+    from facetl.data.shots import Look
     from facetl.data.picking import Candidate, Pick, Pool
     from facetl.data.video import Every
     from facetl.mtcnn.engines import EngineChoice
@@ -134,7 +134,7 @@ def _refuse_occupied(out: Path) -> None:
 
 def _load_known(folders: Sequence[Path]) -> list[Look]:
     """Return what all images in the folders look like from afar."""
-    from facetl.data.cuts import look_at
+    from facetl.data.shots import look_at
     from facetl.data.images import image_paths, load_image
 
     paths = [path for folder in folders for path in image_paths(folder)]
@@ -163,7 +163,7 @@ def _look_through(videos: Sequence[NamedVideo], every: Every, weights: str, how:
 def _judge(found: Searched[FilmPicture]) -> Candidate:
     """Return a searched frame as a candidate."""
     from facetl.boxes import clip
-    from facetl.data.cuts import look_at
+    from facetl.data.shots import look_at
     from facetl.data.picking import Candidate, measure_sharpness
 
     pixels, (result,) = found.picture.load(), found.results.values()

@@ -14,7 +14,7 @@ import click
 
 from facetl.cli.console import note, track
 from facetl.cli.folders import enter_all
-from facetl.errors import VideoError
+from facetl.errors import InputError, VideoError
 
 if TYPE_CHECKING:
     from facetl.cli.searching import Searching
@@ -149,9 +149,14 @@ def search_videos(
         out: folder of the detections files.
 
     Raises:
+        InputError: if two videos would have one name, or one annotated copy.
         VideoError: if no video can be read.
     """
     ready, unreadable = open_videos(videos)
+    if viewing.draw:
+        _refuse_twins(
+            [each.footage.path for each in ready], [drawing_path(out, each.name) for each in ready]
+        )
     described = {
         name: {**settings[name].to_json(), **facts[name], **_describe(ready, viewing)}
         for name in detectors
@@ -181,13 +186,16 @@ def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[st
     A name is that of a folder where the video's frames go, so it has no slash.
 
     Raises:
+        InputError: if two would have one name.
         VideoError: if none can be read.
     """
     from facetl.data.video import Footage
 
+    names = [each.name.replace("/", "-") for each in videos]
+    _refuse_twins([each.path for each in videos], names)
     ready, unreadable = [], {}
-    for each in videos:
-        name, footage = each.name.replace("/", "-"), Footage(each.path)
+    for each, name in zip(videos, names, strict=True):
+        footage = Footage(each.path)
         try:
             ready.append(NamedVideo(name, footage, footage.facts()))
         except VideoError as error:
@@ -198,6 +206,22 @@ def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[st
     if not ready:
         raise VideoError(f"none of the {len(videos)} videos could be read; give others")
     return ready, unreadable
+
+
+def _refuse_twins(videos: Sequence[Path], names: Sequence[object]) -> None:
+    """Raise if two videos would go by one name.
+
+    Raises:
+        InputError: naming both, and the way out.
+    """
+    first: dict[object, Path] = {}
+    for path, name in zip(videos, names, strict=True):
+        if name in first:
+            raise InputError(
+                f"{first[name]} and {path}: both would be called {name}; "
+                "rename one, or search them one by one"
+            )
+        first[name] = path
 
 
 def _describe(videos: Sequence[NamedVideo], viewing: Viewing) -> dict[str, Any]:
@@ -300,13 +324,18 @@ class DrawnVideo:
 
 
 def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
-    """Return a frame with boxes, tracks and scores; a panel for each run if there are several."""
-    from facetl.data.overlays import draw_boxes, side_by_side
+    """Return a frame with boxes, tracks and scores; a panel for each run if there are several.
 
+    Where they would be too large together, the panels are smaller than the frame.
+    """
+    from facetl.data.overlays import draw_boxes, fit_panels, side_by_side
+    from facetl.data.video import LONGEST_SIDE
+
+    seen, scale = fit_panels(pixels, len(results), LONGEST_SIDE)
     panels = [
         (
             f"{name}: {len(result.detections)} found",
-            draw_boxes(pixels, result.detections.boxes, labels=_labels(result)),
+            draw_boxes(seen, result.detections.boxes * scale, labels=_labels(result)),
         )
         for name, result in results.items()
     ]

@@ -68,7 +68,7 @@ class FaceTracker:
             boxes: (N, 4) half-open pixels.
             scores: (N,) in [0, 1].
             time: seconds from the start, more than that of the frame before.
-            cut: whether the frame begins another shot (see :mod:`facetl.data.cuts`).
+            cut: whether the frame begins another shot (see :mod:`facetl.data.shots`).
         """
         if cut:
             self._begin()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from facetl.data.cuts import Look, is_cut, look_at
+from facetl.data.shots import Look, is_cut, look_at
 from facetl.data.images import Pixels
 from facetl.data.stills import Moment, Stamp
 from facetl.data.tracks import FaceTracker
