@@ -23,6 +23,12 @@ def write_half(path: Path) -> None:
         raise KeyboardInterrupt
 
 
+def make_half(out: Path) -> None:
+    with folder_in_place(out) as folder:
+        (folder / "half").touch()
+        raise KeyboardInterrupt
+
+
 def test_the_file_appears_whole_in_a_folder_that_is_made(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "a.txt"
     with atomic_path(path) as temporary:
@@ -108,9 +114,8 @@ def test_a_folder_appears_whole_and_what_is_called_the_same_makes_way(tmp_path: 
 
 def test_a_broken_off_folder_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    with pytest.raises(KeyboardInterrupt), folder_in_place(tmp_path / "out") as folder:
-        (folder / "half").touch()
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        make_half(tmp_path / "out")
     assert [path.name for path in tmp_path.rglob("*")] == ["out"]
 
 

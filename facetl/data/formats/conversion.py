@@ -7,19 +7,24 @@
     voc      Annotations/, JPEGImages/, with parts ImageSets/Main/PART.txt
     course   images_annotations.txt, images/, with parts in antrenare/, val/ and validare/
 
+Label Studio's tasks, ``label-studio.json`` with ``label-studio.xml`` and images/, are written to
+be corrected there; CVAT reads COCO.
+
 What facetl writes it reads again: names, sizes, frames without faces and labels stay, boxes too
 (those of VOC to the pixel).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from facetl.data.annotations import save_annotations
 from facetl.data.dataset import Frame
 from facetl.data.formats.coco import save_coco
+from facetl.data.formats.label_studio import Region, Task, save_label_studio
 from facetl.data.formats.names import image_name, refuse_shared_files, stem_of
 from facetl.data.formats.places import VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS
 from facetl.data.formats.voc import save_voc
@@ -40,6 +45,7 @@ Place = Callable[[Part, str], str]
 WRITABLE = (Format.COCO, Format.YOLO, Format.VOC, Format.COURSE)
 SINGLE_FILES = {".json": Format.COCO, ".txt": Format.COURSE}
 """Names that mean a file of annotations alone, not a folder."""
+TASKS = "label-studio.json"
 
 
 def save_dataset(out: Path, form: Format, parts: FramesByPart, placing: Placing = "copy") -> None:
@@ -56,13 +62,34 @@ def save_dataset(out: Path, form: Format, parts: FramesByPart, placing: Placing 
     _refuse_clashes(form, parts)
     place = _image_places(form, parts)
     frames = [frame for members in parts.values() for frame in members]
-    _refuse_odd_names(frames)
-    with folder_in_place(out) as folder:
+    with _filled_folder(out, frames) as folder:
         _save_annotations(folder, form, parts)
         for part, members in parts.items():
             for frame in members:
                 _place_image(frame.path, folder / place(part, frame.name), placing)
-        _refuse_own_frames(out, folder, frames)
+
+
+def save_tasks(out: Path, parts: FramesByPart, placing: Placing = "copy") -> None:
+    """Write frames and faces as tasks for Label Studio.
+
+    Its document root is to be ``out``, or without images the folder to which names are relative.
+
+    Raises:
+        OutputError: as :func:`save_dataset`.
+        ImageError: if a frame cannot be read.
+    """
+    _refuse_clashes(Format.COCO, parts)
+    place = _image_places(Format.COCO, parts)
+    placed = [
+        (frame, frame.name if placing == "none" else place(part, frame.name))
+        for part in parts
+        for frame in parts[part]
+    ]
+    with _filled_folder(out, [frame for frame, _ in placed]) as folder:
+        tasks = [Task(image, frame.size_hw, _regions_of(frame)) for frame, image in placed]
+        save_label_studio(folder / TASKS, tasks, "annotations")
+        for frame, image in placed:
+            _place_image(frame.path, folder / image, placing)
 
 
 def save_single(out: Path, form: Format, frames: Sequence[Frame]) -> None:
@@ -147,6 +174,21 @@ def _refuse_odd_names(frames: Iterable[Frame]) -> None:
                 f"found the image name {frame.name!r}, which would not be read back the same; "
                 "rename the file"
             )
+
+
+def _regions_of(frame: Frame) -> list[Region]:
+    return [
+        Region(box, label) for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
+    ]
+
+
+@contextmanager
+def _filled_folder(out: Path, frames: Sequence[Frame]) -> Iterator[Path]:
+    """Give a new folder that becomes ``out``, unless that would cost a frame."""
+    _refuse_odd_names(frames)
+    with folder_in_place(out) as folder:
+        yield folder
+        _refuse_own_frames(out, folder, frames)
 
 
 def _refuse_own_frames(out: Path, new: Path, frames: Sequence[Frame]) -> None:
