@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,15 +17,16 @@ from drawn_videos import RATE, pan, pictures, scene, write_anyhow, write_video
 from outcomes import assert_refused, success
 
 from facetl.boxes import as_boxes, iou
+from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.cli.videos import draw_results
+from facetl.cli.videos import DrawnVideo, draw_results
 from facetl.data.annotations import save_annotations
 from facetl.data.images import Pixels, save_image
 from facetl.data.stills import Moment
-from facetl.data.video import LONGEST_SIDE, Footage, VideoFrame
+from facetl.data.video import LONGEST_SIDE, Footage, VideoFrame, VideoWriter
 from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run
 from facetl.mtcnn.detector import Detector, Search
-from facetl.mtcnn.footage import FilmPicture, frame_name
+from facetl.mtcnn.footage import FilmPicture, frame_name, glide
 from facetl.mtcnn.parallel import most_waiting
 from facetl.mtcnn.runs import search_all
 from facetl.mtcnn.settings import Settings
@@ -373,3 +374,49 @@ def test_large_frames_wait_in_smaller_numbers(workers: int, size_hw: tuple[int, 
     pixels = size_hw[0] * size_hw[1]
     assert living.most <= max(room, pixels * most_waiting(workers))
     assert living.most >= pixels * min(8, room // pixels // most_waiting(workers) or 1)
+
+
+# ---- between the frames that were searched
+
+
+class Kept(list[tuple[Pixels, float]]):
+    """A writer that keeps what it is given."""
+
+    def add(self, pixels: Pixels, time: float) -> None:
+        self.append((pixels, time))
+
+
+def found_at(*boxes: list[float], tracks: tuple[int | None, ...]) -> FrameResult:
+    scores, landmarks = [0.9] * len(boxes), np.zeros((len(boxes), 5, 2))
+    detections = Detections.from_lists(boxes, scores, landmarks)
+    return FrameResult("x", (360, 480), detections, {}, 0.0, time=0.0, tracks=tracks)
+
+
+def test_faces_in_both_frames_glide_and_others_stay() -> None:
+    before = found_at([0, 0, 10, 10], [50, 50, 60, 60], tracks=(1, 2))
+    after = found_at([40, 0, 50, 10], [90, 90, 99, 99], tracks=(1, None))
+    quarter = glide(before, after, 0.25).detections.boxes.tolist()
+    assert quarter == [[10, 0, 20, 10], [50, 50, 60, 60]]
+    assert glide(before, after, 0).detections.boxes.tolist() == before.detections.boxes.tolist()
+
+
+def test_boxes_do_not_outlive_their_scene() -> None:
+    scenes = [draw_frame(1, "test", index).image for index in (0, 1)]
+    frames = [VideoFrame(n, n / 25, scenes[n // 4]) for n in range(8)]
+    kept = Kept()
+    drawn = DrawnVideo(iter(frames), cast(VideoWriter, kept))
+    drawn.show(0, {"tuned": found_at([100, 100, 200, 200], tracks=(1,))})
+    drawn.finish()
+    marked = [not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept)]
+    assert marked == [True] * 4 + [False] * 4
+
+
+def test_a_face_found_in_the_first_frame_of_a_scene_is_drawn() -> None:
+    scenes = [draw_frame(1, "test", index).image for index in (0, 1)]
+    frames = [VideoFrame(n, n / 25, scenes[n // 4]) for n in range(8)]
+    kept = Kept()
+    drawn = DrawnVideo(iter(frames), cast(VideoWriter, kept))
+    for index in (0, 4):
+        drawn.show(index, {"tuned": found_at([100, 100, 200, 200], tracks=(index,))})
+    drawn.finish()
+    assert all(not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept))

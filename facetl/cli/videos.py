@@ -19,6 +19,7 @@ from facetl.errors import InputError, VideoError
 if TYPE_CHECKING:
     from facetl.cli.searching import Searching
     from facetl.data.images import Pixels
+    from facetl.data.shots import Look
     from facetl.data.video import Every, Footage, VideoFacts, VideoFrame, VideoWriter
     from facetl.mtcnn.detections import FrameResult, RunWriter
     from facetl.mtcnn.detector import Detector
@@ -293,34 +294,57 @@ def drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
     with closing(frames), VideoWriter(path, video.facts.rate) as writer:
         drawn = DrawnVideo(frames, writer)
         yield drawn
-        drawn.write_until(None)
+        drawn.finish()
 
 
 class DrawnVideo:
     """Writes a video anew with the boxes drawn on it, as they become known.
 
     The video is read a second time beside the search, so that all its frames are in the copy and
-    none has to wait in memory.  Frames that were not searched show the boxes of the last one that
-    was.  With several runs, there is a panel for each.
+    none has to wait in memory.  Between two frames that were searched the boxes of faces that
+    are in both glide from one place to the other; other boxes stay, to the next cut at the
+    latest.  With several runs, there is a panel for each.
     """
 
     def __init__(self, frames: Iterator[VideoFrame], writer: VideoWriter) -> None:
         self._frames = frames
         self._writer = writer
         self._next = next(frames, None)
+        self._searched = 0
         self._results: Mapping[str, FrameResult] = {}
+        self._look: Look | None = None
 
     def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
-        """Take what was found from frame ``index`` on; write all frames before it."""
-        self.write_until(index)
-        self._results = results
+        """Take what was found in frame ``index``; write all frames before it."""
+        self._write_until(index, results)
+        self._searched, self._results = index, results
 
-    def write_until(self, index: int | None) -> None:
-        """Write all frames before frame ``index``, to the end if it is None."""
+    def finish(self) -> None:
+        """Write all frames that are left."""
+        self._write_until(None, {})
+
+    def _write_until(self, index: int | None, results: Mapping[str, FrameResult]) -> None:
+        from facetl.mtcnn.footage import glide
+
         while self._next is not None and (index is None or self._next.index < index):
-            drawn = draw_results(self._next.pixels, self._results)
-            self._writer.add(drawn, self._next.time)
+            self._forget_other_scenes(self._next)
+            shown = self._results
+            if index is not None:
+                share = (self._next.index - self._searched) / max(index - self._searched, 1)
+                shown = {name: glide(old, results[name], share) for name, old in shown.items()}
+            self._writer.add(draw_results(self._next.pixels, shown), self._next.time)
             self._next = next(self._frames, None)
+
+    def _forget_other_scenes(self, frame: VideoFrame) -> None:
+        """Let go of boxes if the picture shows another scene than the one they were found in."""
+        from facetl.data.shots import is_cut, look_at
+        from facetl.mtcnn.footage import without_faces
+
+        look = look_at(frame.pixels)
+        is_new = self._look is not None and is_cut(self._look, look)
+        self._look = look
+        if is_new and frame.index != self._searched:
+            self._results = {name: without_faces(old) for name, old in self._results.items()}
 
 
 def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
