@@ -32,6 +32,7 @@ from facetl.mtcnn.runs import search_all
 from facetl.mtcnn.settings import Settings
 
 STILL = 6
+CUT = 8
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,10 @@ def test_an_annotated_copy_has_all_frames_at_their_times(folder: Path, tmp_path:
     assert [one.time for one, _ in pairs] == pytest.approx([other.time for _, other in pairs])
     for one, other in pairs:
         changed = np.abs(one.pixels.astype(int) - other.pixels).max(axis=2) > 60
-        assert 50 < changed.sum() < 0.3 * changed.size
+        assert changed.sum() < 0.3 * changed.size
+        # after a cut there are no boxes until a frame is searched again
+        is_known = one.index < CUT or one.index >= -(-CUT // 6) * 6
+        assert bool(changed.sum() > 50) == is_known
 
 
 def test_two_sets_of_weights_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
