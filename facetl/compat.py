@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facetl.data.faces import Span, as_stored, cut_face
 from facetl.data.images import Pixels, save_image
+from facetl.data.resampling import Span, as_stored, cut_face
 from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,12 +21,13 @@ UNENCODABLE = "backslashreplace"
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
-    The folder is made if it is missing.  If the block raises, the temporary file is removed
-    and ``path`` stays as it was.
+    The folder is made if it is missing.  If the block raises, the temporary file is removed,
+    a folder that was made for it too, and ``path`` stays as it was.
 
     Raises:
         OutputError: if the place cannot be written.
     """
+    is_new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
@@ -37,12 +39,46 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         _put_in_place(temporary, path)
     except OSError as error:
-        if error.filename is not None and Path(error.filename) != temporary:
+        if not _speaks_of(error, temporary):
             raise  # something else could not be read or written inside the block
         raise OutputError(_cannot_write(path, error)) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        if is_new:
+            with suppress(OSError):  # it holds something, as it should
+                path.parent.rmdir()
+
+
+@contextmanager
+def folder_in_place(path: Path) -> Iterator[Path]:
+    """Give a new hidden folder; move what it holds into ``path`` if the block succeeds.
+
+    It lies in ``path``, or beside it if that is yet to be made.  Of what is in ``path``, entries
+    of the same names make way, and everything else stays.  If the block raises, ``path`` stays
+    as it was.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    try:
+        beside = path if path.is_dir() else path.parent
+        beside.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=beside))
+    except OSError as error:
+        raise OutputError(_cannot_write(path, error)) from error
+    try:
+        yield temporary
+        path.mkdir(exist_ok=True)
+        for entry in sorted(temporary.iterdir()):
+            _make_way(path / entry.name)
+            entry.replace(path / entry.name)
+    except OSError as error:
+        if not _speaks_of(error, temporary, path):
+            raise  # something else could not be read or written inside the block
+        raise OutputError(_cannot_write(path, error)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -117,6 +153,18 @@ def _put_in_place(temporary: Path, path: Path) -> None:
     """Rename the file, with the permissions that a new file would have."""
     temporary.chmod(0o666 & ~_umask())
     temporary.replace(path)
+
+
+def _make_way(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+
+
+def _speaks_of(error: OSError, *places: Path) -> bool:
+    """Return whether an error is about one of the places or what is in them, or names none."""
+    if error.filename is None:
+        return True
+    return any(Path(str(error.filename)).is_relative_to(place) for place in places)
 
 
 def _cannot_write(path: Path, error: OSError) -> str:

@@ -217,7 +217,10 @@ def vote(boxes: Floats, scores: Floats, keep: Integers) -> Floats:
 def load_image(path: Path | str) -> NDArray[np.uint8]:
     """Return the (H, W, 3) RGB pixels of a picture, upright."""
     with Image.open(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I"):  # 16 bits, of which the upper byte counts
+            upright = Image.fromarray((np.asarray(upright).clip(0, 65535) >> 8).astype(np.uint8))
+        return np.asarray(upright.convert("RGB"))
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ def test_command_reports_refuses_and_replaces(tmp_path: Path) -> None:
     assert first.exit_code == 0, first.output
     assert re.match(r"train: 6 frames, \d+ faces\ntest: 2 frames, \d+ faces\n", first.stdout)
     assert f"Rule: {RULE}" in first.stdout
-    assert first.stderr.splitlines()[-1] == f"next: facetl prepare '{out}' --out patches"
+    assert first.stderr.splitlines()[-1] == f"next: facetl train '{out}' --out cascade.safetensors"
 
     before = files_of(out)
     with pytest.raises(OutputError, match="exists already"):

@@ -30,7 +30,10 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
 @pytest.mark.usefixtures("failing")
 @pytest.mark.parametrize(
     ("what", "code", "line"),
-    [("error", 1, "facetl: a.txt:3: found x, expected y\n"), ("stop", 130, "facetl: stopped\n")],
+    [
+        ("error", 1, "facetl: a.txt:3: found x, expected y\n"),
+        ("stop", 130, "facetl: stopped; nothing unfinished is left\n"),
+    ],
 )
 def test_trouble_ends_in_one_line_and_an_exit_code(what: str, code: int, line: str) -> None:
     result = CliRunner().invoke(main, ["fail", what])

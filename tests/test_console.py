@@ -37,6 +37,21 @@ def test_progress_is_drawn_on_stderr_in_a_terminal(
     assert "counting" in captured.err
 
 
+@pytest.mark.parametrize("name", ["[/x].mp4", "[bold]a[/bold].mp4", "a[red.mp4", "\\[b].mp4"])
+def test_names_that_look_like_markup_are_said_as_they_are(
+    name: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert list(track([3, 1, 2], f"searching {name}", 3)) == [3, 1, 2]
+    with TimeBar(10) as bar:
+        bar.describe(f"training {name}")
+        bar.say(f"[pnet] {name}")
+    shown = capsys.readouterr().err
+    for words in (f"searching {name}", f"training {name}", f"[pnet] {name}"):
+        assert words in shown
+
+
 def test_a_piped_table_is_not_squeezed(capsys: Captured) -> None:
     # A pipe counts as 80 columns wide; this row needs 130.
     table = Table("name", "figures")

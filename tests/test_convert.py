@@ -7,6 +7,7 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,16 +18,24 @@ from outcomes import assert_refused, success
 from PIL import Image
 
 from facetl.cli import main
-from facetl.data.annotations import load_annotations
+from facetl.cli.convert import DATASETS
+from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import FaceDataset, Frame, load_dataset
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.conversion import WRITABLE, save_dataset
 from facetl.data.sources import Format, Part
-from facetl.errors import OutputError
+from facetl.errors import ImageError, InputError, OutputError
 from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
 
-PLACES = ("a.png", "dad/b c.png", "images/ü 雪.png", "dad/images/d.png", "e.PNG")
-WORDS = st.text(st.sampled_from("aZ0é雪<&>'\"#:{}[],-!%"), min_size=1, max_size=5)
+PLACES = (
+    "a.png",
+    "dad/b c.png",
+    "images/ü 雪.png",
+    "10.00\u202fAM.png",
+    "dad/images/d.png",
+    "e.PNG",
+)
+WORDS = st.text(st.sampled_from("aZ0é雪<&>'\"#:{}[],-!%$\\*|~@`"), min_size=1, max_size=5)
 LABELS = st.none() | st.lists(WORDS, min_size=1, max_size=3).map(" ".join).filter(
     lambda label: label != "face"
 )
@@ -224,11 +233,162 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
         save_dataset(tmp_path / "file/out", Format.COCO, {"train": []})
 
 
-@pytest.mark.parametrize("target", ["csv", "npy", "cvat", "label-studio"])
+def test_a_frame_that_vanished_is_named_and_not_the_place(tmp_path: Path) -> None:
+    frame = Frame(tmp_path / "gone.png", "gone.png", np.zeros((0, 4)), (), (30, 40))
+    with pytest.raises(ImageError, match=r"gone\.png cannot be read \(No such file"):
+        save_dataset(tmp_path / "out", Format.COCO, {"train": [frame]})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", WRITABLE)
+@pytest.mark.parametrize("name", ["a\nb.png", "a\x07.png", "a\udcff.png", "a\\b.png", "x//a.png"])
+def test_a_name_that_cannot_be_said_is_refused(tmp_path: Path, form: Format, name: str) -> None:
+    """File systems allow them; the frame would be lost on the way back, or worse."""
+    frame = Frame(tmp_path / "a.png", name, np.array([[1, 2, 3, 4]]), (None,), (30, 40))
+    with pytest.raises(OutputError, match="would not be read back the same; rename the file"):
+        save_dataset(tmp_path / "out", form, {"train": [frame]}, "none")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", WRITABLE)
+def test_two_frames_of_one_name_are_refused(tmp_path: Path, form: Format) -> None:
+    frame = Frame(tmp_path / "a.png", "a.png", np.zeros((0, 4)), (), (30, 40))
+    with pytest.raises(OutputError, match=r"a\.png and a\.png would share one file"):
+        save_dataset(tmp_path / "out", form, {"train": [frame, frame]}, "none")
+
+
+@pytest.mark.parametrize("target", ["csv", "npy"])
 def test_annotations_are_no_detections(frames: Path, target: str) -> None:
     result = convert(frames, frames.parent / "out", "--to", target)
     assert result.exit_code == 2
     assert "is for detections" in result.stderr
+
+
+def picked_frames(root: Path, videos: tuple[str, ...]) -> Path:
+    """What ``facetl frames`` leaves: a folder and a text for each video, and a listing."""
+    for video in videos:
+        faces = {}
+        for name in ("000004.png", "000123.png"):
+            (root / video).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 30)).save(root / video / name)
+            faces[name] = (np.array([[1, 2, 11, 12]]), [None])
+        save_annotations(root / f"{video}_annotations.txt", faces)
+    (root / "frames.csv").write_text("image,seconds\n")
+    return root
+
+
+def export_from_cvat(given: Path, corrected: Path) -> None:
+    """Write what CVAT exports as COCO 1.0 once a box is moved, one deleted and one drawn.
+
+    Its own ids and keys, https://docs.cvat.ai/docs/dataset_management/formats/format-coco/.
+    """
+    document = json.loads(given.read_text())
+    face, *others = document["annotations"]
+    kept = [{**face, "bbox": [3.0, 4.0, 20.5, 20.0]}, *others[1:]]
+    drawn = {**face, "image_id": others[0]["image_id"], "bbox": [0.0, 0.0, 8.0, 9.0]}
+    more = {"attributes": {"occluded": False, "rotation": 0.0}}
+    extra = {"license": 0, "flickr_url": "", "coco_url": "", "date_captured": 0}
+    document["licenses"] = [{"name": "", "id": 0, "url": ""}]
+    document["images"] = [{**image, **extra} for image in document["images"]]
+    document["annotations"] = [
+        {**each, **more, "id": number} for number, each in enumerate([*kept, drawn, drawn], start=1)
+    ]
+    corrected.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("videos", [("episode.mp4",), ("episode.mp4", "next.mp4")])
+def test_the_readmes_road_ends_with_the_corrected_boxes(
+    tmp_path: Path, videos: tuple[str, ...]
+) -> None:
+    frames = picked_frames(tmp_path / "frames", videos)
+    success(convert(frames, tmp_path / "for-cvat", "--to", "cvat"))
+    for name in [frame.name for frame in load_dataset(frames)]:
+        assert (tmp_path / "for-cvat/images" / name).is_file()
+    corrected = tmp_path / "corrected.json"
+    export_from_cvat(tmp_path / "for-cvat/annotations.json", corrected)
+    for place in (frames, tmp_path / "for-cvat"):
+        dataset = load_dataset(place, annotations=corrected)
+        assert dataset.problems == ()
+        assert [len(frame.boxes) for frame in dataset][:2] == [1, 2]
+        assert dataset.frames[0].boxes.tolist() == [[3, 4, 23.5, 24]]
+        assert dataset.frames[1].boxes.tolist() == [[0, 0, 8, 9], [0, 0, 8, 9]]
+    arguments = [frames, "--annotations", corrected, "--out", tmp_path / "patches", "--workers", 1]
+    result = success(CliRunner().invoke(main, ["prepare", *map(str, arguments)]))
+    assert f"faces                {1 + 2 * len(videos)}\n" in result.stdout
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert "facetl convert frames for-cvat --to cvat " in readme
+    assert "facetl train frames --annotations corrected.json " in readme
+
+
+def test_corrected_boxes_beside_the_frames_are_not_passed_over(tmp_path: Path) -> None:
+    """A text beside the folder, and those of its videos in it: which one holds must be said."""
+    frames = picked_frames(tmp_path / "frames", ("episode.mp4",))
+    corrected = tmp_path / "corrected.json"
+    success(convert(frames, corrected, "--to", "coco"))
+    export_from_cvat(corrected, corrected)
+    success(convert(corrected, tmp_path / "frames.txt", "--to", "course"))
+    for place in (frames, tmp_path):
+        with pytest.raises(InputError, match="which one holds is not clear; pick --annotations"):
+            load_dataset(place)
+    dataset = load_dataset(frames, annotations=tmp_path / "frames.txt")
+    assert dataset.frames[0].boxes.tolist() == [[3, 4, 23.5, 24]]
+    (tmp_path / "frames.txt").write_text("Frames of an episode.\n")
+    assert load_dataset(frames).frames[0].boxes.tolist() == [[1, 2, 11, 12]]
+
+
+def test_frames_become_tasks_for_label_studio(frames: Path) -> None:
+    (frames / "faces.txt").write_text("a.png 1 2 11 12 $dad\na.png 5 5 9.5 9\n")
+    out = frames.parent / "tasks"
+    success(convert(frames, out, "--to", "label-studio"))
+    files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*"))
+    assert files == [
+        *(f"images/{name}.png" for name in "abc"),
+        "label-studio.json",
+        "label-studio.xml",
+    ]
+    tasks = json.loads((out / "label-studio.json").read_text())
+    assert [task["data"]["image"] for task in tasks] == [
+        f"/data/local-files/?d=images/{name}.png" for name in "abc"
+    ]
+    first, second = tasks[0]["predictions"][0]["result"]
+    assert (first["value"]["x"], first["value"]["width"]) == (2.5, 25)
+    assert first["value"]["rectanglelabels"] == ["?dad"]  # a dollar means a field of the task
+    assert second["value"]["rectanglelabels"] == ["face"]
+    interface = ElementTree.parse(out / "label-studio.xml")
+    assert [label.get("value") for label in interface.iter("Label")] == ["?dad", "face"]
+    assert "score" not in first
+    assert tasks[1]["predictions"] == [{"model_version": "annotations", "result": []}]
+    success(convert(frames, out, "--to", "label-studio", "--with-images", "none", "--force"))
+    again = json.loads((out / "label-studio.json").read_text())
+    assert again[0]["data"]["image"] == "/data/local-files/?d=a.png"
+
+
+@pytest.mark.parametrize("suffix", [".v1", ""])
+def test_a_name_with_a_dot_is_a_folder_too(frames: Path, suffix: str) -> None:
+    inside = frames / f"out{suffix}"
+    assert_refused(convert(frames, inside, "--to", "coco"), "lies among the frames")
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("coco", "o.txt"),
+        ("course", "o.json"),
+        ("yolo", "o.yaml"),
+        ("voc", "o.XML"),
+        ("label-studio", "o.json"),
+        ("cvat", "o.txt"),
+    ],
+)
+def test_no_folder_is_called_like_a_file(frames: Path, target: str, name: str) -> None:
+    result = convert(frames, frames.parent / name, "--to", target)
+    assert result.exit_code == 2
+    assert "is called like a file; name a folder" in " ".join(result.stderr.split())
+    assert [path.name for path in frames.parent.iterdir()] == ["frames"]
+
+
+def test_every_format_that_can_be_written_has_its_name() -> None:
+    assert tuple(WRITABLE) == DATASETS
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from outcomes import success
 
 from facetl.cli import crops as cutting
 from facetl.cli import main
-from facetl.cli.crops import Crop, Cropping, save_crops, save_sheets
+from facetl.cli.crops import Crop, CropCutter, Cropping, save_sheets
 from facetl.data import cutouts
 from facetl.data.images import load_image, save_image
 from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run
-from facetl.mtcnn.runs import NamedImage
+from facetl.mtcnn.runs import NamedImage, Searched
 
 PLAIN = Cropping(margin=0.0, align=False)
 
@@ -66,6 +66,13 @@ def run_of(images: list[NamedImage], *boxes: list[list[float]], name: str = "tun
     return Run(name, {}, tuple(results))
 
 
+def cut(folder: Path, images: list[NamedImage], run: Run, cropping: Cropping) -> None:
+    cutter = CropCutter(folder, images, [run.name], cropping)
+    for image, frame in zip(images, run.frames, strict=True):
+        cutter.take(Searched(image, {run.name: frame}))
+    cutter.finish()
+
+
 def test_faces_are_cut_out_and_on_a_sheet(frames: Path, tmp_path: Path) -> None:
     out = tmp_path / "results"
     result = success(detect(frames, "--out", out, "--crops", "--margin", "0"))
@@ -74,8 +81,8 @@ def test_faces_are_cut_out_and_on_a_sheet(frames: Path, tmp_path: Path) -> None:
     assert written(out / "crops") == ["pretrained/contact_sheet.jpg", f"pretrained/{name}"]
     x1, y1 = np.floor(face[:2]).astype(int)
     x2, y2 = np.ceil(face[2:]).astype(int)
-    cut = load_image(out / "crops" / "pretrained" / name)
-    assert np.array_equal(cut, load_image(frames / "face.jpg")[y1:y2, x1:x2])
+    crop = load_image(out / "crops" / "pretrained" / name)
+    assert np.array_equal(crop, load_image(frames / "face.jpg")[y1:y2, x1:x2])
     assert f"wrote {out} and {out / 'crops'}" in result.stdout
 
 
@@ -137,7 +144,7 @@ def test_what_an_earlier_search_left_makes_way(frames: Path, tmp_path: Path) -> 
 def test_names_tell_image_place_and_score(noise: list[NamedImage], tmp_path: Path) -> None:
     face = [5.0, 5.0, 20.0, 20.0]
     run = run_of(noise, [face, face], [face], [face])
-    save_crops(tmp_path / "crops", noise, [run], PLAIN)
+    cut(tmp_path / "crops", noise, run, PLAIN)
     # Two images called a: there the suffix makes the difference.
     expected = ["a.jpg_1_0.900.png", "a.png_1_0.900.png", "a.png_2_0.800.png", "b/c_1_0.900.png"]
     assert written(tmp_path / "crops" / "tuned") == [*expected, "contact_sheet.jpg"]
@@ -149,14 +156,14 @@ def test_boxes_that_leave_the_image(
     boxes = [[-10.0, -5.0, 12.5, 9.0], [400.0, 0.0, 420.0, 20.0], [7.2, 7.2, 7.2, 7.2],
              [45.0, 35.0, 70.0, 70.0]]  # fmt: skip
     run = run_of(noise, boxes, [], [])
-    save_crops(tmp_path / "plain", noise, [run], PLAIN)
+    cut(tmp_path / "plain", noise, run, PLAIN)
     folder = tmp_path / "plain" / "tuned"
     names = ["a.png_1_0.900.png", "a.png_3_0.700.png", "a.png_4_0.600.png"]
     assert written(folder) == [*names, "contact_sheet.jpg"]
     sizes = [load_image(folder / name).shape[:2] for name in names]
     assert sizes == [(9, 13), (1, 1), (5, 5)]
     assert "left out 1 faces that lie outside their images" in capsys.readouterr().err
-    save_crops(tmp_path / "turned", noise, [run], Cropping(0.0, align=True))
+    cut(tmp_path / "turned", noise, run, Cropping(0.0, align=True))
     turned = load_image(tmp_path / "turned" / "tuned" / names[0])
     assert turned.shape[:2] == (14, 23)
     assert (turned[:5] == 0).all()  # black beyond the border

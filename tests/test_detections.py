@@ -93,6 +93,17 @@ def test_every_detection_of_a_video_frame_has_its_track() -> None:
 # ---- the file
 
 
+def test_frames_that_were_not_searched_do_not_count_in_the_means() -> None:
+    first = replace(frame_with(TWO), seconds=0.5, candidates={"pnet": 30, "onet": 2})
+    other = replace(frame_with(TWO), seconds=0.1, candidates={"pnet": 10})
+    still = replace(first, seconds=0.0, candidates={}, carried=True)
+    run = run_of(first, still, still, other, still)
+    assert run.seconds_per_frame == pytest.approx(0.3)
+    assert run.candidates_per_frame == {"pnet": 20.0, "onet": 1.0}
+    assert np.isnan(run_of(still).seconds_per_frame)
+    assert run_of(still).candidates_per_frame == {}
+
+
 @given(st.lists(frames(), max_size=3), st.lists(st.builds(Skipped, NAMES, NAMES), max_size=2))
 @settings(max_examples=50, deadline=None)
 def test_round_trip_is_exact(results: list[FrameResult], skipped: list[Skipped]) -> None:

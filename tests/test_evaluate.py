@@ -70,6 +70,13 @@ def facetl(*arguments: str | Path) -> Result:
 PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
 
 
+def test_frames_of_other_videos_are_not_taken_for_the_same() -> None:
+    assert find_places(["a.mp4/000.png"], ["000.png"], "run").tolist() == [0]
+    assert find_places(["x/a.mp4/000.png"], ["a.mp4/000.png"], "run").tolist() == [0]
+    with pytest.raises(InputError, match="no frame in common"):
+        find_places(["a.mp4/000.png"], ["b.mp4/000.png"], "run")
+
+
 def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
     outcome = facetl(results, "--truth", results.parent / "truth.txt")
     assert outcome.exit_code == 0, outcome.output

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from outcomes import assert_refused, success
+from PIL import ExifTags, Image
 
 import facetl
 import facetl.version
@@ -32,6 +33,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, normalise
 from facetl.mtcnn.weights import Weights, load_weights
 from facetl.run_onnx import Cascade, crop
+from facetl.run_onnx import load_image as load_with_runner
 
 Pixels = NDArray[np.uint8]
 WEIGHTS = ("pretrained", "cartoon")
@@ -138,6 +140,40 @@ def test_the_runners_crops_are_the_cascades(data: st.DataObject, size: int) -> N
     window = np.array([[x1, y1, x2, y2]])
     expected = cut_windows(image, window.astype(float), size, padding=True)
     np.testing.assert_array_equal(crop(sums, window, size), expected.numpy())
+
+
+def save_picture(kind: str, folder: Path) -> Path:
+    """Write a picture of a kind that has to be made RGB first."""
+    drawn = Image.fromarray(draw_frame(seed=2, part="test", index=0).image)
+    deep = np.asarray(drawn.convert("L")).astype(np.uint16) * 256 + 200
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    made = {
+        "16-bit.png": lambda path: Image.fromarray(deep).save(path),
+        "16-bit.tif": lambda path: Image.fromarray(deep).save(path),
+        "palette.png": lambda path: drawn.quantize(60).save(path),
+        "alpha.png": lambda path: with_alpha(drawn).save(path),
+        "turned.jpg": lambda path: drawn.save(path, exif=exif),
+    }
+    made[kind](folder / kind)
+    return folder / kind
+
+
+def with_alpha(picture: Image.Image) -> Image.Image:
+    """Return a picture that becomes transparent from left to right."""
+    copy = picture.copy()
+    copy.putalpha(Image.linear_gradient("L").rotate(90).resize(picture.size))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "kind", ["16-bit.png", "16-bit.tif", "palette.png", "alpha.png", "turned.jpg"]
+)
+def test_the_runner_reads_pictures_as_facetl_does(kind: str, tmp_path: Path) -> None:
+    path = save_picture(kind, tmp_path)
+    expected = load_image(path)
+    assert expected.std() > 20
+    np.testing.assert_array_equal(load_with_runner(path), expected)
 
 
 # ---- the networks

@@ -20,7 +20,7 @@ from facetl.cli.exports import EXPORT_NAMES
 from facetl.data.annotations import save_annotations
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
-from facetl.errors import DetectionsError
+from facetl.errors import DetectionsError, OutputError
 from facetl.evaluation.exports import EXPORTS, save_export
 from facetl.evaluation.peers import load_peer
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
@@ -128,6 +128,13 @@ def test_yolo_text_ends_at_the_border(tmp_path: Path, run: Run) -> None:
     (root / "data.yaml").write_text("train: images\nnames: [face]\n")
     back = load_yolo(load_yolo_set(root / "data.yaml"), root / "images", "skip")
     assert back.faces["a.png"].boxes.tolist() == [[0, 2, 11, 30], [20.25, 5, 30, 15]]
+
+
+def test_yolo_text_overwrites_nothing(tmp_path: Path) -> None:
+    twins = Run("twins", {}, (frame("a.png", [1, 2, 3, 4, 1]), frame("a.jpg")))
+    with pytest.raises(OutputError, match=r"a\.png and a\.jpg would share one file"):
+        save_export("yolo", tmp_path, twins)
+    assert list(tmp_path.iterdir()) == []
 
 
 # COCO, by pycocotools

@@ -8,12 +8,24 @@ from pathlib import Path
 import pytest
 
 from facetl.errors import OutputError
-from facetl.files import atomic_path, refuse_to_overwrite, require_writable, write_text
+from facetl.files import (
+    atomic_path,
+    folder_in_place,
+    refuse_to_overwrite,
+    require_writable,
+    write_text,
+)
 
 
 def write_half(path: Path) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text("half")
+        raise KeyboardInterrupt
+
+
+def make_half(out: Path) -> None:
+    with folder_in_place(out) as folder:
+        (folder / "half").touch()
         raise KeyboardInterrupt
 
 
@@ -84,6 +96,45 @@ def test_what_fails_beside_the_file_is_not_blamed_on_it(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No space left"), atomic_path(tmp_path / "a.txt"):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_folder_appears_whole_and_what_is_called_the_same_makes_way(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    for text in ("old", "new"):
+        with folder_in_place(out) as folder:
+            (folder / "sub").mkdir()
+            (folder / "sub" / f"{text}.txt").touch()
+            (folder / "a.txt").write_text(text)
+            assert folder.name.startswith(".")
+        assert [path.name for path in out.parent.iterdir()] == ["out"]
+        (out / "other").touch()
+    assert sorted(path.name for path in out.rglob("*")) == ["a.txt", "new.txt", "other", "sub"]
+    assert (out / "a.txt").read_text() == "new"
+
+
+def test_a_broken_off_folder_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        make_half(tmp_path / "out")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(OutputError, match="cannot be written"), folder_in_place(out):
+            pass
+    with pytest.raises(OutputError, match="No space"), folder_in_place(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OutputError, match="No such file"), folder_in_place(tmp_path / "o") as new:
+        (new / "missing").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_fails_beside_a_folder_is_not_blamed_on_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), folder_in_place(tmp_path / "out"):
+        (tmp_path / "missing.txt").read_text()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_is_tried_before_the_work_and_left_as_it_was(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ FLOORS = {
     "facetl.boxes": -1,
     "facetl.cores": -1,
     "facetl.errors": -1,
+    "facetl.interruptions": -1,
     "facetl.palette": -1,
     "facetl.run_onnx": -1,
     "facetl.version": -1,

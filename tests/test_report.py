@@ -24,6 +24,7 @@ from facetl.evaluation.advice import advise
 from facetl.evaluation.gallery import hang
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
 from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
+from facetl.mtcnn.weights import Weights, load_weights, save_weights
 
 SIZE = (360, 480)
 LEFT, RIGHT, TINY = [10.0, 20, 50, 70], [90.0, 20, 130, 70], [70.0, 90, 85, 106]
@@ -44,6 +45,7 @@ BEFORE: Found = {
     NASTY: [(NOWHERE, 0.6)],
     "004.jpg": [(NOWHERE, 0.2)],
 }
+RECORDS = [{"stage": "pnet", "epoch": 1, "train": {"total": 0.5}, "validation": {"total": 0.4}}]
 AFTER: Found = {
     "001.jpg": [(LEFT, 0.95), (RIGHT, 0.85)],
     "002.jpg": [(LEFT, 0.99)],
@@ -130,12 +132,9 @@ def cards(watched: Watched) -> list[str]:
 
 
 def move(watched: Watched, side: str, threshold: float) -> None:
-    """Move a slider as a finger does: it moves, then it rests."""
-    watched.page.locator(f"#{side} .threshold").evaluate(
-        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input'));"
-        " slider.dispatchEvent(new Event('change')); }",
-        threshold,
-    )
+    """Type a threshold."""
+    watched.page.locator(f"#{side} .exact").fill(str(threshold))
+    watched.page.locator(f"#{side} .exact").dispatch_event("change")
 
 
 def tally(watched: Watched, name: str) -> int:
@@ -153,7 +152,11 @@ def test_the_page_opens_with_the_figures_of_the_metrics_file(shown: Watched, res
 def test_the_slider_moves_figures_and_boxes(shown: Watched) -> None:
     hits = shown.page.locator("#cards .card[data-name='001.jpg'] .stage >> nth=1")
     assert hits.locator(".hit").count() == 2
-    move(shown, "right", 0.9)
+    slider = shown.page.locator("#right .threshold")
+    slider.focus()
+    for _ in range(2):  # one step, one detection less
+        slider.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "0.950"
     assert [figure(shown, "right", name) for name in ("hits", "missed", "false_alarms")] == [
         2,
         3,
@@ -164,6 +167,14 @@ def test_the_slider_moves_figures_and_boxes(shown: Watched) -> None:
     assert "recall 0.400" in str(shown.page.locator("#curves").get_attribute("aria-label"))
     shown.page.locator("#right .reset").click()
     assert figure(shown, "right", "hits") == 4
+
+
+def test_a_threshold_beyond_the_scores_is_brought_back(shown: Watched) -> None:
+    move(shown, "right", 5)
+    assert shown.page.locator("#right .exact").input_value() == "1.000"
+    shown.page.locator("#right .exact").fill("")
+    shown.page.locator("#right .exact").dispatch_event("change")
+    assert shown.page.locator("#right .exact").input_value() == "1.000"
 
 
 def test_every_threshold_gives_the_figures_of_the_oracle(shown: Watched) -> None:
@@ -219,6 +230,7 @@ def test_the_keyboard_suffices(shown: Watched) -> None:
     assert dialog.locator(".stages").get_attribute("data-view") == "swipe"
     shown.page.keyboard.press("Escape")
     assert not dialog.is_visible()
+    assert shown.page.evaluate("document.activeElement.dataset.name") == "001.jpg"
 
 
 def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
@@ -227,6 +239,15 @@ def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
     assert stage.locator("svg").count() == 2
     stage.locator(".swipe").fill("20")
     assert stage.evaluate("stage => stage.style.getPropertyValue('--split')") == "20%"
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    assert box is not None
+    shown.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 20)
+    shown.page.mouse.down()
+    shown.page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 20)
+    shown.page.mouse.up()
+    assert stage.locator(".swipe").input_value() == "80"
+    assert not shown.page.locator("#large").is_visible()
 
 
 def test_pictures_have_words_and_are_decoded_late(shown: Watched) -> None:
@@ -395,3 +416,36 @@ def test_miniatures_fit_into_their_room(tmp_path: Path) -> None:
     small = load_image(tmp_path / "small.webp").shape
     assert small[1] < 480
     assert small[0] / small[1] == pytest.approx(0.75, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["$^$", r"\frac{$", "_hidden"])
+def test_names_are_no_formulas(tmp_path: Path, name: str) -> None:
+    save_run(tmp_path / f"{name.replace(chr(92), '')}.detections.json", run_of(name, AFTER))
+    (tmp_path / "truth.txt").write_text(f"001.jpg 10 20 50 70 {name}\n")
+    success(facetl(tmp_path, "--truth", tmp_path / "truth.txt"))
+    assert name in (tmp_path / "precision_recall.svg").read_text()
+
+
+def test_pictures_come_from_the_named_folder_alone(results: Path, tmp_path: Path) -> None:
+    save_image(tmp_path / "private.png", draw_frame(0, "test", 0).image)
+    (tmp_path / "frames").mkdir()
+    names = ["001.jpg", "../private.png", str(tmp_path / "private.png")]
+    save_run(tmp_path / "x.detections.json", run_of("x", {name: [] for name in names}))
+    (tmp_path / "truth.txt").write_text("001.jpg 10 20 50 70\n")
+    options = ("--truth", tmp_path / "truth.txt", "--images", tmp_path / "frames")
+    success(facetl(tmp_path / "x.detections.json", *options))
+    assert "data:image/webp" not in (tmp_path / "report.html").read_text()
+
+
+def test_the_training_shown_is_that_of_the_weights_used(tmp_path: Path) -> None:
+    weights = Weights(load_weights("pretrained").stages, {"records": RECORDS})
+    save_weights(tmp_path / "w.safetensors", weights)
+    for fingerprint, expected in ((weights.fingerprint, True), ("another", False)):
+        run = run_of("w", AFTER)
+        run.settings.update(
+            weights=str(tmp_path / "w.safetensors"), weights_fingerprint=fingerprint
+        )
+        save_run(tmp_path / "w.detections.json", run)
+        (tmp_path / "truth.txt").write_text("001.jpg 10 20 50 70\n")
+        success(facetl(tmp_path, "--truth", tmp_path / "truth.txt", "--force"))
+        assert ("Losses of w by epoch" in (tmp_path / "report.html").read_text()) is expected

@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from drawn_videos import RATE, Picture, pan, pictures, scene
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.pen import WIDTH
-from facetl.data.cuts import is_cut, look_at
+from facetl.data.shots import is_cut, look_at
 from facetl.data.stills import Moment, Stamp, change, draw_sketch, group_stills
 from facetl.data.tracks import FaceTracker, Track
 from facetl.data.video import VideoFrame
@@ -120,6 +120,65 @@ def test_each_box_has_a_track_or_none_and_no_two_the_same(
             before, shot = before | shot, set()
         assert not before & set(numbers)
         shot |= set(numbers)
+
+
+BOX = [[10.0, 10, 50, 50]]
+
+
+def test_the_gaps_of_a_variable_frame_rate_do_not_break_a_track() -> None:
+    tracker = FaceTracker(0.04)
+    times = [0, 0.04, 0.08, 2, 2.04, 4, 4.1, 4.2]
+    assert [follow(tracker, BOX, time) for time in times] == [(None,), *[(1,)] * 7]
+
+
+@given(
+    st.lists(st.floats(0.001, 60), min_size=1, max_size=25),
+    st.sampled_from([0.02, 0.04, 0.5, 7.0]),
+)
+def test_a_face_that_stands_still_keeps_its_number_whatever_the_gaps(
+    gaps: list[float], step: float
+) -> None:
+    tracker = FaceTracker(step)
+    times = np.cumsum([0.0, *gaps]).tolist()
+    tracks = [follow(tracker, BOX, time) for time in times]
+    assert tracks == [(None,), *[(1,)] * len(gaps)]
+
+
+@given(
+    st.lists(st.integers(1, 8), min_size=1, max_size=20),
+    st.integers(-5, 5),
+    st.sampled_from([0.04, 0.5, 7.0]),
+)
+def test_a_face_that_moves_keeps_its_number_where_frames_are_left_out(
+    gaps: list[int], speed: int, step: float
+) -> None:
+    tracker = FaceTracker(step)
+    numbers = np.cumsum([0, 1, 1, *gaps]).tolist()
+    tracks = [
+        follow(tracker, [[200.0 + speed * n, 10, 240 + speed * n, 50]], n * step) for n in numbers
+    ]
+    assert tracks == [(None,), *[(1,)] * (len(numbers) - 1)]
+
+
+@given(
+    st.floats(0.001, 30),
+    st.lists(st.floats(0.001, 0.7), max_size=8),
+    st.floats(0.001, 0.7),
+    st.sampled_from([0.04, 0.2, 1.0]),
+)
+def test_a_face_is_missing_from_the_first_frame_on_that_does_not_show_it(
+    gap: float, hidden: list[float], last: float, step: float
+) -> None:
+    tracker = FaceTracker(step)
+    for time in (0.0, step):
+        follow(tracker, BOX, time)
+    times = np.cumsum([step + gap, *hidden]).tolist()
+    for time in times:
+        follow(tracker, [], time)
+    away = times[-1] + last - times[0] + step
+    assume(abs(away - max(1.0, 3 * step)) > 1e-3)
+    kept = away < max(1.0, 3 * step)
+    assert follow(tracker, BOX, times[-1] + last) == ((1,) if kept else (None,))
 
 
 # ---- cuts

@@ -33,6 +33,7 @@ from facetl.training.cascade import Training
 from facetl.training.checkpoint import save_checkpoint
 from facetl.training.plan import AT_LEAST, CascadePlan
 from facetl.training.planning import Speed
+from facetl.training.records import by_training
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
 
@@ -184,7 +185,7 @@ def test_rounds_are_told_apart(command: Command, out: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "[onet, round 2] epoch  1/1" in result.stderr
     assert load_weights(out).metadata["rounds"] == 2
-    names = train_module._by_training(tuple(load_weights(out).metadata["records"]))
+    names = by_training(load_weights(out).metadata["records"])
     assert list(names)[2:4] == ["onet, round 1", "pnet, round 2"]
 
 

@@ -13,7 +13,8 @@ from drawn_videos import RATE, Picture, pictures, write_anyhow, write_video
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facetl.data.video import Every, Footage, VideoFrame, VideoWriter, _Clock
+from facetl.data import video
+from facetl.data.video import LONGEST_SIDE, Every, Footage, VideoFrame, VideoWriter, _Clock
 from facetl.errors import OutputError, VideoError
 
 
@@ -92,6 +93,20 @@ def test_other_containers_and_codecs(tmp_path: Path, name: str, codec: str) -> N
         container.mux(stream.encode())
     frames, faults = read(path)
     assert ([frame.index for frame in frames], faults) == ([0, 1, 2, 3, 4], [])
+
+
+def test_a_title_that_is_not_in_utf_8_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "old.avi"
+    with av.open(str(path), "w", metadata_encoding="latin-1") as container:
+        container.metadata["title"] = "Käpt'n Blaubär"
+        stream = container.add_stream("mpeg4", rate=RATE)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = 320, 240
+        frame = av.VideoFrame.from_ndarray(pictures(0, 1)[0], format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert "Blaubär".encode("latin-1") in path.read_bytes()
+    assert len(read(path)[0]) == 1
 
 
 # ---- what cannot be read
@@ -229,6 +244,23 @@ def test_nothing_is_left_if_writing_breaks_off(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         break_off()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_that_no_encoder_takes(tmp_path: Path) -> None:
+    large = np.zeros((16, 20_000, 3), np.uint8)
+    with pytest.raises(OutputError, match=r"a\.mp4: no video of 20000x16 pixels .* at most 8190"):
+        write_video(tmp_path / "a.mp4", [large])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("codec", list(video._ENCODERS))
+@pytest.mark.parametrize("size_hw", [(16, LONGEST_SIDE), (LONGEST_SIDE, 16)])
+def test_every_encoder_takes_the_longest_side(
+    codec: str, size_hw: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "_ENCODERS", {codec: video._ENCODERS[codec]})
+    path = write_video(tmp_path / "a.mp4", [np.full((*size_hw, 3), 90, np.uint8)])
+    assert Footage(path).facts().size_hw == size_hw
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 import click
 
-from facetl.cli import options
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
 from facetl.cli.console import COMMAND, printable
@@ -26,6 +25,7 @@ from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
 from facetl.errors import FacetlError
+from facetl.interruptions import exit_code, heeding_sigterm
 from facetl.version import VERSION
 
 SECTIONS = {
@@ -77,14 +77,15 @@ class RoadGroup(click.Group):
                     formatter.write_dl(rows, col_max=12, col_spacing=2)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; turn our errors and Ctrl-C into one line and an exit code."""
+        """Run the command; turn our errors, Ctrl-C and SIGTERM into one line and an exit code."""
         try:
-            return super().invoke(ctx)
+            with heeding_sigterm():
+                return super().invoke(ctx)
         except FacetlError as error:
             _complain(str(error))
-        except KeyboardInterrupt:
-            click.echo("facetl: stopped", err=True)
-            sys.exit(options.INTERRUPTED)
+        except KeyboardInterrupt as interruption:
+            click.echo("facetl: stopped; nothing unfinished is left", err=True)
+            sys.exit(exit_code(interruption))
 
 
 def _complain(message: str) -> NoReturn:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +13,7 @@ import click
 from facetl.cli import options
 from facetl.cli.console import suggest, track
 from facetl.errors import OutputError
-from facetl.files import refuse_to_overwrite, require_writable, write_text
+from facetl.files import folder_in_place, refuse_to_overwrite, require_writable, write_text
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
@@ -79,7 +76,7 @@ def cartoons(out: Path, train: int, test: int, seed: int, workers: int, force: b
     for part, count in counts.items():
         click.echo(f"{part}: {count.frames} frames, {count.faces} faces")
     click.echo(f"Rule: {RULE}")
-    suggest("prepare", out, "--out", "patches")
+    suggest("train", out, "--out", "cascade.safetensors")
 
 
 def write_cartoons(
@@ -103,7 +100,8 @@ def write_cartoons(
     """
     _check_room(out, force=force)
     jobs = [*_plan_train(train, seed), *_plan_test(test, seed)]
-    with _replacing(out) as place:
+    require_writable(out)
+    with folder_in_place(out) as place:
         drawn = list(track(_draw_all(jobs, place, workers), "drawing", total=len(jobs)))
         for folder in dict.fromkeys(job.folder for job in jobs):
             _save_annotations(place, folder, [each for each in drawn if each.job.folder == folder])
@@ -194,26 +192,3 @@ def _notice(out: Path, train: int, test: int, seed: int) -> str:
 
     command = f"facetl cartoons {out.resolve().name} --train {train} --test {test} --seed {seed}"
     return f"{_TITLE}\n\n{LICENCE} {RULE} They were drawn with `{command}`.\n"
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """Give a hidden folder inside ``out``; if the block succeeds, its contents move up."""
-    require_writable(out)
-    out.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".drawing-", dir=out))
-    try:
-        yield temporary
-        _move_contents(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        with suppress(OSError):
-            out.rmdir()  # only if nothing came of it
-
-
-def _move_contents(source: Path, target: Path) -> None:
-    for entry in sorted(source.iterdir()):
-        old = target / entry.name
-        if old.is_dir():
-            shutil.rmtree(old)
-        entry.replace(old)

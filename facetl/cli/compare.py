@@ -15,7 +15,8 @@ from facetl.cli import options
 from facetl.cli.annotated import chosen_format
 from facetl.cli.console import TimeBar, note, print_table, say_time
 from facetl.errors import OutputError
-from facetl.files import is_occupied, require_writable, write_text
+from facetl.files import is_occupied, read_json, require_writable, write_text
+from facetl.interruptions import exit_code
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -127,7 +128,7 @@ _FOLDERS = ("patches", "starts", "cells", "work")
 def _read_claim(out: Path) -> dict[str, Any]:
     """Return what a folder of studies says that its cells depend on, nothing if it says nothing."""
     try:
-        claim = json.loads((out / _CLAIM).read_text(encoding="utf-8"))
+        claim = read_json(out / _CLAIM)
     except (OSError, ValueError):
         return {}
     return claim if isinstance(claim, dict) else {}
@@ -223,9 +224,9 @@ def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:
                 if task not in done:
                     bar.say(f"[{number}/{len(graph)}] {_describe_task(task, bench)}")
                     bar.advance(share)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         note(f"stopped; {bench.folder} keeps what is done: the same command with --resume")
-        raise SystemExit(options.INTERRUPTED) from None
+        raise SystemExit(exit_code(interruption)) from None
 
 
 def _describe_task(task: Task, bench: Bench) -> str:

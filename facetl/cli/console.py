@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,7 +55,8 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
     )
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    said = TextColumn("{task.description}", markup=False)  # names of files may look like it
+    columns = (said, BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
     ) as progress:
@@ -76,8 +77,11 @@ class TimeBar:
         from rich.progress import BarColumn, Progress, TextColumn
 
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        texts = ("{task.description}", "{task.fields[left]}")
+        said, left = (TextColumn(text, markup=False) for text in texts)
+        self._progress = Progress(
+            said, BarColumn(), left, console=console, disable=not console.is_terminal
+        )
         self._task = self._progress.add_task("", total=foreseen, left="")
         self._foreseen = foreseen
         self._done = 0.0
@@ -122,6 +126,29 @@ class TimeBar:
 def say_time(seconds: float) -> str:
     """Return a time as people say it: ``40 s``, ``3 min``."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def plain_table(title: str, headers: Sequence[str]) -> Table:
+    """Return a table without lines: names on the left, figures on the right.
+
+    Args:
+        title: what the names are; with no ``headers`` nothing stands above the columns.
+        headers: what each column of figures is; nothing in them is taken for markup.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 3, 0, 0),
+        show_header=any(headers),
+    )
+    table.add_column(Text(title))
+    for header in headers:
+        table.add_column(Text(header), justify="right")
+    return table
 
 
 def print_table(table: Table) -> None:

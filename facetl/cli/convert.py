@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from facetl.data.sources import Format, Part, Source
 
 DATASETS = ("coco", "yolo", "voc", "course")
+FORMATS = {**{name: name for name in DATASETS}, "cvat": "coco"}
+"""The format of annotated frames by what they are for: CVAT reads COCO."""
+FILE_SUFFIXES = (".csv", ".json", ".txt", ".xml", ".yaml", ".yml")
+FOR_FRAMES = (*FORMATS, "label-studio")
 TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
 
 
@@ -70,34 +74,56 @@ def convert(
 
     Annotated frames, in any format that facetl reads, become a data set in COCO, YOLO, Pascal
     VOC or the course's text: a folder with annotations and frames, or one file of annotations
-    where OUT ends in .json or .txt.  Labels become classes; a face without one is of the class
-    "face".
+    where OUT ends in .json (COCO) or .txt (the course's).  Labels become classes; a face
+    without one is of the class "face".
 
     Detections, as facetl detect writes them, become COCO results, YOLO text, CSV or the
-    course's three arrays, or pre-annotations to correct in CVAT or Label Studio.
+    course's three arrays.
+
+    Both become pre-annotations, to be corrected in CVAT or Label Studio.
 
     \b
     Examples:
       facetl convert cartoons yolo-cartoons --to yolo
+      facetl convert frames for-cvat --to cvat
       facetl convert faces.txt faces.json --images frames --to coco
       facetl convert results/cartoon.detections.json corrections --to cvat
     """
     if not source.exists():
-        raise InputError(f"{source}: no such file or folder")
+        raise InputError(f"{source}: no such file or folder; check the path")
     refuse_to_overwrite(out, force=force)
     require_writable(out.parent)
     if runs := _find_runs(source):
         _convert_runs(runs, out, target)
         return
-    if target not in DATASETS:
+    if target not in FOR_FRAMES:
         raise click.UsageError(
             f"--to {target} is for detections, and {source} holds annotations; "
-            f"choose from {', '.join(DATASETS)}"
+            f"choose from {', '.join(FOR_FRAMES)}"
         )
+    alone = _is_single(out, target)
+    if not alone:
+        _refuse_file_name(out, target)
     sources = _find_parts(source, images, chosen_format(form), part)
-    if placing != "none":
+    if placing != "none" and not alone:
         _refuse_inside(out, sources)
     _convert_frames(_load_parts(sources, on_error), out, target, placing)
+
+
+def _is_single(out: Path, target: str) -> bool:
+    """Return whether OUT means one file of annotations, not a folder."""
+    from facetl.data.formats.conversion import SINGLE_FILES
+
+    form = SINGLE_FILES.get(out.suffix.lower())
+    return form is not None and form == FORMATS.get(target) and not out.is_dir()
+
+
+def _refuse_file_name(out: Path, target: str) -> None:
+    """Refuse to make a folder that is called like a file."""
+    if out.suffix.lower() in FILE_SUFFIXES and not out.is_dir():
+        raise click.UsageError(
+            f"--to {target} goes into a folder here, and {out} is called like a file; name a folder"
+        )
 
 
 def _find_runs(source: Path) -> list[Path]:
@@ -118,8 +144,7 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
             f"--to {target} is for annotations, and {paths[0]} holds detections; "
             f"choose from {', '.join(EXPORT_NAMES)}"
         )
-    if out.suffix in (".csv", ".json", ".txt"):
-        raise click.UsageError(f"detections go into a folder, and {out} is called like a file")
+    _refuse_file_name(out, target)
     runs = [replace(load_run(path), name=path.name.removesuffix(SUFFIX)) for path in paths]
     save_exports(out, runs, [target])
 
@@ -141,7 +166,7 @@ def _refuse_inside(out: Path, parts: Mapping[Part, list[Source]]) -> None:
     """Raise if the frames written would be found among the frames read from then on."""
     for sources in parts.values():
         for source in sources:
-            if not out.suffix and source.images.resolve() in out.resolve().parents:
+            if source.images.resolve() in out.resolve().parents:
                 raise OutputError(
                     f"{out} lies among the frames in {source.images}; choose another OUT, or "
                     "--with-images none"
@@ -164,19 +189,23 @@ def _convert_frames(
     parts: dict[Part, FaceDataset], out: Path, target: str, placing: Placing
 ) -> None:
     """Write a data set; say how much it holds and what a format cannot say."""
-    from facetl.data.formats.conversion import SINGLE_FILES, save_dataset, save_single
+    from facetl.data.formats.conversion import save_dataset, save_single, save_tasks
     from facetl.data.sources import Format
 
-    form = Format(target)
-    alone = SINGLE_FILES.get(out.suffix.lower()) is form and not out.is_dir()
-    if alone:
-        frames = [frame for dataset in parts.values() for frame in dataset]
-        _refuse_twins([frame.name for frame in frames], out)
-        save_single(out, form, frames)
+    frames = {each: dataset.frames for each, dataset in parts.items()}
+    alone = _is_single(out, target)
+    if target == "label-studio":
+        save_tasks(out, frames, placing)
+    elif alone:
+        every = [frame for dataset in parts.values() for frame in dataset]
+        _refuse_twins([frame.name for frame in every], out)
+        save_single(out, Format(FORMATS[target]), every)
     else:
-        save_dataset(out, form, {each: dataset.frames for each, dataset in parts.items()}, placing)
-    if form is Format.COURSE and (alone or placing == "none"):
+        save_dataset(out, Format(FORMATS[target]), frames, placing)
+    if target == "course" and (alone or placing == "none"):
         _note_faceless(parts)
+    if alone and len(parts) > 1:
+        note(f"parts, which one file cannot tell apart: {', '.join(parts)}")
     for part, dataset in parts.items():
         title = f"{part}: " if len(parts) > 1 else ""
         click.echo(f"{title}{len(dataset)} frames, {dataset.face_count} faces")

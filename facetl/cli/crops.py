@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, track
+from facetl.cli.console import note
 from facetl.cli.options import Decorator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facetl.data.images import Pixels
-    from facetl.mtcnn.detections import FrameResult, Run
-    from facetl.mtcnn.runs import NamedImage
+    from facetl.mtcnn.detections import FrameResult
+    from facetl.mtcnn.runs import NamedImage, Searched
 
 CROPS = "crops"
 SHEET = "contact_sheet"
@@ -80,31 +80,55 @@ def settle_cropping(crops: bool, margin: float, align: bool) -> Cropping | None:
     return Cropping(margin, align) if crops else None
 
 
-def save_crops(
-    folder: Path, images: Sequence[NamedImage], runs: Sequence[Run], cropping: Cropping
-) -> None:
-    """Cut out all faces that the runs found, and draw a contact sheet of each run's.
+class CropCutter:
+    """Cuts out all faces that runs find, image by image, and draws contact sheets at the end.
 
     Each run has a folder of its own in ``folder``.  A face found in ``a/b.jpg`` is called
     ``a/b_1_0.998.png``: after the image, its place by score in the image, and its score.  The
     contact sheets show all faces, best first; where they need several pages, ``contact_sheet.jpg``
     is the first.
+
+    Args:
+        folder: where the crops go; what an earlier search left there makes way.
+        images: all images that are searched.
+        runs: the names of the runs.
+        cropping: how faces are cut out.
     """
-    stems = _stems(images)
-    crops: list[list[Crop]] = [[] for _ in runs]
-    for run in runs:
-        _make_way(folder / run.name)
-    per_image = list(zip(*(run.frames for run in runs), strict=True))
-    paths = {image.name: image.path for image in images}
-    for frames in track(per_image, "cutting", len(per_image)):
-        for run, frame, own in zip(runs, frames, crops, strict=True):
-            stem = folder / run.name / stems[frame.image]
-            own += _cut(paths[frame.image], frame, stem, cropping)
-    found = sum(len(frame.detections) for run in runs for frame in run.frames)
-    if hidden := found - sum(map(len, crops)):
-        note(f"left out {hidden} faces that lie outside their images")
-    for run, own in zip(runs, crops, strict=True):
-        save_sheets(folder / run.name, own)
+
+    def __init__(
+        self, folder: Path, images: Sequence[NamedImage], runs: Sequence[str], cropping: Cropping
+    ) -> None:
+        self.folder = folder
+        self._stems = _stems(images)
+        self._cropping = cropping
+        self._crops: dict[str, list[Crop]] = {run: [] for run in runs}
+        self._hidden = 0
+        self._has_room = False
+
+    def take(self, searched: Searched[NamedImage]) -> None:
+        """Cut out and write what the runs found in an image."""
+        self._make_room()
+        picture = searched.picture
+        for run, frame in searched.results.items():
+            stem = self.folder / run / self._stems[picture.name]
+            cut = list(_cut(picture.path, frame, stem, self._cropping))
+            self._crops[run] += cut
+            self._hidden += len(frame.detections) - len(cut)
+
+    def finish(self) -> None:
+        """Draw the contact sheets."""
+        self._make_room()
+        if self._hidden:
+            note(f"left out {self._hidden} faces that lie outside their images")
+        for run, crops in self._crops.items():
+            save_sheets(self.folder / run, crops)
+
+    def _make_room(self) -> None:
+        """Let what an earlier search left make way, not before there is something new."""
+        if not self._has_room:
+            for run in self._crops:
+                _make_way(self.folder / run)
+            self._has_room = True
 
 
 def save_sheets(folder: Path, crops: Sequence[Crop]) -> None:

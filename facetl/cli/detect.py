@@ -2,65 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, suggest, track, typed_command
-from facetl.cli.crops import CROPS, crop_options, save_crops, settle_cropping
+from facetl.cli.console import note, suggest
+from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
 from facetl.cli.exports import exports_option, save_exports
-from facetl.cli.truth import load_truth
+from facetl.cli.folders import FolderSearch
+from facetl.cli.overlays import OVERLAYS, OverlayDrawer, load_faces
+from facetl.cli.searching import (
+    NamedWeights,
+    Searching,
+    find_images,
+    load_detectors,
+    parse_weights,
+    remove_other_runs,
+    tell_facts,
+)
 from facetl.cli.videos import Viewing, is_video, search_videos
-from facetl.errors import ImageError, InputError
 from facetl.files import refuse_to_overwrite, require_writable
+from facetl.interruptions import exit_code
 
 if TYPE_CHECKING:
-    from facetl.boxes import Boxes
     from facetl.data.annotations import OnError
     from facetl.data.video import Every
-    from facetl.mtcnn.detections import Run
-    from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.runs import NamedImage
-    from facetl.mtcnn.settings import Settings
-
-OVERLAYS = "overlays"
-
-
-class NamedWeights(NamedTuple):
-    """A set of weights and the name of its run."""
-
-    name: str
-    source: str
-
-
-class Searching(NamedTuple):
-    """Where and how a search is done; only the engine ``half`` changes what is found."""
-
-    device: str
-    engine: EngineChoice
-    batch_size: int
-    workers: int
-
-
-def parse_weights(
-    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
-) -> tuple[NamedWeights, ...]:
-    """Split each ``NAME=FILE``; without a name a run is called after its file."""
-    parsed = []
-    for value in values:
-        name, equals, source = value.partition("=")
-        named = NamedWeights(name, source) if equals else NamedWeights(Path(value).stem, value)
-        if not all(named) or Path(named.name).name != named.name:
-            raise click.BadParameter(f"found {value!r}, expected NAME=FILE", ctx, param)
-        parsed.append(named)
-    names = [each.name for each in parsed]
-    if len(set(names)) < len(names):
-        raise click.BadParameter(f"found a name twice in {names}; write NAME=FILE", ctx, param)
-    return tuple(parsed)
 
 
 @click.command(short_help="Find faces with one or several sets of weights.")
@@ -123,6 +93,17 @@ def parse_weights(
     help="Of a video: don't search frames that show the same as the one before; carry its boxes "
     "over.",
 )
+@click.option(
+    "--stream",
+    is_flag=True,
+    help="Write JSON lines, NAME.detections.jsonl, image by image: a search that is broken off "
+    "goes on with --resume.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with a search that --stream began and did not end.",
+)
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything cannot be read.")
 @options.annotation_format
 @exports_option
@@ -149,6 +130,8 @@ def detect(
     every: Every | None,
     video: bool,
     skip_still: bool,
+    stream: bool,
+    resume: bool,
     strict: bool,
     form: str,
     exports: tuple[str, ...],
@@ -172,17 +155,20 @@ def detect(
       facetl detect frames --out results --crops --margin 0.3 --align
       facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results
       facetl detect episode.mp4 --every 0.5s --video --out results
+      facetl detect archive --stream --out results --resume
     """
     cropping = settle_cropping(crops, margin, align)
     filmed = _are_videos(
         images,
         for_videos=bool(every or video or skip_still),
-        for_images=bool(overlays or truth or crops),
+        for_images=bool(overlays or truth or crops or stream),
     )
-    refuse_to_overwrite(out, force=force)
+    _require_together(stream=stream, resume=resume, crops=crops)
+    if not resume:
+        refuse_to_overwrite(out, force=force)
     require_writable(out)
     named = find_images(images)
-    faces = _faces_by_name(truth, named, on_error, form) if truth else {}
+    faces = load_faces(truth, named, on_error, form) if truth else {}
     given = {
         "thresholds": thresholds,
         "min_face": min_face,
@@ -191,120 +177,50 @@ def detect(
         "voting": voting,
     }
     how = Searching(device, engine, batch_size, workers)
+    detectors, settings = load_detectors(weights, given, how)
+    facts = tell_facts(weights, detectors, how)
     if filmed:
-        viewing = (every, skip_still, video)
-        _detect_in_videos(named, weights, given, how, viewing, out, exports, strict)
-        return
-    runs = search_side_by_side(named, weights, given, how)
-    save_runs(out, runs)
-    save_exports(out, runs, exports)
-    if overlays or truth:
-        save_overlays(out / OVERLAYS, named, runs, faces)
-    if cropping:
-        save_crops(out / CROPS, named, runs, cropping)
-    folders = (out, *[out / OVERLAYS] * bool(overlays or truth), *[out / CROPS] * crops)
-    _report(folders, runs)
-    if strict and runs[0].skipped:
+        viewing = Viewing.of(every, skip_still, video)
+        whole = search_videos(named, detectors, settings, facts, how, viewing, out)
+    else:
+        drawer = [OverlayDrawer(out / OVERLAYS, faces)] if overlays or truth else []
+        cutter = [CropCutter(out / CROPS, named, list(detectors), cropping)] if cropping else []
+        search = FolderSearch(named, detectors, settings, facts, how, (*drawer, *cutter))
+        whole = _search_folder(search, out, stream=stream, resume=resume, force=force)
+    remove_other_runs(out, list(detectors))
+    _export(out, exports)
+    if filmed:
+        suggest("frames", *images, "--out", "frames", why="what is most worth annotating")
+    else:
+        suggest("evaluate", out, "--truth", truth or "FILE_OR_FOLDER")
+    if strict and not whole:
         raise SystemExit(1)
 
 
-def find_images(paths: Sequence[Path]) -> list[NamedImage]:
-    """Return the images that the paths mean, each with a name of its own.
-
-    An image of a folder is called by its path below the folder; a single file by its name.
-    Where that gives a name twice, the folders' names go before it.
-
-    Raises:
-        InputError: if there is no image, or one is meant twice.
-    """
-    from facetl.data.images import image_paths, name_below
-    from facetl.mtcnn.runs import NamedImage
-
-    found = []
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder; check the path")
-        inside = image_paths(path) if path.is_dir() else [path]
-        root = path if path.is_dir() else path.parent
-        found += [(root, image) for image in inside]
-    if not found:
-        raise InputError(f"{paths[0]}: found no image in it; give a folder of frames")
-    short = [NamedImage(name_below(root, image), image) for root, image in found]
-    long = [
-        NamedImage(
-            name_below(root.resolve().parent, root.resolve() / image.relative_to(root)), image
-        )
-        for root, image in found
-    ]
-    return _first_without_twins(short, long)
+def _search_folder(
+    search: FolderSearch, out: Path, *, stream: bool, resume: bool, force: bool
+) -> bool:
+    """Search images and say what was found; return whether all could be read."""
+    if stream:
+        if force:
+            remove_other_runs(out, [])
+        try:
+            search.stream(out, resume=resume)
+        except KeyboardInterrupt as interruption:
+            note(f"stopped; {out} keeps what is done: the same command with --resume")
+            raise SystemExit(exit_code(interruption)) from None
+    else:
+        search.run(out)
+    search.report([out, *(outlet.folder for outlet in search.outlets)])
+    return not search.skipped
 
 
-def _first_without_twins(*choices: list[NamedImage]) -> list[NamedImage]:
-    for named in choices:
-        if len({image.name for image in named}) == len(named):
-            return named
-    names = [image.name for image in choices[-1]]
-    twin = next(name for name in names if names.count(name) > 1)
-    raise InputError(f"{twin}: found two images of this name; search their folders one by one")
-
-
-def search_side_by_side(
-    images: Sequence[NamedImage],
-    weights: Sequence[NamedWeights],
-    given: Mapping[str, Any],
-    how: Searching,
-) -> list[Run]:
-    """Run every set of weights over the images; say on stderr what could not be read.
-
-    Args:
-        images: what to search.
-        weights: the sets of weights.
-        given: settings by name, None where each set of weights uses its own.
-        how: where and how the work is done.
-
-    Raises:
-        ImageError: if none could be read.
-    """
-    from facetl.mtcnn.runs import SideBySide
-
-    detectors, settings = load_detectors(weights, given, how)
-    work = SideBySide(detectors, settings)
-    for _ in track(work.search(images, how.batch_size, how.workers), "searching", len(images)):
-        pass
-    for skipped in work.skipped:
-        note(f"skipped {skipped.reason}")
-    if len(work.skipped) == len(images):
-        raise ImageError(f"none of the {len(images)} images could be read; give others")
-    return work.runs(_facts(weights, detectors, how))
-
-
-def load_detectors(
-    weights: Sequence[NamedWeights], given: Mapping[str, Any], how: Searching
-) -> tuple[dict[str, Detector], dict[str, Settings]]:
-    """Return a detector for each set of weights, and how it searches, by name."""
-    from facetl.mtcnn.detector import Detector
-
-    detectors = {each.name: Detector.load(each.source, how.device, how.engine) for each in weights}
-    settings = {name: each.settings.override(**given) for name, each in detectors.items()}
-    return detectors, settings
-
-
-def _facts(
-    weights: Sequence[NamedWeights], detectors: Mapping[str, Detector], how: Searching
-) -> dict[str, dict[str, Any]]:
-    """Return what a detections file says beside the detector's settings, by name of the run."""
-    return {
-        each.name: {
-            "weights": each.source,
-            "weights_fingerprint": detectors[each.name].fingerprint,
-            "parameters": detectors[each.name].parameters,
-            "command": typed_command(),
-            "engine": detectors[each.name].engine,
-            "batch_size": how.batch_size,
-            "workers": how.workers,
-        }
-        for each in weights
-    }
+def _require_together(*, stream: bool, resume: bool, crops: bool) -> None:
+    """Refuse options that do not go together."""
+    if resume and not stream:
+        raise click.UsageError("--resume goes on with what --stream has written; add --stream")
+    if stream and crops:
+        raise click.UsageError("--crops needs all faces at once; leave out --stream or --crops")
 
 
 def _are_videos(paths: Sequence[Path], *, for_videos: bool, for_images: bool) -> bool:
@@ -314,109 +230,15 @@ def _are_videos(paths: Sequence[Path], *, for_videos: bool, for_images: bool) ->
         raise click.UsageError(f"found {videos[0]} among images; search videos apart from images")
     if videos and for_images:
         raise click.UsageError(
-            "--overlays, --truth and --crops are for images; videos have --video"
+            "--overlays, --truth, --crops and --stream are for images; videos have --video"
         )
     if not videos and for_videos:
         raise click.UsageError("--every, --video and --skip-still are for videos; found none")
     return bool(videos)
 
 
-def _detect_in_videos(
-    videos: Sequence[NamedImage],
-    weights: Sequence[NamedWeights],
-    given: Mapping[str, Any],
-    how: Searching,
-    viewing: tuple[Every | None, bool, bool],
-    out: Path,
-    exports: Sequence[str],
-    strict: bool,
-) -> None:
-    from facetl.mtcnn.detections import SUFFIX, load_run
+def _export(out: Path, kinds: Sequence[str]) -> None:
+    from facetl.mtcnn.detections import find_runs, load_run
 
-    detectors, settings = load_detectors(weights, given, how)
-    facts = _facts(weights, detectors, how)
-    whole = search_videos(videos, detectors, settings, facts, how, Viewing.of(*viewing), out)
-    _remove_others(out, list(detectors))
-    if exports:
-        save_exports(out, [load_run(out / f"{name}{SUFFIX}") for name in detectors], exports)
-    suggest("evaluate", out, "--truth", "FILE_OR_FOLDER")
-    if strict and not whole:
-        raise SystemExit(1)
-
-
-def save_runs(out: Path, runs: Sequence[Run]) -> None:
-    """Write the detections files; other runs' files, which --force gave up, make way."""
-    from facetl.mtcnn.detections import SUFFIX, save_run
-
-    for run in runs:
-        save_run(out / f"{run.name}{SUFFIX}", run)
-    _remove_others(out, [run.name for run in runs])
-
-
-def _remove_others(out: Path, names: Sequence[str]) -> None:
-    from facetl.mtcnn.detections import SUFFIX
-
-    for old in sorted(out.glob(f"*{SUFFIX}")):
-        if old.name.removesuffix(SUFFIX) not in names:
-            old.unlink()
-            note(f"removed {old}, which another run had left")
-
-
-def save_overlays(
-    folder: Path,
-    images: Sequence[NamedImage],
-    runs: Sequence[Run],
-    faces: Mapping[str, Boxes],
-) -> None:
-    """Draw every image once per run, side by side, with the truth where it is known."""
-    from facetl.data.images import load_image, save_image
-    from facetl.data.overlays import TRUTH, draw_boxes, side_by_side
-
-    paths = {image.name: image.path for image in images}
-    per_image = list(zip(*(run.frames for run in runs), strict=True))
-    for frames in track(per_image, "drawing", len(per_image)):
-        name = frames[0].image
-        pixels = load_image(paths[name])
-        if name in faces:
-            pixels = draw_boxes(pixels, faces[name], colour=TRUTH, thickness=3)
-        panels = [
-            (
-                f"{run.name}: {len(frame.detections)} found",
-                draw_boxes(pixels, frame.detections.boxes, scores=frame.detections.scores),
-            )
-            for run, frame in zip(runs, frames, strict=True)
-        ]
-        save_image(_overlay_path(folder, name), side_by_side(panels))
-
-
-def _overlay_path(folder: Path, name: str) -> Path:
-    """Return where an overlay goes: ``a.png`` and ``a.jpg`` must not overwrite each other."""
-    path = folder / name
-    writable = path.suffix.lower() in (".jpg", ".jpeg", ".png")
-    return path if writable else path.with_name(f"{path.name}.jpg")
-
-
-def _faces_by_name(
-    truth: Path, images: Sequence[NamedImage], on_error: OnError, form: str
-) -> dict[str, Boxes]:
-    """Return the true faces of the images, whether or not folders are part of their names."""
-    from facetl.evaluation.naming import NOWHERE, find_places
-    from facetl.evaluation.scoring import Truth
-
-    boxes = Truth.of(load_truth(truth, on_error, form)).boxes
-    names, listed = [image.name for image in images], list(boxes)
-    places = zip(names, find_places(names, listed, "the images"), strict=True)
-    return {name: boxes[listed[place]] for name, place in places if place != NOWHERE}
-
-
-def _report(written: Sequence[Path], runs: Sequence[Run]) -> None:
-    """Say what was found and which folders were written, that of the detections first."""
-    for run in runs:
-        faces = sum(len(frame.detections) for frame in run.frames)
-        proposals, seconds = run.candidates_per_frame["pnet"], run.seconds_per_frame
-        click.echo(
-            f"{run.name}: {faces} faces in {len(run.frames)} images "
-            f"({len(run.skipped)} skipped), {proposals:.0f} proposals and {seconds:.3f} s an image"
-        )
-    click.echo(f"wrote {' and '.join(map(str, written))}")
-    suggest("evaluate", written[0], "--truth", "FILE_OR_FOLDER")
+    if kinds:
+        save_exports(out, [load_run(path) for path in find_runs(out)], kinds)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, print_table, suggest, track
-from facetl.cli.report import write_report
+from facetl.cli.console import note, plain_table, print_table, suggest, track
+from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
-from facetl.files import plot_paths, refuse_to_overwrite, require_writable
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable, write_text
 from facetl.mtcnn.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _parse_peers(
     """Split each ``NAME=FOLDER`` at its first ``=``."""
     peers = []
     for value in values:
-        name, _, folder = value.partition("=")
+        name, folder = options.split_name(value)
         if not (name and folder):
             raise click.BadParameter(f"found {value!r}, expected NAME=FOLDER", ctx, param)
         peers.append(Peer(name, Path(folder)))
@@ -138,15 +138,20 @@ def evaluate(
     document = describe(
         evaluations, faces, truth_path=truth, only_listed=only_listed, likeness=likeness
     )
-    save_metrics(folder / FILE_NAME, document)
-    _save_plots(folder, evaluations)
-    if report:
-        write_report(
-            *(folder / REPORT, entries, evaluations, source),
+    page = (
+        compose_report(
+            *(entries, evaluations, source),
             truth=truth,
             images=images,
             only_listed=only_listed,
         )
+        if report
+        else None
+    )
+    save_metrics(folder / FILE_NAME, document)
+    _save_plots(folder, evaluations)
+    if page:
+        write_text(folder / REPORT, page)
     _report(evaluations, likeness, folder)
     if report:
         click.echo(f"wrote {folder / REPORT}: open it in a browser")
@@ -169,12 +174,11 @@ def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
 
 
 def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
-    from facetl.mtcnn.detections import SUFFIX
+    from facetl.mtcnn.detections import SUFFIX, find_runs
 
     if not results.is_dir():
         return [results]
-    zero_line = results / f"pretrained{SUFFIX}"
-    paths = sorted(results.glob(f"*{SUFFIX}"), key=lambda path: (path != zero_line, path))
+    paths = sorted(find_runs(results), key=lambda path: not path.name.startswith("pretrained."))
     if not (paths or peers):
         raise InputError(f"{results}: found no *{SUFFIX}; make them with facetl detect")
     return paths
@@ -271,7 +275,8 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
         suggest("detect", "FRAMES", "--weights", "pretrained", "--out", "results")
         return
     winner = max(ours, key=lambda each: each.metrics.best.f1)
-    weights = winner.name if winner.name in BUILT_IN else f"{winner.name}=FILE"
+    source = winner.settings.get("weights", "FILE")
+    weights = winner.name if winner.name in BUILT_IN else f"{winner.name}={source}"
     # rounded down, so that the detection that defines the threshold is kept
     threshold = int(winner.metrics.best.score_threshold * 100) / 100
     early = [f"{each:g}" for each in _early_thresholds(winner.settings)]
@@ -300,13 +305,9 @@ def figures_table(evaluations: Sequence[Evaluation]) -> Table:
 
 def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[Row]]) -> Table:
     """Return groups of rows as a table, an empty line between them."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(Text(title))
-    for header in headers:
-        table.add_column(Text(header), justify="right")
+    table = plain_table(title, headers)
     for number, group in enumerate(groups):
         if number:
             table.add_row()

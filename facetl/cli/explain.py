@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, print_table
-from facetl.cli.detect import NamedWeights, parse_weights
+from facetl.cli.console import note, plain_table, print_table
+from facetl.cli.searching import NamedWeights, parse_weights
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
@@ -137,14 +137,10 @@ def _report(image: Path, stories: Stories) -> None:
 
 
 def _print_steps(stories: Stories) -> None:
-    from rich.table import Table
 
     from facetl.evaluation.story_pictures import STEP_NAMES
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("windows")
-    for name in stories:
-        table.add_column(name, justify="right")
+    table = plain_table("windows", list(stories))
     table.add_row("PNet looks at", *(f"{story.windows:,}" for story in stories.values()))
     for step, name in STEP_NAMES.items():
         table.add_row(name, *(f"{len(story.steps[step]):,}" for story in stories.values()))

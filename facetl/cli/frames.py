@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +12,15 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
-from facetl.cli.detect import NamedWeights, Searching, find_images, load_detectors
+from facetl.cli.searching import NamedWeights, Searching, find_images, load_detectors
 from facetl.cli.videos import NamedVideo, is_video, open_videos
 from facetl.errors import ImageError, InputError, OutputError
-from facetl.files import is_occupied, require_writable, write_text
+from facetl.files import folder_in_place, is_occupied, require_writable, write_text
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
-    from facetl.data.cuts import Look
     from facetl.data.picking import Candidate, Pick, Pool
+    from facetl.data.shots import Look
     from facetl.data.video import Every
     from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.footage import FilmPicture
@@ -116,9 +114,10 @@ def frames(
     picks = pick_frames(pool.candidates, count, known=known, variety=variety)
     if not picks:
         raise InputError(
-            f"found no frame to pick among {pool.seen}: blank, blurred or like those of --unlike"
+            f"found no frame to pick among {pool.seen}, all blank, blurred or like those of "
+            "--unlike; look at more with a smaller --every"
         )
-    with _new_folder(out) as place:
+    with folder_in_place(out) as place:
         _save_pictures(place, ready, every, picks)
         _save_boxes(place, ready, picks, score)
         write_text(place / LISTING, _list_picks(picks, score))
@@ -135,8 +134,8 @@ def _refuse_occupied(out: Path) -> None:
 
 def _load_known(folders: Sequence[Path]) -> list[Look]:
     """Return what all images in the folders look like from afar."""
-    from facetl.data.cuts import look_at
     from facetl.data.images import image_paths, load_image
+    from facetl.data.shots import look_at
 
     paths = [path for folder in folders for path in image_paths(folder)]
     looks = []
@@ -164,8 +163,8 @@ def _look_through(videos: Sequence[NamedVideo], every: Every, weights: str, how:
 def _judge(found: Searched[FilmPicture]) -> Candidate:
     """Return a searched frame as a candidate."""
     from facetl.boxes import clip
-    from facetl.data.cuts import look_at
     from facetl.data.picking import Candidate, measure_sharpness
+    from facetl.data.shots import look_at
 
     pixels, (result,) = found.picture.load(), found.results.values()
     boxes = clip(result.detections.boxes.astype(float), result.size_hw).round()
@@ -178,19 +177,6 @@ def _judge(found: Searched[FilmPicture]) -> Candidate:
         boxes=boxes[held],
         scores=result.detections.scores[held],
     )
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside ``out`` that becomes ``out`` if the block succeeds."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as hidden:
-        place = Path(hidden) / out.name
-        place.mkdir()
-        yield place
-        if out.is_dir():
-            out.rmdir()  # it is empty
-        place.replace(out)
 
 
 def _save_pictures(

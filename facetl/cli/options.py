@@ -25,10 +25,16 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 FILE_OR_FOLDER = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def split_name(value: str) -> tuple[str, str]:
+    """Split ``NAME=PLACE``; the name is empty where there is none.
+
+    An ``=`` behind a slash belongs to the path: ``runs/lr=0.1/cascade.safetensors``.
+    """
+    name, equals, place = value.partition("=")
+    return (name, place) if equals and "/" not in name else ("", value)
 
 
 class FiniteRange(click.FloatRange):

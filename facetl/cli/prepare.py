@@ -11,7 +11,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
-from facetl.cli.console import note, print_table, suggest, track
+from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
@@ -229,11 +229,7 @@ def _report(preparation: Preparation, match: Match) -> None:
 
 
 def _counts_table(preparation: Preparation) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column()
-    table.add_column(justify="right")
+    table = plain_table("", [""])
     table.add_row("frames", f"{preparation.frames:,}")
     if preparation.unreadable:
         table.add_row("unreadable frames", f"{len(preparation.unreadable):,}")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from facetl.cli.console import track, typed_command
 from facetl.errors import WeightsError
-from facetl.files import write_text
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from facetl.evaluation.scoring import Entry, Evaluation
 
 
-def write_report(
-    path: Path,
+def compose_report(
     entries: Sequence[Entry],
     evaluations: Sequence[Evaluation],
     source: FaceDataset | AnnotationFile,
@@ -27,20 +25,16 @@ def write_report(
     truth: Path,
     images: Path | None,
     only_listed: bool,
-) -> None:
-    """Write the report, atomically.
+) -> str:
+    """Return the report as HTML; it is not written yet.
 
     Args:
-        path: where it goes.
         entries: the runs.
         evaluations: their figures.
         source: the true faces.
         truth: where they were read from.
         images: where the frames lie, if the truth does not tell.
         only_listed: whether frames that the truth does not list are left out.
-
-    Raises:
-        OutputError: if the place cannot be written.
     """
     from facetl.evaluation.gallery import hang
     from facetl.evaluation.page import Report, choose_exhibits, render
@@ -60,18 +54,23 @@ def write_report(
         commands=_commands(evaluations),
         origin=_origin(truth, faces.fingerprint, evaluations),
     )
-    write_text(path, render(report))
+    return render(report)
 
 
 def find_pictures(
     source: FaceDataset | AnnotationFile, exhibits: Sequence[Exhibit], images: Path | None
 ) -> dict[str, Path]:
-    """Return where the frames lie, by name; those that can't be found are left out."""
+    """Return where the frames lie, by name; those that can't be found are left out.
+
+    So are names that lead out of ``images``: a report shows nothing that nobody meant it to.
+    """
     from facetl.data.dataset import FaceDataset
+    from facetl.data.formats.names import image_name
 
     known = {frame.name: frame.path for frame in source} if isinstance(source, FaceDataset) else {}
     places = {
-        each.name: known.get(each.name) or (images / each.name if images else None)
+        each.name: known.get(each.name)
+        or (images / each.name if images and image_name(each.name) else None)
         for each in exhibits
     }
     return {name: place for name, place in places.items() if place and place.is_file()}
@@ -103,18 +102,20 @@ def _plot(evaluations: Sequence[Evaluation]) -> list[Plot]:
 
 
 def _recall_training(run: Evaluation) -> Training | None:
-    """Return what the weights of a run tell of their making; None if they can't be found."""
+    """Return what the weights of a run tell of their making; None without them, or others."""
     from facetl.evaluation.page import Plot, Training
     from facetl.evaluation.plots import plot_losses, svg_of
     from facetl.mtcnn.weights import load_weights
     from facetl.training.patches import PATCH_COUNTS
     from facetl.training.records import by_training
 
-    source = run.settings.get("weights")
     try:
-        metadata = load_weights(str(source)).metadata if source else {}
+        weights = load_weights(str(run.settings.get("weights")))
     except WeightsError:
         return None
+    if weights.fingerprint != run.settings.get("weights_fingerprint"):
+        return None  # others lie there by now
+    metadata = weights.metadata
     trainings = by_training(metadata.get("records", []), metadata.get("stage"))
     if not trainings:
         return None

@@ -18,8 +18,9 @@ from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
-from facetl.errors import FacetlError
-from facetl.files import write_text
+from facetl.errors import FacetlError, InputError
+from facetl.files import read_json, write_text
+from facetl.interruptions import exit_code
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
@@ -171,9 +172,9 @@ class CascadeOutputs(TrainingFiles):
 
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             note(f"stopped; {self.workshop} keeps what is done: the same command with --resume")
-            raise SystemExit(options.INTERRUPTED) from None
+            raise SystemExit(exit_code(interruption)) from None
         except FacetlError:
             if not Workshop(self.workshop).has_work:
                 self.clear_workshop()
@@ -227,8 +228,7 @@ def _plan_within(
     from facetl.training.planning import fit_budget, measure_speed
 
     if memory.exists():
-        chosen = json.loads(memory.read_text(encoding="utf-8"))
-        return replace(plan.with_epochs(chosen["epochs"]), frames=chosen["frames"])
+        return _remembered_plan(plan, memory)
     speed = measure_speed(device, plan)
     fitting = fit_budget(plan, budget, len(dataset), dataset.face_count, speed)
     epochs = [each.training.total_epochs for each in fitting.stages.values()]
@@ -239,6 +239,15 @@ def _plan_within(
         f"{' + '.join(map(str, epochs))} epochs of PNet, RNet and ONet"
     )
     return fitting
+
+
+def _remembered_plan(plan: CascadePlan, memory: Path) -> CascadePlan:
+    """Return the plan with the epochs and frames that were chosen before."""
+    try:
+        chosen = read_json(memory)
+        return replace(plan.with_epochs(chosen["epochs"]), frames=chosen["frames"])
+    except (OSError, ValueError, LookupError, TypeError, InputError) as error:
+        raise InputError(f"{memory}: damaged ({error}); start anew with --force") from error
 
 
 def _say_goodbye(outputs: CascadeOutputs, cascade: Cascade) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from facetl.cli import options
 from facetl.cli.console import note, suggest
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
+from facetl.interruptions import exit_code
 from facetl.mtcnn.settings import DETECTION, Settings
 
 if TYPE_CHECKING:
@@ -198,8 +199,9 @@ def train_and_save(
             if number == 0:  # not before: what is wrong with the patches is said by itself
                 note(f"{stage}: {describe_parts(stage, settings)}")
             note(describe_epoch(checkpoint, settings))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         leave_interrupted(checkpoint, stage, task, outputs)
+        raise SystemExit(exit_code(interruption)) from None
     assert checkpoint is not None, "a training has at least one epoch"
     save_results(checkpoint, stage, task, outputs)
     outputs.checkpoint.unlink(missing_ok=True)
@@ -207,8 +209,8 @@ def train_and_save(
 
 def leave_interrupted(
     checkpoint: Checkpoint | None, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
-) -> NoReturn:
-    """Save where the training stands and the weights so far, and exit."""
+) -> None:
+    """Save where the training stands and the weights so far; say how to go on."""
     from facetl.training.checkpoint import save_checkpoint
 
     if checkpoint is None:
@@ -220,7 +222,6 @@ def leave_interrupted(
             f"stopped after epoch {checkpoint.epoch}; {outputs.weights} holds the weights of epoch "
             f"{checkpoint.kept_epoch(_keep_of(task))}; go on with the same command and --resume"
         )
-    raise SystemExit(options.INTERRUPTED)
 
 
 def save_results(

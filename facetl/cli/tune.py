@@ -11,7 +11,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
-from facetl.cli.console import note, print_table, suggest, track
+from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
@@ -265,13 +265,7 @@ def _report(best: Sequence[Trial], before: Trial | None, aim: Aim, tried: int, f
 
 
 def _draw_table(named: Sequence[tuple[str, Trial]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for header in COLUMNS:
-        table.add_column(Text(header), justify="right")
+    table = plain_table("", COLUMNS)
     for name, trial in named:
         table.add_row(name, *_cells(trial), style="bold" if name == "chosen" else "")
     return table

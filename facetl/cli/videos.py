@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli.console import note, track
-from facetl.errors import VideoError
+from facetl.cli.folders import enter_all
+from facetl.errors import InputError, VideoError
 
 if TYPE_CHECKING:
-    from facetl.cli.detect import Searching
+    from facetl.cli.searching import Searching
     from facetl.data.images import Pixels
+    from facetl.data.shots import Look
     from facetl.data.video import Every, Footage, VideoFacts, VideoFrame, VideoWriter
     from facetl.mtcnn.detections import FrameResult, RunWriter
     from facetl.mtcnn.detector import Detector
@@ -148,15 +150,20 @@ def search_videos(
         out: folder of the detections files.
 
     Raises:
+        InputError: if two videos would have one name, or one annotated copy.
         VideoError: if no video can be read.
     """
     ready, unreadable = open_videos(videos)
+    if viewing.draw:
+        _refuse_twins(
+            [each.footage.path for each in ready], [drawing_path(out, each.name) for each in ready]
+        )
     described = {
         name: {**settings[name].to_json(), **facts[name], **_describe(ready, viewing)}
         for name in detectors
     }
     tallies = {name: Tally() for name in detectors}
-    with _open_writers(out, described) as writers:
+    with enter_all(_writers(out, described)) as writers:
         search = partial(_search_one, detectors, settings, how, viewing, out)
         whole = [_record(video, search(video), writers, tallies) for video in ready]
         for name, reason in unreadable.items():
@@ -167,18 +174,11 @@ def search_videos(
     return all(whole) and not unreadable
 
 
-@contextmanager
-def _open_writers(
-    out: Path, settings: Mapping[str, dict[str, Any]]
-) -> Iterator[dict[str, RunWriter]]:
-    """Give a writer of a detections file for each run; all of them are put in place, or none."""
+def _writers(out: Path, settings: Mapping[str, dict[str, Any]]) -> dict[str, RunWriter]:
+    """Return a writer of a detections file for each run."""
     from facetl.mtcnn.detections import SUFFIX, RunWriter
 
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(RunWriter(out / f"{name}{SUFFIX}", name, each))
-            for name, each in settings.items()
-        }
+    return {name: RunWriter(out / f"{name}{SUFFIX}", name, each) for name, each in settings.items()}
 
 
 def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[str, str]]:
@@ -187,13 +187,16 @@ def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[st
     A name is that of a folder where the video's frames go, so it has no slash.
 
     Raises:
+        InputError: if two would have one name.
         VideoError: if none can be read.
     """
     from facetl.data.video import Footage
 
+    names = [each.name.replace("/", "-") for each in videos]
+    _refuse_twins([each.path for each in videos], names)
     ready, unreadable = [], {}
-    for each in videos:
-        name, footage = each.name.replace("/", "-"), Footage(each.path)
+    for each, name in zip(videos, names, strict=True):
+        footage = Footage(each.path)
         try:
             ready.append(NamedVideo(name, footage, footage.facts()))
         except VideoError as error:
@@ -202,8 +205,24 @@ def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[st
             unreadable[name] = str(error)
             note(f"skipped {error}")
     if not ready:
-        raise VideoError(f"none of the {len(videos)} videos could be read")
+        raise VideoError(f"none of the {len(videos)} videos could be read; give others")
     return ready, unreadable
+
+
+def _refuse_twins(videos: Sequence[Path], names: Sequence[object]) -> None:
+    """Raise if two videos would go by one name.
+
+    Raises:
+        InputError: naming both, and the way out.
+    """
+    first: dict[object, Path] = {}
+    for path, name in zip(videos, names, strict=True):
+        if name in first:
+            raise InputError(
+                f"{first[name]} and {path}: both would be called {name}; "
+                "rename one, or search them one by one"
+            )
+        first[name] = path
 
 
 def _describe(videos: Sequence[NamedVideo], viewing: Viewing) -> dict[str, Any]:
@@ -275,44 +294,72 @@ def drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
     with closing(frames), VideoWriter(path, video.facts.rate) as writer:
         drawn = DrawnVideo(frames, writer)
         yield drawn
-        drawn.write_until(None)
+        drawn.finish()
 
 
 class DrawnVideo:
     """Writes a video anew with the boxes drawn on it, as they become known.
 
     The video is read a second time beside the search, so that all its frames are in the copy and
-    none has to wait in memory.  Frames that were not searched show the boxes of the last one that
-    was.  With several runs, there is a panel for each.
+    none has to wait in memory.  Between two frames that were searched the boxes of faces that
+    are in both glide from one place to the other; other boxes stay, to the next cut at the
+    latest.  With several runs, there is a panel for each.
     """
 
     def __init__(self, frames: Iterator[VideoFrame], writer: VideoWriter) -> None:
         self._frames = frames
         self._writer = writer
         self._next = next(frames, None)
+        self._searched = 0
         self._results: Mapping[str, FrameResult] = {}
+        self._look: Look | None = None
 
     def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
-        """Take what was found from frame ``index`` on; write all frames before it."""
-        self.write_until(index)
-        self._results = results
+        """Take what was found in frame ``index``; write all frames before it."""
+        self._write_until(index, results)
+        self._searched, self._results = index, results
 
-    def write_until(self, index: int | None) -> None:
-        """Write all frames before frame ``index``, to the end if it is None."""
+    def finish(self) -> None:
+        """Write all frames that are left."""
+        self._write_until(None, {})
+
+    def _write_until(self, index: int | None, results: Mapping[str, FrameResult]) -> None:
+        from facetl.mtcnn.footage import glide
+
         while self._next is not None and (index is None or self._next.index < index):
-            drawn = draw_results(self._next.pixels, self._results)
-            self._writer.add(drawn, self._next.time)
+            self._forget_other_scenes(self._next)
+            shown = self._results
+            if index is not None:
+                share = (self._next.index - self._searched) / max(index - self._searched, 1)
+                shown = {name: glide(old, results[name], share) for name, old in shown.items()}
+            self._writer.add(draw_results(self._next.pixels, shown), self._next.time)
             self._next = next(self._frames, None)
+
+    def _forget_other_scenes(self, frame: VideoFrame) -> None:
+        """Let go of boxes if the picture shows another scene than the one they were found in."""
+        from facetl.data.shots import is_cut, look_at
+        from facetl.mtcnn.footage import without_faces
+
+        look = look_at(frame.pixels)
+        is_new = self._look is not None and is_cut(self._look, look)
+        self._look = look
+        if is_new and frame.index != self._searched:
+            self._results = {name: without_faces(old) for name, old in self._results.items()}
 
 
 def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
-    """Return a frame with boxes, tracks and scores; a panel for each run if there are several."""
-    from facetl.data.overlays import draw_boxes, side_by_side
+    """Return a frame with boxes, tracks and scores; a panel for each run if there are several.
 
+    Where they would be too large together, the panels are smaller than the frame.
+    """
+    from facetl.data.overlays import draw_boxes, fit_panels, side_by_side
+    from facetl.data.video import LONGEST_SIDE
+
+    seen, scale = fit_panels(pixels, len(results), LONGEST_SIDE)
     panels = [
         (
             f"{name}: {len(result.detections)} found",
-            draw_boxes(pixels, result.detections.boxes, labels=_labels(result)),
+            draw_boxes(seen, result.detections.boxes * scale, labels=_labels(result)),
         )
         for name, result in results.items()
     ]

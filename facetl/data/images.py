@@ -58,7 +58,7 @@ def load_image(path: Path | str) -> Pixels:
             ``MAX_PIXELS``; one line with path, finding and remedy.
     """
     path = Path(path)
-    data = _read_bytes(path)
+    data = image_bytes(path)
     with _decoding(path), Image.open(io.BytesIO(data)) as image:
         _refuse_bombs(image)
         return _pixels_of(image)
@@ -106,7 +106,7 @@ def image_size(path: Path) -> tuple[int, int]:
         ImageError: if the header cannot be read.
     """
     if not path.is_file() or not path.stat().st_size:
-        _read_bytes(path)  # raises, and knows why
+        image_bytes(path)  # raises, and knows why
     with _decoding(path), Image.open(path) as image:
         _refuse_bombs(image)
         # The base class's method: PNG's own would decode all pixels in search of a late chunk.
@@ -167,7 +167,12 @@ def _is_image(name: Path, path: Path) -> bool:
     return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
-def _read_bytes(path: Path) -> bytes:
+def image_bytes(path: Path) -> bytes:
+    """Return a picture's file as it is.
+
+    Raises:
+        ImageError: if it cannot be read, or is empty.
+    """
     try:
         _refuse_endless(path)
         data = path.read_bytes()

@@ -31,6 +31,7 @@ def find_sources(
     - several folders of images, each ``NAME`` with a ``NAME_annotations.txt`` beside it
       (names become ``NAME/0001.jpg``);
     - one folder of images, with one annotation file in it or beside it;
+    - any folder with an annotation file in COCO or WIDER FACE that speaks of images below it;
     - a data set in COCO, YOLO, Pascal VOC or WIDER FACE as :mod:`facetl.data.formats.places`
       knows it, or a folder of such for each part, ``train``, ``valid`` and ``test``.
 
@@ -98,6 +99,8 @@ def _sources_of_file(
 ) -> list[Source]:
     """Return the sources of an annotation file that is known."""
     form = form or recognise(annotations)
+    if form in (Format.COCO, Format.WIDER):
+        return sources_of(annotations, form, images, part, below=given)
     if form is not Format.COURSE:
         return sources_of(annotations, form, images or given, part)
     folder = images or (image_root(given) if given else annotations.parent)
@@ -123,6 +126,8 @@ def _search(folder: Path, part: Part, form: Format | None) -> list[Source]:
             return sources_in(place, found, part)
     chosen = _pick_part(folder, part) if _may_be_course(form) else folder
     if _may_be_course(form) and (sources := _find_pairs(chosen)):
+        for place in (chosen, *(source.images for source in sources)):
+            _refuse_rivals(place)
         return sources
     images = image_root(chosen)
     bare = chosen == folder and not (_may_be_course(form) and _has_annotations(images, folder))
@@ -196,6 +201,20 @@ def _find_pairs(folder: Path) -> list[Source]:
     pairs = [(images, file) for images in folders if (file := _own_annotations(images))]
     many = len(pairs) > 1
     return [course_source(*pair, prefix=f"{pair[0].name}/" if many else "") for pair in pairs]
+
+
+def _refuse_rivals(folder: Path) -> None:
+    """Raise if a folder's faces stand in a text beside it and in others inside it.
+
+    So it is when annotations were corrected elsewhere and written beside the frames: to read the
+    ones inside would be to learn from the uncorrected.
+    """
+    rival = _own_annotations(folder) or folder.with_name(f"{folder.name}.txt")
+    if rival.is_file() and looks_like_course(read_head(rival)) and (inside := _find_pairs(folder)):
+        raise InputError(
+            f"found {rival.name} beside {folder} and {inside[0].annotations.name} in it, and which "
+            "one holds is not clear; pick --annotations, or move one away"
+        )
 
 
 def _own_annotations(images: Path) -> Path | None:

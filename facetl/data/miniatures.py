@@ -8,9 +8,9 @@ from pathlib import Path
 from facetl.data.images import encode_small, load_image
 from facetl.errors import ImageError
 
-LONGEST = 480
+LARGEST_SIDE = 480
 """Longest side of a picture in pixels, where there is room."""
-SHORTEST = 96
+SMALLEST_SIDE = 96
 """Longest side below which a picture shows nothing."""
 _SAMPLE = 16
 
@@ -36,12 +36,12 @@ def make_miniatures(paths: Mapping[str, Path], room: int) -> Iterator[tuple[str,
 def _fit(paths: list[Path], room: int) -> int:
     """Return the longest side at which all images probably fit, judged by a few of them."""
     some = paths[:: max(len(paths) // _SAMPLE, 1)]
-    sizes = [len(picture) for path in some if (picture := _encode(path, LONGEST))]
+    sizes = [len(picture) for path in some if (picture := _encode(path, LARGEST_SIDE))]
     if not sizes:
-        return LONGEST
+        return LARGEST_SIDE
     foreseen = len(paths) * sum(sizes) / len(sizes)
     # bytes grow a little slower than the area
-    return max(SHORTEST, int(LONGEST * min(1.0, 0.9 * room / foreseen) ** 0.6))
+    return max(SMALLEST_SIDE, int(LARGEST_SIDE * min(1.0, 0.9 * room / foreseen) ** 0.6))
 
 
 def _encode(path: Path, longest: int) -> bytes | None:

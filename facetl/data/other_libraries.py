@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from facetl.data.formats.names import FACE
 from facetl.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     DataFrame: TypeAlias = pd.DataFrame
     SupervisionDetections: TypeAlias = sv.Detections
-
-FACE = "face"
-"""The name of the only class there is."""
 
 
 def as_supervision(

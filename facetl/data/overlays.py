@@ -63,6 +63,26 @@ def side_by_side(panels: Sequence[tuple[str, Pixels]]) -> Pixels:
     )
 
 
+def fit_panels(image: Pixels, count: int, longest: int) -> tuple[Pixels, float]:
+    """Return an image shrunk so that panels of it fit side by side, and by how much.
+
+    Args:
+        image: (H, W, 3) RGB.
+        count: how many panels :func:`side_by_side` shall make of it, at least 1.
+        longest: width and height in pixels that they may have together.
+
+    Returns:
+        The image itself, and 1, if that fits.
+    """
+    height, width = image.shape[:2]
+    room = max(longest - _MARGIN, 0) // count - _MARGIN, longest - _TITLE_HEIGHT - 2 * _MARGIN
+    scale = min(1.0, room[0] / width, room[1] / height)
+    if scale == 1:
+        return image, scale
+    size = (max(int(width * scale), 1), max(int(height * scale), 1))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX)), scale
+
+
 def contact_sheet(
     images: Sequence[Pixels],
     columns: int,

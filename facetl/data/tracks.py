@@ -14,6 +14,7 @@ only once in a video.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ SURE = 0.5
 """Score from which a box may begin a track."""
 LOST = 1.0
 """Seconds without a box after which a track is given up; three steps if they are longer."""
+_SWING = 3
+"""Steps for which a face is expected to move on as it did: where a file leaves out frames that
+show the same as the one before, the face stood still for most of a long gap."""
 NEAR = -0.4
 """DIoU with where a track is expected below which a box is another face's: without overlap, two
 faces of one size are as near as that if they lie less than 1.9 of their sides apart."""
@@ -46,6 +50,7 @@ class FaceTracker:
 
     def __init__(self, step: float) -> None:
         self._step = step
+        self._lost = max(LOST, 3 * step)
         self._used = 0
         self._begin()
 
@@ -63,7 +68,7 @@ class FaceTracker:
             boxes: (N, 4) half-open pixels.
             scores: (N,) in [0, 1].
             time: seconds from the start, more than that of the frame before.
-            cut: whether the frame begins another shot (see :mod:`facetl.data.cuts`).
+            cut: whether the frame begins another shot (see :mod:`facetl.data.shots`).
         """
         if cut:
             self._begin()
@@ -73,7 +78,9 @@ class FaceTracker:
             class_id=np.zeros(len(boxes), int),
             data={"place": np.arange(len(boxes))},
         )
-        linked = self._tracker.update(found, timestamp=time)
+        self._forget(time)
+        linked = self._tracker.update(found, timestamp=self._tell(time))
+        self._note_missing(linked.tracker_id, time)
         tracks: list[Track] = [None] * len(boxes)
         for place, number in zip(linked.data.get("place", ()), linked.tracker_id, strict=True):
             tracks[int(place)] = self._number(int(number))
@@ -86,13 +93,42 @@ class FaceTracker:
         self._used = max(self._used, self._before + number + 1)
         return self._before + number + 1
 
+    def _tell(self, time: float) -> float:
+        """Return what the tracker is told for a time: gaps between frames end after some steps."""
+        if self._time is not None:
+            self._told += min(time - self._time, _SWING * self._step)
+        self._time = time
+        return self._told
+
+    def _forget(self, time: float) -> None:
+        """Give up the tracks that have been without a box for too long.
+
+        What a frame shows is seen until the next one comes, however late: a face is missing from
+        the first frame on that does not show it.
+        """
+        longest = self._lost - self._step + 1e-6
+        self._tracker.tracks = [
+            track
+            for track in self._tracker.tracks
+            if time - self._missing.get(track.tracker_id, time) <= longest
+        ]
+
+    def _note_missing(self, seen: NDArray[Any], time: float) -> None:
+        """Note from when on each track is without a box."""
+        gone = {track.tracker_id for track in self._tracker.tracks} - set(seen.tolist())
+        self._missing = {number: self._missing.get(number, time) for number in gone}
+
     def _begin(self) -> None:
         """Begin a shot: no track is known."""
         from trackers import ByteTrackTracker, DIoU
 
         self._before = self._used
+        self._time: float | None = None
+        self._told = 0.0
+        self._missing: dict[int, float] = {}
         self._tracker = ByteTrackTracker(
-            lost_track_buffer=round(30 * max(LOST, 3 * self._step)),  # at its own 30 a second
+            # at its own 30 a second; longer than ours, which forgets by true time
+            lost_track_buffer=math.ceil(30 * (self._lost + 2 * _SWING * self._step)),
             frame_rate=1 / self._step,
             track_activation_threshold=SURE,
             high_conf_det_threshold=SURE,

@@ -27,7 +27,7 @@ import av
 import numpy as np
 
 from facetl.data.images import Pixels
-from facetl.errors import VideoError
+from facetl.errors import OutputError, VideoError
 from facetl.files import atomic_path
 
 VIDEO_SUFFIXES = (
@@ -41,6 +41,8 @@ _TICKS = 60_000
 """Ticks a second of the videos that are written: whole numbers for all usual frame rates."""
 _LATE = 0.5
 """Seconds that a video may end before its header says without a word."""
+LONGEST_SIDE = 8190
+"""Width and height in pixels that every encoder takes."""
 _ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {"qscale": "3"}}
 
 
@@ -214,14 +216,29 @@ class VideoWriter:
         self._stack.__exit__(kind, error, trace)
 
     def add(self, pixels: Pixels, time: float) -> None:
-        """Append a frame that is shown from ``time`` (seconds) on."""
+        """Append a frame that is shown from ``time`` (seconds) on.
+
+        Raises:
+            OutputError: if it cannot be encoded.
+        """
         if self._stream is None:
             self._size_hw = (pixels.shape[0], pixels.shape[1])
             self._stream = self._add_stream()
         frame = av.VideoFrame.from_ndarray(_fit(pixels, self._size_hw), format="rgb24")
         self._tick = max(round(time * _TICKS), self._tick + 1)
         frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
-        self._container.mux(self._stream.encode(frame))
+        self._container.mux(self._encode(frame))
+
+    def _encode(self, frame: Any) -> Any:
+        """Return the packets that come out for a frame, or at the end for None."""
+        try:
+            return self._stream.encode(frame)
+        except av.FFmpegError as error:
+            height, width = self._size_hw
+            raise OutputError(
+                f"{self._path}: no video of {width}x{height} pixels can be made "
+                f"({error.strerror}); give frames of at most {LONGEST_SIDE} pixels a side"
+            ) from error
 
     def _finish(
         self,
@@ -231,7 +248,7 @@ class VideoWriter:
     ) -> None:
         """Write the frames that the encoder still holds."""
         if error is None and self._stream is not None:
-            self._container.mux(self._stream.encode())
+            self._container.mux(self._encode(None))
 
     def _add_stream(self) -> Any:
         codec = next(name for name in _ENCODERS if name in av.codecs_available)
@@ -268,7 +285,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     if not path.is_file():
         raise VideoError(f"{path} is no file that can be read; check the path")
     try:
-        container = av.open(str(path), metadata_errors="replace")  # titles in any encoding
+        container = av.open(str(path), metadata_errors="replace")  # titles may be in any code
     except (av.FFmpegError, OSError) as error:
         why = error.strerror or type(error).__name__
         raise VideoError(

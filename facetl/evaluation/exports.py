@@ -23,39 +23,28 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facetl.boxes import area, as_boxes, clip
+from facetl.data.formats import label_studio
 from facetl.data.formats.coco import (
     bbox_of,
     describe_box,
     describe_categories,
     describe_image,
 )
-from facetl.data.formats.names import FACE, image_name
+from facetl.data.formats.label_studio import Region, Task
+from facetl.data.formats.names import FACE, image_name, refuse_shared_files, stem_of
 from facetl.data.formats.yolo import LABELS, format_shares
 from facetl.errors import DetectionsError
 from facetl.evaluation.peers import PeerDetections, save_peer
 from facetl.evaluation.scoring import Entry
 from facetl.files import write_text
-from facetl.mtcnn.detections import FrameResult, Run
+from facetl.mtcnn.detections import FrameResult, Run, shortest_decimals
 
 CATEGORY = 1
 """The only category of what is found, in COCO."""
-
-LABEL_STUDIO_FILES = "/data/local-files/?d="
-"""How Label Studio addresses files below its document root."""
-
-LABEL_STUDIO_INTERFACE = f"""<View>
-  <Image name="image" value="$image"/>
-  <RectangleLabels name="label" toName="image">
-    <Label value="{FACE}"/>
-  </RectangleLabels>
-</View>
-"""
 
 
 def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
@@ -122,13 +111,14 @@ def save_cvat(folder: Path, run: Run) -> list[Path]:
 def save_yolo_text(folder: Path, run: Run) -> list[Path]:
     """Write a text for each frame, empty if nothing was found."""
     root = folder / f"{run.name}.yolo"
-    for frame in run.frames:
+    names = [str(image_name(frame.image)) for frame in run.frames]
+    refuse_shared_files(names, "yolo")
+    for name, frame in zip(names, run.frames, strict=True):
         lines = [
             f"0 {format_shares(box, frame.size_hw)} {score!r}\n"
             for box, score in _found(frame, within=True)
         ]
-        name = PurePosixPath(str(image_name(frame.image))).with_suffix(".txt")
-        write_text(root / LABELS / name, "".join(lines))
+        write_text(root / LABELS / f"{stem_of(name)}.txt", "".join(lines))
     return [root]
 
 
@@ -154,11 +144,15 @@ def save_arrays(folder: Path, run: Run) -> list[Path]:
 
 def save_label_studio(folder: Path, run: Run) -> list[Path]:
     """Write tasks with predictions, and the labelling interface whose names they use."""
-    tasks = [_label_studio_task(frame, run.name) for frame in run.frames]
-    paths = [folder / f"{run.name}.label-studio{suffix}" for suffix in (".json", ".xml")]
-    write_text(paths[0], json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
-    write_text(paths[1], LABEL_STUDIO_INTERFACE)
-    return paths
+    tasks = [
+        Task(
+            frame.image,
+            frame.size_hw,
+            [Region(box, score=score) for box, score in _found(frame, within=True)],
+        )
+        for frame in run.frames
+    ]
+    return label_studio.save_label_studio(folder / f"{run.name}.label-studio.json", tasks, run.name)
 
 
 EXPORTS: Mapping[str, Callable[[Path, Run], list[Path]]] = {
@@ -191,64 +185,15 @@ def _coco_document(run: Run, annotations: Sequence[dict[str, Any]]) -> dict[str,
     }
 
 
-def _label_studio_task(frame: FrameResult, model: str) -> dict[str, Any]:
-    """Return an image and what was found in it; of several scores the lowest counts."""
-    found = list(_found(frame, within=True))
-    prediction: dict[str, Any] = {
-        "model_version": model,
-        "result": [
-            _label_studio_region(number, box, score, frame.size_hw)
-            for number, (box, score) in enumerate(found, start=1)
-        ],
-    }
-    if found:
-        prediction["score"] = min(score for _, score in found)
-    return {
-        "data": {"image": LABEL_STUDIO_FILES + quote(frame.image)},
-        "predictions": [prediction],
-    }
-
-
-def _label_studio_region(
-    number: int, box: Sequence[float], score: float, size_hw: tuple[int, int]
-) -> dict[str, Any]:
-    """Return a rectangle, in per cent of the image."""
-    height, width = size_hw
-    x, y, w, h = bbox_of(box)
-    return {
-        "id": f"face{number}",
-        "type": "rectanglelabels",
-        "from_name": "label",
-        "to_name": "image",
-        "original_width": width,
-        "original_height": height,
-        "image_rotation": 0,
-        "value": {
-            "x": 100 * x / width,
-            "y": 100 * y / height,
-            "width": 100 * w / width,
-            "height": 100 * h / height,
-            "rotation": 0,
-            "rectanglelabels": [FACE],
-        },
-        "score": score,
-    }
-
-
 def _found(frame: FrameResult, *, within: bool = False) -> Iterator[tuple[list[float], float]]:
     """Yield boxes and scores; if ``within``, cut off at the border, and none that is beyond."""
-    boxes = as_boxes(_exact(frame.detections.boxes).reshape(-1, 4))
-    scores = _exact(frame.detections.scores)
+    boxes = as_boxes(shortest_decimals(frame.detections.boxes))
+    scores = shortest_decimals(frame.detections.scores)
     keep = np.ones(len(boxes), dtype=bool)
     if within:
         boxes = clip(boxes, frame.size_hw)
         keep = area(boxes) > 0
     yield from zip(boxes[keep].tolist(), scores[keep].tolist(), strict=True)
-
-
-def _exact(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the shortest decimals that mean the same float32."""
-    return np.array([float(str(value)) for value in values.flat], dtype=np.float64)
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 One tool says ``validare/001.jpg``, the other ``001.jpg``.  Names that are equal are the same
 frame.  Only where no name at all is equal are base names compared, and then each must be the
-only one of its kind on both sides: a guess between two frames would spoil every figure.
+only one of its kind on both sides: a guess between two frames would spoil every figure.  Frames
+of two videos, ``a.mp4/000001.png`` and ``b.mp4/000001.png``, are never the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from facetl.data.video import VIDEO_SUFFIXES
 from facetl.errors import InputError
 from facetl.evaluation.matching import Indices
 
@@ -40,7 +42,11 @@ def find_places(names: Sequence[str], roll: Sequence[str], whose: str) -> Indice
 def _places_by_base_name(names: Sequence[str], roll: Sequence[str], whose: str) -> dict[str, int]:
     ours, theirs = _by_base_name(names), _by_base_name(roll)
     places = {name: place for place, name in enumerate(roll)}
-    shared = [base for base in ours if base in theirs]
+    shared = [
+        base
+        for base in ours
+        if base in theirs and _may_be_one_video(ours[base][0], theirs[base][0])
+    ]
     if not shared:
         raise InputError(
             f"{whose} and the truth have no frame in common: found {names[0]!r} in the run and "
@@ -54,6 +60,16 @@ def _places_by_base_name(names: Sequence[str], roll: Sequence[str], whose: str) 
                 "names the truth uses"
             )
     return {ours[base][0]: places[theirs[base][0]] for base in shared}
+
+
+def _may_be_one_video(ours: str, theirs: str) -> bool:
+    """Return whether names may mean one frame: frames of different videos have equal numbers."""
+    videos = {
+        folder.name
+        for folder in (PurePosixPath(ours).parent, PurePosixPath(theirs).parent)
+        if folder.suffix.lower() in VIDEO_SUFFIXES
+    }
+    return len(videos) < 2
 
 
 def _by_base_name(names: Sequence[str]) -> dict[str, list[str]]:

@@ -176,9 +176,9 @@ def summarise(
     """Return what happened, in a sentence a run and one on what changed from first to last."""
     told = [_tell(each) for each in evaluations]
     if len(evaluations) > 1 and not left_out:
-        first, last = evaluations[0], evaluations[-1]
-        gained, lost = count_changes(exhibits, first, last)
-        told.append(f"From {first.name} to {last.name}: {gained} gained, {lost} lost.")
+        first, best = evaluations[0], evaluations[_best_but_first(evaluations)]
+        gained, lost = count_changes(exhibits, first, best)
+        told.append(f"From {first.name} to {best.name}: {gained} gained, {lost} lost.")
     return " ".join(told)
 
 
@@ -200,7 +200,7 @@ def describe_data(report: Report) -> dict[str, Any]:
         "faces": report.evaluations[0].metrics.faces if report.evaluations else 0,
         "runs": [_describe_run(each) for each in report.evaluations],
         "left": 0,
-        "right": max(len(names) - 1, 0),
+        "right": _best_but_first(report.evaluations),
         "frames": [
             _describe_exhibit(each, names, report.pictures.get(each.name))
             for each in report.exhibits
@@ -211,6 +211,17 @@ def describe_data(report: Report) -> dict[str, Any]:
     }
 
 
+def _best_but_first(evaluations: Sequence[Evaluation]) -> int:
+    """Return the place of the best run behind the first, which it is compared with."""
+    others = range(1, len(evaluations))
+    return max(others, key=lambda place: _ap(evaluations[place]), default=0)
+
+
+def _ap(run: Evaluation) -> float:
+    ap = run.metrics.ap["0.3"]
+    return -1.0 if math.isnan(ap) else ap
+
+
 def _tell(run: Evaluation) -> str:
     metrics, best = run.metrics, run.metrics.best
     if math.isnan(best.score_threshold):
@@ -219,7 +230,7 @@ def _tell(run: Evaluation) -> str:
     hits = int(metrics.curve.hits[kept].sum())
     return (
         f"{run.name} finds {hits} of {metrics.faces} faces with {int(kept.sum()) - hits} false "
-        f"alarms (score {best.score_threshold:.2f} and above; AP {metrics.ap['0.3']:.4f})."
+        f"alarms (score {best.score_threshold:.4g} and above; AP {metrics.ap['0.3']:.4f})."
     )
 
 

@@ -38,6 +38,7 @@ STYLE: Any = {
     "figure.constrained_layout.use": True,
     "font.size": 10.0,
     "text.color": INK,
+    "text.parse_math": False,  # names may hold a $
     "axes.edgecolor": "#888888",
     "axes.labelcolor": INK,
     "axes.titlelocation": "left",
@@ -180,6 +181,11 @@ def svg_of(figure: Figure, name: str = "facetl") -> str:
     return text[text.index("<svg") :].rstrip()
 
 
+def as_label(name: str) -> str:
+    """Return a name as a legend shows it: matplotlib leaves out those that begin with ``_``."""
+    return f" {name}" if name.startswith("_") else name
+
+
 def _add_legend(axes: Axes, **options: Any) -> None:
     """Explain the lines if there are any."""
     if axes.get_legend_handles_labels()[0]:
@@ -188,7 +194,7 @@ def _add_legend(axes: Axes, **options: Any) -> None:
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     """Draw precision and recall at the score thresholds that can be chosen."""
-    label = f"{name} · AP {average_precision(curve):.3f}"
+    label = as_label(f"{name} · AP {average_precision(curve):.3f}")
     axes.plot(curve.recall[curve.cuts], curve.precision[curve.cuts], color=colour, label=label)
     best = best_point(curve)
     axes.plot(best.recall, best.precision, "o", color=colour, markersize=9, markeredgecolor="white")

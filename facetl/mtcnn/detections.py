@@ -39,6 +39,8 @@ FORMAT = "facetl-detections"
 FORMAT_VERSION = 1
 SUFFIX = ".detections.json"
 """A run called ``tuned`` is stored as ``tuned.detections.json``."""
+LINES_SUFFIX = ".detections.jsonl"
+"""… or, as JSON lines (:mod:`facetl.mtcnn.run_lines`), as ``tuned.detections.jsonl``."""
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The five points of a face, in order, left and right as seen in the image."""
@@ -171,7 +173,7 @@ class Run:
     Attributes:
         name: how the run is called in tables and plots.
         settings: JSON-able settings that made it.
-        frames: the images searched, in order.
+        frames: the images, in order.
         skipped: the images that could not be read.
     """
 
@@ -181,18 +183,24 @@ class Run:
     skipped: tuple[Skipped, ...] = ()
 
     @property
+    def searched(self) -> tuple[FrameResult, ...]:
+        """The frames that were searched: all but those whose detections were carried over."""
+        return tuple(frame for frame in self.frames if not frame.carried)
+
+    @property
     def candidates_per_frame(self) -> dict[str, float]:
-        """Mean number of windows after each stage, by stage; empty without frames."""
-        stages = dict.fromkeys(stage for frame in self.frames for stage in frame.candidates)
+        """Mean number of windows after each stage of a search, by stage; empty without frames."""
+        frames = self.searched
+        stages = dict.fromkeys(stage for frame in frames for stage in frame.candidates)
         return {
-            stage: float(np.mean([frame.candidates.get(stage, 0) for frame in self.frames]))
+            stage: float(np.mean([frame.candidates.get(stage, 0) for frame in frames]))
             for stage in stages
         }
 
     @property
     def seconds_per_frame(self) -> float:
-        """Mean time that the detector took, NaN without frames."""
-        seconds = [frame.seconds for frame in self.frames]
+        """Mean time that the detector took to search a frame, NaN without frames."""
+        seconds = [frame.seconds for frame in self.searched]
         return float(np.mean(seconds)) if seconds else float("nan")
 
     def to_pandas(self) -> DataFrame:
@@ -260,7 +268,7 @@ class RunWriter:
 
     def add(self, frame: FrameResult) -> None:
         """Append what was found in a frame."""
-        self._file.write(self._separator + _as_text(_frame_to_json(frame)))
+        self._file.write(self._separator + _as_text(frame_to_json(frame)))
         self._separator = ", "
 
     def skip(self, skipped: Skipped) -> None:
@@ -287,13 +295,22 @@ def save_run(path: Path, run: Run) -> None:
             writer.skip(skipped)
 
 
+def find_runs(folder: Path) -> list[Path]:
+    """Return all detections files in a folder, of either kind, in the order of their names."""
+    return sorted(path for end in (SUFFIX, LINES_SUFFIX) for path in folder.glob(f"*{end}"))
+
+
 def load_run(path: Path | str) -> Run:
-    """Read a detections file.
+    """Read a detections file, of one JSON document or of JSON lines.
 
     Raises:
         DetectionsError: if the file is missing, damaged, or of another format or version.
     """
     path = Path(path)
+    if path.suffix == ".jsonl":
+        from facetl.mtcnn.run_lines import load_lines  # which is built upon this module
+
+        return load_lines(path)
     try:
         document = read_json(path)
         found = (document["format"], document["version"])
@@ -315,16 +332,25 @@ def load_run(path: Path | str) -> Run:
         ) from error
 
 
-def _frame_to_json(frame: FrameResult) -> dict[str, Any]:
+def shortest_decimals(values: Floats) -> NDArray[np.float64]:
+    """Return the shortest decimals that read back as the same float32, in the same shape.
+
+    Through float64 alone 0.9 would become 0.8999999761581421.
+    """
+    shortest = np.array([float(str(value)) for value in values.flat], dtype=np.float64)
+    return shortest.reshape(values.shape)
+
+
+def frame_to_json(frame: FrameResult) -> dict[str, Any]:
+    """Return what was found in an image as the detections file has it."""
     document = {
         "image": frame.image,
         "size_hw": list(frame.size_hw),
         "seconds": frame.seconds,
         "candidates": frame.candidates,
-        # through float64 the shortest decimal of a float32 would not be found
-        "boxes": _shortest(frame.detections.boxes),
-        "scores": _shortest(frame.detections.scores),
-        "landmarks": _shortest(frame.detections.landmarks),
+        "boxes": shortest_decimals(frame.detections.boxes).tolist(),
+        "scores": shortest_decimals(frame.detections.scores).tolist(),
+        "landmarks": shortest_decimals(frame.detections.landmarks).tolist(),
     }
     if frame.time is not None:
         document["time"] = frame.time
@@ -339,22 +365,21 @@ def _as_text(document: Any) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
-def _shortest(values: Floats) -> Any:
-    """Return nested lists of the shortest decimals that read back as the same float32."""
-    shortest = np.array([float(str(value)) for value in values.flat], dtype=np.float64)
-    return shortest.reshape(values.shape).tolist()
-
-
 def _run_from_json(document: dict[str, Any]) -> Run:
     return Run(
         name=str(document["name"]),
         settings=dict(document["settings"]),
-        frames=tuple(_frame_from_json(frame) for frame in document["frames"]),
+        frames=tuple(frame_from_json(frame) for frame in document["frames"]),
         skipped=tuple(Skipped(s["image"], s["reason"]) for s in document["skipped"]),
     )
 
 
-def _frame_from_json(frame: dict[str, Any]) -> FrameResult:
+def frame_from_json(frame: dict[str, Any]) -> FrameResult:
+    """Return what was found in an image from how the detections file has it.
+
+    Raises:
+        LookupError, TypeError, ValueError, AttributeError, OverflowError: if it is damaged.
+    """
     height, width = frame["size_hw"]
     found = Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"])
     _check_numbers(found)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from facetl.data.cuts import Look, is_cut, look_at
+import numpy as np
+
 from facetl.data.images import Pixels
+from facetl.data.shots import Look, is_cut, look_at
 from facetl.data.stills import Moment, Stamp
 from facetl.data.tracks import FaceTracker
-from facetl.mtcnn.detections import FrameResult
+from facetl.mtcnn.detections import Detections, FrameResult
 from facetl.mtcnn.runs import Searched
 
 
@@ -29,6 +31,12 @@ class FilmPicture:
     def name(self) -> str:
         """How results call the frame."""
         return frame_name(self.video, self.moment.frame.index)
+
+    @property
+    def held(self) -> int:
+        """How many pixels it keeps in memory: those of the frame to search."""
+        height, width = self.moment.frame.pixels.shape[:2]
+        return height * width
 
     def load(self) -> Pixels:
         """Return the pixels, which are decoded already."""
@@ -85,3 +93,27 @@ def _link(result: FrameResult, tracker: FaceTracker, time: float, *, cut: bool) 
     found = result.detections
     tracks = tracker.follow(found.boxes, found.scores, time, cut=cut)
     return replace(result, time=time, tracks=tracks)
+
+
+def glide(before: FrameResult, after: FrameResult, share: float) -> FrameResult:
+    """Return what a frame between two searched ones shows: faces that are in both move evenly.
+
+    Args:
+        before: what was found in the earlier frame; its boxes are shown.
+        after: what was found in the later one.
+        share: how far the frame lies from the earlier to the later one, 0 to 1.
+    """
+    if before.tracks is None or after.tracks is None:
+        return before
+    later = dict(zip(after.tracks, after.detections.boxes, strict=True))
+    boxes = before.detections.boxes.copy()
+    for row, track in enumerate(before.tracks):
+        if track is not None and track in later:
+            boxes[row] += np.float32(share) * (later[track] - boxes[row])
+    return replace(before, detections=replace(before.detections, boxes=boxes))
+
+
+def without_faces(result: FrameResult) -> FrameResult:
+    """Return a result in which nothing was found."""
+    tracks = None if result.tracks is None else ()
+    return replace(result, detections=Detections.empty(), tracks=tracks)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from contextlib import contextmanager
+from threading import Lock
 from typing import TypeVar
 
 import torch
@@ -32,22 +34,79 @@ def in_parallel(
         workers: how many threads, at least 1.
     """
     waiting: deque[Future[Result]] = deque()
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > workers * _AHEAD:
+    with _threads.kept():
+        pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                while waiting and (waiting[0].done() or len(waiting) > workers * _AHEAD):
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # for threads to come, which inherit the workers' 1
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of ``size``; the last may be shorter."""
-    pending = iter(items)
-    while batch := list(islice(pending, size)):
+class _Threads:
+    """Torch's number of threads, to be set back for threads to come: they inherit the workers' 1.
+
+    Of calls that overlap, the first one knows the number; those after it may find a worker's.
+    """
+
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._calls = 0
+        self._number = 1
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the number over the block, in which workers set theirs."""
+        with self._guard:
+            if not self._calls:
+                self._number = torch.get_num_threads()
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._calls -= 1
+                torch.set_num_threads(self._number)
+
+
+_threads = _Threads()
+
+
+def most_waiting(workers: int) -> int:
+    """Return how many items of :func:`in_parallel` there are at once, at most.
+
+    Those begun or waiting, one that was just taken, and one whose result is being used.
+    """
+    return workers * _AHEAD + 2
+
+
+def in_batches(
+    items: Iterable[Item],
+    size: int,
+    room: float = math.inf,
+    weigh: Callable[[Item], float] = lambda _: 0.0,
+) -> Iterator[list[Item]]:
+    """Yield the items in lists of ``size``; the last may be shorter, and so may heavy ones.
+
+    Args:
+        items: taken as they are needed.
+        size: items of a list, at least 1.
+        room: what a list may weigh, if each item weighs as much as the one before it; a single
+            item may weigh more.
+        weigh: tells what an item weighs.
+    """
+    batch: list[Item] = []
+    held = 0.0
+    for item in items:
+        batch.append(item)
+        weight = weigh(item)
+        held += weight
+        if len(batch) == size or held + weight > room:
+            yield batch
+            batch, held = [], 0.0
+    if batch:
         yield batch

@@ -75,5 +75,5 @@ def _channels_of(tensor: Tensor) -> int:
         return axes[0]
     found = f"found a tensor of shape {tuple(tensor.shape)}"
     if axes:
-        raise ImageError(f"{found}, channels first or last? give an array, which has them last")
+        raise ImageError(f"{found}, channels first or last; give an array, which has them last")
     raise ImageError(f"{found}; give (3, H, W), (H, W, 3) or a batch (B, 3, H, W)")

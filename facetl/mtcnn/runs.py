@@ -17,16 +17,23 @@ from facetl.data.images import Pixels, load_image
 from facetl.errors import ImageError
 from facetl.mtcnn.detections import FrameResult, Run, Skipped
 from facetl.mtcnn.detector import BATCH_SIZE, Detector
-from facetl.mtcnn.parallel import in_batches, in_parallel
+from facetl.mtcnn.parallel import in_batches, in_parallel, most_waiting
 from facetl.mtcnn.settings import Settings
 
+ROOM = 128_000_000
+"""Pixels, of three bytes each, that may wait in memory for their turn."""
 
-class Picture(Protocol):
+
+class Searchable(Protocol):
     """What can be searched: it has a name, and its pixels when they are needed."""
 
     @property
     def name(self) -> str:
         """How results call it."""
+
+    @property
+    def held(self) -> int:
+        """How many pixels it keeps in memory while it waits."""
 
     def load(self) -> Pixels:
         """Return (H, W, 3) RGB pixels.
@@ -36,7 +43,7 @@ class Picture(Protocol):
         """
 
 
-AnyPicture = TypeVar("AnyPicture", bound=Picture)
+AnySearchable = TypeVar("AnySearchable", bound=Searchable)
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,18 @@ class NamedImage:
     name: str
     path: Path
 
+    @property
+    def held(self) -> int:
+        """None: they are on disk."""
+        return 0
+
     def load(self) -> Pixels:
         """Read the image."""
         return load_image(self.path)
 
 
 @dataclass(frozen=True)
-class Searched(Generic[AnyPicture]):
+class Searched(Generic[AnySearchable]):
     """A picture that has been searched.
 
     Attributes:
@@ -61,7 +73,7 @@ class Searched(Generic[AnyPicture]):
         skipped: why not, if it could not be read.
     """
 
-    picture: AnyPicture
+    picture: AnySearchable
     results: dict[str, FrameResult]
     skipped: Skipped | None = None
 
@@ -69,15 +81,17 @@ class Searched(Generic[AnyPicture]):
 def search_all(
     detectors: Mapping[str, Detector],
     settings: Mapping[str, Settings],
-    pictures: Iterable[AnyPicture],
+    pictures: Iterable[AnySearchable],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
     together: int | None = None,
-) -> Iterator[Searched[AnyPicture]]:
+    room: int = ROOM,
+) -> Iterator[Searched[AnySearchable]]:
     """Yield what all detectors find in each picture, in order; memory stays flat.
 
     The pictures are taken from the calling thread, a few batches ahead of the search, so that
-    a video is decoded while frames before are searched.
+    a video is decoded while frames before are searched.  Where its frames are large, there are
+    fewer in a batch.
 
     Args:
         detectors: by name.
@@ -86,12 +100,16 @@ def search_all(
         batch_size: pictures that go through the networks together.
         workers: batches searched side by side; 1 on a GPU.
         together: how many of them there really are at once, ``workers`` unless told.
+        room: pixels that may be held by pictures at once, if a picture for each of the batches
+            does not hold more.
     """
     if any(detector.device.type != "cpu" for detector in detectors.values()):
         workers = together = 1  # they would share one GPU's memory, and gain nothing
     share = 1 / max(workers if together is None else together, 1)
     search = partial(_search_batch, detectors, settings, share=share)
-    for searched in in_parallel(search, in_batches(pictures, batch_size), workers):
+    share_of_room = room / most_waiting(workers)
+    batches = in_batches(pictures, batch_size, share_of_room, lambda picture: picture.held)
+    for searched in in_parallel(search, batches, workers):
         yield from searched
 
 
@@ -149,9 +167,9 @@ class SideBySide:
 def _search_batch(
     detectors: Mapping[str, Detector],
     settings: Mapping[str, Settings],
-    batch: Sequence[AnyPicture],
+    batch: Sequence[AnySearchable],
     share: float,
-) -> list[Searched[AnyPicture]]:
+) -> list[Searched[AnySearchable]]:
     """Return what all detectors find; ``share`` of a batch's time is its own."""
     readable, skipped = _load_readable(batch)
     results: list[dict[str, FrameResult]] = [{} for _ in batch]
@@ -166,7 +184,7 @@ def _search_batch(
 
 
 def _load_readable(
-    batch: Sequence[AnyPicture],
+    batch: Sequence[AnySearchable],
 ) -> tuple[dict[int, Pixels], dict[int, Skipped]]:
     """Return the pixels of what can be read, and why the rest cannot, by place in the batch."""
     readable, skipped = {}, {}

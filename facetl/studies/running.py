@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from graphlib import TopologicalSorter
 
 from facetl.errors import FacetlError
+from facetl.interruptions import Terminated
 from facetl.studies.bench import Bench, do
 from facetl.studies.tasks import Graph, Task
 
@@ -59,8 +62,19 @@ def _run_beside(sorter: TopologicalSorter[Task], bench: Bench, workers: int) -> 
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     _raise_what_happened(future)
                     yield running.pop(future)
+    except Terminated:
+        _call_off_workers()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _call_off_workers() -> None:
+    """Tell the workers what Ctrl-C tells all processes of a terminal, and SIGTERM only one."""
+    for worker in multiprocessing.active_children():
+        if worker.pid:
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGINT)
 
 
 def _raise_what_happened(future: Future[None]) -> None:

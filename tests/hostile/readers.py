@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,12 +24,14 @@ from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.data.images import image_size, load_image
 from facetl.data.video import Footage, VideoWriter
+from facetl.errors import OutputError
 from facetl.evaluation.metrics_file import FORMAT as METRICS
 from facetl.evaluation.metrics_file import load_metrics
 from facetl.evaluation.peers import PeerDetections, load_peer, save_peer
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
 from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, load_run, save_run
 from facetl.mtcnn.networks import build_network
+from facetl.mtcnn.run_lines import LinesWriter, describe_head, load_lines, recover
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.studies.bench import FORMAT as CELLS
 from facetl.studies.description import load_study
@@ -42,6 +45,7 @@ from facetl.training.patches import load_patches, writing_patches
 from facetl.training.sampling import LabelledWindows
 
 BOXES = np.array([[2.0, 2.0, 10.0, 9.0], [1.5, 0.0, 6.0, 8.25]])
+RUN_SETTINGS = {"thresholds": [0.1, 0.2, 0.2], "command": "facetl detect"}
 TASK = {"stage": "pnet", "settings": {"seed": 1}}
 CELL = Cell("pnet", "pretrained", 25, 1, PLAIN)
 _GENERATOR = np.random.default_rng(1)
@@ -155,8 +159,7 @@ def _run(folder: Path) -> list[Path]:
         FrameResult("b.png", (12, 16), found[:1], counts, 0.5, time=0.04, tracks=(7,)),
         FrameResult("c.png", (12, 16), Detections.empty(), {}, 0.0, 0.08, (), carried=True),
     )
-    settings = {"thresholds": [0.1, 0.2, 0.2], "command": "facetl detect"}
-    run = Run("tuned", settings, frames, (Skipped("x", "y"),))
+    run = Run("tuned", RUN_SETTINGS, frames, (Skipped("x", "y"),))
     save_run(folder / "tuned.detections.json", run)
     return [folder / "tuned.detections.json"]
 
@@ -166,6 +169,29 @@ def _read_run(path: Path) -> None:
     run = load_run(path)
     evaluate_all([Entry.of_run(run)], truth)
     save_run(path.with_name("again.json"), run)
+
+
+def _lines(folder: Path) -> list[Path]:
+    (path,) = _run(folder)
+    run, lines = load_run(path), folder / "tuned.jsonl"
+    path.unlink()
+    with LinesWriter(lines, run.name, run.settings) as writer:
+        for frame in run.frames:
+            writer.add(frame)
+        writer.skip(run.skipped[0])
+    return [lines]
+
+
+def _read_lines(path: Path) -> None:
+    run = load_lines(path)
+    evaluate_all([Entry.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True))
+
+
+def _go_on(path: Path) -> None:
+    """Cut a file back as one that is broken off; it is finished unless it was broken."""
+    with suppress(OutputError):
+        head = describe_head("tuned", RUN_SETTINGS)
+        recover({path: head}, ["a.png", "b.png", "c.png", "x"])
 
 
 def _metrics(folder: Path) -> list[Path]:
@@ -337,6 +363,8 @@ READERS = (
     Reader("wider folder", _wider, _read_folder),
     Reader("yolo", _yolo, _read_yolo),
     Reader("detections", _run, _read_run),
+    Reader("lines", _lines, _read_lines),
+    Reader("lines to go on with", _lines, _go_on),
     Reader("metrics", _metrics, load_metrics),
     Reader("peer arrays", _peer, _read_peer),
     Reader("safetensors", _weights, _read_weights),

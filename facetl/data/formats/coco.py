@@ -70,7 +70,9 @@ def load_json(path: Path) -> Any:
             f"{path}:{error.lineno}: found broken JSON ({error.msg}); save the file again"
         ) from error
     except (RecursionError, ValueError) as error:  # nested too deep, or a number of 5,000 digits
-        raise AnnotationError(f"{path}: found JSON that cannot be read ({error})") from error
+        raise AnnotationError(
+            f"{path}: found JSON that cannot be read ({error}); save the file again"
+        ) from error
 
 
 def is_coco(document: object) -> bool:

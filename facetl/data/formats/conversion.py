@@ -7,30 +7,33 @@
     voc      Annotations/, JPEGImages/, with parts ImageSets/Main/PART.txt
     course   images_annotations.txt, images/, with parts in antrenare/, val/ and validare/
 
+Label Studio's tasks, ``label-studio.json`` with ``label-studio.xml`` and images/, are written to
+be corrected there; CVAT reads COCO.
+
 What facetl writes it reads again: names, sizes, frames without faces and labels stay, boxes too
 (those of VOC to the pixel).
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from facetl.data.annotations import save_annotations
 from facetl.data.dataset import Frame
 from facetl.data.formats.coco import save_coco
+from facetl.data.formats.label_studio import Region, Task, save_label_studio
+from facetl.data.formats.names import image_name, refuse_shared_files, stem_of
 from facetl.data.formats.places import VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS
 from facetl.data.formats.voc import save_voc
 from facetl.data.formats.yolo import image_place, save_yolo
+from facetl.data.images import image_bytes
 from facetl.data.layouts import COURSE_FOLDERS
 from facetl.data.sources import Format, Part
 from facetl.errors import OutputError
-from facetl.files import write_text
+from facetl.files import folder_in_place, write_text
 
 Placing = Literal["copy", "link", "none"]
 """What becomes of the images: copied, linked to where they lie, or left where they are."""
@@ -42,30 +45,60 @@ Place = Callable[[Part, str], str]
 WRITABLE = (Format.COCO, Format.YOLO, Format.VOC, Format.COURSE)
 SINGLE_FILES = {".json": Format.COCO, ".txt": Format.COURSE}
 """Names that mean a file of annotations alone, not a folder."""
+TASKS = "label-studio.json"
 
 
 def save_dataset(out: Path, form: Format, parts: FramesByPart, placing: Placing = "copy") -> None:
     """Write frames and faces as a data set.
 
-    It is made in a folder beside ``out`` and moved in place at the end; of what is at ``out``,
-    entries of the same names make way.
+    It is made in a hidden folder and moved in place at the end; of what is at ``out``, entries
+    of the same names make way.
 
     Raises:
-        OutputError: if two frames would share a file, if a frame lies where the data set shall
-            go, or if the place cannot be written.
+        OutputError: if two frames would share a file, if a frame's name cannot be written down,
+            if a frame lies where the data set shall go, or if the place cannot be written.
+        ImageError: if a frame cannot be read.
     """
     _refuse_clashes(form, parts)
     place = _image_places(form, parts)
     frames = [frame for members in parts.values() for frame in members]
-    with _folder_in_place(out, frames) as folder:
+    with _filled_folder(out, frames) as folder:
         _save_annotations(folder, form, parts)
         for part, members in parts.items():
             for frame in members:
                 _place_image(frame.path, folder / place(part, frame.name), placing)
 
 
+def save_tasks(out: Path, parts: FramesByPart, placing: Placing = "copy") -> None:
+    """Write frames and faces as tasks for Label Studio.
+
+    Its document root is to be ``out``, or without images the folder to which names are relative.
+
+    Raises:
+        OutputError: as :func:`save_dataset`.
+        ImageError: if a frame cannot be read.
+    """
+    _refuse_clashes(Format.COCO, parts)
+    place = _image_places(Format.COCO, parts)
+    placed = [
+        (frame, frame.name if placing == "none" else place(part, frame.name))
+        for part in parts
+        for frame in parts[part]
+    ]
+    with _filled_folder(out, [frame for frame, _ in placed]) as folder:
+        tasks = [Task(image, frame.size_hw, _regions_of(frame)) for frame, image in placed]
+        save_label_studio(folder / TASKS, tasks, "annotations")
+        for frame, image in placed:
+            _place_image(frame.path, folder / image, placing)
+
+
 def save_single(out: Path, form: Format, frames: Sequence[Frame]) -> None:
-    """Write the annotations of all frames as one file, atomically; COCO or the course's text."""
+    """Write the annotations of all frames as one file, atomically; COCO or the course's text.
+
+    Raises:
+        OutputError: if a frame's name cannot be written down, or the place cannot be written.
+    """
+    _refuse_odd_names(frames)
     if form is Format.COCO:
         save_coco(out, frames)
     else:
@@ -100,7 +133,7 @@ def _save_voc(folder: Path, parts: FramesByPart) -> None:
     for part, frames in parts.items():
         save_voc(folder / VOC_ANNOTATIONS, frames, VOC_IMAGES)
         if len(parts) > 1:
-            stems = "".join(f"{_stem(frame.name)}\n" for frame in frames)
+            stems = "".join(f"{stem_of(frame.name)}\n" for frame in frames)
             write_text(folder / VOC_LISTS / f"{part}.txt", stems)
     (folder / VOC_ANNOTATIONS).mkdir(exist_ok=True)
 
@@ -130,38 +163,32 @@ def _refuse_clashes(form: Format, parts: FramesByPart) -> None:
     if form is Format.VOC:  # one folder for all parts
         groups = [[name for group in groups for name in group]]
     for names in groups:
-        keys = [_stem(name) if form in (Format.VOC, Format.YOLO) else name for name in names]
-        twins = [key for key, count in Counter(keys).items() if count > 1]
-        if twins:
-            found = " and ".join(n for n, key in zip(names, keys, strict=True) if key == twins[0])
+        refuse_shared_files(names, form, stem_of if form in (Format.VOC, Format.YOLO) else str)
+
+
+def _refuse_odd_names(frames: Iterable[Frame]) -> None:
+    """Raise if a frame is called what no file of annotations can say."""
+    for frame in frames:
+        if image_name(frame.name) != frame.name:
             raise OutputError(
-                f"{found} would share one file of annotations in the format {form}; rename one, "
-                "or convert the parts one by one with --part"
+                f"found the image name {frame.name!r}, which would not be read back the same; "
+                "rename the file"
             )
 
 
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
+def _regions_of(frame: Frame) -> list[Region]:
+    return [
+        Region(box, label) for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
+    ]
 
 
 @contextmanager
-def _folder_in_place(out: Path, frames: Sequence[Frame]) -> Iterator[Path]:
-    """Give a new folder; move what it holds to ``out`` if the block succeeds."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise OutputError(_cannot_write(out, error)) from error
-    try:
-        yield temporary
-        _refuse_own_frames(out, temporary, frames)
-        out.mkdir(exist_ok=True)
-        for entry in sorted(temporary.iterdir()):
-            _replace(out / entry.name, entry)
-    except OSError as error:
-        raise OutputError(_cannot_write(out, error)) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _filled_folder(out: Path, frames: Sequence[Frame]) -> Iterator[Path]:
+    """Give a new folder that becomes ``out``, unless that would cost a frame."""
+    _refuse_odd_names(frames)
+    with folder_in_place(out) as folder:
+        yield folder
+        _refuse_own_frames(out, folder, frames)
 
 
 def _refuse_own_frames(out: Path, new: Path, frames: Sequence[Frame]) -> None:
@@ -172,12 +199,6 @@ def _refuse_own_frames(out: Path, new: Path, frames: Sequence[Frame]) -> None:
             raise OutputError(f"{out} holds {frame.path} itself; choose another OUT")
 
 
-def _replace(old: Path, new: Path) -> None:
-    if old.is_dir() and not old.is_symlink():
-        shutil.rmtree(old)
-    new.replace(old)
-
-
 def _place_image(source: Path, target: Path, placing: Placing) -> None:
     if placing == "none":
         return
@@ -185,8 +206,4 @@ def _place_image(source: Path, target: Path, placing: Placing) -> None:
     if placing == "link":
         target.symlink_to(source.resolve())
     else:
-        shutil.copyfile(source, target)
-
-
-def _cannot_write(path: Path, error: OSError) -> str:
-    return f"{path} cannot be written ({error.strerror or error}); choose another OUT"
+        target.write_bytes(image_bytes(source))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
+
+from facetl.errors import OutputError
 
 FACE = "face"
 """The class that says no more than that something is a face: read as no label, and written
 where there is none."""
 
+_UNNAMEABLE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, broken Unicode, and ends of lines."""
 _LONGEST_NAME, _LONGEST_PATH = 255, 4_000
 """In bytes: what usual file systems allow, with room for the folder."""
 
@@ -26,6 +32,30 @@ def image_name(text: object) -> str | None:
         return None
     name = posixpath.normpath(slashed)
     return None if name == "." or PurePosixPath(name).parts[0] == ".." else name
+
+
+def stem_of(name: str) -> str:
+    """Return an image's name without its suffix, which its own file of annotations bears."""
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def refuse_shared_files(
+    names: Sequence[str], form: str, file_of: Callable[[str], str] = stem_of
+) -> None:
+    """Raise if two images would share a file: with their stem alone, ``a.jpg`` and ``a.png``.
+
+    Args:
+        names: of the images.
+        form: what the format is called.
+        file_of: tells which file an image of this name has there.
+
+    Raises:
+        OutputError: naming the images.
+    """
+    file, count = Counter(map(file_of, names)).most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        found = " and ".join(name for name in names if file_of(name) == file)
+        raise OutputError(f"{found} would share one file in the format {form}; rename one")
 
 
 def class_label(text: str) -> str | None:
@@ -48,13 +78,11 @@ def class_names(labels: Sequence[str | None]) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether a file may be called so: nothing that cannot be printed, no endless words."""
-    try:
-        encoded = text.encode("utf-8")
-    except UnicodeEncodeError:
+    """Return whether a file may be called so: one line, no control characters, not endless."""
+    if not text.strip() or any(unicodedata.category(c) in _UNNAMEABLE for c in text):
         return False
-    short = len(encoded) <= _LONGEST_PATH and max(map(len, encoded.split(b"/"))) <= _LONGEST_NAME
-    return bool(text.strip()) and text.isprintable() and short
+    encoded = text.encode("utf-8")
+    return len(encoded) <= _LONGEST_PATH and max(map(len, encoded.split(b"/"))) <= _LONGEST_NAME
 
 
 def _printable(text: str) -> str:

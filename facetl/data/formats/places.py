@@ -67,7 +67,13 @@ def sources_in(folder: Path, form: Format, part: Part) -> list[Source]:
     return sources_of(annotations, form, None, part)
 
 
-def sources_of(annotations: Path, form: Format, images: Path | None, part: Part) -> list[Source]:
+def sources_of(
+    annotations: Path,
+    form: Format,
+    images: Path | None,
+    part: Part,
+    below: Path | None = None,
+) -> list[Source]:
     """Return the images that annotations speak of, and the annotations, ready to be read.
 
     Args:
@@ -75,6 +81,7 @@ def sources_of(annotations: Path, form: Format, images: Path | None, part: Part)
         form: their format.
         images: the folder of images, if it shall not be searched for.
         part: which part of a data.yaml is meant, or of a VOC folder that has parts.
+        below: where to search for images; None for where the annotations lie.
     """
     match form:
         case Format.YOLO:
@@ -83,7 +90,8 @@ def sources_of(annotations: Path, form: Format, images: Path | None, part: Part)
             return [_voc_source(annotations, images, part)]
         case Format.COCO | Format.WIDER | Format.COURSE:
             file = load_listed(annotations, form)
-            folder = images or _find_images(annotations, file.images or list(file.faces))
+            names = file.images or list(file.faces)
+            folder = images or _find_images(below or annotations.parent, annotations, names)
             return [Source(folder, annotations, lambda _: file)]
 
 
@@ -177,15 +185,15 @@ def _part_named(stem: str) -> Part | None:
     return next((part for part, names in PART_FOLDERS.items() if {*names} & {*words}), None)
 
 
-def _find_images(annotations: Path, names: Collection[str]) -> Path:
-    """Return the folder to which the names are relative: the first that holds one of them.
+def _find_images(root: Path, annotations: Path, names: Collection[str]) -> Path:
+    """Return the folder, ``root`` or below, to which names are relative: the first with one.
 
     Folders called after the part that the file is called after come first.
     """
     some = list(islice(names, _LOOKED_FOR))
     part = _part_named(annotations.stem)
     folders = sorted(  # of equals the one of the file's own part
-        _image_folders(annotations.parent),
+        _image_folders(root),
         key=lambda folder: part is not None and _part_named(folder.name) != part,
     )
     return next(

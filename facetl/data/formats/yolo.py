@@ -110,10 +110,14 @@ def load_yaml(path: Path) -> Any:
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise AnnotationError(f"{path}:{line}: found broken YAML ({error.problem})") from error
+        raise AnnotationError(
+            f"{path}:{line}: found broken YAML ({error.problem}); save the file again"
+        ) from error
     except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise AnnotationError(f"{path}: found YAML that cannot be read ({reason})") from error
+        raise AnnotationError(
+            f"{path}: found YAML that cannot be read ({reason}); save the file again"
+        ) from error
 
 
 def load_yolo(

@@ -116,14 +116,34 @@ const say = (figure, value) =>
 
 // ---- thresholds and curves
 
+/** A run's thresholds that differ in what they keep, rising: 0, then every score. */
+const steps = (run) => (run.steps ??= [run.low, ...new Set([...run.scores].reverse())]);
+
+/** The step of a threshold: the first that keeps no more than it does. */
+function stepOf(run, threshold) {
+  const place = steps(run).findIndex((score) => score >= threshold);
+  return place < 0 ? steps(run).length - 1 : place;
+}
+
+/** A threshold in as few digits as tell it from its neighbours. */
+function tellThreshold(run, threshold) {
+  const place = stepOf(run, threshold);
+  const near = [place - 1, place + 1].map((each) => steps(run)[each]).filter((each) => each !== undefined);
+  for (let digits = 3; digits < 9; digits += 1) {
+    if (near.every((each) => each.toFixed(digits) !== threshold.toFixed(digits))) return threshold.toFixed(digits);
+  }
+  return String(threshold);
+}
+
 function showSide(name) {
   const run = STATE.run[name];
   const place = document.getElementById(name);
-  const { low, high } = DATA.runs[run];
+  const told = DATA.runs[run];
   const slider = $(".threshold", place);
-  [slider.min, slider.max] = [low, high];
-  slider.value = STATE.threshold[run];
-  $(".exact", place).value = STATE.threshold[run].toFixed(3);
+  [slider.min, slider.max] = [0, steps(told).length - 1];
+  slider.value = stepOf(told, STATE.threshold[run]);
+  slider.setAttribute("aria-valuetext", tellThreshold(told, STATE.threshold[run]));
+  $(".exact", place).value = tellThreshold(told, STATE.threshold[run]);
   $(".run", place).value = run;
   const figures = measure(run, STATE.threshold[run]);
   for (const each of $$("[data-figure]", place)) {
@@ -207,7 +227,8 @@ function drawFindings(frame, run, large) {
       const text = found.scores[i].toFixed(2) + (hit ? "" : ` ${found.verdicts[i]}`);
       const size = frame.width / 55;
       const y = Math.max(found.boxes[i][1] - size / 3, size);
-      drawing.append(make("text", { x: found.boxes[i][0], y, style: `font-size: ${size}px; stroke-width: ${size / 4}px` }, text));
+      const x = Math.min(Math.max(found.boxes[i][0], 2), frame.width - size * text.length * 0.6);
+      drawing.append(make("text", { x, y, style: `font-size: ${size}px; stroke-width: ${size / 4}px` }, text));
     }
   }
   if (large) {
@@ -243,10 +264,26 @@ function makeStage(frame, runs, large) {
     const split = () => stage.style.setProperty("--split", `${swipe.value}%`);
     swipe.addEventListener("input", split);
     for (const event of ["click", "keydown"]) swipe.addEventListener(event, (e) => e.stopPropagation());
+    dragWith(stage, swipe);
     split();
     stage.append(make("div", { class: "divider" }), swipe);
   }
   return stage;
+}
+
+/** Let a finger or the mouse move the divider anywhere on the picture. */
+function dragWith(stage, swipe) {
+  let dragged = false;
+  stage.addEventListener("dragstart", (event) => event.preventDefault());
+  stage.addEventListener("pointerdown", () => { dragged = false; });
+  stage.addEventListener("pointermove", (event) => {
+    if (!event.buttons || event.target === swipe) return;
+    const { left, width } = stage.getBoundingClientRect();
+    swipe.value = (100 * (event.clientX - left)) / width;
+    swipe.dispatchEvent(new Event("input"));
+    dragged = true;
+  });
+  stage.addEventListener("click", (event) => { if (dragged) event.stopPropagation(); });
 }
 
 function makeStages(frame, large) {
@@ -348,6 +385,12 @@ function enlarge(card) {
   if (!dialog.open) dialog.showModal();
 }
 
+/** Back from the enlarged frame to its card. */
+function goBack() {
+  const card = $$("#cards .card").find((each) => each.dataset.name === $("#large").dataset.name);
+  card?.focus();
+}
+
 function step(by) {
   const dialog = $("#large");
   const cards = $$("#cards .card");
@@ -390,8 +433,9 @@ function choose(what, value) {
 }
 
 function setThreshold(name, value) {
-  if (!Number.isFinite(value)) return;
-  STATE.threshold[STATE.run[name]] = value;
+  const run = STATE.run[name];
+  const { low, high } = DATA.runs[run];
+  if (Number.isFinite(value)) STATE.threshold[run] = Math.min(Math.max(value, low), high);
   follow();
 }
 
@@ -405,7 +449,9 @@ function connectSide(name) {
     hang();
   });
   const slider = $(".threshold", place);
-  slider.addEventListener("input", () => setThreshold(name, slider.valueAsNumber));
+  slider.addEventListener("input", () => {
+    setThreshold(name, steps(DATA.runs[STATE.run[name]])[slider.valueAsNumber]);
+  });
   slider.addEventListener("change", hang);
   const exact = $(".exact", place);
   exact.addEventListener("change", () => { setThreshold(name, exact.valueAsNumber); hang(); });
@@ -430,6 +476,7 @@ function connectGallery() {
   if (alone) for (const one of $$(".chip:has([value=gained], [value=lost]), option[value=gained], option[value=lost], label:has(#view)")) one.hidden = true;
   if (!DATA.labels.length) $("label:has(#label)").hidden = true;
   document.addEventListener("keydown", press);
+  $("#large").addEventListener("close", goBack);
 }
 
 function connectTheme() {

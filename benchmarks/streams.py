@@ -1,0 +1,98 @@
+"""Large folders: seconds and memory by the number of frames, beside facenet-pytorch in a loop.
+
+    python benchmarks/streams.py --frames 1000 4000 16000 --peer 200
+
+Drawn frames, some of them many times under names of their own (hard links).  For each count
+``facetl detect --stream`` and the same without ``--stream`` are started anew and the system is
+asked for their peak; the peer reads and searches ``--peer`` of the frames one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from facetl.cartoons.frame import draw_frame
+from facetl.data.images import save_image
+
+DRAWN = 50
+PEER = """
+import sys
+from pathlib import Path
+from facenet_pytorch import MTCNN
+from PIL import Image
+mtcnn = MTCNN(keep_all=True, thresholds=[0.1, 0.2, 0.2])
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    mtcnn.detect(Image.open(path))
+"""
+
+
+class Cost(NamedTuple):
+    """What a process took."""
+
+    seconds: float
+    megabytes: float
+
+
+def lay_out(folder: Path, drawn: list[Path], count: int) -> Path:
+    """Return a folder with so many frames."""
+    folder.mkdir()
+    for number in range(count):
+        os.link(drawn[number % len(drawn)], folder / f"{number:06}.jpg")
+    return folder
+
+
+def draw(folder: Path) -> list[Path]:
+    paths = [folder / f"{index}.jpg" for index in range(DRAWN)]
+    for index, path in enumerate(paths):
+        save_image(path, draw_frame(seed=1, part="test", index=index).image)
+    return paths
+
+
+def measure(*command: object) -> Cost:
+    """Run a program of its own; return its time and its peak memory."""
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{command} ended with {child.returncode}")
+    return Cost(time.perf_counter() - began, usage.ru_maxrss / 1024)
+
+
+def show(what: str, count: int, cost: Cost) -> None:
+    pace = count / cost.seconds
+    print(f"{what:18} {count:7,} {cost.seconds:8.1f} {pace:8.1f} {cost.megabytes:8.0f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--frames", type=int, nargs="+", default=[1000, 4000, 16000])
+    parser.add_argument("--peer", type=int, default=200)
+    parser.add_argument("--weights", default="pretrained")
+    arguments = parser.parse_args()
+    print(f"{'':18} {'frames':>7} {'seconds':>8} {'a second':>8} {'peak MB':>8}")
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        (place / "drawn").mkdir()
+        drawn = draw(place / "drawn")
+        for count in arguments.frames:
+            frames = lay_out(place / f"frames{count}", drawn, count)
+            for what, options in (("facetl --stream", ["--stream"]), ("facetl", [])):
+                out = place / f"{what}{count}"
+                detect = ["-m", "facetl", "detect", frames, "--weights", arguments.weights]
+                show(what, count, measure(*detect, "--out", out, *options))
+        frames = lay_out(place / "peer", drawn, arguments.peer)
+        show("facenet-pytorch", arguments.peer, measure("-c", PEER, frames))
+
+
+if __name__ == "__main__":
+    main()

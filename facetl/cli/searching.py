@@ -1,0 +1,141 @@
+"""What is searched, with which weights, and how: shared by the commands that search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from facetl.cli.console import note, typed_command
+from facetl.cli.options import split_name
+from facetl.errors import InputError
+
+if TYPE_CHECKING:
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.engines import EngineChoice
+    from facetl.mtcnn.runs import NamedImage
+    from facetl.mtcnn.settings import Settings
+
+
+class NamedWeights(NamedTuple):
+    """A set of weights and the name of its run."""
+
+    name: str
+    source: str
+
+
+class Searching(NamedTuple):
+    """Where and how a search is done; only the engine ``half`` changes what is found."""
+
+    device: str
+    engine: EngineChoice
+    batch_size: int
+    workers: int
+
+
+def parse_weights(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[NamedWeights, ...]:
+    """Split each ``NAME=FILE``; without a name a run is called after its file."""
+    parsed = []
+    for value in values:
+        name, source = split_name(value)
+        named = NamedWeights(name or Path(source).stem, source)
+        if not all(named) or value.startswith("=") or Path(named.name).name != named.name:
+            raise click.BadParameter(f"found {value!r}, expected NAME=FILE", ctx, param)
+        parsed.append(named)
+    names = [each.name for each in parsed]
+    if len(set(names)) < len(names):
+        raise click.BadParameter(f"found a name twice in {names}; write NAME=FILE", ctx, param)
+    return tuple(parsed)
+
+
+def find_images(paths: Sequence[Path]) -> list[NamedImage]:
+    """Return the images that the paths mean, each with a name of its own.
+
+    An image of a folder is called by its path below the folder; a single file by its name.
+    Where that gives a name twice, the folders' names go before it.
+
+    Raises:
+        InputError: if there is no image, or one is meant twice.
+    """
+    from facetl.data.images import image_paths, name_below
+    from facetl.mtcnn.runs import NamedImage
+
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder; check the path")
+        inside = image_paths(path) if path.is_dir() else [path]
+        root = path if path.is_dir() else path.parent
+        found += [(root, image) for image in inside]
+    if not found:
+        raise InputError(_tell_empty(paths[0]))
+    short = [NamedImage(name_below(root, image), image) for root, image in found]
+    long = [
+        NamedImage(
+            name_below(root.resolve().parent, root.resolve() / image.relative_to(root)), image
+        )
+        for root, image in found
+    ]
+    return _first_without_twins(short, long)
+
+
+def _tell_empty(folder: Path) -> str:
+    """Return what to do about a folder without images: perhaps it holds videos."""
+    from facetl.data.video import VIDEO_SUFFIXES
+
+    videos = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        return f"{folder}: found {len(videos)} videos in it and no image; name them: {videos[0]} …"
+    return f"{folder}: found no image in it; give a folder of frames"
+
+
+def _first_without_twins(*choices: list[NamedImage]) -> list[NamedImage]:
+    for named in choices:
+        if len({image.name for image in named}) == len(named):
+            return named
+    names = [image.name for image in choices[-1]]
+    twin = next(name for name in names if names.count(name) > 1)
+    raise InputError(f"{twin}: found two images of this name; search their folders one by one")
+
+
+def load_detectors(
+    weights: Sequence[NamedWeights], given: Mapping[str, Any], how: Searching
+) -> tuple[dict[str, Detector], dict[str, Settings]]:
+    """Return a detector for each set of weights, and how it searches, by name."""
+    from facetl.mtcnn.detector import Detector
+
+    detectors = {each.name: Detector.load(each.source, how.device, how.engine) for each in weights}
+    settings = {name: each.settings.override(**given) for name, each in detectors.items()}
+    return detectors, settings
+
+
+def tell_facts(
+    weights: Sequence[NamedWeights], detectors: Mapping[str, Detector], how: Searching
+) -> dict[str, dict[str, Any]]:
+    """Return what a detections file says beside the detector's settings, by name of the run."""
+    return {
+        each.name: {
+            "weights": each.source,
+            "weights_fingerprint": detectors[each.name].fingerprint,
+            "parameters": detectors[each.name].parameters,
+            "command": typed_command(),
+            "engine": detectors[each.name].engine,
+            "batch_size": how.batch_size,
+            "workers": how.workers,
+        }
+        for each in weights
+    }
+
+
+def remove_other_runs(out: Path, names: Sequence[str]) -> None:
+    """Remove detections files of runs that are not among ``names``: --force gave them up."""
+    from facetl.mtcnn.detections import find_runs
+
+    for old in find_runs(out):
+        if old.name.partition(".detections.json")[0] not in names:
+            old.unlink()
+            note(f"removed {old}, which another run had left")

@@ -1,0 +1,117 @@
+"""Pre-annotations for Label Studio: tasks with predictions, and the interface that they fit.
+
+::
+
+    [{"data": {"image": "/data/local-files/?d=images/a.png"},
+      "predictions": [{"model_version": "tuned", "score": 0.9, "result": [{…}, …]}]}]
+
+(https://labelstud.io/guide/predictions.)  Boxes are in per cent of the image.  Images are looked
+for in its local storage, relative to the document root
+(https://labelstud.io/guide/storage#Local-storage).
+
+A label that begins with ``$`` would mean a field of the task in the interface: every ``$`` becomes
+a question mark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+from facetl.data.formats.coco import bbox_of
+from facetl.data.formats.names import class_name, class_names
+from facetl.files import write_text
+
+LOCAL_FILES = "/data/local-files/?d="
+"""How Label Studio addresses files below its document root."""
+
+
+class Region(NamedTuple):
+    """A face to start from: half-open corners in pixels, a label and a score, if it has them."""
+
+    box: Sequence[float]
+    label: str | None = None
+    score: float | None = None
+
+
+class Task(NamedTuple):
+    """An image, by its path below the document root, and the faces in it, inside the image."""
+
+    image: str
+    size_hw: tuple[int, int]
+    regions: Sequence[Region]
+
+
+def save_label_studio(tasks_path: Path, tasks: Sequence[Task], model: str) -> list[Path]:
+    """Write tasks, and beside them as .xml the labelling interface; return both paths.
+
+    Args:
+        tasks_path: a .json file.
+        tasks: what to write.
+        model: who suggests the boxes.
+    """
+    interface_path = tasks_path.with_suffix(".xml")
+    document = [describe_task(task, model) for task in tasks]
+    write_text(tasks_path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    labels = [region.label for task in tasks for region in task.regions]
+    write_text(interface_path, format_interface(labels))
+    return [tasks_path, interface_path]
+
+
+def format_interface(labels: Sequence[str | None]) -> str:
+    """Return the labelling interface for all labels; for ``face`` if there are none."""
+    names = dict.fromkeys(map(_plain, class_names(labels) or [class_name(None)]))
+    values = "\n".join(f"    <Label value={quoteattr(name)}/>" for name in names)
+    return f"""<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="label" toName="image">
+{values}
+  </RectangleLabels>
+</View>
+"""
+
+
+def describe_task(task: Task, model: str) -> dict[str, Any]:
+    """Return an image and its faces; of several scores the lowest counts."""
+    prediction: dict[str, Any] = {
+        "model_version": model,
+        "result": [
+            _describe_region(number, region, task.size_hw)
+            for number, region in enumerate(task.regions, start=1)
+        ],
+    }
+    scores = [region.score for region in task.regions if region.score is not None]
+    if scores:
+        prediction["score"] = min(scores)
+    return {"data": {"image": LOCAL_FILES + quote(task.image)}, "predictions": [prediction]}
+
+
+def _describe_region(number: int, region: Region, size_hw: tuple[int, int]) -> dict[str, Any]:
+    height, width = size_hw
+    x, y, w, h = bbox_of(region.box)
+    described = {
+        "id": f"face{number}",
+        "type": "rectanglelabels",
+        "from_name": "label",
+        "to_name": "image",
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "value": {
+            "x": 100 * x / width,
+            "y": 100 * y / height,
+            "width": 100 * w / width,
+            "height": 100 * h / height,
+            "rotation": 0,
+            "rectanglelabels": [_plain(class_name(region.label))],
+        },
+    }
+    return described if region.score is None else {**described, "score": region.score}
+
+
+def _plain(name: str) -> str:
+    return name.replace("$", "?")

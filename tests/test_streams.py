@@ -1,0 +1,204 @@
+"""``facetl detect --stream``: lines that grow, broken off anywhere and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from outcomes import assert_refused, success
+
+from facetl.cartoons.frame import draw_frame
+from facetl.cli import main
+from facetl.data.images import save_image
+from facetl.errors import DetectionsError
+from facetl.mtcnn.detections import Run, load_run
+from facetl.mtcnn.run_lines import describe_head
+
+NAME = "pretrained.detections.jsonl"
+COUNT = 12
+HEAD = json.dumps(describe_head("x", {})) + "\n"
+
+
+def detect(*arguments: object) -> Result:
+    usual = ("--device", "cpu", "--batch-size", "2")
+    weights = () if "--weights" in arguments else ("--weights", "pretrained")
+    return CliRunner().invoke(main, ["detect", *usual, *weights, *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of drawn frames, one of them damaged."""
+    folder = tmp_path_factory.mktemp("frames")
+    for index in range(COUNT):
+        save_image(folder / f"{index:02}.png", draw_frame(1, "test", index % 3).image[:200, :200])
+    (folder / "05.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a search that was not broken off."""
+    out = tmp_path_factory.mktemp("whole") / "results"
+    success(detect(frames, "--stream", "--out", out))
+    return (out / NAME).read_bytes()
+
+
+def found_in(run: Run) -> list[tuple[str, list[list[float]]]]:
+    return [(frame.image, frame.detections.boxes.tolist()) for frame in run.frames]
+
+
+def test_lines_say_what_the_document_says(frames: Path, tmp_path: Path) -> None:
+    success(detect(frames, "--stream", "--out", tmp_path / "lines"))
+    success(detect(frames, "--out", tmp_path / "document"))
+    lines = load_run(tmp_path / "lines" / NAME)
+    document = load_run(tmp_path / "document" / "pretrained.detections.json")
+    assert found_in(lines) == found_in(document)
+    assert [each.image for each in lines.skipped] == ["05.png"]
+    assert lines.skipped == document.skipped
+    assert np.isnan(lines.seconds_per_frame)
+    assert lines.candidates_per_frame == document.candidates_per_frame
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_the_file_does_not_depend_on_workers(
+    frames: Path, whole: bytes, tmp_path: Path, workers: int
+) -> None:
+    success(detect(frames, "--stream", "--out", tmp_path, "--workers", workers, "--force"))
+    assert (tmp_path / NAME).read_bytes() == whole
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_file_cut_anywhere_is_gone_on_with(
+    frames: Path, whole: bytes, tmp_path: Path, seed: int
+) -> None:
+    cut = Random(seed).randrange(len(whole) - len('{"end": 12}\n'))
+    (tmp_path / NAME).write_bytes(whole[:cut])
+    success(detect(frames, "--stream", "--resume", "--out", tmp_path))
+    assert (tmp_path / NAME).read_bytes() == whole
+
+
+def test_of_two_runs_the_shorter_counts(frames: Path, whole: bytes, tmp_path: Path) -> None:
+    both = ("--weights", "pretrained", "--weights", "cartoon", "--stream", "--out")
+    success(detect(frames, *both, tmp_path / "whole"))
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    (tmp_path / "cut").mkdir()
+    for name, share in zip(names, (0.3, 0.6), strict=True):
+        data = (tmp_path / "whole" / name).read_bytes()
+        (tmp_path / "cut" / name).write_bytes(data[: int(len(data) * share)])
+    result = success(detect(frames, *both, tmp_path / "cut", "--resume"))
+    assert "going on after" in result.stderr
+    for name in names:
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_process_that_is_killed_leaves_what_it_did(
+    frames: Path, whole: bytes, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "facetl", "detect", str(frames), "--weights", "pretrained"]
+    command += ["--device", "cpu", "--batch-size", "2", "--stream", "--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and _lines(tmp_path / NAME) < 4:
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+    success(detect(frames, "--stream", "--resume", "--out", tmp_path))
+    assert (tmp_path / NAME).read_bytes() == whole
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_what_is_finished_is_not_resumed(frames: Path, whole: bytes, tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(whole)
+    result = detect(frames, "--stream", "--resume", "--out", tmp_path)
+    assert_refused(result, NAME, "finished", "--force")
+    assert (tmp_path / NAME).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--min-face", "40"], "other weights or settings"),
+        (["--weights", "cartoon=pretrained"], "nothing"),
+    ],
+)
+def test_another_search_is_not_gone_on_with(
+    frames: Path, whole: bytes, tmp_path: Path, options: list[str], why: str
+) -> None:
+    (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])
+    result = detect(frames, "--stream", "--resume", "--out", tmp_path, *options)
+    if why == "nothing":  # a run of another name: the old one makes way
+        success(result)
+        assert not (tmp_path / NAME).exists()
+    else:
+        assert_refused(result, NAME, why)
+        assert (tmp_path / NAME).read_bytes() == whole[: len(whole) // 2]
+
+
+def test_other_images_are_not_gone_on_with(frames: Path, whole: bytes, tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])
+    result = detect(frames / "11.png", "--stream", "--resume", "--out", tmp_path)
+    assert_refused(result, "other images", "--force")
+
+
+def test_an_unfinished_file_is_no_result(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(whole[: whole.rindex(b'{"end"')])
+    with pytest.raises(
+        DetectionsError, match="not finished; go on with facetl detect --stream --resume"
+    ):
+        load_run(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "found format None"),
+        ("{}\n", "found format None"),
+        ("[]\n", ":1: damaged"),
+        (HEAD, "is not finished"),
+        (HEAD + '{"image": "a"}\n', ":2: damaged"),
+        (HEAD + "nonsense\n", ":2: damaged"),
+    ],
+)
+def test_damage_is_told_with_its_line(tmp_path: Path, text: str, found: str) -> None:
+    (tmp_path / NAME).write_text(text)
+    with pytest.raises(DetectionsError, match=found):
+        load_run(tmp_path / NAME)
+
+
+def test_a_damaged_line_is_not_gone_on_with(frames: Path, whole: bytes, tmp_path: Path) -> None:
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / NAME).write_bytes(b"".join([*lines[:3], b"{broken\n", *lines[4:6]]))
+    result = detect(frames, "--stream", "--resume", "--out", tmp_path)
+    assert_refused(result, f"{NAME}:4", "damaged", "--force")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [(["--resume"], "add --stream"), (["--stream", "--crops"], "leave out --stream or --crops")],
+)
+def test_options_that_do_not_go_together(
+    frames: Path, tmp_path: Path, options: list[str], why: str
+) -> None:
+    result = detect(frames, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert why in result.stderr
+
+
+def test_streams_are_scored_and_exported(frames: Path, tmp_path: Path) -> None:
+    success(detect(frames, "--stream", "--export", "csv", "--overlays", "--out", tmp_path / "out"))
+    assert (tmp_path / "out" / "overlays" / "00.png").exists()
+    (tmp_path / "truth.txt").write_text("00.png 10 10 50 50\n")
+    arguments = ["evaluate", str(tmp_path / "out"), "--truth", str(tmp_path / "truth.txt")]
+    result = success(CliRunner().invoke(main, arguments))
+    assert "pretrained" in result.stdout
