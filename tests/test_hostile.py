@@ -38,7 +38,7 @@ from facetl.cli import main
 from facetl.data.images import load_image
 from facetl.data.video import Footage, VideoWriter
 from facetl.errors import FacetlError, ImageError, WeightsError
-from facetl.mtcnn.weights import Weights, load_pretrained_stage
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
 
 IMAGES = (
     *("cut.png", "cut.jpg", "empty.png", "text.jpg", "head.gif", "bomb.png", "noise.bmp"),
@@ -415,6 +415,12 @@ def test_weights_that_are_no_numbers_are_not_taken(place: int) -> None:
     for broken in (state[name] * torch.inf, state[name].to(torch.complex64), state[name].long()):
         with pytest.raises(WeightsError, match=name):
             Weights({"pnet": {**state, name: broken}})
+
+
+def test_parameters_that_still_learn_are_taken(tmp_path: Path) -> None:
+    state = load_pretrained_stage("pnet")
+    torch.save({name: torch.nn.Parameter(each) for name, each in state.items()}, tmp_path / "p.pt")
+    assert load_weights(tmp_path / "p.pt").fingerprint == Weights({"pnet": state}).fingerprint
 
 
 # --- places that cannot be written

@@ -171,7 +171,7 @@ def _load_torch(path: Path) -> State:
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError("holds no state dict (names to tensors); save model.state_dict()")
-    return dict(state)
+    return {name: tensor.detach() for name, tensor in state.items()}
 
 
 def _split_stages(state: State) -> dict[Stage, State]:
