@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facetl.boxes import as_boxes
-from facetl.data.shots import Look, look_at
 from facetl.data.duplicates import NEAR_TWIN
 from facetl.data.picking import (
     BLURRED,
@@ -23,6 +22,7 @@ from facetl.data.picking import (
     measure_sharpness,
     pick_frames,
 )
+from facetl.data.shots import Look, look_at
 from facetl.data.stills import Stamp
 
 

@@ -21,8 +21,8 @@ from facetl.files import is_occupied, require_writable, write_text
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
-    from facetl.data.shots import Look
     from facetl.data.picking import Candidate, Pick, Pool
+    from facetl.data.shots import Look
     from facetl.data.video import Every
     from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.footage import FilmPicture
@@ -136,8 +136,8 @@ def _refuse_occupied(out: Path) -> None:
 
 def _load_known(folders: Sequence[Path]) -> list[Look]:
     """Return what all images in the folders look like from afar."""
-    from facetl.data.shots import look_at
     from facetl.data.images import image_paths, load_image
+    from facetl.data.shots import look_at
 
     paths = [path for folder in folders for path in image_paths(folder)]
     looks = []
@@ -165,8 +165,8 @@ def _look_through(videos: Sequence[NamedVideo], every: Every, weights: str, how:
 def _judge(found: Searched[FilmPicture]) -> Candidate:
     """Return a searched frame as a candidate."""
     from facetl.boxes import clip
-    from facetl.data.shots import look_at
     from facetl.data.picking import Candidate, measure_sharpness
+    from facetl.data.shots import look_at
 
     pixels, (result,) = found.picture.load(), found.results.values()
     boxes = clip(result.detections.boxes.astype(float), result.size_hw).round()

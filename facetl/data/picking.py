@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
-from facetl.data.shots import Look, recolouring
 from facetl.data.duplicates import NEAR_TWIN, stack_thumbnails
 from facetl.data.images import Pixels
+from facetl.data.shots import Look, recolouring
 from facetl.data.stills import Stamp
 
 BLURRED = 0.5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from facetl.data.shots import Look, is_cut, look_at
 from facetl.data.images import Pixels
+from facetl.data.shots import Look, is_cut, look_at
 from facetl.data.stills import Moment, Stamp
 from facetl.data.tracks import FaceTracker
 from facetl.mtcnn.detections import FrameResult
@@ -33,8 +33,7 @@ class FilmPicture:
     @property
     def held(self) -> int:
         """How many pixels it keeps in memory: those of the frame to search."""
-        height, width = self.moment.frame.pixels.shape[:2]
-        return height * width
+        return self.moment.frame.pixels[..., 0].size
 
     def load(self) -> Pixels:
         """Return the pixels, which are decoded already."""
