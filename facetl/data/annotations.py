@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -38,6 +38,8 @@ class Kind(StrEnum):
     CLIPPED = "clipped"
     UNKNOWN = "unknown image or class"
     ESCAPE = "path out of its folder"
+    TWICE = "image listed twice"
+    RESIZED = "image of another size"
     MISSING = "image missing"
     UNREADABLE = "image unreadable"
     IGNORED = "marked to be ignored"
@@ -99,12 +101,14 @@ class AnnotationFile:
         problems: what could not be understood.
         images: all images that the file lists, those without faces too; None where a format
             has no such list, and an image without a line is one without faces.
+        sizes: height and width by image name, of those whose size the file says.
     """
 
     path: Path
     lines: tuple[FaceLine, ...]
     problems: tuple[Problem, ...]
     images: tuple[str, ...] | None = None
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def lines_by_image(self) -> dict[str, list[FaceLine]]:
@@ -222,9 +226,9 @@ def _find_fault(name: str, fields: Sequence[str]) -> tuple[Kind, str] | None:
     if len(fields) < 4:
         found = f"found {len(fields)} of 4 coordinates after {name!r}, expected `{FORMAT}`"
         return Kind.WRONG_FIELDS, found
-    for field in fields:
-        if not is_number(field):
-            return Kind.NOT_A_NUMBER, f"found {field!r}, expected a number in `{FORMAT}`"
+    for word in fields:
+        if not is_number(word):
+            return Kind.NOT_A_NUMBER, f"found {word!r}, expected a number in `{FORMAT}`"
     x1, y1, x2, y2 = map(float, fields)
     if x2 <= x1 or y2 <= y1:
         return Kind.EMPTY_BOX, f"found the box {' '.join(fields)}, expected x2 > x1 and y2 > y1"
