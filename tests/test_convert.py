@@ -253,10 +253,21 @@ def test_a_failure_leaves_nothing_behind(frames: Path) -> None:
     assert "1 image missing" in success(skipped).stderr
 
 
-def test_a_label_that_the_course_cannot_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [Format.COCO, Format.YOLO, Format.VOC])
+def test_odd_labels_are_written_as_they_are_read(tmp_path: Path, form: Format) -> None:
+    given = ("two\nlines", "a\ud800", "\x01b", " $x\u2028y ", "\x00", "null", "1e3", "${x}")
+    boxes = np.array([[1, 2, 3, 4]] * len(given))
+    frame = Frame(Path("a.png"), "a.png", boxes, given, (30, 40))
+    save_dataset(tmp_path / "out", form, {"train": save_pictures(tmp_path, [frame])})
+    (found,) = load_dataset(tmp_path / "out")
+    assert found.labels == ("two lines", "a?", "?b", "$x y", "?", "null", "1e3", "${x}")
+
+
+@pytest.mark.parametrize("label", ["two\nlines", "a\ud800", "a\u2028b", " a"])
+def test_a_label_that_the_course_cannot_hold(tmp_path: Path, label: str) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (40, 30)).save(path)
-    frame = Frame(path, "a.png", np.array([[1, 2, 3, 4]]), ("two\nlines",), (30, 40))
+    frame = Frame(path, "a.png", np.array([[1, 2, 3, 4]]), (label,), (30, 40))
     with pytest.raises(Exception, match="would not be read back the same"):
         save_dataset(tmp_path / "out", Format.COURSE, {"train": [frame]})
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
@@ -421,7 +432,7 @@ def test_a_name_with_a_dot_is_a_folder_too(frames: Path, suffix: str) -> None:
 def test_no_folder_is_called_like_a_file(frames: Path, target: str, name: str) -> None:
     result = convert(frames, frames.parent / name, "--to", target)
     assert result.exit_code == 2
-    assert "is called like a file; name a folder" in " ".join(result.stderr.split())
+    assert "does not write such a file as" in " ".join(result.stderr.split())
     assert [path.name for path in frames.parent.iterdir()] == ["frames"]
 
 

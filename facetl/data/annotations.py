@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, NamedTuple
+from unicodedata import category
 
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.images import IMAGE_SUFFIXES
@@ -262,6 +263,7 @@ def _format_line(image: str, box: Sequence[float], label: str | None) -> str:
     corners = " ".join(f"{int(x)}" if x.is_integer() else repr(x) for x in box)
     line = f"{image} {corners} {label or ''}".rstrip()
     expected = FaceLine(image, (box[0], box[1], box[2], box[3]), label, line=1)
-    if "\n" in line or "\r" in line or _parse_line(line, Path(), number=1) != expected:
+    odd = any(category(char) == "Cs" for char in line)  # broken Unicode, which UTF-8 cannot hold
+    if odd or "\n" in line or "\r" in line or _parse_line(line, Path(), number=1) != expected:
         raise AnnotationError(f"{line!r} would not be read back the same; write `{FORMAT}`")
     return line
