@@ -122,7 +122,7 @@ def _refuse_file_name(out: Path, target: str) -> None:
     """Refuse to make a folder that is called like a file."""
     if out.suffix.lower() in FILE_SUFFIXES and not out.is_dir():
         raise click.UsageError(
-            f"--to {target} goes into a folder here, and {out} is called like a file; name a folder"
+            f"--to {target} does not write such a file as {out} is called; name a folder"
         )
 
 
