@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 Boxes = NDArray[np.floating[Any]]
 """(N, 4) boxes, ``x1, y1, x2, y2`` in pixels."""
 
+FARTHEST = 1e9
+"""No coordinate of a box lies farther from the image's corner, in pixels; areas stay finite."""
+
 
 def as_boxes(boxes: ArrayLike) -> Boxes:
     """Return ``boxes`` as an (N, 4) float64 array; an empty list becomes (0, 4).

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from facetl.errors import OutputError
+
+UNENCODABLE = "backslashreplace"
+"""How texts are encoded that UTF-8 cannot hold."""
 
 
 @contextmanager
@@ -77,9 +82,35 @@ def folder_in_place(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8, atomically."""
+    """Write ``text`` to ``path`` as UTF-8, atomically.
+
+    What UTF-8 cannot hold (a byte of a file's name that is no text) is written as an escape like
+    ``\\udcff``, as which JSON reads it back.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors=UNENCODABLE)
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no JSON, or nested too deeply.
+    """
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        ValueError: if it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def plot_paths(path: Path) -> tuple[Path, Path]:

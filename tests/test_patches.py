@@ -51,7 +51,7 @@ def file(tmp_path: Path) -> Path:
     counts=st.lists(st.integers(0, 5), max_size=5),
     size=st.sampled_from([1, 12, 24]),
     metadata=st.dictionaries(
-        st.sampled_from(["frames", "seed", "recipe"]), st.lists(st.text()) | st.integers()
+        st.sampled_from(["frames", "seed", "maker"]), st.lists(st.text()) | st.integers()
     ),
 )
 @settings(max_examples=50, deadline=None)

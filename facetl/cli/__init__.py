@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, NoReturn
 
 import click
 
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
-from facetl.cli.console import COMMAND
+from facetl.cli.console import COMMAND, printable
 from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
@@ -43,6 +44,15 @@ class RoadGroup(click.Group):
         """Return the commands in the order in which they were added."""
         return list(self.commands)
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command line; a disk that fails or is full is told in one line too."""
+        _print_any_name()
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else "reading or writing failed: "
+            _complain(f"{place}{error.strerror or error}; see to the disk and try again")
+
     def make_context(
         self,
         info_name: str | None,
@@ -72,11 +82,21 @@ class RoadGroup(click.Group):
             with heeding_sigterm():
                 return super().invoke(ctx)
         except FacetlError as error:
-            click.echo(f"facetl: {error}", err=True)
-            sys.exit(1)
+            _complain(str(error))
         except KeyboardInterrupt as interruption:
             click.echo("facetl: stopped; nothing unfinished is left", err=True)
             sys.exit(exit_code(interruption))
+
+
+def _complain(message: str) -> NoReturn:
+    click.echo(f"facetl: {printable(message)}", err=True)
+    sys.exit(1)
+
+
+def _print_any_name() -> None:
+    """Let stdout take what its encoding does not have: bytes in names that are no text."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 CONTEXT_SETTINGS = {

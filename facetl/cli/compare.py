@@ -166,8 +166,8 @@ def _load_frames(
     Raises:
         InputError: if some frames are among both, or there is no face to find.
     """
-    from facetl.data.dataset import load_dataset
-    from facetl.studies.frames import leave_out_unreadable, put_aside, require_apart
+    from facetl.data.dataset import leave_out_unreadable, load_dataset
+    from facetl.studies.frames import put_aside, require_apart
 
     load = partial(load_dataset, on_error=on_error, form=chosen_format(form))
     train_frames = load(data, part="train")

@@ -26,8 +26,13 @@ def typed_command() -> str:
 
 
 def note(message: str) -> None:
-    """Say something on stderr that is not a result."""
-    click.echo(message, err=True)
+    """Say something on stderr that is not a result, in one line."""
+    click.echo(printable(message), err=True)
+
+
+def printable(message: str) -> str:
+    """Return a message in one line: names on disk may hold line ends and orders to terminals."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
 
 
 def suggest(*words: object, why: str = "") -> None:
@@ -91,7 +96,7 @@ class TimeBar:
 
     def say(self, line: str) -> None:
         """Write a line on stderr."""
-        self._progress.console.print(line)
+        self._progress.console.print(printable(line))
 
     def describe(self, what: str) -> None:
         """Say beside the bar what is going on."""

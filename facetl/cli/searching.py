@@ -61,7 +61,7 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
     Raises:
         InputError: if there is no image, or one is meant twice.
     """
-    from facetl.data.images import image_paths
+    from facetl.data.images import image_paths, name_below
     from facetl.mtcnn.runs import NamedImage
 
     found = []
@@ -73,9 +73,11 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
         found += [(root, image) for image in inside]
     if not found:
         raise InputError(_tell_empty(paths[0]))
-    short = [NamedImage(image.relative_to(root).as_posix(), image) for root, image in found]
+    short = [NamedImage(name_below(root, image), image) for root, image in found]
     long = [
-        NamedImage(f"{root.resolve().name}/{image.relative_to(root).as_posix()}", image)
+        NamedImage(
+            name_below(root.resolve().parent, root.resolve() / image.relative_to(root)), image
+        )
         for root, image in found
     ]
     return _first_without_twins(short, long)

@@ -173,13 +173,18 @@ def _choose_frames(
     limit: int,
     on_error: OnError,
 ) -> FaceDataset:
-    """Read the annotated frames, at most ``limit`` of them."""
+    """Read the annotated frames, at most ``limit`` of them; those cut short are left out."""
+    from facetl.data.dataset import leave_out_unreadable
+
     require_source(data, images)
     dataset = load_frames(data, images, annotations, on_error, part, form)
-    chosen = _spread(dataset, limit)
+    spread = _spread(dataset, limit)
+    chosen = leave_out_unreadable(spread)
+    if len(chosen) < len(spread):
+        note(f"frames that cannot be read, left out: {len(spread) - len(chosen)}")
     if not chosen.face_count:
         raise InputError(f"found no annotated face in {len(chosen)} frames; give frames with faces")
-    if len(chosen) < len(dataset):
+    if len(spread) < len(dataset):
         note(f"taking {limit} of {len(dataset)} frames, evenly spread (see --limit)")
     return chosen
 

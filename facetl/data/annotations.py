@@ -8,7 +8,6 @@ suffix that is followed by four numbers; a name without suffix is a single word.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,15 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from unicodedata import category
 
-from facetl.boxes import Boxes, as_boxes
+from facetl.boxes import FARTHEST, Boxes, as_boxes
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.errors import AnnotationError
 from facetl.files import write_text
 
 FORMAT = "image x1 y1 x2 y2 [label]"
+
+_LONGEST = 500
+"""So many characters are told of what was found: a file without line ends is one long line."""
 
 OnError = Literal["strict", "skip"]
 """What to do about wrong lines: stop at the end of reading, or leave them out and count."""
@@ -63,7 +65,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = str(self.path) if self.line is None else f"{self.path}:{self.line}"
-        return f"{where}: {self.found}"
+        long = len(self.found) > _LONGEST
+        return f"{where}: {self.found[:_LONGEST]}…" if long else f"{where}: {self.found}"
 
 
 class Faces(NamedTuple):
@@ -252,9 +255,9 @@ def _are_numbers(words: Sequence[str]) -> bool:
 
 
 def is_number(word: str) -> bool:
-    """Return whether a word is a finite number."""
+    """Return whether a word is a number that can be a coordinate: not infinite, nor far from it."""
     try:
-        return math.isfinite(float(word))
+        return abs(float(word)) <= FARTHEST  # False for NaN
     except ValueError:
         return False
 

@@ -17,7 +17,7 @@ from facetl.data.annotations import (
     enforce,
     faces_of,
 )
-from facetl.data.images import image_paths, image_size
+from facetl.data.images import image_paths, image_size, load_image, name_below
 from facetl.data.layouts import find_sources
 from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
@@ -130,6 +130,11 @@ def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> Fac
     return FaceDataset(frames, problems)
 
 
+def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
+    """Return the frames that can be read, pixels and all, and the problems as they were."""
+    return replace(dataset, frames=tuple(frame for frame in dataset if _is_readable(frame)))
+
+
 def fingerprint(dataset: FaceDataset) -> str:
     """Return 16 hex digits that change with the frames' names, sizes, bytes on disk or boxes.
 
@@ -144,15 +149,21 @@ def fingerprint(dataset: FaceDataset) -> str:
     return digest.hexdigest()[:16]
 
 
+def _is_readable(frame: Frame) -> bool:
+    try:
+        load_image(frame.path)
+    except ImageError:
+        return False
+    return True
+
+
 def _byte_count(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
 def _load_source(source: Source) -> FaceDataset:
     """Read one folder of images with its annotations, collecting all problems."""
-    paths = {
-        path.relative_to(source.images).as_posix(): path for path in image_paths(source.images)
-    }
+    paths = {name_below(source.images, path): path for path in image_paths(source.images)}
     file = source.read(paths.keys())
     by_image = file.lines_by_image
     problems = [*file.problems, *_report_missing(by_image, paths, source)]

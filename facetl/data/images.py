@@ -15,6 +15,8 @@ Decisions, made once:
 from __future__ import annotations
 
 import io
+import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +46,8 @@ ImageLike = OneImage | NDArray[Any]
 
 MAX_PIXELS = 100_000_000
 """Pictures with more pixels are refused: small files that unpack to gigabytes."""
+MAX_BYTES = 2**30
+"""Files with more bytes are refused before they are read."""
 
 
 def load_image(path: Path | str) -> Pixels:
@@ -149,6 +153,15 @@ def image_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if _is_image(path.relative_to(folder), path))
 
 
+def name_below(folder: Path, path: Path) -> str:
+    """Return how a file below a folder is called: its path from there, with slashes.
+
+    Bytes that are no text, which names on disk may hold, become escapes like ``\\xff``.
+    """
+    name = path.relative_to(folder).as_posix()
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _is_image(name: Path, path: Path) -> bool:
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
     return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
@@ -161,6 +174,7 @@ def image_bytes(path: Path) -> bytes:
         ImageError: if it cannot be read, or is empty.
     """
     try:
+        _refuse_endless(path)
         data = path.read_bytes()
     except IsADirectoryError:
         raise ImageError(f"{path} is a folder, not an image; give the images in it") from None
@@ -169,6 +183,16 @@ def image_bytes(path: Path) -> bytes:
     if not data:
         raise ImageError(f"{path} is empty (0 bytes); restore it or leave it out")
     return data
+
+
+def _refuse_endless(path: Path) -> None:
+    """Raise for what would be read for ever, or into all memory: pipes, devices, huge files."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise ImageError(f"{path} is a pipe or a device, not an image; give a file")
+    if found.st_size > MAX_BYTES:
+        size = f"{found.st_size:,} bytes, more than {MAX_BYTES:,}"
+        raise ImageError(f"{path} has {size}; make it smaller or leave it out")
 
 
 @contextmanager

@@ -42,7 +42,7 @@ from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Weighing
 from facetl.evaluation.likeness import MEASURE, Likeness, Part
 from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
 from facetl.evaluation.scoring import Evaluation, Truth
-from facetl.files import write_text
+from facetl.files import read_json, write_text
 from facetl.version import VERSION
 
 FORMAT = "facetl-metrics"
@@ -98,7 +98,7 @@ def load_metrics(path: Path) -> dict[str, Any]:
         InputError: if the file is missing, damaged, or of another format or version.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         found = (document["format"], document["version"])
         document["runs"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

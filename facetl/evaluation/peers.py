@@ -7,6 +7,8 @@ finite numbers.  Frames without detections do not occur.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.boxes import Boxes, as_boxes
+from facetl.boxes import FARTHEST, Boxes, as_boxes
 from facetl.errors import DetectionsError
 from facetl.files import atomic_path
 
@@ -43,6 +45,8 @@ class PeerDetections:
             raise ValueError(f"expected as many boxes as scores and names, got {counts}")
         if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
             raise ValueError("expected finite boxes and scores")
+        if (np.abs(self.boxes) > FARTHEST).any():
+            raise ValueError(f"expected boxes within {FARTHEST:g} pixels of the image")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -86,12 +90,14 @@ def save_peer(folder: Path, peer: PeerDetections) -> None:
 def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
     """Return the array at ``path`` if its values are of one of NumPy's ``kinds``."""
     try:
-        array = np.load(path, allow_pickle=False)
+        # mapped, so that the size that a header claims is never asked of the memory
+        with warnings.catch_warnings(action="ignore"):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DetectionsError(
             f"{path}: not found; expected {BOXES}, {SCORES} and {FILE_NAMES} in one folder"
         ) from error
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy's reader of headers raises anything at all on damaged ones
         raise DetectionsError(
             f"{path}: no NumPy array of {content} that is safe to read; pickled objects are never "
             "loaded, save it again as np.array(values.tolist())"
@@ -100,7 +106,15 @@ def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
         raise DetectionsError(
             f"{path}: expected an array of {content}, found {_kind(array)}; save it again as such"
         )
+    if array.dtype.kind == "U" and not _is_unicode(array):
+        raise DetectionsError(f"{path}: found text that is not Unicode; save it again")
     return array
+
+
+def _is_unicode(names: NDArray[np.str_]) -> bool:
+    """Return whether all characters are ones that Python knows; NumPy reads any four bytes."""
+    points = np.frombuffer(names.tobytes(), dtype=names.dtype.byteorder.replace("|", "=") + "u4")
+    return bool((points < sys.maxunicode + 1).all())
 
 
 def _kind(loaded: object) -> str:

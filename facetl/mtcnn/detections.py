@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
-from facetl.files import atomic_path
+from facetl.files import UNENCODABLE, atomic_path, read_json
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -121,8 +121,9 @@ class Detections:
             ValueError: if the shapes do not fit together.
         """
         count = len(scores)
-        arrays = (np.asarray(values, dtype=np.float32) for values in (boxes, scores, landmarks))
         shapes = ((count, 4), (count,), (count, 5, 2))
+        with np.errstate(over="ignore"):  # what no float32 can hold becomes infinite
+            arrays = [np.asarray(each, dtype=np.float32) for each in (boxes, scores, landmarks)]
         return cls(*(a.reshape(s) for a, s in zip(arrays, shapes, strict=True)))
 
 
@@ -249,7 +250,9 @@ class RunWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
-            self._file = stack.enter_context(temporary.open("w", encoding="utf-8"))
+            self._file = stack.enter_context(
+                temporary.open("w", encoding="utf-8", errors=UNENCODABLE)
+            )
             self._file.write(_as_text(self._head)[:-1] + ', "frames": [')
             stack.push(self._finish)
             self._stack = stack.pop_all()
@@ -309,7 +312,7 @@ def load_run(path: Path | str) -> Run:
 
         return load_lines(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         found = (document["format"], document["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DetectionsError(
@@ -378,16 +381,29 @@ def frame_from_json(frame: dict[str, Any]) -> FrameResult:
         LookupError, TypeError, ValueError, AttributeError, OverflowError: if it is damaged.
     """
     height, width = frame["size_hw"]
+    found = Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"])
+    _check_numbers(found)
     return FrameResult(
         image=str(frame["image"]),
         size_hw=(int(height), int(width)),
-        detections=Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"]),
+        detections=found,
         candidates={stage: int(count) for stage, count in frame["candidates"].items()},
         seconds=float(frame["seconds"]),
         time=float(frame["time"]) if "time" in frame else None,
         tracks=_tracks_from_json(frame["tracks"]) if "tracks" in frame else None,
         carried=bool(frame.get("carried", False)),
     )
+
+
+def _check_numbers(found: Detections) -> None:
+    """Raise if a box, a score or a landmark is infinite or no number.
+
+    Raises:
+        ValueError: saying which.
+    """
+    for name, values in vars(found).items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"found {name} that are not finite numbers")
 
 
 def _tracks_from_json(tracks: list[Any]) -> tuple[int | None, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -18,11 +19,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from facetl.errors import WeightsError
-from facetl.files import atomic_path
+from facetl.files import atomic_path, parse_json
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.mtcnn.settings import Settings
 from facetl.version import VERSION
@@ -137,15 +138,16 @@ def save_weights(path: Path, weights: Weights) -> None:
         "facetl": VERSION,
         "stages": list(weights.stages),
     }
+    data = save(tensors, {"facetl": json.dumps(header)})  # its own writing raises no OSError
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"facetl": json.dumps(header)})
+        temporary.write_bytes(data)
 
 
 def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header = dict(json.loads((file.metadata() or {}).get("facetl", "{}")))
+            header = dict(parse_json((file.metadata() or {}).get("facetl", "{}")))
     except (SafetensorError, ValueError, TypeError, OSError) as error:
         raise WeightsError(
             f"not a readable safetensors file ({error}); train it again or get a whole copy"
@@ -160,7 +162,8 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
 
 def _load_torch(path: Path) -> State:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # the error says it all
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
             f"no whole file of plain tensors ({type(error).__name__}), nothing in it was run; "
@@ -196,6 +199,19 @@ def _check_fit(stage: Stage, state: State) -> None:
                 f"{stage}.{name} has shape {found.get(name, 'nothing')}, "
                 f"expected {expected.get(name, 'nothing')}; is this another network's file?"
             )
+    for name, tensor in state.items():
+        _check_numbers(f"{stage}.{name}", tensor)
+
+
+def _check_numbers(name: str, tensor: Tensor) -> None:
+    plain = tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_quantized
+    if not (plain and tensor.dtype.is_floating_point):
+        raise WeightsError(
+            f"{name} holds {tensor.dtype} ({tensor.layout}), expected plain floating-point "
+            "numbers; save model.state_dict() as it is"
+        )
+    if not tensor.isfinite().all():
+        raise WeightsError(f"{name} holds numbers that are not finite; train it again")
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -61,7 +61,7 @@ def load_study(source: str | Path) -> Study:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return _parse(path.stem, content)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # TOML's own errors are ValueErrors
         raise InputError(f"{path}: not readable as TOML ({error}); mend the file") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

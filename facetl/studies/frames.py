@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from facetl.data.dataset import FaceDataset, Frame
+from facetl.data.dataset import FaceDataset
 from facetl.data.duplicates import group_near_duplicates, load_thumbnails, stack_thumbnails
-from facetl.data.images import load_image
-from facetl.errors import ImageError, InputError
+from facetl.errors import InputError
 from facetl.training.batches import split_by_frame
 
 TEST_SHARE = 0.2
@@ -32,11 +31,6 @@ def put_aside(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
     )
 
 
-def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
-    """Return the frames that can be read, pixels and all."""
-    return FaceDataset(tuple(frame for frame in dataset if _is_readable(frame)))
-
-
 def require_apart(train: FaceDataset, test: FaceDataset) -> None:
     """Raise unless there are faces to measure on, in frames that are not learnt from.
 
@@ -54,11 +48,3 @@ def require_apart(train: FaceDataset, test: FaceDataset) -> None:
         raise InputError(
             f"found no face in the {len(test)} frames to measure on; give others with --test"
         )
-
-
-def _is_readable(frame: Frame) -> bool:
-    try:
-        load_image(frame.path)
-    except ImageError:
-        return False
-    return True

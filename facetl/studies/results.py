@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from facetl.errors import InputError
+from facetl.files import read_json
 from facetl.studies.bench import FORMAT, FORMAT_VERSION, Bench
 from facetl.studies.naming import PLAIN
 from facetl.studies.study import Cell, Start, Target
@@ -149,7 +150,7 @@ def load_results(bench: Bench, cells: Iterable[Cell]) -> list[Result]:
     Raises:
         InputError: if a file is damaged.
     """
-    return [_load(bench.file_of(cell), cell) for cell in cells if bench.is_done(cell)]
+    return [load_cell(bench.file_of(cell), cell) for cell in cells if bench.is_done(cell)]
 
 
 def summarise(results: Sequence[Result]) -> list[Row]:
@@ -197,14 +198,19 @@ def _differ(
     }
 
 
-def _load(path: Path, cell: Cell) -> Result:
+def load_cell(path: Path, cell: Cell) -> Result:
+    """Read the result of a cell.
+
+    Raises:
+        InputError: if the file is damaged, or another cell's.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
             raise ValueError(f"format {content['format']!r} version {content['version']!r}")
         if content["cell"] != json.loads(json.dumps(asdict(cell))):
             raise ValueError("it is the result of another cell")
-        return Result(
+        result = Result(
             cell=cell,
             ap=content["ap"],
             photographs=content["photographs"],
@@ -212,7 +218,10 @@ def _load(path: Path, cell: Cell) -> Result:
             trained_parameters=int(content["trained_parameters"]),
             records=content["records"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for name in FIGURES:
+            float(result.figure(name))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path}: not a readable cell ({error}); delete the file and go on with --resume"
         ) from error
+    return result

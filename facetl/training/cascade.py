@@ -19,7 +19,7 @@ import torch
 
 from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
-from facetl.files import write_text
+from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import EngineChoice
 from facetl.mtcnn.networks import Stage
@@ -127,7 +127,7 @@ class Workshop:
         """
         path = self.folder / _TASK
         if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = _read_task(path)
             if differing := describe_differences(found, json.loads(json.dumps(task))):
                 raise WeightsError(
                     f"{self.folder}: belongs to a training with {differing}; resume with the "
@@ -257,3 +257,18 @@ class Training:
             self.watcher.has_trained(step, checkpoint)
         assert checkpoint is not None, "a training has at least one epoch"
         return checkpoint
+
+
+def _read_task(path: Path) -> dict[str, Any]:
+    """Return the task that a workshop was opened for.
+
+    Raises:
+        WeightsError: if the file is damaged.
+    """
+    try:
+        task = read_json(path)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: damaged ({error}); start anew with --force") from error
+    if not isinstance(task, dict):
+        raise WeightsError(f"{path}: damaged (found no object); start anew with --force")
+    return task

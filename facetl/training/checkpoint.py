@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +76,21 @@ class Checkpoint:
         )
 
     def restore(self, network: Network, optimiser: torch.optim.Optimizer) -> None:
-        """Put network and optimiser into this state; the beginning leaves them as they are."""
-        if self.epoch:
+        """Put network and optimiser into this state; the beginning leaves them as they are.
+
+        Raises:
+            WeightsError: if they don't fit each other.
+        """
+        if not self.epoch:
+            return
+        try:
             network.load_state_dict(self.weights)
             optimiser.load_state_dict(self.optimiser)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise WeightsError(
+                f"the checkpoint does not fit the network ({type(error).__name__}); start anew "
+                "with --force"
+            ) from error
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, task: dict[str, Any]) -> None:
@@ -88,8 +101,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, task: dict[str, Any]) ->
         "task": task,
         "checkpoint": {**vars(checkpoint), "records": list(checkpoint.records)},
     }
+    buffer = io.BytesIO()  # what torch raises where a disk is full is no OSError
+    torch.save(document, buffer)
     with atomic_path(path) as temporary:
-        torch.save(document, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
@@ -100,9 +115,10 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             starting point or other settings.
     """
     try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # the error says it all
+            document = torch.load(path, map_location="cpu", weights_only=True)
         found = (document["format"], document["version"])
-        found_task, values = document["task"], document["checkpoint"]
+        found_task, values = dict(document["task"]), document["checkpoint"]
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
             f"{path}: not a readable checkpoint ({type(error).__name__}); start anew with --force"
@@ -116,7 +132,14 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             f"{path}: belongs to a training with {differing}; resume with the same "
             "command, or start anew with --force"
         )
-    return Checkpoint(**{**values, "records": tuple(values["records"])})
+    try:
+        checkpoint = Checkpoint(**{**values, "records": tuple(values["records"])})
+        _check(checkpoint)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise WeightsError(
+            f"{path}: damaged checkpoint ({type(error).__name__}: {error}); start anew with --force"
+        ) from error
+    return checkpoint
 
 
 def describe_differences(found: dict[str, Any], task: dict[str, Any]) -> str:
@@ -128,9 +151,28 @@ def _differences(found: dict[str, Any], task: dict[str, Any]) -> Iterator[str]:
     """Yield what the task that was found has otherwise, and what is wanted."""
     for key, value in task.items():
         if isinstance(value, dict):
-            yield from _differences(found.get(key, {}), value)
+            part = found.get(key)
+            yield from _differences(part if isinstance(part, dict) else {}, value)
         elif found.get(key) != value:
             yield f"{key.replace('_', ' ')} {found.get(key)} (now {value})"
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise if a checkpoint that was read is not what :meth:`Checkpoint.after` makes.
+
+    Raises:
+        ValueError: saying what is wrong; other errors of values that are of another kind.
+    """
+    epochs = [record["epoch"] for record in checkpoint.records]
+    if epochs != list(range(1, checkpoint.epoch + 1)):
+        raise ValueError(f"found records of the epochs {epochs} after epoch {checkpoint.epoch}")
+    if checkpoint.epoch and not 1 <= checkpoint.best_epoch <= checkpoint.epoch:
+        raise ValueError(f"found {checkpoint.best_epoch} as the best epoch")
+    for record in checkpoint.records:
+        _loss(record)
+    for state in (checkpoint.weights, checkpoint.best_weights):
+        if not all(tensor.isfinite().all() for tensor in state.values()):
+            raise ValueError("found weights that are no finite numbers")
 
 
 def _loss(record: dict[str, Any]) -> float:

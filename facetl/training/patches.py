@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from facetl.errors import PatchesError
-from facetl.files import atomic_path
+from facetl.files import atomic_path, parse_json
 from facetl.training.sampling import Label, LabelledWindows
 from facetl.version import VERSION
 
@@ -94,6 +94,8 @@ class Patches:
                 raise ValueError(f"expected {expected}, got {column.shape} and {column.dtype}")
         if (self.labels >= Label.IGNORED).any():
             raise ValueError(f"expected labels below {int(Label.IGNORED)}, got {self.labels.max()}")
+        if (self.frame_index < 0).any():
+            raise ValueError(f"expected places of frames from 0 on, got {self.frame_index.min()}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -201,6 +203,7 @@ def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
         raise PatchesError(f"{file} does not exist; make it with: facetl prepare DATA --out FOLDER")
     metadata = _read_metadata(file)
     try:
+        _check_metadata(metadata)
         return Patches(**_map_columns(file), metadata=metadata)
     except (KeyError, TypeError, ValueError) as error:
         raise PatchesError(
@@ -213,7 +216,7 @@ def _read_metadata(file: Path) -> dict[str, Any]:
     try:
         with safe_open(file, framework="numpy") as tensors:
             text = (tensors.metadata() or {}).get("facetl", "{}")
-        metadata: dict[str, Any] = json.loads(text)
+        metadata: dict[str, Any] = parse_json(text)
         found = metadata.pop("format", None), metadata.pop("version", None)
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise PatchesError(
@@ -227,11 +230,30 @@ def _read_metadata(file: Path) -> dict[str, Any]:
     return metadata
 
 
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Raise if what trainings ask the metadata for is not what it should be.
+
+    Raises:
+        ValueError: saying which.
+    """
+    groups = metadata.get("groups")
+    if groups is not None and not _are_places(groups):
+        raise ValueError("found groups that are no whole numbers")
+    if not isinstance(metadata.get("recipe", {}), dict):
+        raise ValueError("found a recipe that is no object")
+
+
+def _are_places(values: object) -> bool:
+    return isinstance(values, list) and all(
+        type(value) is int and 0 <= value < 2**31 for value in values
+    )
+
+
 def _map_columns(file: Path) -> dict[str, NDArray[Any]]:
     """Return the columns as views of one memory map: safetensors' own slices would copy."""
     raw: NDArray[np.uint8] = np.memmap(file, dtype=np.uint8, mode="r")
     start = 8 + int.from_bytes(raw[:8].tobytes(), "little")
-    entries = json.loads(raw[8:start].tobytes())
+    entries = parse_json(raw[8:start].tobytes())
     columns = {}
     for name in _COLUMNS:
         entry = entries[name]

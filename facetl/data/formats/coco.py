@@ -16,12 +16,12 @@ annotation with ``iscrowd`` or ``ignore`` is no single face: it is left out and 
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facetl.boxes import FARTHEST
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, enforce
 from facetl.data.annotations import read_text as read_annotations
 from facetl.data.formats.corners import corners_of, whole_size
@@ -238,7 +238,7 @@ def _find_faults(
     if not (isinstance(box, list) and len(box) == 4):
         yield Kind.WRONG_FIELDS, f"found the bbox {_shorten(box)}, expected [x, y, width, height]"
     elif not all(map(_is_finite, box)):
-        yield Kind.NOT_A_NUMBER, f"found the bbox {_shorten(box)}, expected four numbers"
+        yield Kind.NOT_A_NUMBER, f"found the bbox {_shorten(box)}, expected four numbers of pixels"
     elif corners_of(*map(float, box)) is None:
         yield Kind.EMPTY_BOX, f"found the bbox {_shorten(box)}, expected width and height above 0"
 
@@ -248,13 +248,10 @@ def _is_id(value: object) -> bool:
 
 
 def _is_finite(value: object) -> bool:
-    """Return whether JSON's value is a number that a float can hold."""
+    """Return whether JSON's value is a number that can be a coordinate."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
+    return abs(value) <= FARTHEST  # False for NaN
 
 
 def _shorten(value: object) -> str:

@@ -16,6 +16,8 @@ where there is none."""
 
 _UNNAMEABLE = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, broken Unicode, and ends of lines."""
+_LONGEST_NAME, _LONGEST_PATH = 255, 4_000
+"""In bytes: what usual file systems allow, with room for the folder."""
 
 
 def image_name(text: object) -> str | None:
@@ -76,8 +78,11 @@ def class_names(labels: Sequence[str | None]) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether a file may be called so: one line, no control characters."""
-    return bool(text.strip()) and not any(unicodedata.category(c) in _UNNAMEABLE for c in text)
+    """Return whether a file may be called so: one line, no control characters, not endless."""
+    if not text.strip() or any(unicodedata.category(char) in _UNNAMEABLE for char in text):
+        return False
+    encoded = text.encode("utf-8")
+    return len(encoded) <= _LONGEST_PATH and max(map(len, encoded.split(b"/"))) <= _LONGEST_NAME
 
 
 def _printable(text: str) -> str:

@@ -50,6 +50,7 @@ from facetl.data.annotations import (
 )
 from facetl.data.formats.corners import Corners, whole_size
 from facetl.data.formats.names import class_label, class_name, image_name
+from facetl.data.images import name_below
 from facetl.files import write_text
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def load_voc(
     listed: list[str] = []
     sizes: dict[str, tuple[int, int]] = {}
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
+        stem = name_below(folder, path.with_suffix(""))
         if stems is not None and stem not in stems:
             continue
         file = read_voc(path)

@@ -40,7 +40,7 @@ from facetl.data.annotations import (
 )
 from facetl.data.formats.corners import Corners, corners_of
 from facetl.data.formats.names import class_label, class_name, class_names, image_name
-from facetl.data.images import image_paths, image_size
+from facetl.data.images import image_paths, image_size, name_below
 from facetl.errors import AnnotationError, ImageError
 from facetl.files import write_text
 
@@ -283,7 +283,7 @@ def _count_fields(shape: object) -> int:
 
 def _names_below(images: Path) -> Iterator[str]:
     for path in image_paths(images):
-        yield path.relative_to(images).as_posix()
+        yield name_below(images, path)
 
 
 def _read_listing(listing: Path) -> Iterator[str | Problem]:
