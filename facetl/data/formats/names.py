@@ -55,7 +55,9 @@ def refuse_shared_files(
     file, count = Counter(map(file_of, names)).most_common(1)[0] if names else ("", 0)
     if count > 1:
         found = " and ".join(name for name in names if file_of(name) == file)
-        raise OutputError(f"{found} would share one file in the format {form}; rename one")
+        raise OutputError(
+            f"{found} would share one file in the format {form}; rename one, or write them apart"
+        )
 
 
 def class_label(text: str) -> str | None:
