@@ -23,6 +23,7 @@ from facetl.data.formats.recognition import recognise
 from facetl.data.formats.voc import load_voc, whole_pixels
 from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import label_path, load_yolo_set
+from facetl.data.images import save_image
 from facetl.data.layouts import find_parts
 from facetl.data.sources import Format, choose_part
 from facetl.errors import AnnotationError, FacetlError, InputError
@@ -735,3 +736,18 @@ def test_single_loaders_are_where_the_documents_say(yolo: Path, voc: Path) -> No
     assert load_voc(voc / "Annotations").images == ("b.png", "sub/a.png")
     text = write(yolo / "faces.txt", "a.png 1 2 3 4\n")
     assert load_listed(text, Format.COURSE).images is None
+
+
+def test_images_that_lie_in_two_folders_are_asked_for(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        save_image(tmp_path / folder / "000000.png", np.zeros((40, 50, 3), np.uint8))
+    document = {
+        "images": [{"id": 1, "file_name": "000000.png", "width": 50, "height": 40}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 20]}],
+        "categories": [{"id": 1, "name": "face"}],
+    }
+    (tmp_path / "corrected.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"found its images in .*a and in .*b; pick --images"):
+        load_dataset(tmp_path / "corrected.json")
+    dataset = load_dataset(images=tmp_path / "b", annotations=tmp_path / "corrected.json")
+    assert [frame.path.parent.name for frame in dataset] == ["b"]
