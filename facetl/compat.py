@@ -18,6 +18,7 @@ may win than with facenet-pytorch.  What differs on purpose:
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -231,14 +232,15 @@ class MTCNN(nn.Module):
         return faces if several else faces[0]
 
     def _detector(self) -> Detector:
-        """Return a detector of the networks as they are now; kernels pack their weights anew."""
-        state = [
-            (each.data_ptr(), 0 if each.is_inference() else each._version)
-            for each in self.parameters()
-        ]
+        """Return a detector of the networks as they are now; kernels pack their weights anew.
+
+        However they were changed: torch does not count changes through ``.data``, so that their
+        bytes are compared, by checksums.
+        """
+        device = next(self.parameters()).device
+        state = [device, *(_checksum(each) for each in self.parameters())]
         if self._ready is None or self._ready[0] != state:
             stages = {stage: self.get_submodule(stage).state_dict() for stage in STAGES}
-            device = next(self.parameters()).device
             self._ready = state, Detector(Weights(stages, self._facts), device)
         return self._ready[1]
 
@@ -290,6 +292,10 @@ def extract_face(
 def fixed_image_standardization(image_tensor: Tensor) -> Tensor:
     """Map pixels from 0 … 255 onto about -1 … 1, what facenet-pytorch's recognisers learnt."""
     return (image_tensor - 127.5) / 128.0
+
+
+def _checksum(weights: Tensor) -> int:
+    return zlib.crc32(weights.detach().cpu().flatten().view(torch.uint8).numpy().data)
 
 
 def _are_several(img: Any) -> bool:

@@ -18,6 +18,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 import facetl.compat
 from facetl.cartoons.frame import draw_frame
@@ -219,6 +220,31 @@ def test_a_state_dict_goes_both_ways() -> None:
     for stage in ("pnet", "rnet", "onet"):
         getattr(ours, stage).load_state_dict(getattr(theirs, stage).state_dict())
     assert_like(ours.detect(UNLIKE), before)
+
+
+def through_data(parameter: nn.Parameter) -> None:
+    parameter.data.mul_(0)
+
+
+def through_numpy(parameter: nn.Parameter) -> None:
+    parameter.detach().numpy()[...] = 0
+
+
+def anew(parameter: nn.Parameter) -> None:
+    parameter.data = torch.zeros_like(parameter)
+
+
+@pytest.mark.parametrize("change", [through_data, through_numpy, anew])
+def test_the_next_search_heeds_weights_however_they_are_changed(
+    change: Callable[[nn.Parameter], None],
+) -> None:
+    mtcnn = MTCNN()
+    assert mtcnn.detect(UNLIKE)[0] is not None
+    before = mtcnn._detector()
+    assert mtcnn._detector() is before, "nothing was changed"
+    for parameter in mtcnn.onet.parameters():
+        change(parameter)
+    assert mtcnn.detect(UNLIKE)[0] is None
 
 
 # ---- its own examples, with one import changed

@@ -4,7 +4,7 @@ import pytest
 from rich.table import Table
 
 from facetl.cli import console
-from facetl.cli.console import TimeBar, note, print_table, track
+from facetl.cli.console import TimeBar, note, print_table, render, track
 
 Captured = pytest.CaptureFixture[str]
 
@@ -37,7 +37,10 @@ def test_progress_is_drawn_on_stderr_in_a_terminal(
     assert "counting" in captured.err
 
 
-@pytest.mark.parametrize("name", ["[/x].mp4", "[bold]a[/bold].mp4", "a[red.mp4", "\\[b].mp4"])
+MARKUP = ["[/x].mp4", "[bold]a[/bold].mp4", "a[red.mp4", "\\[b].mp4", ":cat:.mp4"]
+
+
+@pytest.mark.parametrize("name", MARKUP)
 def test_names_that_look_like_markup_are_said_as_they_are(
     name: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,6 +53,15 @@ def test_names_that_look_like_markup_are_said_as_they_are(
     shown = capsys.readouterr().err
     for words in (f"searching {name}", f"training {name}", f"[pnet] {name}"):
         assert words in shown
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_tables_show_names_that_look_like_markup_as_they_are(name: str, capsys: Captured) -> None:
+    table = Table("run", name)
+    table.add_row(name, "1")
+    print_table(table)
+    assert capsys.readouterr().out.count(name) == 2
+    assert render(table).count(name) == 2
 
 
 def test_a_piped_table_is_not_squeezed(capsys: Captured) -> None:

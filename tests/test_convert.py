@@ -7,6 +7,7 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,9 +21,11 @@ from PIL import Image
 from facetl.cli import main
 from facetl.cli.convert import DATASETS
 from facetl.data.annotations import load_annotations, save_annotations
-from facetl.data.dataset import FaceDataset, Frame, load_dataset
+from facetl.data.dataset import FaceDataset, Frame, load_dataset, load_sources
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.conversion import WRITABLE, save_dataset
+from facetl.data.formats.yolo import load_yaml
+from facetl.data.layouts import find_parts
 from facetl.data.sources import Format, Part
 from facetl.errors import ImageError, InputError, OutputError
 from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
@@ -101,17 +104,49 @@ def test_every_pair_of_formats_keeps_boxes_labels_and_empty_frames(
         assert_same(load_dataset(root / "second"), frames, tolerance)
 
 
-@pytest.mark.parametrize("form", WRITABLE)
-@pytest.mark.parametrize("other", ["val", "test"])
-def test_parts_stay_apart(tmp_path: Path, form: Format, other: Part) -> None:
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(WRITABLE, WRITABLE)))
+@pytest.mark.parametrize(
+    "named", [("train", "val"), ("train", "test"), ("val", "test"), ("train", "val", "test")]
+)
+def test_parts_stay_what_they_are(
+    tmp_path: Path, first: Format, second: Format, named: tuple[Part, ...]
+) -> None:
     frames = [
-        Frame(Path(name), name, np.array([[1, 2, 9, 9]]), (None,), (30, 40))
-        for name in ("a.png", "b.png", "c.png")
+        Frame(Path(f"{part}.png"), f"{part}.png", np.array([[1, 2, 9, 9]]), (None,), (30, 40))
+        for part in named
     ]
     placed = save_pictures(tmp_path / "frames", frames)
-    save_dataset(tmp_path / "out", form, {"train": placed[:2], other: placed[2:]})
-    assert_same(load_dataset(tmp_path / "out"), frames[:2], 0)
-    assert_same(load_dataset(tmp_path / "out", part="test"), frames[2:], 0)
+    parts = {part: [frame] for part, frame in zip(named, placed, strict=True)}
+    save_dataset(tmp_path / "first", first, parts)
+    between = load_parts(tmp_path / "first")
+    save_dataset(tmp_path / "second", second, between)
+    found = load_parts(tmp_path / "second")
+    assert {part: [f.name for f in members] for part, members in found.items()} == {
+        part: [f"{part}.png"] for part in named
+    }
+    assert_same(load_dataset(tmp_path / "second", part="test"), frames[-1:], 0)
+
+
+def load_parts(root: Path) -> dict[Part, tuple[Frame, ...]]:
+    return {part: load_sources(sources).frames for part, sources in find_parts(root).items()}
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+@pytest.mark.parametrize("form", WRITABLE)
+def test_a_part_alone_is_a_data_set_without_parts(tmp_path: Path, form: Format, part: Part) -> None:
+    frame = Frame(Path("a.png"), "a.png", np.array([[1, 2, 9, 9]]), (None,), (30, 40))
+    save_dataset(tmp_path / "out", form, {part: save_pictures(tmp_path / "frames", [frame])})
+    assert list(load_parts(tmp_path / "out")) == ["train"]
+    assert_same(load_dataset(tmp_path / "out", part="test"), [frame], 0)
+
+
+@pytest.mark.parametrize(
+    ("named", "val"), [("train", "train"), ("train test", "test"), ("train val test", "val")]
+)
+def test_ultralytics_always_finds_a_val(tmp_path: Path, named: Any, val: str) -> None:
+    save_dataset(tmp_path / "out", Format.YOLO, {part: [] for part in named.split()})
+    document = load_yaml(tmp_path / "out/data.yaml")
+    assert (document["train"], document["val"]) == ("images/train", f"images/{val}")
 
 
 # the command
@@ -218,10 +253,21 @@ def test_a_failure_leaves_nothing_behind(frames: Path) -> None:
     assert "1 image missing" in success(skipped).stderr
 
 
-def test_a_label_that_the_course_cannot_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [Format.COCO, Format.YOLO, Format.VOC])
+def test_odd_labels_are_written_as_they_are_read(tmp_path: Path, form: Format) -> None:
+    given = ("two\nlines", "a\ud800", "\x01b", " $x\u2028y ", "\x00", "null", "1e3", "${x}")
+    boxes = np.array([[1, 2, 3, 4]] * len(given))
+    frame = Frame(Path("a.png"), "a.png", boxes, given, (30, 40))
+    save_dataset(tmp_path / "out", form, {"train": save_pictures(tmp_path, [frame])})
+    (found,) = load_dataset(tmp_path / "out")
+    assert found.labels == ("two lines", "a?", "?b", "$x y", "?", "null", "1e3", "${x}")
+
+
+@pytest.mark.parametrize("label", ["two\nlines", "a\ud800", "a\u2028b", " a"])
+def test_a_label_that_the_course_cannot_hold(tmp_path: Path, label: str) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (40, 30)).save(path)
-    frame = Frame(path, "a.png", np.array([[1, 2, 3, 4]]), ("two\nlines",), (30, 40))
+    frame = Frame(path, "a.png", np.array([[1, 2, 3, 4]]), (label,), (30, 40))
     with pytest.raises(Exception, match="would not be read back the same"):
         save_dataset(tmp_path / "out", Format.COURSE, {"train": [frame]})
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
@@ -314,7 +360,9 @@ def test_the_readmes_road_ends_with_the_corrected_boxes(
         assert dataset.frames[1].boxes.tolist() == [[0, 0, 8, 9], [0, 0, 8, 9]]
     arguments = [frames, "--annotations", corrected, "--out", tmp_path / "patches", "--workers", 1]
     result = success(CliRunner().invoke(main, ["prepare", *map(str, arguments)]))
-    assert f"faces                {1 + 2 * len(videos)}\n" in result.stdout
+    assert ["faces", str(1 + 2 * len(videos))] in [
+        line.split() for line in result.stdout.split("\n")
+    ]
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     assert "facetl convert frames for-cvat --to cvat " in readme
     assert "facetl train frames --annotations corrected.json " in readme
@@ -327,6 +375,7 @@ def test_corrected_boxes_beside_the_frames_are_not_passed_over(tmp_path: Path) -
     success(convert(frames, corrected, "--to", "coco"))
     export_from_cvat(corrected, corrected)
     success(convert(corrected, tmp_path / "frames.txt", "--to", "course"))
+    corrected.unlink()
     for place in (frames, tmp_path):
         with pytest.raises(InputError, match="which one holds is not clear; pick --annotations"):
             load_dataset(place)
@@ -383,7 +432,7 @@ def test_a_name_with_a_dot_is_a_folder_too(frames: Path, suffix: str) -> None:
 def test_no_folder_is_called_like_a_file(frames: Path, target: str, name: str) -> None:
     result = convert(frames, frames.parent / name, "--to", target)
     assert result.exit_code == 2
-    assert "is called like a file; name a folder" in " ".join(result.stderr.split())
+    assert "does not write such a file as" in " ".join(result.stderr.split())
     assert [path.name for path in frames.parent.iterdir()] == ["frames"]
 
 

@@ -23,6 +23,7 @@ from facetl.data.formats.recognition import recognise
 from facetl.data.formats.voc import load_voc, whole_pixels
 from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import label_path, load_yolo_set
+from facetl.data.images import save_image
 from facetl.data.layouts import find_parts
 from facetl.data.sources import Format, choose_part
 from facetl.errors import AnnotationError, FacetlError, InputError
@@ -119,6 +120,70 @@ def test_a_wrong_annotation_says_its_id(
 def test_wrong_images_of_coco(tmp_path: Path, entry: object, kind: Kind) -> None:
     path = write(tmp_path / "x.json", json.dumps(coco(images=[entry], annotations=[])))
     assert kinds(load_coco(path, "skip")) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("second", "kept"),
+    [
+        ({"id": 1, "file_name": "b.png"}, ("c.png",)),
+        ({"id": 2, "file_name": "./a.png"}, ("c.png",)),
+        ({"id": 1, "file_name": "a.png"}, ("c.png",)),
+        ({"id": "1", "file_name": "b.png"}, ("a.png", "b.png", "c.png")),
+    ],
+)
+def test_images_listed_twice_in_coco_are_nobodys(
+    tmp_path: Path, second: dict[str, Any], kept: tuple[str, ...]
+) -> None:
+    """A face of an id that two images have would go to either; of a file twice, be there twice."""
+    images = [{"id": 1, "file_name": "a.png"}, second, {"id": 3, "file_name": "c.png"}]
+    document = coco(images=images, annotations=coco()["annotations"][:1])
+    path = write(tmp_path / "x.json", json.dumps(document))
+    file = load_coco(path, "skip")
+    assert file.images == kept
+    if "a.png" in kept:
+        assert (file.problems, next(iter(file.faces))) == ((), "a.png")
+        return
+    assert kinds(file) == [Kind.TWICE, Kind.TWICE, Kind.UNKNOWN]
+    assert file.lines == ()
+    with pytest.raises(AnnotationError, match="at another image too; and 2 more: "):
+        load_coco(path)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "right"),
+    [(40, 30, True), (0, 0, True), (None, None, True), ("x", [], True), (40.0, 30.0, True)]
+    + [(500, 400, False), (30, 40, False), (40, 31, False)],
+)
+def test_an_image_has_the_size_that_the_file_says(
+    tmp_path: Path, width: object, height: object, right: bool
+) -> None:
+    draw(tmp_path / "a.png", tmp_path / "Annotations/a.png")
+    image = {"id": 1, "file_name": "a.png", "width": width, "height": height}
+    document = coco(images=[image], annotations=coco()["annotations"][:1])
+    write(tmp_path / "x.json", json.dumps(document))
+    size = f"<size><width>{width}</width><height>{height}</height></size><object>"
+    text = VOC.format(filename="a.png", xmin=2, ymax=12).replace("<object>", size)
+    write(tmp_path / "Annotations/a.xml", text)
+    for file in ("x.json", "Annotations"):
+        place: dict[str, Any] = {"images": tmp_path, "annotations": tmp_path / file}
+        (tmp_path / "Annotations/a.png").unlink(missing_ok=True)
+        if right:
+            assert load_dataset(**place).problems == ()
+            continue
+        found = rf"found a\.png of 40x30 pixels \(upright\) where {width}x{height} were annotated"
+        with pytest.raises(AnnotationError, match=f"{found}; give the images that were"):
+            load_dataset(**place)
+        with pytest.raises(InputError, match="1 image of another size"):
+            load_dataset(**place, on_error="skip")
+
+
+def test_the_size_is_that_of_the_upright_image(tmp_path: Path) -> None:
+    turned = Image.new("RGB", SIZE).getexif()
+    turned[0x0112] = 6
+    Image.new("RGB", SIZE).save(tmp_path / "a.jpg", exif=turned)
+    image = {"id": 1, "file_name": "a.jpg", "width": 30, "height": 40}
+    path = write(tmp_path / "x.json", json.dumps(coco(images=[image], annotations=[])))
+    assert load_dataset(tmp_path, annotations=path).frames[0].size_hw == (40, 30)
 
 
 def test_broken_json_says_the_line(tmp_path: Path) -> None:
@@ -671,3 +736,18 @@ def test_single_loaders_are_where_the_documents_say(yolo: Path, voc: Path) -> No
     assert load_voc(voc / "Annotations").images == ("b.png", "sub/a.png")
     text = write(yolo / "faces.txt", "a.png 1 2 3 4\n")
     assert load_listed(text, Format.COURSE).images is None
+
+
+def test_images_that_lie_in_two_folders_are_asked_for(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        save_image(tmp_path / folder / "000000.png", np.zeros((40, 50, 3), np.uint8))
+    document = {
+        "images": [{"id": 1, "file_name": "000000.png", "width": 50, "height": 40}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 20]}],
+        "categories": [{"id": 1, "name": "face"}],
+    }
+    (tmp_path / "corrected.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"found its images in .*a and in .*b; pick --images"):
+        load_dataset(tmp_path / "corrected.json")
+    dataset = load_dataset(images=tmp_path / "b", annotations=tmp_path / "corrected.json")
+    assert [frame.path.parent.name for frame in dataset] == ["b"]

@@ -44,7 +44,8 @@ def test_results_come_in_the_order_of_the_items(items: list[int], workers: int) 
 
 
 def test_what_is_done_does_not_wait_for_items_to_come() -> None:
-    taken, done = [], Event()
+    taken: list[int] = []
+    done = Event()
 
     def work(item: int) -> int:
         done.set()
@@ -65,7 +66,8 @@ def test_what_is_done_does_not_wait_for_items_to_come() -> None:
 
 
 def test_no_more_is_taken_than_the_workers_need_soon() -> None:
-    taken, go = [], Event()
+    taken: list[int] = []
+    go = Event()
 
     def items() -> Iterator[int]:
         for number in range(100):

@@ -202,3 +202,7 @@ def test_streams_are_scored_and_exported(frames: Path, tmp_path: Path) -> None:
     arguments = ["evaluate", str(tmp_path / "out"), "--truth", str(tmp_path / "truth.txt")]
     result = success(CliRunner().invoke(main, arguments))
     assert "pretrained" in result.stdout
+    table, again = tmp_path / "out" / "pretrained.csv", tmp_path / "again"
+    convert = ["convert", str(tmp_path / "out" / NAME), str(again), "--to", "csv"]
+    success(CliRunner().invoke(main, convert))
+    assert (again / "pretrained.csv").read_bytes() == table.read_bytes()

@@ -6,11 +6,12 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 T = TypeVar("T")
@@ -45,7 +46,6 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
 
     A total of None is one that is not known.
     """
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -54,8 +54,8 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True)
-    said = TextColumn("{task.description}", markup=False)  # names of files may look like it
+    console = _plain_console(stderr=True)
+    said = TextColumn("{task.description}", markup=False)
     columns = (said, BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
@@ -73,10 +73,9 @@ class TimeBar:
     """
 
     def __init__(self, foreseen: float) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
         texts = ("{task.description}", "{task.fields[left]}")
         said, left = (TextColumn(text, markup=False) for text in texts)
         self._progress = Progress(
@@ -97,7 +96,7 @@ class TimeBar:
 
     def say(self, line: str) -> None:
         """Write a line on stderr."""
-        self._progress.console.print(printable(line), markup=False)
+        self._progress.console.print(printable(line))
 
     def describe(self, what: str) -> None:
         """Say beside the bar what is going on."""
@@ -153,19 +152,15 @@ def plain_table(title: str, headers: Sequence[str]) -> Table:
 
 def print_table(table: Table) -> None:
     """Print a table on stdout; when piped, as wide as its content needs."""
-    from rich.console import Console
-
-    console = Console()
+    console = _plain_console()
     if not console.is_terminal:
-        console = Console(width=_width_of(table))
+        console = _plain_console(width=_width_of(table))
     console.print(table)
 
 
 def render(table: Table) -> str:
     """Return a table as text, as wide as its content needs, without colours."""
-    from rich.console import Console
-
-    console = Console(width=_width_of(table), file=StringIO(), color_system=None)
+    console = _plain_console(width=_width_of(table), file=StringIO(), color_system=None)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
@@ -173,6 +168,11 @@ def render(table: Table) -> str:
 
 def _width_of(table: Table) -> int:
     """Return how many columns of text a table's content needs."""
+    return _plain_console(width=10_000).measure(table).maximum
+
+
+def _plain_console(**settings: Any) -> Console:
+    """Return a console that shows texts as they are: names of files may look like markup."""
     from rich.console import Console
 
-    return Console(width=10_000).measure(table).maximum
+    return Console(markup=False, emoji=False, **settings)

@@ -122,22 +122,22 @@ def _refuse_file_name(out: Path, target: str) -> None:
     """Refuse to make a folder that is called like a file."""
     if out.suffix.lower() in FILE_SUFFIXES and not out.is_dir():
         raise click.UsageError(
-            f"--to {target} goes into a folder here, and {out} is called like a file; name a folder"
+            f"--to {target} does not write such a file as {out} is called; name a folder"
         )
 
 
 def _find_runs(source: Path) -> list[Path]:
     """Return the detections files that are meant, none if these are annotations."""
-    from facetl.mtcnn.detections import SUFFIX
+    from facetl.mtcnn.detections import LINES_SUFFIX, SUFFIX, find_runs
 
     if source.is_dir():
-        return sorted(source.glob(f"*{SUFFIX}"))
-    return [source] if source.name.endswith(SUFFIX) else []
+        return find_runs(source)
+    return [source] if source.name.endswith((SUFFIX, LINES_SUFFIX)) else []
 
 
 def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
     """Write detections; runs are called after their files."""
-    from facetl.mtcnn.detections import SUFFIX, load_run
+    from facetl.mtcnn.detections import load_run, name_of
 
     if target not in EXPORT_NAMES:
         raise click.UsageError(
@@ -145,7 +145,7 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
             f"choose from {', '.join(EXPORT_NAMES)}"
         )
     _refuse_file_name(out, target)
-    runs = [replace(load_run(path), name=path.name.removesuffix(SUFFIX)) for path in paths]
+    runs = [replace(load_run(path), name=name_of(path)) for path in paths]
     save_exports(out, runs, [target])
 
 

@@ -133,9 +133,9 @@ def tell_facts(
 
 def remove_other_runs(out: Path, names: Sequence[str]) -> None:
     """Remove detections files of runs that are not among ``names``: --force gave them up."""
-    from facetl.mtcnn.detections import find_runs
+    from facetl.mtcnn.detections import find_runs, name_of
 
     for old in find_runs(out):
-        if old.name.partition(".detections.json")[0] not in names:
+        if name_of(old) not in names:
             old.unlink()
             note(f"removed {old}, which another run had left")

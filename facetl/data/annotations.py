@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, NamedTuple
+from unicodedata import category
 
 from facetl.boxes import FARTHEST, Boxes, as_boxes
 from facetl.data.images import IMAGE_SUFFIXES
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     CLIPPED = "clipped"
     UNKNOWN = "unknown image or class"
     ESCAPE = "path out of its folder"
+    TWICE = "image listed twice"
+    RESIZED = "image of another size"
     MISSING = "image missing"
     UNREADABLE = "image unreadable"
     IGNORED = "marked to be ignored"
@@ -102,12 +105,14 @@ class AnnotationFile:
         problems: what could not be understood.
         images: all images that the file lists, those without faces too; None where a format
             has no such list, and an image without a line is one without faces.
+        sizes: height and width by image name, of those whose size the file says.
     """
 
     path: Path
     lines: tuple[FaceLine, ...]
     problems: tuple[Problem, ...]
     images: tuple[str, ...] | None = None
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def lines_by_image(self) -> dict[str, list[FaceLine]]:
@@ -225,9 +230,9 @@ def _find_fault(name: str, fields: Sequence[str]) -> tuple[Kind, str] | None:
     if len(fields) < 4:
         found = f"found {len(fields)} of 4 coordinates after {name!r}, expected `{FORMAT}`"
         return Kind.WRONG_FIELDS, found
-    for field in fields:
-        if not is_number(field):
-            return Kind.NOT_A_NUMBER, f"found {field!r}, expected a number in `{FORMAT}`"
+    for word in fields:
+        if not is_number(word):
+            return Kind.NOT_A_NUMBER, f"found {word!r}, expected a number in `{FORMAT}`"
     x1, y1, x2, y2 = map(float, fields)
     if x2 <= x1 or y2 <= y1:
         return Kind.EMPTY_BOX, f"found the box {' '.join(fields)}, expected x2 > x1 and y2 > y1"
@@ -261,6 +266,7 @@ def _format_line(image: str, box: Sequence[float], label: str | None) -> str:
     corners = " ".join(f"{int(x)}" if x.is_integer() else repr(x) for x in box)
     line = f"{image} {corners} {label or ''}".rstrip()
     expected = FaceLine(image, (box[0], box[1], box[2], box[3]), label, line=1)
-    if "\n" in line or "\r" in line or _parse_line(line, Path(), number=1) != expected:
+    odd = any(category(char) == "Cs" for char in line)  # broken Unicode, which UTF-8 cannot hold
+    if odd or "\n" in line or "\r" in line or _parse_line(line, Path(), number=1) != expected:
         raise AnnotationError(f"{line!r} would not be read back the same; write `{FORMAT}`")
     return line

@@ -88,8 +88,9 @@ def load_dataset(
     """Read frames and faces; of the images only the headers.
 
     Frames without a line in the course's text are frames without faces; where a format lists
-    its images, others are left out and counted.  Boxes that reach out of their frame are
-    clipped, images that cannot be read are left out, and both are counted.
+    its images, others are left out and counted.  A frame of another size than the annotations
+    say is wrong, as its boxes are.  Boxes that reach out of their frame are clipped, images that
+    cannot be read are left out, and both are counted.
 
     Args:
         root: a data folder, laid out as :func:`facetl.data.layouts.find_sources` knows it.
@@ -171,13 +172,18 @@ def _load_source(source: Source) -> FaceDataset:
         problems += [] if source.listing else _report_unlisted(unlisted, source)
     frames = []
     for name, path in paths.items():
+        lines = by_image.get(name, [])
         try:
-            frame, clipped = _load_frame(source, name, path, by_image.get(name, []))
+            size_hw = image_size(path)
         except ImageError as error:
-            problems.append(_report_unreadable(source, path, by_image.get(name, []), error))
-        else:
-            frames.append(frame)
-            problems += clipped
+            problems.append(_report_unreadable(source, path, lines, error))
+            continue
+        if (said := file.sizes.get(name, size_hw)) != size_hw:
+            problems.append(_report_resized(source, name, lines, size_hw, said))
+            continue
+        frame, clipped = _make_frame(source, name, path, lines, size_hw)
+        frames.append(frame)
+        problems += clipped
     return FaceDataset(tuple(frames), tuple(sorted(problems, key=lambda found: found.line or 0)))
 
 
@@ -191,11 +197,10 @@ def _split(
     )
 
 
-def _load_frame(
-    source: Source, name: str, path: Path, lines: Sequence[FaceLine]
+def _make_frame(
+    source: Source, name: str, path: Path, lines: Sequence[FaceLine], size_hw: tuple[int, int]
 ) -> tuple[Frame, list[Problem]]:
     """Return the frame with its boxes clipped, and a problem for each box that left it."""
-    size_hw = image_size(path)
     leaving = {line: kind for line in lines if (kind := _leaves_frame(line, size_hw))}
     boxes, labels = faces_of([line for line in lines if leaving.get(line) is not Kind.OUTSIDE])
     frame = Frame(path, source.prefix + name, clip(boxes, size_hw), labels, size_hw)
@@ -219,6 +224,21 @@ def _report_leaving(
     frame = f"{line.image} ({size_hw[1]}x{size_hw[0]} pixels)"
     found = f"found the box {corners} {extent} outside {frame}"
     return Problem(kind, line.path or source.annotations, line.line, found)
+
+
+def _report_resized(
+    source: Source,
+    name: str,
+    lines: Sequence[FaceLine],
+    size_hw: tuple[int, int],
+    said_hw: tuple[int, int],
+) -> Problem:
+    (height, width), (said_height, said_width) = size_hw, said_hw
+    found = (
+        f"found {name} of {width}x{height} pixels (upright) where {said_width}x{said_height} were "
+        "annotated; give the images that were annotated"
+    )
+    return Problem(Kind.RESIZED, *_place(source, lines), found)
 
 
 def _report_missing(

@@ -27,7 +27,7 @@ def find_sources(
 
     Known layouts of ``root``, which may also be the annotation file itself:
 
-    - a folder with ``antrenare`` and ``validare`` in it, of which ``part`` picks one;
+    - a folder with ``antrenare``, ``val`` or ``validare`` in it, of which ``part`` picks one;
     - several folders of images, each ``NAME`` with a ``NAME_annotations.txt`` beside it
       (names become ``NAME/0001.jpg``);
     - one folder of images, with one annotation file in it or beside it;
@@ -151,6 +151,9 @@ def _course_images(images: Path, below: Path, form: Format | None) -> list[Sourc
     """
     if not _may_be_course(form):
         raise InputError(f"{below} holds no annotations in the format {form}; see --format")
+    for passed in images.parents:
+        if below in passed.parents:
+            _refuse_rivals(passed)
     return [course_source(images, _find_annotations(images, below=below))]
 
 
@@ -185,14 +188,16 @@ def _pick_part(root: Path, part: Part) -> Path:
     """Return the part of a folder that has parts, else the folder itself."""
     parts = {name: root / folder for name, folder in COURSE_FOLDERS.items()}
     # Inside the test part lies a folder of the same name; its annotations beside it tell.
-    present = [path for path in parts.values() if path.is_dir() and not _own_annotations(path)]
-    if present in ([], [parts["val"]]):
+    present = {
+        name: path for name, path in parts.items() if path.is_dir() and not _own_annotations(path)
+    }
+    if set(present) <= {"val"}:
         return root
-    if parts[part] not in present:
-        raise InputError(
-            f"{root} holds {present[0].name} but no {parts[part].name}; give the folder itself"
-        )
-    return parts[part]
+    chosen = present.get(part) or (present.get("val") if part == "test" else None)
+    if not chosen:
+        has, lacks = next(iter(present.values())).name, COURSE_FOLDERS[part]
+        raise InputError(f"{root} holds {has} but no {lacks}; give the folder itself")
+    return chosen
 
 
 def _find_pairs(folder: Path) -> list[Source]:

@@ -51,7 +51,9 @@ class FaceTracker:
     def __init__(self, step: float) -> None:
         self._step = step
         self._lost = max(LOST, 3 * step)
-        self._used = 0
+        self._used = self._before = 0
+        self._time: float | None = None
+        self._told = 0.0
         self._begin()
 
     def follow(
@@ -86,6 +88,23 @@ class FaceTracker:
             tracks[int(place)] = self._number(int(number))
         return tuple(tracks)
 
+    def _begin(self) -> None:
+        """Begin a shot: no track is known."""
+        from trackers import ByteTrackTracker, DIoU
+
+        self._before = self._used
+        self._missing: dict[int, float] = {}
+        self._tracker = ByteTrackTracker(
+            # at its own 30 a second; longer than ours, which forgets by true time
+            lost_track_buffer=math.ceil(30 * (self._lost + 2 * _SWING * self._step)),
+            frame_rate=1 / self._step,
+            track_activation_threshold=SURE,
+            high_conf_det_threshold=SURE,
+            minimum_iou_threshold=NEAR,
+            iou=DIoU(),
+            minimum_consecutive_frames=2,
+        )
+
     def _number(self, number: int) -> Track:
         """Return the number within the video of a track of the present shot."""
         if number < 0:
@@ -117,22 +136,3 @@ class FaceTracker:
         """Note from when on each track is without a box."""
         gone = {track.tracker_id for track in self._tracker.tracks} - set(seen.tolist())
         self._missing = {number: self._missing.get(number, time) for number in gone}
-
-    def _begin(self) -> None:
-        """Begin a shot: no track is known."""
-        from trackers import ByteTrackTracker, DIoU
-
-        self._before = self._used
-        self._time: float | None = None
-        self._told = 0.0
-        self._missing: dict[int, float] = {}
-        self._tracker = ByteTrackTracker(
-            # at its own 30 a second; longer than ours, which forgets by true time
-            lost_track_buffer=math.ceil(30 * (self._lost + 2 * _SWING * self._step)),
-            frame_rate=1 / self._step,
-            track_activation_threshold=SURE,
-            high_conf_det_threshold=SURE,
-            minimum_iou_threshold=NEAR,
-            iou=DIoU(),
-            minimum_consecutive_frames=2,
-        )

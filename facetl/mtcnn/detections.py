@@ -300,6 +300,11 @@ def find_runs(folder: Path) -> list[Path]:
     return sorted(path for end in (SUFFIX, LINES_SUFFIX) for path in folder.glob(f"*{end}"))
 
 
+def name_of(path: Path) -> str:
+    """Return the name of the run that a detections file of either kind is called after."""
+    return path.name.removesuffix(LINES_SUFFIX).removesuffix(SUFFIX)
+
+
 def load_run(path: Path | str) -> Run:
     """Read a detections file, of one JSON document or of JSON lines.
 

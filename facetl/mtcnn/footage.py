@@ -35,8 +35,7 @@ class FilmPicture:
     @property
     def held(self) -> int:
         """How many pixels it keeps in memory: those of the frame to search."""
-        height, width = self.moment.frame.pixels.shape[:2]
-        return height * width
+        return self.moment.frame.pixels[..., 0].size
 
     def load(self) -> Pixels:
         """Return the pixels, which are decoded already."""

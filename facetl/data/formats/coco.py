@@ -8,13 +8,15 @@
                       "area": 100.0, "iscrowd": 0, "segmentation": []}]}
 
 (https://cocodataset.org/#format-data.)  ``x, y`` is the upper left corner, so a box is half open
-as ours are.  The file lists all images that count: others in the folder are not looked at.  An
+as ours are.  The file lists all images that count: others in the folder are not looked at.  Where
+it says an image's width and height, the upright image must have them; 0 says nothing.  An
 annotation with ``iscrowd`` or ``ignore`` is no single face: it is left out and counted.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from facetl.boxes import FARTHEST
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, enforce
 from facetl.data.annotations import read_text as read_annotations
-from facetl.data.formats.corners import corners_of
+from facetl.data.formats.corners import corners_of, whole_size
 from facetl.data.formats.names import class_label, class_name, class_names, image_name
 from facetl.errors import AnnotationError
 from facetl.files import write_text
@@ -45,7 +47,8 @@ def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
         raise AnnotationError(
             f"{path}: found JSON without lists of images and annotations; give a COCO data set"
         )
-    images, strays = _read_images(document["images"], path)
+    entries = [each if isinstance(each, dict) else {} for each in document["images"]]
+    images, strays = _read_images(entries, path)
     categories = _read_categories(document.get("categories", []), path)
     parsed = [
         _read_annotation(entry, place, images, categories, path)
@@ -54,7 +57,9 @@ def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
     problems = (*strays, *(each for each in parsed if isinstance(each, Problem)))
     enforce(problems, on_error)
     lines = tuple(each for each in parsed if isinstance(each, FaceLine))
-    return AnnotationFile(path, lines, problems, tuple(dict.fromkeys(images.values())))
+    return AnnotationFile(
+        path, lines, problems, tuple(images.values()), _read_sizes(entries, images)
+    )
 
 
 def load_json(path: Path) -> Any:
@@ -141,18 +146,42 @@ def bbox_of(box: Sequence[float]) -> tuple[float, float, float, float]:
     return x1, y1, x2 - x1, y2 - y1
 
 
-def _read_images(entries: Sequence[Any], path: Path) -> tuple[dict[Any, str], list[Problem]]:
-    """Return image names by id, and what is wrong with the entries."""
-    images: dict[Any, str] = {}
+def _read_images(
+    entries: Sequence[Mapping[str, Any]], path: Path
+) -> tuple[dict[Any, str], list[Problem]]:
+    """Return image names by id, each once, and what is wrong with the entries.
+
+    Two entries with one id, or of one file, are both left out: whose a face is nobody knows.
+    """
+    named: list[tuple[Any, str]] = []
     problems = []
-    for place, entry in enumerate(entries):
-        fields = entry if isinstance(entry, dict) else {}
+    for place, fields in enumerate(entries):
         name, key = image_name(fields.get("file_name")), fields.get("id")
         if _is_id(key) and name is not None:
-            images[key] = name
+            named.append((key, name))
         else:
             problems.append(_report_image(fields, place, path))
-    return images, problems
+    ids, names = (Counter(column) for column in zip(*named, strict=True)) if named else ({}, {})
+    twins = {pair for pair in named if ids[pair[0]] > 1 or names[pair[1]] > 1}
+    problems += [_report_twin(*pair, path) for pair in named if pair in twins]
+    return {key: name for key, name in named if (key, name) not in twins}, problems
+
+
+def _report_twin(key: Any, name: str, path: Path) -> Problem:
+    found = f"image {key!r}: found its id or its file name {name!r} at another image too"
+    return Problem(Kind.TWICE, path, None, found)
+
+
+def _read_sizes(
+    entries: Sequence[Mapping[str, Any]], images: Mapping[Any, str]
+) -> dict[str, tuple[int, int]]:
+    """Return height and width by image name, where an entry says both."""
+    sizes = {}
+    for fields in entries:
+        key, height, width = (fields.get(field) for field in ("id", "height", "width"))
+        if _is_id(key) and key in images and (size := whole_size(height, width)):
+            sizes[images[key]] = size
+    return sizes
 
 
 def _report_image(fields: Mapping[str, Any], place: int, path: Path) -> Problem:
@@ -201,7 +230,7 @@ def _find_faults(
     """Yield what is wrong with an annotation, the weightiest first."""
     image, category, box = (fields.get(key) for key in ("image_id", "category_id", "bbox"))
     if not (_is_id(image) and image in images):
-        yield Kind.UNKNOWN, f"found the image_id {image!r}, which no image has"
+        yield Kind.UNKNOWN, f"found the image_id {image!r}, which no image has, or two"
     if "category_id" in fields and not (_is_id(category) and category in categories):
         yield Kind.UNKNOWN, f"found the category_id {category!r}, which no category has"
     if fields.get("iscrowd") or fields.get("ignore"):

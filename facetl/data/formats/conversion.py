@@ -5,13 +5,14 @@
     coco     annotations.json (with parts annotations/instances_PART.json), images/
     yolo     data.yaml, images/PART/, labels/PART/
     voc      Annotations/, JPEGImages/, with parts ImageSets/Main/PART.txt
-    course   images_annotations.txt, images/, with parts in antrenare/, val/ and validare/
+    course   images_annotations.txt, images/, with parts in antrenare/ (to train on), val/ and
+             validare/ (to test on)
 
 Label Studio's tasks, ``label-studio.json`` with ``label-studio.xml`` and images/, are written to
 be corrected there; CVAT reads COCO.
 
-What facetl writes it reads again: names, sizes, frames without faces and labels stay, boxes too
-(those of VOC to the pixel).
+What facetl writes it reads again: names, sizes, frames without faces, labels and parts stay, boxes
+too (those of VOC to the pixel).  A part that is written alone is a data set without parts.
 """
 
 from __future__ import annotations
@@ -123,10 +124,7 @@ def _annotation_name(form: Format, part: Part, parts: FramesByPart) -> str:
 
 
 def _course_folder(part: Part, parts: FramesByPart) -> str:
-    """Return the folder of a part; what the course tests on is called validation there."""
-    if len(parts) == 1:
-        return ""
-    return f"{COURSE_FOLDERS['test' if part == 'val' and 'test' not in parts else part]}/"
+    return f"{COURSE_FOLDERS[part]}/" if len(parts) > 1 else ""
 
 
 def _save_voc(folder: Path, parts: FramesByPart) -> None:

@@ -55,7 +55,9 @@ def refuse_shared_files(
     file, count = Counter(map(file_of, names)).most_common(1)[0] if names else ("", 0)
     if count > 1:
         found = " and ".join(name for name in names if file_of(name) == file)
-        raise OutputError(f"{found} would share one file in the format {form}; rename one")
+        raise OutputError(
+            f"{found} would share one file in the format {form}; rename one, or write them apart"
+        )
 
 
 def class_label(text: str) -> str | None:
@@ -79,7 +81,7 @@ def class_names(labels: Sequence[str | None]) -> list[str]:
 
 def _is_plain(text: str) -> bool:
     """Return whether a file may be called so: one line, no control characters, not endless."""
-    if not text.strip() or any(unicodedata.category(c) in _UNNAMEABLE for c in text):
+    if not text.strip() or any(unicodedata.category(char) in _UNNAMEABLE for char in text):
         return False
     encoded = text.encode("utf-8")
     return len(encoded) <= _LONGEST_PATH and max(map(len, encoded.split(b"/"))) <= _LONGEST_NAME

@@ -186,20 +186,28 @@ def _part_named(stem: str) -> Part | None:
 
 
 def _find_images(root: Path, annotations: Path, names: Collection[str]) -> Path:
-    """Return the folder, ``root`` or below, to which names are relative: the first with one.
+    """Return the folder, ``root`` or below, to which names are relative.
 
-    Folders called after the part that the file is called after come first.
+    Of folders that hold equally many of the images the one that is called after the part that the
+    file is called after.
+
+    Raises:
+        InputError: if several folders may be meant.
     """
     some = list(islice(names, _LOOKED_FOR))
+    held = {
+        folder: sum((folder / name).is_file() for name in some) for folder in _image_folders(root)
+    }
+    most = max(held.values())
+    best = [folder for folder, count in held.items() if count == most]
     part = _part_named(annotations.stem)
-    folders = sorted(  # of equals the one of the file's own part
-        _image_folders(root),
-        key=lambda folder: part is not None and _part_named(folder.name) != part,
-    )
-    return next(
-        (folder for folder in folders if any((folder / name).is_file() for name in some)),
-        folders[0],
-    )
+    own = [folder for folder in best if part and _part_named(folder.name) == part]
+    first, *others = own or best
+    if most and others:
+        raise InputError(
+            f"{annotations}: found its images in {first} and in {others[0]}; pick --images"
+        )
+    return first
 
 
 def _image_folders(folder: Path) -> Iterator[Path]:

@@ -18,7 +18,8 @@ Written are whole pixels, as the development kit expects them: corners are round
 keeps at least one pixel.
 
 A ``difficult`` or ``truncated`` face is a face like any other.  An image is listed if it has a
-file; one without an object has no faces.  An XML file lies where its image lies, in another
+file; one without an object has no faces.  Where the file says its size, the image must have it;
+0 says nothing.  An XML file lies where its image lies, in another
 folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image bears the name that the
 file gives, the image of the same stem is meant: people rename images.
 """
@@ -47,7 +48,7 @@ from facetl.data.annotations import (
     enforce,
     is_number,
 )
-from facetl.data.formats.corners import Corners
+from facetl.data.formats.corners import Corners, whole_size
 from facetl.data.formats.names import class_label, class_name, image_name
 from facetl.data.images import name_below
 from facetl.files import write_text
@@ -77,6 +78,7 @@ class VocFile:
     path: Path
     root: str = ""
     filename: str = ""
+    size: dict[str, str] = field(default_factory=dict)
     objects: list[VocObject] = field(default_factory=list)
 
 
@@ -101,6 +103,7 @@ def load_voc(
     by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in images}
     parsed: list[FaceLine | Problem] = []
     listed: list[str] = []
+    sizes: dict[str, tuple[int, int]] = {}
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         stem = name_below(folder, path.with_suffix(""))
         if stems is not None and stem not in stems:
@@ -110,13 +113,15 @@ def load_voc(
             parsed.append(file)
         elif name := _find_image(file, stem, images, by_stem):
             listed.append(name)
+            if size := _read_size(file):
+                sizes[name] = size
             parsed += _read_objects(file, name)
         else:
             parsed.append(_escaped(file))
     problems = tuple(each for each in parsed if isinstance(each, Problem))
     enforce(problems, on_error)
     lines = tuple(each for each in parsed if isinstance(each, FaceLine))
-    return AnnotationFile(folder, lines, problems, tuple(dict.fromkeys(listed)))
+    return AnnotationFile(folder, lines, problems, tuple(dict.fromkeys(listed)), sizes)
 
 
 def read_voc(path: Path) -> VocFile | Problem:
@@ -224,6 +229,8 @@ class _Handler(ContentHandler):
         match self._places:
             case ["annotation", "filename"]:
                 self.file.filename = text
+            case ["annotation", "size", _]:
+                self.file.size[name] = text
             case ["annotation", "object", "name"]:
                 self.file.objects[-1].texts[name] = text
             case ["annotation", "object", "bndbox", _]:
@@ -254,6 +261,13 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
         else:
             label = class_label(each.texts.get("name", ""))
             yield FaceLine(image, _corners(each.texts), label, each.line, file.path)
+
+
+def _read_size(file: VocFile) -> tuple[int, int] | None:
+    height, width = (file.size.get(key, "") for key in ("height", "width"))
+    if is_number(height) and is_number(width):
+        return whole_size(float(height), float(width))
+    return None
 
 
 def _find_fault(texts: dict[str, str]) -> tuple[Kind, str] | None:

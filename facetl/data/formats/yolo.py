@@ -16,7 +16,8 @@ polygon or of key points only the box counts.  An image without a file has no fa
 Boxes may leave the image by half a pixel without being counted as clipped: files have six
 decimals, or fewer.  Paths in ``data.yaml`` stay below its folder: ``../train/images``, as some
 tools write it, means ``train/images``; a ``path`` that leads elsewhere is taken for the folder
-of ``data.yaml``.
+of ``data.yaml``.  A ``val`` that is the same as ``test`` or ``train`` is no part of its own:
+Ultralytics asks for one, so another is named twice.
 """
 
 from __future__ import annotations
@@ -147,6 +148,9 @@ def load_yolo(
 def save_yolo(root: Path, frames_by_part: Mapping[Part, Sequence[Frame]]) -> None:
     """Write data.yaml and the labels of all frames, each atomically; the images go elsewhere.
 
+    Ultralytics does not train without a ``val``: where there is none, ``test`` stands in, or
+    ``train``.
+
     The images belong to ``root / image_place(part, name)``.
     """
     frames = [frame for part in frames_by_part.values() for frame in part]
@@ -157,8 +161,8 @@ def save_yolo(root: Path, frames_by_part: Mapping[Part, Sequence[Frame]]) -> Non
             path = label_path(root / image_place(part, frame.name), root)
             write_text(path, "".join(format_faces(frame, numbers)))
     document: dict[str, Any] = {part: f"{IMAGES}/{part}" for part in frames_by_part}
-    if "test" in frames_by_part:  # Ultralytics does not train without a val
-        document.setdefault("val", document["test"])
+    if stand_in := document.get("test", document.get("train")):
+        document.setdefault("val", stand_in)
     document["names"] = dict(enumerate(names))
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     write_text(root / FILE_NAME, text)
@@ -212,7 +216,10 @@ def _find_places(
                 places.setdefault(part, []).append(place)
             else:
                 lost.setdefault(part, each if isinstance(each, str) else type(each).__name__)
-    return {part: found for part, found in places.items() if part not in lost}, lost
+    found = {part: members for part, members in places.items() if part not in lost}
+    if "val" in found and found["val"] in (found.get("test"), found.get("train")):
+        del found["val"]
+    return found, lost
 
 
 def _find_root(folder: Path, given: object) -> Path:
