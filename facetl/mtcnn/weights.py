@@ -169,7 +169,9 @@ def _load_torch(path: Path) -> State:
             f"no whole file of plain tensors ({type(error).__name__}), nothing in it was run; "
             "save it with torch.save(model.state_dict(), path)"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(each, Tensor) for name, each in state.items()
+    ):
         raise WeightsError("holds no state dict (names to tensors); save model.state_dict()")
     return {name: tensor.detach() for name, tensor in state.items()}
 

@@ -140,6 +140,7 @@ def make_weights(folder: Path, marker: Path) -> None:
     (folder / "trap.pth").write_bytes(pickle.dumps(Trap(marker)))
     (folder / "trap.safetensors").write_bytes(pickle.dumps(Trap(marker)))
     torch.save([1, 2, 3], folder / "list.pt")
+    torch.save({1: torch.zeros(1)}, folder / "numbered.pt")
     (folder / "text.pt").write_text("no weights")
 
 
