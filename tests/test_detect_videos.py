@@ -88,8 +88,9 @@ def test_the_boxes_are_those_of_the_frames_as_pictures(folder: Path, tmp_path: P
     assert sum(len(frame.detections) for frame in film.frames) >= 3
     for one, other in zip(film.frames, still.frames, strict=True):
         assert Path(one.image).name == other.image
-        assert np.array_equal(one.detections.boxes, other.detections.boxes)
-        assert np.array_equal(one.detections.scores, other.detections.scores)
+        # torch's last bits depend on how many images go through the networks together
+        assert np.allclose(one.detections.boxes, other.detections.boxes, atol=0.01)
+        assert np.allclose(one.detections.scores, other.detections.scores, atol=1e-4)
 
 
 @pytest.mark.parametrize(("every", "indices"), [("5", [0, 5, 10]), ("0.2s", [0, 5, 10])])

@@ -102,7 +102,7 @@ def test_two_weights_of_one_name_are_wrong_usage(frame: Path, tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("value", ["=cartoon", "a=", "a/b=cartoon"])
+@pytest.mark.parametrize("value", ["=cartoon", "a=", ".=cartoon"])
 def test_names_of_weights_that_are_none(frame: Path, tmp_path: Path, value: str) -> None:
     result = explain(frame, "--weights", value, "--out", tmp_path / "out")
     assert result.exit_code == 2
