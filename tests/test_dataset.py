@@ -237,3 +237,11 @@ def test_the_real_frames(part: str, frames: int, faces: int) -> None:
     dataset = load_dataset(DEXTER, part="test" if part == "test" else "train")
     assert (len(dataset), dataset.face_count) == (frames, faces)
     assert dataset.problems == ()
+
+
+def test_an_empty_folder_is_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(InputError, match=r"empty is empty; give a folder of annotated frames"):
+        load_dataset(tmp_path / "empty")

@@ -236,6 +236,8 @@ def _has_annotations(images: Path, below: Path) -> bool:
 
 def _find_annotations(images: Path, below: Path) -> Path:
     """Return the one annotation file for the images: in their folder, beside it, or ``below``."""
+    if not any(images.iterdir()):
+        raise InputError(f"{images} is empty; give a folder of annotated frames")
     if own := _own_annotations(images):
         return own
     for place in (images, images.parent, below):
