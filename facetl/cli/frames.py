@@ -121,7 +121,7 @@ def frames(
         _save_pictures(place, ready, every, picks)
         _save_boxes(place, ready, picks, score)
         write_text(place / LISTING, _list_picks(picks, score))
-    _report(out, pool, picks, score)
+    _report(out, pool, picks, count, score)
 
 
 def _refuse_occupied(out: Path) -> None:
@@ -248,7 +248,7 @@ def _sure_boxes(candidate: Candidate, score: float) -> Boxes:
     return candidate.boxes[candidate.scores >= score]
 
 
-def _report(out: Path, pool: Pool, picks: Sequence[Pick], score: float) -> None:
+def _report(out: Path, pool: Pool, picks: Sequence[Pick], count: int, score: float) -> None:
     from facetl.data.picking import Reason
 
     doubtful = sum(pick.reason is Reason.DOUBT for pick in picks)
@@ -257,6 +257,8 @@ def _report(out: Path, pool: Pool, picks: Sequence[Pick], score: float) -> None:
         f"picked {len(picks)} of {pool.seen} frames, {doubtful} as the detector is unsure of them "
         f"and {len(picks) - doubtful} as they are unlike the others; {boxes} boxes to start from"
     )
+    if len(picks) < count:
+        note("the other frames are blank, blurred, or like one that was picked or known")
     click.echo(f"wrote {out}")
     why = "once you have mended the boxes"
     suggest("train", out, "--out", "cascade.safetensors", why=why)

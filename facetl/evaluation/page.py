@@ -228,9 +228,11 @@ def _tell(run: Evaluation) -> str:
         return f"{run.name} finds none of {metrics.faces} faces."
     kept = metrics.curve.scores >= best.score_threshold
     hits = int(metrics.curve.hits[kept].sum())
+    false = int(kept.sum()) - hits
+    alarms = f"{false} false alarm{'s' * (false != 1)}"
     return (
-        f"{run.name} finds {hits} of {metrics.faces} faces with {int(kept.sum()) - hits} false "
-        f"alarms (score {best.score_threshold:.4g} and above; AP {metrics.ap['0.3']:.4f})."
+        f"{run.name} finds {hits} of {metrics.faces} faces with {alarms} "
+        f"(score {best.score_threshold:.4g} and above; AP {metrics.ap['0.3']:.4f})."
     )
 
 
