@@ -130,7 +130,7 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
         OutputError: naming the path and the way out.
     """
     if is_occupied(path) and not force:
-        raise OutputError(f"{path} exists already; choose another --out or overwrite with --force")
+        raise OutputError(f"{path} exists already; choose another place, or overwrite with --force")
 
 
 def require_writable(folder: Path) -> None:
@@ -168,7 +168,7 @@ def _speaks_of(error: OSError, *places: Path) -> bool:
 
 
 def _cannot_write(path: Path, error: OSError) -> str:
-    return f"{path} cannot be written ({error.strerror or error}); choose another --out"
+    return f"{path} cannot be written ({error.strerror or error}); choose another place"
 
 
 def _umask() -> int:

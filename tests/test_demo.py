@@ -81,5 +81,5 @@ def test_a_second_walk_needs_force(walked: tuple[Path, Result]) -> None:
     again = CliRunner().invoke(main, ["demo", "--out", str(out)])
     assert again.exit_code == 1
     assert again.stderr == (
-        f"facetl: {out} exists already; choose another --out or overwrite with --force\n"
+        f"facetl: {out} exists already; choose another place, or overwrite with --force\n"
     )

@@ -82,7 +82,9 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     refuse_to_overwrite(tmp_path, force=False)  # an empty folder holds nothing to lose
     path.write_text("old")
     for occupied in (path, tmp_path):
-        with pytest.raises(OutputError, match=r"exists already; choose another --out or .*--force"):
+        with pytest.raises(
+            OutputError, match=r"exists already; choose another place, or .*--force"
+        ):
             refuse_to_overwrite(occupied, force=False)
         refuse_to_overwrite(occupied, force=True)
 
@@ -141,5 +143,5 @@ def test_a_place_is_tried_before_the_work_and_left_as_it_was(tmp_path: Path) -> 
     require_writable(tmp_path / "new" / "folder")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"file/new cannot be written .*choose another --out"):
+    with pytest.raises(OutputError, match=r"file/new cannot be written .*choose another place"):
         require_writable(tmp_path / "file" / "new")
