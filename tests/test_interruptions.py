@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from facetl.data.annotations import save_annotations
 from facetl.data.images import save_image
 from facetl.interruptions import Terminated, exit_code, heeding_sigterm
 from facetl.mtcnn.detections import LINES_SUFFIX
+from facetl.mtcnn.weights import load_weights
 
 LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 """A process started in the background ignores Ctrl-C unless it is told to listen."""
@@ -109,6 +112,31 @@ def test_cutting_patches_leaves_nothing(
     assert done.returncode == code
     assert "stopped" in done.stderr
     assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+def test_a_training_that_is_killed_ends_with_the_same_weights(frames: Path, tmp_path: Path) -> None:
+    """Killed as soon as each stage has left something, gone on with, and compared."""
+    few = tmp_path / "few"
+    shutil.copytree(frames, few, ignore=shutil.ignore_patterns("[1-5]*.png"))
+    lines = (few / "faces.txt").read_text().splitlines(keepends=True)
+    (few / "faces.txt").write_text("".join(line for line in lines if line.startswith("0")))
+    train = ["train", few, "--epochs", "2", "1", "1", "--workers", "1", "--out"]
+    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
+    work = broken.with_name(f"{broken.name}.work")
+    for sign in ("*pnet.patches", "*pnet.checkpoint", "*rnet.patches", "*onet.checkpoint"):
+        resume = ["--resume"] if work.exists() else []
+        done = interrupt(signal.SIGKILL, [*train, broken, *resume], partial(_holds, work, sign))
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    for out, resume in ((whole, []), (broken, ["--resume"])):
+        command = [sys.executable, "-m", "facetl", *map(str, [*train, out, *resume])]
+        subprocess.run(command, check=True, capture_output=True)
+    expected, found = load_weights(whole), load_weights(broken)
+    assert found.fingerprint == expected.fingerprint
+    assert not work.exists()
+
+
+def _holds(folder: Path, pattern: str) -> bool:
+    return any(folder.glob(pattern))
 
 
 def test_sigterm_is_an_interruption_of_its_own() -> None:
