@@ -10,6 +10,7 @@ import click
 
 from facetl.cli.console import note, typed_command
 from facetl.cli.options import split_name
+from facetl.cli.videos import is_video
 from facetl.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,9 +86,7 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
 
 def _tell_empty(folder: Path) -> str:
     """Return what to do about a folder without images: perhaps it holds videos."""
-    from facetl.data.video import VIDEO_SUFFIXES
-
-    videos = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES]
+    videos = [path for path in sorted(folder.iterdir()) if is_video(path)]
     if videos:
         return f"{folder}: found {len(videos)} videos in it and no image; name them: {videos[0]} …"
     return f"{folder}: found no image in it; give a folder of frames"

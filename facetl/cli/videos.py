@@ -124,7 +124,7 @@ class Tally:
 
 def is_video(path: Path) -> bool:
     """Return whether a file counts as a video, by its suffix."""
-    from facetl.data.video import VIDEO_SUFFIXES
+    from facetl.data.images import VIDEO_SUFFIXES
 
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 

@@ -39,8 +39,15 @@ IMAGE_SUFFIXES = (
 )
 """Suffixes, in lower case, of the files that count as images."""
 
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts"),
+    *(".wmv", ".flv", ".ogv", ".3gp", ".vob"),
+)
+"""Suffixes, in lower case, of the files that count as videos."""
+
 OneImage = Path | str | Image.Image
 """What can only be one image: a path or a PIL image."""
+
 ImageLike = OneImage | NDArray[Any]
 """What people have: a path, a PIL image, or an array (see :func:`as_image`)."""
 

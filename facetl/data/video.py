@@ -30,12 +30,6 @@ from facetl.data.images import Pixels
 from facetl.errors import OutputError, VideoError
 from facetl.files import atomic_path
 
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts"),
-    *(".wmv", ".flv", ".ogv", ".3gp", ".vob"),
-)
-"""Suffixes, in lower case, of the files that count as videos."""
-
 _USUAL_RATE = Fraction(25)
 _TICKS = 60_000
 """Ticks a second of the videos that are written: whole numbers for all usual frame rates."""

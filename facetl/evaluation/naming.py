@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from facetl.data.video import VIDEO_SUFFIXES
+from facetl.data.images import VIDEO_SUFFIXES
 from facetl.errors import InputError
 from facetl.evaluation.matching import Indices
 

@@ -44,7 +44,7 @@ from facetl.mtcnn.pictures import Picture, as_pixels, each_of, is_one
 from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import Sight
-from facetl.mtcnn.weights import CARTOON, Weights, load_weights
+from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weights
 
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
@@ -93,7 +93,6 @@ class Detector:
         device: where the networks run.
         engine: what does their arithmetic, ``"torch"``, ``"native"`` or ``"half"``.
         settings: how the weights would have it search, if they say so (see ``facetl tune``).
-        fingerprint: 16 hex digits that change with any weight of the three networks.
 
     Example:
         >>> from facetl import Detector
@@ -113,7 +112,6 @@ class Detector:
         """
         self.device = torch.device(device)
         self.settings = weights.settings
-        self.fingerprint = weights.fingerprint
         self._networks: dict[Stage, Network] = {
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
@@ -153,6 +151,13 @@ class Detector:
         """How many weights the three networks have together."""
         networks = self._networks.values()
         return sum(weight.numel() for network in networks for weight in network.parameters())
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with any weight of the three networks."""
+        return fingerprint_states(
+            {stage: network.state_dict() for stage, network in self._networks.items()}
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes along; kernels are packed anew from the networks."""

@@ -68,19 +68,25 @@ class Weights:
     @property
     def fingerprint(self) -> str:
         """16 hex digits that change with any weight of the three networks."""
-        digest = hashlib.sha256()
-        for stage in STAGES:
-            state = self.stages.get(stage) or load_pretrained_stage(stage)
-            for name, tensor in sorted(state.items()):
-                digest.update(f"{stage}.{name}".encode())
-                digest.update(tensor.cpu().float().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint_states(
+            {stage: self.stages.get(stage) or load_pretrained_stage(stage) for stage in STAGES}
+        )
 
     def network(self, stage: Stage) -> Network:
         """Return the network of a stage with these weights, or the pretrained ones."""
         network = build_network(stage)
         network.load_state_dict(self.stages.get(stage) or load_pretrained_stage(stage))
         return network.eval()
+
+
+def fingerprint_states(states: Mapping[Stage, State]) -> str:
+    """Return 16 hex digits that change with any weight of any stage."""
+    digest = hashlib.sha256()
+    for stage in STAGES:
+        for name, tensor in sorted(states[stage].items()):
+            digest.update(f"{stage}.{name}".encode())
+            digest.update(tensor.cpu().float().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def load_pretrained_stage(stage: Stage) -> State:
