@@ -9,7 +9,8 @@
     │   ├── VideoError          a video that cannot be read
     │   ├── PatchesError        a patch file
     │   ├── WeightsError        a weights file
-    │   └── DetectionsError     a detections file
+    │   ├── DetectionsError     a detections file
+    │   └── ManifestError       a manifest of what was written
     ├── OutputError             a place that cannot or must not be written
     └── NonFiniteLossError      a training loss that became infinite or not a number
 
@@ -48,6 +49,10 @@ class WeightsError(InputError):
 
 class DetectionsError(InputError):
     """A detections file is damaged, of another kind or of another version."""
+
+
+class ManifestError(InputError):
+    """A manifest is damaged, of another kind or of another version."""
 
 
 class OutputError(FacetlError):

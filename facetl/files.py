@@ -4,17 +4,90 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from facetl.errors import OutputError
+from facetl.errors import FacetlError, OutputError
+from facetl.interruptions import holding_signals
 
 UNENCODABLE = "backslashreplace"
 """How texts are encoded that UTF-8 cannot hold."""
+MAKE_ROOM = "make room, then go on with --resume"
+"""What to do if work that can be gone on with cannot be written."""
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """Takes note of the files that a command writes; :func:`keeping_ledger` opens one.
+
+    Attributes:
+        written: absolute paths that were put in place; a folder stands for all that is in it.
+    """
+
+    def __init__(self) -> None:
+        self.written: set[str] = set()
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """Hear, once, that something is about to be written: nothing has changed on disk yet."""
+
+    def read(self, path: Path) -> None:
+        """Hear that a file or folder belongs to what the command was given."""
+
+    def begin_once(self) -> None:
+        """Call :meth:`begin` unless that was done."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.begin()
+
+
+_ledgers: list[Ledger] = []
+
+
+@contextmanager
+def keeping_ledger(ledger: Ledger) -> Iterator[None]:
+    """Let a ledger take note of what this process writes in the block; the innermost one does."""
+    _ledgers.append(ledger)
+    try:
+        yield
+    finally:
+        _ledgers.pop()
+
+
+def about_to_write() -> None:
+    """Tell the ledger, if one is kept, that something will be written soon."""
+    if _ledgers:
+        _ledgers[-1].begin_once()
+
+
+def note_written(*paths: Path) -> None:
+    """Tell the ledger what was put in place, by other means than this module or other processes.
+
+    Args:
+        paths: files, or folders that hold nothing but what was written.
+    """
+    about_to_write()
+    if _ledgers:
+        _ledgers[-1].written.update(map(absolute, paths))
+
+
+def absolute(path: Path | str) -> str:
+    """Return a path from the root on, without any ``..``; links are not followed."""
+    return os.path.abspath(path)  # noqa: PTH100 - the other way follows links
+
+
+def note_read(*paths: Path) -> None:
+    """Tell the ledger of files that belong to what was given and may lie elsewhere."""
+    if _ledgers:
+        for path in paths:
+            _ledgers[-1].read(path)
 
 
 @contextmanager
@@ -27,23 +100,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: if the place cannot be written.
     """
+    about_to_write()
     is_new = not path.parent.exists()
+    temporary = _temporary_name(path.parent, path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(_cannot_write(path, error)) from error
-    temporary = Path(name)
-    try:
+        _make_new(temporary, path)
         yield temporary
         _put_in_place(temporary, path)
+        note_written(path)
     except OSError as error:
         if not _speaks_of(error, temporary):
             raise  # something else could not be read or written inside the block
-        raise OutputError(_cannot_write(path, error)) from error
+        raise cannot_write(path, error) from error
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it was put in place, or never made
             temporary.unlink()
         if is_new:
             with suppress(OSError):  # it holds something, as it should
@@ -61,24 +131,23 @@ def folder_in_place(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: if the place cannot be written.
     """
+    about_to_write()
+    temporary = _temporary_name(path if path.is_dir() else path.parent, path)
     try:
-        beside = path if path.is_dir() else path.parent
-        beside.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=beside))
-    except OSError as error:
-        raise OutputError(_cannot_write(path, error)) from error
-    try:
+        _make_new(temporary, path, folder=True)
         yield temporary
-        path.mkdir(exist_ok=True)
-        for entry in sorted(temporary.iterdir()):
-            _make_way(path / entry.name)
-            entry.replace(path / entry.name)
+        with holding_signals():
+            path.mkdir(exist_ok=True)
+            for entry in sorted(temporary.iterdir()):
+                _make_way(path / entry.name)
+                entry.replace(path / entry.name)
+                note_written(path / entry.name)
     except OSError as error:
         if not _speaks_of(error, temporary, path):
             raise  # something else could not be read or written inside the block
-        raise OutputError(_cannot_write(path, error)) from error
+        raise cannot_write(path, error) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_folder(temporary)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -89,6 +158,16 @@ def write_text(path: Path, text: str) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors=UNENCODABLE)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write ``data`` to ``path``, atomically.
+
+    Libraries encode into memory, for this to write: where a disk is full, Pillow takes a file that
+    is cut short for written, and others raise what is no ``OSError``.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def read_json(path: Path) -> Any:
@@ -111,6 +190,32 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def require_format(
+    found: tuple[object, object],
+    expected: tuple[str, int],
+    error: type[FacetlError],
+    remedy: str,
+    path: Path | None = None,
+) -> None:
+    """Raise if a file is of another format or version than the one that is read.
+
+    Args:
+        found: name and version of the format, as the file tells them.
+        expected: the same, as they should be.
+        error: what to raise.
+        remedy: what to do then.
+        path: the file; None if whoever catches the error names it.
+
+    Raises:
+        FacetlError: of the kind that was asked for.
+    """
+    if found != expected:
+        raise error(
+            f"{path}: " * (path is not None) + f"found format {found[0]!r} version {found[1]!r}, "
+            f"expected {expected[0]!r} version {expected[1]}; {remedy}"
+        )
 
 
 def plot_paths(path: Path) -> tuple[Path, Path]:
@@ -139,6 +244,7 @@ def require_writable(folder: Path) -> None:
     Raises:
         OutputError: naming the folder and the way out.
     """
+    about_to_write()
     place = folder.absolute()
     while not place.exists():
         place = place.parent
@@ -146,7 +252,67 @@ def require_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        raise OutputError(_cannot_write(folder, error)) from error
+        raise cannot_write(folder, error) from error
+
+
+def cannot_write(path: Path, error: OSError, remedy: str = "choose another place") -> OutputError:
+    """Return the error that says why a place cannot be written, and what to do."""
+    return OutputError(f"{path} cannot be written ({error.strerror or error}); {remedy}")
+
+
+@contextmanager
+def entering_all(writers: Mapping[str, AbstractContextManager[T]]) -> Iterator[dict[str, T]]:
+    """Enter all writers, by name; leave all of them, the last first."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(writer) for name, writer in writers.items()}
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and all that is in it, if it is there; signals wait until it is gone."""
+    with holding_signals():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_remains(*paths: Path) -> None:
+    """Remove the temporary files that a killed process has left of these files and folders."""
+    for path in paths:
+        if path.is_dir():
+            remove_all_remains(path)
+        name = re.compile(rf"\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}")
+        for entry in list(path.parent.iterdir()) if path.parent.is_dir() else ():
+            if name.fullmatch(entry.name):
+                entry.unlink(missing_ok=True)
+
+
+def remove_all_remains(folder: Path) -> None:
+    """Remove the temporary files that a killed process has left anywhere in a folder of its own."""
+    for entry in list(folder.rglob(".*-????????*")):
+        if entry.is_file() and _TEMPORARY.fullmatch(entry.name):
+            entry.unlink(missing_ok=True)
+
+
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\.[^.]*)?")
+
+
+def _temporary_name(folder: Path, path: Path) -> Path:
+    """Return a name that nobody has: known before there is anything by it, so nothing is lost."""
+    return folder / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+
+
+def _make_new(temporary: Path, path: Path, *, folder: bool = False) -> None:
+    """Make an empty file or folder, and the folder that it lies in.
+
+    Raises:
+        OutputError: if they cannot be made.
+    """
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        if folder:
+            temporary.mkdir()
+        else:
+            temporary.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _put_in_place(temporary: Path, path: Path) -> None:
@@ -165,10 +331,6 @@ def _speaks_of(error: OSError, *places: Path) -> bool:
     if error.filename is None:
         return True
     return any(Path(str(error.filename)).is_relative_to(place) for place in places)
-
-
-def _cannot_write(path: Path, error: OSError) -> str:
-    return f"{path} cannot be written ({error.strerror or error}); choose another place"
 
 
 def _umask() -> int:

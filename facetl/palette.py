@@ -12,3 +12,16 @@ PURPLE: Final = "#CC79A7"
 SKY: Final = "#56B4E9"
 VERMILION: Final = "#D55E00"
 YELLOW: Final = "#F0E442"
+
+TRACKS: Final = (VERMILION, BLUE, YELLOW, PURPLE, GREEN, ORANGE)
+"""Of faces followed through a video: neighbours in number look least alike."""
+
+
+def track_colour(number: int | None, otherwise: str = SKY) -> str:
+    """Return the colour of a face's number, counted from 1: the same in every frame.
+
+    Args:
+        number: None for a face that has none.
+        otherwise: the colour of such a face.
+    """
+    return otherwise if number is None else TRACKS[(number - 1) % len(TRACKS)]

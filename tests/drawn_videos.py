@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.cartoons.frame import CartoonFrame, draw_frame
-from facetl.data.video import VideoWriter
+from facetl.data.video import writing_video
 
 RATE = 25
 Picture = NDArray[np.uint8]
@@ -39,7 +39,7 @@ def pictures(index: int, count: int, step: int = 2) -> list[Picture]:
 
 def write_video(path: Path, frames: Iterable[Picture], rate: int = RATE) -> Path:
     """Write pictures as facetl does; return the path."""
-    with VideoWriter(path, Fraction(rate)) as writer:
+    with writing_video(path, Fraction(rate)) as writer:
         for number, picture in enumerate(frames):
             writer.add(picture, number / rate)
     return path

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from click.testing import Result
+
+from facetl.manifests.manifest import load_manifest
 
 
 def success(result: Result) -> Result:
@@ -26,3 +30,24 @@ def assert_refused(result: Result, *parts: str) -> None:
     assert result.stderr == f"{line}\n"
     for part in parts:
         assert part in line
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return all files below a folder, hidden ones too; of manifests the marks of all outputs.
+
+    What else stands in a manifest tells how the command was typed: with --resume or without.
+    """
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    held = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    for name in held:
+        if Path(name).name == "manifest.json":
+            outputs = load_manifest((folder / name).parent).outputs
+            held[name] = repr(sorted(outputs.items())).encode()
+    return held
+
+
+def left_in(folder: Path) -> list[str]:
+    """Return what a command left in a folder beside its manifest, which must be there."""
+    names = sorted(path.name for path in folder.iterdir())
+    assert "manifest.json" in names
+    return [name for name in names if name != "manifest.json"]

@@ -351,6 +351,12 @@ def test_a_text_may_list_the_images(yolo: Path) -> None:
     assert dataset.problems == ()
 
 
+def test_a_listed_name_that_is_too_long_for_a_text_is_left_out(yolo: Path) -> None:
+    write(yolo / "data.yaml", "path: .\ntrain: train.txt\nnames: [face, dad]\n")
+    write(yolo / "train.txt", f"./images/train/a.png\n{'b' * 255}\n")
+    assert [frame.name for frame in load_dataset(yolo, on_error="skip")] == ["images/train/a.png"]
+
+
 def test_of_key_points_the_box_counts(yolo: Path) -> None:
     write(yolo / "data.yaml", "train: images/train\nnames: [face, dad]\nkpt_shape: [2, 2]\n")
     write(yolo / "labels/train/a.txt", "1 0.5 0.5 0.25 0.2 0 0 1 1\n")

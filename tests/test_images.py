@@ -161,6 +161,27 @@ def test_truncated_files_of_other_formats_are_errors(tmp_path: Path, suffix: str
         load_image(path)
 
 
+def test_a_phones_jpeg_of_several_pictures_is_its_first(tmp_path: Path) -> None:
+    red, blue = Image.new("RGB", (40, 30), "red"), Image.new("RGB", (40, 30), "blue")
+    red.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[blue])
+    assert image_size(tmp_path / "a.jpg") == (30, 40)
+    assert load_image(tmp_path / "a.jpg")[0, 0].tolist() == pytest.approx([255, 0, 0], abs=5)
+
+
+@pytest.mark.parametrize("reader", [load_image, image_size, as_image])
+@pytest.mark.parametrize("kind", ["EPS", "TGA", "PCX", "ICO", "JPEG2000"])
+def test_rare_kinds_and_programs_are_no_images_whatever_they_are_called(
+    tmp_path: Path, reader: Any, kind: str
+) -> None:
+    Image.init()
+    assert kind in Image.SAVE
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, kind)
+    (tmp_path / "a.jpg").write_bytes(buffer.getvalue())
+    with pytest.raises(ImageError, match=r"a\.jpg is no image of the kinds JPEG, PNG"):
+        reader(tmp_path / "a.jpg")
+
+
 @pytest.mark.parametrize("reader", [load_image, image_size, as_image])
 @pytest.mark.parametrize(
     ("content", "finding"),

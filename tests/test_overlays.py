@@ -24,6 +24,26 @@ def test_a_box_is_drawn_on_its_own_pixels_in_its_own_colour() -> None:
     assert (image == 128).all()
 
 
+def test_every_box_may_have_a_colour_of_its_own() -> None:
+    boxes = np.array([[5, 30, 25, 55], [30, 30, 50, 55], [55, 30, 75, 55]])
+    colours = (palette.YELLOW, palette.BLUE, palette.YELLOW)
+    drawn = draw_boxes(grey(), boxes, colour=colours, labels=["M", "M", "M"])
+    for (x1, y1, _, _), colour in zip(boxes, colours, strict=True):
+        assert "#{:02X}{:02X}{:02X}".format(*drawn[y1 + 5, x1]) == colour
+    assert (drawn[:30, :25] == 0).all(axis=2).any()  # dark on yellow
+    assert (drawn[:30, 30:50] == 255).all(axis=2).any()  # light on blue
+    with pytest.raises(ValueError, match="expected 3 colours, got 1"):
+        draw_boxes(grey(), boxes, colour=[palette.BLUE])
+
+
+def test_colours_of_tracks_return_and_neighbours_differ() -> None:
+    colours = [palette.track_colour(number) for number in range(1, 20)]
+    assert colours[0] == colours[len(palette.TRACKS)]
+    for first, *others in zip(colours, colours[1:], colours[2:], colours[3:], strict=False):
+        assert first not in others
+    assert palette.track_colour(None) == overlays.FOUND not in palette.TRACKS
+
+
 def test_no_boxes_leave_a_copy() -> None:
     image = grey()
     drawn = draw_boxes(image, np.zeros((0, 4)), labels=[])

@@ -88,6 +88,30 @@ def test_a_cut_ends_all_tracks_and_numbers_are_used_once() -> None:
     assert follow(tracker, boxes, 3 / 25) == (3, 4)
 
 
+def test_the_first_frame_gets_its_numbers_in_hindsight() -> None:
+    tracker = FaceTracker(0.04)
+    low, left, right = [60.0, 0, 70, 10], [10.0, 10, 50, 50], [100.0, 10, 150, 60]
+    scores = np.array([0.3, 0.9, 0.9])
+    assert tracker.follow(as_boxes([low, left, right]), scores, 0) == (None, None, None)
+    assert tracker.hindsight == {}
+    assert follow(tracker, [right, [400.0, 300, 440, 340]], 0.04) == (1, None)
+    assert tracker.hindsight == {2: 1}
+    assert follow(tracker, [right], 0.08) == (1,)
+    assert tracker.hindsight == {}  # the other one was there for a single frame
+    assert follow(tracker, [right, left], 0.12, cut=True) == (None, None)
+    assert tracker.hindsight == {}
+    assert follow(tracker, [left, right], 0.16) in {(2, 3), (3, 2)}
+    assert sorted(tracker.hindsight) == [0, 1]
+
+
+def test_two_frames_may_have_one_time() -> None:
+    tracker = FaceTracker(0.04)
+    assert follow(tracker, BOX, 0) == (None,)
+    assert follow(tracker, BOX, 0) == (1,)
+    assert tracker.hindsight == {0: 1}
+    assert follow(tracker, BOX, 0.04) == (1,)
+
+
 @given(
     st.lists(
         st.lists(
@@ -108,6 +132,7 @@ def test_each_box_has_a_track_or_none_and_no_two_the_same(
     tracker = FaceTracker(step)
     before: set[int] = set()
     shot: set[int] = set()
+    last: tuple[Track, ...] = ()
     for number, faces in enumerate(frames):
         boxes = as_boxes([[x, y, x + side, y + side] for x, y, side, _ in faces])
         scores = np.array([score for *_, score in faces])
@@ -116,6 +141,12 @@ def test_each_box_has_a_track_or_none_and_no_two_the_same(
         numbers = [track for track in tracks if track is not None]
         assert len(set(numbers)) == len(numbers)
         assert all(track >= 1 for track in numbers)
+        for place, late in tracker.hindsight.items():  # new numbers, each of a box that had none
+            assert last[place] is None
+            assert late in numbers
+            assert late not in shot
+        assert set(tracker.hindsight.values()) >= set(numbers) - shot
+        last = tracks
         if number in cuts:
             before, shot = before | shot, set()
         assert not before & set(numbers)

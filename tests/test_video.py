@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facetl.data import video
-from facetl.data.video import LONGEST_SIDE, Every, Footage, VideoFrame, VideoWriter, _Clock
+from facetl.data.video import LONGEST_SIDE, Every, Footage, VideoFrame, _Clock, writing_video
 from facetl.errors import OutputError, VideoError
 
 
@@ -55,6 +55,17 @@ def test_the_header_tells_size_rate_and_length(panned: Path) -> None:
 def test_a_video_can_be_read_twice(panned: Path) -> None:
     footage = Footage(panned)
     assert len(list(footage.frames())) == len(list(footage.frames())) == 30
+
+
+@pytest.mark.parametrize("folder", ["http:", "concat:", "pipe:", "file:x"])
+def test_a_name_that_looks_like_an_address_is_a_place_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with writing_video(Path(folder) / "a.mp4", Fraction(25)) as writer:
+        writer.add(np.zeros((16, 16, 3), np.uint8), 0.0)
+    assert (tmp_path / folder / "a.mp4").is_file()
+    assert Footage(Path(folder) / "a.mp4").facts().size_hw == (16, 16)
 
 
 @pytest.mark.parametrize(("turn", "quarters"), [(90, 1), (180, 2), (-90, 3)])
@@ -218,7 +229,7 @@ def test_values_out_of_range() -> None:
 
 def test_a_video_keeps_size_rate_and_times(tmp_path: Path) -> None:
     times = [0.0, 0.1, 0.15, 1.0]
-    with VideoWriter(tmp_path / "a.mp4", Fraction(30000, 1001)) as writer:
+    with writing_video(tmp_path / "a.mp4", Fraction(30000, 1001)) as writer:
         for picture, time in zip(pictures(1, 4), times, strict=True):
             writer.add(picture, time)
     frames, faults = read(tmp_path / "a.mp4")
@@ -237,7 +248,7 @@ def test_odd_sides_get_one_more_and_other_sizes_are_fitted(tmp_path: Path) -> No
 
 def test_nothing_is_left_if_writing_breaks_off(tmp_path: Path) -> None:
     def break_off() -> None:
-        with VideoWriter(tmp_path / "a.mp4", Fraction(25)) as writer:
+        with writing_video(tmp_path / "a.mp4", Fraction(25)) as writer:
             writer.add(pictures(0, 1)[0], 0.0)
             raise KeyError("broken off")
 

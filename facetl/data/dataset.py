@@ -21,6 +21,7 @@ from facetl.data.images import image_paths, image_size, load_image, name_below
 from facetl.data.layouts import find_sources
 from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
+from facetl.files import note_read
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,8 @@ def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> Fac
         InputError: if there is no image that can be read.
         AnnotationError: under ``strict``, one message on everything that is wrong.
     """
+    for source in sources:
+        note_read(source.images, source.annotations, *filter(None, [source.listing]))
     parts = [_load_source(source) for source in sources]
     problems = tuple(problem for part_ in parts for problem in part_.problems)
     enforce(problems, on_error)

@@ -8,6 +8,8 @@ Decisions, made once:
 - 16 bits become 8 by keeping the upper byte; floating-point pixels are taken as [0, 1], or as
   [0, 255] if one of them is above 1;
 - of an animation the first frame counts;
+- kinds of pictures that are rare (PSD, FITS, …) or run programs (EPS) are no images, whatever a
+  file is called;
 - a truncated picture is an error, never a picture with a grey lower half; that is why Pillow
   decodes and not OpenCV, which is a little faster but fills up without a word.
 """
@@ -28,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from facetl.errors import ImageError, InputError, OutputError
-from facetl.files import atomic_path
+from facetl.files import write_bytes
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) pixels, RGB, 0 to 255."""
@@ -38,6 +40,13 @@ IMAGE_SUFFIXES = (
     *(".webp", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
 """Suffixes, in lower case, of the files that count as images."""
+
+IMAGE_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""What is decoded, as Pillow calls it; PPM are all of .ppm, .pgm, .pbm, .pnm.
+
+Pillow knows forty kinds more and goes by what a file holds, not by its name: rare decoders with
+a history of flaws, and EPS, a program that Ghostscript runs.
+"""
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts"),
@@ -66,7 +75,7 @@ def load_image(path: Path | str) -> Pixels:
     """
     path = Path(path)
     data = image_bytes(path)
-    with _decoding(path), Image.open(io.BytesIO(data)) as image:
+    with _decoding(path), Image.open(io.BytesIO(data), formats=IMAGE_KINDS) as image:
         _refuse_bombs(image)
         return _pixels_of(image)
 
@@ -93,6 +102,13 @@ def as_image(source: ImageLike) -> Pixels:
     )
 
 
+def pixels_held_by(source: object) -> int:
+    """Return how many pixels, of three bytes each, a picture keeps in memory; none for a path."""
+    if isinstance(source, np.ndarray):
+        return source.nbytes // 3
+    return source.width * source.height if isinstance(source, Image.Image) else 0
+
+
 def as_images(batch: NDArray[Any]) -> list[Pixels]:
     """Return the images of a (B, H, W, 1, 3 or 4) array, each as :func:`as_image` would.
 
@@ -114,7 +130,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     if not path.is_file() or not path.stat().st_size:
         image_bytes(path)  # raises, and knows why
-    with _decoding(path), Image.open(path) as image:
+    with _decoding(path), Image.open(path, formats=IMAGE_KINDS) as image:
         _refuse_bombs(image)
         # The base class's method: PNG's own would decode all pixels in search of a late chunk.
         upright = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) == 1
@@ -136,8 +152,9 @@ def save_image(path: Path, image: Pixels, quality: int = 92) -> None:
     formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
     if path.suffix.lower() not in formats:
         raise OutputError(f"{path} is neither .png nor .jpg; choose another name")
-    with atomic_path(path) as temporary:
-        Image.fromarray(image).save(temporary, formats[path.suffix.lower()], quality=quality)
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, formats[path.suffix.lower()], quality=quality)
+    write_bytes(path, buffer.getbuffer())
 
 
 def encode_small(image: Pixels, longest: int, quality: int = 70) -> bytes:
@@ -211,8 +228,11 @@ def _decoding(source: Path | str) -> Iterator[None]:
             yield
     except ImageError as error:
         raise ImageError(f"{source}: {error}") from error
+    except MemoryError:
+        raise  # there is nothing wrong with the file
     except Exception as error:  # PIL's decoders raise anything at all on damaged data
-        fault = "no image" if isinstance(error, UnidentifiedImageError) else f"damaged ({error})"
+        kinds = f"no image of the kinds {', '.join(IMAGE_KINDS)}"
+        fault = kinds if isinstance(error, UnidentifiedImageError) else f"damaged ({error})"
         raise ImageError(f"{source} is {fault}; restore it or leave it out") from error
 
 

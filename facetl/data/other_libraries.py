@@ -29,7 +29,7 @@ def as_supervision(
         InputError: if supervision is not installed.
     """
     count = len(scores)
-    return _import("supervision").Detections(
+    return import_library("supervision").Detections(
         xyxy=boxes,
         confidence=scores,
         class_id=np.zeros(count, dtype=int),
@@ -43,13 +43,24 @@ def as_table(columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> DataFrame:
     Raises:
         InputError: if pandas is not installed.
     """
-    return _import("pandas").DataFrame(dict(columns))
+    return import_library("pandas").DataFrame(dict(columns))
 
 
-def _import(library: str) -> Any:
+def import_library(library: str, what: str = "this", install: str | None = None) -> Any:
+    """Return a library that not everybody has installed.
+
+    Args:
+        library: the module.
+        what: takes it, for the message.
+        install: what to give to ``pip install``, if not the library's own name.
+
+    Raises:
+        InputError: naming what is missing and how to get it.
+    """
     try:
         return import_module(library)
     except ImportError as error:
         raise InputError(
-            f"this takes {library}, which is not installed; pip install {library}"
+            f"{what} takes {error.name or library}, which is not installed; "
+            f"pip install {install or library}"
         ) from error

@@ -28,7 +28,7 @@ def draw_boxes(
     image: Pixels,
     boxes: Boxes,
     *,
-    colour: str = FOUND,
+    colour: str | Sequence[str] = FOUND,
     labels: Sequence[str] | None = None,
     scores: NDArray[np.floating[Any]] | None = None,
     thickness: int = 2,
@@ -38,19 +38,28 @@ def draw_boxes(
     Args:
         image: (H, W, 3) RGB.
         boxes: (N, 4) half-open pixels; what lies outside the image is not seen.
-        colour: one of this module's colours, or any ``#RRGGBB``.
+        colour: one of this module's colours, or any ``#RRGGBB``; or N of them, one for each box.
         labels: N texts, written above the boxes.
         scores: N scores in [0, 1]; without labels they are the texts.
         thickness: of the lines, in pixels.
+
+    Raises:
+        ValueError: if there is another number of colours than of boxes.
     """
     boxes = as_boxes(boxes)
     texts = _texts(labels, scores)
     # supervision counts x2 and y2 as drawn, and needs a class to look up a colour.
     found = sv.Detections(xyxy=boxes - [0, 0, 1, 1], class_id=np.zeros(len(boxes), dtype=int))
-    tint = _tint(colour)
-    scene = sv.BoxAnnotator(color=tint, thickness=thickness).annotate(image.copy(), found)
+    colours = [colour] * len(boxes) if isinstance(colour, str) else list(colour)
+    if len(colours) != len(boxes):
+        raise ValueError(f"expected {len(boxes)} colours, got {len(colours)}")
+    if not colours:
+        return image.copy()
+    own = {"custom_color_lookup": np.arange(len(boxes))}
+    tints = sv.ColorPalette([_tint(each) for each in colours])
+    scene = sv.BoxAnnotator(color=tints, thickness=thickness).annotate(image.copy(), found, **own)
     if texts is not None:
-        scene = _label_annotator(tint).annotate(scene, found, labels=texts)
+        scene = _label_annotator(colours).annotate(scene, found, labels=texts, **own)
     return np.asarray(scene, np.uint8)
 
 
@@ -152,15 +161,20 @@ def _tint(colour: str) -> Any:
     return sv.Color(r=blue, g=green, b=red)
 
 
-def _label_annotator(tint: Any) -> Any:
-    # Weights of ITU-R BT.601 for brightness; tint.b is red, see _tint.
-    bright = 0.299 * tint.b + 0.587 * tint.g + 0.114 * tint.r > 127
+def _label_annotator(colours: Sequence[str]) -> Any:
+    inks = [sv.Color.BLACK if _is_bright(colour) else sv.Color.WHITE for colour in colours]
     return sv.LabelAnnotator(
-        color=tint,
-        text_color=sv.Color.BLACK if bright else sv.Color.WHITE,
+        color=sv.ColorPalette([_tint(colour) for colour in colours]),
+        text_color=sv.ColorPalette(inks),
         text_scale=0.4,
         text_padding=3,
     )
+
+
+def _is_bright(colour: str) -> bool:
+    """Return whether black stands out from a colour better than white: ITU-R BT.601."""
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    return 0.299 * red + 0.587 * green + 0.114 * blue > 127
 
 
 def _pad_to_largest(images: Sequence[Pixels]) -> list[Pixels]:

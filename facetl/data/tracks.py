@@ -15,6 +15,7 @@ only once in a video.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ LOST = 1.0
 _SWING = 3
 """Steps for which a face is expected to move on as it did: where a file leaves out frames that
 show the same as the one before, the face stood still for most of a long gap."""
+_INSTANT = 1e-6
+"""Seconds that pass at least from frame to frame: files may give two of them one time."""
 NEAR = -0.4
 """DIoU with where a track is expected below which a box is another face's: without overlap, two
 faces of one size are as near as that if they lie less than 1.9 of their sides apart."""
@@ -41,11 +44,15 @@ Track = int | None
 class FaceTracker:
     """Numbers the faces of one video, frame after frame.
 
-    A face has no number in the first frame in which it is seen: a box is a track from the second
-    frame on, so that false alarms of a single frame are none.
+    A box is a track from the second frame on, so that false alarms of a single frame are none.
+    In the first frame it gets its number in hindsight.
 
     Args:
         step: seconds from one frame to the next, on average.
+
+    Attributes:
+        hindsight: after each frame, what the boxes of the frame before turn out to follow that had
+            no number then: the number, by the place of the box.
     """
 
     def __init__(self, step: float) -> None:
@@ -54,6 +61,8 @@ class FaceTracker:
         self._used = self._before = 0
         self._time: float | None = None
         self._told = 0.0
+        self.hindsight: dict[int, int] = {}
+        self._young: list[tuple[Any, int]]  # tracks that began just now, and the places of boxes
         self._begin()
 
     def follow(
@@ -64,12 +73,12 @@ class FaceTracker:
         *,
         cut: bool = False,
     ) -> tuple[Track, ...]:
-        """Return the track of each box of the next frame.
+        """Return the track of each box of the next frame, as far as it is known yet.
 
         Args:
             boxes: (N, 4) half-open pixels.
             scores: (N,) in [0, 1].
-            time: seconds from the start, more than that of the frame before.
+            time: seconds from the start, no less than that of the frame before.
             cut: whether the frame begins another shot (see :mod:`facetl.data.shots`).
         """
         if cut:
@@ -81,11 +90,15 @@ class FaceTracker:
             data={"place": np.arange(len(boxes))},
         )
         self._forget(time)
+        old = list(self._tracker.tracks)
         linked = self._tracker.update(found, timestamp=self._tell(time))
         self._note_missing(linked.tracker_id, time)
         tracks: list[Track] = [None] * len(boxes)
         for place, number in zip(linked.data.get("place", ()), linked.tracker_id, strict=True):
             tracks[int(place)] = self._number(int(number))
+        self._look_back()
+        young = [track for track in self._tracker.tracks if track not in old]
+        self._young = list(zip(young, _beginners(scores, tracks), strict=True))
         return tuple(tracks)
 
     def _begin(self) -> None:
@@ -93,6 +106,7 @@ class FaceTracker:
         from trackers import ByteTrackTracker, DIoU
 
         self._before = self._used
+        self._young = []
         self._missing: dict[int, float] = {}
         self._tracker = ByteTrackTracker(
             # at its own 30 a second; longer than ours, which forgets by true time
@@ -105,6 +119,11 @@ class FaceTracker:
             minimum_consecutive_frames=2,
         )
 
+    def _look_back(self) -> None:
+        """Find out which of the tracks that began a frame ago have got a number."""
+        numbers = ((place, self._number(track.tracker_id)) for track, place in self._young)
+        self.hindsight = {place: number for place, number in numbers if number is not None}
+
     def _number(self, number: int) -> Track:
         """Return the number within the video of a track of the present shot."""
         if number < 0:
@@ -115,7 +134,7 @@ class FaceTracker:
     def _tell(self, time: float) -> float:
         """Return what the tracker is told for a time: gaps between frames end after some steps."""
         if self._time is not None:
-            self._told += min(time - self._time, _SWING * self._step)
+            self._told += min(max(time - self._time, _INSTANT), _SWING * self._step)
         self._time = time
         return self._told
 
@@ -136,3 +155,9 @@ class FaceTracker:
         """Note from when on each track is without a box."""
         gone = {track.tracker_id for track in self._tracker.tracks} - set(seen.tolist())
         self._missing = {number: self._missing.get(number, time) for number in gone}
+
+
+def _beginners(scores: NDArray[np.floating[Any]], tracks: Sequence[Track]) -> list[int]:
+    """Return the places of the boxes that have begun a track: sure ones that follow none."""
+    sure = np.flatnonzero(np.asarray(scores, np.float64) >= SURE).tolist()
+    return [place for place in sure if tracks[place] is None]

@@ -16,12 +16,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -37,7 +36,11 @@ _LATE = 0.5
 """Seconds that a video may end before its header says without a word."""
 LONGEST_SIDE = 8190
 """Width and height in pixels that every encoder takes."""
-_ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {"qscale": "3"}}
+_ENCODERS = {
+    # Without its trees of macroblocks: with them the same frames gave other bytes now and then.
+    "libx264": {"crf": "20", "preset": "veryfast", "mbtree": "0"},
+    "mpeg4": {"qscale": "3"},
+}
 
 
 @dataclass(frozen=True)
@@ -176,38 +179,24 @@ class Footage:
 
 
 class VideoWriter:
-    """Writes frames as an H.264 video in MP4, atomically; a context manager.
+    """Writes frames as an H.264 video; :func:`writing_video` gives one.
 
     The first frame decides on the size; an odd side gets one more row or column, for H.264 has
-    none.  If the block raises, no file is left.
+    none.
 
     Args:
-        path: ends in ``.mp4``.
+        path: where the video will lie, for messages.
+        container: an open container of PyAV's.
         rate: frames a second, for players that ask; each frame's own time counts.
     """
 
-    def __init__(self, path: Path, rate: Fraction) -> None:
+    def __init__(self, path: Path, container: Any, rate: Fraction) -> None:
         self._path = path
+        self._container = container
         self._rate = rate
         self._size_hw = (0, 0)
         self._tick = -1
         self._stream: Any = None
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            temporary = stack.enter_context(atomic_path(self._path))
-            self._container = stack.enter_context(av.open(str(temporary), "w", format="mp4"))
-            stack.push(self._finish)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
 
     def add(self, pixels: Pixels, time: float) -> None:
         """Append a frame that is shown from ``time`` (seconds) on.
@@ -234,14 +223,9 @@ class VideoWriter:
                 f"({error.strerror}); give frames of at most {LONGEST_SIDE} pixels a side"
             ) from error
 
-    def _finish(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def finish(self) -> None:
         """Write the frames that the encoder still holds."""
-        if error is None and self._stream is not None:
+        if self._stream is not None:
             self._container.mux(self._encode(None))
 
     def _add_stream(self) -> Any:
@@ -254,6 +238,28 @@ class VideoWriter:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS)
         return stream
+
+
+@contextmanager
+def writing_video(path: Path, rate: Fraction) -> Iterator[VideoWriter]:
+    """Give a writer of an MP4 file; if the block succeeds, ``path`` holds it.
+
+    If the block raises, no file is left.
+
+    Args:
+        path: ends in ``.mp4``.
+        rate: frames a second, for players that ask; each frame's own time counts.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    with (
+        atomic_path(path) as temporary,
+        av.open(_as_place(temporary), "w", format="mp4") as container,
+    ):
+        writer = VideoWriter(path, container, rate)
+        yield writer
+        writer.finish()
 
 
 class _Clock:
@@ -279,7 +285,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     if not path.is_file():
         raise VideoError(f"{path} is no file that can be read; check the path")
     try:
-        container = av.open(str(path), metadata_errors="replace")  # titles may be in any code
+        # titles may be in any code
+        container = av.open(_as_place(path), metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         why = error.strerror or type(error).__name__
         raise VideoError(
@@ -291,6 +298,11 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         yield container, stream
+
+
+def _as_place(path: Path) -> str:
+    """Return a path that FFmpeg takes for a place on disk: ``http:/a.mp4`` may be a file's name."""
+    return str(path.absolute())
 
 
 def _decode(container: Any, stream: Any, faults: list[str]) -> Iterator[Any]:

@@ -16,7 +16,7 @@ where there is none."""
 
 _UNNAMEABLE = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, broken Unicode, and ends of lines."""
-_LONGEST_NAME, _LONGEST_PATH = 255, 4_000
+_LONGEST_NAME, _LONGEST_PATH = 255, 2_000
 """In bytes: what usual file systems allow, with room for the folder."""
 
 

@@ -14,6 +14,8 @@ _HEAD = 65_536
 """So many bytes of a file are looked at."""
 
 _COCO = re.compile(r'"(images|annotations|categories)"\s*:')
+_OWN = re.compile(r'\{\s*"format"\s*:\s*"facetl-')
+"""How JSON of facetl's own begins, such as manifests: their settings may speak of images too."""
 _YOLO = re.compile(r"^names\s*:", re.MULTILINE)
 
 
@@ -58,7 +60,8 @@ def looks_like_json(head: str) -> bool:
 
 def looks_like_coco(head: str) -> bool:
     """Return whether a file begins as a COCO data set does."""
-    return looks_like_json(head) and _COCO.search(head) is not None
+    own = _OWN.match(head) is not None
+    return looks_like_json(head) and not own and _COCO.search(head) is not None
 
 
 def looks_like_yolo(head: str) -> bool:
@@ -78,7 +81,7 @@ def looks_like_course(head: str) -> bool:
 
 
 def _require_coco(path: Path, head: str) -> Format:
-    if _COCO.search(head):
+    if looks_like_coco(head):
         return Format.COCO
     raise AnnotationError(
         f"{path}: found JSON without images and annotations; give a COCO data set, or results to "

@@ -302,7 +302,10 @@ def _read_listing(listing: Path) -> Iterator[str | Problem]:
 def _load_labels(yolo: YoloSet, images: Path, name: str) -> Iterator[FaceLine | Problem]:
     """Yield the faces of one image, and what is wrong with its file."""
     path = label_path(images / name, yolo.root)
-    if not path.is_file():
+    try:
+        if not path.is_file():
+            return
+    except OSError:  # the name is too long for one, with the suffix of a text
         return
     try:
         size_hw = image_size(images / name)
