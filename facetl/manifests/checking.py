@@ -1,0 +1,111 @@
+"""Whether files are still what a manifest says that was written or given."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping, Set
+from enum import StrEnum
+from pathlib import Path
+
+from facetl.files import absolute
+from facetl.manifests.fingerprints import (
+    FolderMark,
+    is_regular,
+    mark_file,
+    mark_files,
+    mark_given,
+    sum_up,
+)
+from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step
+
+
+class State(StrEnum):
+    """How something is, compared with what is written of it."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "cannot be read"
+    OUTSIDE = "leads out of the folder"
+
+
+def check_outputs(folder: Path, outputs: Mapping[str, OutputMark]) -> Iterator[tuple[str, State]]:
+    """Compare outputs with what their manifest says; yield each with how it is.
+
+    Nothing outside of the folder is opened, whatever links there are in it.
+
+    Args:
+        folder: the manifest's.
+        outputs: by name, as :func:`facetl.manifests.manifest.load_manifest` lets them through.
+    """
+    is_inside: dict[Path, bool] = {}
+    for name, mark in outputs.items():
+        path = folder / name
+        try:
+            if path.parent not in is_inside:
+                real = path.parent.resolve(strict=True)
+                is_inside[path.parent] = real.is_relative_to(folder.resolve(strict=True))
+            state = _compare(path, mark) if is_inside[path.parent] else State.OUTSIDE
+        except (FileNotFoundError, NotADirectoryError):
+            state = State.MISSING
+        except (OSError, RuntimeError):  # forbidden, links in a circle, a name too long
+            state = State.UNREADABLE
+        yield name, state
+
+
+def check_input(folder: Path, path: str, given: Input, step: Step) -> State:
+    """Compare an input with what it was.
+
+    Args:
+        folder: the manifest's.
+        path: as it was given.
+        given: what it was.
+        step: whose input it is; what it wrote into its input itself does not count.
+    """
+    places = [Path(path)] if given.place is None else [folder / given.place, Path(path)]
+    own = {absolute(folder / name) for name in step.outputs}
+    try:
+        found = next(filter(None, (mark_input(place, own) for place in places)), None)
+    except OSError:
+        return State.UNREADABLE
+    if found is None:
+        return State.MISSING
+    return State.SAME if found._replace(place=given.place) == given else State.CHANGED
+
+
+def mark_input(path: Path, without: Set[str] = frozenset()) -> Input | None:
+    """Return what is at a path; None if it is neither a regular file nor a folder.
+
+    Args:
+        path: a file or a folder.
+        without: absolute paths of files that do not count.
+
+    Raises:
+        OSError: if it is a file that cannot be read.
+    """
+    if is_regular(path):
+        mark = mark_given(path)
+        return Input("file", FolderMark(1, mark.bytes, mark.sha256))
+    if not path.is_dir():
+        return None
+    return Input("folder", sum_up(mark_files(path), names_in(path, without)))
+
+
+def names_in(folder: Path, paths: Set[str]) -> set[str]:
+    """Return those of some absolute paths that lie in a folder, as they are called from there."""
+    root = Path(absolute(folder))
+    below = (Path(path) for path in paths)
+    return {path.relative_to(root).as_posix() for path in below if path.is_relative_to(root)}
+
+
+def _compare(path: Path, mark: OutputMark) -> State:
+    status = path.lstat()
+    if isinstance(mark, LinkMark):
+        same = stat.S_ISLNK(status.st_mode) and str(path.readlink()) == mark.link
+    else:
+        same = (
+            stat.S_ISREG(status.st_mode)
+            and status.st_size == mark.bytes
+            and mark_file(path) == mark
+        )
+    return State.SAME if same else State.CHANGED

@@ -1,0 +1,144 @@
+"""Fingerprints of files and folders, taken as they stream by.
+
+A file's is the SHA-256 of its bytes.  A folder's is that of one line for each of its files,
+``SHA256 BYTES NAME`` ended by a NUL, in the order of their names, folder by folder.  Names are
+relative to the folder, with slashes, as the bytes that they are on disk.
+
+Of what was given to a command, a file of more than 4 GiB is told by its first and last 64 MiB and
+its size: none keeps a command waiting.  What it wrote is read to the last byte.
+
+Left out are hidden files, manifests (they tell of the others), and whatever is no regular file:
+pipes, devices, links that lead nowhere.  Links to files count as the files, links to folders are
+not followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+MANIFEST = "manifest.json"
+"""How a manifest is called, wherever it lies."""
+
+LONGEST = 2**32
+"""Bytes of a file that is given up to which all of it is read."""
+EDGE = 2**26
+"""Bytes that are read at the beginning and at the end of a longer one."""
+UNREADABLE = "unreadable"
+"""What stands in a folder's fingerprint for the SHA-256 of a file that may not be read."""
+
+
+class FileMark(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        bytes: how many.
+        sha256: of them, 64 hexadecimal digits.
+    """
+
+    bytes: int
+    sha256: str
+
+
+class FolderMark(NamedTuple):
+    """What a folder holds, to the bottom.
+
+    Attributes:
+        files: how many.
+        bytes: of all of them together.
+        sha256: of the list of all of them.
+    """
+
+    files: int
+    bytes: int
+    sha256: str
+
+
+def mark_file(path: Path) -> FileMark:
+    """Return the fingerprint of a regular file.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return FileMark(file.tell(), digest.hexdigest())
+
+
+def mark_given(path: Path) -> FileMark:
+    """Return the fingerprint of a regular file that a command is given, in seconds at most.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    size = path.stat().st_size
+    if size <= LONGEST:
+        return mark_file(path)
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        for start in (0, size - EDGE):
+            file.seek(start)
+            digest.update(file.read(EDGE))
+    return FileMark(size, digest.hexdigest())
+
+
+def mark_files(folder: Path) -> Iterator[tuple[str, FileMark]]:
+    """Yield all files of a folder that is given and that count, by name, with fingerprints."""
+    for name in names_below(folder):
+        try:
+            yield name, mark_given(folder / name)
+        except FileNotFoundError:
+            continue  # it went while the others were read
+        except OSError:
+            yield name, FileMark(0, UNREADABLE)
+
+
+def sum_up(marks: Iterable[tuple[str, FileMark]], without: Collection[str] = ()) -> FolderMark:
+    """Return the fingerprint of a folder.
+
+    Args:
+        marks: its files, as :func:`mark_files` yields them.
+        without: names of files that do not count.
+    """
+    digest, files, size = hashlib.sha256(), 0, 0
+    for name, mark in marks:
+        if name not in without:
+            digest.update(f"{mark.sha256} {mark.bytes} ".encode() + os.fsencode(name) + b"\0")
+            files, size = files + 1, size + mark.bytes
+    return FolderMark(files, size, digest.hexdigest())
+
+
+def names_below(folder: Path) -> Iterator[str]:
+    """Yield the names of all files below a folder that count, in order."""
+    pending = [("", True)]
+    while pending:
+        name, is_folder = pending.pop()
+        if is_folder:
+            pending += _entries(folder / name, f"{name}/" if name else "")
+        else:
+            yield name
+
+
+def is_regular(path: Path) -> bool:
+    """Return whether there is a regular file at a path, or a link to one."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # a link to itself, a name too long, a NUL in it
+        return False
+
+
+def _entries(folder: Path, prefix: str) -> list[tuple[str, bool]]:
+    """Return what counts in a folder, the last name first, and which of it are folders."""
+    found = []
+    with suppress(OSError), os.scandir(folder) as entries:  # one may be forbidden
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            counts = is_folder or (entry.name != MANIFEST and is_regular(folder / entry.name))
+            if counts and not entry.name.startswith("."):
+                found.append((f"{prefix}{entry.name}", is_folder))
+    return sorted(found, key=lambda each: os.fsencode(each[0]), reverse=True)

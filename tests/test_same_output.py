@@ -1,0 +1,158 @@
+"""The same commands twice, in processes of their own: the same bytes, but for measured times.
+
+The processes differ in Python's hash seed, so no order of a set gets into an output unnoticed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from facetl.mtcnn.weights import load_weights
+
+ROAD = (
+    "cartoons toons --train 6 --test 2 --workers 1",
+    "prepare toons --out patches --at-least 0",
+    "train-pnet patches --out pnet.safetensors --epochs 1",
+    "train toons --out cascade.safetensors --epochs 1 1 1",
+    "detect toons/validare --weights tuned=cascade.safetensors --weights cartoon --overlays --crops"
+    " --export csv --out found",
+    "detect toons/validare --stream --out lines",
+    "detect episode.mp4 --video --out filmed",
+    "frames episode.mp4 --count 2 --out picked",
+    "evaluate found --truth toons",
+    "convert toons voc --to voc",
+    "tune toons --weights cartoon --out tuned.safetensors --limit 2",
+)
+SECONDS = {"seconds", "seconds_per_frame"}
+TIMED = {
+    "cascade.jsonl",
+    "pnet.jsonl",
+    "filmed/cartoon.detections.json",
+    "found/cartoon.detections.json",
+    "found/tuned.detections.json",
+    "found/metrics.json",
+    "found/report.html",
+    "tuned_tuning.png",
+    "tuned_tuning.svg",
+}
+"""What holds measured times; docs/reliability.md names these kinds."""
+
+
+class Walks(NamedTuple):
+    """Two folders in which the road was walked."""
+
+    one: Path
+    other: Path
+
+
+@pytest.fixture(scope="module")
+def walks(tmp_path_factory: pytest.TempPathFactory) -> Walks:
+    folder = tmp_path_factory.mktemp("walks")
+    (folder / "road.txt").write_text("\n".join(ROAD))
+    walks = Walks(folder / "one", folder / "other")
+    walkers = [_set_out(walk, number) for number, walk in enumerate(walks)]
+    for walker in walkers:
+        told = walker.communicate(timeout=500)[0]
+        assert walker.returncode == 0, told
+    return walks
+
+
+def _set_out(folder: Path, number: int) -> subprocess.Popen[str]:
+    folder.mkdir()
+    here = Path(__file__).parent
+    roots = [str(here.parent), str(here)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([*roots, os.environ.get("PYTHONPATH", "")]),
+        "PYTHONHASHSEED": str(number + 1),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, str(here / "walk_road.py"), str(folder.parent / "road.txt")]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def files_in(folder: Path) -> list[str]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
+
+
+def test_nothing_differs_but_measured_times(walks: Walks) -> None:
+    names = files_in(walks.one)
+    assert names == files_in(walks.other)
+    assert set(names) > TIMED
+    differing = {
+        name
+        for name in names
+        if (walks.one / name).read_bytes() != (walks.other / name).read_bytes()
+    }
+    manifests = {name for name in differing if name.endswith("manifest.json")}
+    assert differing - manifests <= TIMED
+    assert {"found/cartoon.detections.json", "pnet.jsonl"} <= differing  # time was measured
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(TIMED) if ".json" in name])
+def test_records_differ_in_seconds_alone(walks: Walks, name: str) -> None:
+    one, other = ((walk / name).read_text(encoding="utf-8") for walk in walks)
+    lines = one.splitlines() if name.endswith(".jsonl") else [one]
+    others = other.splitlines() if name.endswith(".jsonl") else [other]
+    assert [timeless(json.loads(each)) for each in lines] == [
+        timeless(json.loads(each)) for each in others
+    ]
+
+
+def test_the_report_differs_in_the_seconds_it_shows(walks: Walks) -> None:
+    one, other = ((walk / "found/report.html").read_text(encoding="utf-8") for walk in walks)
+    row = re.compile(r"<tr[^>]*>\s*<t[hd][^>]*>seconds per frame.*?</tr>", re.DOTALL)
+    assert len(row.findall(one)) == 1
+    assert row.sub("", one) == row.sub("", other)
+
+
+def test_manifests_differ_in_the_marks_of_what_holds_times(walks: Walks) -> None:
+    names = [name for name in files_in(walks.one) if name.endswith("manifest.json")]
+    folders = {"", "toons/", "patches/", "found/", "lines/", "filmed/", "picked/", "voc/"}
+    assert set(names) == {f"{folder}manifest.json" for folder in folders}
+    for name in names:
+        one, other = (json.loads((walk / name).read_text(encoding="utf-8")) for walk in walks)
+        folder = name.removesuffix("manifest.json")
+        assert without_timed(one, folder) == without_timed(other, folder)
+
+
+def test_weights_are_the_same_file(walks: Walks) -> None:
+    for name in ("pnet", "cascade", "tuned"):
+        one, other = (walk / f"{name}.safetensors" for walk in walks)
+        assert one.read_bytes() == other.read_bytes()
+    assert load_weights(walks.one / "cascade.safetensors").metadata["records"]
+
+
+def timeless(value: Any) -> Any:
+    """Return what JSON holds without the measured times in it."""
+    if isinstance(value, dict):
+        return {key: timeless(each) for key, each in value.items() if key not in SECONDS}
+    return [timeless(each) for each in value] if isinstance(value, list) else value
+
+
+def without_timed(manifest: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Return a manifest without the fingerprints of what holds times, as output and as input."""
+    for step in manifest["steps"]:
+        for name in step["outputs"]:
+            if folder + name in TIMED:
+                step["outputs"][name] = None
+        for name, given in step["inputs"].items():
+            if name == "found":
+                given.update(bytes=None, sha256=None)
+    return manifest
