@@ -1,6 +1,7 @@
 """Large folders: seconds and memory by the number of frames, beside facenet-pytorch in a loop.
 
     python benchmarks/streams.py --frames 1000 4000 16000 --peer 200
+    python benchmarks/streams.py --frames 100000 --streamed-alone
 
 Drawn frames, some of them many times under names of their own (hard links).  For each count
 ``facetl detect --stream`` and the same without ``--stream`` are started anew and the system is
@@ -78,7 +79,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[1000, 4000, 16000])
     parser.add_argument("--peer", type=int, default=200)
     parser.add_argument("--weights", default="pretrained")
+    parser.add_argument("--streamed-alone", action="store_true", help="leave out the other way")
     arguments = parser.parse_args()
+    ways: dict[str, list[str]] = {"facetl --stream": ["--stream"], "facetl": []}
+    if arguments.streamed_alone:
+        del ways["facetl"]
     print(f"{'':18} {'frames':>7} {'seconds':>8} {'a second':>8} {'peak MB':>8}")
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
@@ -86,7 +91,7 @@ def main() -> None:
         drawn = draw(place / "drawn")
         for count in arguments.frames:
             frames = lay_out(place / f"frames{count}", drawn, count)
-            for what, options in (("facetl --stream", ["--stream"]), ("facetl", [])):
+            for what, options in ways.items():
                 out = place / f"{what}{count}"
                 detect = ["-m", "facetl", "detect", frames, "--weights", arguments.weights]
                 show(what, count, measure(*detect, "--out", out, *options))

@@ -36,7 +36,7 @@ from facetl.boxes import as_boxes, iou
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels
 from facetl.data.tracks import FaceTracker
-from facetl.data.video import Footage, VideoWriter
+from facetl.data.video import Footage, writing_video
 
 RATE = 25
 SHOT = 50
@@ -58,7 +58,7 @@ def moving(count: int, size_hw: tuple[int, int], hold: int = 1) -> Iterator[Pixe
 
 
 def write(path: Path, frames: Iterator[Pixels]) -> Path:
-    with VideoWriter(path, Fraction(RATE)) as writer:
+    with writing_video(path, Fraction(RATE)) as writer:
         for number, pixels in enumerate(frames):
             writer.add(pixels, number / RATE)
     return path

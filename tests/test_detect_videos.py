@@ -14,7 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from drawn_videos import RATE, pan, pictures, scene, write_anyhow, write_video
-from outcomes import assert_refused, success
+from outcomes import assert_refused, left_in, success
 
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.frame import draw_frame
@@ -68,7 +68,7 @@ def test_every_frame_has_its_name_time_boxes_and_tracks(folder: Path, tmp_path: 
         overlaps = iou(truth, as_boxes(frame.detections.boxes))
         assert (overlaps.max(axis=1) > 0.5).sum() >= 2
     first, *others = [set(filter(None, frame.tracks or ())) for frame in run.frames[:8]]
-    assert first == set()
+    assert first == others[0]  # known in hindsight
     assert set.intersection(*others) >= {1, 2}
     assert not set.union(*others) & set(run.frames[-1].tracks or ()), "a cut lies between"
     assert run.settings["every"] == "1"
@@ -292,7 +292,7 @@ def test_other_runs_files_make_way(folder: Path, tmp_path: Path) -> None:
     assert_refused(call(folder / "episode.mp4", "--out", out), "exists already")
     again = call(folder / "episode.mp4", "--every", "9", "--out", out, "--force")
     assert "removed " in success(again).stderr
-    assert [path.name for path in out.iterdir()] == ["cartoon.detections.json"]
+    assert left_in(out) == ["cartoon.detections.json"]
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from facetl.mtcnn.detections import (
     Detections,
     FrameResult,
     Run,
-    RunWriter,
     Skipped,
     load_run,
     save_run,
+    writing_run,
 )
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -216,7 +216,7 @@ def test_the_file_is_one_json_document_as_ever(tmp_path: Path) -> None:
 
 def test_a_writer_writes_as_it_is_given(tmp_path: Path) -> None:
     path = tmp_path / "a.detections.json"
-    with RunWriter(path, "a", {"min_face": 20.0}) as writer:
+    with writing_run(path, "a", {"min_face": 20.0}) as writer:
         writer.skip(Skipped("b.jpg", "is empty"))
         for _ in range(3):
             writer.add(frame_with(TWO))
@@ -226,22 +226,22 @@ def test_a_writer_writes_as_it_is_given(tmp_path: Path) -> None:
 
 
 def test_a_run_without_frames(tmp_path: Path) -> None:
-    with RunWriter(tmp_path / "a.json", "a", {}):
+    with writing_run(tmp_path / "a.json", "a", {}):
         pass
     assert load_run(tmp_path / "a.json").frames == ()
 
 
 def test_nothing_is_left_of_a_run_that_breaks_off(tmp_path: Path) -> None:
     def break_off() -> None:
-        with RunWriter(tmp_path / "a.json", "a", {}) as writer:
+        with writing_run(tmp_path / "a.json", "a", {}) as writer:
             writer.add(frame_with(TWO))
             raise KeyError("broken off")
 
     with pytest.raises(KeyError):
         break_off()
-    with pytest.raises(TypeError), RunWriter(tmp_path / "a.json", "a", {"no": object()}):
+    with pytest.raises(TypeError), writing_run(tmp_path / "a.json", "a", {"no": object()}):
         pass
     nothing: Any = object()
-    with pytest.raises(TypeError), RunWriter(tmp_path / "a.json", "a", {}) as writer:
+    with pytest.raises(TypeError), writing_run(tmp_path / "a.json", "a", {}) as writer:
         writer.skip(Skipped("b.jpg", nothing))
     assert list(tmp_path.iterdir()) == []

@@ -23,9 +23,11 @@ from facetl.errors import ImageError, InputError, WeightsError
 from facetl.mtcnn import detector as detector_module
 from facetl.mtcnn import sight as sight_module
 from facetl.mtcnn.detections import Detections
-from facetl.mtcnn.detector import Detector, choose_device, scan
+from facetl.mtcnn.detector import Detector, Search, choose_device, scan
 from facetl.mtcnn.geometry import pnet_windows
 from facetl.mtcnn.networks import Outputs, Stage
+from facetl.mtcnn.parallel import most_waiting
+from facetl.mtcnn.pictures import held_by
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import TorchSight
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
@@ -162,6 +164,35 @@ def test_images_are_read_a_batch_at_a_time(pretrained: Detector) -> None:
     search = pretrained.search(endless(), Settings(), batch_size=4)
     assert all(len(next(search).detections) == 0 for _ in range(5))
     assert asked_for == 8
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, Image.fromarray])
+@pytest.mark.parametrize("side", [10, 60, 200])
+def test_large_images_wait_in_smaller_numbers(
+    pretrained: Detector,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    kind: Callable[[Pixels], Any],
+    side: int,
+) -> None:
+    room = 100_000
+    batches: list[int] = []
+
+    def note_size(_: object, batch: list[Any], **__: object) -> list[Search]:
+        batches.append(len(batch))
+        return [Search(Detections.empty(), {}) for _ in batch]
+
+    monkeypatch.setattr(detector_module, "ROOM", room)
+    monkeypatch.setattr(Detector, "_search_batch", note_size)
+    many = (kind(np.zeros((side, side, 3), np.uint8)) for _ in range(50))
+    assert len(list(pretrained.search(many, Settings(), batch_size=8, workers=workers))) == 50
+    fitting = room // (1 if workers == 1 else most_waiting(workers)) // side**2
+    assert max(batches) == min(max(fitting, 1), 8)
+
+
+def test_paths_hold_nothing() -> None:
+    assert held_by("a.png") == held_by(Path("a.png")) == 0
 
 
 def test_the_stages_are_counted(pretrained: Detector, face: Pixels) -> None:

@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from outcomes import assert_refused, success
+from outcomes import assert_refused, left_in, success
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
@@ -86,10 +86,25 @@ def test_a_file_cut_anywhere_is_gone_on_with(
     assert (tmp_path / NAME).read_bytes() == whole
 
 
+def test_torch_goes_on_at_the_beginning_of_a_batch(frames: Path, tmp_path: Path) -> None:
+    how = ("--engine", "torch", "--batch-size", 4, "--stream")
+    success(detect(frames, *how, "--out", tmp_path / "whole"))
+    whole = (tmp_path / "whole" / NAME).read_bytes()
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / NAME).write_bytes(b"".join(lines[:8]))  # the head and seven images
+    result = success(detect(frames, *how, "--workers", 1, "--out", tmp_path / "cut", "--resume"))
+    assert "going on after 4 of 12 images" in result.stderr
+    assert (tmp_path / "cut" / NAME).read_bytes() == whole
+    (tmp_path / "cut" / NAME).write_bytes(b"".join(lines[:8]))
+    other = (*how[:2], "--batch-size", 3, "--stream", "--resume", "--out", tmp_path / "cut")
+    assert_refused(detect(frames, *other), "other weights or settings")
+
+
 def test_of_two_runs_the_shorter_counts(frames: Path, whole: bytes, tmp_path: Path) -> None:
     both = ("--weights", "pretrained", "--weights", "cartoon", "--stream", "--out")
     success(detect(frames, *both, tmp_path / "whole"))
-    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    names = left_in(tmp_path / "whole")
     (tmp_path / "cut").mkdir()
     for name, share in zip(names, (0.3, 0.6), strict=True):
         data = (tmp_path / "whole" / name).read_bytes()
@@ -128,7 +143,8 @@ def test_what_is_finished_is_not_resumed(frames: Path, whole: bytes, tmp_path: P
     ("options", "why"),
     [
         (["--min-face", "40"], "other weights or settings"),
-        (["--weights", "cartoon=pretrained"], "nothing"),
+        (["--weights", "cartoon=pretrained"], "is of another search"),
+        (["--weights", "pretrained", "--weights", "a=cartoon"], "a.detections.jsonl is not there"),
     ],
 )
 def test_another_search_is_not_gone_on_with(
@@ -136,12 +152,28 @@ def test_another_search_is_not_gone_on_with(
 ) -> None:
     (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])
     result = detect(frames, "--stream", "--resume", "--out", tmp_path, *options)
-    if why == "nothing":  # a run of another name: the old one makes way
-        success(result)
-        assert not (tmp_path / NAME).exists()
-    else:
-        assert_refused(result, NAME, why)
-        assert (tmp_path / NAME).read_bytes() == whole[: len(whole) // 2]
+    assert_refused(result, NAME, why, "--force")
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert (tmp_path / NAME).read_bytes() == whole[: len(whole) // 2]
+
+
+def test_a_search_that_was_killed_while_it_made_its_files_begins(
+    frames: Path, whole: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / NAME).write_bytes(whole.splitlines(keepends=True)[0])
+    both = ("--weights", "pretrained", "--weights", "cartoon")
+    success(detect(frames, *both, "--stream", "--resume", "--out", tmp_path))
+    assert (tmp_path / NAME).read_bytes() == whole
+
+
+def test_another_search_makes_way_if_it_is_forced_to(
+    frames: Path, whole: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])
+    other = ("--weights", "cartoon=pretrained", "--stream", "--resume", "--force")
+    result = success(detect(frames, *other, "--out", tmp_path))
+    assert f"removed {tmp_path / NAME}" in result.stderr
+    assert left_in(tmp_path) == ["cartoon.detections.jsonl"]
 
 
 def test_other_images_are_not_gone_on_with(frames: Path, whole: bytes, tmp_path: Path) -> None:
@@ -157,6 +189,12 @@ def test_an_unfinished_file_is_no_result(whole: bytes, tmp_path: Path) -> None:
         DetectionsError, match="not finished; go on with facetl detect --stream --resume"
     ):
         load_run(path)
+
+
+def test_a_folder_is_not_gone_on_with(frames: Path, tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    result = detect(frames, "--stream", "--resume", "--out", tmp_path)
+    assert_refused(result, NAME, "cannot be gone on with", "--force")
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,11 @@ def test_pretrained_is_all_three_stages() -> None:
     assert all(same(pretrained.stages[s], load_pretrained_stage(s)) for s in STAGES)
 
 
+@pytest.mark.parametrize("name", ["cartoon", "pretrained"])
+def test_a_built_in_name_may_come_as_a_path(name: str) -> None:
+    assert load_weights(Path(name)).fingerprint == load_weights(name).fingerprint
+
+
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("suffix", [".pt", ".pth"])
 def test_a_bare_network_is_recognised_by_its_shapes(

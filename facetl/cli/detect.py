@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, suggest
+from facetl.cli.console import suggest
 from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
 from facetl.cli.exports import exports_option, save_exports
+from facetl.cli.fleet import RAY, FleetSearch, fleet_options, plan_runs, settle_fleet
 from facetl.cli.folders import FolderSearch
 from facetl.cli.overlays import OVERLAYS, OverlayDrawer, load_faces
 from facetl.cli.searching import (
@@ -20,12 +22,13 @@ from facetl.cli.searching import (
     find_images,
     load_detectors,
     parse_weights,
+    refuse_other_runs,
     remove_other_runs,
     tell_facts,
 )
+from facetl.cli.stopping import resumable
 from facetl.cli.videos import Viewing, is_video, search_videos
-from facetl.files import refuse_to_overwrite, require_writable
-from facetl.interruptions import exit_code
+from facetl.files import note_written, refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
@@ -102,13 +105,20 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with a search that --stream began and did not end.",
+    help="Go on with a search that --stream or --engine ray began and did not end.",
 )
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything cannot be read.")
 @options.annotation_format
 @exports_option
 @options.device
-@options.engine
+@click.option(
+    "--engine",
+    type=click.Choice([*options.ENGINES, RAY]),
+    default="auto",
+    help=f"{options.ENGINE_HELP} Or ray: the same search by shards, on one or many machines (see "
+    "docs/many-machines.md).",
+)
+@fleet_options
 @options.on_error
 @options.force
 def detect(
@@ -136,7 +146,9 @@ def detect(
     form: str,
     exports: tuple[str, ...],
     device: str,
-    engine: EngineChoice,
+    engine: str,
+    address: str | None,
+    shard_size: int,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -156,14 +168,24 @@ def detect(
       facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results
       facetl detect episode.mp4 --every 0.5s --video --out results
       facetl detect archive --stream --out results --resume
+      facetl detect archive --engine ray --out results
     """
+    from facetl.mtcnn.detections import LINES_SUFFIX, SHARDS_SUFFIX, SUFFIX
+
     cropping = settle_cropping(crops, margin, align)
     filmed = _are_videos(
         images,
         for_videos=bool(every or video or skip_still),
         for_images=bool(overlays or truth or crops or stream),
     )
-    _require_together(stream=stream, resume=resume, crops=crops)
+    fleet = settle_fleet(engine, address, workers)
+    if fleet:
+        _require_shards_alone(pictures=bool(overlays or truth or crops or video), stream=stream)
+    else:
+        _require_together(stream=stream, resume=resume, crops=crops)
+    if not truth:
+        why = "says how --truth is read; add --truth, or leave it out"
+        options.refuse_idle(why, form="--format", on_error="--on-error")
     if not resume:
         refuse_to_overwrite(out, force=force)
     require_writable(out)
@@ -176,18 +198,28 @@ def detect(
         "padding": padding,
         "voting": voting,
     }
-    how = Searching(device, engine, batch_size, workers)
+    how = _how(device, engine, batch_size, workers)
     detectors, settings = load_detectors(weights, given, how)
     facts = tell_facts(weights, detectors, how)
-    if filmed:
-        viewing = Viewing.of(every, skip_still, video)
+    viewing = Viewing.of(every, skip_still, video) if filmed else None
+    suffix = SHARDS_SUFFIX if fleet else LINES_SUFFIX if stream else SUFFIX
+    written = [out / f"{name}{suffix}" for name in detectors]
+    if resume and not force:
+        refuse_other_runs(out, written)
+    if (fleet or stream) and force and not resume:
+        remove_other_runs(out, [])  # which would be gone on with
+    if fleet:
+        runs = plan_runs(detectors, settings, facts, viewing, out)
+        shards = FleetSearch(named, runs, fleet, batch_size, shard_size, viewing)
+        whole = shards.run(out, resume=resume)
+    elif viewing:
         whole = search_videos(named, detectors, settings, facts, how, viewing, out)
     else:
         drawer = [OverlayDrawer(out / OVERLAYS, faces)] if overlays or truth else []
         cutter = [CropCutter(out / CROPS, named, list(detectors), cropping)] if cropping else []
         search = FolderSearch(named, detectors, settings, facts, how, (*drawer, *cutter))
-        whole = _search_folder(search, out, stream=stream, resume=resume, force=force)
-    remove_other_runs(out, list(detectors))
+        whole = _search_folder(search, out, stream=stream, resume=resume, exporting=bool(exports))
+    remove_other_runs(out, written)
     _export(out, exports)
     if filmed:
         suggest("frames", *images, "--out", "frames", why="what is most worth annotating")
@@ -197,30 +229,51 @@ def detect(
         raise SystemExit(1)
 
 
+def _how(device: str, engine: str, batch_size: int, workers: int) -> Searching:
+    """Return where and how the work is done; Ray's workers have no GPU unless told so."""
+    if engine == RAY:
+        return Searching("cpu" if device == "auto" else device, "auto", batch_size, workers)
+    return Searching(device, cast("EngineChoice", engine), batch_size, workers)
+
+
 def _search_folder(
-    search: FolderSearch, out: Path, *, stream: bool, resume: bool, force: bool
+    search: FolderSearch, out: Path, *, stream: bool, resume: bool, exporting: bool
 ) -> bool:
     """Search images and say what was found; return whether all could be read."""
     if stream:
-        if force:
-            remove_other_runs(out, [])
-        try:
-            search.stream(out, resume=resume)
-        except KeyboardInterrupt as interruption:
-            note(f"stopped; {out} keeps what is done: the same command with --resume")
-            raise SystemExit(exit_code(interruption)) from None
+        with resumable(out, partial(_has_lines, out)):
+            search.stream(out, resume=resume, finished=exporting)
+            note_written(*(outlet.folder for outlet in search.outlets if resume))
     else:
         search.run(out)
     search.report([out, *(outlet.folder for outlet in search.outlets)])
     return not search.skipped
 
 
+def _has_lines(out: Path) -> bool:
+    from facetl.mtcnn.detections import LINES_SUFFIX
+
+    return any(out.glob(f"*{LINES_SUFFIX}"))
+
+
 def _require_together(*, stream: bool, resume: bool, crops: bool) -> None:
     """Refuse options that do not go together."""
     if resume and not stream:
-        raise click.UsageError("--resume goes on with what --stream has written; add --stream")
+        raise click.UsageError(
+            "--resume goes on with what --stream or --engine ray has written; add --stream"
+        )
     if stream and crops:
         raise click.UsageError("--crops needs all faces at once; leave out --stream or --crops")
+
+
+def _require_shards_alone(*, pictures: bool, stream: bool) -> None:
+    """Refuse what --engine ray does not do."""
+    if pictures:
+        raise click.UsageError(
+            "--engine ray draws nothing; leave out --overlays, --truth, --crops and --video"
+        )
+    if stream:
+        raise click.UsageError("--engine ray writes shards as they come; leave out --stream")
 
 
 def _are_videos(paths: Sequence[Path], *, for_videos: bool, for_images: bool) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,7 @@ import click
 from facetl.cli.console import note, typed_command
 from facetl.cli.options import split_name
 from facetl.cli.videos import is_video
-from facetl.errors import InputError
+from facetl.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from facetl.mtcnn.detector import Detector
@@ -130,11 +131,27 @@ def tell_facts(
     }
 
 
-def remove_other_runs(out: Path, names: Sequence[str]) -> None:
-    """Remove detections files of runs that are not among ``names``: --force gave them up."""
-    from facetl.mtcnn.detections import find_runs, name_of
+def refuse_other_runs(out: Path, kept: Collection[Path]) -> None:
+    """Refuse to go on where runs lie that are not among ``kept``: they would have to make way.
 
-    for old in find_runs(out):
-        if name_of(old) not in names:
-            old.unlink()
-            note(f"removed {old}, which another run had left")
+    Raises:
+        OutputError: naming the first of them.
+    """
+    for other in _other_runs(out, kept):
+        raise OutputError(
+            f"{other} is of another search; go on with that one, choose another --out, or give it "
+            "up with --force"
+        )
+
+
+def remove_other_runs(out: Path, kept: Collection[Path]) -> None:
+    """Remove all runs that are not among ``kept``: --force gave them up."""
+    for other in _other_runs(out, kept):
+        shutil.rmtree(other) if other.is_dir() else other.unlink()
+        note(f"removed {other}, which another run had left")
+
+
+def _other_runs(out: Path, kept: Collection[Path]) -> list[Path]:
+    from facetl.mtcnn.detections import find_runs
+
+    return [run for run in find_runs(out) if run not in kept]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli.console import note, track
-from facetl.cli.folders import enter_all
+from facetl.cli.folders import open_runs
 from facetl.errors import InputError, VideoError
 
 if TYPE_CHECKING:
@@ -75,14 +75,17 @@ class NamedVideo:
         skip_still: bool = False,
     ) -> Iterator[Searched[FilmPicture]]:
         """Yield the frames that count as they are searched by all detectors."""
-        from facetl.data.stills import Moment, group_stills
-        from facetl.mtcnn.footage import FilmPicture
-        from facetl.mtcnn.runs import search_all
+        from facetl.mtcnn.footage import search_footage
 
-        frames = self.frames(every, "searching")
-        moments = group_stills(frames) if skip_still else map(Moment, frames)
-        pictures = (FilmPicture(self.name, moment) for moment in moments)
-        return search_all(detectors, settings, pictures, how.batch_size, how.workers)
+        return search_footage(
+            self.name,
+            self.frames(every, "searching"),
+            detectors,
+            settings,
+            how.batch_size,
+            how.workers,
+            skip_still=skip_still,
+        )
 
     def tell_faults(self) -> list[str]:
         """Say on stderr what was wrong with the file; return it."""
@@ -92,7 +95,7 @@ class NamedVideo:
 
 
 @dataclass
-class Tally:
+class VideoTally:
     """What is remembered of a run over videos: counts."""
 
     frames: int = 0
@@ -112,7 +115,8 @@ class Tally:
         self._longest[video] = max(self._longest[video], highest)
         self.tracks = sum(self._longest.values())
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
+        """Return the counts in words."""
         searched = self.frames - self.carried
         carried = f" ({self.carried} carried over)" if self.carried else ""
         pace = self.seconds / max(searched, 1)
@@ -162,29 +166,20 @@ def search_videos(
         name: {**settings[name].to_json(), **facts[name], **_describe(ready, viewing)}
         for name in detectors
     }
-    tallies = {name: Tally() for name in detectors}
-    with enter_all(_writers(out, described)) as writers:
+    tallies = {name: VideoTally() for name in detectors}
+    with open_runs(out, described) as writers:
         search = partial(_search_one, detectors, settings, how, viewing, out)
         whole = [_record(video, search(video), writers, tallies) for video in ready]
         for name, reason in unreadable.items():
             _skip(writers, name, reason)
     for name, tally in tallies.items():
-        click.echo(f"{name}: {tally}")
+        click.echo(f"{name}: {tally.describe()}")
     click.echo(f"wrote {out}" + (f" and {out / DRAWN}" if viewing.draw else ""))
     return all(whole) and not unreadable
 
 
-def _writers(out: Path, settings: Mapping[str, dict[str, Any]]) -> dict[str, RunWriter]:
-    """Return a writer of a detections file for each run."""
-    from facetl.mtcnn.detections import SUFFIX, RunWriter
-
-    return {name: RunWriter(out / f"{name}{SUFFIX}", name, each) for name, each in settings.items()}
-
-
 def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[str, str]]:
     """Return the videos that can be read, and why the others cannot, by name.
-
-    A name is that of a folder where the video's frames go, so it has no slash.
 
     Raises:
         InputError: if two would have one name.
@@ -192,21 +187,30 @@ def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[st
     """
     from facetl.data.video import Footage
 
-    names = [each.name.replace("/", "-") for each in videos]
-    _refuse_twins([each.path for each in videos], names)
     ready, unreadable = [], {}
-    for each, name in zip(videos, names, strict=True):
+    for each in name_videos(videos):
         footage = Footage(each.path)
         try:
-            ready.append(NamedVideo(name, footage, footage.facts()))
+            ready.append(NamedVideo(each.name, footage, footage.facts()))
         except VideoError as error:
             if len(videos) == 1:
                 raise
-            unreadable[name] = str(error)
+            unreadable[each.name] = str(error)
             note(f"skipped {error}")
     if not ready:
         raise VideoError(f"none of the {len(videos)} videos could be read; give others")
     return ready, unreadable
+
+
+def name_videos(videos: Sequence[NamedImage]) -> list[NamedImage]:
+    """Return the videos with names of folders, where their frames go: without slashes.
+
+    Raises:
+        InputError: if two would have one name.
+    """
+    named = [replace(each, name=each.name.replace("/", "-")) for each in videos]
+    _refuse_twins([each.path for each in named], [each.name for each in named])
+    return named
 
 
 def _refuse_twins(videos: Sequence[Path], names: Sequence[object]) -> None:
@@ -260,7 +264,7 @@ def _record(
     video: NamedVideo,
     search: Iterator[dict[str, FrameResult]],
     writers: Mapping[str, RunWriter],
-    tallies: Mapping[str, Tally],
+    tallies: Mapping[str, VideoTally],
 ) -> bool:
     """Write down what is found in a video; return whether all of it could be read."""
     for results in search:
@@ -288,10 +292,10 @@ def drawing_path(out: Path, name: str) -> Path:
 @contextmanager
 def drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
     """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
-    from facetl.data.video import Footage, VideoWriter
+    from facetl.data.video import Footage, writing_video
 
     frames = Footage(video.footage.path).frames()
-    with closing(frames), VideoWriter(path, video.facts.rate) as writer:
+    with closing(frames), writing_video(path, video.facts.rate) as writer:
         drawn = DrawnVideo(frames, writer)
         yield drawn
         drawn.finish()
@@ -354,12 +358,18 @@ def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
     """
     from facetl.data.overlays import draw_boxes, fit_panels, side_by_side
     from facetl.data.video import LONGEST_SIDE
+    from facetl.palette import track_colour
 
     seen, scale = fit_panels(pixels, len(results), LONGEST_SIDE)
     panels = [
         (
             f"{name}: {len(result.detections)} found",
-            draw_boxes(seen, result.detections.boxes * scale, labels=_labels(result)),
+            draw_boxes(
+                seen,
+                result.detections.boxes * scale,
+                colour=[track_colour(number) for number in _tracks(result)],
+                labels=_labels(result),
+            ),
         )
         for name, result in results.items()
     ]
@@ -368,8 +378,11 @@ def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
 
 def _labels(result: FrameResult) -> list[str]:
     """Return ``#7 0.98`` for each box, without the number where it follows no face."""
-    tracks = result.tracks or (None,) * len(result.detections)
     return [
         f"{score:.2f}" if number is None else f"#{number} {score:.2f}"
-        for number, score in zip(tracks, result.detections.scores, strict=True)
+        for number, score in zip(_tracks(result), result.detections.scores, strict=True)
     ]
+
+
+def _tracks(result: FrameResult) -> tuple[int | None, ...]:
+    return result.tracks or (None,) * len(result.detections)

@@ -18,18 +18,18 @@ shows the same as the frame before was not searched: its boxes are carried over,
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
-from facetl.files import UNENCODABLE, atomic_path, read_json
+from facetl.files import UNENCODABLE, atomic_path, read_json, require_format
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ FORMAT_VERSION = 1
 SUFFIX = ".detections.json"
 """A run called ``tuned`` is stored as ``tuned.detections.json``."""
 LINES_SUFFIX = ".detections.jsonl"
-"""… or, as JSON lines (:mod:`facetl.mtcnn.run_lines`), as ``tuned.detections.jsonl``."""
+"""… or, as JSON lines (:mod:`facetl.mtcnn.run_lines`), as ``tuned.detections.jsonl``,"""
+SHARDS_SUFFIX = ".detections.parquet"
+"""… or, as a folder of shards (:mod:`facetl.mtcnn.run_shards`), as ``tuned.detections.parquet``."""
+SUFFIXES = (SUFFIX, LINES_SUFFIX, SHARDS_SUFFIX)
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The five points of a face, in order, left and right as seen in the image."""
@@ -225,46 +228,18 @@ class Run:
 
 
 class RunWriter:
-    """Writes a detections file frame by frame, atomically; a context manager.
+    """Writes a detections file frame by frame; :func:`writing_run` gives one.
 
-    Nothing is held in memory but what was skipped.  If the block raises, no file is left.
+    Nothing is held in memory but what was skipped.
 
     Args:
-        path: the file.
-        name: how the run is called.
-        settings: JSON-able settings that made it.
+        file: the file, behind the bracket that opens its frames.
     """
 
-    def __init__(self, path: Path, name: str, settings: dict[str, Any]) -> None:
-        self._path = path
-        self._head = {
-            "format": FORMAT,
-            "version": FORMAT_VERSION,
-            "facetl": VERSION,
-            "name": name,
-            "settings": settings,
-        }
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
         self._skipped: list[Skipped] = []
         self._separator = ""
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            temporary = stack.enter_context(atomic_path(self._path))
-            self._file = stack.enter_context(
-                temporary.open("w", encoding="utf-8", errors=UNENCODABLE)
-            )
-            self._file.write(_as_text(self._head)[:-1] + ', "frames": [')
-            stack.push(self._finish)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
 
     def add(self, frame: FrameResult) -> None:
         """Append what was found in a frame."""
@@ -275,20 +250,46 @@ class RunWriter:
         """Remember what could not be searched."""
         self._skipped.append(skipped)
 
-    def _finish(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            skipped = [{"image": each.image, "reason": each.reason} for each in self._skipped]
-            self._file.write(f'], "skipped": {_as_text(skipped)}}}\n')
+    def finish(self) -> None:
+        """Close the frames; write what was skipped."""
+        skipped = [{"image": each.image, "reason": each.reason} for each in self._skipped]
+        self._file.write(f'], "skipped": {_as_text(skipped)}}}\n')
+
+
+@contextmanager
+def writing_run(path: Path, name: str, settings: dict[str, Any]) -> Iterator[RunWriter]:
+    """Give a writer of a detections file; if the block succeeds, ``path`` holds it.
+
+    If the block raises, no file is left.
+
+    Args:
+        path: the file.
+        name: how the run is called.
+        settings: JSON-able settings that made it.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    head = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "facetl": VERSION,
+        "name": name,
+        "settings": settings,
+    }
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors=UNENCODABLE) as file,
+    ):
+        file.write(_as_text(head)[:-1] + ', "frames": [')
+        writer = RunWriter(file)
+        yield writer
+        writer.finish()
 
 
 def save_run(path: Path, run: Run) -> None:
     """Write a run as a detections file, atomically."""
-    with RunWriter(path, run.name, run.settings) as writer:
+    with writing_run(path, run.name, run.settings) as writer:
         for frame in run.frames:
             writer.add(frame)
         for skipped in run.skipped:
@@ -296,17 +297,18 @@ def save_run(path: Path, run: Run) -> None:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return all detections files in a folder, of either kind, in the order of their names."""
-    return sorted(path for end in (SUFFIX, LINES_SUFFIX) for path in folder.glob(f"*{end}"))
+    """Return all detections files in a folder, of any kind, in the order of their names."""
+    return sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
 
 
 def name_of(path: Path) -> str:
-    """Return the name of the run that a detections file of either kind is called after."""
-    return path.name.removesuffix(LINES_SUFFIX).removesuffix(SUFFIX)
+    """Return the name of the run that a detections file of any kind is called after."""
+    end = next((end for end in SUFFIXES if path.name.endswith(end)), "")
+    return path.name.removesuffix(end)
 
 
 def load_run(path: Path | str) -> Run:
-    """Read a detections file, of one JSON document or of JSON lines.
+    """Read a detections file: one JSON document, JSON lines, or a folder of Parquet shards.
 
     Raises:
         DetectionsError: if the file is missing, damaged, or of another format or version.
@@ -316,6 +318,10 @@ def load_run(path: Path | str) -> Run:
         from facetl.mtcnn.run_lines import load_lines  # which is built upon this module
 
         return load_lines(path)
+    if path.is_dir() and path.name.endswith(SHARDS_SUFFIX):
+        from facetl.mtcnn.run_shards import load_shards
+
+        return load_shards(path)
     try:
         document = read_json(path)
         found = (document["format"], document["version"])
@@ -323,11 +329,8 @@ def load_run(path: Path | str) -> Run:
         raise DetectionsError(
             f"{path}: not a detections file ({error}); make one with facetl detect"
         ) from error
-    if found != (FORMAT, FORMAT_VERSION):
-        raise DetectionsError(
-            f"{path}: found format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} version "
-            f"{FORMAT_VERSION}; make it again with facetl detect"
-        )
+    remedy = "make it again with facetl detect"
+    require_format(found, (FORMAT, FORMAT_VERSION), DetectionsError, remedy, path)
     try:
         return _run_from_json(document)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -39,8 +39,8 @@ from facetl.mtcnn.geometry import (
 )
 from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
-from facetl.mtcnn.parallel import in_batches, in_parallel
-from facetl.mtcnn.pictures import Picture, as_pixels, each_of, is_one
+from facetl.mtcnn.parallel import ROOM, in_batches, in_parallel, most_waiting
+from facetl.mtcnn.pictures import Picture, as_pixels, each_of, held_by, is_one
 from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import Sight
@@ -248,14 +248,16 @@ class Detector:
     ) -> Iterator[Search]:
         """Yield what is found in each image, in order, with the counts of candidates.
 
-        Takes two batches a worker ahead, no more, so that a long list never fills the memory.  A
-        single worker is the calling thread itself, with as many threads of torch's own as it has.
+        Takes two batches a worker ahead, no more, and fewer images in a batch where they are
+        large, so that a long list never fills the memory.  A single worker is the calling thread
+        itself, with as many threads of torch's own as it has.
         """
         if min(batch_size, workers) < 1:
             raise ValueError(f"expected at least 1, got batch_size {batch_size}, workers {workers}")
         if is_one(images):
             raise TypeError("expected a list of images, got a single one; put it in a list")
-        batches = in_batches(images, batch_size)
+        room = ROOM / (most_waiting(workers) if workers > 1 else 1)
+        batches = in_batches(images, batch_size, room, held_by)
         search = partial(self._search_batch, settings=settings)
         found = in_parallel(search, batches, workers) if workers > 1 else map(search, batches)
         return chain.from_iterable(found)

@@ -79,3 +79,22 @@ def describe_threads() -> str:
         f"{usable_cores()} cores: as many frames side by side, one thread each; "
         f"training uses {torch.get_num_threads()} threads"
     )
+
+
+def tell_machine(device: torch.device, engine: str | None) -> dict[str, str | int]:
+    """Return what results depend on, bit for bit, besides settings, inputs and versions.
+
+    Args:
+        device: where the networks run.
+        engine: what was asked for to search frames; None where there is no choice.
+    """
+    gpu = f", {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
+    told: dict[str, str | int] = {
+        "device": f"{device.type}{gpu}",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
+    if engine is None:
+        return told
+    known = next((each for each in get_args(EngineChoice) if each == engine), None)
+    return {**told, "engine": choose_engine(known, device) if known else engine}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from facetl.data.images import Pixels
 from facetl.data.shots import Look, is_cut, look_at
-from facetl.data.stills import Moment, Stamp
+from facetl.data.stills import Moment, Stamp, group_stills
 from facetl.data.tracks import FaceTracker
+from facetl.data.video import VideoFrame
 from facetl.mtcnn.detections import Detections, FrameResult
-from facetl.mtcnn.runs import Searched
+from facetl.mtcnn.detector import BATCH_SIZE, Detector
+from facetl.mtcnn.runs import Searched, search_all
+from facetl.mtcnn.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +50,38 @@ def frame_name(video: str, index: int) -> str:
     return f"{video}/{index:06d}.png"
 
 
+def search_footage(
+    video: str,
+    frames: Iterable[VideoFrame],
+    detectors: Mapping[str, Detector],
+    settings: Mapping[str, Settings],
+    batch_size: int = BATCH_SIZE,
+    workers: int = 1,
+    *,
+    skip_still: bool = False,
+) -> Iterator[Searched[FilmPicture]]:
+    """Yield the frames of a video as all detectors search them, in order.
+
+    Args:
+        video: how results call it.
+        frames: those that count.
+        detectors: by name of their run.
+        settings: how each of them searches, by name.
+        batch_size: frames that go through the networks together.
+        workers: batches searched side by side.
+        skip_still: leave out frames that show the same as the one before; they come with it.
+    """
+    moments = group_stills(frames) if skip_still else map(Moment, frames)
+    pictures = (FilmPicture(video, moment) for moment in moments)
+    return search_all(detectors, settings, pictures, batch_size, workers)
+
+
 def link_results(
     found: Iterable[Searched[FilmPicture]], step: float
 ) -> Iterator[tuple[Stamp, dict[str, FrameResult]]]:
     """Yield each frame's number and time, and what each run has for it: tracks, still frames too.
+
+    A frame comes when the next one is known, which tells whose first frame it was.
 
     Args:
         found: the moments of one video, searched, in order.
@@ -58,6 +89,7 @@ def link_results(
     """
     trackers: dict[str, FaceTracker] = {}
     before: Look | None = None
+    waiting: tuple[Stamp, dict[str, FrameResult]] | None = None
     for searched in found:
         look = look_at(searched.picture.load())
         cut = before is not None and is_cut(before, look)
@@ -67,8 +99,12 @@ def link_results(
                 run: _link(result, trackers.setdefault(run, FaceTracker(step)), stamp.time, cut=cut)
                 for run, result in results.items()
             }
-            yield stamp, linked
+            if waiting:
+                yield waiting[0], _look_back(waiting[1], trackers)
+            waiting = stamp, linked
             cut = False
+    if waiting:
+        yield waiting
 
 
 def _spread(
@@ -92,6 +128,22 @@ def _link(result: FrameResult, tracker: FaceTracker, time: float, *, cut: bool) 
     found = result.detections
     tracks = tracker.follow(found.boxes, found.scores, time, cut=cut)
     return replace(result, time=time, tracks=tracks)
+
+
+def _look_back(
+    results: Mapping[str, FrameResult], trackers: Mapping[str, FaceTracker]
+) -> dict[str, FrameResult]:
+    """Return a frame's results with the numbers that are known one frame later."""
+    return {
+        run: replace(
+            result,
+            tracks=tuple(
+                trackers[run].hindsight.get(place, track)
+                for place, track in enumerate(result.tracks or ())
+            ),
+        )
+        for run, result in results.items()
+    }
 
 
 def glide(before: FrameResult, after: FrameResult, share: float) -> FrameResult:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from facetl.errors import InputError
-from facetl.files import atomic_path, write_text
+from facetl.data.other_libraries import import_library
+from facetl.files import write_bytes, write_text
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION
@@ -65,8 +65,7 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
     require_onnx()
     models = {stage: build_model(stage, weights) for stage in STAGES}
     for stage, model in models.items():
-        with atomic_path(folder / f"{stage}.onnx") as temporary:
-            temporary.write_bytes(model.SerializeToString())
+        write_bytes(folder / f"{stage}.onnx", model.SerializeToString())
     runner = Path(__file__).parents[1] / RUNNER
     write_text(folder / RUNNER, runner.read_text(encoding="utf-8"))
     return [*(folder / f"{stage}.onnx" for stage in models), folder / RUNNER]
@@ -78,14 +77,8 @@ def require_onnx() -> None:
     Raises:
         InputError: naming them and how to get them.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"writing ONNX takes the package {error.name}, which is not installed; "
-            "pip install onnx onnxscript"
-        ) from error
+    for library in ("onnx", "onnxscript"):
+        import_library(library, "writing ONNX", "onnx onnxscript")
 
 
 def build_model(stage: Stage, weights: Weights) -> ModelProto:

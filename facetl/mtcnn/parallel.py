@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import torch
 
+ROOM = 128_000_000
+"""Pixels, of three bytes each, that may wait in memory for their turn."""
 _AHEAD = 2
 """Items begun or waiting for each worker, so that none waits for the slowest."""
 

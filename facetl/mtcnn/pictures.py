@@ -14,7 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facetl.data.images import ImageLike, OneImage, Pixels, as_image, as_images
+from facetl.data.images import (
+    ImageLike,
+    OneImage,
+    Pixels,
+    as_image,
+    as_images,
+    pixels_held_by,
+)
 from facetl.errors import ImageError
 
 Picture = ImageLike | Tensor
@@ -34,6 +41,11 @@ def as_pixels(picture: Picture) -> Pixels:
         ImageError: if it is none of these, or the file cannot be read.
     """
     return as_image(_as_array(picture) if isinstance(picture, Tensor) else picture)
+
+
+def held_by(picture: Picture) -> int:
+    """Return how many pixels, of three bytes each, a picture keeps in memory; none for a path."""
+    return picture.nbytes // 3 if isinstance(picture, Tensor) else pixels_held_by(picture)
 
 
 def is_one(pictures: object) -> bool:

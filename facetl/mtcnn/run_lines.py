@@ -19,13 +19,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any
 
 from facetl.errors import DetectionsError, OutputError
-from facetl.files import UNENCODABLE
+from facetl.files import (
+    MAKE_ROOM,
+    UNENCODABLE,
+    about_to_write,
+    cannot_write,
+    note_written,
+    parse_json,
+    require_format,
+)
 from facetl.mtcnn.detections import (
     FrameResult,
     Run,
@@ -40,43 +48,21 @@ FORMAT_VERSION = 1
 
 
 class LinesWriter:
-    """Appends to a detections file image by image; a context manager.
+    """Appends to a detections file image by image; :func:`writing_lines` gives one.
 
     Every line is handed to the system as soon as it is known: a process that is killed leaves
     whole lines, and perhaps the beginning of one.
 
     Args:
-        path: the file; what :func:`recover` has left in it is gone on with.
-        name: how the run is called.
-        settings: JSON-able settings that the results depend on.
+        path: the file, for messages.
+        file: the same, open, every line written at once.
+        count: how many images have a line already.
     """
 
-    def __init__(self, path: Path, name: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, file: IO[str], count: int) -> None:
         self._path = path
-        self._head = describe_head(name, settings)
-
-    def __enter__(self) -> Self:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open(
-                "a", encoding="utf-8", errors=UNENCODABLE, newline="\n", buffering=1
-            )
-            if self._file.tell() == 0:
-                self._write(self._head)
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
-        self._count = _count_lines(self._path) - 1
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._file:
-            if error is None:
-                self._write({"end": self._count})
+        self._file = file
+        self._count = count
 
     def add(self, frame: FrameResult) -> None:
         """Append what was found in an image."""
@@ -88,15 +74,50 @@ class LinesWriter:
         """Append that an image could not be searched, and why."""
         self._add({"image": skipped.image, "reason": skipped.reason})
 
-    def _add(self, document: Mapping[str, Any]) -> None:
-        self._write(document)
-        self._count += 1
-
-    def _write(self, document: Mapping[str, Any]) -> None:
+    def write(self, document: Mapping[str, Any]) -> None:
+        """Append a line that is not an image's: the head or the end."""
         try:
             self._file.write(json.dumps(document, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise cannot_write(self._path, error, MAKE_ROOM) from error
+
+    def finish(self) -> None:
+        """Append the end."""
+        self.write({"end": self._count})
+
+    def _add(self, document: Mapping[str, Any]) -> None:
+        self.write(document)
+        self._count += 1
+
+
+@contextmanager
+def writing_lines(
+    path: Path, name: str, settings: Mapping[str, Any], done: int = 0
+) -> Iterator[LinesWriter]:
+    """Give a writer that appends to a detections file; if the block succeeds, it gets its end.
+
+    Args:
+        path: the file; what :func:`recover` has left in it is gone on with.
+        name: how the run is called.
+        settings: JSON-able settings that the results depend on.
+        done: how many images :func:`recover` has left.
+
+    Raises:
+        OutputError: if the place cannot be written.
+    """
+    about_to_write()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8", errors=UNENCODABLE, newline="\n", buffering=1)
+    except OSError as error:
+        raise cannot_write(path, error, MAKE_ROOM) from error
+    with file:
+        writer = LinesWriter(path, file, done)
+        if file.tell() == 0:
+            writer.write(describe_head(name, settings))
+        yield writer
+        writer.finish()
+    note_written(path)
 
 
 @dataclass(frozen=True)
@@ -106,32 +127,57 @@ class Found:
     Attributes:
         images: names of the images that have a whole line, in order.
         ends: after each of them, how many bytes of the file are good; first after the head.
+        is_finished: whether the file has its end.
     """
 
     images: tuple[str, ...]
     ends: tuple[int, ...]
+    is_finished: bool
 
 
-def recover(heads: Mapping[Path, Mapping[str, Any]], images: Sequence[str]) -> int:
+def recover(
+    heads: Mapping[Path, Mapping[str, Any]],
+    images: Sequence[str],
+    batch_size: int = 1,
+    *,
+    finished: bool = False,
+) -> int:
     """Cut the files of a broken-off search back to the images that all of them know.
+
+    The end of a file that is finished is cut off too: it is written again.
 
     Args:
         heads: for each file, the head that the search to be gone on with would write.
         images: the names of all images to be searched, in order.
+        batch_size: images that are searched together: of a batch all are done, or none.
+        finished: take files that are all finished as well, for what comes after the search.
 
     Returns:
         How many images are done; 0 where there is no file.
 
     Raises:
-        OutputError: if a file is finished, or belongs to another search.
+        OutputError: if all files are finished, one belongs to another search, or one is missing
+            while others hold images.
         DetectionsError: if a file is damaged before its end.
     """
-    found = {path: _find(path, head) for path, head in heads.items() if path.exists()}
+    try:
+        found = {path: _find(path, head) for path, head in heads.items() if path.exists()}
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename} cannot be gone on with ({error.strerror}); start anew with --force"
+        ) from error
     if len(found) < len(heads):
+        _require_empty(found, next(path for path in heads if path not in found))
         for path in found:
             path.unlink()
         return 0
+    ended = all(each.is_finished for each in found.values())
+    if ended and not finished:
+        raise OutputError(
+            f"{next(iter(found))} is finished, there is nothing to resume; search anew with --force"
+        )
     done = min(len(each.images) for each in found.values())
+    done -= 0 if ended else done % batch_size
     for path, each in found.items():
         if each.images[:done] != tuple(images[:done]):
             raise OutputError(
@@ -194,11 +240,8 @@ def _documents(path: Path) -> Iterator[dict[str, Any]]:
 
 def _check_head(path: Path, head: dict[str, Any]) -> dict[str, Any]:
     found = (head.get("format"), head.get("version"))
-    if found != (FORMAT, FORMAT_VERSION):
-        raise DetectionsError(
-            f"{path}: found format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} "
-            f"version {FORMAT_VERSION}; make it again with facetl detect --stream"
-        )
+    remedy = "make it again with facetl detect --stream"
+    require_format(found, (FORMAT, FORMAT_VERSION), DetectionsError, remedy, path)
     if not isinstance(head.get("name"), str) or not isinstance(head.get("settings"), dict):
         raise _damaged(path, 1, ValueError("no name or no settings"))
     return head
@@ -208,11 +251,11 @@ def _find(path: Path, head: Mapping[str, Any]) -> Found:
     """Return what stands in a file that was broken off.
 
     Raises:
-        OutputError: if it is finished, or another search's.
+        OutputError: if it is another search's.
         DetectionsError: if a whole line is damaged.
     """
     images, ends = [], []
-    place = 0
+    place, is_finished = 0, False
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -222,25 +265,24 @@ def _find(path: Path, head: Mapping[str, Any]) -> Found:
             if number == 1:
                 _require_same(path, document, head)
             elif "end" in document:
-                raise OutputError(
-                    f"{path} is finished, there is nothing to resume; search anew with --force"
-                )
+                is_finished = True
+                break
             else:
                 images.append(str(document["image"]))
             ends.append(place)
-    return Found(tuple(images), tuple(ends) or (0,))
+    return Found(tuple(images), tuple(ends) or (0,), is_finished)
 
 
 def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     """Return a whole line as what it says: the head first, then images or the end."""
     try:
-        document = json.loads(line)
+        document = parse_json(line)
         if not isinstance(document, dict):
             raise ValueError(f"found {str(document)[:40]!r}, expected a JSON object")
         if number > 1 and "end" not in document:
             str(document["image"])
         return document
-    except (ValueError, LookupError, RecursionError) as error:
+    except (ValueError, LookupError) as error:
         raise _damaged(path, number, error) from error
 
 
@@ -251,6 +293,19 @@ def _damaged(path: Path, number: int, error: Exception) -> DetectionsError:
     )
 
 
+def _require_empty(found: Mapping[Path, Found], missing: Path) -> None:
+    """Refuse to give up images that are done because a file beside them is missing.
+
+    A search that was killed while it made its files leaves some of them, without an image.
+    """
+    for path, each in found.items():
+        if each.images:
+            raise OutputError(
+                f"{missing} is not there, and {path} holds {len(each.images)} images already; "
+                "resume with the same --weights, or start anew with --force"
+            )
+
+
 def _require_same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any]) -> None:
     expected = json.loads(json.dumps(head))
     if dict(found) != expected:
@@ -258,14 +313,3 @@ def _require_same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any])
             f"{path}: belongs to a search with other weights or settings; resume with the same "
             "command, or start anew with --force"
         )
-
-
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"{path} cannot be written ({error.strerror or error}); make room, then go on with --resume"
-    )

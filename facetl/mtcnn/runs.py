@@ -17,11 +17,8 @@ from facetl.data.images import Pixels, load_image
 from facetl.errors import ImageError
 from facetl.mtcnn.detections import FrameResult, Run, Skipped
 from facetl.mtcnn.detector import BATCH_SIZE, Detector
-from facetl.mtcnn.parallel import in_batches, in_parallel, most_waiting
+from facetl.mtcnn.parallel import ROOM, in_batches, in_parallel, most_waiting
 from facetl.mtcnn.settings import Settings
-
-ROOM = 128_000_000
-"""Pixels, of three bytes each, that may wait in memory for their turn."""
 
 
 class Searchable(Protocol):
@@ -113,6 +110,19 @@ def search_all(
         yield from searched
 
 
+def search_list(
+    detectors: Mapping[str, Detector],
+    settings: Mapping[str, Settings],
+    pictures: Sequence[AnySearchable],
+    batch_size: int = BATCH_SIZE,
+    workers: int = 1,
+) -> Iterator[Searched[AnySearchable]]:
+    """Yield what :func:`search_all` does, in batches small enough for all workers to get some."""
+    size = min(batch_size, -(-len(pictures) // workers) or 1)
+    together = min(workers, -(-len(pictures) // size))
+    return search_all(detectors, settings, pictures, size, workers, together)
+
+
 @dataclass
 class SideBySide:
     """Runs of several detectors over a list of images, growing batch by batch.
@@ -142,10 +152,7 @@ class SideBySide:
             batch_size: images that go through the networks together.
             workers: batches read and searched side by side.
         """
-        size = min(batch_size, -(-len(images) // workers) or 1)
-        together = min(workers, -(-len(images) // size))
-        found = search_all(self.detectors, self.settings, images, size, workers, together)
-        for searched in found:
+        for searched in search_list(self.detectors, self.settings, images, batch_size, workers):
             for name, result in searched.results.items():
                 self.results[name].append(result)
             self.skipped += [searched.skipped] if searched.skipped else []

@@ -23,7 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from facetl.errors import WeightsError
-from facetl.files import atomic_path, parse_json
+from facetl.files import parse_json, require_format, write_bytes
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.mtcnn.settings import Settings
 from facetl.version import VERSION
@@ -35,6 +35,7 @@ PRETRAINED = "pretrained"
 CARTOON = "cartoon"
 """The weights that facetl ships, trained on cartoons; see ``docs/model-card.md``."""
 BUILT_IN = (PRETRAINED, CARTOON)
+_CARTOON_FILE = Path(__file__).with_name("cartoon.safetensors")
 
 State = dict[str, Tensor]
 
@@ -89,19 +90,34 @@ def fingerprint_states(states: Mapping[Stage, State]) -> str:
     return digest.hexdigest()[:16]
 
 
+def built_in_files(name: str) -> list[Path]:
+    """Return the files of the weights that come under a name; none if none do.
+
+    Raises:
+        WeightsError: if they come with facenet-pytorch and that is missing.
+    """
+    if name == PRETRAINED:
+        return [_pretrained_file(stage) for stage in STAGES]
+    return [_CARTOON_FILE] if name == CARTOON else []
+
+
 def load_pretrained_stage(stage: Stage) -> State:
     """Read the weights that facenet-pytorch ships for a stage; nothing of it is imported.
 
     Raises:
         WeightsError: if facenet-pytorch or its files are missing.
     """
+    return _load_torch(_pretrained_file(stage))
+
+
+def _pretrained_file(stage: Stage) -> Path:
     package = find_spec("facenet_pytorch")
     if package is None or package.origin is None:
         raise WeightsError(
             "the pretrained weights come with facenet-pytorch, which is not installed; "
             "pip install facenet-pytorch"
         )
-    return _load_torch(Path(package.origin).parent / "data" / f"{stage}.pt")
+    return Path(package.origin).parent / "data" / f"{stage}.pt"
 
 
 def load_weights(source: str | Path) -> Weights:
@@ -115,7 +131,7 @@ def load_weights(source: str | Path) -> Weights:
     """
     if str(source) == PRETRAINED:
         return Weights({stage: load_pretrained_stage(stage) for stage in STAGES})
-    path = Path(__file__).with_name("cartoon.safetensors") if source == CARTOON else Path(source)
+    path = _CARTOON_FILE if str(source) == CARTOON else Path(source)
     if not path.is_file():
         raise WeightsError(
             f"{path}: no such weights file; give a .safetensors or .pt file, 'cartoon' or "
@@ -144,9 +160,7 @@ def save_weights(path: Path, weights: Weights) -> None:
         "facetl": VERSION,
         "stages": list(weights.stages),
     }
-    data = save(tensors, {"facetl": json.dumps(header)})  # its own writing raises no OSError
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+    write_bytes(path, save(tensors, {"facetl": json.dumps(header)}))
 
 
 def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
@@ -158,11 +172,10 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
         raise WeightsError(
             f"not a readable safetensors file ({error}); train it again or get a whole copy"
         ) from error
-    if header and (header.get("format"), header.get("version")) != (FORMAT, FORMAT_VERSION):
-        raise WeightsError(
-            f"found format {header.get('format')!r} version {header.get('version')!r}, expected "
-            f"{FORMAT!r} version {FORMAT_VERSION}; train it again or update facetl"
-        )
+    if header:
+        found = header.get("format"), header.get("version")
+        remedy = "train it again or update facetl"
+        require_format(found, (FORMAT, FORMAT_VERSION), WeightsError, remedy)
     return state, header
 
 
@@ -170,6 +183,8 @@ def _load_torch(path: Path) -> State:
     try:
         with warnings.catch_warnings(action="ignore"):  # the error says it all
             state = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise  # there is nothing wrong with the file
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
             f"no whole file of plain tensors ({type(error).__name__}), nothing in it was run; "
