@@ -99,7 +99,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> Non
 def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "pnet.checkpoint"
     torch.save({"format": "facetl-checkpoint", "version": 99, "task": {}, "checkpoint": {}}, path)
-    with pytest.raises(WeightsError, match=r"found .*99\), expected .*1\)"):
+    with pytest.raises(WeightsError, match=r"version 99, expected .*version 1"):
         load_checkpoint(path, describe())
 
 

@@ -1,168 +1,421 @@
-"""Ctrl-C and SIGTERM in long commands: the right exit code, one line, nothing half-written."""
+"""Ctrl-C and SIGTERM in every long command: the right exit code, one true line, nothing half-done.
+
+Signals are real, and come at random moments of commands forked from a warm process
+(``tests/warm.py``).  By default each command gets one of the two; ``FACETL_KILLS=20`` gives each
+twenty of both.
+"""
 
 from __future__ import annotations
 
+import gc
+import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
+from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
+from drawn_videos import write_video
+from outcomes import success
+from tiny_world import save_frames
+from warm import Ending, Warm
 
-from facetl.cartoons.frame import draw_frame
-from facetl.data.annotations import save_annotations
-from facetl.data.images import save_image
-from facetl.interruptions import Terminated, exit_code, heeding_sigterm
-from facetl.mtcnn.detections import LINES_SUFFIX
-from facetl.mtcnn.weights import load_weights
+from facetl import interruptions
+from facetl.cli import main
+from facetl.cli.stopping import stopping_in_one_line
+from facetl.data.images import load_image
+from facetl.files import remove_folder
+from facetl.interruptions import Terminated, exit_code, heeding_signals, holding_signals
 
-LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-"""A process started in the background ignores Ctrl-C unless it is told to listen."""
+MOMENTS = int(os.environ.get("FACETL_KILLS", "1"))
+GUESS = 1.0
+"""Seconds in which a command will have begun to work, to draw the first moment from."""
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+NOTHING = "facetl: stopped; nothing half-written is left"
+GO_ON = " keeps what is done; go on with: facetl "
+
+
+class World(NamedTuple):
+    """What the commands work on."""
+
+    frames: Path
+    patches: Path
+    results: Path
+    video: Path
+    study: Path
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty drawn frames with their annotations: some seconds of work for every command."""
-    folder = tmp_path_factory.mktemp("data") / "frames"
-    drawn = [draw_frame(1, "train", index) for index in range(6)]
-    for index in range(60):
-        save_image(folder / f"{index:02}.png", drawn[index % 6].image)
-    faces = {
-        f"{index:02}.png": (drawn[index % 6].boxes, drawn[index % 6].labels) for index in range(60)
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    frames = save_frames(folder / "frames", 12)
+    for command in ("prepare", "detect"):
+        out = str(folder / command)
+        success(CliRunner().invoke(main, [command, str(frames), "--out", out]))
+    write_video(folder / "film.mp4", [load_image(frames / f"{n}.png") for n in range(12)])
+    (folder / "small.toml").write_text('stages = ["pnet"]\nframes = [6]\n[epochs]\npnet = 1\n')
+    return World(
+        *(frames, folder / "prepare", folder / "detect", folder / "film.mp4"),
+        folder / "small.toml",
+    )
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with Warm(tmp_path_factory.mktemp("said")) as process:
+        yield process
+
+
+def commands(world: World, out: Path) -> dict[str, list[object]]:
+    """Return a command of each kind that writes below ``out`` and nowhere else."""
+    model, frames = out / "model.safetensors", world.frames
+    film = ["detect", world.video, "--out", out, "--workers", 2]
+    return {
+        "prepare": ["prepare", frames, "--out", out, "--at-least", 3_000, "--workers", 2],
+        "train": ["train", frames, "--epochs", 1, 1, 1, "--out", model, "--workers", 2],
+        "train-pnet": ["train-pnet", world.patches, "--epochs", 4, "--out", model],
+        "detect": ["detect", frames, "--overlays", "--crops", "--export", "yolo", "--out", out],
+        "stream": ["detect", frames, "--stream", "--overlays", "--out", out],
+        "video": [*film, "--video", "--export", "csv"],
+        "evaluate": ["evaluate", world.results, "--truth", frames, "--out", out],
+        "tune": ["tune", frames, "--weights", "pretrained", "--out", model],
+        "compare": ["compare", frames, "--study", world.study, "--out", out, "--workers", 1],
+        "convert": ["convert", frames, out / "new", "--to", "coco"],
+        "frames": ["frames", world.video, "--count", 3, "--every", 1, "--out", out],
+        "cartoons": ["cartoons", out, "--train", 4, "--test", 2, "--workers", 1],
+        "demo": ["demo", "--out", out, "--train", 6, "--test", 2, "--epochs", 1, 1, 1],
+        "export": ["export", "--onnx", "--out", out],
+        "explain": ["explain", frames / "0.png", "--out", out],
     }
-    save_annotations(folder / "faces.txt", faces)
-    return folder
+
+
+KINDS = tuple(commands(World(*[Path()] * 5), Path()))
+TRIED = [
+    (kind, *SIGNALS[turn])
+    for place, kind in enumerate(KINDS)
+    for turn in ((0, 1) if MOMENTS > 1 else (place % 2,))
+]
+_lengths: dict[str, float] = {}
 
 
 def interrupt(
-    number: signal.Signals, arguments: list[object], is_busy: Callable[[], bool]
-) -> subprocess.CompletedProcess[str]:
-    """Run a command, send it a signal as soon as it is busy, and return how it ended."""
-    program = f"{LISTEN}; from facetl.cli import main; main()"
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while process.poll() is None and not is_busy():
-            time.sleep(0.01)
-        process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+    warm: Warm, kind: str, arguments: list[object], number: signal.Signals, out: Path, seed: int
+) -> Ending:
+    """Send a command a signal at a random moment of its work; if it was quicker, try once more."""
+    chance = Random(f"{kind} {number} {seed}")
+    if MOMENTS > 1 and kind not in _lengths:
+        _lengths[kind] = warm.run(arguments).seconds
+        shutil.rmtree(out)
+    while True:
+        ending = warm.run(arguments, (chance.uniform(0, _lengths.get(kind, GUESS)), number))
+        was_at_its_end = ending.seconds and ending.code in (0, -number)
+        if not was_at_its_end:
+            return ending
+        _lengths[kind] = ending.seconds
+        shutil.rmtree(out)
 
 
-def temporaries(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.is_file()]
+def complaints(said: str) -> list[str]:
+    """Return the lines that say how a command ended."""
+    return [line for line in said.splitlines() if line.startswith("facetl: ")]
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_search_that_is_not_streamed_leaves_nothing(
-    frames: Path, tmp_path: Path, number: signal.Signals, code: int
+def remains(folder: Path) -> list[Path]:
+    """Return what is hidden below a folder: temporary files and folders."""
+    return list(folder.rglob(".*"))
+
+
+@pytest.mark.parametrize(("kind", "number", "code"), TRIED)
+def test_every_command_stops_in_one_line_that_is_true(
+    kind: str, number: signal.Signals, code: int, world: World, warm: Warm, tmp_path: Path
 ) -> None:
-    out = tmp_path / "results"
-    arguments = ["detect", frames, "--out", out, "--engine", "torch", "--min-face", "12"]
-    done = interrupt(number, arguments, lambda: out.exists() and any(out.iterdir()))
-    assert done.returncode == code
-    assert done.stderr.splitlines()[-1] == "facetl: stopped; nothing unfinished is left"
-    assert "Traceback" not in done.stderr
-    assert not out.exists()
+    out = tmp_path / "out"
+    arguments = commands(world, out)[kind]
+    for seed in range(MOMENTS):
+        ending = interrupt(warm, kind, arguments, number, out, seed)
+        assert ending.code == code, ending.stderr
+        assert "Traceback" not in ending.stderr
+        *_, last = ending.stderr.splitlines()
+        assert complaints(ending.stderr) == [last]
+        assert remains(tmp_path) == []
+        if last == NOTHING:
+            assert not list(tmp_path.rglob("*.work")), "there is something to go on with"
+            assert not list(tmp_path.rglob("*.checkpoint"))
+        else:
+            assert last.startswith("facetl: stopped; ")
+            goes_on = shlex.split(last.partition("; go on with: facetl ")[2])
+            assert goes_on[-1] == "--resume"
+            if kind != "demo":
+                assert goes_on[:-1] == [str(each) for each in arguments]
+            resumed = warm.run(goes_on)
+            assert resumed.code == 0, resumed.stderr
+            assert "starting anew" not in resumed.stderr
+        shutil.rmtree(out, ignore_errors=True)
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_streamed_search_says_how_to_go_on(
-    frames: Path, tmp_path: Path, number: signal.Signals, code: int
+def test_a_second_ctrl_c_does_not_disturb_the_tidying(
+    warm: Warm, world: World, tmp_path: Path
 ) -> None:
-    lines = tmp_path / f"cartoon{LINES_SUFFIX}"
-    arguments = ["detect", frames, "--out", tmp_path, "--stream", "--engine", "torch", "--force"]
-    done = interrupt(
-        number, arguments, lambda: lines.exists() and lines.read_bytes().count(b"\n") > 2
+    """Neither at once nor later: each is tried at moments over the tidying of two workers."""
+    arguments = commands(world, tmp_path / "out")["prepare"]
+    first = warm.run(arguments).seconds / 2
+    for pause in (0.0, 0.004, 0.03, 0.1):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        signals = [(first, signal.SIGINT), (first + pause, signal.SIGINT)]
+        ending = warm.run(arguments, *signals, (first + 2 * pause, signal.SIGTERM))
+        assert ending.code in (130, 0), ending.stderr
+        assert "Traceback" not in ending.stderr
+        assert remains(tmp_path) == []
+
+
+# Processes that work for another one, in which case it is a real one that is started
+
+
+def start(arguments: list[object]) -> subprocess.Popen[str]:
+    """Start a command in a session of its own, as a terminal does."""
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{listen}; from facetl.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    assert done.returncode == code
-    assert f"stopped; {tmp_path} keeps what is done" in done.stderr
-    assert lines.read_bytes().count(b"\n") > 2
-    assert temporaries(tmp_path) == []
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_training_says_how_to_go_on(
-    frames: Path, tmp_path: Path, number: signal.Signals, code: int
+def members(session: int) -> list[int]:
+    """Return the processes of a session that are alive."""
+    alive = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, own = stat.read_text().rpartition(")")[2].split()[:4]
+        except OSError:  # it has just ended
+            continue
+        if int(own) == session and state != "Z":
+            alive.append(int(stat.parent.name))
+    return alive
+
+
+def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something that a process does, as long as it lives."""
+    while not is_so() and process.poll() is None:
+        time.sleep(0.02)
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+in_long_runs = pytest.mark.skipif(MOMENTS == 1, reason="slow: set FACETL_KILLS")
+WORKERS = 2
+
+
+def parallel_commands(world: World, out: Path) -> dict[str, list[object]]:
+    """Return the commands whose workers are processes, with much to do."""
+    study = out.with_name("long.toml")
+    study.write_text('stages = ["pnet"]\nseeds = [1, 2, 3]\n[epochs]\npnet = 500\n')
+    compare = ["compare", world.frames, "--study", study, "--out", out]
+    return {
+        "compare": [*compare, "--workers", WORKERS],
+        "cartoons": ["cartoons", out, "--train", 5000, "--test", 1, "--workers", WORKERS],
+    }
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("cartoons", signal.SIGINT),
+        ("compare", signal.SIGTERM),
+        ("compare", signal.SIGKILL),
+        pytest.param("cartoons", signal.SIGTERM, marks=in_long_runs),
+        pytest.param("cartoons", signal.SIGKILL, marks=in_long_runs),
+        pytest.param("compare", signal.SIGINT, marks=in_long_runs),
+    ],
+)
+def test_workers_end_with_their_parent(
+    kind: str, number: signal.Signals, world: World, tmp_path: Path
 ) -> None:
-    out = tmp_path / "cascade.safetensors"
-    arguments = ["train", frames, "--out", out, "--epochs", "3", "1", "1"]
-    done = interrupt(number, arguments, lambda: any(tmp_path.rglob("*.checkpoint")))
-    assert done.returncode == code
-    assert "keeps what is done: the same command with --resume" in done.stderr
-    assert not out.exists()
-    assert temporaries(tmp_path) == []
+    """However it ends: Ctrl-C reaches all of them, SIGTERM and ``kill -9`` the parent alone."""
+    process = start(parallel_commands(world, tmp_path / "out")[kind])
+    wait_until(lambda: len(members(process.pid)) > WORKERS, process)
+    time.sleep(Random(f"{kind} {number}").uniform(0, 4))  # they may be starting, or at work
+    assert process.poll() is None
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+    _, said = process.communicate(timeout=120)
+    end = time.monotonic() + 60
+    while members(process.pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert members(process.pid) == []
+    if number != signal.SIGKILL:
+        assert process.returncode == 128 + number
+        assert "Traceback" not in said
+        assert complaints(said) == said.splitlines()[-1:]
+        assert remains(tmp_path) == []
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_cutting_patches_leaves_nothing(
-    frames: Path, tmp_path: Path, number: signal.Signals, code: int
-) -> None:
-    out = tmp_path / "patches"
-    done = interrupt(
-        number, ["prepare", frames, "--out", out], lambda: out.exists() and any(out.iterdir())
-    )
-    assert done.returncode == code
-    assert "stopped" in done.stderr
-    assert not [path for path in out.rglob("*") if path.is_file()]
+# The parts
 
 
-def test_a_training_that_is_killed_ends_with_the_same_weights(frames: Path, tmp_path: Path) -> None:
-    """Killed as soon as each stage has left something, gone on with, and compared."""
-    few = tmp_path / "few"
-    shutil.copytree(frames, few, ignore=shutil.ignore_patterns("[1-5]*.png"))
-    lines = (few / "faces.txt").read_text().splitlines(keepends=True)
-    (few / "faces.txt").write_text("".join(line for line in lines if line.startswith("0")))
-    train = ["train", few, "--epochs", "2", "1", "1", "--workers", "1", "--out"]
-    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
-    work = broken.with_name(f"{broken.name}.work")
-    ends = []
-    for sign in ("*pnet.patches", "*pnet.checkpoint", "*rnet.patches", "*onet.patches"):
-        if not broken.exists():  # the last stage may be quicker than the signal
-            resume = ["--resume"] if work.exists() else []
-            done = interrupt(signal.SIGKILL, [*train, broken, *resume], partial(_holds, work, sign))
-            ends.append(done.returncode)
-    assert ends.count(-signal.SIGKILL) >= 3
-    for out, resume in ((whole, []), (broken, ["--resume"])):
-        if not out.exists():
-            command = [sys.executable, "-m", "facetl", *map(str, [*train, out, *resume])]
-            subprocess.run(command, check=True, capture_output=True)
-    expected, found = load_weights(whole), load_weights(broken)
-    assert found.fingerprint == expected.fingerprint
-    assert not work.exists()
+@pytest.fixture
+def _own_handlers() -> Iterator[None]:
+    """Set the handlers of the test's process back."""
+    before = {number: signal.getsignal(number) for number in interruptions.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def _holds(folder: Path, pattern: str) -> bool:
-    return any(folder.glob(pattern))
+@pytest.mark.usefixtures("_own_handlers")
+def test_signals_are_interruptions_with_a_code_each() -> None:
+    codes = {}
+    for number in interruptions.SIGNALS:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with pytest.raises(KeyboardInterrupt) as raised, heeding_signals():
+            signal.raise_signal(number)
+        codes[number] = exit_code(raised.value)
+        assert isinstance(raised.value, Terminated) == (number == signal.SIGTERM)
+    assert codes == dict(SIGNALS)
 
 
-def test_sigterm_is_an_interruption_of_its_own() -> None:
-    def hear() -> None:
-        with heeding_sigterm():
+@pytest.mark.usefixtures("_own_handlers")
+def test_an_echo_is_not_heard_and_nothing_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+
+    def tidy() -> None:
+        for moment in (100.0, 100.5, 101.4, 103.0):
+            monkeypatch.setattr(time, "monotonic", lambda now=moment: now)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                heard.append(moment)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), heeding_signals():
+        tidy()
+    assert heard == [100.0, 103.0]
+    for number in interruptions.SIGNALS:
+        signal.raise_signal(number)  # the process is about to end: it may take its time
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_without_a_signal_everything_is_as_before() -> None:
+    before = [signal.getsignal(number) for number in interruptions.SIGNALS]
+    with heeding_signals(), heeding_signals():
+        assert [signal.getsignal(number) for number in interruptions.SIGNALS] != before
+    assert [signal.getsignal(number) for number in interruptions.SIGNALS] == before
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_what_was_ignored_stays_ignored() -> None:
+    """As in the background of a shell, or behind ``nohup``."""
+    for number in interruptions.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with heeding_signals():
+        for number in interruptions.SIGNALS:
+            signal.raise_signal(number)
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_signals_wait_where_they_are_held() -> None:
+    done = []
+
+    def work() -> None:
+        with heeding_signals(), holding_signals():
             signal.raise_signal(signal.SIGTERM)
+            done.append("all of it")
 
-    with pytest.raises(Terminated) as raised:
-        hear()
-    assert exit_code(raised.value) == 143
-    assert exit_code(KeyboardInterrupt()) == 130
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with pytest.raises(Terminated):
+        work()
+    assert done == ["all of it"]
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_signals_wait_whichever_thread_takes_them() -> None:
+    over, done = threading.Event(), []
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+
+    def work() -> None:
+        with heeding_signals(), holding_signals():
+            signal.pthread_kill(thread.ident or 0, signal.SIGINT)
+            time.sleep(0.05)
+            done.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    over.set()
+    thread.join()
+    assert done == ["all of it"]
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_a_folder_that_is_being_removed_goes_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work" / "columns").mkdir(parents=True)
+    rmtree = shutil.rmtree
+
+    def interrupted(path: Path, *, ignore_errors: bool) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        rmtree(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(Terminated), heeding_signals():
+        remove_folder(tmp_path / "work")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_threads_are_left_alone() -> None:
     seen = []
 
     def work() -> None:
-        with heeding_sigterm():
+        with heeding_signals():
             seen.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert seen == [signal.SIG_DFL]
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_an_interruption_that_compiled_code_turns_into_another_error_is_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def draw() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ValueError("invalid matrix") from None
+
+    with pytest.raises(SystemExit) as end, heeding_signals(), stopping_in_one_line():
+        draw()
+    assert end.value.code == 143
+    assert capsys.readouterr().err == f"{NOTHING}\n"
+    with pytest.raises(ValueError, match="no signal came"), stopping_in_one_line():
+        raise ValueError("no signal came")
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_what_was_at_work_does_not_outlive_its_interruption() -> None:
+    """Else threads and files are closed when the modules they take are gone already."""
+
+    def work() -> weakref.ref[threading.Event]:
+        held = threading.Event()
+        with suppress(SystemExit), heeding_signals(), stopping_in_one_line():
+            signal.raise_signal(signal.SIGINT)
+        return weakref.ref(held)
+
+    gone = work()
+    gc.collect()
+    assert gone() is None

@@ -161,7 +161,7 @@ def complaint_about(file: Path) -> str:
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        (None, "has format None version None, expected 'facetl-patches' version 1"),
+        (None, "found format None version None, expected 'facetl-patches' version 1"),
         ({"facetl": json.dumps({"format": "facetl-weights", "version": 1})}, "facetl-weights"),
         ({"facetl": json.dumps({"format": "facetl-patches", "version": 2})}, "version 2, expected"),
         ({"facetl": "[]"}, "is damaged or no patch file"),

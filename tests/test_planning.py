@@ -59,6 +59,15 @@ def test_what_the_plan_itself_takes_buys_at_least_the_plan() -> None:
     assert epochs(fitting) == epochs(PLAN)
 
 
+def test_epochs_that_are_kept_leave_frames_to_choose() -> None:
+    rich = fit_budget(PLAN, 1e9, FRAMES, FACES, TYPICAL, keeps_epochs=True)
+    poor = fit_budget(PLAN, needed(PLAN) / 2 / USABLE, FRAMES, FACES, TYPICAL, keeps_epochs=True)
+    assert rich == PLAN
+    assert poor.frames is not None
+    assert poor.frames < FRAMES / 2
+    assert replace(poor, frames=None) == PLAN
+
+
 def test_a_small_budget_leaves_out_frames_at_last() -> None:
     full = fit_budget(PLAN, 0.7 * needed(PLAN) / USABLE, FRAMES, FACES, TYPICAL)
     little = fit_budget(PLAN, needed(PLAN) / 20 / USABLE, FRAMES, FACES, TYPICAL)

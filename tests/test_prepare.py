@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from commands import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outcomes import left_in
 from reference_sampling import cut_one
 
 from facetl.boxes import shift
@@ -20,6 +21,7 @@ from facetl.data.annotations import save_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
+from facetl.manifests.manifest import load_manifest
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import preparation
@@ -226,7 +228,7 @@ def test_the_command_writes_patches_and_picture_and_says_what_is_next(
     out = tmp_path / "my patches"
     result = run(frames, "--out", out)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in out.iterdir()) == ["pnet.patches", "pnet_patches.png"]
+    assert left_in(out) == ["pnet.patches", "pnet_patches.png"]
     assert "without any positive under --match square: 0 faces (0.0%)" in result.stdout
     assert f"next: facetl train-pnet '{out}' --out pnet.safetensors" in result.stderr
     assert load_image(out / "pnet_patches.png").shape[2] == 3
@@ -359,10 +361,7 @@ def test_later_stages_learn_from_what_the_earlier_ones_propose(
     out = tmp_path / "out"
     result = run(frames, "--stage", stage, "--weights", pnet, "--out", out, "--at-least", 0)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in out.iterdir()) == [
-        f"{stage}.patches",
-        f"{stage}_patches.png",
-    ]
+    assert left_in(out) == [f"{stage}.patches", f"{stage}_patches.png"]
     patches = load_patches(out, stage)
     assert patches.size == size
     assert (patches.metadata["stage"], patches.metadata["mined"]["judged"]) == (stage, False)
@@ -397,6 +396,14 @@ def test_weights_that_are_not_there_are_one_line(tmp_path: Path, frames: Path) -
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "nowhere.safetensors: no such weights file" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_come_with_facetl_propose_too(tmp_path: Path, frames: Path) -> None:
+    out = tmp_path / "out"
+    result = run(frames, "--stage", "rnet", "--weights", "cartoon", "--out", out, "--at-least", 0)
+    assert result.exit_code == 0, result.output
+    assert "the pretrained one proposes" not in result.stderr
+    assert "cartoon" in load_manifest(out).steps[0].inputs
 
 
 def test_workers_change_nothing_in_mining(tmp_path: Path, frames: Path, pnet: Path) -> None:

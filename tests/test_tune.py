@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,24 @@ def test_nothing_is_overwritten_unasked(data: Path, tmp_path: Path, name: str) -
     out = tmp_path / "out.safetensors"
     assert "exists already" in fail(data, "--weights", "pretrained", "--out", out, *QUICK)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--part", "test"), ("--part", "train")])
+def test_a_part_of_what_has_no_parts_is_told(
+    data: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out.safetensors"
+    result = succeed(data, "--weights", "pretrained", "--out", out, *QUICK, *arguments)
+    told = f"found no parts, so {' '.join(arguments)} means all 3 frames"
+    assert (told in result.stderr) == bool(arguments)
+
+
+def test_a_part_of_what_has_parts_is_not_told(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "whole" / "train")
+    shutil.copytree(data, tmp_path / "whole" / "test")
+    out = tmp_path / "out.safetensors"
+    place = (tmp_path / "whole", "--weights", "pretrained", "--out", out)
+    assert "found no parts" not in succeed(*place, "--part", "test", *QUICK).stderr
 
 
 @pytest.mark.parametrize(

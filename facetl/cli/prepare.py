@@ -12,7 +12,9 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.files import refuse_to_overwrite, require_writable
+from facetl.cli.stopping import resumable
+from facetl.errors import OutputError
+from facetl.files import note_written, refuse_to_overwrite, remove_remains, require_writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,9 +56,9 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 )
 @click.option(
     "--weights",
-    type=options.FILE,
     metavar="FILE",
-    help="For rnet and onet: the tuned stages before, whose proposals are mined.",
+    help="For rnet and onet: the tuned stages before, whose proposals are mined. A weights file, "
+    "'cartoon' or 'pretrained'.",
 )
 @options.images_folder
 @options.annotation_file
@@ -94,12 +96,13 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 @options.device
 @options.engine
 @options.on_error
+@click.option("--resume", is_flag=True, help="Go on with the cutting that was broken off.")
 @options.force
 def prepare(
     data: Path | None,
     out: Path,
     stage: Stage,
-    weights: Path | None,
+    weights: str | None,
     images: Path | None,
     annotations: Path | None,
     form: str,
@@ -108,6 +111,7 @@ def prepare(
     device: str,
     engine: EngineChoice,
     on_error: OnError,
+    resume: bool,
     force: bool,
     at_least: int | None,
     **sampling: Any,
@@ -119,12 +123,17 @@ def prepare(
     what the stages before really propose; where a face gets too few proposals, squares around
     it make up for them.  Each patch carries the offset from its window to the true box.
 
+    What is cut lies in a folder beside the patches until all is done; after a break the same
+    command with --resume goes on from there.
+
     \b
     Examples:
       facetl prepare cartoons --out patches
       facetl prepare --images frames --annotations faces.txt --out patches
       facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
+      facetl prepare cartoons --out patches --resume
     """
+    from facetl.training.growth import has_work, work_folder
     from facetl.training.patches import patches_path
     from facetl.training.plan import AT_LEAST
     from facetl.training.preparation import prepare_patches
@@ -133,31 +142,73 @@ def prepare(
     path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
     recipe = _build_recipe(stage, **sampling)
     miner = _build_miner(stage, weights, recipe, device, engine)
-    for target in (path, sheet):
-        refuse_to_overwrite(target, force=force)
-    require_writable(out)
-    dataset = load_frames(data, images, annotations, on_error, form=form)
-    recipe = _enrich(recipe, dataset, AT_LEAST[stage] if at_least is None else at_least)
-    progress = partial(track, description="cutting", total=len(dataset))
-    preparation = prepare_patches(
-        dataset,
-        path,
-        recipe,
-        stage=stage,
-        miner=miner,
-        seed=seed,
-        workers=workers,
-        progress=progress,
-    )
-    _draw_sheet(path, stage, sheet, seed)
+    _find_room(path, sheet, resume=resume, force=force)
+    if resume and _lacks_sheet_alone(path, sheet):
+        note_written(path)
+        _draw_sheet(path, stage, sheet, seed)
+        click.echo(f"{path} was finished before; wrote {sheet}")
+        return
+    with resumable(path, partial(_lacks_sheet_alone, path, sheet)):
+        with resumable(work_folder(path), partial(has_work, path)):
+            dataset = load_frames(data, images, annotations, on_error, form=form)
+            recipe = _enrich(recipe, dataset, AT_LEAST[stage] if at_least is None else at_least)
+            preparation = prepare_patches(
+                dataset,
+                path,
+                recipe,
+                stage=stage,
+                miner=miner,
+                seed=seed,
+                workers=workers,
+                progress=partial(track, description="cutting", total=len(dataset)),
+                resume=resume,
+            )
+        _draw_sheet(path, stage, sheet, seed)
     _report(preparation, recipe.match)
     click.echo(f"wrote {path} and {sheet}")
     join = ("--join", weights) if weights else ()
     suggest(f"train-{stage}", out, *join, "--out", f"{stage}.safetensors")
 
 
+def _find_room(path: Path, sheet: Path, *, resume: bool, force: bool) -> None:
+    """See that there is unfinished work to resume, or nothing in the way of new patches.
+
+    Raises:
+        OutputError: if something is in the way, or the patches to resume are finished.
+    """
+    from facetl.training.growth import has_work, work_folder
+
+    if resume:
+        remove_remains(path, sheet)
+        if has_work(path) or _lacks_sheet_alone(path, sheet):
+            return
+        if path.exists() and not force:
+            raise OutputError(
+                f"{path} is finished, there is nothing to resume; cut anew with --force"
+            )
+    elif has_work(path) and not force:
+        raise OutputError(
+            f"{work_folder(path)} holds unfinished patches; go on with --resume or start anew "
+            "with --force"
+        )
+    for target in (path, sheet):
+        refuse_to_overwrite(target, force=force)
+    require_writable(path.parent)
+    if resume:
+        note(f"found no {work_folder(path)} to go on from; starting anew")
+
+
+def _lacks_sheet_alone(path: Path, sheet: Path) -> bool:
+    """Return whether all that a broken-off run has left to do is the picture of its patches."""
+    from facetl.training.growth import has_work
+
+    if has_work(path) or not path.exists():
+        return False
+    return not sheet.exists() or sheet.stat().st_mtime_ns < path.stat().st_mtime_ns
+
+
 def _build_miner(
-    stage: Stage, weights: Path | None, recipe: Recipe, device: str, engine: EngineChoice
+    stage: Stage, weights: str | None, recipe: Recipe, device: str, engine: EngineChoice
 ) -> Miner | None:
     """Return what finds the proposals for a later stage.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,11 +15,11 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest
+from facetl.cli.stopping import resumable
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
 from facetl.errors import FacetlError, InputError
-from facetl.files import read_json, write_text
-from facetl.interruptions import exit_code
+from facetl.files import read_json, remove_folder, write_text
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
@@ -48,7 +47,8 @@ if TYPE_CHECKING:
     "--budget",
     type=options.Duration(),
     metavar="TIME",
-    help="Choose epochs and frames so that it takes no longer, e.g. 10m.",
+    help="Choose epochs and frames so that it takes no longer, e.g. 10m; with --epochs frames "
+    "alone.",
 )
 @click.option(
     "--with-cartoons",
@@ -107,16 +107,17 @@ def train(
 
     require_source(data, images)
     start = options.settle_start(start, transfer["strategy"])
+    options.tell_idle_epochs(transfer["strategy"])
     chosen_transfer = options.take_transfer(transfer)
     outputs = CascadeOutputs(out)
     chosen_device = choose_device(device)
     engine = choose_engine(engine, chosen_device)
     require_start(start)
     outputs.find_room(resume=resume, force=force)
-    dataset = load_frames(data, images, annotations, on_error, form=form)
-    if not resume:
-        outputs.clear_workshop()
-    with outputs.working():
+    with resumable(outputs.workshop), outputs.tidied():
+        dataset = load_frames(data, images, annotations, on_error, form=form)
+        if not resume:
+            outputs.clear_workshop()
         if with_cartoons:
             drawn = outputs.workshop / "cartoons"
             dataset = _mix_in_cartoons(dataset, with_cartoons, drawn, seed, workers)
@@ -124,16 +125,17 @@ def train(
         plan = plan.transferring(chosen_transfer).enriched(dataset)
         if repaint is not None:
             plan = plan.repainted(repaint)
-        if not (options.is_given("epochs") or options.is_given("phase_epochs")):
+        keeps_epochs = options.is_given("epochs") or options.is_given("phase_epochs")
+        if not keeps_epochs:
             plan = plan.stretched(dataset)
         if budget:
             memory = outputs.workshop / "budget.json"
-            plan = _plan_within(plan, budget, dataset, memory, chosen_device)
+            plan = _plan_within(plan, budget, dataset, memory, chosen_device, keeps_epochs)
         with TrainingView(plan, dataset) as view:
             workshop = Workshop(outputs.workshop)
             training = Training(dataset, plan, workshop, view, chosen_device, engine, workers)
             cascade = training.run()
-    outputs.save(cascade, dataset)
+        outputs.save(cascade, dataset)
     _say_goodbye(outputs, cascade)
 
 
@@ -166,15 +168,12 @@ class CascadeOutputs(TrainingFiles):
         self.require_room(self.workshop, *others, resume=resume, force=force)
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """After Ctrl-C say how to go on and exit; leave nothing of work that never began."""
+    def tidied(self) -> Iterator[None]:
+        """After an error leave nothing of work that never began."""
         from facetl.training.cascade import Workshop
 
         try:
             yield
-        except KeyboardInterrupt as interruption:
-            note(f"stopped; {self.workshop} keeps what is done: the same command with --resume")
-            raise SystemExit(exit_code(interruption)) from None
         except FacetlError:
             if not Workshop(self.workshop).has_work:
                 self.clear_workshop()
@@ -182,7 +181,7 @@ class CascadeOutputs(TrainingFiles):
 
     def clear_workshop(self) -> None:
         """Give up unfinished work."""
-        shutil.rmtree(self.workshop, ignore_errors=True)
+        remove_folder(self.workshop)
 
     def save(self, cascade: Cascade, dataset: FaceDataset) -> None:
         """Write everything, the weights last, and remove the unfinished work."""
@@ -210,7 +209,7 @@ def _mix_in_cartoons(
 
     if not folder.exists():
         unfinished = folder.with_name("drawing")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        remove_folder(unfinished)
         write_cartoons(unfinished, count, 1, seed, workers)
         unfinished.rename(folder)
     drawn = load_dataset(folder, part="train")
@@ -218,7 +217,12 @@ def _mix_in_cartoons(
 
 
 def _plan_within(
-    plan: CascadePlan, budget: float, dataset: FaceDataset, memory: Path, device: Any
+    plan: CascadePlan,
+    budget: float,
+    dataset: FaceDataset,
+    memory: Path,
+    device: Any,
+    keeps_epochs: bool,
 ) -> CascadePlan:
     """Return the plan that fits the budget, and say what it is.
 
@@ -228,9 +232,11 @@ def _plan_within(
     from facetl.training.planning import fit_budget, measure_speed
 
     if memory.exists():
-        return _remembered_plan(plan, memory)
+        return remembered_plan(plan, memory)
     speed = measure_speed(device, plan)
-    fitting = fit_budget(plan, budget, len(dataset), dataset.face_count, speed)
+    fitting = fit_budget(
+        *(plan, budget, len(dataset), dataset.face_count, speed), keeps_epochs=keeps_epochs
+    )
     epochs = [each.training.total_epochs for each in fitting.stages.values()]
     write_text(memory, json.dumps({"epochs": epochs, "frames": fitting.frames}) + "\n")
     frames = fitting.frames or len(dataset)
@@ -241,13 +247,20 @@ def _plan_within(
     return fitting
 
 
-def _remembered_plan(plan: CascadePlan, memory: Path) -> CascadePlan:
+def remembered_plan(plan: CascadePlan, memory: Path) -> CascadePlan:
     """Return the plan with the epochs and frames that were chosen before."""
     try:
         chosen = read_json(memory)
-        return replace(plan.with_epochs(chosen["epochs"]), frames=chosen["frames"])
+        epochs, frames = chosen["epochs"], chosen["frames"]
+        if not all(_is_count(each) for each in (*epochs, *[frames] * (frames is not None))):
+            raise ValueError(f"found epochs {epochs!r} and frames {frames!r}")
+        return replace(plan.with_epochs(epochs), frames=frames)
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise InputError(f"{memory}: damaged ({error}); start anew with --force") from error
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
 
 
 def _say_goodbye(outputs: CascadeOutputs, cascade: Cascade) -> None:

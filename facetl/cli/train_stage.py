@@ -12,9 +12,9 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest
+from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
-from facetl.interruptions import exit_code
 from facetl.mtcnn.settings import DETECTION, Settings
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ def build_command(stage: Stage) -> click.Command:
     @options.start
     @click.option(
         "--join",
-        type=options.FILE,
         metavar="FILE",
-        help="Weights whose other stages go into --out too.",
+        help="A weights file, 'cartoon' or 'pretrained', whose other stages go into --out too.",
     )
     @options.training_settings(stage)
     @options.transfer
@@ -57,7 +56,7 @@ def build_command(stage: Stage) -> click.Command:
         patches: Path,
         out: Path,
         start: str,
-        join: Path | None,
+        join: str | None,
         device: str,
         resume: bool,
         force: bool,
@@ -90,7 +89,7 @@ def train_stage(
     patches: Path,
     out: Path,
     start: str,
-    join: Path | None,
+    join: str | None,
     device: str,
     settings: dict[str, Any],
     resume: bool,
@@ -103,6 +102,7 @@ def train_stage(
     from facetl.training.starting import build_training_network
 
     start = options.settle_start(start, settings["strategy"])
+    options.tell_idle_epochs(settings["strategy"])
     chosen = options.build_settings(**settings)
     data = load_patches(patches, stage)
     joined = load_weights(join) if join else None
@@ -112,8 +112,9 @@ def train_stage(
     detection, counts = recommend_settings(stage, data, joined), data.describe_counts(stage)
     outputs = TrainingOutputs(out, others, detection, counts)
     task = describe_task(stage, start, data, chosen)
-    checkpoint = outputs.find_start(task, resume=resume, force=force)
-    train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
+    with resumable(outputs.checkpoint):
+        checkpoint = outputs.find_start(task, resume=resume, force=force)
+        train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
     click.echo(f"wrote {out}, {outputs.records} and {outputs.curves}")
     if stage in _NEXT:
         later, folder = _NEXT[stage], patches if patches.is_dir() else patches.parent
@@ -187,7 +188,7 @@ def train_and_save(
 ) -> None:
     """Train, leaving a checkpoint after every epoch and the weights at the end.
 
-    Ctrl-C leaves the weights so far, says so, and ends the command with exit code 130.
+    Ctrl-C leaves the weights so far as well, and has that said.
     """
     from facetl.training.checkpoint import save_checkpoint
     from facetl.training.loop import train
@@ -200,28 +201,26 @@ def train_and_save(
                 note(f"{stage}: {describe_parts(stage, settings)}")
             note(describe_epoch(checkpoint, settings))
     except KeyboardInterrupt as interruption:
-        leave_interrupted(checkpoint, stage, task, outputs)
-        raise SystemExit(exit_code(interruption)) from None
+        if checkpoint is not None:
+            leave_interrupted(checkpoint, stage, task, outputs)
+            kept = f"the weights of epoch {checkpoint.kept_epoch(_keep_of(task))}"
+            interruption.add_note(
+                f"{outputs.weights} holds {kept}; go on with: {resuming_command()}"
+            )
+        raise
     assert checkpoint is not None, "a training has at least one epoch"
     save_results(checkpoint, stage, task, outputs)
     outputs.checkpoint.unlink(missing_ok=True)
 
 
 def leave_interrupted(
-    checkpoint: Checkpoint | None, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
+    checkpoint: Checkpoint, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
 ) -> None:
-    """Save where the training stands and the weights so far; say how to go on."""
+    """Save where the training stands and the weights so far."""
     from facetl.training.checkpoint import save_checkpoint
 
-    if checkpoint is None:
-        note("stopped in the first epoch; nothing is written")
-    else:
-        save_checkpoint(outputs.checkpoint, checkpoint, task)  # saving may have been interrupted
-        save_results(checkpoint, stage, task, outputs)
-        note(
-            f"stopped after epoch {checkpoint.epoch}; {outputs.weights} holds the weights of epoch "
-            f"{checkpoint.kept_epoch(_keep_of(task))}; go on with the same command and --resume"
-        )
+    save_checkpoint(outputs.checkpoint, checkpoint, task)  # saving may have been interrupted
+    save_results(checkpoint, stage, task, outputs)
 
 
 def save_results(
@@ -231,6 +230,7 @@ def save_results(
     from facetl.evaluation.plots import plot_losses, save_plot
     from facetl.mtcnn.weights import Weights, save_weights
     from facetl.training.patches import PATCH_COUNTS
+    from facetl.training.records import without_times
 
     metadata = {
         **task,
@@ -238,7 +238,7 @@ def save_results(
         PATCH_COUNTS: [outputs.patch_counts],
         "best_epoch": checkpoint.best_epoch,
         "kept_epoch": checkpoint.kept_epoch(_keep_of(task)),
-        "records": list(checkpoint.records),
+        "records": without_times(checkpoint.records),
     }
     lines = [json.dumps(record) + "\n" for record in checkpoint.records]
     write_text(outputs.records, "".join(lines))

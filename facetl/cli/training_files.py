@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facetl.cli.console import note
 from facetl.errors import OutputError
-from facetl.files import plot_paths, refuse_to_overwrite, require_writable
+from facetl.files import plot_paths, refuse_to_overwrite, remove_remains, require_writable
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class TrainingFiles:
         Raises:
             OutputError: if something is in the way, or the training to resume is finished.
         """
+        written = (self.weights, self.records, *plot_paths(self.curves), *others)
+        if resume:
+            remove_remains(unfinished, *written)
         if resume and unfinished.exists():
             return
         if resume and self.weights.exists() and not force:
@@ -57,7 +60,7 @@ class TrainingFiles:
                 f"{unfinished} holds an unfinished training; go on with --resume or start "
                 "anew with --force"
             )
-        for path in (self.weights, self.records, *plot_paths(self.curves), *others):
+        for path in written:
             refuse_to_overwrite(path, force=force)
         require_writable(self.weights.parent)
         if resume:

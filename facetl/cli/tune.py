@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import load_frames, require_source
+from facetl.cli.annotated import chosen_format, load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.data.sources import Part
+    from facetl.data.sources import Part, Source
     from facetl.evaluation.trials import Trial
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
@@ -178,6 +178,8 @@ def _choose_frames(
 
     require_source(data, images)
     dataset = load_frames(data, images, annotations, on_error, part, form)
+    if options.is_given("part") and not _has_parts(data, images, annotations, form):
+        note(f"found no parts, so --part {part} means all {len(dataset)} frames")
     spread = _spread(dataset, limit)
     chosen = leave_out_unreadable(spread)
     if len(chosen) < len(spread):
@@ -187,6 +189,20 @@ def _choose_frames(
     if len(spread) < len(dataset):
         note(f"taking {limit} of {len(dataset)} frames, evenly spread (see --limit)")
     return chosen
+
+
+def _has_parts(data: Path | None, images: Path | None, annotations: Path | None, form: str) -> bool:
+    """Return whether it makes a difference which part of annotated frames is meant."""
+    from facetl.data.layouts import find_sources
+
+    def find(part: Part) -> list[Source]:
+        place = {"images": images, "annotations": annotations}
+        return find_sources(data, **place, part=part, form=chosen_format(form))
+
+    try:
+        return find("train") != find("test")
+    except InputError:  # there is one of the two alone
+        return True
 
 
 def _spread(dataset: FaceDataset, limit: int) -> FaceDataset:
@@ -241,10 +257,12 @@ def _save_choice(
     from facetl.mtcnn.settings import DETECTION
     from facetl.mtcnn.weights import save_weights
 
+    figures = chosen.to_json()
+    del figures["milliseconds"]  # measured: equal commands shall write equal weights
     record = {
         **chosen.settings.to_json(),
         "aim": str(aim),
-        "figures": chosen.to_json(),
+        "figures": figures,
         "data": {
             "frames": len(dataset),
             "faces": dataset.face_count,

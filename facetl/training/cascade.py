@@ -36,6 +36,7 @@ from facetl.training.mining import Miner, mining_settings
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
+from facetl.training.records import History, without_times
 from facetl.training.starting import build_training_network, require_start
 
 _TASK = "task.json"
@@ -175,28 +176,29 @@ class Training:
         counts: list[dict[str, Any]] = []
         suspects: tuple[dict[str, Any], ...] = ()
         for step in self.plan.steps:
-            finished = self._finish(step, stages)
-            stages[step.stage] = finished.stages[step.stage]
-            records += finished.metadata["records"]
-            counts += finished.metadata.get(PATCH_COUNTS, [])
-            suspects = tuple(finished.metadata["suspects"]) or suspects
+            stages[step.stage], history = self._finish(step, stages)
+            records += history.records
+            counts += history.patch_counts
+            suspects = history.suspects or suspects
+        known = {frame.name for frame in self.dataset}
+        suspects = tuple(each for each in suspects if each["frame"] in known)
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
         settings = replace(TUNED, padding=self.plan.stages["onet"].recipe.padding)
         metadata = {
             **task,
             DETECTION: settings.to_json(),
             PATCH_COUNTS: counts,
-            "records": records,
+            "records": without_times(records),
         }
         weights = Weights(stages, metadata)
         return Cascade(weights, tuple(records), suspects)
 
-    def _finish(self, step: Step, stages: Mapping[Stage, State]) -> Weights:
+    def _finish(self, step: Step, stages: Mapping[Stage, State]) -> tuple[State, History]:
         """Return the weights of a step: those that are there, or newly trained ones."""
         path = self.workshop.weights(step)
         if path.exists():
             self.watcher.skips(step)
-            return load_weights(path)
+            return load_step(path, step)
         patches = self._cut(step, stages)
         checkpoint = self._train(step, patches, stages)
         records = [
@@ -205,14 +207,14 @@ class Training:
         metadata = {
             PATCH_COUNTS: [{"round": step.round, **patches.describe_counts(step.stage)}],
             "records": records,
-            "suspects": patches.metadata["suspects"],
+            "suspects": patches.metadata.get("suspects", []),
         }
         keep = self.plan.stages[step.stage].training.keep
         weights = Weights({step.stage: checkpoint.kept(keep)}, metadata)
         save_weights(path, weights)
         self.workshop.checkpoint(step).unlink(missing_ok=True)
         self.workshop.patches(step).unlink(missing_ok=True)
-        return weights
+        return load_step(path, step)
 
     def _cut(self, step: Step, stages: Mapping[Stage, State]) -> Patches:
         path = self.workshop.patches(step)
@@ -226,6 +228,7 @@ class Training:
                 seed=self.plan.seed + step.round - 1,
                 workers=self.workers,
                 progress=lambda frames: self.watcher.cutting(step, frames),
+                resume=True,
             )
             self.watcher.has_cut(step, preparation)
         return load_patches(path, step.stage)
@@ -257,6 +260,19 @@ class Training:
             self.watcher.has_trained(step, checkpoint)
         assert checkpoint is not None, "a training has at least one epoch"
         return checkpoint
+
+
+def load_step(path: Path, step: Step) -> tuple[State, History]:
+    """Read the weights that a finished step has left, and what they tell of their making.
+
+    Raises:
+        WeightsError: if the file is damaged, or another step's.
+    """
+    weights = load_weights(path)
+    try:
+        return weights.stages[step.stage], History.of(weights.metadata)
+    except (LookupError, ValueError) as error:
+        raise WeightsError(f"{path}: damaged ({error}); start anew with --force") from error
 
 
 def _read_task(path: Path) -> dict[str, Any]:

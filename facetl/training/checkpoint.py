@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from facetl.errors import WeightsError
-from facetl.files import atomic_path
+from facetl.files import require_format, write_bytes
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.weights import State
 from facetl.training.settings import Keep
@@ -101,10 +101,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, task: dict[str, Any]) ->
         "task": task,
         "checkpoint": {**vars(checkpoint), "records": list(checkpoint.records)},
     }
-    buffer = io.BytesIO()  # what torch raises where a disk is full is no OSError
+    buffer = io.BytesIO()
     torch.save(document, buffer)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    write_bytes(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
@@ -119,14 +118,14 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             document = torch.load(path, map_location="cpu", weights_only=True)
         found = (document["format"], document["version"])
         found_task, values = dict(document["task"]), document["checkpoint"]
+    except MemoryError:
+        raise  # there is nothing wrong with the file
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
             f"{path}: not a readable checkpoint ({type(error).__name__}); start anew with --force"
         ) from error
-    if found != (FORMAT, FORMAT_VERSION):
-        raise WeightsError(
-            f"{path}: found {found}, expected {(FORMAT, FORMAT_VERSION)}; start anew with --force"
-        )
+    remedy = "start anew with --force"
+    require_format(found, (FORMAT, FORMAT_VERSION), WeightsError, remedy, path)
     if differing := describe_differences(found_task, task):
         raise WeightsError(
             f"{path}: belongs to a training with {differing}; resume with the same "

@@ -13,29 +13,29 @@ pixels        uint8    (N, S, S, 3)   RGB
 ============  =======  =============  ====================================================
 
 The file's metadata holds one key, ``facetl``: a JSON object with the format's name and version,
-the names of the frames and whatever the maker tells of its settings.  Columns grow in unnamed
-temporary files beside the target and are joined at the end; reading maps the file into memory.
+the names of the frames and whatever the maker tells of its settings.  Columns grow in a folder
+beside the target (:mod:`facetl.training.growth`) and are joined at the end; reading maps the file
+into memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import struct
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from facetl.errors import PatchesError
-from facetl.files import atomic_path, parse_json
+from facetl.files import atomic_path, parse_json, require_format
+from facetl.training.growth import Growth, growing
 from facetl.training.sampling import Label, LabelledWindows
 from facetl.version import VERSION
 
@@ -132,19 +132,33 @@ class PatchWriter:
         metadata: JSON-able facts about the patches' origin; set it before the end.
     """
 
-    def __init__(self, size: int, columns: Mapping[str, IO[bytes]]) -> None:
+    def __init__(self, size: int, growth: Growth) -> None:
         self.metadata: dict[str, Any] = {}
         self._size = size
-        self._columns = columns
-        self._count = 0
+        self._growth = growth
 
-    def add(self, frame_index: int, pixels: NDArray[np.uint8], labelled: LabelledWindows) -> None:
+    @property
+    def kept(self) -> Sequence[Any]:
+        """The facts of all frames that are written, in order; those from before a break first."""
+        return tuple(self._growth.records)
+
+    def add(
+        self,
+        frame_index: int,
+        pixels: NDArray[np.uint8],
+        labelled: LabelledWindows,
+        facts: Any = None,
+    ) -> None:
         """Append the patches of one frame.
 
         Args:
             frame_index: place of the frame in the metadata's ``frames``.
             pixels: (N, S, S, 3) uint8.
             labelled: N windows, where the patches were cut.
+            facts: JSON-able, to be found in :attr:`kept` if the writing is gone on with.
+
+        Raises:
+            OutputError: if the disk does not take them.
         """
         patches = Patches(
             pixels=pixels,
@@ -155,36 +169,51 @@ class PatchWriter:
         )
         if patches.size != self._size:
             raise ValueError(f"expected patches of {self._size} pixels, got {patches.size}")
-        for name, code in _COLUMNS.items():
-            self._columns[name].write(getattr(patches, name).astype(_TYPES[code]).tobytes())
-        self._count += len(patches)
+        columns = {
+            name: getattr(patches, name).astype(_TYPES[code]).tobytes()
+            for name, code in _COLUMNS.items()
+        }
+        self._growth.append(columns, len(patches), facts)
+
+    def leave_out(self, facts: Any) -> None:
+        """Append a frame that has no patches."""
+        self._growth.append(dict.fromkeys(_COLUMNS, b""), 0, facts)
 
     def assemble(self, path: Path) -> None:
         """Join the columns to one file at ``path``."""
         with path.open("wb") as file:
-            file.write(_header(self._count, self._size, self.metadata))
-            for name in _COLUMNS:
-                self._columns[name].seek(0)
-                shutil.copyfileobj(self._columns[name], file)
+            file.write(_header(self._growth.rows, self._size, self.metadata))
+            self._growth.copy_to(file)
 
 
 @contextmanager
-def writing_patches(path: Path, size: int) -> Iterator[PatchWriter]:
+def writing_patches(
+    path: Path, size: int, task: Mapping[str, Any] | None = None, *, resume: bool = False
+) -> Iterator[PatchWriter]:
     """Give a writer of patches of ``size`` pixels; if the block succeeds, ``path`` holds them.
 
-    Memory does not grow with the number of patches.  If the block raises, nothing is left.
+    Memory does not grow with the number of patches.  If the block raises or the process is
+    killed, the frames that were written stay beside ``path``, for another call to go on with.
+
+    Args:
+        path: the patch file.
+        size: side of the patches in pixels.
+        task: JSON-able: all that the patches depend on.
+        resume: go on with what was broken off, if there is anything.
 
     Raises:
         OutputError: if the place cannot be written.
+        PatchesError: if what was broken off is another task's.
     """
-    with atomic_path(path) as temporary, ExitStack() as stack:
-        folder = temporary.parent
-        columns = {
-            name: stack.enter_context(tempfile.TemporaryFile(dir=folder)) for name in _COLUMNS
-        }
-        writer = PatchWriter(size, columns)
+    row_bytes = {
+        name: int(np.prod(shape[1:])) * _TYPES[_COLUMNS[name]].itemsize
+        for name, shape in _shapes(1, size).items()
+    }
+    with growing(path, row_bytes, task or {}, resume=resume) as growth:
+        writer = PatchWriter(size, growth)
         yield writer
-        writer.assemble(temporary)
+        with atomic_path(path) as temporary:
+            writer.assemble(temporary)
 
 
 def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
@@ -222,11 +251,8 @@ def _read_metadata(file: Path) -> dict[str, Any]:
         raise PatchesError(
             f"{file} is damaged or no patch file ({error}); prepare the patches anew"
         ) from error
-    if found != (FORMAT, FORMAT_VERSION):
-        raise PatchesError(
-            f"{file} has format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} version "
-            f"{FORMAT_VERSION}; prepare the patches anew"
-        )
+    remedy = "prepare the patches anew"
+    require_format(found, (FORMAT, FORMAT_VERSION), PatchesError, remedy, file)
     return metadata
 
 

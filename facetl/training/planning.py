@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,7 +88,13 @@ def effort(transfer: Transfer) -> float:
 
 
 def fit_budget(
-    plan: CascadePlan, seconds: float, frames: int, faces: int, speed: Speed
+    plan: CascadePlan,
+    seconds: float,
+    frames: int,
+    faces: int,
+    speed: Speed,
+    *,
+    keeps_epochs: bool = False,
 ) -> CascadePlan:
     """Return the plan with as many epochs and frames as the budget allows.
 
@@ -100,11 +106,13 @@ def fit_budget(
         frames: frames that there are.
         faces: faces in them.
         speed: of this machine.
+        keeps_epochs: whether the plan's epochs stay as they are, and only frames are left out.
 
     Raises:
         InputError: if not even the smallest plan fits.
     """
-    for candidate, count in _alternatives(plan, frames):
+    shares = (1.0,) if keeps_epochs else _EPOCH_SHARES
+    for candidate, count in _alternatives(plan, frames, shares):
         faces_left = round(faces * count / max(frames, 1))
         needed = sum(step.total for step in estimate(candidate, count, faces_left, speed))
         if needed <= USABLE * seconds:
@@ -125,14 +133,22 @@ def measure_speed(device: torch.device, plan: CascadePlan) -> Speed:
     return Speed(per_frame, per_patch)
 
 
-def _alternatives(plan: CascadePlan, frames: int) -> Iterator[tuple[CascadePlan, int]]:
-    """Yield plans and their numbers of frames, the most thorough first."""
-    for share in _EPOCH_SHARES:
+def _alternatives(
+    plan: CascadePlan, frames: int, shares: Sequence[float]
+) -> Iterator[tuple[CascadePlan, int]]:
+    """Yield plans and their numbers of frames, the most thorough first.
+
+    Args:
+        plan: what would be done without a budget.
+        frames: frames that there are.
+        shares: of the plan's epochs, the largest first.
+    """
+    for share in shares:
         yield _with_epochs(plan, share), frames
     for share in _FRAME_SHARES:
         count = round(frames * share)
         if count >= min(LEAST_FRAMES, frames):
-            yield replace(_with_epochs(plan, _EPOCH_SHARES[-1]), frames=count), count
+            yield replace(_with_epochs(plan, shares[-1]), frames=count), count
 
 
 def _with_epochs(plan: CascadePlan, share: float) -> CascadePlan:

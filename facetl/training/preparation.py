@@ -1,17 +1,21 @@
 """From annotated frames to a patch file: frames are cut side by side, patches written in order.
 
 Each frame has its own source of chance, made of the seed and the frame's name, so that the
-patches depend neither on the number of workers nor on which other frames there are.
+patches depend neither on the number of workers nor on which other frames there are.  What was cut
+from a frame is on disk before the next one's turn: a run that was broken off goes on from there
+and ends with the same bytes.
 """
 
 from __future__ import annotations
 
+import base64
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -26,7 +30,7 @@ from facetl.mtcnn.crops import cut_windows
 from facetl.mtcnn.networks import INPUT_SIZES, Stage
 from facetl.mtcnn.parallel import in_parallel
 from facetl.training.mining import Miner
-from facetl.training.patches import writing_patches
+from facetl.training.patches import PatchWriter, writing_patches
 from facetl.training.recipe import RECIPES, Match, Recipe
 from facetl.training.sampling import (
     Label,
@@ -38,28 +42,69 @@ from facetl.training.sampling import (
 )
 from facetl.training.suspects import Suspect, find_suspects
 
+_COUNTED = (Label.POSITIVE, Label.PART, Label.NEGATIVE)
+
 
 @dataclass(frozen=True, eq=False)
 class FrameCut:
-    """What was cut from one frame.
+    """What is remembered of a frame that was cut.
 
     Attributes:
         index: place of the frame in the dataset.
-        pixels: (N, S, S, 3) uint8, RGB.
-        windows: the N windows, labelled.
         faces: how many faces the frame has.
-        without_positive: how many of them no candidate is a positive of, under each rule.
+        counts: its patches of each label.
+        without_positive: how many of its faces no candidate is a positive of, by rule.
         thumbnail: (432,) the frame itself, to find its near-duplicates by.
         suspects: proposals that look like faces and are none, by the annotations.
     """
 
     index: int
-    pixels: NDArray[np.uint8]
-    windows: LabelledWindows
     faces: int
+    counts: dict[Label, int]
     without_positive: dict[Match, int]
     thumbnail: NDArray[np.float32]
     suspects: tuple[Suspect, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {
+            "index": self.index,
+            "faces": self.faces,
+            "counts": {label.name: count for label, count in self.counts.items()},
+            "without_positive": self.without_positive,
+            "thumbnail": base64.b64encode(self.thumbnail.astype("<f4").tobytes()).decode(),
+            "suspects": [asdict(suspect) for suspect in self.suspects],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> FrameCut:
+        """Return what :meth:`to_json` has told."""
+        thumbnail = np.frombuffer(base64.b64decode(content["thumbnail"]), "<f4")
+        return cls(
+            index=content["index"],
+            faces=content["faces"],
+            counts={Label[name]: count for name, count in content["counts"].items()},
+            without_positive=content["without_positive"],
+            thumbnail=thumbnail.astype(np.float32),
+            suspects=tuple(
+                Suspect(each["frame"], tuple(each["box"]), each["score"])
+                for each in content["suspects"]
+            ),
+        )
+
+
+class Cutting(NamedTuple):
+    """What is cut from a frame.
+
+    Attributes:
+        cut: what is remembered of it.
+        pixels: (N, S, S, 3) uint8, RGB.
+        windows: the N windows, labelled.
+    """
+
+    cut: FrameCut
+    pixels: NDArray[np.uint8]
+    windows: LabelledWindows
 
 
 @dataclass(frozen=True)
@@ -86,9 +131,7 @@ class Preparation:
 
     frames: int = 0
     faces: int = 0
-    counts: dict[Label, int] = field(
-        default_factory=lambda: dict.fromkeys((Label.POSITIVE, Label.PART, Label.NEGATIVE), 0)
-    )
+    counts: dict[Label, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
     without_positive: dict[Match, int] = field(
         default_factory=lambda: dict.fromkeys(get_args(Match), 0)
     )
@@ -97,14 +140,11 @@ class Preparation:
 
     def plus(self, cut: FrameCut) -> Preparation:
         """Return the sum of this and one more frame."""
-        labels = cut.windows.labels
         return replace(
             self,
             frames=self.frames + 1,
             faces=self.faces + cut.faces,
-            counts={
-                label: count + int((labels == label).sum()) for label, count in self.counts.items()
-            },
+            counts={label: count + cut.counts[label] for label, count in self.counts.items()},
             without_positive={
                 match: count + cut.without_positive[match]
                 for match, count in self.without_positive.items()
@@ -141,10 +181,12 @@ def prepare_patches(
     seed: int = 1,
     workers: int = 1,
     progress: Progress = iter,
+    resume: bool = False,
 ) -> Preparation:
     """Cut labelled patches for one stage from all frames and write them to a patch file.
 
-    Frames that cannot be read are left out and counted.
+    Frames that cannot be read are left out and counted.  If this is broken off, what was cut
+    stays in a folder beside ``path``; to go on from there makes the same file.
 
     Args:
         dataset: the frames with their faces.
@@ -154,11 +196,13 @@ def prepare_patches(
         miner: finds what the earlier stages propose; without one all windows are drawn by lot.
         seed: of all chance.
         workers: threads that cut side by side; the result does not depend on it.
-        progress: wraps the stream of frames.
+        progress: wraps the stream of frames, those first that were cut before a break.
+        resume: go on with what was broken off, if there is anything; else it is given up.
 
     Raises:
         InputError: if there is no face to learn from, or no frame can be read.
         OutputError: if ``path`` cannot be written.
+        PatchesError: if what was broken off has other settings or frames.
     """
     recipe = recipe or RECIPES[stage]
     _require_faces(dataset)
@@ -168,29 +212,58 @@ def prepare_patches(
         "mined": miner.to_json() if miner else None,
         "seed": seed,
         "data": fingerprint(dataset),
-        "frames": [frame.name for frame in dataset.frames],
     }
+    task = {**origin, **(_describe_proposer(miner) if miner else {})}
     size = INPUT_SIZES[stage]
     cut = partial(cut_frame, recipe=recipe, size=size, seed=seed, miner=miner)
     preparation = Preparation()
     thumbnails: dict[int, NDArray[np.float32]] = {}
-    with writing_patches(path, size) as writer:
-        for result in progress(in_parallel(cut, enumerate(dataset.frames), workers)):
+    with writing_patches(path, size, task, resume=resume) as writer:
+        rest = islice(enumerate(dataset.frames), len(writer.kept), None)
+        for result in progress(_write_all(writer, in_parallel(cut, rest, workers))):
             if isinstance(result, Unreadable):
                 preparation = preparation.without(result)
             else:
-                writer.add(result.index, result.pixels, result.windows)
                 preparation = preparation.plus(result)
                 thumbnails[result.index] = result.thumbnail
         _require_readable(preparation)
-        groups = group_frames(thumbnails, len(dataset))
-        writer.metadata = {**preparation.to_json(), **origin, "groups": groups}
+        frames = {
+            "frames": [frame.name for frame in dataset.frames],
+            "groups": group_frames(thumbnails, len(dataset)),
+        }
+        writer.metadata = {**preparation.to_json(), **origin, **frames}
     return preparation
+
+
+def _describe_proposer(miner: Miner) -> dict[str, Any]:
+    """Return what the proposals depend on besides the miner's settings."""
+    halved = miner.detector.engine == "half"
+    return {"weights": miner.detector.fingerprint, "half_precision": halved}
+
+
+def _write_all(
+    writer: PatchWriter, cuttings: Iterator[Cutting | Unreadable]
+) -> Iterator[FrameCut | Unreadable]:
+    """Yield what was written before a break; then write what is cut, and yield it."""
+    yield from map(_remember, writer.kept)
+    for cutting in cuttings:
+        if isinstance(cutting, Unreadable):
+            writer.leave_out(asdict(cutting))
+            yield cutting
+        else:
+            cut, pixels, windows = cutting
+            writer.add(cut.index, pixels, windows, cut.to_json())
+            yield cut
+
+
+def _remember(facts: dict[str, Any]) -> FrameCut | Unreadable:
+    """Return what a record tells of its frame."""
+    return Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
 
 
 def cut_frame(
     place: tuple[int, Frame], *, recipe: Recipe, size: int, seed: int, miner: Miner | None = None
-) -> FrameCut | Unreadable:
+) -> Cutting | Unreadable:
     """Read one frame, sample its windows and cut their pixels.
 
     Args:
@@ -214,11 +287,11 @@ def cut_frame(
         if miner.stage == "onet":  # PNet alone is convinced too easily
             suspects = find_suspects(proposals, frame)
     windows = choose_windows(pool, frame.boxes, recipe)
-    return FrameCut(
+    pixels = cut_pixels(image, windows.windows, size, padding=recipe.padding)
+    cut = FrameCut(
         index=index,
-        pixels=cut_pixels(image, windows.windows, size, padding=recipe.padding),
-        windows=windows,
         faces=len(frame.boxes),
+        counts={label: int((windows.labels == label).sum()) for label in _COUNTED},
         without_positive={
             match: faces_without_positive(pool.around, frame.boxes, recipe.bands, match)
             for match in get_args(Match)
@@ -226,6 +299,7 @@ def cut_frame(
         thumbnail=thumbnail(image),
         suspects=suspects,
     )
+    return Cutting(cut, pixels, windows)
 
 
 def group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:

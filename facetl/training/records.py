@@ -1,14 +1,87 @@
-"""The records of a training, one an epoch, as the weights file keeps them."""
+"""The records of a training, one an epoch, as files keep them.
+
+::
+
+    {"stage": "pnet", "round": 1, "epoch": 1, "train": {"total": 0.5, …}, "learnt": {…},
+     "validation": {"total": 0.4, "recall": 0.9, …}, "angles": {…}, …}
+
+``stage`` and ``round`` stand there if there are several trainings, ``angles`` if something holds
+the weights.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from facetl.mtcnn.networks import STAGES
+from facetl.training.patches import PATCH_COUNTS
+
+PARTS = ("train", "learnt", "validation", "angles")
+"""What a record tells of an epoch: figures by name, in each part."""
+LARGEST = 1e30
+"""Above this a figure is none: no loss gets there before it is infinite, and no plot holds it."""
+MOST = 10**9
+"""Above this a count of epochs or rounds is none."""
+
+Record = Mapping[str, Any]
 
 
-def by_training(
-    records: Sequence[Mapping[str, Any]], stage: str | None = None
-) -> dict[str, list[Mapping[str, Any]]]:
+class History(NamedTuple):
+    """What a weights file tells of its making.
+
+    Attributes:
+        records: one an epoch, in order.
+        patch_counts: a row for each training, see :data:`facetl.training.patches.PATCH_COUNTS`.
+        suspects: regions that look like faces and are not annotated: ``frame``, ``box``, ``score``.
+    """
+
+    records: tuple[dict[str, Any], ...]
+    patch_counts: tuple[dict[str, Any], ...]
+    suspects: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> History:
+        """Return what the metadata of a weights file tells; nothing where it is silent.
+
+        Raises:
+            ValueError: if it is not what a training writes; says what is wrong.
+        """
+        records = check_records(metadata.get("records", []))
+        counts = _objects(metadata.get(PATCH_COUNTS, []), "patch counts")
+        suspects = _objects(metadata.get("suspects", []), "suspects")
+        for row in counts:
+            _check_counts(row)
+        for suspect in suspects:
+            _check_suspect(suspect)
+        return cls(records, counts, suspects)
+
+
+def check_records(records: object) -> tuple[dict[str, Any], ...]:
+    """Return the records that stood in a file.
+
+    Raises:
+        ValueError: if they are not what a training writes; says what is wrong.
+    """
+    checked = _objects(records, "records")
+    for record in checked:
+        _check_origin(record)
+        if not _is_count(record.get("epoch")):
+            raise ValueError(f"found {_show(record.get('epoch'))} as an epoch")
+        for part in PARTS:
+            figures = record.get(part, {})
+            if not (isinstance(figures, dict) and all(map(is_figure, figures.values()))):
+                raise ValueError(f"found {_show(figures)} under {part!r} of an epoch")
+    return checked
+
+
+def is_figure(value: object) -> bool:
+    """Return whether a value is a number that a plot can hold, or NaN."""
+    return type(value) in (int, float) and not abs(value) > LARGEST  # type: ignore[arg-type]
+
+
+def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str, list[Record]]:
     """Return the records by stage and, if there are several, round.
 
     Args:
@@ -16,9 +89,50 @@ def by_training(
         stage: the stage of all of them, where they don't tell.
     """
     several = len({record.get("round") for record in records}) > 1
-    trainings: dict[str, list[Mapping[str, Any]]] = {}
+    trainings: dict[str, list[Record]] = {}
     for record in records:
         name = str(record.get("stage", stage))
-        name = f"{name}, round {record['round']}" if several else name
+        name = f"{name}, round {record.get('round')}" if several else name
         trainings.setdefault(name, []).append(record)
     return trainings
+
+
+def without_times(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records without the seconds that epochs took, which differ from run to run."""
+    return [{key: each for key, each in record.items() if key != "seconds"} for record in records]
+
+
+def _objects(values: object, what: str) -> tuple[dict[str, Any], ...]:
+    if not (isinstance(values, list) and all(isinstance(each, dict) for each in values)):
+        raise ValueError(f"found {what} that are no list of objects")
+    return tuple(values)
+
+
+def _check_origin(entry: Record) -> None:
+    """Raise unless stage and round are what they should be, where there are any."""
+    if entry.get("stage", STAGES[0]) not in STAGES or not _is_count(entry.get("round", 1)):
+        found = f"{_show(entry.get('stage'))}, round {_show(entry.get('round'))}"
+        raise ValueError(f"found a training called {found}")
+
+
+def _check_counts(row: Record) -> None:
+    _check_origin(row)
+    counts = {name: each for name, each in row.items() if name not in ("stage", "round")}
+    if "stage" not in row or not all(map(is_figure, counts.values())):
+        raise ValueError(f"found patch counts {_show(row)}")
+
+
+def _check_suspect(suspect: Record) -> None:
+    box = suspect.get("box")
+    numbers = [*box, suspect.get("score")] if isinstance(box, list) and len(box) == 4 else []
+    good = numbers and all(is_figure(each) and not math.isnan(each) for each in numbers)
+    if not (good and isinstance(suspect.get("frame"), str)):
+        raise ValueError(f"found a suspect {_show(suspect)}")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 1 <= value <= MOST
+
+
+def _show(value: object) -> str:
+    return repr(value)[:60]
