@@ -81,7 +81,7 @@ def test_command_reports_refuses_and_replaces(tmp_path: Path) -> None:
 
     (out / "mine.txt").write_text("kept")
     write_cartoons(out, train=1, test=1, seed=1, force=True)
-    assert len(files_of(out)) == 2 + 3 + 1 + 1  # no frame of the first drawing is left
+    assert len(files_of(out)) == 2 + 3 + 1 + 1 + 1  # no frame of the first drawing is left
     assert (out / "mine.txt").read_text() == "kept"
 
 

@@ -32,7 +32,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
     ("what", "code", "line"),
     [
         ("error", 1, "facetl: a.txt:3: found x, expected y\n"),
-        ("stop", 130, "facetl: stopped; nothing unfinished is left\n"),
+        ("stop", 130, "facetl: stopped; nothing half-written is left\n"),
     ],
 )
 def test_trouble_ends_in_one_line_and_an_exit_code(what: str, code: int, line: str) -> None:
@@ -65,6 +65,6 @@ def test_the_package_runs_as_a_module() -> None:
 
 def test_commands_are_listed_in_the_order_of_the_road() -> None:
     training = ["train", "prepare", "train-pnet", "train-rnet", "train-onet"]
-    after = ["evaluate", "tune", "explain", "compare", "doctor", "convert", "export"]
+    after = ["evaluate", "tune", "explain", "compare", "doctor", "verify", "convert", "export"]
     road = ["demo", "cartoons", "frames", *training, "detect", *after]
     assert main.list_commands(click.Context(main)) == road

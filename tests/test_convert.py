@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outcomes import assert_refused, success
+from outcomes import assert_refused, left_in, success
 from PIL import Image
 
 from facetl.cli import main
@@ -239,7 +239,7 @@ def test_frames_are_not_written_among_the_frames(frames: Path) -> None:
     inside = frames / "out"
     assert_refused(convert(frames, inside, "--to", "coco"), "lies among the frames")
     success(convert(frames, inside, "--to", "coco", "--with-images", "none"))
-    assert [path.name for path in inside.iterdir()] == ["annotations.json"]
+    assert left_in(inside) == ["annotations.json"]
 
 
 def test_a_failure_leaves_nothing_behind(frames: Path) -> None:
@@ -301,6 +301,29 @@ def test_two_frames_of_one_name_are_refused(tmp_path: Path, form: Format) -> Non
     frame = Frame(tmp_path / "a.png", "a.png", np.zeros((0, 4)), (), (30, 40))
     with pytest.raises(OutputError, match=r"a\.png and a\.png would share one file"):
         save_dataset(tmp_path / "out", form, {"train": [frame, frame]}, "none")
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        ("--part", "test"),
+        ("--format", "coco"),
+        ("--images", "."),
+        ("--with-images", "none"),
+        ("--on-error", "skip"),
+    ],
+)
+def test_options_for_annotations_are_refused_with_detections(
+    tmp_path: Path, idle: tuple[str, str]
+) -> None:
+    run = Run("tuned", {}, (FrameResult("a.png", (12, 16), Detections.empty(), {}, 0.5),))
+    save_run(tmp_path / "tuned.detections.json", run)
+    place = (tmp_path / "tuned.detections.json", tmp_path / "out", "--to", "csv")
+    result = convert(*place, *idle)
+    assert result.exit_code == 2
+    assert f"{idle[0]} is for annotations" in result.stderr
+    assert not (tmp_path / "out").exists()
+    success(convert(*place))
 
 
 @pytest.mark.parametrize("target", ["csv", "npy"])
@@ -394,6 +417,7 @@ def test_frames_become_tasks_for_label_studio(frames: Path) -> None:
         *(f"images/{name}.png" for name in "abc"),
         "label-studio.json",
         "label-studio.xml",
+        "manifest.json",
     ]
     tasks = json.loads((out / "label-studio.json").read_text())
     assert [task["data"]["image"] for task in tasks] == [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
     for plot, suffix in product(PLOTS, (".png", ".svg")):
         assert (results / f"{plot}{suffix}").stat().st_size > 1000
         assert f"wrote {results / plot}.png and .svg" in outcome.stdout
+
+
+def test_plots_are_drawn_once_for_the_files_and_the_report(results: Path) -> None:
+    assert facetl(results, "--truth", results.parent / "truth.txt").exit_code == 0
+    page = (results / "report.html").read_text()
+    for plot in ("errors", "recall_by", "calibration"):
+        drawing = (results / f"{plot}.svg").read_text().rstrip("\n")
+        assert b64encode(drawing.encode()).decode() in page
 
 
 def test_the_diagnosis_is_in_the_metrics_and_in_the_table(results: Path) -> None:

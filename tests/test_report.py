@@ -16,13 +16,14 @@ from playwright.sync_api import Browser
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
+from facetl.cli.report import MOST_TRAININGS, recall_training
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.data.miniatures import make_miniatures
 from facetl.evaluation import page
 from facetl.evaluation.advice import advise
 from facetl.evaluation.gallery import hang
-from facetl.evaluation.scoring import Entry, Truth, evaluate_all
+from facetl.evaluation.scoring import Entry, Evaluation, Truth, evaluate_all
 from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
 from facetl.mtcnn.weights import Weights, load_weights, save_weights
 
@@ -230,7 +231,7 @@ def test_the_keyboard_suffices(shown: Watched) -> None:
     assert dialog.locator(".stages").get_attribute("data-view") == "swipe"
     shown.page.keyboard.press("Escape")
     assert not dialog.is_visible()
-    assert shown.page.evaluate("document.activeElement.dataset.name") == "001.jpg"
+    shown.page.locator("#cards .card[data-name='001.jpg']:focus").wait_for()
 
 
 def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
@@ -449,3 +450,42 @@ def test_the_training_shown_is_that_of_the_weights_used(tmp_path: Path) -> None:
         (tmp_path / "truth.txt").write_text("001.jpg 10 20 50 70\n")
         success(facetl(tmp_path, "--truth", tmp_path / "truth.txt", "--force"))
         assert ("Losses of w by epoch" in (tmp_path / "report.html").read_text()) is expected
+
+
+def made_with(told: dict[str, Any], folder: Path) -> Evaluation:
+    """Return the figures of a run with weights that tell something of their training."""
+    weights = Weights(load_weights("pretrained").stages, told)
+    save_weights(folder / "w.safetensors", weights)
+    run = run_of("w", AFTER)
+    run.settings.update(
+        weights=str(folder / "w.safetensors"), weights_fingerprint=weights.fingerprint
+    )
+    return evaluate_all([Entry.of_run(run)], TRUTH)[0]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"records": [1]},
+        {"records": [{**RECORDS[0], "epoch": "1"}]},
+        {"records": [{**RECORDS[0], "train": {"total": 1e308}}]},
+        {"records": [{**RECORDS[0], "stage": ["pnet"]}]},
+        {"records": [{**RECORDS[0], "round": 10**30}]},
+        {"records": RECORDS, "patch_counts": [{}]},
+        {"records": RECORDS, "patch_counts": [{"stage": "pnet", "positive": "many"}]},
+        {"records": RECORDS, "suspects": [{"frame": "a", "box": [1, 2, 3], "score": 1}]},
+    ],
+)
+def test_weights_that_tell_nonsense_of_their_training_are_not_drawn(
+    told: dict[str, Any], tmp_path: Path
+) -> None:
+    assert recall_training(made_with(told, tmp_path)) is None
+
+
+def test_of_very_many_trainings_the_last_are_drawn(tmp_path: Path) -> None:
+    records = [{**RECORDS[0], "round": number} for number in range(1, 200)]
+    training = recall_training(made_with({"records": records}, tmp_path))
+    assert training
+    assert training.picture
+    assert training.picture.text.count("round") == MOST_TRAININGS
+    assert "round 199: 1" in training.picture.text

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
-from outcomes import assert_refused
+from outcomes import assert_refused, left_in
 from tiny_world import save_frames
 
 from facetl.cli import main
@@ -505,9 +505,10 @@ def test_a_damaged_cell_is_said(bench: Bench) -> None:
     cell = Cell("pnet", "pretrained", 6, 1)
     path = bench.file_of(cell)
     path.parent.mkdir(parents=True)
-    for text in ("{", '{"format": "other", "version": 1}', "[]"):
+    faults = {"{": "not a readable cell", "[]": "not a readable cell"}
+    for text, fault in {**faults, '{"format": "other", "version": 1}': "format 'other'"}.items():
         write(path, text)
-        with pytest.raises(InputError, match=r"not a readable cell .*delete the file"):
+        with pytest.raises(InputError, match=f"{fault}.*delete the file"):
             load_results(bench, [cell])
 
 
@@ -586,7 +587,9 @@ def test_one_command_compares_and_can_go_on(command: Command, tmp_path: Path) ->
     result = command()
     assert result.exit_code == 0, result.output
     lab = tmp_path / "lab"
-    assert sorted(path.name for path in lab.iterdir() if path.is_file()) == FILES
+    assert [name for name in left_in(lab) if (lab / name).is_file()] == FILES
+    checked = CliRunner().invoke(main, ["verify", str(lab)])
+    assert (checked.exit_code, "not in the manifest" in checked.stdout) == (0, False)
     assert "put 2 of 12 aside" in result.stderr
     assert "cells    6 (with what they need 8 tasks, 0 done)" in result.stderr
     assert "[8/8] pnet, 6 frames, seed" in result.stderr

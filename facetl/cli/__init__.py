@@ -21,17 +21,20 @@ from facetl.cli.explain import explain
 from facetl.cli.export import export
 from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
+from facetl.cli.recording import leaving_manifest
+from facetl.cli.stopping import describe_shortage, leave_broken_pipe, stopping_in_one_line
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
+from facetl.cli.verify import verify
 from facetl.errors import FacetlError
-from facetl.interruptions import exit_code, heeding_sigterm
+from facetl.interruptions import heeding_signals
 from facetl.version import VERSION
 
 SECTIONS = {
     "The road": ("frames", "train", "detect", "evaluate", "tune"),
     "The training in single steps": ("prepare", "train-pnet", "train-rnet", "train-onet"),
-    "Look and compare": ("demo", "cartoons", "explain", "compare", "doctor"),
+    "Look and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
     "To and from other tools": ("convert", "export"),
 }
 """How the help groups the commands; those that are not named stand under "More"."""
@@ -48,7 +51,8 @@ class RoadGroup(click.Group):
         """Run a command line; a disk that fails or is full is told in one line too."""
         _print_any_name()
         try:
-            return super().main(*args, **extra)
+            with heeding_signals():
+                return super().main(*args, **extra)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else "reading or writing failed: "
             _complain(f"{place}{error.strerror or error}; see to the disk and try again")
@@ -62,7 +66,8 @@ class RoadGroup(click.Group):
     ) -> click.Context:
         """Make the context; in it stays the command as it was typed, for the files it writes."""
         typed = shlex.join(["facetl", *args])
-        context = super().make_context(info_name, args, parent, **extra)
+        with stopping_in_one_line():
+            context = super().make_context(info_name, args, parent, **extra)
         context.meta[COMMAND] = typed
         return context
 
@@ -79,13 +84,17 @@ class RoadGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors, Ctrl-C and SIGTERM into one line and an exit code."""
         try:
-            with heeding_sigterm():
+            with stopping_in_one_line():
                 return super().invoke(ctx)
         except FacetlError as error:
             _complain(str(error))
-        except KeyboardInterrupt as interruption:
-            click.echo("facetl: stopped; nothing unfinished is left", err=True)
-            sys.exit(exit_code(interruption))
+        except BrokenPipeError:
+            leave_broken_pipe()
+        except Exception as error:
+            names = {each.name for each in self.commands[ctx.invoked_subcommand or ""].params}
+            if not (complaint := describe_shortage(error, {name for name in names if name})):
+                raise
+            _complain(complaint)
 
 
 def _complain(message: str) -> NoReturn:
@@ -137,7 +146,8 @@ for command in (
     explain,
     compare,
     doctor,
+    verify,
     convert,
     export,
 ):
-    main.add_command(command)
+    main.add_command(leaving_manifest(command))

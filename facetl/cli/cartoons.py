@@ -14,6 +14,7 @@ from facetl.cli import options
 from facetl.cli.console import suggest, track
 from facetl.errors import OutputError
 from facetl.files import folder_in_place, refuse_to_overwrite, require_writable, write_text
+from facetl.interruptions import obey_parent, starting_workers
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
@@ -118,8 +119,11 @@ def _check_room(out: Path, *, force: bool) -> None:
 
 
 def _is_cartoon(folder: Path) -> bool:
-    notice = folder / NOTICE
-    return notice.is_file() and notice.read_bytes().startswith(_TITLE.encode())
+    notice, title = folder / NOTICE, _TITLE.encode()
+    if not notice.is_file():
+        return False
+    with notice.open("rb") as file:
+        return file.read(len(title)) == title
 
 
 def _plan_train(count: int, seed: int) -> list[Job]:
@@ -151,13 +155,16 @@ def _draw_all(jobs: list[Job], place: Path, workers: int) -> Iterator[DrawnFrame
         return
     # Spawned, not forked: a forked copy of a process whose libraries run threads may hang.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(jobs)), initializer=_use_one_core) as pool:
+    with starting_workers():
+        pool = context.Pool(min(workers, len(jobs)), initializer=_settle_down)
+    with pool:
         yield from pool.imap(_draw_one, tasks, chunksize=4)
 
 
-def _use_one_core() -> None:
+def _settle_down() -> None:
     from facetl.cartoons import use_one_core
 
+    obey_parent()
     use_one_core()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,17 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format
 from facetl.cli.console import TimeBar, note, print_table, say_time
+from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
-from facetl.files import is_occupied, read_json, require_writable, write_text
-from facetl.interruptions import exit_code
+from facetl.files import (
+    is_occupied,
+    note_written,
+    read_json,
+    remove_all_remains,
+    remove_folder,
+    require_writable,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -93,21 +101,23 @@ def compare(
     if chosen_device != "cpu" and not options.is_given("workers"):
         workers = 1  # one process keeps a GPU busy
     if not dry_run:
-        _find_room(out, resume=resume, force=force)
-    train_frames, test_frames = _load_frames(data, test, on_error, form)
-    study = study.fitted(len(train_frames))
-    bench = Bench(out, train_frames, test_frames, study.epochs, chosen_device)
-    if not dry_run:
-        _claim(bench, anew=force and not resume)
-    graph = plan_tasks(study.cells)
-    seconds = _forecast(graph, bench, workers)
-    note(_describe(study, graph, bench, workers, seconds))
-    if not dry_run:
-        _run(graph, bench, workers, seconds)
-        _report(study, bench)
+        find_room(out, resume=resume, force=force)
+    with nullcontext() if dry_run else resumable(out, (out / _CLAIM).exists):
+        train_frames, test_frames = _load_frames(data, test, on_error, form)
+        study = study.fitted(len(train_frames))
+        bench = Bench(out, train_frames, test_frames, study.epochs, chosen_device)
+        if not dry_run:
+            _claim(bench, anew=force and not resume)
+        graph = plan_tasks(study.cells)
+        seconds = _forecast(graph, bench, workers)
+        note(_describe(study, graph, bench, workers, seconds))
+        if not dry_run:
+            _run(graph, bench, workers, seconds)
+            note_written(*(path for task in graph for path in bench.files_of(task)))
+            _report(study, bench)
 
 
-def _find_room(out: Path, *, resume: bool, force: bool) -> None:
+def find_room(out: Path, *, resume: bool, force: bool) -> None:
     """See that there is a study to go on with, or nothing in the way of a new one.
 
     Raises:
@@ -148,13 +158,14 @@ def _claim(bench: Bench, *, anew: bool) -> None:
     found = _read_claim(bench.folder)
     if anew:
         for name in _FOLDERS:
-            shutil.rmtree(bench.folder / name, ignore_errors=True)
+            remove_folder(bench.folder / name)
     elif found and found != own:
         differing = ", ".join(key for key in own if found.get(key) != own[key])
         raise OutputError(
             f"{bench.folder} holds a study with other {differing}; choose another --out, or start "
             "anew with --force"
         )
+    remove_all_remains(bench.folder)
     write_text(bench.folder / _CLAIM, json.dumps(own, indent=1) + "\n")
 
 
@@ -212,21 +223,17 @@ def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: f
 
 
 def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:
-    """Do all tasks; after Ctrl-C say how to go on and exit."""
+    """Do all tasks, and say of each what came of it."""
     from facetl.studies.running import run
 
     done = {task for task in graph if bench.is_done(task)}
     share = seconds / max(len(graph) - len(done), 1)
-    try:
-        with TimeBar(seconds) as bar:
-            bar.describe("comparing")
-            for number, task in enumerate(run(graph, bench, workers), 1):
-                if task not in done:
-                    bar.say(f"[{number}/{len(graph)}] {_describe_task(task, bench)}")
-                    bar.advance(share)
-    except KeyboardInterrupt as interruption:
-        note(f"stopped; {bench.folder} keeps what is done: the same command with --resume")
-        raise SystemExit(exit_code(interruption)) from None
+    with TimeBar(seconds) as bar:
+        bar.describe("comparing")
+        for number, task in enumerate(run(graph, bench, workers), 1):
+            if task not in done:
+                bar.say(f"[{number}/{len(graph)}] {_describe_task(task, bench)}")
+                bar.advance(share)
 
 
 def _describe_task(task: Task, bench: Bench) -> str:

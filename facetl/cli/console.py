@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -175,4 +176,8 @@ def _plain_console(**settings: Any) -> Console:
     """Return a console that shows texts as they are: names of files may look like markup."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, **settings)
+    class PlainConsole(Console):
+        def on_broken_pipe(self) -> None:  # rich itself would exit with code 1
+            raise BrokenPipeError(errno.EPIPE, "nobody reads this any more")
+
+    return PlainConsole(markup=False, emoji=False, **settings)

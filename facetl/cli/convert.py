@@ -128,11 +128,11 @@ def _refuse_file_name(out: Path, target: str) -> None:
 
 def _find_runs(source: Path) -> list[Path]:
     """Return the detections files that are meant, none if these are annotations."""
-    from facetl.mtcnn.detections import LINES_SUFFIX, SUFFIX, find_runs
+    from facetl.mtcnn.detections import SUFFIXES, find_runs
 
-    if source.is_dir():
-        return find_runs(source)
-    return [source] if source.name.endswith((SUFFIX, LINES_SUFFIX)) else []
+    if source.name.endswith(SUFFIXES):
+        return [source]
+    return find_runs(source) if source.is_dir() else []
 
 
 def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
@@ -144,6 +144,14 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
             f"--to {target} is for annotations, and {paths[0]} holds detections; "
             f"choose from {', '.join(EXPORT_NAMES)}"
         )
+    options.refuse_idle(
+        f"is for annotations, and {paths[0]} holds detections; leave it out",
+        images="--images",
+        form="--format",
+        part="--part",
+        placing="--with-images",
+        on_error="--on-error",
+    )
     _refuse_file_name(out, target)
     runs = [replace(load_run(path), name=name_of(path)) for path in paths]
     save_exports(out, runs, [target])

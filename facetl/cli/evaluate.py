@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from facetl.data.dataset import FaceDataset
     from facetl.data.duplicates import Thumbnails
     from facetl.evaluation.likeness import Likeness, Part
+    from facetl.evaluation.plots import Drawing
     from facetl.evaluation.scoring import Entry, Evaluation
     from facetl.evaluation.table import Row
 
@@ -124,9 +125,10 @@ def evaluate(
       facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
     """
     from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
+    from facetl.evaluation.plots import save_plot
     from facetl.evaluation.scoring import Truth, evaluate_all
 
-    folder = out or (results if results.is_dir() else results.parent)
+    folder = out or (results if _holds_runs(results) else results.parent)
     for path in (folder / FILE_NAME, *_plot_files(folder), *[folder / REPORT] * report):
         refuse_to_overwrite(path, force=force)
     require_writable(folder)
@@ -138,9 +140,10 @@ def evaluate(
     document = describe(
         evaluations, faces, truth_path=truth, only_listed=only_listed, likeness=likeness
     )
+    drawings = _draw_plots(evaluations)
     page = (
         compose_report(
-            *(entries, evaluations, source),
+            *(entries, evaluations, source, drawings),
             truth=truth,
             images=images,
             only_listed=only_listed,
@@ -149,7 +152,8 @@ def evaluate(
         else None
     )
     save_metrics(folder / FILE_NAME, document)
-    _save_plots(folder, evaluations)
+    for name, drawing in drawings.items():
+        save_plot(folder / name, drawing)
     if page:
         write_text(folder / REPORT, page)
     _report(evaluations, likeness, folder)
@@ -173,10 +177,17 @@ def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
     return entries
 
 
+def _holds_runs(results: Path) -> bool:
+    """Return whether this is a folder of runs, not a run itself."""
+    from facetl.mtcnn.detections import SUFFIXES
+
+    return results.is_dir() and not results.name.endswith(SUFFIXES)
+
+
 def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
     from facetl.mtcnn.detections import SUFFIX, find_runs
 
-    if not results.is_dir():
+    if not _holds_runs(results):
         return [results]
     paths = sorted(find_runs(results), key=lambda path: not path.name.startswith("pretrained."))
     if not (paths or peers):
@@ -224,12 +235,11 @@ def _plot_files(folder: Path) -> list[Path]:
     return [path for name in PLOTS for path in plot_paths(folder / name)]
 
 
-def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> None:
+def _draw_plots(evaluations: Sequence[Evaluation]) -> dict[str, Drawing]:
     from facetl.evaluation.all_plots import PLOTS
-    from facetl.evaluation.plots import save_plot
+    from facetl.evaluation.plots import draw
 
-    for name, plot in PLOTS.items():
-        save_plot(folder / name, plot(evaluations))
+    return {name: draw(plot(evaluations)) for name, plot in PLOTS.items()}
 
 
 def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder: Path) -> None:

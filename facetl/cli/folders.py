@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,18 +11,25 @@ import click
 
 from facetl.cli.console import note, track
 from facetl.errors import ImageError
+from facetl.files import entering_all, remove_all_remains
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from facetl.cli.searching import Searching
-    from facetl.mtcnn.detections import FrameResult, Skipped
+    from facetl.mtcnn.detections import FrameResult, RunWriter, Skipped
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.runs import NamedImage, Searched
     from facetl.mtcnn.settings import Settings
 
-NOT_IN_LINES = ("command", "batch_size", "workers")
-"""Facts on which the results do not depend: they would keep equal files from being equal."""
+
+def describe_lasting(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what results depend on, of what is told of a run; with more, equal files would differ.
+
+    Only torch's last digits depend on which images share a batch.
+    """
+    passing = {"command", "workers", *(() if told.get("engine") == "torch" else ("batch_size",))}
+    return {key: value for key, value in told.items() if key not in passing}
 
 
 class Outlet(Protocol):
@@ -49,7 +55,7 @@ class Writer(Protocol):
 
 
 @dataclass
-class Tally:
+class ImageTally:
     """What is remembered of a run over images: counts."""
 
     images: int = 0
@@ -94,11 +100,11 @@ class FolderSearch:
     facts: Mapping[str, Mapping[str, Any]]
     how: Searching
     outlets: Sequence[Outlet] = ()
-    tallies: dict[str, Tally] = field(init=False)
+    tallies: dict[str, ImageTally] = field(init=False)
     skipped: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.tallies = {name: Tally() for name in self.detectors}
+        self.tallies = {name: ImageTally() for name in self.detectors}
 
     def run(self, out: Path) -> None:
         """Search all images; write a detections file for each run.
@@ -106,40 +112,59 @@ class FolderSearch:
         Raises:
             ImageError: if none could be read; nothing is written then.
         """
-        with self._open(out) as writers:
-            self._search(self.images, writers)
+        described = {name: self._describe(name) for name in self.detectors}
+        with open_runs(out, described) as writers:
+            self._record_all(self._search_list(), len(self.images), writers)
             if self.skipped == len(self.images):
                 count = len(self.images)
                 raise ImageError(f"none of the {count} images could be read; give others")
 
-    def stream(self, out: Path, *, resume: bool) -> None:
+    def stream(self, out: Path, *, resume: bool, finished: bool = False) -> None:
         """Search all images, or those that an earlier search did not come to; write as they come.
+
+        Args:
+            out: the folder of the detections files.
+            resume: go on with an earlier search.
+            finished: let it be one that came to its end, after which something is still to do.
 
         Raises:
             OutputError: if there is nothing to resume, or another search's work.
         """
-        from facetl.mtcnn.run_lines import describe_head, recover
-
-        heads = {
-            _lines_path(out, name): describe_head(name, self._describe(name, NOT_IN_LINES))
-            for name in self.detectors
-        }
-        done = recover(heads, [image.name for image in self.images]) if resume else 0
-        if done:
-            note(f"going on after {done} of {len(self.images)} images")
-        with self._open_lines(out) as writers:
-            self._search(self.images[done:], writers)
-
-    def _search(self, images: Sequence[NamedImage], writers: Mapping[str, Writer]) -> None:
+        from facetl.mtcnn.detections import LINES_SUFFIX
+        from facetl.mtcnn.run_lines import describe_head, recover, writing_lines
         from facetl.mtcnn.runs import search_all
 
-        workers = self.how.workers
-        size = min(self.how.batch_size, -(-len(images) // workers) or 1)
-        found = search_all(
-            *(self.detectors, self.settings, images, size, workers),
-            together=min(workers, -(-len(images) // size)),
-        )
-        for searched in track(found, "searching", len(images)):
+        described = {name: describe_lasting(self._describe(name)) for name in self.detectors}
+        paths = {name: out / f"{name}{LINES_SUFFIX}" for name in described}
+        heads = {paths[name]: describe_head(name, each) for name, each in described.items()}
+        names = [image.name for image in self.images]
+        size = self.how.batch_size
+        done = recover(heads, names, size, finished=finished) if resume else 0
+        if resume:
+            for outlet in self.outlets:
+                remove_all_remains(outlet.folder)
+        if done:
+            note(f"going on after {done} of {len(self.images)} images")
+        with entering_all(
+            {n: writing_lines(paths[n], n, each, done) for n, each in described.items()}
+        ) as writers:
+            left = self.images[done:]
+            found = search_all(self.detectors, self.settings, left, size, self.how.workers)
+            self._record_all(found, len(left), writers)
+
+    def _search_list(self) -> Iterator[Searched[NamedImage]]:
+        from facetl.mtcnn.runs import search_list
+
+        how = self.how
+        return search_list(self.detectors, self.settings, self.images, how.batch_size, how.workers)
+
+    def _record_all(
+        self,
+        found: Iterator[Searched[NamedImage]],
+        count: int,
+        writers: Mapping[str, Writer],
+    ) -> None:
+        for searched in track(found, "searching", count):
             self._record(searched, writers)
         for outlet in self.outlets:
             outlet.finish()
@@ -157,34 +182,8 @@ class FolderSearch:
             writers[name].add(frame)
             self.tallies[name].add(frame)
 
-    @contextmanager
-    def _open(self, out: Path) -> Iterator[dict[str, Writer]]:
-        """Give a writer of a whole file for each run; all of them are put in place, or none."""
-        from facetl.mtcnn.detections import SUFFIX, RunWriter
-
-        with enter_all(
-            {
-                name: RunWriter(out / f"{name}{SUFFIX}", name, self._describe(name))
-                for name in self.detectors
-            }
-        ) as writers:
-            yield writers
-
-    @contextmanager
-    def _open_lines(self, out: Path) -> Iterator[dict[str, Writer]]:
-        from facetl.mtcnn.run_lines import LinesWriter
-
-        with enter_all(
-            {
-                name: LinesWriter(_lines_path(out, name), name, self._describe(name, NOT_IN_LINES))
-                for name in self.detectors
-            }
-        ) as writers:
-            yield writers
-
-    def _describe(self, name: str, without: Sequence[str] = ()) -> dict[str, Any]:
-        described = {**self.settings[name].to_json(), **self.facts[name]}
-        return {key: value for key, value in described.items() if key not in without}
+    def _describe(self, name: str) -> dict[str, Any]:
+        return {**self.settings[name].to_json(), **self.facts[name]}
 
     def report(self, written: Sequence[Path]) -> None:
         """Say what was found, and which places were written."""
@@ -193,16 +192,20 @@ class FolderSearch:
         click.echo(f"wrote {' and '.join(map(str, written))}")
 
 
-@contextmanager
-def enter_all(
-    writers: Mapping[str, AbstractContextManager[Any]],
-) -> Iterator[dict[str, Any]]:
-    """Enter all writers; leave all of them, the last first."""
-    with ExitStack() as stack:
-        yield {name: stack.enter_context(writer) for name, writer in writers.items()}
+def open_runs(
+    out: Path, described: Mapping[str, dict[str, Any]]
+) -> AbstractContextManager[dict[str, RunWriter]]:
+    """Give a writer of a detections file for each run; all of them are put in place, or none.
 
+    Args:
+        out: the folder of the files.
+        described: the settings that the files tell, by name of the run.
+    """
+    from facetl.mtcnn.detections import SUFFIX, writing_run
 
-def _lines_path(out: Path, name: str) -> Path:
-    from facetl.mtcnn.detections import LINES_SUFFIX
-
-    return out / f"{name}{LINES_SUFFIX}"
+    return entering_all(
+        {
+            name: writing_run(out / f"{name}{SUFFIX}", name, settings)
+            for name, settings in described.items()
+        }
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from facetl.cli.console import note
 from facetl.cores import usable_cores
 
 if TYPE_CHECKING:
@@ -105,13 +106,12 @@ device = click.option(
     default="auto",
     help="Where the networks run; auto takes a GPU if there is one.",
 )
-engine = click.option(
-    "--engine",
-    type=click.Choice(["auto", "torch", "native", "half"]),
-    default="auto",
-    help="What searches frames: torch, or kernels compiled for the processor, exact or in half "
-    "precision (see facetl doctor).",
+ENGINES = ("auto", "torch", "native", "half")
+ENGINE_HELP = (
+    "What searches frames: torch, or kernels compiled for the processor, exact or in half "
+    "precision (see facetl doctor)."
 )
+engine = click.option("--engine", type=click.Choice(ENGINES), default="auto", help=ENGINE_HELP)
 on_error = click.option(
     "--on-error",
     type=click.Choice(["strict", "skip"]),
@@ -264,6 +264,12 @@ def settle_start(start: str, strategy: str) -> str:
     return "scratch"
 
 
+def tell_idle_epochs(strategy: str) -> None:
+    """Say so where --epochs was given for a strategy that has its own."""
+    if strategy == "gradual" and is_given("epochs"):
+        note("--strategy gradual takes its epochs from --phase-epochs, not from --epochs")
+
+
 EPOCHS = {"pnet": 20, "rnet": 8, "onet": 10}
 _BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
 _LEARNING_RATES = {"pnet": 3e-3, "rnet": 2e-3, "onet": 1e-3}
@@ -408,6 +414,21 @@ def is_given(option: str) -> bool:
     """Return whether an option of the running command was given by hand."""
     source = click.get_current_context().get_parameter_source(option)
     return source is ParameterSource.COMMANDLINE
+
+
+def refuse_idle(why: str, **flags: str) -> None:
+    """Refuse options that were given by hand and would have no effect.
+
+    Args:
+        why: says why not, and the way out; the option's name goes before.
+        flags: how the options are typed, by their names.
+
+    Raises:
+        click.UsageError: naming the first of them.
+    """
+    for option, flag in flags.items():
+        if is_given(option):
+            raise click.UsageError(f"{flag} {why}")
 
 
 def training_settings(stage: Stage) -> Decorator:

@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from facetl.data.dataset import FaceDataset
     from facetl.evaluation.gallery import Exhibit
     from facetl.evaluation.page import Numbers, Plot, Training
+    from facetl.evaluation.plots import Drawing
     from facetl.evaluation.scoring import Entry, Evaluation
+
+
+MOST_TRAININGS = 30
+"""Of more trainings of one run, the last ones are drawn."""
 
 
 def compose_report(
     entries: Sequence[Entry],
     evaluations: Sequence[Evaluation],
     source: FaceDataset | AnnotationFile,
+    drawings: Mapping[str, Drawing],
     *,
     truth: Path,
     images: Path | None,
@@ -32,6 +38,7 @@ def compose_report(
         entries: the runs.
         evaluations: their figures.
         source: the true faces.
+        drawings: the plots, by name.
         truth: where they were read from.
         images: where the frames lie, if the truth does not tell.
         only_listed: whether frames that the truth does not list are left out.
@@ -49,8 +56,8 @@ def compose_report(
         exhibits=chosen,
         left_out=len(exhibits) - len(chosen),
         pictures=_picture(chosen, find_pictures(source, chosen, images)),
-        plots=_plot(evaluations),
-        trainings=[training for each in evaluations if (training := _recall_training(each))],
+        plots=_caption(drawings),
+        trainings=[training for each in evaluations if (training := recall_training(each))],
         commands=_commands(evaluations),
         origin=_origin(truth, faces.fingerprint, evaluations),
     )
@@ -93,35 +100,34 @@ def _title(truth: Path, evaluations: Sequence[Evaluation]) -> str:
     return f"{names} on {truth.name}"
 
 
-def _plot(evaluations: Sequence[Evaluation]) -> list[Plot]:
-    from facetl.evaluation.all_plots import CAPTIONS, PLOTS
+def _caption(drawings: Mapping[str, Drawing]) -> list[Plot]:
+    from facetl.evaluation.all_plots import CAPTIONS
     from facetl.evaluation.page import Plot
-    from facetl.evaluation.plots import svg_of
 
-    return [Plot(svg_of(PLOTS[name](evaluations)), text) for name, text in CAPTIONS.items()]
+    return [Plot(drawings[name].svg, text) for name, text in CAPTIONS.items()]
 
 
-def _recall_training(run: Evaluation) -> Training | None:
+def recall_training(run: Evaluation) -> Training | None:
     """Return what the weights of a run tell of their making; None without them, or others."""
     from facetl.evaluation.page import Plot, Training
     from facetl.evaluation.plots import plot_losses, svg_of
     from facetl.mtcnn.weights import load_weights
-    from facetl.training.patches import PATCH_COUNTS
-    from facetl.training.records import by_training
+    from facetl.training.records import History, by_training
 
     try:
         weights = load_weights(str(run.settings.get("weights")))
-    except WeightsError:
+        history = History.of(weights.metadata)
+    except (WeightsError, ValueError):
         return None
     if weights.fingerprint != run.settings.get("weights_fingerprint"):
         return None  # others lie there by now
-    metadata = weights.metadata
-    trainings = by_training(metadata.get("records", []), metadata.get("stage"))
+    every = by_training(history.records, weights.metadata.get("stage"))
+    trainings = dict(list(every.items())[-MOST_TRAININGS:])
     if not trainings:
         return None
     epochs = ", ".join(f"{name}: {len(records)}" for name, records in trainings.items())
     drawing = Plot(svg_of(plot_losses(trainings)), f"Losses of {run.name} by epoch ({epochs}).")
-    return Training(run.name, drawing, _count_patches(metadata.get(PATCH_COUNTS, [])))
+    return Training(run.name, drawing, _count_patches(history.patch_counts))
 
 
 def _count_patches(rows: Sequence[Mapping[str, object]]) -> Numbers | None:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from facetl.boxes import area, as_boxes, clip
+from facetl.boxes import FARTHEST, area, as_boxes, clip
 from facetl.data.formats import label_studio
 from facetl.data.formats.coco import (
     bbox_of,
@@ -51,11 +51,15 @@ def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
     """Write a run in one of :data:`EXPORTS`; return the files or folders written.
 
     Raises:
-        DetectionsError: if a number is not finite, a frame occurs twice, or an image's name
-            leads out of the folder.
+        DetectionsError: if a number is not finite, a box far from everything, a frame occurs
+            twice, or an image's name leads out of the folder.
         OutputError: if the place cannot be written.
     """
-    Entry.of_run(run)  # refuses what is not finite, and twins
+    entry = Entry.of_run(run)  # refuses what is not finite, and twins
+    if np.abs(entry.boxes).max(initial=0) > FARTHEST:
+        raise DetectionsError(
+            f"{run.name}: found a box more than {FARTHEST:g} pixels away; run facetl detect again"
+        )
     for frame in run.frames:
         if image_name(frame.image) is None:
             raise DetectionsError(

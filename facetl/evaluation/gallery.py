@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.evaluation.diagnosis import Judged, judge
-from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
+from facetl.evaluation.matching import Indices, Ranking, TrueBoxes, rows_by_frame
 from facetl.evaluation.naming import NOWHERE, find_places
 from facetl.evaluation.scoring import Entry, Truth
 
@@ -84,7 +84,9 @@ def hang(entries: Sequence[Entry], truth: Truth, *, only_listed: bool = False) -
         for entry in entries
         for name, size in zip(names[entry.name], entry.sizes_hw, strict=False)
     }
-    seen = {*truth.boxes} if only_listed or truth.complete else {*truth.boxes}.union(*rows.values())
+    seen = (
+        {*truth.boxes} if only_listed or truth.complete else {*truth.boxes}.union(*names.values())
+    )
     return [
         _exhibit(name, truth, sizes.get(name), entries, {run: rows[run].get(name) for run in rows})
         for name in sorted(seen)
@@ -119,10 +121,8 @@ def _common_names(entry: Entry, listed: tuple[str, ...]) -> list[str]:
 
 
 def _rows_by_name(entry: Entry, names: Sequence[str]) -> dict[str, Indices]:
-    """Return the rows of an entry's detections by frame."""
-    order = np.argsort(entry.frame_index, kind="stable")
-    ends = np.searchsorted(entry.frame_index[order], np.arange(len(names) + 1))
-    return {name: order[ends[i] : ends[i + 1]] for i, name in enumerate(names)}
+    """Return the rows of an entry's detections by frame, of those frames that have any."""
+    return {names[frame]: rows for frame, rows in rows_by_frame(entry.frame_index).items()}
 
 
 def _find(entry: Entry, rows: Indices | None, faces: Boxes) -> Findings:

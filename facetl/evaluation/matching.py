@@ -172,13 +172,14 @@ def _overlaps_in_frame(
 
 def _shared_frames(ranking: Ranking, faces: TrueBoxes) -> Iterator[tuple[Indices, Indices]]:
     """Yield the rows of detections and of faces for each frame that has both."""
-    detection_rows = _rows_by_frame(ranking.frame_index)
-    for frame, face_rows in _rows_by_frame(faces.frame_index).items():
+    detection_rows = rows_by_frame(ranking.frame_index)
+    for frame, face_rows in rows_by_frame(faces.frame_index).items():
         if frame in detection_rows:
             yield detection_rows[frame], face_rows
 
 
-def _rows_by_frame(frame_index: Indices) -> dict[int, Indices]:
+def rows_by_frame(frame_index: Indices) -> dict[int, Indices]:
+    """Return the rows of each frame that has any, in their order."""
     order = np.argsort(frame_index, kind="stable")
     frames, starts = np.unique(frame_index[order], return_index=True)
     return dict(zip(frames.tolist(), np.split(order, starts[1:]), strict=False))

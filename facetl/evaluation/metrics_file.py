@@ -42,7 +42,7 @@ from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Weighing
 from facetl.evaluation.likeness import MEASURE, Likeness, Part
 from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
 from facetl.evaluation.scoring import Evaluation, Truth
-from facetl.files import read_json, write_text
+from facetl.files import read_json, require_format, write_text
 from facetl.version import VERSION
 
 FORMAT = "facetl-metrics"
@@ -105,11 +105,8 @@ def load_metrics(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: not a metrics file ({error}); make one with facetl evaluate"
         ) from error
-    if found != (FORMAT, FORMAT_VERSION):
-        raise InputError(
-            f"{path}: found format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} version "
-            f"{FORMAT_VERSION}; make it again with facetl evaluate"
-        )
+    remedy = "make it again with facetl evaluate"
+    require_format(found, (FORMAT, FORMAT_VERSION), InputError, remedy, path)
     return dict(document)
 
 

@@ -97,6 +97,8 @@ def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
         raise DetectionsError(
             f"{path}: not found; expected {BOXES}, {SCORES} and {FILE_NAMES} in one folder"
         ) from error
+    except MemoryError:
+        raise  # there is nothing wrong with the file
     except Exception as error:  # NumPy's reader of headers raises anything at all on damaged ones
         raise DetectionsError(
             f"{path}: no NumPy array of {content} that is safe to read; pickled objects are never "

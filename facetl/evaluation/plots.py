@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from itertools import cycle, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -148,20 +148,35 @@ def plot_learning_curve(table: Mapping[int, Sequence[Mapping[str, float]]]) -> F
     return figure
 
 
-def save_plot(path: Path, figure: Figure) -> None:
+class Drawing(NamedTuple):
+    """A figure drawn, as a PNG file and as an ``<svg>`` element."""
+
+    png: bytes
+    svg: str
+
+
+def draw(figure: Figure) -> Drawing:
+    """Draw a figure, once: each time the layout moves by a hair."""
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=STYLE["savefig.dpi"], format="png")
+    return Drawing(buffer.getvalue(), svg_of(figure))
+
+
+def save_plot(path: Path, figure: Figure | Drawing) -> None:
     """Write a figure as PNG and as SVG beside it, atomically.
 
     Args:
         path: where one of the two goes; the suffix is exchanged for the other.
-        figure: what to write.
+        figure: what to write, drawn or not yet.
 
     Raises:
         OutputError: if the place cannot be written.
     """
+    drawing = draw(figure) if isinstance(figure, Figure) else figure
     png, svg = plot_paths(path)
-    with atomic_path(png) as picture, atomic_path(svg) as drawing:
-        figure.savefig(picture, dpi=STYLE["savefig.dpi"], format="png")
-        drawing.write_text(svg_of(figure) + "\n", encoding="utf-8")
+    with atomic_path(png) as picture, atomic_path(svg) as text:
+        picture.write_bytes(drawing.png)
+        text.write_text(drawing.svg + "\n", encoding="utf-8")
 
 
 def svg_of(figure: Figure, name: str = "facetl") -> str:

@@ -9,6 +9,7 @@ deficiency", 2018).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
 from facetl.evaluation.plots import INK, PALETTE, STYLE
-from facetl.files import atomic_path
+from facetl.files import write_bytes
 from facetl.mtcnn.geometry import PNET_STRIDE
 from facetl.mtcnn.pyramid import PNET_WINDOW
 from facetl.mtcnn.story import STEPS, Level, Step, Story
@@ -115,9 +116,11 @@ def save_drawing(folder: Path, name: str, figure: Figure) -> list[Path]:
     """
     paths = [folder / f"{name}{suffix}" for suffix in (".png", ".svg")]
     for path in paths:
+        buffer = BytesIO()
         # A fixed salt and no date: the same story gives the same file.
-        with atomic_path(path) as temporary, mpl.rc_context({"svg.hashsalt": name}):
-            figure.savefig(temporary, dpi=DPI, metadata={"Date": None})
+        with mpl.rc_context({"svg.hashsalt": name}):
+            figure.savefig(buffer, format=path.suffix[1:], dpi=DPI, metadata={"Date": None})
+        write_bytes(path, buffer.getbuffer())
     return paths
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from facetl.data.portrait import photographs
 from facetl.errors import InputError
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
-from facetl.files import write_text
+from facetl.files import remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
@@ -90,6 +89,11 @@ class Bench:
         """Return where the weights of a cell lie."""
         return self.file_of(cell).with_suffix(".safetensors")
 
+    def files_of(self, task: Task) -> list[Path]:
+        """Return all files that a task leaves."""
+        weights = [self.weights_of(task)] if isinstance(task, Cell) else []
+        return [self.file_of(task), *weights]
+
     def workshop_of(self, cell: Cell) -> Path:
         """Return where the unfinished work of a cell lies, if it is a whole cascade's."""
         return self.folder / "work" / cell.name
@@ -143,6 +147,7 @@ def cut_patches(task: PatchTask, bench: Bench) -> None:
         stage=task.stage,
         miner=miner,
         seed=task.seed,
+        resume=True,
     )
 
 
@@ -183,7 +188,7 @@ def run_cell(cell: Cell, bench: Bench) -> None:
     }
     save_weights(bench.weights_of(cell), Weights(trained.stages))
     write_text(bench.file_of(cell), json.dumps(result, indent=1) + "\n")
-    shutil.rmtree(bench.workshop_of(cell), ignore_errors=True)
+    remove_folder(bench.workshop_of(cell))
 
 
 @dataclass(frozen=True)

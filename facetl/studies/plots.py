@@ -190,8 +190,8 @@ def plot_angles(results: Sequence[Result]) -> Figure:
 
 def _last_conflicts(result: Result) -> float:
     """Return the share of conflicts in the last epoch that tells it; NaN if none does."""
-    told = [record["angles"]["conflicts"] for record in result.records if "angles" in record]
-    return float(told[-1]) if told else math.nan
+    told = [record["angles"] for record in result.records if "angles" in record]
+    return float(told[-1].get("conflicts", math.nan)) if told else math.nan
 
 
 def _losses(results: Sequence[Result], part: str) -> Values:
@@ -204,7 +204,7 @@ def _series(results: Sequence[Result], part: str, figure: str) -> Values:
         [
             float(record.get(part, {}).get(figure, math.nan))
             for record in result.records
-            if record["stage"] == result.records[-1]["stage"]
+            if record.get("stage") == result.records[-1].get("stage")
         ]
         for result in results
     ]

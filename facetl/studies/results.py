@@ -14,11 +14,12 @@ import numpy as np
 from scipy import stats
 
 from facetl.errors import InputError
-from facetl.files import read_json
+from facetl.files import read_json, require_format
 from facetl.studies.bench import FORMAT, FORMAT_VERSION, Bench
 from facetl.studies.naming import PLAIN
 from facetl.studies.study import Cell, Start, Target
 from facetl.studies.tasks import plain_twin, summed_twin
+from facetl.training.records import check_records, is_figure
 from facetl.training.transfer import Transfer
 
 CONFIDENCE = 0.95
@@ -204,10 +205,11 @@ def load_cell(path: Path, cell: Cell) -> Result:
     Raises:
         InputError: if the file is damaged, or another cell's.
     """
+    remedy = "delete the file and go on with --resume"
     try:
         content = read_json(path)
-        if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
-            raise ValueError(f"format {content['format']!r} version {content['version']!r}")
+        found = content["format"], content["version"]
+        require_format(found, (FORMAT, FORMAT_VERSION), InputError, remedy, path)
         if content["cell"] != json.loads(json.dumps(asdict(cell))):
             raise ValueError("it is the result of another cell")
         result = Result(
@@ -216,12 +218,11 @@ def load_cell(path: Path, cell: Cell) -> Result:
             photographs=content["photographs"],
             seconds=float(content["seconds"]),
             trained_parameters=int(content["trained_parameters"]),
-            records=content["records"],
+            records=check_records(content["records"]),
         )
         for name in FIGURES:
-            float(result.figure(name))
+            if not is_figure(result.figure(name)):
+                raise ValueError(f"found {result.figure(name)!r} as {name}")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(
-            f"{path}: not a readable cell ({error}); delete the file and go on with --resume"
-        ) from error
+        raise InputError(f"{path}: not a readable cell ({error}); {remedy}") from error
     return result

@@ -14,7 +14,7 @@ from contextlib import suppress
 from graphlib import TopologicalSorter
 
 from facetl.errors import FacetlError
-from facetl.interruptions import Terminated
+from facetl.interruptions import obey_parent, starting_workers
 from facetl.studies.bench import Bench, do
 from facetl.studies.tasks import Graph, Task
 
@@ -57,12 +57,14 @@ def _run_beside(sorter: TopologicalSorter[Task], bench: Bench, workers: int) -> 
                 if bench.is_done(task):
                     yield task
                 else:
-                    running[pool.submit(_do_in_worker, task)] = task
+                    with starting_workers():
+                        future = pool.submit(_do_in_worker, task)
+                    running[future] = task
             else:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     _raise_what_happened(future)
                     yield running.pop(future)
-    except Terminated:
+    except KeyboardInterrupt:
         _call_off_workers()
         raise
     finally:
@@ -70,7 +72,7 @@ def _run_beside(sorter: TopologicalSorter[Task], bench: Bench, workers: int) -> 
 
 
 def _call_off_workers() -> None:
-    """Tell the workers what Ctrl-C tells all processes of a terminal, and SIGTERM only one."""
+    """Tell the workers what Ctrl-C tells all processes of a terminal, and ``kill`` only one."""
     for worker in multiprocessing.active_children():
         if worker.pid:
             with suppress(ProcessLookupError):
@@ -92,17 +94,21 @@ def _raise_what_happened(future: Future[None]) -> None:
 
 _bench: Bench | None = None  # of the worker process
 _is_working = False
+_is_called_off = False
 
 
 def _settle_down(bench: Bench) -> None:
     """Take the bench; learn to leave a task quietly on Ctrl-C, its temporary files removed."""
     global _bench
     _bench = bench
-    signal.signal(signal.SIGINT, _leave)
+    obey_parent(_leave)
 
 
 def _leave(*_: object) -> None:
-    if _is_working:
+    """Leave the task, once: a second signal shall not disturb the tidying."""
+    global _is_called_off
+    before, _is_called_off = _is_called_off, True
+    if _is_working and not before:
         sys.exit(1)
 
 
@@ -111,6 +117,8 @@ def _do_in_worker(task: Task) -> None:
     assert _bench is not None, "a worker is given its bench when it starts"
     _is_working = True
     try:
+        if _is_called_off:  # before it began
+            sys.exit(1)
         do(task, _bench)
     finally:
         _is_working = False
