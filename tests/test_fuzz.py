@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -61,16 +62,19 @@ def test_whole_files_are_read(reader: Reader, tmp_path: Path) -> None:
 def test_broken_files_give_errors_of_the_family_alone(reader: Reader, tmp_path: Path) -> None:
     paths = reader.build(tmp_path)
     whole = {path: path.read_bytes() for path in paths}
+    cases: Counter[str] = Counter()
 
     @fuzzing
     @given(path=st.sampled_from(paths), ways=mutations)
     def check(path: Path, ways: list[Mutation]) -> None:
+        cases[path.name] += 1
         path.write_bytes(mutate(whole[path], ways))
         with suppress(FacetlError):
             reader.read(path)
         path.write_bytes(whole[path])
 
     check()
+    assert cases.total() >= CASES, cases
 
 
 @fuzzing

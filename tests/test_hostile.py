@@ -12,13 +12,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from drawn_videos import write_video
 from hostile.make import (
     make_annotations,
     make_bombs,
@@ -34,10 +34,11 @@ from outcomes import success
 from tiny_world import save_frames
 
 from facetl import Detector
+from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.data.images import load_image
-from facetl.data.video import Footage, VideoWriter
-from facetl.errors import FacetlError, ImageError, WeightsError
+from facetl.data.images import load_image, save_image
+from facetl.data.video import Footage
+from facetl.errors import FacetlError, ImageError, OutputError, WeightsError
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
 
 IMAGES = (
@@ -96,9 +97,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     frames = save_frames(folder / "frames", 4)
     success(facetl("prepare", frames, "--out", folder / "patches"))
     success(facetl("detect", frames, "--out", folder / "results"))
-    with VideoWriter(folder / "film.mp4", Fraction(25)) as writer:
-        for number in range(4):
-            writer.add(load_image(frames / f"{number}.png"), number / 25)
+    write_video(folder / "film.mp4", [load_image(frames / f"{n}.png") for n in range(4)])
     return World(
         frames, frames / "faces.txt", folder / "patches", folder / "results", folder / "film.mp4"
     )
@@ -147,7 +146,7 @@ def test_what_is_no_image_is_refused_and_waited_for_never(name: str, tmp_path: P
 def test_a_folder_of_them_is_searched_with_each_skip_counted(world: World, tmp_path: Path) -> None:
     frames = annotated(world, tmp_path)
     result = success(facetl("detect", frames, "--overlays", "--crops", "--out", tmp_path / "out"))
-    (file,) = (tmp_path / "out").glob("*.json")
+    (file,) = (tmp_path / "out").glob("*.detections.json")
     document = json.loads(file.read_text(encoding="utf-8"))
     assert sorted(each["image"] for each in document["skipped"]) == sorted(IMAGES)
     names = {each["image"] for each in document["frames"]}
@@ -167,7 +166,7 @@ def test_trainings_count_what_they_leave_out(world: World, tmp_path: Path) -> No
     frames = annotated(world, tmp_path)
     prepared = success(facetl("prepare", frames, "--out", tmp_path / "patches"))
     assert "image unreadable" in prepared.stderr
-    assert left_in(tmp_path / "patches") == ["pnet.patches", "pnet_patches.png"]
+    assert left_in(tmp_path / "patches") == ["manifest.json", "pnet.patches", "pnet_patches.png"]
     out = tmp_path / "cascade.safetensors"
     trained = success(facetl("train", frames, "--epochs", 1, 1, 1, "--out", out))
     assert "image unreadable" in trained.stderr
@@ -201,7 +200,7 @@ def test_a_name_that_is_no_text_does_not_stop_the_output(world: World, tmp_path:
         pytest.skip("this file system has no such names")
     result = success(facetl("detect", world.frames, "--out", tmp_path / name))
     assert "wrote" in result.stdout
-    (file,) = (tmp_path / name).glob("*.json")
+    (file,) = (tmp_path / name).glob("*.detections.json")
     assert "\\udcff" in json.dumps(json.loads(file.read_text(encoding="utf-8"))["settings"])
 
 
@@ -379,6 +378,14 @@ def test_broken_studies_are_refused(world: World, tmp_path: Path) -> None:
         ("study", b"25", b"9" * 5_000),
         ("cell", b'"learnt"', b'"learnd"'),
         ("cell", b'"records"', b'"record"'),
+        ("cell", b'"0.3": 0.5', b'"0.3": "0.5"'),
+        ("cell", b'"total": 0.4', b'"total": 1e308'),
+        ("cell", b'"angles": {', b'"angles": [], "other": {'),
+        ("detections in other formats", b"10.0, 9.0", b"1e20, 9.0"),
+        ("weights of a step", b'"records": [', b'"records": [7, '),
+        ("weights of a step", b'"score": 0.99', b'"score": null'),
+        ("budget", b"20", b'"20"'),
+        ("budget", b"[3, 2, 1]", b'"321"'),
         ("task", b"{", b"\xff"),
         ("task", b'"pnet"', b"[" * 100_000),
         ("detections", b"1.0", b"1e308"),
@@ -468,6 +475,15 @@ def no_file_above(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("size", [0, 1500])
+def test_a_picture_is_never_cut_short(suffix: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    with no_file_above(size), pytest.raises(OutputError, match="cannot be written"):
+        save_image(path, draw_frame(1, "test", 0).image)
+    assert left_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("size", [0, 1500])

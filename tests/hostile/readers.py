@@ -6,14 +6,20 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import torch
+from drawn_videos import write_video
 from PIL import Image, features
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import save
 
+from facetl.cli.compare import find_room
+from facetl.cli.report import recall_training
+from facetl.cli.train import remembered_plan
 from facetl.cli.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import Frame, load_dataset
@@ -23,25 +29,48 @@ from facetl.data.formats.voc import load_voc, save_voc
 from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.data.images import image_size, load_image
-from facetl.data.video import Footage, VideoWriter
-from facetl.errors import OutputError
+from facetl.data.miniatures import make_miniatures
+from facetl.data.video import Footage
+from facetl.errors import FacetlError, OutputError
+from facetl.evaluation.exports import EXPORTS, save_export
+from facetl.evaluation.gallery import hang
 from facetl.evaluation.metrics_file import FORMAT as METRICS
 from facetl.evaluation.metrics_file import load_metrics
+from facetl.evaluation.page import Report, choose_exhibits, render
 from facetl.evaluation.peers import PeerDetections, load_peer, save_peer
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
+from facetl.manifests.checking import check_outputs
+from facetl.manifests.fingerprints import FileMark, FolderMark, mark_file
+from facetl.manifests.manifest import (
+    Input,
+    LinkMark,
+    Manifest,
+    load_manifest,
+    save_manifest,
+)
+from facetl.manifests.manifest import Step as ManifestStep
 from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, load_run, save_run
 from facetl.mtcnn.networks import build_network
-from facetl.mtcnn.run_lines import LinesWriter, describe_head, load_lines, recover
+from facetl.mtcnn.run_lines import describe_head, load_lines, recover, writing_lines
+from facetl.mtcnn.run_shards import (
+    ShardHead,
+    count_shard,
+    find_shards,
+    shard_path,
+    writing_shard,
+)
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.studies.bench import FORMAT as CELLS
 from facetl.studies.description import load_study
 from facetl.studies.naming import PLAIN
-from facetl.studies.results import load_cell
+from facetl.studies.results import load_cell, summarise
 from facetl.studies.study import Cell
+from facetl.studies.tables import cells_csv, sections, summary_csv
 from facetl.training.batches import split_by_frame
-from facetl.training.cascade import Workshop
+from facetl.training.cascade import Workshop, load_step
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.patches import load_patches, writing_patches
+from facetl.training.plan import CascadePlan, Step
 from facetl.training.sampling import LabelledWindows
 
 BOXES = np.array([[2.0, 2.0, 10.0, 9.0], [1.5, 0.0, 6.0, 8.25]])
@@ -49,6 +78,8 @@ RUN_SETTINGS = {"thresholds": [0.1, 0.2, 0.2], "command": "facetl detect"}
 TASK = {"stage": "pnet", "settings": {"seed": 1}}
 CELL = Cell("pnet", "pretrained", 25, 1, PLAIN)
 _GENERATOR = np.random.default_rng(1)
+WHOLE_SCRIPTS = 2
+"""Scripts in a report: its data and its program."""
 PIXELS = _GENERATOR.integers(0, 256, (12, 16, 3), np.uint8)
 
 
@@ -100,6 +131,7 @@ def _read_picture(path: Path) -> None:
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] == 3
     assert pixels.shape[:2] == size or path.suffix in (".gif", ".tif")
+    assert dict(make_miniatures({"a": path}, 10_000))["a"]
 
 
 def _course(folder: Path) -> list[Path]:
@@ -119,6 +151,23 @@ def _voc(folder: Path) -> list[Path]:
     frame = _frame(folder)
     save_voc(folder, [frame], "images")
     return [folder / "a.xml"]
+
+
+def _voc_parts(folder: Path) -> list[Path]:
+    """Write a data set whose images are in a folder of their own and listed by part."""
+    frame = _frame(folder / "JPEGImages")
+    save_voc(folder / "Annotations", [frame], "JPEGImages")
+    lists = folder / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("a\n")
+    (lists / "test.txt").write_text("a\nb\n")
+    return [folder / "Annotations" / "a.xml", lists / "train.txt"]
+
+
+def _read_voc_parts(path: Path) -> None:
+    folder = path.parents[1 if path.name == "a.xml" else 2]
+    for part in ("train", "test"):
+        load_dataset(folder, part=part, on_error="skip")
 
 
 def _wider(folder: Path) -> list[Path]:
@@ -151,6 +200,12 @@ def _read_yolo(path: Path) -> None:
         load_yolo(yolo, yolo.root, on_error, yolo.root / "some.txt")
 
 
+def _read_yolo_folder(path: Path) -> None:
+    folder = path.parents[2 * (path.name == "a.txt")]
+    for part in ("train", "val", "test"):
+        load_dataset(folder, part=part, on_error="skip")
+
+
 def _run(folder: Path) -> list[Path]:
     found = Detections.from_lists(BOXES, [0.9, 0.5], np.ones((2, 5, 2)))
     counts = {"pnet": 3, "rnet": 2, "onet": 2}
@@ -171,11 +226,39 @@ def _read_run(path: Path) -> None:
     save_run(path.with_name("again.json"), run)
 
 
+def _read_for_report(path: Path) -> None:
+    """Compose the report of a run, but for pictures and plots."""
+    truth = Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=False)
+    entries = [Entry.of_run(load_run(path))]
+    evaluations = evaluate_all(entries, truth)
+    exhibits = choose_exhibits(hang(entries, truth), evaluations)
+    page = render(Report("a run", evaluations, exhibits))
+    assert page.count("<script") == WHOLE_SCRIPTS
+
+
+def _read_for_exports(path: Path) -> None:
+    """Write a run in all formats; nothing may land outside of the folder."""
+    folder = path.parent / "here" / "exports"
+    faults = []
+    try:
+        for kind in EXPORTS:
+            try:
+                save_export(kind, folder, replace(load_run(path), name="tuned"))
+            except FacetlError as error:
+                faults.append(error)
+        assert [each.name for each in path.parent.iterdir() if each != path] in ([], ["here"])
+        assert [each.name for each in folder.parent.glob("*")] in ([], ["exports"])
+    finally:
+        rmtree(folder.parent, ignore_errors=True)
+    if faults:
+        raise faults[0]
+
+
 def _lines(folder: Path) -> list[Path]:
     (path,) = _run(folder)
     run, lines = load_run(path), folder / "tuned.jsonl"
     path.unlink()
-    with LinesWriter(lines, run.name, run.settings) as writer:
+    with writing_lines(lines, run.name, run.settings) as writer:
         for frame in run.frames:
             writer.add(frame)
         writer.skip(run.skipped[0])
@@ -184,6 +267,26 @@ def _lines(folder: Path) -> list[Path]:
 
 def _read_lines(path: Path) -> None:
     run = load_lines(path)
+    evaluate_all([Entry.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True))
+
+
+def _shards(folder: Path) -> list[Path]:
+    (document,) = _run(folder)
+    run, shards = load_run(document), folder / "tuned.detections.parquet"
+    document.unlink()
+    for number, frames in enumerate((run.frames[:2], run.frames[2:])):
+        head = ShardHead("tuned", RUN_SETTINGS, number, 2, f"{number:016}")
+        with writing_shard(shard_path(shards, number), head) as writer:
+            for frame in frames:
+                writer.add(frame)
+            writer.skip(run.skipped[0])
+    return find_shards(shards)
+
+
+def _read_shards(path: Path) -> None:
+    run = load_run(path.parent)
+    for shard in find_shards(path.parent):
+        count_shard(shard)
     evaluate_all([Entry.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True))
 
 
@@ -215,6 +318,102 @@ def _weights(folder: Path) -> list[Path]:
     weights = Weights({"pnet": load_pretrained_stage("pnet")}, {"detection": detection})
     save_weights(folder / "pnet.safetensors", weights)
     return [folder / "pnet.safetensors"]
+
+
+def _told(document: Callable[[], dict[str, object]]) -> Callable[[Path], list[Path]]:
+    """Return a builder of what a binary file tells in JSON, by itself.
+
+    In the file a text of another length would be noticed at once, and never be read.
+    """
+
+    def build(folder: Path) -> list[Path]:
+        (folder / "told.json").write_text(json.dumps(document()))
+        return [folder / "told.json"]
+
+    return build
+
+
+def _as_weights(path: Path) -> Path:
+    """Write weights that tell what a file holds, whatever it is; return where."""
+    pretrained = load_pretrained_stage("pnet")
+    state = {f"pnet.{name}": each.contiguous() for name, each in pretrained.items()}
+    text = path.read_bytes().decode("utf-8", "replace")
+    weights = path.with_name("1_pnet.safetensors")
+    weights.write_bytes(save(state, {"facetl": text}))
+    return weights
+
+
+def _as_patches(path: Path) -> Path:
+    """Write patches that tell what a file holds, whatever it is; return where."""
+    (patches,) = _patches(path.parent)
+    columns = load_file(patches)
+    save_file(columns, patches, {"facetl": path.read_bytes().decode("utf-8", "replace")})
+    return patches
+
+
+def _tell_weights() -> dict[str, object]:
+    record = {"stage": "pnet", "round": 1, "epoch": 1, "train": {"total": 0.5}}
+    detection = {"thresholds": [0.2, 0.1, 0.1], "min_face": 20, "factor": 0.7, "padding": True}
+    return {
+        "format": "facetl-weights",
+        "version": 1,
+        "stage": "pnet",
+        "records": [record, {**record, "epoch": 2, "validation": {"total": 0.4}}],
+        "patch_counts": [{"stage": "pnet", "round": 1, "positive": 5, "part": 2, "negative": 9}],
+        "suspects": [{"frame": "a.png", "box": [1.0, 2.0, 5.0, 6.0], "score": 0.99}],
+        "detection": detection,
+    }
+
+
+def _tell_patches() -> dict[str, object]:
+    recipe = {"padding": True}
+    head = {"format": "facetl-patches", "version": 1}
+    return {**head, "frames": ["a", "b"], "groups": [0, 1], "recipe": recipe, "suspects": []}
+
+
+def _read_report_of_weights(path: Path) -> None:
+    """Read what the report tells of a training."""
+    weights = _as_weights(path)
+    settings = {"weights": str(weights), "weights_fingerprint": load_weights(weights).fingerprint}
+    run = Run("tuned", settings, ())
+    recall_training(evaluate_all([Entry.of_run(run)], Truth({}, complete=True))[0])
+
+
+def _tell_checkpoint() -> dict[str, object]:
+    records = [{"epoch": 1, "train": {}, "validation": {"total": 0.5}}]
+    told = {"epoch": 1, "best_epoch": 1, "records": records}
+    return {"format": "facetl-checkpoint", "version": 1, "task": TASK, "checkpoint": told}
+
+
+def _read_told_checkpoint(path: Path) -> None:
+    """Read a checkpoint whose values, but for tensors, are those of a JSON file."""
+    network = build_network("pnet")
+    state = dict(network.state_dict())
+    optimiser = torch.optim.Adam(network.parameters()).state_dict()
+    checkpoint = path.with_suffix(".checkpoint")
+    try:
+        document = json.loads(path.read_bytes())
+        document["checkpoint"] |= {"weights": state, "best_weights": state, "optimiser": optimiser}
+        torch.save(document, checkpoint)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return  # nothing that could have been saved
+    _read_checkpoint(checkpoint)
+
+
+def _budget(folder: Path) -> list[Path]:
+    (folder / "budget.json").write_text('{"epochs": [3, 2, 1], "frames": 20}\n')
+    return [folder / "budget.json"]
+
+
+def _read_budget(path: Path) -> None:
+    plan = remembered_plan(CascadePlan.default(), path)
+    assert plan.frames is None or plan.frames > 0
+    plan.to_json()
+
+
+def _claim(folder: Path) -> list[Path]:
+    (folder / "study.json").write_text('{"format": "facetl-study", "version": 1, "device": "cpu"}')
+    return [folder / "study.json"]
 
 
 def _torch(folder: Path) -> list[Path]:
@@ -287,7 +486,16 @@ def _cell(folder: Path) -> list[Path]:
         "seconds": 1.5,
         "ap": {"0.3": 0.5, "0.5": 0.4, "0.7": 0.3, "0.5:0.95": 0.2},
         "photographs": {"0.5": 0.9},
-        "records": [{"epoch": 1, "validation": {"total": 0.5}, "learnt": {"total": 0.4}}],
+        "records": [
+            {
+                "stage": "pnet",
+                "epoch": 1,
+                "train": {"total": 0.6},
+                "learnt": {"total": 0.4},
+                "validation": {"total": 0.5},
+                "angles": {"gradient": 80.0, "conflicts": 0.25},
+            }
+        ],
     }
     (folder / "cell.json").write_text(json.dumps(content))
     return [folder / "cell.json"]
@@ -295,8 +503,10 @@ def _cell(folder: Path) -> list[Path]:
 
 def _read_cell(path: Path) -> None:
     result = load_cell(path, CELL)
-    for name in ("0.3", "photographs", "gap", "seconds"):
-        result.figure(name)
+    rows = summarise([result])
+    sections(rows)
+    cells_csv([result])
+    summary_csv(rows)
 
 
 def _task(folder: Path) -> list[Path]:
@@ -304,12 +514,34 @@ def _task(folder: Path) -> list[Path]:
     return [folder / "task.json"]
 
 
+def _manifest(folder: Path) -> list[Path]:
+    _frame(folder)
+    mark = mark_file(folder / "a.png")
+    step = ManifestStep(
+        command="facetl detect frames --out .",
+        name="detect",
+        settings={"seed": 1, "thresholds": [0.1, 0.2], "out": "."},
+        versions={"facetl": "0.1.0", "threads": 1},
+        inputs={"frames": Input("folder", FolderMark(2, 30, mark.sha256), "../frames")},
+        outputs={"a.png": mark, "sub/gone.png": FileMark(3, mark.sha256), "l": LinkMark("a.png")},
+        seed=1,
+    )
+    save_manifest(folder, Manifest((step, step.without({"a.png"}))))
+    return [folder / "manifest.json"]
+
+
+def _read_manifest(path: Path) -> None:
+    manifest = load_manifest(path.parent)
+    dict(check_outputs(path.parent, manifest.outputs))
+    again = path.parent / "again"
+    again.mkdir(exist_ok=True)
+    save_manifest(again, manifest)
+    assert load_manifest(again) == manifest
+
+
 def _video(folder: Path) -> list[Path]:
-    paths = [folder / "film.mp4"]
-    with VideoWriter(paths[0], Fraction(25)) as writer:
-        for number in range(4):
-            writer.add(np.roll(np.tile(PIXELS, (3, 3, 1)), number, axis=1), number / 25)
-    return paths
+    picture = np.tile(PIXELS, (3, 3, 1))
+    return [write_video(folder / "film.mp4", [np.roll(picture, n, axis=1) for n in range(4)])]
 
 
 def _read_video(path: Path) -> None:
@@ -359,21 +591,39 @@ READERS = (
     Reader("coco folder", _coco, _read_folder),
     Reader("voc", _voc, lambda path: _both(load_voc)(path.parent)),
     Reader("voc folder", _voc, _read_folder),
+    Reader("voc parts", _voc_parts, _read_voc_parts),
     Reader("wider", _wider, _both(load_wider)),
     Reader("wider folder", _wider, _read_folder),
     Reader("yolo", _yolo, _read_yolo),
     Reader("detections", _run, _read_run),
+    Reader("yolo folder", _yolo, _read_yolo_folder),
+    Reader("detections in a report", _run, _read_for_report),
+    Reader("detections in other formats", _run, _read_for_exports),
     Reader("lines", _lines, _read_lines),
     Reader("lines to go on with", _lines, _go_on),
+    Reader("shards", _shards, _read_shards),
     Reader("metrics", _metrics, load_metrics),
     Reader("peer arrays", _peer, _read_peer),
     Reader("safetensors", _weights, _read_weights),
+    Reader(
+        "weights of a step",
+        _told(_tell_weights),
+        lambda path: load_step(_as_weights(path), Step(1, "pnet")),
+    ),
+    Reader("weights in a report", _told(_tell_weights), _read_report_of_weights),
     Reader("pytorch weights", _torch, _read_weights),
     Reader("patches", _patches, _read_patches),
+    Reader(
+        "what patches tell", _told(_tell_patches), lambda path: _read_patches(_as_patches(path))
+    ),
     Reader("checkpoint", _checkpoint, _read_checkpoint),
+    Reader("what checkpoints tell", _told(_tell_checkpoint), _read_told_checkpoint),
     Reader("study", _study, load_study),
     Reader("cell", _cell, _read_cell),
     Reader("task", _task, lambda path: Workshop(path.parent).open(TASK)),
+    Reader("budget", _budget, _read_budget),
+    Reader("claim", _claim, lambda path: find_room(path.parent, resume=True, force=False)),
+    Reader("manifest", _manifest, _read_manifest),
     Reader("video", _video, _read_video),
 )
 """Every reader of files that people or earlier commands have written."""
