@@ -19,6 +19,11 @@ programmer (a wrong shape handed to a function) are plain ``ValueError`` or ``Ty
 """
 
 
+def printable(message: str) -> str:
+    """Return a message in one line: names on disk may hold line ends and orders to terminals."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
+
+
 class FacetlError(Exception):
     """Anything that went wrong and that the user can mend."""
 

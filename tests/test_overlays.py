@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from facetl import palette
 from facetl.data import overlays
+from facetl.data.images import Pixels
 from facetl.data.overlays import contact_sheet, draw_boxes, side_by_side
 
 
@@ -95,6 +96,23 @@ def test_patches_are_enlarged_into_squares_of_one_colour() -> None:
     sheet = contact_sheet([patch], columns=1, enlarge=3)
     assert (sheet[8:11, 11:14] == patch[0, 1]).all()
     assert sheet.shape == (22, 22, 3)
+
+
+@pytest.mark.parametrize("name", ["mabel/0017.jpg", "season one/mabel/0017.jpg", "a\nb" * 40])
+def test_titles_fit_their_cells_whatever_a_file_is_called(name: str) -> None:
+    strip = contact_sheet([grey(120, 120, 255)], columns=1, titles=[name])[8:32, 8:-8]
+    columns = np.any(strip < 100, axis=(0, 2))
+    assert columns.any()
+    assert not columns[-1]  # nothing is cut off at the border
+
+
+def test_titles_too_long_keep_both_ends() -> None:
+    def strip(name: str) -> Pixels:
+        return contact_sheet([grey(120, 120, 255)], columns=1, titles=[name])[8:32]
+
+    assert not np.array_equal(strip("a" * 40 + "1.jpg"), strip("a" * 40 + "2.jpg"))
+    assert not np.array_equal(strip("1" + "a" * 40 + ".jpg"), strip("2" + "a" * 40 + ".jpg"))
+    assert np.array_equal(strip("a" * 40 + "1" + "a" * 40), strip("a" * 40 + "2" + "a" * 40))
 
 
 def test_side_by_side_puts_titles_above() -> None:

@@ -11,7 +11,7 @@ import click
 
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
-from facetl.cli.console import COMMAND, printable
+from facetl.cli.console import COMMAND
 from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
@@ -27,7 +27,7 @@ from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
 from facetl.cli.verify import verify
-from facetl.errors import FacetlError
+from facetl.errors import FacetlError, printable
 from facetl.interruptions import heeding_signals
 from facetl.version import VERSION
 

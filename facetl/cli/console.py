@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from facetl.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -29,11 +31,6 @@ def typed_command() -> str:
 def note(message: str) -> None:
     """Say something on stderr that is not a result, in one line."""
     click.echo(printable(message), err=True)
-
-
-def printable(message: str) -> str:
-    """Return a message in one line: names on disk may hold line ends and orders to terminals."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
 
 
 def suggest(*words: object, why: str = "") -> None:

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 import click
 
-from facetl.cli.console import printable, typed_command
+from facetl.cli.console import typed_command
+from facetl.errors import printable
 from facetl.interruptions import exit_code, undisguised
 
 _BROKEN_PIPE = 128 + 13

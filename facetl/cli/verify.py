@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from facetl.cli import options
-from facetl.cli.console import printable, track
+from facetl.cli.console import track
 from facetl.cli.recording import mark_built_in
-from facetl.errors import ManifestError
+from facetl.errors import ManifestError, printable
 from facetl.files import absolute
 from facetl.manifests.checking import State, check_input, check_outputs
 from facetl.manifests.fingerprints import MANIFEST, names_below

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from facetl.boxes import Boxes, as_boxes, square
 from facetl.data.images import Pixels
+from facetl.errors import printable
 from facetl.palette import SKY, YELLOW
 
 TRUTH: Final = YELLOW
@@ -198,11 +199,21 @@ def _write_all(texts: Sequence[str], what: str, cells: Sequence[Pixels]) -> list
 
 
 def _write_strip(text: str, width: int) -> Pixels:
-    """Return a line of text on white, as wide as a cell."""
+    """Return a line of text on white, as wide as a cell; what is too long lacks its middle."""
     strip = Image.new("RGB", (width, _TITLE_HEIGHT), "white")
+    pen = ImageDraw.Draw(strip)
     font = ImageFont.load_default(size=15)
-    ImageDraw.Draw(strip).text((0, 2), text, fill="black", font=font)
+    shorter = _ever_shorter(printable(text))
+    fitting = (each for each in shorter if pen.textlength(each, font) <= width)
+    pen.text((0, 2), next(fitting, ""), fill="black", font=font)
     return np.asarray(strip)
+
+
+def _ever_shorter(text: str) -> Iterator[str]:
+    """Yield the text, then with a character less each time, missing from its middle."""
+    yield text
+    for kept in reversed(range(len(text))):
+        yield text[: kept // 2] + "…" + text[len(text) - (kept - kept // 2) :]
 
 
 def _join(cells: Sequence[Pixels], columns: int) -> Pixels:

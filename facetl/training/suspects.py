@@ -75,5 +75,4 @@ def draw_suspects(suspects: Sequence[Mapping[str, Any]], dataset: FaceDataset) -
     cells = [
         cut_out(load_image(paths[each["frame"]]), as_boxes([each["box"]]), _CELL) for each in shown
     ]
-    titles = [f"{each['frame'][-12:]}" for each in shown]
-    return contact_sheet(cells, _COLUMNS, titles=titles)
+    return contact_sheet(cells, _COLUMNS, titles=[each["frame"] for each in shown])
