@@ -266,20 +266,25 @@ def test_workers_end_with_their_parent(
 
 
 @pytest.fixture
-def _own_handlers() -> Iterator[None]:
-    """Set the handlers of the test's process back."""
+def _usual_handlers() -> Iterator[None]:
+    """Heed signals as in the foreground of a shell: tests that run behind one ignore SIGINT."""
     before = {number: signal.getsignal(number) for number in interruptions.SIGNALS}
+    _set_usual_handlers()
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.usefixtures("_own_handlers")
+def _set_usual_handlers() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.mark.usefixtures("_usual_handlers")
 def test_signals_are_interruptions_with_a_code_each() -> None:
     codes = {}
     for number in interruptions.SIGNALS:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _set_usual_handlers()
         with pytest.raises(KeyboardInterrupt) as raised, heeding_signals():
             signal.raise_signal(number)
         codes[number] = exit_code(raised.value)
@@ -287,7 +292,7 @@ def test_signals_are_interruptions_with_a_code_each() -> None:
     assert codes == dict(SIGNALS)
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_an_echo_is_not_heard_and_nothing_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     heard = []
 
@@ -307,7 +312,7 @@ def test_an_echo_is_not_heard_and_nothing_after_the_end(monkeypatch: pytest.Monk
         signal.raise_signal(number)  # the process is about to end: it may take its time
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_without_a_signal_everything_is_as_before() -> None:
     before = [signal.getsignal(number) for number in interruptions.SIGNALS]
     with heeding_signals(), heeding_signals():
@@ -315,7 +320,7 @@ def test_without_a_signal_everything_is_as_before() -> None:
     assert [signal.getsignal(number) for number in interruptions.SIGNALS] == before
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_what_was_ignored_stays_ignored() -> None:
     """As in the background of a shell, or behind ``nohup``."""
     for number in interruptions.SIGNALS:
@@ -325,7 +330,7 @@ def test_what_was_ignored_stays_ignored() -> None:
             signal.raise_signal(number)
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_signals_wait_where_they_are_held() -> None:
     done = []
 
@@ -339,7 +344,7 @@ def test_signals_wait_where_they_are_held() -> None:
     assert done == ["all of it"]
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_signals_wait_whichever_thread_takes_them() -> None:
     over, done = threading.Event(), []
     thread = threading.Thread(target=over.wait)
@@ -358,7 +363,7 @@ def test_signals_wait_whichever_thread_takes_them() -> None:
     assert done == ["all of it"]
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_a_folder_that_is_being_removed_goes_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,7 +393,7 @@ def test_other_threads_are_left_alone() -> None:
     assert seen == [signal.SIG_DFL]
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_an_interruption_that_compiled_code_turns_into_another_error_is_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -406,7 +411,7 @@ def test_an_interruption_that_compiled_code_turns_into_another_error_is_one(
         raise ValueError("no signal came")
 
 
-@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.usefixtures("_usual_handlers")
 def test_what_was_at_work_does_not_outlive_its_interruption() -> None:
     """Else threads and files are closed when the modules they take are gone already."""
 
