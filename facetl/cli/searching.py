@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,8 +63,7 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
     Raises:
         InputError: if there is no image, or one is meant twice.
     """
-    from facetl.data.images import image_paths, name_below
-    from facetl.mtcnn.runs import NamedImage
+    from facetl.data.images import image_paths
 
     found = []
     for path in paths:
@@ -75,14 +74,20 @@ def find_images(paths: Sequence[Path]) -> list[NamedImage]:
         found += [(root, image) for image in inside]
     if not found:
         raise InputError(_tell_empty(paths[0]))
-    short = [NamedImage(name_below(root, image), image) for root, image in found]
-    long = [
-        NamedImage(
-            name_below(root.resolve().parent, root.resolve() / image.relative_to(root)), image
-        )
+    return _first_without_twins(_ways_to_name(found))
+
+
+def _ways_to_name(found: Sequence[tuple[Path, Path]]) -> Iterator[list[NamedImage]]:
+    """Yield images, each with the folder it was looked for in, by names that grow longer."""
+    from facetl.data.images import name_below
+    from facetl.mtcnn.runs import NamedImage
+
+    yield [NamedImage(name_below(root, image), image) for root, image in found]
+    whole = {root: root.resolve() for root, _ in found}
+    yield [
+        NamedImage(name_below(whole[root].parent, whole[root] / image.relative_to(root)), image)
         for root, image in found
     ]
-    return _first_without_twins(short, long)
 
 
 def _tell_empty(folder: Path) -> str:
@@ -93,11 +98,11 @@ def _tell_empty(folder: Path) -> str:
     return f"{folder}: found no image in it; give a folder of frames"
 
 
-def _first_without_twins(*choices: list[NamedImage]) -> list[NamedImage]:
+def _first_without_twins(choices: Iterable[list[NamedImage]]) -> list[NamedImage]:
     for named in choices:
-        if len({image.name for image in named}) == len(named):
+        names = [image.name for image in named]
+        if len(set(names)) == len(names):
             return named
-    names = [image.name for image in choices[-1]]
     twin = next(name for name in names if names.count(name) > 1)
     raise InputError(f"{twin}: found two images of this name; search their folders one by one")
 
