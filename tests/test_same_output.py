@@ -21,6 +21,10 @@ ROAD = (
     "cartoons toons --train 6 --test 2 --workers 1",
     "prepare toons --out patches --at-least 0",
     "train-pnet patches --out pnet.safetensors --epochs 1",
+    "prepare toons --stage rnet --weights pnet.safetensors --out patches --at-least 0",
+    "train-rnet patches --join pnet.safetensors --out rnet.safetensors --epochs 1",
+    "prepare toons --stage onet --weights rnet.safetensors --out patches --at-least 0",
+    "train-onet patches --join rnet.safetensors --out onet.safetensors --epochs 1",
     "train toons --out cascade.safetensors --epochs 1 1 1",
     "detect toons/validare --weights tuned=cascade.safetensors --weights cartoon --overlays --crops"
     " --export csv --out found",
@@ -29,12 +33,16 @@ ROAD = (
     "frames episode.mp4 --count 2 --out picked",
     "evaluate found --truth toons",
     "convert toons voc --to voc",
+    "explain toons/validare/validare/001.jpg --weights tuned=cascade.safetensors --out explained",
+    "export --onnx --weights cascade.safetensors --out networks",
     "tune toons --weights cartoon --out tuned.safetensors --limit 2",
 )
 SECONDS = {"seconds", "seconds_per_frame"}
 TIMED = {
     "cascade.jsonl",
+    "onet.jsonl",
     "pnet.jsonl",
+    "rnet.jsonl",
     "filmed/cartoon.detections.json",
     "found/cartoon.detections.json",
     "found/tuned.detections.json",
@@ -124,8 +132,11 @@ def test_the_report_differs_in_the_seconds_it_shows(walks: Walks) -> None:
 
 def test_manifests_differ_in_the_marks_of_what_holds_times(walks: Walks) -> None:
     names = [name for name in files_in(walks.one) if name.endswith("manifest.json")]
-    folders = {"", "toons/", "patches/", "found/", "lines/", "filmed/", "picked/", "voc/"}
-    assert set(names) == {f"{folder}manifest.json" for folder in folders}
+    folders = ("toons", "patches", "found", "lines", "filmed", "picked", "voc")
+    assert set(names) == {
+        "manifest.json",
+        *(f"{folder}/manifest.json" for folder in (*folders, "explained", "networks")),
+    }
     for name in names:
         one, other = (json.loads((walk / name).read_text(encoding="utf-8")) for walk in walks)
         folder = name.removesuffix("manifest.json")
@@ -133,7 +144,7 @@ def test_manifests_differ_in_the_marks_of_what_holds_times(walks: Walks) -> None
 
 
 def test_weights_are_the_same_file(walks: Walks) -> None:
-    for name in ("pnet", "cascade", "tuned"):
+    for name in ("pnet", "rnet", "onet", "cascade", "tuned"):
         one, other = (walk / f"{name}.safetensors" for walk in walks)
         assert one.read_bytes() == other.read_bytes()
     assert load_weights(walks.one / "cascade.safetensors").metadata["records"]
