@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,19 @@ def test_a_truncated_file(tmp_path: Path, suffix: str, share: float) -> None:
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     expected = {".safetensors": "not a readable safetensors file", ".pt": "no whole file"}
     assert expected[suffix] in message_of(path)
+
+
+def test_no_room_is_made_for_what_a_file_only_promises(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save(random_state("pnet"), path, _use_new_zipfile_serialization=False)
+    named = b"X\x0c\x00\x00\x00conv1.weight"  # a text of 12 bytes
+    assert named in path.read_bytes()
+    promised = named.replace(b"\x0c\x00\x00\x00", b"\xff\xff\xff\x7f")  # of 2 GiB
+    path.write_bytes(path.read_bytes().replace(named, promised))
+    tracemalloc.start()
+    assert "no whole file" in message_of(path)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
 
 
 def test_code_in_a_pickle_is_never_run(tmp_path: Path) -> None:

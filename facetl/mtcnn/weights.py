@@ -9,6 +9,7 @@ to search with.  A stage that a file lacks falls back to the pretrained one.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import warnings
 from collections.abc import Mapping
@@ -146,6 +147,19 @@ def load_weights(source: str | Path) -> Weights:
         raise WeightsError(f"{path}: {error}") from error
 
 
+def load_plain(path: Path) -> Any:
+    """Return the tensors and plain values that ``torch.save`` has written; nothing in it is run.
+
+    The file is read first: torch makes room for all that a broken one promises to hold.
+
+    Raises:
+        Exception: of many types, if the file is not whole, or holds more than that.
+    """
+    data = io.BytesIO(path.read_bytes())
+    with warnings.catch_warnings(action="ignore"):  # the error says it all
+        return torch.load(data, map_location="cpu", weights_only=True)
+
+
 def save_weights(path: Path, weights: Weights) -> None:
     """Write weights to a safetensors file, atomically."""
     tensors = {
@@ -181,8 +195,7 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
 
 def _load_torch(path: Path) -> State:
     try:
-        with warnings.catch_warnings(action="ignore"):  # the error says it all
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_plain(path)
     except MemoryError:
         raise  # there is nothing wrong with the file
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file

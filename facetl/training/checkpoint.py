@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import io
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from facetl.errors import WeightsError
 from facetl.files import require_format, write_bytes
 from facetl.mtcnn.networks import Network
-from facetl.mtcnn.weights import State
+from facetl.mtcnn.weights import State, load_plain
 from facetl.training.settings import Keep
 
 FORMAT = "facetl-checkpoint"
@@ -114,8 +113,7 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             starting point or other settings.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # the error says it all
-            document = torch.load(path, map_location="cpu", weights_only=True)
+        document = load_plain(path)
         found = (document["format"], document["version"])
         found_task, values = dict(document["task"]), document["checkpoint"]
     except MemoryError:
