@@ -168,8 +168,11 @@ def test_another_format_or_version(tmp_path: Path, key: str, value: object) -> N
         ("landmarks", []),
         ("size_hw", [1]),
         ("size_hw", [float("inf"), 2]),
+        ("size_hw", [1e300, 2]),
         ("candidates", [1, 2, 3]),
         ("candidates", {"pnet": "many"}),
+        ("candidates", {"pnet": -1}),
+        ("candidates", {"pnet": 10**308}),
         ("seconds", "long"),
     ],
 )

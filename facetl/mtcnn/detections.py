@@ -393,14 +393,25 @@ def frame_from_json(frame: dict[str, Any]) -> FrameResult:
     _check_numbers(found)
     return FrameResult(
         image=str(frame["image"]),
-        size_hw=(int(height), int(width)),
+        size_hw=(_count(height), _count(width)),
         detections=found,
-        candidates={stage: int(count) for stage, count in frame["candidates"].items()},
+        candidates={stage: _count(each) for stage, each in frame["candidates"].items()},
         seconds=float(frame["seconds"]),
         time=float(frame["time"]) if "time" in frame else None,
         tracks=_tracks_from_json(frame["tracks"]) if "tracks" in frame else None,
         carried=bool(frame.get("carried", False)),
     )
+
+
+def _count(value: Any) -> int:
+    """Return a number of windows or pixels.
+
+    Raises:
+        ValueError: if it is none, or one that 32 bits do not hold.
+    """
+    if not 0 <= (number := int(value)) < 2**31:
+        raise ValueError("found a count that is negative, or 2³¹ and more")
+    return number
 
 
 def _check_numbers(found: Detections) -> None:
