@@ -11,14 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from drawn_videos import write_video
 from hostile.make import (
     make_annotations,
     make_bombs,
@@ -31,12 +29,12 @@ from hostile.make import (
 )
 from hostile.readers import READERS
 from outcomes import success
-from tiny_world import save_frames
+from whole_world import NO_WORLD, World, make_world
 
 from facetl import Detector
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.data.images import load_image, save_image
+from facetl.data.images import save_image
 from facetl.data.video import Footage
 from facetl.errors import FacetlError, ImageError, OutputError, WeightsError
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
@@ -72,35 +70,9 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-@dataclass(frozen=True)
-class World:
-    """What is whole, to be tried with what is broken.
-
-    Attributes:
-        frames: four annotated frames.
-        faces: their annotation file.
-        patches: a folder with PNet's patches.
-        results: a folder with one run.
-        video: of four frames.
-    """
-
-    frames: Path
-    faces: Path
-    patches: Path
-    results: Path
-    video: Path
-
-
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("whole")
-    frames = save_frames(folder / "frames", 4)
-    success(facetl("prepare", frames, "--out", folder / "patches"))
-    success(facetl("detect", frames, "--out", folder / "results"))
-    write_video(folder / "film.mp4", [load_image(frames / f"{n}.png") for n in range(4)])
-    return World(
-        frames, frames / "faces.txt", folder / "patches", folder / "results", folder / "film.mp4"
-    )
+    return make_world(tmp_path_factory.mktemp("whole"), 4)
 
 
 @pytest.fixture(scope="session")
@@ -463,7 +435,7 @@ def commands(world: World, out: Path) -> dict[str, tuple[object, ...]]:
     }
 
 
-KINDS = tuple(commands(World(*[Path()] * 5), Path()))
+KINDS = tuple(commands(NO_WORLD, Path()))
 
 
 @contextmanager

@@ -21,19 +21,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
-from drawn_videos import write_video
-from outcomes import success
-from tiny_world import save_frames
 from warm import Ending, Warm
+from whole_world import NO_WORLD, World, make_world
 
 from facetl import interruptions
-from facetl.cli import main
 from facetl.cli.stopping import stopping_in_one_line
-from facetl.data.images import load_image
 from facetl.files import remove_folder
 from facetl.interruptions import Terminated, exit_code, heeding_signals, holding_signals
 
@@ -45,29 +39,16 @@ NOTHING = "facetl: stopped; nothing half-written is left"
 GO_ON = " keeps what is done; go on with: facetl "
 
 
-class World(NamedTuple):
-    """What the commands work on."""
-
-    frames: Path
-    patches: Path
-    results: Path
-    video: Path
-    study: Path
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("world")
-    frames = save_frames(folder / "frames", 12)
-    for command in ("prepare", "detect"):
-        out = str(folder / command)
-        success(CliRunner().invoke(main, [command, str(frames), "--out", out]))
-    write_video(folder / "film.mp4", [load_image(frames / f"{n}.png") for n in range(12)])
-    (folder / "small.toml").write_text('stages = ["pnet"]\nframes = [6]\n[epochs]\npnet = 1\n')
-    return World(
-        *(frames, folder / "prepare", folder / "detect", folder / "film.mp4"),
-        folder / "small.toml",
-    )
+    world = make_world(tmp_path_factory.mktemp("world"), 12)
+    study_of(world).write_text('stages = ["pnet"]\nframes = [6]\n[epochs]\npnet = 1\n')
+    return world
+
+
+def study_of(world: World) -> Path:
+    """Return where the description of a small study lies."""
+    return world.frames.parent / "small.toml"
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +70,7 @@ def commands(world: World, out: Path) -> dict[str, list[object]]:
         "video": [*film, "--video", "--export", "csv"],
         "evaluate": ["evaluate", world.results, "--truth", frames, "--out", out],
         "tune": ["tune", frames, "--weights", "pretrained", "--out", model],
-        "compare": ["compare", frames, "--study", world.study, "--out", out, "--workers", 1],
+        "compare": ["compare", frames, "--study", study_of(world), "--out", out, "--workers", 1],
         "convert": ["convert", frames, out / "new", "--to", "coco"],
         "frames": ["frames", world.video, "--count", 3, "--every", 1, "--out", out],
         "cartoons": ["cartoons", out, "--train", 4, "--test", 2, "--workers", 1],
@@ -99,7 +80,7 @@ def commands(world: World, out: Path) -> dict[str, list[object]]:
     }
 
 
-KINDS = tuple(commands(World(*[Path()] * 5), Path()))
+KINDS = tuple(commands(NO_WORLD, Path()))
 TRIED = [
     (kind, *SIGNALS[turn])
     for place, kind in enumerate(KINDS)
