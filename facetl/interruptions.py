@@ -104,21 +104,31 @@ def holding_signals() -> Iterator[None]:
     They are caught, for to block them would not do: another thread would take them.  Outside the
     main thread, which no signal disturbs, nothing changes.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    held = {number: handler for number, handler in handlers.items() if handler is not None}
-    for number in held:
-        signal.signal(number, lambda number, _: came.append(number))
     try:
-        yield
+        with keeping_handlers() as held:
+            for number in held:
+                signal.signal(number, lambda number, _: came.append(number))
+            yield
     finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+@contextmanager
+def keeping_handlers() -> Iterator[list[signal.Signals]]:
+    """Give signals back, at the end of the block, to who heard them before; yield those signals.
+
+    Outside the main thread, where nobody can take them, there are none.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in SIGNALS if is_main}
+    kept = {number: handler for number, handler in handlers.items() if handler is not None}
+    try:
+        yield list(kept)
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

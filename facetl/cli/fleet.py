@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from facetl.cli.options import is_given
 from facetl.cli.stopping import resumable
 from facetl.cli.videos import name_videos
 from facetl.errors import ImageError, OutputError, VideoError
-from facetl.files import about_to_write, note_written
+from facetl.files import about_to_write, note_written, remove_folder
 
 if TYPE_CHECKING:
     from facetl.cli.videos import Viewing
@@ -158,7 +157,7 @@ class FleetSearch:
                 faces[name] += count
         if not frames:
             for run in self.runs.values():
-                shutil.rmtree(run.folder)
+                remove_folder(run.folder)
             raise self._tell_unreadable()
         what = "frames" if self.viewing else "images"
         for name, count in faces.items():

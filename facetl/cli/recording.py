@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError, version
@@ -113,8 +113,8 @@ class Recorder(Ledger):
             return
         outputs = dict(_mark_outputs(folder, self.written))
         if outputs:
-            gone = [path for path in self._claimed if not os.path.lexists(path)]
-            add_step(folder, self._describe(folder, outputs), _names_in(folder, gone))
+            gone = {absolute(path) for path in self._claimed if not os.path.lexists(path)}
+            add_step(folder, self._describe(folder, outputs), names_in(folder, gone))
 
     def _take(self, given: Path | str) -> None:
         """Read what was given: something at a path, or what comes under a built-in name."""
@@ -245,20 +245,16 @@ def _mark_outputs(folder: Path, written: set[str]) -> Iterator[tuple[str, Output
                 yield name, LinkMark(str(path.readlink())) if path.is_symlink() else mark_file(path)
 
 
-def _names_of(folder: Path, written: Iterable[str]) -> set[str]:
+def _names_of(folder: Path, written: set[str]) -> set[str]:
     """Return the names of files that were written below a folder, folders as what is in them."""
     names: set[str] = set()
-    for name in _names_in(folder, map(Path, written)):
+    for name in names_in(folder, written):
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             names.update(f"{name}/{below}" for below in names_below(path))
         elif is_regular(path) and path.name != MANIFEST:
             names.add(name)
     return {name for name in names if not re.search(r"(^|/)\.", name)}
-
-
-def _names_in(folder: Path, paths: Iterable[Path]) -> set[str]:
-    return names_in(folder, {absolute(path) for path in paths})
 
 
 def _settings(context: click.Context) -> Iterator[tuple[str, Any]]:

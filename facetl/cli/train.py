@@ -249,18 +249,16 @@ def _plan_within(
 
 def remembered_plan(plan: CascadePlan, memory: Path) -> CascadePlan:
     """Return the plan with the epochs and frames that were chosen before."""
+    from facetl.training.records import is_count
+
     try:
         chosen = read_json(memory)
         epochs, frames = chosen["epochs"], chosen["frames"]
-        if not all(_is_count(each) for each in (*epochs, *[frames] * (frames is not None))):
+        if not all(is_count(each) for each in (*epochs, *[frames] * (frames is not None))):
             raise ValueError(f"found epochs {epochs!r} and frames {frames!r}")
         return replace(plan.with_epochs(epochs), frames=frames)
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise InputError(f"{memory}: damaged ({error}); start anew with --force") from error
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value > 0
 
 
 def _say_goodbye(outputs: CascadeOutputs, cascade: Cascade) -> None:

@@ -15,13 +15,11 @@ import json
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
 import tempfile
-import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +29,7 @@ from facetl.data.other_libraries import import_library
 from facetl.errors import FacetlError, InputError
 from facetl.fleet.blocks import Block
 from facetl.fleet.searching import BlockSearch, Outcome
-from facetl.interruptions import SIGNALS
+from facetl.interruptions import keeping_handlers
 from facetl.version import VERSION
 
 _STORE = 100_000_000
@@ -148,13 +146,12 @@ def _connected(fleet: Fleet) -> Iterator[None]:
     """Start a local Ray or join a cluster, for as long as the block lasts."""
     import ray
 
-    before = {number: signal.getsignal(number) for number in SIGNALS}
     with (
         tempfile.TemporaryDirectory(prefix="facetl-", ignore_cleanup_errors=True) as place,
         redirect_stdout(sys.stderr),  # where Ray says that a worker died
     ):
         try:
-            with _silent():
+            with _silent(), keeping_handlers():  # Ray takes signals
                 if fleet.address:
                     _knock(fleet.address)
                     ray.init(fleet.address, log_to_driver=False, configure_logging=False)
@@ -162,7 +159,6 @@ def _connected(fleet: Fleet) -> Iterator[None]:
                     _start_local(Path(place), fleet.workers or usable_cores())
         except (OSError, RuntimeError, ValueError) as error:
             raise InputError(_tell_absent(fleet.address, error)) from error
-        _hear_signals(before)
         try:
             yield
         finally:
@@ -213,13 +209,6 @@ def _silent() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _hear_signals(handlers: Mapping[signal.Signals, Any]) -> None:
-    """Give signals back to who heard them before Ray took them."""
-    if threading.current_thread() is threading.main_thread():
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def _outcome(told: dict[str, Any]) -> Outcome:

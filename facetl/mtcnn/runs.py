@@ -81,7 +81,6 @@ def search_all(
     pictures: Iterable[AnySearchable],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
-    together: int | None = None,
     room: int = ROOM,
 ) -> Iterator[Searched[AnySearchable]]:
     """Yield what all detectors find in each picture, in order; memory stays flat.
@@ -96,14 +95,12 @@ def search_all(
         pictures: what to search.
         batch_size: pictures that go through the networks together.
         workers: batches searched side by side; 1 on a GPU.
-        together: how many of them there really are at once, ``workers`` unless told.
         room: pixels that may be held by pictures at once, if a picture for each of the batches
             does not hold more.
     """
     if any(detector.device.type != "cpu" for detector in detectors.values()):
-        workers = together = 1  # they would share one GPU's memory, and gain nothing
-    share = 1 / max(workers if together is None else together, 1)
-    search = partial(_search_batch, detectors, settings, share=share)
+        workers = 1  # they would share one GPU's memory, and gain nothing
+    search = partial(_search_batch, detectors, settings, share=1 / workers)
     share_of_room = room / most_waiting(workers)
     batches = in_batches(pictures, batch_size, share_of_room, lambda picture: picture.held)
     for searched in in_parallel(search, batches, workers):
@@ -119,8 +116,8 @@ def search_list(
 ) -> Iterator[Searched[AnySearchable]]:
     """Yield what :func:`search_all` does, in batches small enough for all workers to get some."""
     size = min(batch_size, -(-len(pictures) // workers) or 1)
-    together = min(workers, -(-len(pictures) // size))
-    return search_all(detectors, settings, pictures, size, workers, together)
+    batches = -(-len(pictures) // size)
+    return search_all(detectors, settings, pictures, size, min(workers, batches) or 1)
 
 
 @dataclass

@@ -23,7 +23,7 @@ PARTS = ("train", "learnt", "validation", "angles")
 LARGEST = 1e30
 """Above this a figure is none: no loss gets there before it is infinite, and no plot holds it."""
 MOST = 10**9
-"""Above this a count of epochs or rounds is none."""
+"""Above this a count of epochs, rounds or frames is none."""
 
 Record = Mapping[str, Any]
 
@@ -67,7 +67,7 @@ def check_records(records: object) -> tuple[dict[str, Any], ...]:
     checked = _objects(records, "records")
     for record in checked:
         _check_origin(record)
-        if not _is_count(record.get("epoch")):
+        if not is_count(record.get("epoch")):
             raise ValueError(f"found {_show(record.get('epoch'))} as an epoch")
         for part in PARTS:
             figures = record.get(part, {})
@@ -79,6 +79,11 @@ def check_records(records: object) -> tuple[dict[str, Any], ...]:
 def is_figure(value: object) -> bool:
     """Return whether a value is a number that a plot can hold, or NaN."""
     return type(value) in (int, float) and not abs(value) > LARGEST  # type: ignore[arg-type]
+
+
+def is_count(value: object) -> bool:
+    """Return whether a value is a number of epochs, rounds or frames that there may be."""
+    return type(value) is int and 1 <= value <= MOST
 
 
 def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str, list[Record]]:
@@ -110,7 +115,7 @@ def _objects(values: object, what: str) -> tuple[dict[str, Any], ...]:
 
 def _check_origin(entry: Record) -> None:
     """Raise unless stage and round are what they should be, where there are any."""
-    if entry.get("stage", STAGES[0]) not in STAGES or not _is_count(entry.get("round", 1)):
+    if entry.get("stage", STAGES[0]) not in STAGES or not is_count(entry.get("round", 1)):
         found = f"{_show(entry.get('stage'))}, round {_show(entry.get('round'))}"
         raise ValueError(f"found a training called {found}")
 
@@ -128,10 +133,6 @@ def _check_suspect(suspect: Record) -> None:
     good = numbers and all(is_figure(each) and not math.isnan(each) for each in numbers)
     if not (good and isinstance(suspect.get("frame"), str)):
         raise ValueError(f"found a suspect {_show(suspect)}")
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 1 <= value <= MOST
 
 
 def _show(value: object) -> str:
