@@ -27,6 +27,7 @@ from warm import Ending, Warm
 from whole_world import NO_WORLD, World, make_world
 
 from facetl import interruptions
+from facetl.cli.searching import remove_other_runs
 from facetl.cli.stopping import stopping_in_one_line
 from facetl.files import remove_folder
 from facetl.interruptions import Terminated, exit_code, heeding_signals, holding_signals
@@ -345,19 +346,25 @@ def test_signals_wait_whichever_thread_takes_them() -> None:
 
 
 @pytest.mark.usefixtures("_usual_handlers")
+@pytest.mark.parametrize(
+    "remove",
+    [remove_folder, lambda path: remove_other_runs(path.parent, [])],
+    ids=["work", "another run"],
+)
 def test_a_folder_that_is_being_removed_goes_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    remove: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "work" / "columns").mkdir(parents=True)
+    folder = tmp_path / "old.detections.parquet"
+    (folder / "columns").mkdir(parents=True)
     rmtree = shutil.rmtree
 
-    def interrupted(path: Path, *, ignore_errors: bool) -> None:
+    def interrupted(path: Path, *, ignore_errors: bool = False) -> None:
         signal.raise_signal(signal.SIGTERM)
         rmtree(path, ignore_errors=ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", interrupted)
     with pytest.raises(Terminated), heeding_signals():
-        remove_folder(tmp_path / "work")
+        remove(folder)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,6 +13,7 @@ from facetl.cli.console import note, typed_command
 from facetl.cli.options import split_name
 from facetl.cli.videos import is_video
 from facetl.errors import InputError, OutputError
+from facetl.interruptions import holding_signals
 
 if TYPE_CHECKING:
     from facetl.mtcnn.detector import Detector
@@ -150,9 +151,10 @@ def refuse_other_runs(out: Path, kept: Collection[Path]) -> None:
 
 
 def remove_other_runs(out: Path, kept: Collection[Path]) -> None:
-    """Remove all runs that are not among ``kept``: --force gave them up."""
+    """Remove all runs that are not among ``kept``: --force gave them up; none stays in part."""
     for other in _other_runs(out, kept):
-        shutil.rmtree(other) if other.is_dir() else other.unlink()
+        with holding_signals():
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
         note(f"removed {other}, which another run had left")
 
 
