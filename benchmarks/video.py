@@ -189,10 +189,10 @@ def follow_shot(detector: Detector, index: int, speed: int) -> Shot:
 
 
 def count_changes(shot: Shot, stride: int) -> tuple[int, int, int]:
-    tracker, last = FaceTracker(stride / RATE), dict[int, int]()
+    last: dict[int, int] = {}
     found = numbered = changes = 0
-    for seconds, truth, boxes, scores in shot[::stride]:
-        tracks = tracker.follow(boxes, scores, seconds)
+    frames = shot[::stride]
+    for (_, truth, boxes, _), tracks in zip(frames, follow_all(frames, stride / RATE), strict=True):
         for face, row in enumerate(iou(truth, boxes)):
             if row.max(initial=0) < 0.5:
                 continue
@@ -202,6 +202,17 @@ def count_changes(shot: Shot, stride: int) -> tuple[int, int, int]:
                 changes += last.get(face, number) != number
                 last[face] = number
     return found, numbered, changes
+
+
+def follow_all(frames: Shot, step: float) -> list[tuple[int | None, ...]]:
+    """Return the tracks of each frame as detections files have them."""
+    tracker = FaceTracker(step)
+    tracks: list[tuple[int | None, ...]] = []
+    for seconds, _, boxes, scores in frames:
+        found = tracker.follow(boxes, scores, seconds)
+        tracks[-1:] = [tracker.amend(each) for each in tracks[-1:]]
+        tracks.append(found)
+    return tracks
 
 
 def main() -> None:

@@ -101,6 +101,10 @@ class FaceTracker:
         self._young = list(zip(young, _beginners(scores, tracks), strict=True))
         return tuple(tracks)
 
+    def amend(self, tracks: Sequence[Track]) -> tuple[Track, ...]:
+        """Return the tracks of the frame before the last one as they are known by now."""
+        return tuple(self.hindsight.get(place, track) for place, track in enumerate(tracks))
+
     def _begin(self) -> None:
         """Begin a shot: no track is known."""
         from trackers import ByteTrackTracker, DIoU

@@ -135,13 +135,7 @@ def _look_back(
 ) -> dict[str, FrameResult]:
     """Return a frame's results with the numbers that are known one frame later."""
     return {
-        run: replace(
-            result,
-            tracks=tuple(
-                trackers[run].hindsight.get(place, track)
-                for place, track in enumerate(result.tracks or ())
-            ),
-        )
+        run: replace(result, tracks=trackers[run].amend(result.tracks or ()))
         for run, result in results.items()
     }
 
