@@ -355,12 +355,13 @@ def export_from_cvat(given: Path, corrected: Path) -> None:
     face, *others = document["annotations"]
     kept = [{**face, "bbox": [3.0, 4.0, 20.5, 20.0]}, *others[1:]]
     drawn = {**face, "image_id": others[0]["image_id"], "bbox": [0.0, 0.0, 8.0, 9.0]}
+    other = {**drawn, "bbox": [0.0, 1.0, 8.0, 9.0]}
     more = {"attributes": {"occluded": False, "rotation": 0.0}}
     extra = {"license": 0, "flickr_url": "", "coco_url": "", "date_captured": 0}
     document["licenses"] = [{"name": "", "id": 0, "url": ""}]
     document["images"] = [{**image, **extra} for image in document["images"]]
     document["annotations"] = [
-        {**each, **more, "id": number} for number, each in enumerate([*kept, drawn, drawn], start=1)
+        {**each, **more, "id": number} for number, each in enumerate([*kept, drawn, other], start=1)
     ]
     corrected.write_text(json.dumps(document))
 
@@ -380,7 +381,7 @@ def test_the_readmes_road_ends_with_the_corrected_boxes(
         assert dataset.problems == ()
         assert [len(frame.boxes) for frame in dataset][:2] == [1, 2]
         assert dataset.frames[0].boxes.tolist() == [[3, 4, 23.5, 24]]
-        assert dataset.frames[1].boxes.tolist() == [[0, 0, 8, 9], [0, 0, 8, 9]]
+        assert dataset.frames[1].boxes.tolist() == [[0, 0, 8, 9], [0, 1, 8, 10]]
     arguments = [frames, "--annotations", corrected, "--out", tmp_path / "patches", "--workers", 1]
     result = success(CliRunner().invoke(main, ["prepare", *map(str, arguments)]))
     assert ["faces", str(1 + 2 * len(videos))] in [

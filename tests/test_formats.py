@@ -110,8 +110,8 @@ def test_a_wrong_annotation_says_its_id(
 @pytest.mark.parametrize(
     ("entry", "kind"),
     [
-        ({"id": 1, "file_name": "../../etc/passwd"}, Kind.ESCAPE),
-        ({"id": 1, "file_name": "/etc/passwd"}, Kind.ESCAPE),
+        ({"id": 1, "file_name": "a\n.png"}, Kind.ESCAPE),
+        ({"id": 1, "file_name": ".."}, Kind.ESCAPE),
         ({"id": 1}, Kind.WRONG_FIELDS),
         ({"file_name": "a.png"}, Kind.WRONG_FIELDS),
         ("a.png", Kind.WRONG_FIELDS),
@@ -421,7 +421,7 @@ def test_a_corner_at_0_was_counted_from_0(voc: Path, given: str, x1: float | Non
         ("<xmin>2", "<xmin>two", Kind.NOT_A_NUMBER, ":3: found 'two' as <xmin>"),
         ("<ymax>12", "<ymax>2", Kind.EMPTY_BOX, ":3: found the box 2 3 11 2"),
         ("annotation>", "html>", Kind.WRONG_FIELDS, ": found <html>"),
-        (">a.png<", ">../../a.png<", Kind.ESCAPE, ": found the file name '../../a.png'"),
+        (">a.png<", ">../..<", Kind.ESCAPE, ": found the file name '../..'"),
         (
             "<annotation>",
             '<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><annotation>&b;',
@@ -510,7 +510,7 @@ def test_wider_face(tmp_path: Path) -> None:
         ("3 4 5 6\n", "3 4 5\n", Kind.WRONG_FIELDS, ":10: found 3 fields"),
         ("\n2\n", "\n1\n", Kind.WRONG_FIELDS, ":4: found '5 5 9 9 2 0 0 1 2 0', expected an image"),
         ("\n2\n", "\n3\n", Kind.WRONG_FIELDS, ":5: found the next image where 1 more faces"),
-        ("0--Parade/c.jpg", "../c.jpg", Kind.ESCAPE, ":8: found the path '../c.jpg'"),
+        ("0--Parade/c.jpg", "c\x7f.jpg", Kind.ESCAPE, ":8: found the path 'c\\x7f.jpg'"),
     ],
 )
 def test_a_wrong_line_of_wider_face(

@@ -10,7 +10,7 @@ import click
 from facetl.cli.console import note
 
 if TYPE_CHECKING:
-    from facetl.data.annotations import OnError
+    from facetl.data.annotations import AnnotationFile, OnError
     from facetl.data.dataset import FaceDataset
     from facetl.data.sources import Format, Part
 
@@ -40,7 +40,6 @@ def load_frames(
     form: str = AUTO,
 ) -> FaceDataset:
     """Read annotated frames; say on stderr what is wrong with them but could be borne."""
-    from facetl.data.annotations import describe_problems
     from facetl.data.dataset import load_dataset
 
     dataset = load_dataset(
@@ -51,6 +50,23 @@ def load_frames(
         on_error=on_error,
         form=chosen_format(form),
     )
-    if dataset.problems:
-        note(describe_problems(dataset.problems))
+    tell(dataset)
     return dataset
+
+
+def tell(source: FaceDataset | AnnotationFile, what: str = "") -> None:
+    """Say on stderr what was wrong but could be borne, and if there is less than one expects.
+
+    Args:
+        source: what was read.
+        what: what it is, where that needs to be said.
+    """
+    from facetl.data.annotations import AnnotationFile, describe_problems
+    from facetl.data.dataset import find_doubts
+
+    if source.problems:
+        note(what + describe_problems(source.problems))
+    doubts = [*find_doubts(source)] if isinstance(source, AnnotationFile) else source.doubts
+    if doubts:
+        more = f" (and {len(doubts) - 1} more files like it)" if len(doubts) > 1 else ""
+        note(f"warning: {doubts[0]}{more}")

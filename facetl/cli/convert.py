@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import chosen_format
+from facetl.cli.annotated import chosen_format, tell
 from facetl.cli.console import note
 from facetl.cli.exports import EXPORT_NAMES, save_exports
 from facetl.errors import InputError, OutputError
@@ -161,9 +161,10 @@ def _find_parts(
     source: Path, images: Path | None, form: Format | None, part: str
 ) -> dict[Part, list[Source]]:
     """Return where the parts lie that are wanted."""
-    from facetl.data.layouts import find_parts
+    from facetl.data.layouts import PARTS, find_parts
 
-    found = find_parts(source, images=images, form=form)
+    chosen = PARTS if part == "all" else [each for each in PARTS if each == part]
+    found = find_parts(source, images=images, form=form, wanted=chosen)
     wanted = {each: sources for each, sources in found.items() if part in ("all", each)}
     if not wanted:
         raise InputError(f"{source} holds {', '.join(found)} but no {part}; choose another --part")
@@ -183,13 +184,11 @@ def _refuse_inside(out: Path, parts: Mapping[Part, list[Source]]) -> None:
 
 def _load_parts(parts: Mapping[Part, list[Source]], on_error: OnError) -> dict[Part, FaceDataset]:
     """Read all parts; say on stderr what could be borne."""
-    from facetl.data.annotations import describe_problems
     from facetl.data.dataset import load_sources
 
     datasets = {each: load_sources(sources, on_error) for each, sources in parts.items()}
     for dataset in datasets.values():
-        if dataset.problems:
-            note(describe_problems(dataset.problems))
+        tell(dataset)
     return datasets
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from facetl.cli import options
+from facetl.cli.annotated import tell
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
@@ -210,6 +211,7 @@ def _compare(
             "the folder of annotated frames"
         )
     trained_on = load_dataset(train, on_error=on_error)
+    tell(trained_on, f"{train}: ")
     names, thumbnails = _load_thumbnails(source, "test frames")
     _, others = _load_thumbnails(trained_on, "training frames")
     distances = nearest_distances(thumbnails, others)

@@ -69,18 +69,20 @@ def find_pictures(
 ) -> dict[str, Path]:
     """Return where the frames lie, by name; those that can't be found are left out.
 
-    So are names that lead out of ``images``: a report shows nothing that nobody meant it to.
+    Names are matched with the images that lie below ``images``: a report shows nothing else, that
+    nobody meant it to.
     """
     from facetl.data.dataset import FaceDataset
-    from facetl.data.formats.names import image_name
+    from facetl.data.images import image_paths, name_below
+    from facetl.data.name_matching import match_names
 
     known = {frame.name: frame.path for frame in source} if isinstance(source, FaceDataset) else {}
-    places = {
-        each.name: known.get(each.name)
-        or (images / each.name if images and image_name(each.name) else None)
-        for each in exhibits
-    }
-    return {name: place for name, place in places.items() if place and place.is_file()}
+    missing = [each.name for each in exhibits if each.name not in known]
+    if images and images.is_dir() and missing:
+        paths = {name_below(images, path): path for path in image_paths(images)}
+        known |= {name: paths[image] for name, image in match_names(missing, paths).items()}
+    places = {each.name: known[each.name] for each in exhibits if each.name in known}
+    return {name: place for name, place in places.items() if place.is_file()}
 
 
 def _picture(exhibits: Sequence[Exhibit], places: Mapping[str, Path]) -> dict[str, bytes]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetl.cli.annotated import AUTO, chosen_format
-from facetl.cli.console import note
+from facetl.cli.annotated import AUTO, chosen_format, tell
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile, OnError
@@ -17,11 +16,8 @@ def load_truth(
     path: Path, on_error: OnError = "strict", form: str = AUTO
 ) -> FaceDataset | AnnotationFile:
     """Read the true faces; say on stderr what is wrong with them but could be borne."""
-    from facetl.data.annotations import describe_problems
-
     source = _load(path, on_error, form)
-    if source.problems:
-        note(f"{path}: {describe_problems(source.problems)}")
+    tell(source, f"{path}: ")
     return source
 
 

@@ -8,19 +8,21 @@ suffix that is followed by four numbers; a name without suffix is a single word.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, NamedTuple
 from unicodedata import category
 
 from facetl.boxes import FARTHEST, Boxes, as_boxes
+from facetl.data.archives import ZIP, read_member
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.errors import AnnotationError
-from facetl.files import write_text
+from facetl.files import open_regular, write_text
 
 FORMAT = "image x1 y1 x2 y2 [label]"
 
@@ -36,6 +38,7 @@ class Kind(StrEnum):
 
     WRONG_FIELDS = "wrong field count"
     NOT_A_NUMBER = "not a number"
+    NOT_A_SHARE = "not a share of the image"
     EMPTY_BOX = "empty box"
     OUTSIDE = "outside the frame"
     CLIPPED = "clipped"
@@ -47,11 +50,21 @@ class Kind(StrEnum):
     UNREADABLE = "image unreadable"
     IGNORED = "marked to be ignored"
     UNLISTED = "image not listed"
+    MATCHED = "matched by the end of the name"
+    REPEATED = "repeated"
+    TURNED = "turned"
+    NO_PART = "part missing"
 
     @property
     def tolerated(self) -> bool:
         """Whether the kind is only counted, even under ``strict``."""
-        return self in (Kind.CLIPPED, Kind.UNREADABLE, Kind.IGNORED, Kind.UNLISTED)
+        return self in _TOLERATED
+
+
+_TOLERATED = (
+    *(Kind.CLIPPED, Kind.UNREADABLE, Kind.IGNORED, Kind.UNLISTED),
+    *(Kind.MATCHED, Kind.REPEATED, Kind.TURNED, Kind.NO_PART),
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,10 @@ class Problem:
         where = str(self.path) if self.line is None else f"{self.path}:{self.line}"
         long = len(self.found) > _LONGEST
         return f"{where}: {self.found[:_LONGEST]}…" if long else f"{where}: {self.found}"
+
+
+Box = tuple[float, float, float, float]
+"""``x1, y1, x2, y2``."""
 
 
 class Faces(NamedTuple):
@@ -89,7 +106,7 @@ class FaceLine:
     """
 
     image: str
-    box: tuple[float, float, float, float]
+    box: Box
     label: str | None
     line: int | None
     path: Path | None = None
@@ -106,6 +123,8 @@ class AnnotationFile:
         images: all images that the file lists, those without faces too; None where a format
             has no such list, and an image without a line is one without faces.
         sizes: height and width by image name, of those whose size the file says.
+        without_faces: images of which the file itself says that they have no faces, where a
+            format can: those with an empty file of their own, say.
     """
 
     path: Path
@@ -113,6 +132,7 @@ class AnnotationFile:
     problems: tuple[Problem, ...]
     images: tuple[str, ...] | None = None
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    without_faces: frozenset[str] = frozenset()
 
     @property
     def lines_by_image(self) -> dict[str, list[FaceLine]]:
@@ -138,9 +158,7 @@ def load_annotations(path: Path | str, on_error: OnError = "strict") -> Annotati
     path = Path(path)
     texts = enumerate(read_text(path).split("\n"), start=1)
     parsed = [_parse_line(text, path, number) for number, text in texts if text.strip()]
-    problems = tuple(value for value in parsed if isinstance(value, Problem))
-    enforce(problems, on_error)
-    return AnnotationFile(path, tuple(v for v in parsed if isinstance(v, FaceLine)), problems)
+    return AnnotationFile(path, *sort_out(parsed, path, on_error))
 
 
 def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str | None]]]) -> None:
@@ -157,6 +175,54 @@ def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str |
         for box, label in zip(as_boxes(boxes).tolist(), labels, strict=True)
     ]
     write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def sort_out(
+    parsed: Iterable[object], path: Path, on_error: OnError
+) -> tuple[tuple[FaceLine, ...], tuple[Problem, ...]]:
+    """Return the faces among what was parsed, each once, and the problems.
+
+    A box that an image has already is the same face, unless both have labels and they differ.
+
+    Args:
+        parsed: faces and problems, in the order of the file; anything else is left out.
+        path: the file.
+        on_error: whether a problem raises.
+
+    Raises:
+        AnnotationError: under ``strict``, if there is a problem that is not merely counted.
+    """
+    lines: list[FaceLine] = []
+    problems: list[Problem] = []
+    known: dict[tuple[str, Box], list[int]] = {}
+    for each in parsed:
+        if isinstance(each, Problem):
+            problems.append(each)
+        elif isinstance(each, FaceLine):
+            places = known.setdefault((each.image, each.box), [])
+            if _is_repeated(each, lines, places):
+                problems.append(_report_repeated(each, path))
+            else:
+                places.append(len(lines))
+                lines.append(each)
+    enforce(problems, on_error)
+    return tuple(lines), tuple(problems)
+
+
+def _is_repeated(face: FaceLine, lines: list[FaceLine], places: Iterable[int]) -> bool:
+    """Return whether a face of the same box is the same, which gets its label then.
+
+    Args:
+        face: what comes next.
+        lines: all faces so far.
+        places: where those of the same box are among them.
+    """
+    for place in places:
+        label = lines[place].label
+        if face.label is None or label in (None, face.label):
+            lines[place] = replace(lines[place], label=label or face.label)
+            return True
+    return False
 
 
 def faces_of(lines: Sequence[FaceLine]) -> Faces:
@@ -193,17 +259,56 @@ def enforce(problems: Sequence[Problem], on_error: OnError) -> None:
 def read_text(path: Path) -> str:
     """Return the text of an annotation file, without a byte-order mark.
 
+    It is UTF-8 or, as Windows writes it, UTF-16; of a ZIP the one annotation file in it is read.
+
     Raises:
-        AnnotationError: if it cannot be read, or is not UTF-8.
+        AnnotationError: if it cannot be read, or is other text or none.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = decode(read_bytes(path))
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path} is not UTF-8 text; save it as UTF-8") from error
+
+
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """Return the bytes of an annotation file, or of the one in a ZIP.
+
+    Args:
+        path: the file.
+        most: how many bytes of it are wanted; None for all.
+
+    Raises:
+        AnnotationError: if it cannot be read, is too large, or is a ZIP of anything else.
+    """
+    try:
+        with open_regular(path) as stream:
+            if stream.read(len(ZIP)) == ZIP:
+                return read_member(path, most)
+            stream.seek(0)
+            return stream.read(-1 if most is None else most)
     except OSError as error:
         raise AnnotationError(
             f"{path} cannot be read ({error.strerror}); give an annotation file"
         ) from error
+
+
+def decode(data: bytes, errors: str = "strict") -> str:
+    """Return bytes as text: UTF-16 if they begin as it does, else UTF-8; without its mark.
+
+    Raises:
+        UnicodeDecodeError: if they are no such text, unless ``errors`` says otherwise.
+    """
+    return data.decode(find_encoding(data), errors).removeprefix("\ufeff")
+
+
+def find_encoding(data: bytes) -> str:
+    """Return how bytes are encoded: UTF-16 has a mark, or a zero beside each plain letter."""
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    zeros = [not byte for byte in data[:4]]
+    plain = {"utf-16-le": [False, True] * 2, "utf-16-be": [True, False] * 2}
+    return next((name for name, places in plain.items() if zeros == places), "utf-8")
 
 
 def _parse_line(text: str, path: Path, number: int) -> FaceLine | Problem:
@@ -214,6 +319,12 @@ def _parse_line(text: str, path: Path, number: int) -> FaceLine | Problem:
     x1, y1, x2, y2 = map(float, fields)
     image = name.replace("\\", "/").removeprefix("./")
     return FaceLine(image, (x1, y1, x2, y2), label, number)
+
+
+def _report_repeated(face: FaceLine, path: Path) -> Problem:
+    corners = " ".join(f"{corner:g}" for corner in face.box)
+    found = f"found the box {corners} of {face.image} once more"
+    return Problem(Kind.REPEATED, face.path or path, face.line, found)
 
 
 def _split_line(text: str) -> tuple[str, list[str], str | None]:

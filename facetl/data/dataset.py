@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.annotations import (
+    AnnotationFile,
     FaceLine,
     Kind,
     OnError,
@@ -17,8 +19,10 @@ from facetl.data.annotations import (
     enforce,
     faces_of,
 )
+from facetl.data.formats.names import leads_out
 from facetl.data.images import image_paths, image_size, load_image, name_below
 from facetl.data.layouts import find_sources
+from facetl.data.name_matching import match_names, nearest_names
 from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
 from facetl.files import note_read
@@ -50,10 +54,17 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class FaceDataset:
-    """Frames in the order of their names, and what was found wrong on the way."""
+    """Frames in the order of their names, and what was found wrong on the way.
+
+    Attributes:
+        frames: the frames.
+        problems: what was found wrong.
+        doubts: a line for each file that leaves most of its frames without faces.
+    """
 
     frames: tuple[Frame, ...]
     problems: tuple[Problem, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -69,7 +80,11 @@ class FaceDataset:
     def joined(self, other: FaceDataset, prefix: str) -> FaceDataset:
         """Return the frames of both; ``prefix`` goes before the names of the other's."""
         renamed = (replace(frame, name=prefix + frame.name) for frame in other.frames)
-        return FaceDataset((*self.frames, *renamed), (*self.problems, *other.problems))
+        return FaceDataset(
+            (*self.frames, *renamed),
+            (*self.problems, *other.problems),
+            (*self.doubts, *other.doubts),
+        )
 
     @property
     def problem_summary(self) -> str:
@@ -130,7 +145,8 @@ def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> Fac
         found = f"no image that can be read in {sources[0].images}"
         why = count_problems(problems) or "no image at all"
         raise InputError(f"found {found} ({why}); give the folder that holds the frames")
-    return FaceDataset(frames, problems)
+    doubts = tuple(doubt for part_ in parts for doubt in part_.doubts)
+    return FaceDataset(frames, problems, doubts)
 
 
 def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
@@ -167,9 +183,12 @@ def _byte_count(path: Path) -> int:
 def _load_source(source: Source) -> FaceDataset:
     """Read one folder of images with its annotations, collecting all problems."""
     paths = {name_below(source.images, path): path for path in image_paths(source.images)}
-    file = source.read(paths.keys())
+    given = source.read(paths.keys())
+    matched = match_names(given.lines_by_image, paths)
+    file = _rename(given, matched)
     by_image = file.lines_by_image
-    problems = [*file.problems, *_report_missing(by_image, paths, source)]
+    problems = [*file.problems, *_report_matched(given, matched, source)]
+    problems += _report_missing(by_image, paths, source)
     if file.images is not None:
         paths, unlisted = _split(paths, by_image)
         problems += [] if source.listing else _report_unlisted(unlisted, source)
@@ -187,7 +206,51 @@ def _load_source(source: Source) -> FaceDataset:
         frame, clipped = _make_frame(source, name, path, lines, size_hw)
         frames.append(frame)
         problems += clipped
-    return FaceDataset(tuple(frames), tuple(sorted(problems, key=lambda found: found.line or 0)))
+    problems.sort(key=lambda found: found.line or 0)
+    doubts = find_doubts(file, paths)
+    return FaceDataset(tuple(frames), tuple(problems), tuple(doubts))
+
+
+def find_doubts(file: AnnotationFile, names: Collection[str] | None = None) -> Iterator[str]:
+    """Yield a line if a file says so little that it may not be what was meant.
+
+    Args:
+        file: what was read.
+        names: the images that there are; None for those that the file lists.
+    """
+    by_image = file.lines_by_image
+    names = by_image if names is None else names
+    faces = sum(bool(by_image.get(name)) for name in names)
+    told = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
+    if not faces:
+        found = f"no face in {_count(len(names), 'frame')}"
+    elif told < len(names) / 2:
+        found = f"annotations of {told} of {len(names)} frames, fewer than half"
+    else:
+        return
+    yield f"{file.path}: found {found}; check that everything was exported"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _rename(file: AnnotationFile, names: Mapping[str, str]) -> AnnotationFile:
+    """Return what a file says with images called as they are."""
+    if all(given == image for given, image in names.items()):
+        return file
+    called = partial(_look_up, names)
+    return replace(
+        file,
+        lines=tuple(replace(line, image=called(line.image)) for line in file.lines),
+        images=None if file.images is None else tuple(map(called, file.images)),
+        sizes={called(name): size for name, size in file.sizes.items()},
+        without_faces=frozenset(map(called, file.without_faces)),
+    )
+
+
+def _look_up(names: Mapping[str, str], name: str) -> str:
+    return names.get(name, name)
 
 
 def _split(
@@ -244,14 +307,34 @@ def _report_resized(
     return Problem(Kind.RESIZED, *_place(source, lines), found)
 
 
-def _report_missing(
-    by_image: Mapping[str, Sequence[FaceLine]], names: Container[str], source: Source
+def _report_matched(
+    given: AnnotationFile, matched: Mapping[str, str], source: Source
 ) -> list[Problem]:
+    by_image = given.lines_by_image
     return [
-        Problem(Kind.MISSING, *_place(source, lines), f"found no {name} in {source.images}")
-        for name, lines in by_image.items()
-        if name not in names
+        Problem(Kind.MATCHED, *_place(source, by_image[name]), f"found {name}, taken for {image}")
+        for name, image in matched.items()
+        if name != image
     ]
+
+
+def _report_missing(
+    by_image: Mapping[str, Sequence[FaceLine]], names: Collection[str], source: Source
+) -> list[Problem]:
+    """Return a problem for each name that no image bears; the first one tells the nearest name."""
+    problems = []
+    for name, lines in by_image.items():
+        if name in names:
+            continue
+        near = "" if problems else nearest_names(name, names)
+        hint = f" (the nearest: {near})" if near else ""
+        kind, found = (
+            (Kind.ESCAPE, f"found the path {name!r}, which is not in {source.images}{hint}")
+            if leads_out(name)
+            else (Kind.MISSING, f"found no {name} in {source.images}{hint}")
+        )
+        problems.append(Problem(kind, *_place(source, lines), found))
+    return problems
 
 
 def _report_unlisted(paths: Mapping[str, Path], source: Source) -> list[Problem]:

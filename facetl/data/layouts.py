@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
 from facetl.data.annotations import AnnotationFile, load_annotations
 from facetl.data.formats.places import formats_in, part_folder, sources_in, sources_of
-from facetl.data.formats.recognition import looks_like_course, read_head, recognise
+from facetl.data.formats.recognition import (
+    looks_like_course,
+    read_head,
+    recognise,
+    refuse_foreign,
+)
+from facetl.data.formats.yolo import looks_like_labels
 from facetl.data.images import IMAGE_SUFFIXES
-from facetl.data.sources import Format, Part, Source
-from facetl.errors import AnnotationError, InputError
+from facetl.data.sources import Format, NoSuchPartError, Part, Source, entry_called
+from facetl.errors import InputError
 
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 COURSE_FOLDERS: dict[Part, str] = {"train": "antrenare", "val": "val", "test": "validare"}
+
+
+_FOREIGN_SUFFIXES = (".json", ".xml", ".csv", ".zip")
+"""Suffixes of the annotations of other tools."""
+_LOOKED_AT = 20
+"""So many files are looked at to tell what they are."""
 
 
 def find_sources(
@@ -28,8 +42,8 @@ def find_sources(
     Known layouts of ``root``, which may also be the annotation file itself:
 
     - a folder with ``antrenare``, ``val`` or ``validare`` in it, of which ``part`` picks one;
-    - several folders of images, each ``NAME`` with a ``NAME_annotations.txt`` beside it
-      (names become ``NAME/0001.jpg``);
+    - several folders of images, each ``NAME`` with a ``NAME_annotations.txt`` beside it, or a
+      ``NAME.txt`` (names become ``NAME/0001.jpg``);
     - one folder of images, with one annotation file in it or beside it;
     - any folder with an annotation file in COCO or WIDER FACE that speaks of images below it;
     - a data set in COCO, YOLO, Pascal VOC or WIDER FACE as :mod:`facetl.data.formats.places`
@@ -59,23 +73,33 @@ def find_parts(
     *,
     images: Path | None = None,
     form: Format | None = None,
+    wanted: Collection[Part] = PARTS,
 ) -> dict[Part, list[Source]]:
     """Return the sources of each part; all frames are ``train`` where there are no parts.
 
+    Args:
+        root: as for :func:`find_sources`.
+        images: as for :func:`find_sources`.
+        form: as for :func:`find_sources`.
+        wanted: parts that must not be left out for a fault; others may be.
+
     Raises:
-        InputError: if nothing can be found at all.
+        InputError: if nothing can be found at all, or if a part that is wanted is there but it is
+            not clear which its images and annotations are.
         AnnotationError: if annotations are broken.
     """
     find = partial(find_sources, root, images=images, form=form)
     parts: dict[Part, list[Source]] = {}
     fault: InputError | None = None
     each: Part
-    for each in ("train", "val", "test"):
+    for each in PARTS:
         try:
             sources = find(part=each)
-        except AnnotationError:
-            raise
-        except InputError as error:  # there is no such part
+        except InputError as error:
+            if each in wanted and not isinstance(error, NoSuchPartError):
+                if not parts:
+                    raise
+                raise InputError(f"part {each}: {error}; or take another --part") from error
             fault = fault or error
             continue
         if sources not in parts.values():
@@ -119,9 +143,16 @@ def image_root(folder: Path) -> Path:
     return folder if has_images or len(folders) != 1 else image_root(folders[0])
 
 
+def _passed_through(folder: Path) -> list[Path]:
+    """Return a folder, and the only ones that lie in each other, down to :func:`image_root`."""
+    root = image_root(folder)
+    between = [place for place in reversed(root.parents) if folder in place.parents]
+    return list(dict.fromkeys((folder, *between, root)))
+
+
 def _search(folder: Path, part: Part, form: Format | None) -> list[Source]:
     """Find what a data folder holds: another format, parts, or images with the course's text."""
-    for place in dict.fromkeys((folder, image_root(folder))):
+    for place in _passed_through(folder):
         if found := _only_format(place, form):
             return sources_in(place, found, part)
     chosen = _pick_part(folder, part) if _may_be_course(form) else folder
@@ -186,24 +217,27 @@ def _holds_course_text(folder: Path) -> bool:
 
 def _pick_part(root: Path, part: Part) -> Path:
     """Return the part of a folder that has parts, else the folder itself."""
-    parts = {name: root / folder for name, folder in COURSE_FOLDERS.items()}
-    # Inside the test part lies a folder of the same name; its annotations beside it tell.
-    present = {
-        name: path for name, path in parts.items() if path.is_dir() and not _own_annotations(path)
-    }
+    folders = {name: entry_called(root, folder) for name, folder in COURSE_FOLDERS.items()}
+    present = {name: path for name, path in folders.items() if path and path.is_dir()}
+    if len(present) == 1 and all(map(_own_annotations, present.values())):
+        return root  # it is the test part itself: inside lies a folder of the same name
     if set(present) <= {"val"}:
         return root
     chosen = present.get(part) or (present.get("val") if part == "test" else None)
     if not chosen:
         has, lacks = next(iter(present.values())).name, COURSE_FOLDERS[part]
-        raise InputError(f"{root} holds {has} but no {lacks}; give the folder itself")
+        raise NoSuchPartError(f"{root} holds {has} but no {lacks}; give the folder itself")
     return chosen
 
 
 def _find_pairs(folder: Path) -> list[Source]:
     """Find pairs of a folder and an annotation file of its name."""
     folders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
-    pairs = [(images, file) for images in folders if (file := _own_annotations(images))]
+    pairs = [
+        (images, file)
+        for images in folders
+        if (file := _own_annotations(images) or _text_of_name(images))
+    ]
     many = len(pairs) > 1
     return [course_source(*pair, prefix=f"{pair[0].name}/" if many else "") for pair in pairs]
 
@@ -214,8 +248,8 @@ def _refuse_rivals(folder: Path) -> None:
     So it is when annotations were corrected elsewhere and written beside the frames: to read the
     ones inside would be to learn from the uncorrected.
     """
-    rival = _own_annotations(folder) or folder.with_name(f"{folder.name}.txt")
-    if rival.is_file() and looks_like_course(read_head(rival)) and (inside := _find_pairs(folder)):
+    rival = _own_annotations(folder) or _text_of_name(folder)
+    if rival and looks_like_course(read_head(rival)) and (inside := _find_pairs(folder)):
         raise InputError(
             f"found {rival.name} beside {folder} and {inside[0].annotations.name} in it, and which "
             "one holds is not clear; pick --annotations, or move one away"
@@ -225,7 +259,15 @@ def _refuse_rivals(folder: Path) -> None:
 def _own_annotations(images: Path) -> Path | None:
     """Return the annotation file that bears the folder's name, the one with labels first."""
     names = (f"{images.name}_annotations.txt", f"task1_gt_{images.name}.txt")
-    return next((path for name in names if (path := images.parent / name).is_file()), None)
+    paths = (entry_called(images.parent, name) for name in names)
+    return next((path for path in paths if path and path.is_file()), None)
+
+
+def _text_of_name(images: Path) -> Path | None:
+    """Return the text that bears a folder's name and nothing else, if it holds annotations."""
+    path = entry_called(images.parent, f"{images.name}.txt")
+    fits = path and path.is_file() and looks_like_course(read_head(path))
+    return path if fits else None
 
 
 def _has_annotations(images: Path, below: Path) -> bool:
@@ -238,13 +280,34 @@ def _find_annotations(images: Path, below: Path) -> Path:
     """Return the one annotation file for the images: in their folder, beside it, or ``below``."""
     if not any(images.iterdir()):
         raise InputError(f"{images} is empty; give a folder of annotated frames")
-    if own := _own_annotations(images):
-        return own
+    for folder in (images, below):
+        if own := _own_annotations(folder) or _text_of_name(folder):
+            return own
     for place in (images, images.parent, below):
         files = sorted(place.glob("*.txt"))
+        _refuse_labels(place, files)
         if len(files) > 1:
             names = ", ".join(file.name for file in files[:5]) + (", …" if len(files) > 5 else "")
             raise InputError(f"{place} holds {len(files)} text files ({names}); pick --annotations")
         if files:
             return files[0]
+    for place in dict.fromkeys((images, images.parent, below)):
+        _refuse_foreign(place)
     raise InputError(f"found no annotation file in {images} or beside it; give --annotations")
+
+
+def _refuse_labels(place: Path, texts: Sequence[Path]) -> None:
+    """Raise for labels that YOLO has for each image where nothing names their classes."""
+    if texts and all(looks_like_labels(read_head(path)) for path in texts[:_LOOKED_AT]):
+        raise InputError(
+            f"{place} holds labels as YOLO has them and nothing that names their classes; add "
+            "classes.txt, with a class a line"
+        )
+
+
+def _refuse_foreign(place: Path) -> None:
+    """Raise for a file with annotations that facetl does not read, if there is one."""
+    files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in _FOREIGN_SUFFIXES]
+    for path in files[:_LOOKED_AT]:
+        if path.is_file():
+            refuse_foreign(path, read_head(path))

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeVar
+from unicodedata import normalize
 
 from facetl.data.annotations import AnnotationFile
+from facetl.errors import InputError
 
 Part = Literal["train", "val", "test"]
 """Frames to learn from, to choose by, or to test on."""
@@ -46,6 +48,43 @@ class Source:
     read: Reader = field(compare=False, repr=False)
     prefix: str = ""
     listing: Path | None = None
+
+
+class NoSuchPartError(InputError):
+    """Frames have parts, but not the one that was asked for."""
+
+
+def entry_called(folder: Path, *names: str) -> Path | None:
+    """Return what lies below a folder by names, one a level; None if there is nothing.
+
+    A name that is not there means the only one that differs from it in its case, or in how its
+    accents are composed: ``Labels`` for ``labels``.
+    """
+    place = folder
+    for name in names:
+        found = place / name
+        if not _exists(found):
+            alike = [each for each in _entries(place) if _folded(each.name) == _folded(name)]
+            if len(alike) != 1:
+                return None
+            (found,) = alike
+        place = found
+    return place
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for one
+        return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _folded(name: str) -> str:
+    return normalize("NFC", normalize("NFC", name).casefold())
 
 
 def choose_part(present: Mapping[Part, T], part: Part) -> T | None:

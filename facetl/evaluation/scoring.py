@@ -296,18 +296,23 @@ def _call_roll(entry: Entry, truth: Truth, only_listed: bool) -> _Roll:
     places = find_places(entry.frames, listed, entry.name)
     strangers = np.flatnonzero(places == NOWHERE)
     unseen = len(listed) - (len(places) - len(strangers))
+    renamed = sum(
+        place != NOWHERE and listed[place] != name
+        for name, place in zip(entry.frames, places.tolist(), strict=True)
+    )
     if not only_listed:
         places[strangers] = len(listed) + np.arange(len(strangers))
     return _Roll(
         places=places,
         length=len(listed) + (0 if only_listed else len(strangers)),
-        notes=tuple(_notes(entry, len(strangers), unseen, only_listed)),
+        notes=tuple(_notes(entry, renamed, len(strangers), unseen, only_listed)),
     )
 
 
-def _notes(entry: Entry, strangers: int, unseen: int, only_listed: bool) -> list[str]:
+def _notes(entry: Entry, renamed: int, strangers: int, unseen: int, only_listed: bool) -> list[str]:
     fate = "left out" if only_listed else "counted as frames without faces"
     notes = {
+        "frames matched with the truth by the end of their names": renamed,
         f"frames that the truth does not list, {fate}": strangers,
         "frames of the truth never searched, their faces missed": unseen * entry.lists_all,
         "images that could not be read": entry.skipped,

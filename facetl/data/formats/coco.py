@@ -11,6 +11,11 @@
 as ours are.  The file lists all images that count: others in the folder are not looked at.  Where
 it says an image's width and height, the upright image must have them; 0 says nothing.  An
 annotation with ``iscrowd`` or ``ignore`` is no single face: it is left out and counted.
+
+Ids are whole numbers or texts; tools mix them (VIA), so ``"1"`` and ``1.0`` mean ``1`` where
+nothing has that very id.  Without a ``bbox`` the box around the ``segmentation`` counts: polygons,
+or runs of pixels, packed or not.  With an attribute ``rotation``, as CVAT writes it, ``bbox`` is
+turned by so many degrees about its centre: the upright box around it is read, and counted.
 """
 
 from __future__ import annotations
@@ -22,10 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facetl.boxes import FARTHEST
-from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, enforce
+from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, sort_out
 from facetl.data.annotations import read_text as read_annotations
-from facetl.data.formats.corners import corners_of, whole_size
-from facetl.data.formats.names import class_label, class_name, class_names, image_name
+from facetl.data.formats.corners import corners_of, turn, whole_size
+from facetl.data.formats.names import class_label, class_name, class_names, listed_name
+from facetl.data.formats.segmentation import bbox_around
 from facetl.errors import AnnotationError
 from facetl.files import write_text
 
@@ -34,6 +40,9 @@ if TYPE_CHECKING:
 
 KEYS = ("images", "annotations")
 """What a COCO file cannot do without."""
+
+_LONGEST_ID = 20
+"""Digits of a number that is an id."""
 
 
 def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
@@ -50,13 +59,13 @@ def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
     entries = [each if isinstance(each, dict) else {} for each in document["images"]]
     images, strays = _read_images(entries, path)
     categories = _read_categories(document.get("categories", []), path)
+    images_by_id, categories_by_id = _with_aliases(images), _with_aliases(categories)
     parsed = [
-        _read_annotation(entry, place, images, categories, path)
+        each
         for place, entry in enumerate(document["annotations"])
+        for each in _read_annotation(entry, place, images_by_id, categories_by_id, path)
     ]
-    problems = (*strays, *(each for each in parsed if isinstance(each, Problem)))
-    enforce(problems, on_error)
-    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    lines, problems = sort_out((*strays, *parsed), path, on_error)
     return AnnotationFile(
         path, lines, problems, tuple(images.values()), _read_sizes(entries, images)
     )
@@ -156,7 +165,7 @@ def _read_images(
     named: list[tuple[Any, str]] = []
     problems = []
     for place, fields in enumerate(entries):
-        name, key = image_name(fields.get("file_name")), fields.get("id")
+        name, key = listed_name(fields.get("file_name")), fields.get("id")
         if _is_id(key) and name is not None:
             named.append((key, name))
         else:
@@ -206,22 +215,58 @@ def _read_categories(entries: Any, path: Path) -> dict[Any, str]:
     }
 
 
+def _with_aliases(named: Mapping[Any, str]) -> dict[Any, str]:
+    """Return names by id, and by what else may mean it: ``"1"`` and ``1`` are one id."""
+    aliases = Counter(_alias(key) for key in named)
+    others = {_alias(key): name for key, name in named.items() if aliases[_alias(key)] == 1}
+    return others | dict(named)
+
+
+def _alias(key: Any) -> Any:
+    """Return a whole number for a text of one, else the id itself."""
+    text = key.strip() if isinstance(key, str) else ""
+    return int(text) if text.isdecimal() and len(text) < _LONGEST_ID else key
+
+
+def _look_up(named: Mapping[Any, str], key: Any) -> str | None:
+    """Return what has an id, None if nothing has; see :func:`_with_aliases`."""
+    return named.get(key, named.get(_alias(key))) if _is_id(key) else None
+
+
 def _read_annotation(
     entry: Any,
     place: int,
     images: Mapping[Any, str],
     categories: Mapping[Any, str],
     path: Path,
-) -> FaceLine | Problem:
+) -> Iterator[FaceLine | Problem]:
+    """Yield a face, or what is wrong with it; or both, if there is only something to tell."""
     fields = entry if isinstance(entry, dict) else {}
+    which = f"annotation {fields['id']!r}" if "id" in fields else f"annotation no. {place + 1}"
+    fields = {**fields, "bbox": _bbox_given(fields)}
     fault = next(_find_faults(fields, images, categories), None)
     if fault:
-        which = f"annotation {fields['id']!r}" if "id" in fields else f"annotation no. {place + 1}"
-        return Problem(fault[0], path, None, f"{which}: {fault[1]}")
+        yield Problem(fault[0], path, None, f"{which}: {fault[1]}")
+        return
     box = corners_of(*map(float, fields["bbox"]))
+    image = _look_up(images, fields["image_id"])
     assert box is not None, "an empty box is a fault"
-    label = class_label(categories[fields["category_id"]]) if "category_id" in fields else None
-    return FaceLine(images[fields["image_id"]], box, label, None)
+    assert image is not None, "an unknown image is a fault"
+    name = _look_up(categories, fields.get("category_id"))
+    if (turned := turn(box, _rotation(fields))) != box:
+        yield Problem(Kind.TURNED, path, None, f"{which}: found a turned box")
+    yield FaceLine(image, turned, class_label(name) if name else None, None)
+
+
+def _bbox_given(fields: Mapping[str, Any]) -> Any:
+    """Return ``x, y, width, height`` of an annotation; without any, of what is segmented."""
+    given = fields.get("bbox")
+    return given if given or not (found := bbox_around(fields.get("segmentation"))) else found
+
+
+def _rotation(fields: Mapping[str, Any]) -> Any:
+    attributes = fields.get("attributes")
+    return attributes.get("rotation") if isinstance(attributes, dict) else None
 
 
 def _find_faults(
@@ -229,9 +274,9 @@ def _find_faults(
 ) -> Iterator[tuple[Kind, str]]:
     """Yield what is wrong with an annotation, the weightiest first."""
     image, category, box = (fields.get(key) for key in ("image_id", "category_id", "bbox"))
-    if not (_is_id(image) and image in images):
+    if _look_up(images, image) is None:
         yield Kind.UNKNOWN, f"found the image_id {image!r}, which no image has, or two"
-    if "category_id" in fields and not (_is_id(category) and category in categories):
+    if "category_id" in fields and _look_up(categories, category) is None:
         yield Kind.UNKNOWN, f"found the category_id {category!r}, which no category has"
     if fields.get("iscrowd") or fields.get("ignore"):
         yield Kind.IGNORED, "found iscrowd or ignore, which no single face has"
@@ -244,6 +289,9 @@ def _find_faults(
 
 
 def _is_id(value: object) -> bool:
+    """Return whether it is a whole number, as JSON's ``1.0`` is too, or a text."""
+    if isinstance(value, float):
+        return value.is_integer()
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 

@@ -28,3 +28,37 @@ def corners_of(x: float, y: float, width: float, height: float) -> Corners | Non
     if not (x2 > x and y2 > y and math.isfinite(x2) and math.isfinite(y2)):
         return None
     return x, y, x2, y2
+
+
+def turn(box: Corners, degrees: object) -> Corners:
+    """Return the upright box around one that is turned about its centre.
+
+    Args:
+        box: how it lies before it is turned.
+        degrees: a number, or text of one; anything else leaves the box as it is.
+    """
+    angle = _number(degrees)
+    if not angle % 180:
+        return box
+    cosine, sine = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
+    x1, y1, x2, y2 = box
+    width = (x2 - x1) * cosine + (y2 - y1) * sine
+    height = (x2 - x1) * sine + (y2 - y1) * cosine
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return _rounded(sides)
+
+
+def _rounded(box: Corners) -> Corners:
+    """Return a box to a millionth of a pixel."""
+    x1, y1, x2, y2 = (round(corner, 6) for corner in box)
+    return x1, y1, x2, y2
+
+
+def _number(value: object) -> float:
+    """Return a finite number, 0 for anything else."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return number if math.isfinite(number) else 0.0

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
+from facetl.data.name_matching import without_query
 from facetl.errors import OutputError
 
 FACE = "face"
@@ -32,6 +33,25 @@ def image_name(text: object) -> str | None:
         return None
     name = posixpath.normpath(slashed)
     return None if name == "." or PurePosixPath(name).parts[0] == ".." else name
+
+
+def listed_name(text: object) -> str | None:
+    """Return the name that an annotation file gives an image, to be matched with those there are.
+
+    It has slashes, and no dots if it is relative; it may be absolute or climb, as other machines'
+    paths do, so it is only compared with other names.  None if no file may be called so.
+    """
+    if not isinstance(text, str):
+        return None
+    name = without_query(text)
+    if not _is_plain(name) or not name.replace("\\", "/").strip("./"):
+        return None
+    return image_name(name) or name.replace("\\", "/")
+
+
+def leads_out(name: str) -> bool:
+    """Return whether a name that a file may bear is absolute, or climbs out of its folder."""
+    return _is_plain(name) and image_name(name) is None
 
 
 def stem_of(name: str) -> str:

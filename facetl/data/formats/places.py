@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facetl.data.annotations import AnnotationFile, OnError, load_annotations, read_text
 from facetl.data.formats.coco import load_coco
+from facetl.data.formats.names import image_name
 from facetl.data.formats.recognition import (
     looks_like_coco,
     looks_like_voc,
@@ -17,8 +18,17 @@ from facetl.data.formats.recognition import (
 )
 from facetl.data.formats.voc import load_voc
 from facetl.data.formats.wider import load_wider, looks_like_wider
-from facetl.data.formats.yolo import FILE_NAME, YoloSet, load_yolo, load_yolo_set
-from facetl.data.sources import Format, Part, Source, choose_part
+from facetl.data.formats.yolo import (
+    CLASSES,
+    FILE_NAME,
+    LABELS,
+    YoloSet,
+    load_yolo,
+    load_yolo_set,
+    looks_like_darknet,
+    looks_like_labels,
+)
+from facetl.data.sources import Format, NoSuchPartError, Part, Source, choose_part, entry_called
 from facetl.errors import AnnotationError, InputError
 
 VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
@@ -115,11 +125,11 @@ def part_folder(folder: Path, part: Part) -> Path | None:
         each: place
         for each, names in PART_FOLDERS.items()
         for name in names
-        if (place := folder / name).is_dir()
+        if (place := entry_called(folder, name)) and place.is_dir()
     }
     chosen = choose_part(present, part)
     if present and not chosen:
-        raise InputError(
+        raise NoSuchPartError(
             f"{folder} holds {', '.join(place.name for place in present.values())} but nothing to "
             f"{part}; give the folder itself"
         )
@@ -127,12 +137,25 @@ def part_folder(folder: Path, part: Part) -> Path | None:
 
 
 def yolo_file(folder: Path) -> Path | None:
-    """Return the data.yaml of a folder, however it is called."""
+    """Return the data.yaml of a folder, however it is called, or what stands in its place."""
     if (folder / FILE_NAME).is_file():
         return folder / FILE_NAME
     files = [*folder.glob("*.yaml"), *folder.glob("*.yml")]
     fitting = [path for path in sorted(files) if _begins(path, looks_like_yolo)]
-    return fitting[0] if len(fitting) == 1 else None
+    return fitting[0] if len(fitting) == 1 else _yolo_file_of_tools(folder)
+
+
+def _yolo_file_of_tools(folder: Path) -> Path | None:
+    """Return the obj.data of a folder, or its classes.txt if there are labels too."""
+    darknet = [path for path in folder.glob("*.data") if _begins(path, looks_like_darknet)]
+    if len(darknet) == 1:
+        return darknet[0]
+    labels = [place for name in (".", LABELS) if (place := entry_called(folder, name))]
+    classes = [path for place in labels if (path := place / CLASSES).is_file()]
+    held = (path for place in labels for path in sorted(place.glob("*.[tT][xX][tT]")))
+    return (
+        classes[0] if classes and any(_begins(path, looks_like_labels) for path in held) else None
+    )
 
 
 def coco_files(folder: Path) -> list[Path]:
@@ -171,6 +194,11 @@ def _pick(files: Sequence[Path], part: Part) -> Path:
     """
     by_part = {named: path for path in files if (named := _part_named(path.stem))}
     chosen = files[0] if len(files) == 1 else choose_part(by_part, part)
+    if len(files) == len(by_part) and not chosen:
+        raise NoSuchPartError(
+            f"{files[0].parent} holds {', '.join(path.name for path in files)} but nothing to "
+            f"{part}; pick --annotations"
+        )
     if not chosen or len(files) > max(len(by_part), 1):
         names = ", ".join(path.name for path in files[:5]) + (", …" if len(files) > 5 else "")
         raise InputError(
@@ -194,7 +222,7 @@ def _find_images(root: Path, annotations: Path, names: Collection[str]) -> Path:
     Raises:
         InputError: if several folders may be meant.
     """
-    some = list(islice(names, _LOOKED_FOR))
+    some = [name for name in islice(names, _LOOKED_FOR) if image_name(name)]
     held = {
         folder: sum((folder / name).is_file() for name in some) for folder in _image_folders(root)
     }
@@ -250,14 +278,14 @@ def _yolo_places(yolo: YoloSet, part: Part) -> list[Path]:
         InputError: if the file names none, or places that are not there.
     """
     if part in yolo.lost:
-        raise AnnotationError(
+        raise NoSuchPartError(
             f"{yolo.path} names {yolo.lost[part]!r} as {part}, which is not below {yolo.root}; "
             "mend the path, or take the line out"
         )
     found = choose_part(yolo.places, part)
     if not found:
         has = ", ".join(yolo.places) or "no part that is there"
-        raise InputError(f"{yolo.path} names {has}, but nothing to {part}; add it there")
+        raise NoSuchPartError(f"{yolo.path} names {has}, but nothing to {part}; add it there")
     return found
 
 
@@ -292,7 +320,7 @@ def _voc_listing(root: Path, part: Part) -> Path | None:
     present = {each: path for each, path in texts.items() if path.is_file()}
     chosen = choose_part(present, part)
     if present and not chosen:
-        raise InputError(
+        raise NoSuchPartError(
             f"{root / VOC_LISTS} lists {', '.join(present)} but nothing to {part}; add {part}.txt"
         )
     return chosen

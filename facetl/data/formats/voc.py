@@ -22,6 +22,9 @@ file; one without an object has no faces.  Where the file says its size, the ima
 0 says nothing.  An XML file lies where its image lies, in another
 folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image bears the name that the
 file gives, the image of the same stem is meant: people rename images.
+
+A box with an attribute ``rotation``, as CVAT writes it, is turned by so many degrees about its
+centre: the upright box around it is read, and counted.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO, StringIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from xml.sax import SAXException, SAXParseException
@@ -45,12 +49,16 @@ from facetl.data.annotations import (
     Kind,
     OnError,
     Problem,
-    enforce,
+    decode,
+    find_encoding,
     is_number,
+    read_bytes,
+    sort_out,
 )
-from facetl.data.formats.corners import Corners, whole_size
-from facetl.data.formats.names import class_label, class_name, image_name
+from facetl.data.formats.corners import Corners, turn, whole_size
+from facetl.data.formats.names import class_label, class_name, listed_name
 from facetl.data.images import name_below
+from facetl.errors import AnnotationError
 from facetl.files import write_text
 
 if TYPE_CHECKING:
@@ -65,10 +73,11 @@ _OBJECT = ("annotation", "object")
 
 @dataclass
 class VocObject:
-    """One object as the file has it: the line where it begins and the text of its elements."""
+    """One object as the file has it: where it begins, its elements' text, CVAT's attributes."""
 
     line: int
     texts: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -118,10 +127,9 @@ def load_voc(
             parsed += _read_objects(file, name)
         else:
             parsed.append(_escaped(file))
-    problems = tuple(each for each in parsed if isinstance(each, Problem))
-    enforce(problems, on_error)
-    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
-    return AnnotationFile(folder, lines, problems, tuple(dict.fromkeys(listed)), sizes)
+    lines, problems = sort_out(parsed, folder, on_error)
+    names = tuple(dict.fromkeys(listed))
+    return AnnotationFile(folder, lines, problems, names, sizes, frozenset(names))
 
 
 def read_voc(path: Path) -> VocFile | Problem:
@@ -129,16 +137,17 @@ def read_voc(path: Path) -> VocFile | Problem:
     handler = _Handler(path)
     wrong = partial(Problem, Kind.WRONG_FIELDS, path)
     try:
-        with path.open("rb") as stream:
-            defusedxml.sax.parse(stream, handler)
+        data = read_bytes(path)
+        utf16 = find_encoding(data) != "utf-8"  # whatever the XML itself says that it is
+        defusedxml.sax.parse(StringIO(decode(data)) if utf16 else BytesIO(data), handler)
     except SAXParseException as error:
         return wrong(error.getLineNumber(), f"found broken XML ({error.getMessage()})")
     except DefusedXmlException:
         return wrong(None, "found XML with entities, which are not read")
     except (SAXException, ValueError, LookupError) as error:
         return wrong(None, f"found XML that cannot be read ({error})")
-    except OSError as error:
-        return wrong(None, f"found a file that cannot be read ({error.strerror})")
+    except AnnotationError as error:
+        return wrong(None, f"found a file that cannot be read: {error}")
     if handler.file.root != "annotation":
         return wrong(None, f"found <{handler.file.root}>, expected <annotation>")
     return handler.file
@@ -213,6 +222,7 @@ class _Handler(ContentHandler):
         self.file = VocFile(path)
         self._places: list[str] = []
         self._text: list[str] = []
+        self._attribute = ""
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
         self._places.append(name)
@@ -235,6 +245,10 @@ class _Handler(ContentHandler):
                 self.file.objects[-1].texts[name] = text
             case ["annotation", "object", "bndbox", _]:
                 self.file.objects[-1].texts[name] = text
+            case ["annotation", "object", "attributes", "attribute", "name"]:
+                self._attribute = text
+            case ["annotation", "object", "attributes", "attribute", "value"]:
+                self.file.objects[-1].attributes[self._attribute] = text
         self._text = []
         self._places.pop()
 
@@ -242,9 +256,9 @@ class _Handler(ContentHandler):
 def _find_image(
     file: VocFile, stem: str, images: Collection[str], by_stem: dict[str, str]
 ) -> str | None:
-    """Return the image that a file means; None if what it says leads out of the folder."""
+    """Return the image that a file means, or its name if there is none; None if it has no name."""
     parent = PurePosixPath(stem).parent
-    given = image_name(file.filename) if file.filename else stem
+    given = listed_name(file.filename) if file.filename else stem
     if given is None:
         return None
     for name in (str(parent / given), given, str(parent / PurePosixPath(given).name)):
@@ -260,7 +274,10 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             yield Problem(fault[0], file.path, each.line, fault[1])
         else:
             label = class_label(each.texts.get("name", ""))
-            yield FaceLine(image, _corners(each.texts), label, each.line, file.path)
+            box = _corners(each.texts)
+            if (turned := turn(box, each.attributes.get("rotation"))) != box:
+                yield Problem(Kind.TURNED, file.path, each.line, "found a turned box")
+            yield FaceLine(image, turned, label, each.line, file.path)
 
 
 def _read_size(file: VocFile) -> tuple[int, int] | None:

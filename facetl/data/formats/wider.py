@@ -23,12 +23,12 @@ from facetl.data.annotations import (
     Kind,
     OnError,
     Problem,
-    enforce,
     is_number,
     read_text,
+    sort_out,
 )
 from facetl.data.formats.corners import corners_of
-from facetl.data.formats.names import image_name
+from facetl.data.formats.names import listed_name
 from facetl.data.images import IMAGE_SUFFIXES
 
 FIELDS = ("x", "y", "width", "height", "blur", "expression", "illumination", "invalid")
@@ -42,11 +42,9 @@ def load_wider(path: Path, on_error: OnError = "strict") -> AnnotationFile:
         AnnotationError: if it is no text; under ``strict``, if any line is wrong.
     """
     parsed = list(_parse(read_text(path).split("\n"), path))
-    problems = tuple(each for each in parsed if isinstance(each, Problem))
-    enforce(problems, on_error)
-    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    lines, problems = sort_out(parsed, path, on_error)
     images = tuple(dict.fromkeys(each for each in parsed if isinstance(each, str)))
-    return AnnotationFile(path, lines, problems, images)
+    return AnnotationFile(path, lines, problems, images, without_faces=frozenset(images))
 
 
 def looks_like_wider(text: str) -> bool:
@@ -63,7 +61,7 @@ def _parse(texts: list[str], path: Path) -> Iterator[str | FaceLine | Problem]:
         if _is_image(text):
             if left and image:
                 yield _missing_faces(left, path, number)
-            image, left = image_name(text), 0
+            image, left = listed_name(text), 0
             yield image or _escaped(text, path, number)
         elif text.isdecimal():
             left = _read_count(text, len(texts))

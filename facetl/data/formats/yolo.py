@@ -11,7 +11,12 @@ The labels of ``images/train/a.jpg`` are in ``labels/train/a.txt`` (the last ``i
 path changes; without one they lie beside the image), one face a line: ``class x y width height``,
 the centre and the size as shares of the image's width and height
 (https://docs.ultralytics.com/datasets/detect/).  A sixth number, a score, is left out.  Of a
-polygon or of key points only the box counts.  An image without a file has no faces.
+polygon or of key points only the box counts.  An image without a file has no faces.  A file whose
+name differs in case, or as :mod:`facetl.data.name_matching` allows, is an image's file too.
+
+Labelling tools write no data.yaml, but ``classes.txt`` with a class a line, among the images and
+labels or among the labels (labelImg, Label Studio); or, as Darknet has it, ``obj.data`` with
+``names = …`` and ``train = …`` (CVAT).
 
 Boxes may leave the image by half a pixel without being counted as clipped: files have six
 decimals, or fewer.  Paths in ``data.yaml`` stay below its folder: ``../train/images``, as some
@@ -22,8 +27,10 @@ Ultralytics asks for one, so another is named twice.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -34,13 +41,22 @@ from facetl.data.annotations import (
     Kind,
     OnError,
     Problem,
-    enforce,
     is_number,
     read_text,
+    sort_out,
 )
 from facetl.data.formats.corners import Corners, corners_of
-from facetl.data.formats.names import class_label, class_name, class_names, image_name
+from facetl.data.formats.names import (
+    class_label,
+    class_name,
+    class_names,
+    image_name,
+    leads_out,
+    listed_name,
+)
 from facetl.data.images import image_paths, image_size, name_below
+from facetl.data.name_matching import match_names
+from facetl.data.sources import entry_called
 from facetl.errors import AnnotationError, ImageError
 from facetl.files import write_text
 
@@ -58,6 +74,9 @@ LINE = "class x y width height"
 
 _ROUNDING = 0.5
 """How far a box may leave its image before it counts as clipped, in pixels."""
+
+_LARGEST_SHARE = 2
+"""Boxes may leave their image, but what is above this is no share: the tool wrote pixels."""
 
 _DECIMALS = 6
 """Of pixels: what is finer is the noise of the division by the image's size."""
@@ -78,26 +97,45 @@ class YoloSet(NamedTuple):
     labels: dict[int, str | None]
     places: dict[Part, list[Path]]
     lost: dict[Part, str]
-    box_fields: int
+    box_fields: int = 0
 
     @property
     def root(self) -> Path:
         """The folder that holds it all."""
-        return self.path.parent
+        folder = self.path.parent
+        among_labels = self.path.name == CLASSES and folder.name.lower() == LABELS
+        return folder.parent if among_labels else folder
 
 
 def load_yolo_set(path: Path) -> YoloSet:
-    """Read a data.yaml.
+    """Read a data.yaml, or what tools write in its place: classes.txt or obj.data.
 
     Raises:
         AnnotationError: if it is broken or names no classes.
     """
+    if path.suffix.lower() in (".txt", ".names"):
+        return _read_classes(path)
+    if looks_like_darknet(text := read_text(path)):
+        return _read_darknet(path, text)
     document = load_yaml(path)
     if not isinstance(document, dict):
         raise AnnotationError(f"{path}: found no keys, expected train, val and names")
     places, lost = _find_places(path, document)
     labels = _read_names(path, document.get("names"))
     return YoloSet(path, labels, places, lost, _count_fields(document.get("kpt_shape")))
+
+
+def looks_like_darknet(text: str) -> bool:
+    """Return whether a text begins as an obj.data does: it says where names and images are."""
+    return re.search(r"^names *=", text, re.MULTILINE) is not None
+
+
+def looks_like_labels(text: str) -> bool:
+    """Return whether a text begins with a face as YOLO has it: a class, and shares of the image."""
+    words = text.split("\n", 1)[0].split()
+    if len(words) < 5 or not words[0].isdecimal() or not all(map(is_number, words)):
+        return False
+    return all(0 <= float(word) <= _LARGEST_SHARE for word in words[1:])
 
 
 def load_yaml(path: Path) -> Any:
@@ -135,14 +173,14 @@ def load_yolo(
     Raises:
         AnnotationError: under ``strict``, if any line is wrong.
     """
-    found = list(_read_listing(listing) if listing else _names_below(images))
-    names = tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
-    parsed = [each for name in names for each in _load_labels(yolo, images, name)]
-    orphans = [] if listing else _find_orphans(yolo, images, names)
-    problems = tuple(each for each in (*found, *parsed, *orphans) if isinstance(each, Problem))
-    enforce(problems, on_error)
-    lines = tuple(each for each in parsed if isinstance(each, FaceLine))
-    return AnnotationFile(yolo.path, lines, problems, names)
+    names, told = _listed_names(listing, images) if listing else (_names_below(images), [])
+    texts, renamed = _find_texts(yolo, images, names)
+    parsed = [each for name in texts for each in _load_labels(yolo, images, name, texts[name])]
+    orphans = [] if listing else _find_orphans(yolo, images, texts)
+    lines, problems = sort_out(
+        (*_report_lost(yolo), *told, *renamed, *parsed, *orphans), yolo.path, on_error
+    )
+    return AnnotationFile(yolo.path, lines, problems, names, without_faces=frozenset(texts))
 
 
 def save_yolo(root: Path, frames_by_part: Mapping[Part, Sequence[Frame]]) -> None:
@@ -177,9 +215,9 @@ def label_path(image: Path, root: Path) -> Path:
     """Return the file with the labels of an image: the rule at the head of this module."""
     below = image.relative_to(root) if image.is_relative_to(root) else image
     folders = list(below.parts[:-1])
-    if IMAGES in folders:
-        last = len(folders) - 1 - folders[::-1].index(IMAGES)
-        folders[last] = LABELS
+    places = [place for place, name in enumerate(folders) if name.lower() == IMAGES]
+    if places:
+        folders[places[-1]] = LABELS
     return root.joinpath(*folders, f"{image.stem}.txt")
 
 
@@ -230,15 +268,70 @@ def _find_root(folder: Path, given: object) -> Path:
 
 
 def _find_place(given: object, *roots: Path) -> Path | None:
-    """Return a folder of images, or a text with a list of them, that lies below a root."""
-    text = given.replace("\\", "/") if isinstance(given, str) else ""
-    while text.startswith("../"):
-        text = text.removeprefix("../")
-    if text in (".", "./"):
-        return roots[0]
-    name = image_name(text)
-    places = [root / name for root in roots] if name else []
-    return next((place for place in places if place.is_dir() or _is_listing(place)), None)
+    """Return a folder of images, or a text with a list of them, that lies below a root.
+
+    Of a path on another machine the longest end that is there counts; so it does for one that
+    begins with the name of the root.
+    """
+    if not isinstance(given, str) or (text := listed_name(given)) is None:
+        return roots[0] if given in (".", "./") else None
+    parts = [part for part in text.split("/") if part not in ("", "..")]
+    for root in roots:
+        is_own = parts[0] == root.resolve().name
+        ends = len(parts) if text.startswith("/") or PureWindowsPath(text).drive else 1 + is_own
+        for start in range(ends):
+            place = entry_called(root, *parts[start:])
+            if place and (place.is_dir() or _is_listing(place)):
+                return place
+    return None
+
+
+def _read_classes(path: Path) -> YoloSet:
+    """Return the set of a classes.txt, whose images lie in ``images`` or beside it."""
+    yolo = YoloSet(path, _read_lines_of_names(path), {}, {})
+    images = entry_called(yolo.root, IMAGES)
+    place = images if images and images.is_dir() else yolo.root
+    return yolo._replace(places={"train": [place]})
+
+
+def _read_darknet(path: Path, text: str) -> YoloSet:
+    """Return the set of an obj.data; its paths are those of another machine.
+
+    Raises:
+        AnnotationError: if the names of the classes are not there.
+    """
+    values = dict(re.findall(r"^(\w+) *= *(\S.*)$", text, re.MULTILINE))
+    names = _find_end(path.parent, values.get("names", ""))
+    if not names:
+        raise AnnotationError(
+            f"{path}: found no file of names beside it; add obj.names, a class a line"
+        )
+    places: dict[Part, list[Path]] = {}
+    lost: dict[Part, str] = {}
+    for part, key in zip(PARTS, ("train", "valid", "test"), strict=True):
+        if place := _find_end(path.parent, values.get(key, "")):
+            places[part] = [place]
+        elif key in values:
+            lost[part] = values[key]
+    return YoloSet(path, _read_lines_of_names(names), places, lost)
+
+
+def _find_end(root: Path, text: str) -> Path | None:
+    """Return the file below a root that has the longest end of a path in common."""
+    parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    found = (entry_called(root, *parts[start:]) for start in range(len(parts)))
+    return next((place for place in found if place and place.is_file()), None)
+
+
+def _read_lines_of_names(path: Path) -> dict[int, str | None]:
+    lines = read_text(path).rstrip().split("\n")
+    return _read_names(path, [line.strip() for line in lines] if lines != [""] else [])
+
+
+def _report_lost(yolo: YoloSet) -> Iterator[Problem]:
+    for part, place in yolo.lost.items():
+        found = f"found {place!r} for the part {part}, which is not below {yolo.root}"
+        yield Problem(Kind.NO_PART, yolo.path, None, found)
 
 
 def _is_listing(path: Path) -> bool:
@@ -281,32 +374,82 @@ def _count_fields(shape: object) -> int:
             return 0
 
 
-def _names_below(images: Path) -> Iterator[str]:
-    for path in image_paths(images):
-        yield name_below(images, path)
+def _names_below(images: Path) -> tuple[str, ...]:
+    return tuple(name_below(images, path) for path in image_paths(images))
 
 
-def _read_listing(listing: Path) -> Iterator[str | Problem]:
-    """Yield the images that a text lists, and the lines that lead out of the folder."""
-    for number, text in enumerate(read_text(listing).splitlines(), start=1):
-        if not text.strip():
-            continue
-        name = image_name(text.strip())
-        if name:
-            yield name
-        else:
-            found = f"found the path {text.strip()!r}, which is not below the folder of data.yaml"
-            yield Problem(Kind.ESCAPE, listing, number, found)
+def _listed_names(listing: Path, images: Path) -> tuple[tuple[str, ...], list[Problem]]:
+    """Return the images that a text lists, and what is to be told of its lines."""
+    problems = []
+    lines: dict[str, int] = {}
+    for number, text in enumerate(map(str.strip, read_text(listing).split("\n")), start=1):
+        if name := listed_name(text):
+            lines.setdefault(name, number)
+        elif text:
+            problems.append(_report_stray(text, listing, number))
+    matched = match_names(lines, _names_below(images))
+    for name, number in lines.items():
+        if name not in matched and leads_out(name):
+            problems.append(_report_stray(name, listing, number))
+        elif matched.get(name, name) != name:
+            found = f"found {name}, taken for {matched[name]}"
+            problems.append(Problem(Kind.MATCHED, listing, number, found))
+    return tuple(matched.get(name, name) for name in lines if not _is_lost(name, matched)), problems
 
 
-def _load_labels(yolo: YoloSet, images: Path, name: str) -> Iterator[FaceLine | Problem]:
+def _is_lost(name: str, matched: Mapping[str, str]) -> bool:
+    return name not in matched and leads_out(name)
+
+
+def _report_stray(text: str, listing: Path, number: int) -> Problem:
+    found = f"found the path {text!r}, which is not below the folder of data.yaml"
+    return Problem(Kind.ESCAPE, listing, number, found)
+
+
+def _find_texts(
+    yolo: YoloSet, images: Path, names: Sequence[str]
+) -> tuple[dict[str, Path], list[Problem]]:
+    """Return the text of each image that has one, and a problem for each that is called oddly."""
+    wanted: defaultdict[Path, defaultdict[str, list[str]]]
+    wanted = defaultdict(lambda: defaultdict(list))
+    for name in names:
+        path = label_path(images / name, yolo.root)
+        wanted[path.parent][path.name].append(name)
+    texts: dict[str, Path] = {}
+    problems = []
+    for folder, names_by_text in wanted.items():
+        present = _texts_in(_label_folder(folder, yolo.root))
+        for text, expected in match_names(present, names_by_text).items():
+            texts |= dict.fromkeys(names_by_text[expected], present[text])
+            if present[text] != folder / expected:
+                found = f"found this text, taken for {folder / expected}"
+                problems.append(Problem(Kind.MATCHED, present[text], None, found))
+    return {name: texts[name] for name in names if name in texts}, problems
+
+
+def _label_folder(folder: Path, root: Path) -> Path:
+    """Return a folder with labels as it is called on the disk: ``Labels``, say."""
+    if folder.is_dir() or not folder.is_relative_to(root):
+        return folder
+    return entry_called(root, *folder.relative_to(root).parts) or folder
+
+
+def _texts_in(folder: Path) -> dict[str, Path]:
+    return (
+        {path.name: path for path in sorted(folder.iterdir()) if _is_text(path)}
+        if folder.is_dir()
+        else {}
+    )
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() == ".txt" and path.name.lower() != CLASSES and path.is_file()
+
+
+def _load_labels(
+    yolo: YoloSet, images: Path, name: str, path: Path
+) -> Iterator[FaceLine | Problem]:
     """Yield the faces of one image, and what is wrong with its file."""
-    path = label_path(images / name, yolo.root)
-    try:
-        if not path.is_file():
-            return
-    except OSError:  # the name is too long for one, with the suffix of a text
-        return
     try:
         size_hw = image_size(images / name)
         text = read_text(path)
@@ -320,19 +463,19 @@ def _load_labels(yolo: YoloSet, images: Path, name: str) -> Iterator[FaceLine | 
             yield _parse_line(line.split(), yolo, name, size_hw, path, number)
 
 
-def _find_orphans(yolo: YoloSet, images: Path, names: Sequence[str]) -> Iterator[Problem]:
+def _find_orphans(yolo: YoloSet, images: Path, texts: Mapping[str, Path]) -> Iterator[Problem]:
     """Yield a problem for each file with labels whose image is not there."""
     folder = label_path(images / "any.png", yolo.root).parent
     if folder == images:
         return  # a text among images may be anything
-    known = {label_path(images / name, yolo.root) for name in names}
-    for path in sorted(folder.rglob("*.txt")):
-        if path not in known and path.name != CLASSES and _has_text(path):
+    known = set(texts.values())
+    for path in sorted(_label_folder(folder, yolo.root).rglob("*")):
+        if path not in known and _is_text(path) and _has_text(path):
             yield Problem(Kind.MISSING, path, None, f"found no image of this name in {images}")
 
 
 def _has_text(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    return path.stat().st_size > 0
 
 
 def _parse_line(
@@ -357,6 +500,12 @@ def _find_fault(words: Sequence[str], yolo: YoloSet) -> tuple[Kind, str] | None:
     if float(words[0]) not in yolo.labels:
         found = f"found the class {words[0][:40]}, which {yolo.path.name} does not name"
         return Kind.UNKNOWN, found
+    if any(abs(float(word)) > _LARGEST_SHARE for word in words[1:5]):
+        found = " ".join(words[1:5])
+        return (
+            Kind.NOT_A_SHARE,
+            f"found {found}, expected shares from 0 to 1 in `{LINE}`, not pixels",
+        )
     return None
 
 

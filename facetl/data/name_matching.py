@@ -1,0 +1,165 @@
+"""Which image a name in an annotation file means, whichever tool wrote it, and where.
+
+The rule, one for all formats and commands:
+
+1. A name that an image bears means that image.
+2. Otherwise the image is meant whose path has the longest end in common with the name, folder by
+   folder; of equally long ones the image of which nothing is left over.  Letters are compared in
+   one normal form of Unicode, so it does not matter how accents are composed.
+3. Where that leaves none or several, what a labelling tool makes of names is undone: the name is
+   taken after ``?d=``, without the query of an address, with ``%20`` as the blank that it stands
+   for, and without the eight hexadecimal digits that Label Studio puts before it.
+4. Case is ignored where that leaves none or several, and the image's suffix last of all.
+
+An image is taken only if it is the only one that fits, and if no other name means it: of two names
+that mean one image by their ends, neither does.  Where any name of a file is an image's own,
+folders that differ are different folders: one path has to be the end of the other.  Frames of two
+videos, ``a.mp4/000001.png`` and ``b.mp4/000001.png``, are never the same.
+
+Names are compared with the images that there are; they are never opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from difflib import get_close_matches
+from functools import cache
+from unicodedata import normalize
+from urllib.parse import unquote
+
+from facetl.data.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+Parts = tuple[str, ...]
+"""A path as its folders and its last name."""
+
+_PREFIX = re.compile(r"^[0-9a-f]{8}(?:__|-)(?=.)")
+"""What Label Studio puts before the names of images that were uploaded."""
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def match_names(names: Collection[str], images: Collection[str]) -> dict[str, str]:
+    """Return the image that each name means, by the rule at the head of this module.
+
+    Args:
+        names: as an annotation file has them, each once.
+        images: the names of the images that there are, each once.
+
+    Returns:
+        The image by name; names that mean none are left out, and no image is there twice.
+    """
+    present = frozenset(images)
+    same = {name: name for name in names if name in present}
+    rest = [name for name in names if name not in present]
+    if not rest or not present:
+        return same
+    find = _finder(images, apart=bool(same))
+    found = {name: image for name in rest if (image := find(name)) and image not in same}
+    claims = Counter(found.values())
+    return same | {name: image for name, image in found.items() if claims[image] == 1}
+
+
+def nearest_names(name: str, images: Collection[str], most: int = 2) -> str:
+    """Return the image names that are most like a name, to be told in a message; may be empty."""
+    like = get_close_matches(name, images, n=most)
+    if not like:
+        ends = {each.rpartition("/")[2]: each for each in images}
+        last = name.replace("\\", "/").rpartition("/")[2]
+        like = [ends[end] for end in get_close_matches(last, ends, n=most)]
+    return " and ".join(like)
+
+
+def without_query(name: str) -> str:
+    """Return an address without what follows its path; any other name as it is."""
+    return re.split(r"[?#]", name, maxsplit=1)[0] if _ADDRESS.match(name) else name
+
+
+class _Ends:
+    """Images by all ends of their paths, compared in one form.
+
+    Attributes:
+        paths: the parts of each image's path, in the form.
+        whole: the image whose whole path an end is; None where several are equal.
+        ends: the image whose path has an end; None where several have it.
+    """
+
+    def __init__(self, images: Collection[str], form: Callable[[Parts], Parts]) -> None:
+        self.paths = {image: form(_split(image)) for image in images}
+        self.whole: dict[Parts, str | None] = {}
+        self.ends: dict[Parts, str | None] = {}
+        for image, parts in self.paths.items():
+            self.whole[parts] = None if parts in self.whole else image
+            for start in range(len(parts)):
+                end = parts[start:]
+                self.ends[end] = None if end in self.ends else image
+
+    def find(self, parts: Parts, *, apart: bool) -> str | None:
+        """Return the only image that has the longest end in common; None if there is none."""
+        for start in range(len(parts)):
+            end = parts[start:]
+            if end in self.ends:
+                image = self.whole.get(end, self.ends[end])
+                fits = image and _may_be_one(parts, self.paths[image], len(end), apart=apart)
+                return image if fits else None
+        return None
+
+
+def _finder(images: Collection[str], *, apart: bool) -> Callable[[str], str | None]:
+    """Return what finds the image that a name means; tables are made when first needed."""
+
+    @cache
+    def ends(form: Callable[[Parts], Parts]) -> _Ends:
+        return _Ends(images, form)
+
+    def find(name: str) -> str | None:
+        tries = (
+            ends(form).find(form(parts), apart=apart)
+            for form in _FORMS
+            for parts in _readings(name)
+        )
+        return next(filter(None, tries), None)
+
+    return find
+
+
+def _may_be_one(name: Parts, image: Parts, common: int, *, apart: bool) -> bool:
+    """Return whether paths with an end in common may be one: one of them ends there, or may."""
+    if common in (len(name), len(image)):
+        return True
+    ours, theirs = name[-common - 1], image[-common - 1]
+    videos = all(folder.lower().endswith(VIDEO_SUFFIXES) for folder in (ours, theirs))
+    return not apart and not videos
+
+
+def _readings(name: str) -> Iterator[Parts]:
+    """Yield a name's parts as they stand, and with what tools make of names undone."""
+    yield _split(name)
+    path = name.partition("?d=")[2] or without_query(name)
+    decoded = _split(unquote(path))
+    yield decoded
+    yield (*decoded[:-1], *(_PREFIX.sub("", last) for last in decoded[-1:]))
+
+
+def _split(name: str) -> Parts:
+    parts = name.replace("\\", "/").split("/")
+    return tuple(part for part in parts if part not in ("", ".", ".."))
+
+
+def _composed(parts: Parts) -> Parts:
+    return tuple(normalize("NFC", part) for part in parts)
+
+
+def _folded(parts: Parts) -> Parts:
+    return tuple(normalize("NFC", part.casefold()) for part in _composed(parts))
+
+
+def _stemmed(parts: Parts) -> Parts:
+    *folders, last = _folded(parts) or ("",)
+    suffix = next((each for each in _BY_LENGTH if last.endswith(each)), "")
+    return (*folders, last.removesuffix(suffix))
+
+
+_FORMS: Sequence[Callable[[Parts], Parts]] = (_composed, _folded, _stemmed)
+"""How paths are compared, the strictest way first."""
+_BY_LENGTH = sorted(IMAGE_SUFFIXES, key=len, reverse=True)
