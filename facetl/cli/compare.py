@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import chosen_format
+from facetl.cli.annotated import chosen_format, warn_of_suggestions
 from facetl.cli.console import TimeBar, note, print_table, say_time
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
@@ -183,6 +183,7 @@ def _load_frames(
     load = partial(load_dataset, on_error=on_error, form=chosen_format(form))
     train_frames = load(data, part="train")
     test_frames = load(test or data, part="test")
+    warn_of_suggestions(train_frames.joined(test_frames, ""))
     same = [frame.path for frame in train_frames] == [frame.path for frame in test_frames]
     if same and not test:
         train_frames, test_frames = put_aside(train_frames)

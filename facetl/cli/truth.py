@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetl.cli.annotated import AUTO, chosen_format
+from facetl.cli.annotated import AUTO, chosen_format, warn_of_suggestions
 from facetl.cli.console import note
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def load_truth(
     from facetl.data.annotations import describe_problems
 
     source = _load(path, on_error, form)
+    warn_of_suggestions(source)
     if source.problems:
         note(f"{path}: {describe_problems(source.problems)}")
     return source

@@ -17,7 +17,9 @@ too).  Tools that count from 0 are one pixel off to the upper left then; their 0
 Written are whole pixels, as the development kit expects them: corners are rounded, and a face
 keeps at least one pixel.
 
-A ``difficult`` or ``truncated`` face is a face like any other.  An image is listed if it has a
+A ``difficult`` face is one to be ignored, as the development kit's evaluation ignores it, unless
+it is chosen to be a face; so are regions to be ignored written, of the class ``face``.  A
+``truncated`` face is a face like any other.  An image is listed if it has a
 file; one without an object has no faces.  Where the file says its size, the image must have it;
 0 says nothing.  An XML file lies where its image lies, in another
 folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image bears the name that the
@@ -47,6 +49,7 @@ from facetl.data.annotations import (
     Problem,
     enforce,
     is_number,
+    report_ignored,
 )
 from facetl.data.formats.corners import Corners, whole_size
 from facetl.data.formats.names import class_label, class_name, image_name
@@ -118,9 +121,10 @@ def load_voc(
             parsed += _read_objects(file, name)
         else:
             parsed.append(_escaped(file))
-    problems = tuple(each for each in parsed if isinstance(each, Problem))
-    enforce(problems, on_error)
     lines = tuple(each for each in parsed if isinstance(each, FaceLine))
+    faults = (each for each in parsed if isinstance(each, Problem))
+    problems = (*faults, *report_ignored(lines, folder))
+    enforce(problems, on_error)
     return AnnotationFile(folder, lines, problems, tuple(dict.fromkeys(listed)), sizes)
 
 
@@ -164,6 +168,10 @@ def format_voc(frame: Frame, images_folder: str) -> str:
         _format_object(whole_pixels(box), class_name(label))
         for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
     ]
+    objects += [
+        _format_object(whole_pixels(box), class_name(None), difficult=1)
+        for box in frame.ignored.tolist()
+    ]
     head = [
         "<annotation>",
         f"    <folder>{escape(images_folder)}</folder>",
@@ -190,7 +198,7 @@ def _round_apart(start: float, end: float) -> tuple[int, int]:
     return math.floor(start), math.floor(start) + 1
 
 
-def _format_object(corners: Sequence[int], name: str) -> str:
+def _format_object(corners: Sequence[int], name: str, difficult: int = 0) -> str:
     box = "".join(f"<{key}>{value}</{key}>" for key, value in zip(CORNERS, corners, strict=True))
     return "\n".join(
         [
@@ -198,7 +206,7 @@ def _format_object(corners: Sequence[int], name: str) -> str:
             f"        <name>{escape(name)}</name>",
             "        <pose>Unspecified</pose>",
             "        <truncated>0</truncated>",
-            "        <difficult>0</difficult>",
+            f"        <difficult>{difficult}</difficult>",
             f"        <bndbox>{box}</bndbox>",
             "    </object>",
         ]
@@ -231,7 +239,7 @@ class _Handler(ContentHandler):
                 self.file.filename = text
             case ["annotation", "size", _]:
                 self.file.size[name] = text
-            case ["annotation", "object", "name"]:
+            case ["annotation", "object", "name" | "difficult"]:
                 self.file.objects[-1].texts[name] = text
             case ["annotation", "object", "bndbox", _]:
                 self.file.objects[-1].texts[name] = text
@@ -260,7 +268,8 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             yield Problem(fault[0], file.path, each.line, fault[1])
         else:
             label = class_label(each.texts.get("name", ""))
-            yield FaceLine(image, _corners(each.texts), label, each.line, file.path)
+            mark = "difficult" if each.texts.get("difficult") in ("1", "true") else None
+            yield FaceLine(image, _corners(each.texts), label, each.line, file.path, mark)
 
 
 def _read_size(file: VocFile) -> tuple[int, int] | None:
