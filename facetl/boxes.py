@@ -53,6 +53,17 @@ def iou(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
     return np.asarray(shares)
 
 
+def coverage(boxes: Boxes, regions: Boxes) -> NDArray[np.floating[Any]]:
+    """Return (N,) shares: how much of each box the one region covers that covers most of it.
+
+    Intersection over the box's own area, as pycocotools measures overlap with a crowd; 0 without
+    regions, and for an empty box.
+    """
+    overlap = intersection(boxes, regions).max(axis=1, initial=0)
+    whole = area(boxes)
+    return np.asarray(np.divide(overlap, whole, out=np.zeros_like(overlap), where=whole > 0))
+
+
 def inclusive(boxes: Boxes) -> Boxes:
     """Return half-open boxes that cover the same pixels as boxes with inclusive corners.
 

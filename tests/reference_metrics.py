@@ -50,6 +50,29 @@ def find_hits(
     return hits
 
 
+def find_counted(
+    detections: Sequence[tuple[int, Box, float]],
+    regions: Sequence[tuple[int, Box]],
+    hits: Sequence[bool],
+    iou_threshold: float,
+) -> list[bool]:
+    """Return which detections count, in the order of the scores; the others lie in a region."""
+    counted = []
+    ranked = sorted(detections, key=lambda detection: -detection[2])
+    for (frame, box, _), hit in zip(ranked, hits, strict=True):
+        own = [region for region_frame, region in regions if region_frame == frame]
+        whole = (box[2] - box[0]) * (box[3] - box[1])
+        inside = any(common_area(box, region) / whole >= iou_threshold for region in own)
+        counted.append(hit or not inside)
+    return counted
+
+
+def common_area(box: Box, other: Box) -> float:
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)
+
+
 def average_precision(hits: Sequence[bool], faces: int, *, envelope: bool) -> float:
     """Return the sum of steps of recall times precision, with or without the envelope."""
     precisions = [sum(hits[: i + 1]) / (i + 1) for i in range(len(hits))]

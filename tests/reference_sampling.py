@@ -25,7 +25,20 @@ def square_of(box: Box) -> Box:
     return [x - half, y - half, x + half, y + half]
 
 
-def label_one(window: Box, faces: list[Box], bands: Bands, match: Match) -> tuple[int, Box]:
+def covered(window: Box, region: Box) -> float:
+    """Return the share of a window that a region covers."""
+    width = max(0.0, min(window[2], region[2]) - max(window[0], region[0]))
+    height = max(0.0, min(window[3], region[3]) - max(window[1], region[1]))
+    return width * height / ((window[2] - window[0]) * (window[3] - window[1]))
+
+
+def label_one(
+    window: Box,
+    faces: list[Box],
+    bands: Bands,
+    match: Match,
+    ignored: list[Box] = (),  # type: ignore[assignment]
+) -> tuple[int, Box]:
     """Return the label of one window and its regression target."""
     targets = [square_of(face) if match == "square" else face for face in faces]
     overlaps = [overlap(window, target) for target in targets]
@@ -36,6 +49,7 @@ def label_one(window: Box, faces: list[Box], bands: Bands, match: Match) -> tupl
         return label, [(faces[best][i] - window[i]) / side for i in range(4)]
     rivals = targets + faces
     is_negative = all(overlap(window, rival) < bands.negative for rival in rivals)
+    is_negative &= all(covered(window, region) < bands.negative for region in ignored)
     return (Label.NEGATIVE if is_negative else Label.IGNORED), [0.0] * 4
 
 

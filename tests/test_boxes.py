@@ -13,6 +13,7 @@ from facetl.boxes import (
     area,
     as_boxes,
     clip,
+    coverage,
     inclusive,
     intersection,
     iou,
@@ -121,3 +122,12 @@ def test_no_boxes_are_fine(function: Callable[[Boxes], Boxes]) -> None:
 def _pixels(box: Boxes) -> set[tuple[int, int]]:
     x1, y1, x2, y2 = (int(corner) for corner in box)
     return {(x, y) for x in range(x1, x2) for y in range(y1, y2)}
+
+
+def test_coverage_is_the_share_of_the_box_in_the_region_that_covers_most() -> None:
+    boxes = np.array([[0.0, 0, 10, 10], [0, 0, 4, 5], [50, 50, 60, 60], [3, 3, 3, 3]])
+    regions = np.array([[5.0, 0, 100, 10], [0, 0, 10, 2]])
+    # 50 of 100; none and 8 of 20; 500 px away; an empty box
+    assert coverage(boxes, regions).tolist() == [0.5, 0.4, 0, 0]
+    assert coverage(boxes, np.zeros((0, 4))).tolist() == [0, 0, 0, 0]
+    assert coverage(np.zeros((0, 4)), regions).tolist() == []

@@ -390,3 +390,17 @@ def test_calibration_puts_a_dot_where_the_hits_are() -> None:
     (dots,) = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
     assert np.asarray(dots.get_offsets()).ravel().tolist() == pytest.approx([0.7, 9 / 12])
     assert "pretrained: expected error 0.050" in texts(figure)
+
+
+def test_what_is_to_be_ignored_is_no_mistake() -> None:
+    # the nearest to the crowd is half in it: ignored at IoU 0.3 and 0.5
+    crowd = [200.0, 0.0, 300.0, 100.0]
+    found = ranking([[210.0, 0, 220, 10], FACE, [195.0, 50, 205, 60]])
+    true = TrueBoxes.of([np.array([FACE])], [np.array([crowd])])
+    with_crowd, without = diagnose(found, true), diagnose(found, faces(FACE))
+    for iou in ("0.3", "0.5"):
+        assert with_crowd.weighings[iou].counts[Mistake.BACKGROUND] == 0
+        assert without.weighings[iou].counts[Mistake.BACKGROUND] == 2
+        assert with_crowd.weighings[iou].ap == 1
+    assert sum(each.detections for each in with_crowd.calibration) == 1
+    assert (with_crowd.recall_by_size[0].found, with_crowd.recall_by_size[0].faces) == (1, 1)

@@ -68,14 +68,42 @@ def coco(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_coco_lists_images_and_leaves_out_crowds(tmp_path: Path) -> None:
+def test_coco_lists_images_and_knows_crowds(tmp_path: Path) -> None:
     file = load_coco(write(tmp_path / "x.json", json.dumps(coco())))
     assert file.images == ("a.png", "b.png")
     assert file.faces["a.png"].boxes.tolist() == [[1, 2, 11.5, 11]]
     assert file.faces["a.png"].labels == ("dad",)
     assert file.faces["b.png"].boxes.shape == (0, 4)
+    assert [*file.ignored] == ["a.png"]
+    assert file.ignored["a.png"].tolist() == [[1, 2, 11.5, 11]]
     assert kinds(file) == [Kind.IGNORED]
-    assert "annotation 8: found iscrowd or ignore" in str(file.problems[0])
+    assert "found a face marked iscrowd in a.png" in str(file.problems[0])
+
+
+@pytest.mark.parametrize(("key", "value"), [("iscrowd", 1), ("ignore", 1), ("ignore", True)])
+@pytest.mark.parametrize("shape", [[], [[1, 2, 9, 2, 9, 9]], {"counts": "3]o", "size": [30, 40]}])
+def test_coco_regions_to_be_ignored_have_their_bbox(
+    tmp_path: Path, key: str, value: object, shape: object
+) -> None:
+    crowd = {"id": 8, "image_id": 2, "bbox": [5, 6, 20, 10], key: value, "segmentation": shape}
+    file = load_coco(write(tmp_path / "x.json", json.dumps(coco(annotations=[crowd]))))
+    assert file.ignored["b.png"].tolist() == [[5, 6, 25, 16]]
+    assert file.faces["b.png"].boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize("value", [0, False, None, "0", ""])
+def test_coco_marks_that_say_no(tmp_path: Path, value: object) -> None:
+    face = {"id": 8, "image_id": 2, "bbox": [5, 6, 20, 10], "iscrowd": value, "ignore": value}
+    file = load_coco(write(tmp_path / "x.json", json.dumps(coco(annotations=[face]))))
+    assert (len(file.faces["b.png"].boxes), file.ignored, kinds(file)) == (1, {}, [])
+
+
+@pytest.mark.parametrize("box", [None, [1, 2, 0, 0], ["x", 2, 3, 4]])
+def test_a_coco_region_without_a_box_is_left_out_and_counted(tmp_path: Path, box: object) -> None:
+    crowd = {"id": 8, "image_id": 2, "bbox": box, "iscrowd": 1}
+    file = load_coco(write(tmp_path / "x.json", json.dumps(coco(annotations=[crowd]))))
+    assert (file.ignored, kinds(file)) == ({}, [Kind.IGNORED])
+    assert "annotation 8: found iscrowd, and no box" in str(file.problems[0])
 
 
 @pytest.mark.parametrize(
@@ -374,7 +402,7 @@ def test_where_the_labels_of_an_image_are() -> None:
 
 VOC = """<annotation>
     <filename>{filename}</filename>
-    <object><name>dad</name><difficult>1</difficult>
+    <object><name>dad</name><truncated>1</truncated><difficult>0</difficult>
         <bndbox><xmin>{xmin}</xmin><ymin>3</ymin><xmax>11</xmax><ymax>{ymax}</ymax></bndbox>
         <part><name>nose</name><bndbox><xmin>5</xmin></bndbox></part>
     </object>
@@ -401,6 +429,20 @@ def test_voc_counts_from_1_and_includes_the_last_pixel(voc: Path) -> None:
     assert load_dataset(voc / "Annotations/sub/a.xml", images=voc / "JPEGImages/sub").face_count
     (voc / "Annotations/b.xml").unlink()
     assert kinds(load_dataset(voc)) == [Kind.UNLISTED]
+
+
+def test_difficult_faces_of_voc_are_ignored_or_faces_as_chosen(voc: Path) -> None:
+    path = voc / "Annotations/sub/a.xml"
+    faces = len(load_dataset(voc).frames[1].boxes)
+    write(path, path.read_text().replace("<difficult>0", "<difficult>1"))
+    dataset = load_dataset(voc)
+    assert (faces, dataset.face_count, dataset.ignored_count) == (1, 0, 1)
+    assert dataset.frames[1].ignored.tolist() == [[1, 2, 11, 12]]
+    assert kinds(dataset) == [Kind.IGNORED]
+    assert "a.xml:3: found a face marked difficult in sub/a.png" in str(dataset.problems[0])
+    chosen = load_dataset(voc, difficult="face")
+    assert chosen.frames[1].boxes.tolist() == [[1, 2, 11, 12]]
+    assert (chosen.frames[1].labels, chosen.ignored_count, chosen.problems) == (("dad",), 0, ())
 
 
 @pytest.mark.parametrize(
@@ -496,10 +538,26 @@ def test_wider_face(tmp_path: Path) -> None:
     assert file.images == ("0--Parade/a.jpg", "0--Parade/b.jpg", "0--Parade/c.jpg")
     assert file.faces["0--Parade/a.jpg"].boxes.tolist() == [[1, 2, 11, 22]]
     assert file.faces["0--Parade/b.jpg"].boxes.shape == (0, 4)
-    assert [line.line for line in file.lines] == [3, 10]
-    assert [str(problem) for problem in file.problems] == [
-        f"{tmp_path}/x.txt:4: found a face marked invalid"
+    assert [(line.line, line.mark) for line in file.lines] == [
+        (3, None),
+        (4, "invalid"),
+        (10, None),
     ]
+    assert {image: boxes.tolist() for image, boxes in file.ignored.items()} == {
+        "0--Parade/a.jpg": [[5, 5, 14, 14]]
+    }
+    assert [str(problem) for problem in file.problems] == [
+        f"{tmp_path}/x.txt:4: found a face marked invalid in 0--Parade/a.jpg, which counts neither "
+        "way"
+    ]
+
+
+def test_an_invalid_face_of_wider_face_without_a_box_is_left_out_and_counted(
+    tmp_path: Path,
+) -> None:
+    file = load_wider(write(tmp_path / "x.txt", WIDER.replace("5 5 9 9 2", "5 5 0 9 2")))
+    assert (file.ignored, kinds(file)) == ({}, [Kind.IGNORED])
+    assert "x.txt:4: found a face marked invalid, and no box" in str(file.problems[0])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reference_metrics import find_hits, random_boxes
+from reference_metrics import find_counted, find_hits, random_boxes
 
 from facetl.evaluation.matching import (
     Overlaps,
@@ -12,6 +12,7 @@ from facetl.evaluation.matching import (
     Rule,
     TrueBoxes,
     find_overlaps,
+    leave_out_ignored,
     match_best,
     match_free,
 )
@@ -116,3 +117,66 @@ def test_columns_of_different_lengths_are_refused() -> None:
 def test_scores_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="finite scores"):
         Ranking(np.array([FACE]), np.array([np.nan]), np.array([0]))
+
+
+def ignoring(faces: list[list[float]], *regions: list[float]) -> TrueBoxes:
+    """True boxes and regions to be ignored in one frame."""
+    return TrueBoxes.of([np.array(faces).reshape(-1, 4)], [np.array(regions).reshape(-1, 4)])
+
+
+CROWD = [100.0, 0.0, 200.0, 100.0]
+
+
+@pytest.mark.parametrize("rule", [match_best, match_free])
+def test_what_lies_in_a_region_to_be_ignored_counts_neither_way(rule: Rule) -> None:
+    boxes = [
+        FACE,  # a hit
+        [110.0, 10, 120, 20],  # in the crowd, as is the next: one region may hold many
+        [150.0, 50, 170, 80],
+        [95.0, 0, 105, 10],  # half of it
+        [94.0, 0, 104, 10],  # four tenths
+        [0.0, 50, 10, 60],  # elsewhere
+        FACE,  # a duplicate
+    ]
+    scores = np.linspace(0.9, 0.3, 7)
+    ranking = Ranking(np.array(boxes), scores, np.zeros(7, dtype=np.intp))
+    overlaps = find_overlaps(ranking, ignoring([FACE], CROWD))
+    np.testing.assert_allclose(overlaps.covered, [0, 1, 1, 0.5, 0.4, 0, 0])
+    hits = rule(overlaps, 0.5)
+    assert hits.tolist() == [True, *[False] * 6]
+    assert overlaps.counted(hits, 0.5).tolist() == [True, False, False, False, True, True, True]
+    assert overlaps.counted(hits, 0.4).tolist() == [True, False, False, False, False, True, True]
+
+
+def test_a_hit_in_a_region_to_be_ignored_is_a_hit_and_a_duplicate_there_is_not_counted() -> None:
+    face = [120.0, 20.0, 140.0, 40.0]
+    ranking = Ranking(np.array([face, face]), np.array([0.9, 0.8]), np.zeros(2, dtype=np.intp))
+    counted = leave_out_ignored(ranking, ignoring([face], CROWD), 0.5)
+    assert counted.scores.tolist() == [0.9]
+
+
+def test_regions_of_other_frames_do_not_count() -> None:
+    ranking = Ranking(np.array([CROWD, CROWD]), np.array([0.9, 0.8]), np.array([0, 1]))
+    nothing = np.zeros((0, 4))
+    true_boxes = TrueBoxes.of([nothing, nothing], [nothing, np.array([CROWD])])
+    assert leave_out_ignored(ranking, true_boxes, 0.5).frame_index.tolist() == [0]
+    assert leave_out_ignored(ranking, true_boxes.on_inclusive_pixels(), 0.5) is not None
+    assert len(true_boxes.on_inclusive_pixels().ignored) == 0  # the course knows none
+
+
+@pytest.mark.parametrize("rule", [match_best, match_free])
+@pytest.mark.parametrize("seed", range(10))
+def test_fast_and_slow_ignore_the_same(seed: int, rule: Rule) -> None:
+    rng = np.random.default_rng(seed)
+    boxes, frames = random_boxes(rng, 80), rng.integers(0, 5, 80)
+    faces, face_frames = random_boxes(rng, 20), rng.integers(0, 5, 20)
+    regions, region_frames = random_boxes(rng, 8), rng.integers(0, 5, 8)
+    scores = rng.integers(0, 20, 80) / 20
+    true_boxes = TrueBoxes(faces, face_frames, regions, region_frames)
+    overlaps = find_overlaps(Ranking(boxes, scores, frames), true_boxes)
+    detections = list(zip(frames.tolist(), boxes.tolist(), scores.tolist(), strict=True))
+    ignored = list(zip(region_frames.tolist(), regions.tolist(), strict=True))
+    for threshold in (0.3, 0.5, 0.75):
+        hits = rule(overlaps, threshold)
+        slow = find_counted(detections, ignored, hits.tolist(), threshold)
+        assert overlaps.counted(hits, threshold).tolist() == slow

@@ -140,11 +140,13 @@ def coco_average_precision(
 ) -> dict[str, float]:
     """The same figures by pycocotools, with room for all detections."""
 
-    def rows(boxes: Any, frame_index: Any) -> list[dict[str, Any]]:
+    def rows(
+        boxes: Any, frame_index: Any, first_id: int = 1, iscrowd: int = 0
+    ) -> list[dict[str, Any]]:
         sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
         return [
-            {"id": i + 1, "image_id": int(frame), "category_id": 1, "bbox": box, "iscrowd": 0,
-             "area": box[2] * box[3]}
+            {"id": first_id + i, "image_id": int(frame), "category_id": 1, "bbox": box,
+             "iscrowd": iscrowd, "area": box[2] * box[3]}
             for i, (frame, box) in enumerate(zip(frame_index, sizes.tolist(), strict=True))
         ]  # fmt: skip
 
@@ -152,7 +154,10 @@ def coco_average_precision(
     truth.dataset = {
         "images": [{"id": frame} for frame in range(frames)],
         "categories": [{"id": 1}],
-        "annotations": rows(faces.boxes, faces.frame_index),
+        "annotations": [
+            *rows(faces.boxes, faces.frame_index),
+            *rows(faces.ignored, faces.ignored_frame_index, len(faces) + 1, iscrowd=1),
+        ],
     }
     truth.createIndex()
     found = rows(ranking.boxes, ranking.frame_index)
@@ -229,3 +234,43 @@ def test_only_the_order_of_scores_matters(hits: list[bool], scale: float) -> Non
     scaled = Curve(drawn.scores * scale - 3, drawn.hits, drawn.faces)
     assert best_point(scaled).f1 == best_point(drawn).f1
     assert average_precision(scaled) == average_precision(drawn)
+
+
+@pytest.mark.parametrize("coarse", [False, True], ids=["distinct", "ties"])
+@pytest.mark.parametrize("seed", range(5))
+def test_regions_to_be_ignored_are_the_crowds_of_pycocotools(
+    seed: int, coarse: bool, capsys: Any
+) -> None:
+    rng = np.random.default_rng(seed)
+    everything, every_frame = random_boxes(rng, 60) * 16, rng.integers(0, 20, 60)
+    shaken = np.repeat(everything, 5, axis=0)
+    if not coarse:
+        shaken += rng.integers(-3, 4, shaken.shape)
+    order = np.argsort(np.repeat(every_frame, 5), kind="stable")
+    scores = rng.integers(0, 10, 300) / 10 if coarse else rng.random(300)
+    ranking = Ranking(shaken[order], scores, np.repeat(every_frame, 5)[order])
+    # a third is to be ignored, and faces and regions overlap
+    true_boxes = TrueBoxes(everything[20:], every_frame[20:], everything[:20], every_frame[:20])
+    theirs = coco_average_precision(ranking, true_boxes, 20, capsys)
+    ours = measure(ranking, true_boxes, 20)
+    assert ours.ap_coco == pytest.approx(theirs, abs=1e-6)
+    plain = measure(ranking, TrueBoxes(true_boxes.boxes, true_boxes.frame_index), 20)
+    assert 0.05 < plain.ap_coco["0.5:0.95"] < theirs["0.5:0.95"] < 0.95
+    assert 0 < ours.ignored < 300
+    assert len(ours.curve.hits) == 300 - ours.ignored
+    assert ours.ap["0.3"] > plain.ap["0.3"]
+    assert (ours.ap_course, ours.precision_course) == (plain.ap_course, plain.precision_course)
+
+
+def test_what_is_ignored_by_hand() -> None:
+    face, crowd = [0.0, 0, 10, 10], [100.0, 0, 200, 100]
+    found = np.array([[110.0, 10, 120, 20], [150.0, 50, 170, 80], face, [50.0, 50, 60, 60]])
+    ranking = Ranking(found, np.array([0.9, 0.8, 0.7, 0.6]), np.zeros(4, dtype=np.intp))
+    metrics = measure(ranking, TrueBoxes.of([np.array([face])], [np.array([crowd])]), 1)
+    # the two best lie in the crowd: what is left is the hit, then a false alarm
+    assert (metrics.detections, metrics.ignored) == (4, 2)
+    assert (metrics.ap["0.3"], metrics.precision_all, metrics.best.precision) == (1, 0.5, 1)
+    assert (metrics.ap_coco["0.5"], metrics.best.score_threshold) == (1, 0.7)
+    # the course's evaluator knows no crowds: the hit is the third of four
+    assert metrics.ap_course == pytest.approx(1 / 3)
+    assert metrics.precision_course == 0.25

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reference_sampling import label_one
 
-from facetl.boxes import Boxes, area, clip, iou, shift, square
+from facetl.boxes import Boxes, area, clip, coverage, iou, shift, square
 from facetl.errors import InputError
 from facetl.training.recipe import Bands, Match, Recipe
 from facetl.training.sampling import (
@@ -19,6 +19,7 @@ from facetl.training.sampling import (
     draw_pool,
     faces_without_positive,
     label_windows,
+    pool_proposals,
 )
 
 SIZE_HW = (360, 480)
@@ -234,3 +235,64 @@ def test_few_frames_give_more_windows_each(
 ) -> None:
     recipe = Recipe(match="box").enriched(frames, faces, at_least)
     assert recipe == Recipe(12 * factor, 6 * factor, 18 * factor, match="box")
+
+
+@pytest.mark.parametrize("match", ["square", "box"])
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_to_be_ignored_is_labelled_as_by_the_slow_loop(seed: int, match: Match) -> None:
+    rng = np.random.default_rng(seed)
+    faces, ignored = random_faces(rng, seed % 3), random_faces(rng, 3)
+    candidates = draw_pool(faces, SIZE_HW, Recipe(), rng)
+    windows = np.concatenate([candidates.around, candidates.near, candidates.anywhere])
+    fast = label_windows(windows, faces, Bands(), match, ignored)
+    slow = [
+        label_one(window, faces.tolist(), Bands(), match, ignored.tolist())
+        for window in windows.tolist()
+    ]
+    assert fast.labels.tolist() == [int(label) for label, _ in slow]
+    assert Label.IGNORED in fast.labels
+
+
+def test_what_is_to_be_ignored_is_no_negative_by_hand() -> None:
+    face, crowd = [0.0, 0.0, 100.0, 100.0], [200.0, 0.0, 300.0, 300.0]
+    windows = np.array(
+        [
+            [210.0, 10, 230, 30],  # all of it in the crowd, of which it is a small part
+            [0.0, 0, 300, 300],  # a third of it is the crowd
+            [171.0, 0, 211, 40],  # 11 of its 40 columns: 0.275
+            [170.0, 100, 210, 140],  # a quarter
+            [172.0, 0, 212, 40],  # 12 of 40: the limit itself
+            [5.0, 5, 95, 95],  # the face
+        ]
+    )
+    expected = [Label.IGNORED, Label.IGNORED, Label.NEGATIVE, Label.NEGATIVE, Label.IGNORED]
+    found = label_windows(windows, np.array([face]), ignored=np.array([crowd]))
+    assert found.labels.tolist() == [*expected, Label.POSITIVE]
+    # a frame without faces is no other matter
+    found = label_windows(windows, NO_FACE, ignored=np.array([crowd]))
+    assert found.labels.tolist() == [*expected, Label.NEGATIVE]
+
+
+def test_a_face_inside_a_region_to_be_ignored_keeps_its_positives() -> None:
+    face, crowd = np.array([[240.0, 40.0, 280.0, 80.0]]), np.array([[200.0, 0.0, 480.0, 360.0]])
+    drawn_pool = draw_pool(face, SIZE_HW, Recipe(), np.random.default_rng(0))
+    plain = choose_windows(drawn_pool, face, Recipe())
+    found = choose_windows(drawn_pool, face, Recipe(), crowd)
+    for label in (Label.POSITIVE, Label.PART):
+        np.testing.assert_array_equal(found.of(label).windows, plain.of(label).windows)
+    negatives, before = found.of(Label.NEGATIVE), plain.of(Label.NEGATIVE)
+    assert (coverage(negatives.windows, crowd) < 0.3).all()
+    assert (coverage(before.windows, crowd) >= 0.3).any()
+
+
+def test_hard_negatives_are_no_proposals_in_a_region_to_be_ignored() -> None:
+    crowd = np.array([[200.0, 0.0, 300.0, 100.0]])
+    proposals = np.array([[210.0, 10, 250, 50], [20.0, 200, 60, 240], [290.0, 50, 330, 90]])
+    rng = np.random.default_rng(0)
+    recipe = Recipe(negatives=4)
+    drawn_pool = draw_pool(NO_FACE, SIZE_HW, recipe, rng)
+    pool = pool_proposals(proposals, drawn_pool, SIZE_HW, rng)
+    hardest = choose_windows(pool, NO_FACE, recipe, crowd).windows[:2]
+    # the first lies in the crowd; of the last a quarter does
+    assert hardest.tolist() == proposals[1:].tolist()
+    assert choose_windows(pool, NO_FACE, recipe).windows[0].tolist() == proposals[0].tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +103,11 @@ def test_beyond_the_border_a_cell_is_black() -> None:
     cell = cut_out(image, as_boxes([[0, 0, 40, 40]]), 80)
     assert (cell[:20] == 0).all()
     assert (cell[21:, 21:] > 0).any(axis=2).all()
+
+
+def test_what_is_to_be_ignored_is_no_suspect() -> None:
+    crowd = as_boxes([[0.0, 0.0, 90.0, 200.0]])
+    frame = replace(frame_with([FACE]), ignored=crowd)
+    beside = [88.0, 10.0, 128.0, 50.0]  # two of its 40 columns
+    found = find_suspects(proposals((ELSEWHERE, 0.99), (beside, 0.97)), frame)
+    assert [each.box for each in found] == [tuple(beside)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile, OnError
     from facetl.data.dataset import FaceDataset
     from facetl.data.sources import Format, Part
+    from facetl.manifests.manifest import Step
 
 
 AUTO = "auto"
+SUGGESTED = (".cvat.json", ".label-studio.json")
+"""How the exports of detections are called that are made to be corrected."""
 
 
 def chosen_format(form: str) -> Format | None:
@@ -64,9 +68,46 @@ def tell(source: FaceDataset | AnnotationFile, what: str = "") -> None:
     from facetl.data.annotations import AnnotationFile, describe_problems
     from facetl.data.dataset import find_doubts
 
+    warn_of_suggestions(source)
     if source.problems:
         note(what + describe_problems(source.problems))
     doubts = [*find_doubts(source)] if isinstance(source, AnnotationFile) else source.doubts
     if doubts:
         more = f" (and {len(doubts) - 1} more files like it)" if len(doubts) > 1 else ""
         note(f"warning: {doubts[0]}{more}")
+
+
+def warn_of_suggestions(source: FaceDataset | AnnotationFile) -> None:
+    """Say on stderr if the faces are a detector's suggestions that nobody has corrected."""
+    if found := find_suggestions(source):
+        note(describe_suggestions(found))
+
+
+def find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
+    """Return the annotation files that hold a detector's suggestions, byte for byte.
+
+    Their manifests tell, also in a copy of their folder.
+    """
+    from facetl.data.dataset import FaceDataset
+    from facetl.manifests.checking import find_writer
+
+    paths = source.annotations if isinstance(source, FaceDataset) else (source.path,)
+    writers = {path: find_writer(path) for path in paths if path.is_file()}
+    return [path for path, step in writers.items() if step and _suggests(step, path)]
+
+
+def describe_suggestions(paths: Sequence[Path]) -> str:
+    """Return a warning of the files, of which there is at least one."""
+    others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+    return (
+        f"warning: {paths[0]}{others} holds what a detector suggested, and nobody has corrected "
+        "it: figures on it tell how alike detectors are, not how right they are, and training on "
+        "it teaches their mistakes; correct the boxes first"
+    )
+
+
+def _suggests(step: Step, path: Path) -> bool:
+    """Return whether what a step wrote to a path are detections, in the guise of annotations."""
+    if step.name == "convert":  # of detections; a file of annotations may be given any name
+        return path.name.endswith(SUGGESTED) and Path(str(step.settings["out"])).name != path.name
+    return step.name in ("frames", "detect")

@@ -19,13 +19,15 @@ from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
-    from facetl.data.dataset import FaceDataset
+    from facetl.data.dataset import Difficult, FaceDataset
     from facetl.data.formats.conversion import Placing
     from facetl.data.sources import Format, Part, Source
 
 DATASETS = ("coco", "yolo", "voc", "course")
 FORMATS = {**{name: name for name in DATASETS}, "cvat": "coco"}
 """The format of annotated frames by what they are for: CVAT reads COCO."""
+WITHOUT_IGNORED = ("course", "label-studio", "yolo")
+"""Formats of annotated frames that cannot say that a region is to be ignored."""
 FILE_SUFFIXES = (".csv", ".json", ".txt", ".xml", ".yaml", ".yml")
 FOR_FRAMES = (*FORMATS, "label-studio")
 TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
@@ -57,6 +59,12 @@ TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
     default="copy",
     help="Copy the frames into OUT, link to them, or write annotations alone.",
 )
+@click.option(
+    "--difficult",
+    type=click.Choice(["ignore", "face"]),
+    default="ignore",
+    help="What the faces are that Pascal VOC marks difficult: to be ignored, or faces like others.",
+)
 @options.on_error
 @click.option("--force", is_flag=True, help="Overwrite what is at OUT.")
 def convert(
@@ -67,6 +75,7 @@ def convert(
     form: str,
     part: str,
     placing: Placing,
+    difficult: Difficult,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -75,7 +84,8 @@ def convert(
     Annotated frames, in any format that facetl reads, become a data set in COCO, YOLO, Pascal
     VOC or the course's text: a folder with annotations and frames, or one file of annotations
     where OUT ends in .json (COCO) or .txt (the course's).  Labels become classes; a face
-    without one is of the class "face".
+    without one is of the class "face".  Regions to be ignored stay so in COCO (iscrowd) and
+    VOC (difficult); the other formats cannot hold them.
 
     Detections, as facetl detect writes them, become COCO results, YOLO text, CSV or the
     course's three arrays.
@@ -107,7 +117,7 @@ def convert(
     sources = _find_parts(source, images, chosen_format(form), part)
     if placing != "none" and not alone:
         _refuse_inside(out, sources)
-    _convert_frames(_load_parts(sources, on_error), out, target, placing)
+    _convert_frames(_load_parts(sources, on_error, difficult), out, target, placing)
 
 
 def _is_single(out: Path, target: str) -> bool:
@@ -150,6 +160,7 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
         form="--format",
         part="--part",
         placing="--with-images",
+        difficult="--difficult",
         on_error="--on-error",
     )
     _refuse_file_name(out, target)
@@ -182,11 +193,13 @@ def _refuse_inside(out: Path, parts: Mapping[Part, list[Source]]) -> None:
                 )
 
 
-def _load_parts(parts: Mapping[Part, list[Source]], on_error: OnError) -> dict[Part, FaceDataset]:
+def _load_parts(
+    parts: Mapping[Part, list[Source]], on_error: OnError, difficult: Difficult
+) -> dict[Part, FaceDataset]:
     """Read all parts; say on stderr what could be borne."""
     from facetl.data.dataset import load_sources
 
-    datasets = {each: load_sources(sources, on_error) for each, sources in parts.items()}
+    datasets = {each: load_sources(sources, on_error, difficult) for each, sources in parts.items()}
     for dataset in datasets.values():
         tell(dataset)
     return datasets
@@ -211,6 +224,8 @@ def _convert_frames(
         save_dataset(out, Format(FORMATS[target]), frames, placing)
     if target == "course" and (alone or placing == "none"):
         _note_faceless(parts)
+    if target in WITHOUT_IGNORED:
+        _note_ignored(parts)
     if alone and len(parts) > 1:
         note(f"parts, which one file cannot tell apart: {', '.join(parts)}")
     for part, dataset in parts.items():
@@ -225,6 +240,12 @@ def _refuse_twins(names: list[str], out: Path) -> None:
         raise OutputError(
             f"{out} cannot hold two frames called {twin}; convert one --part, or into a folder"
         )
+
+
+def _note_ignored(parts: dict[Part, FaceDataset]) -> None:
+    count = sum(dataset.ignored_count for dataset in parts.values())
+    if count:
+        note(f"regions to be ignored, which this format cannot hold, so they are lost: {count}")
 
 
 def _note_faceless(parts: dict[Part, FaceDataset]) -> None:

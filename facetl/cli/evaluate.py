@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import tell
+from facetl.cli.annotated import find_suggestions, tell
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
@@ -138,8 +138,14 @@ def evaluate(
     faces = Truth.of(source)
     evaluations = evaluate_all(entries, faces, only_listed=only_listed)
     likeness = _compare(entries, source, train, on_error) if train else None
+    suggestions = find_suggestions(source)
     document = describe(
-        evaluations, faces, truth_path=truth, only_listed=only_listed, likeness=likeness
+        evaluations,
+        faces,
+        truth_path=truth,
+        only_listed=only_listed,
+        likeness=likeness,
+        suggestions=suggestions,
     )
     drawings = _draw_plots(evaluations)
     page = (
@@ -148,6 +154,7 @@ def evaluate(
             truth=truth,
             images=images,
             only_listed=only_listed,
+            suggestions=suggestions,
         )
         if report
         else None

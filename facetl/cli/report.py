@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facetl.cli.annotated import describe_suggestions
 from facetl.cli.console import track, typed_command
 from facetl.errors import WeightsError
 
@@ -31,6 +32,7 @@ def compose_report(
     truth: Path,
     images: Path | None,
     only_listed: bool,
+    suggestions: Sequence[Path] = (),
 ) -> str:
     """Return the report as HTML; it is not written yet.
 
@@ -42,6 +44,7 @@ def compose_report(
         truth: where they were read from.
         images: where the frames lie, if the truth does not tell.
         only_listed: whether frames that the truth does not list are left out.
+        suggestions: annotation files of the truth that a detector wrote.
     """
     from facetl.evaluation.gallery import hang
     from facetl.evaluation.page import Report, choose_exhibits, render
@@ -52,6 +55,7 @@ def compose_report(
     chosen = choose_exhibits(exhibits, evaluations)
     report = Report(
         title=_title(truth, evaluations),
+        warnings=[describe_suggestions(suggestions)] if suggestions else [],
         evaluations=evaluations,
         exhibits=chosen,
         left_out=len(exhibits) - len(chosen),

@@ -226,7 +226,8 @@ def _try_all(
     from facetl.evaluation.trials import try_setting, try_settings
     from facetl.mtcnn.opinions import collect_opinions
 
-    faces = TrueBoxes.of(frame.boxes for frame in dataset)
+    boxes, ignored = zip(*((frame.boxes, frame.ignored) for frame in dataset), strict=True)
+    faces = TrueBoxes.of(boxes, ignored)
     trials: list[Trial] = []
     before = None
     for number, pyramid in enumerate(pyramids, 1):

@@ -103,6 +103,8 @@ class FaceLine:
         label: who it is, None where not known.
         line: where it stands, None where a format has no lines.
         path: the file it stands in, where a format has a file for each image; else None.
+        mark: by which the file says that it is to be ignored: ``iscrowd``, ``ignore``, ``invalid``
+            or ``difficult``; None for a face that counts.
     """
 
     image: str
@@ -110,6 +112,7 @@ class FaceLine:
     label: str | None
     line: int | None
     path: Path | None = None
+    mark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,8 @@ class AnnotationFile:
 
     Attributes:
         path: the file, or the folder of files.
-        lines: the faces, in the order of the file.
-        problems: what could not be understood.
+        lines: the faces, in the order of the file, those to be ignored too.
+        problems: what could not be understood, and what is to be ignored.
         images: all images that the file lists, those without faces too; None where a format
             has no such list, and an image without a line is one without faces.
         sizes: height and width by image name, of those whose size the file says.
@@ -144,8 +147,22 @@ class AnnotationFile:
 
     @property
     def faces(self) -> dict[str, Faces]:
-        """Faces by image name, in the order of the file."""
+        """Faces that count by image name, in the order of the file."""
         return {image: faces_of(lines) for image, lines in self.lines_by_image.items()}
+
+    @property
+    def ignored(self) -> dict[str, Boxes]:
+        """(N, 4) regions to be ignored by image name, of the images that have any."""
+        by_image = {image: ignored_of(lines) for image, lines in self.lines_by_image.items()}
+        return {image: boxes for image, boxes in by_image.items() if len(boxes)}
+
+    def without_mark(self, mark: str) -> AnnotationFile:
+        """Return the same as if nothing bore a mark: what did is a face like any other."""
+        marked = [line for line in self.lines if line.mark == mark]
+        reported = {*report_ignored(marked, self.path)}
+        lines = (replace(line, mark=None) if line.mark == mark else line for line in self.lines)
+        problems = tuple(problem for problem in self.problems if problem not in reported)
+        return replace(self, lines=tuple(lines), problems=problems)
 
 
 def load_annotations(path: Path | str, on_error: OnError = "strict") -> AnnotationFile:
@@ -182,7 +199,8 @@ def sort_out(
 ) -> tuple[tuple[FaceLine, ...], tuple[Problem, ...]]:
     """Return the faces among what was parsed, each once, and the problems.
 
-    A box that an image has already is the same face, unless both have labels and they differ.
+    A box that an image has already is the same face, unless both have labels and they differ, or
+    one of them is to be ignored.
 
     Args:
         parsed: faces and problems, in the order of the file; anything else is left out.
@@ -194,17 +212,18 @@ def sort_out(
     """
     lines: list[FaceLine] = []
     problems: list[Problem] = []
-    known: dict[tuple[str, Box], list[int]] = {}
+    known: dict[tuple[str, Box, str | None], list[int]] = {}
     for each in parsed:
         if isinstance(each, Problem):
             problems.append(each)
         elif isinstance(each, FaceLine):
-            places = known.setdefault((each.image, each.box), [])
+            places = known.setdefault((each.image, each.box, each.mark), [])
             if _is_repeated(each, lines, places):
                 problems.append(_report_repeated(each, path))
             else:
                 places.append(len(lines))
                 lines.append(each)
+    problems += report_ignored(lines, path)
     enforce(problems, on_error)
     return tuple(lines), tuple(problems)
 
@@ -226,8 +245,33 @@ def _is_repeated(face: FaceLine, lines: list[FaceLine], places: Iterable[int]) -
 
 
 def faces_of(lines: Sequence[FaceLine]) -> Faces:
-    """Return the lines' boxes and labels as columns."""
-    return Faces(as_boxes([line.box for line in lines]), tuple(line.label for line in lines))
+    """Return boxes and labels as columns, of the lines that are not to be ignored."""
+    counted = [line for line in lines if line.mark is None]
+    return Faces(as_boxes([line.box for line in counted]), tuple(line.label for line in counted))
+
+
+def ignored_of(lines: Sequence[FaceLine]) -> Boxes:
+    """Return the (N, 4) boxes of the lines that are to be ignored."""
+    return as_boxes([line.box for line in lines if line.mark is not None])
+
+
+def report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
+    """Return a problem for each line that is to be ignored, to be counted.
+
+    Args:
+        lines: of one file or folder of files.
+        path: where they stand that do not say it themselves.
+    """
+    return [
+        Problem(
+            Kind.IGNORED,
+            line.path or path,
+            line.line,
+            f"found a face marked {line.mark} in {line.image}, which counts neither way",
+        )
+        for line in lines
+        if line.mark is not None
+    ]
 
 
 def count_problems(problems: Sequence[Problem]) -> str:

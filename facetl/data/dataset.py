@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.annotations import (
@@ -18,6 +19,7 @@ from facetl.data.annotations import (
     count_problems,
     enforce,
     faces_of,
+    ignored_of,
 )
 from facetl.data.formats.names import leads_out
 from facetl.data.images import image_paths, image_size, load_image, name_below
@@ -27,10 +29,18 @@ from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
 from facetl.files import note_read
 
+DIFFICULT = "difficult"
+"""The mark of Pascal VOC that can be overruled."""
+Difficult = Literal["ignore", "face"]
+"""What becomes of the faces that Pascal VOC marks difficult."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One image and the faces in it; none is as good as many.
+
+    What annotators excluded, crowds and faces that they could not tell, is neither face nor
+    background: nothing is learnt from it, and detections on it count neither way.
 
     Attributes:
         path: where the image lies.
@@ -38,6 +48,7 @@ class Frame:
         boxes: (N, 4) float64, half-open pixels of the upright image, inside it.
         labels: N names of who it is, None where not known.
         size_hw: height and width of the upright image.
+        ignored: (M, 4) regions to be ignored, as ``boxes``.
     """
 
     path: Path
@@ -45,9 +56,11 @@ class Frame:
     boxes: Boxes
     labels: tuple[str | None, ...]
     size_hw: tuple[int, int]
+    ignored: Boxes = field(default_factory=lambda: as_boxes([]))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "boxes", as_boxes(self.boxes))
+        object.__setattr__(self, "ignored", as_boxes(self.ignored))
         if len(self.labels) != len(self.boxes):
             raise ValueError(f"expected {len(self.boxes)} labels, got {len(self.labels)}")
 
@@ -57,13 +70,15 @@ class FaceDataset:
     """Frames in the order of their names, and what was found wrong on the way.
 
     Attributes:
-        frames: the frames.
-        problems: what was found wrong.
+        frames: with their faces.
+        problems: what was found wrong, or is to be ignored.
+        annotations: the files or folders that the faces were read from.
         doubts: a line for each file that leaves most of its frames without faces.
     """
 
     frames: tuple[Frame, ...]
     problems: tuple[Problem, ...] = ()
+    annotations: tuple[Path, ...] = ()
     doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -77,12 +92,18 @@ class FaceDataset:
         """How many faces all frames have together."""
         return sum(len(frame.boxes) for frame in self.frames)
 
+    @property
+    def ignored_count(self) -> int:
+        """How many regions to be ignored all frames have together."""
+        return sum(len(frame.ignored) for frame in self.frames)
+
     def joined(self, other: FaceDataset, prefix: str) -> FaceDataset:
         """Return the frames of both; ``prefix`` goes before the names of the other's."""
         renamed = (replace(frame, name=prefix + frame.name) for frame in other.frames)
         return FaceDataset(
             (*self.frames, *renamed),
             (*self.problems, *other.problems),
+            (*self.annotations, *other.annotations),
             (*self.doubts, *other.doubts),
         )
 
@@ -100,6 +121,7 @@ def load_dataset(
     part: Part = "train",
     on_error: OnError = "strict",
     form: Format | str | None = None,
+    difficult: Difficult = "ignore",
 ) -> FaceDataset:
     """Read frames and faces; of the images only the headers.
 
@@ -115,6 +137,7 @@ def load_dataset(
         part: which part of a folder that has several is meant.
         on_error: whether wrong annotations raise, or are left out and counted.
         form: the format of the annotations, if it shall not be recognised.
+        difficult: whether what Pascal VOC marks difficult is to be ignored or is a face.
 
     Raises:
         InputError: if no images or no single annotation file can be found.
@@ -125,10 +148,12 @@ def load_dataset(
     )
     form = None if form is None else Format(form)
     sources = find_sources(root, images=images, annotations=annotations, part=part, form=form)
-    return load_sources(sources, on_error)
+    return load_sources(sources, on_error, difficult)
 
 
-def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> FaceDataset:
+def load_sources(
+    sources: Sequence[Source], on_error: OnError = "strict", difficult: Difficult = "ignore"
+) -> FaceDataset:
     """Read the frames and faces of all sources together.
 
     Raises:
@@ -137,7 +162,7 @@ def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> Fac
     """
     for source in sources:
         note_read(source.images, source.annotations, *filter(None, [source.listing]))
-    parts = [_load_source(source) for source in sources]
+    parts = [_load_source(source, difficult) for source in sources]
     problems = tuple(problem for part_ in parts for problem in part_.problems)
     enforce(problems, on_error)
     frames = tuple(frame for part_ in parts for frame in part_.frames)
@@ -146,7 +171,8 @@ def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> Fac
         why = count_problems(problems) or "no image at all"
         raise InputError(f"found {found} ({why}); give the folder that holds the frames")
     doubts = tuple(doubt for part_ in parts for doubt in part_.doubts)
-    return FaceDataset(frames, problems, doubts)
+    annotations = tuple(source.annotations for source in sources)
+    return FaceDataset(frames, problems, annotations, doubts)
 
 
 def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
@@ -157,6 +183,9 @@ def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
 def fingerprint(dataset: FaceDataset) -> str:
     """Return 16 hex digits that change with the frames' names, sizes, bytes on disk or boxes.
 
+    Regions to be ignored are boxes too; of frames without any the digits tell as if there were
+    no such thing.
+
     The bytes are counted, not read: cheap, and enough to tell one set of frames from another.
     An image that has vanished since counts as empty.
     """
@@ -165,6 +194,8 @@ def fingerprint(dataset: FaceDataset) -> str:
         counts = (*frame.size_hw, _byte_count(frame.path), len(frame.boxes))
         digest.update(f"{frame.name} {counts} {frame.labels}\n".encode())
         digest.update(frame.boxes.astype("<f8").tobytes())
+        if len(frame.ignored):
+            digest.update(b"ignored" + frame.ignored.astype("<f8").tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -180,10 +211,11 @@ def _byte_count(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _load_source(source: Source) -> FaceDataset:
+def _load_source(source: Source, difficult: Difficult) -> FaceDataset:
     """Read one folder of images with its annotations, collecting all problems."""
     paths = {name_below(source.images, path): path for path in image_paths(source.images)}
     given = source.read(paths.keys())
+    given = given.without_mark(DIFFICULT) if difficult == "face" else given
     matched = match_names(given.lines_by_image, paths)
     file = _rename(given, matched)
     by_image = file.lines_by_image
@@ -208,7 +240,7 @@ def _load_source(source: Source) -> FaceDataset:
         problems += clipped
     problems.sort(key=lambda found: found.line or 0)
     doubts = find_doubts(file, paths)
-    return FaceDataset(tuple(frames), tuple(problems), tuple(doubts))
+    return FaceDataset(tuple(frames), tuple(problems), doubts=tuple(doubts))
 
 
 def find_doubts(file: AnnotationFile, names: Collection[str] | None = None) -> Iterator[str]:
@@ -268,8 +300,10 @@ def _make_frame(
 ) -> tuple[Frame, list[Problem]]:
     """Return the frame with its boxes clipped, and a problem for each box that left it."""
     leaving = {line: kind for line in lines if (kind := _leaves_frame(line, size_hw))}
-    boxes, labels = faces_of([line for line in lines if leaving.get(line) is not Kind.OUTSIDE])
-    frame = Frame(path, source.prefix + name, clip(boxes, size_hw), labels, size_hw)
+    kept = [line for line in lines if leaving.get(line) is not Kind.OUTSIDE]
+    boxes, labels = faces_of(kept)
+    ignored = clip(ignored_of(kept), size_hw)
+    frame = Frame(path, source.prefix + name, clip(boxes, size_hw), labels, size_hw, ignored)
     return frame, [_report_leaving(source, line, kind, size_hw) for line, kind in leaving.items()]
 
 
@@ -322,7 +356,7 @@ def _report_missing(
     by_image: Mapping[str, Sequence[FaceLine]], names: Collection[str], source: Source
 ) -> list[Problem]:
     """Return a problem for each name that no image bears; the first one tells the nearest name."""
-    problems = []
+    problems: list[Problem] = []
     for name, lines in by_image.items():
         if name in names:
             continue

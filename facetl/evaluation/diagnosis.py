@@ -18,6 +18,8 @@ The gains don't add up to what is missing, because precision and recall multiply
 mended together give an average precision of 1.  What is undefined is NaN, such as the average
 precision without missed faces where every face is missed.
 
+Detections that count neither way, in regions to be ignored, are left out before.
+
 Shares come with their 95 % interval (Wilson, "Probable inference, the law of succession, and
 statistical inference", 1927).
 """
@@ -39,6 +41,7 @@ from facetl.evaluation.matching import (
     Ranking,
     TrueBoxes,
     find_overlaps,
+    leave_out_ignored,
     match_best,
 )
 from facetl.evaluation.metrics import (
@@ -322,12 +325,13 @@ def diagnose(
     """
     if len(labels) not in (0, len(true_boxes)):
         raise ValueError(f"expected {len(true_boxes)} labels or none, got {len(labels)}")
-    judged = {iou: judge(ranking, true_boxes, iou) for iou in DIAGNOSED_IOUS}
-    usual = judged[IOU_THRESHOLD]
+    counted = {iou: leave_out_ignored(ranking, true_boxes, iou) for iou in DIAGNOSED_IOUS}
+    judged = {iou: judge(each, true_boxes, iou) for iou, each in counted.items()}
+    ranking, usual = counted[IOU_THRESHOLD], judged[IOU_THRESHOLD]
     threshold = best_point(Curve(ranking.scores, usual.hits, usual.faces)).score_threshold
     found = find_faces(ranking, usual, threshold)
     return Diagnosis(
-        weighings={f"{iou:g}": weigh(ranking, each) for iou, each in judged.items()},
+        weighings={f"{iou:g}": weigh(counted[iou], each) for iou, each in judged.items()},
         score_threshold=threshold,
         recall_by_size=group_by_value(_sizes(true_boxes), found, SIZE_BOUNDS),
         recall_by_aspect=group_by_value(_aspects(true_boxes), found, ASPECT_BOUNDS),

@@ -8,14 +8,21 @@ judgement serves every threshold.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.evaluation.diagnosis import Judged, judge
-from facetl.evaluation.matching import Indices, Ranking, TrueBoxes, rows_by_frame
+from facetl.evaluation.matching import (
+    Indices,
+    Ranking,
+    TrueBoxes,
+    leave_out_ignored,
+    rows_by_frame,
+)
+from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.naming import NOWHERE, find_places
 from facetl.evaluation.scoring import Entry, Truth
 
@@ -24,7 +31,7 @@ NO_FACES = np.zeros((0, 4))
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What one run found in one frame, best score first.
+    """What one run found in one frame and what counts, best score first.
 
     Attributes:
         boxes: (N, 4) half-open pixels.
@@ -53,6 +60,7 @@ class Exhibit:
         boxes: (M, 4) true faces.
         labels: M names of who it is, None where not known.
         findings: what each run found, by name of the run.
+        ignored: (K, 4) regions to be ignored.
     """
 
     name: str
@@ -60,6 +68,7 @@ class Exhibit:
     boxes: Boxes
     labels: tuple[str | None, ...]
     findings: Mapping[str, Findings]
+    ignored: Boxes = field(default_factory=lambda: NO_FACES)
 
     def mistakes(self, thresholds: Mapping[str, float]) -> int:
         """Return how many misses and false alarms all runs make at their thresholds."""
@@ -101,13 +110,16 @@ def _exhibit(
     rows: Mapping[str, Indices | None],
 ) -> Exhibit:
     boxes = truth.boxes.get(name, NO_FACES)
-    findings = {entry.name: _find(entry, rows[entry.name], boxes) for entry in entries}
+    ignored = truth.ignored.get(name, NO_FACES)
+    true_boxes = TrueBoxes.of([boxes], [ignored])
+    findings = {entry.name: _find(entry, rows[entry.name], true_boxes) for entry in entries}
     return Exhibit(
         name=name,
-        size_hw=size_hw or _extent([boxes, *(found.boxes for found in findings.values())]),
+        size_hw=size_hw or _extent([boxes, ignored, *(found.boxes for found in findings.values())]),
         boxes=boxes,
         labels=truth.labels.get(name, (None,) * len(boxes)),
         findings=findings,
+        ignored=ignored,
     )
 
 
@@ -125,10 +137,11 @@ def _rows_by_name(entry: Entry, names: Sequence[str]) -> dict[str, Indices]:
     return {names[frame]: rows for frame, rows in rows_by_frame(entry.frame_index).items()}
 
 
-def _find(entry: Entry, rows: Indices | None, faces: Boxes) -> Findings:
+def _find(entry: Entry, rows: Indices | None, faces: TrueBoxes) -> Findings:
     rows = np.zeros(0, dtype=np.intp) if rows is None else rows
     ranking = Ranking(entry.boxes[rows], entry.scores[rows], np.zeros(len(rows), dtype=np.intp))
-    return Findings(ranking.boxes, ranking.scores, judge(ranking, TrueBoxes.of([faces])))
+    ranking = leave_out_ignored(ranking, faces, IOU_THRESHOLD)
+    return Findings(ranking.boxes, ranking.scores, judge(ranking, faces))
 
 
 def _extent(groups: Sequence[Boxes]) -> tuple[int, int]:

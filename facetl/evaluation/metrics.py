@@ -10,6 +10,9 @@ Three figures are called "average precision" in this field; each has its own fun
 
 What is undefined is not a number (NaN) here and ``null`` in the metrics file: anything divided
 by the number of faces if there are none, or by the number of detections if there are none.
+
+Detections in regions to be ignored count neither way (see :mod:`facetl.evaluation.matching`), but
+in the course's figures: its evaluator knows no such regions, so they are false alarms there.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 from facetl.evaluation.matching import (
     Flags,
     Indices,
+    Overlaps,
     Ranking,
     Rule,
     TrueBoxes,
@@ -49,7 +53,7 @@ class Curve:
 
     Attributes:
         scores: (N,) falling.
-        hits: (N,) whether each detection found a face of its own.
+        hits: (N,) whether each detection found a face of its own; of those that count.
         faces: how many faces there were to find.
     """
 
@@ -121,6 +125,7 @@ class Metrics:
         precision_all, recall_all: over all detections, at IoU 0.3.
         precision_course, recall_course: the same on inclusive pixels, as the course counts.
         curve: hits and false alarms at IoU 0.3.
+        ignored: of the detections, how many count neither way at IoU 0.3.
     """
 
     frames: int
@@ -136,6 +141,7 @@ class Metrics:
     precision_course: float
     recall_course: float
     curve: Curve
+    ignored: int = 0
 
 
 def measure(ranking: Ranking, true_boxes: TrueBoxes, frames: int) -> Metrics:
@@ -159,7 +165,17 @@ def measure(ranking: Ranking, true_boxes: TrueBoxes, frames: int) -> Metrics:
         precision_course=_last(course.precision, NAN),
         recall_course=_last(course.recall, _none_found(course)),
         curve=usual,
+        ignored=len(ranking) - len(usual.hits),
     )
+
+
+def draw_curve(
+    ranking: Ranking, overlaps: Overlaps, faces: int, iou_threshold: float, rule: Rule = match_best
+) -> Curve:
+    """Return hits and false alarms of the detections that count."""
+    hits = rule(overlaps, iou_threshold)
+    counted = overlaps.counted(hits, iou_threshold)
+    return Curve(ranking.scores[counted], hits[counted], faces)
 
 
 def average_precision(curve: Curve) -> float:
@@ -218,7 +234,7 @@ def _curves(ranking: Ranking, true_boxes: TrueBoxes, *rules: Rule) -> list[Curve
     overlaps = find_overlaps(ranking, true_boxes)
 
     def curve(rule: Rule, threshold: float) -> Curve:
-        return Curve(ranking.scores, rule(overlaps, threshold), len(true_boxes))
+        return draw_curve(ranking, overlaps, len(true_boxes), threshold, rule)
 
     return [partial(curve, rule) for rule in rules]
 

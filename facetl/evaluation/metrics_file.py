@@ -25,6 +25,12 @@ If the frames were compared with training frames, there is one key more::
                                 "runs": {NAME: {"ap": …}}},
                  "unlike": {"at_least": 12, "below": null, …}}}
 
+Detections in regions to be ignored count neither way, but as false alarms in the figures named
+``course``, whose evaluator knows no such regions.  ``truth`` tells how many regions there are
+(``ignored_regions``), and ``NAME`` how many of its ``detections`` count neither way at IoU 0.3
+(``ignored_detections``).  ``truth`` also names the annotation files that hold what a detector
+suggested and nobody has corrected (``uncorrected_suggestions``).
+
 A figure that is undefined, such as the recall where there are no faces, is ``null``; so are the
 bounds of a group that has none, such as a label or the largest faces.
 """
@@ -57,8 +63,18 @@ def describe(
     truth_path: Path,
     only_listed: bool,
     likeness: Likeness | None = None,
+    suggestions: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Return the document that :func:`save_metrics` writes."""
+    """Return the document that :func:`save_metrics` writes.
+
+    Args:
+        evaluations: the figures of all runs.
+        truth: the true faces.
+        truth_path: where they were read from.
+        only_listed: whether frames that the truth does not list are left out.
+        likeness: the figures by likeness to the training frames, if they were compared.
+        suggestions: annotation files of the truth that a detector wrote.
+    """
     document = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -75,6 +91,8 @@ def describe(
             "fingerprint": truth.fingerprint,
             "frames": len(truth.boxes),
             "faces": sum(len(boxes) for boxes in truth.boxes.values()),
+            "ignored_regions": sum(len(boxes) for boxes in truth.ignored.values()),
+            "uncorrected_suggestions": [str(path) for path in suggestions],
         },
         "runs": {each.name: _figures(each) for each in evaluations},
     }
@@ -207,6 +225,7 @@ def _metric_figures(metrics: Metrics) -> dict[str, Any]:
         "recall_course": metrics.recall_course,
         "faces": metrics.faces,
         "detections": metrics.detections,
+        "ignored_detections": metrics.ignored,
         "frames": metrics.frames,
     }
 

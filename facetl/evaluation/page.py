@@ -114,6 +114,7 @@ class Report:
         trainings: what is known of the weights' making.
         commands: the commands that made the runs and the report.
         origin: facts about data and weights, by name.
+        warnings: what must be known before all figures.
     """
 
     title: str
@@ -125,6 +126,7 @@ class Report:
     trainings: Sequence[Training] = ()
     commands: Sequence[str] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 def choose_exhibits(
@@ -151,6 +153,7 @@ def render(report: Report) -> str:
     read = environment.loader.get_source  # type: ignore[union-attr]
     return environment.get_template("report.html.jinja").render(
         title=report.title,
+        warnings=report.warnings,
         summary=summarise(report.evaluations, report.exhibits, report.left_out),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
@@ -167,6 +170,7 @@ def render(report: Report) -> str:
         notes=[text for each in report.evaluations for text in each.notes],
         filters=FILTERS,
         orders=ORDERS,
+        ignores=any(len(each.ignored) for each in report.exhibits),
     )
 
 
@@ -274,6 +278,7 @@ def _describe_exhibit(
         "picture": _as_address(picture, "image/webp") if picture else None,
         "boxes": exhibit.boxes.round(1).tolist(),
         "labels": list(exhibit.labels),
+        "ignored": exhibit.ignored.round(1).tolist(),
         "found": [_describe_findings(exhibit, run) for run in runs],
     }
 

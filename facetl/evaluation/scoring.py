@@ -9,7 +9,7 @@ run never saw are missed faces.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,11 +37,13 @@ class Truth:
         complete: whether frames without faces are listed too.
         labels: N names of who it is by frame name, None where not known; a frame may be left
             out if none of its faces has a label.
+        ignored: (K, 4) regions to be ignored by frame name, of the frames that have any.
     """
 
     boxes: Mapping[str, Boxes]
     complete: bool
     labels: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    ignored: Mapping[str, Boxes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, labels in self.labels.items():
@@ -63,6 +65,7 @@ class Truth:
                 {frame.name: frame.boxes for frame in source.frames},
                 complete=True,
                 labels={frame.name: frame.labels for frame in source.frames},
+                ignored={each.name: each.ignored for each in source.frames if len(each.ignored)},
             )
         if isinstance(source, AnnotationFile):
             faces = source.faces
@@ -70,13 +73,16 @@ class Truth:
                 {name: each.boxes for name, each in faces.items()},
                 complete=source.images is not None,
                 labels={name: each.labels for name, each in faces.items()},
+                ignored=source.ignored,
             )
         return cls({name: as_boxes(boxes) for name, boxes in source.items()}, complete=True)
 
     @property
     def true_boxes(self) -> TrueBoxes:
         """All faces as columns; a frame's index is its place among the names."""
-        return TrueBoxes.of(self.boxes.values())
+        nothing = as_boxes([])
+        ignored = [self.ignored.get(name, nothing) for name in self.boxes]
+        return TrueBoxes.of(self.boxes.values(), ignored)
 
     @property
     def face_labels(self) -> list[str | None]:
@@ -93,6 +99,8 @@ class Truth:
         digest = hashlib.sha256()
         for name in sorted(self.boxes):
             digest.update(f"{name}\0{self.boxes[name].tolist()}\0".encode())
+            if name in self.ignored:
+                digest.update(f"ignored\0{self.ignored[name].tolist()}\0".encode())
         return digest.hexdigest()[:16]
 
 
@@ -186,7 +194,7 @@ class Evaluation:
         skipped: how many images the run could not read.
         candidates_per_frame: mean number of windows after each stage; ``pnet`` are the proposals.
         seconds_per_frame: mean time of the detector, NaN if unknown.
-        notes: frames that only one side knows, and what was done about them.
+        notes: frames that only one side knows, and what was done about them; what was ignored.
         settings: what the detections were made with; empty for a peer's.
     """
 
@@ -261,7 +269,8 @@ def measure_frames(entry: Entry, truth: Truth, names: Collection[str]) -> Metric
     Raises:
         InputError: if the names of the frames cannot be brought together.
     """
-    part = Truth({name: boxes for name, boxes in truth.boxes.items() if name in names}, True)
+    boxes = {name: boxes for name, boxes in truth.boxes.items() if name in names}
+    part = Truth(boxes, True, ignored=truth.ignored)
     rows = {name: row for row, name in enumerate(part.boxes)}
     # one more, for NOWHERE: as an index it means the last
     row_at = np.array([*(rows.get(name, NOWHERE) for name in truth.boxes), NOWHERE])
@@ -272,14 +281,15 @@ def measure_frames(entry: Entry, truth: Truth, names: Collection[str]) -> Metric
 
 def _score(entry: Entry, truth: Truth, roll: _Roll, frames: int) -> Evaluation:
     ranking, true_boxes = _rank(entry, roll.places), truth.true_boxes
+    metrics = measure(ranking, true_boxes, frames)
     return Evaluation(
         name=entry.name,
-        metrics=measure(ranking, true_boxes, frames),
+        metrics=metrics,
         diagnosis=diagnose(ranking, true_boxes, truth.face_labels),
         skipped=entry.skipped,
         candidates_per_frame=entry.candidates_per_frame,
         seconds_per_frame=entry.seconds_per_frame,
-        notes=roll.notes,
+        notes=(*roll.notes, *_note_ignored(entry, metrics.ignored)),
         settings=entry.settings,
     )
 
@@ -318,6 +328,14 @@ def _notes(entry: Entry, renamed: int, strangers: int, unseen: int, only_listed:
         "images that could not be read": entry.skipped,
     }
     return [f"{entry.name}: {text}: {count}" for text, count in notes.items() if count]
+
+
+def _note_ignored(entry: Entry, count: int) -> Iterator[str]:
+    if count:
+        yield (
+            f"{entry.name}: detections in regions to be ignored, which count neither way, but as "
+            f"false alarms in the course's figures: {count}"
+        )
 
 
 def _refuse_twins(names: Sequence[str], whose: str) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from facetl.evaluation.aims import Aim
-from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps, match_best
-from facetl.evaluation.metrics import Curve, Floats, average_precision, by_iou
+from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps
+from facetl.evaluation.metrics import Curve, Floats, average_precision, by_iou, draw_curve
 from facetl.mtcnn.opinions import Opinions, Settled
 from facetl.mtcnn.settings import Settings
 
@@ -91,8 +91,8 @@ def try_settings(
         rnet: thresholds of RNet to try.
     """
     for settled in opinions.settle(pnet, rnet):
-        if len(settled.detections):
-            yield _measure(settled, faces, lambda curve: find_cut(curve, aim, FLOOR[2]))
+        if trial := _measure(settled, faces, lambda curve: find_cut(curve, aim, FLOOR[2])):
+            yield trial
 
 
 def try_setting(opinions: Opinions, faces: TrueBoxes, settings: Settings) -> Trial | None:
@@ -105,24 +105,27 @@ def try_setting(opinions: Opinions, faces: TrueBoxes, settings: Settings) -> Tri
     """
     first, second, last = settings.thresholds
     (settled,) = opinions.settle([first], [second])
-    kept = int((settled.detections.scores > last).sum())
-    return _measure(settled, faces, lambda _: Cut(kept, last)) if kept else None
+    least = float(np.float32(last))  # as the detector compares
+    return _measure(settled, faces, lambda curve: Cut(int((curve.scores > least).sum()), last))
 
 
-def _measure(settled: Settled, faces: TrueBoxes, find: Callable[[Curve], Cut]) -> Trial:
-    """Return the figures of what is found, cut short where ``find`` says."""
+def _measure(settled: Settled, faces: TrueBoxes, find: Callable[[Curve], Cut]) -> Trial | None:
+    """Return the figures of what is found, cut short where ``find`` says; None if nothing is."""
     found = settled.detections
     ranking = Ranking(found.boxes.numpy(), found.scores.numpy(), found.image_index.numpy())
     overlaps = find_overlaps(ranking, faces)
 
-    whole = Curve(ranking.scores, match_best(overlaps, IOU_THRESHOLD), len(faces))
-    cut = find(whole)
+    whole = draw_curve(ranking, overlaps, len(faces), IOU_THRESHOLD)
+    cut = find(whole) if len(whole.hits) else Cut(0, 1.0)
+    if not cut.kept:
+        return None
     hits = int(whole.hits[: cut.kept].sum())
     thresholds = (*settled.settings.thresholds[:2], cut.threshold)
 
     def shortened(iou_threshold: float) -> Curve:
-        hits = match_best(overlaps, iou_threshold)
-        return Curve(ranking.scores[: cut.kept], hits[: cut.kept], len(faces))
+        curve = draw_curve(ranking, overlaps, len(faces), iou_threshold)
+        kept = curve.scores > np.float32(cut.threshold)
+        return Curve(curve.scores[kept], curve.hits[kept], len(faces))
 
     return Trial(
         settings=replace(settled.settings, thresholds=thresholds),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 from pathlib import Path
 
+from facetl.errors import ManifestError
 from facetl.files import absolute
 from facetl.manifests.fingerprints import (
     FolderMark,
@@ -16,7 +17,7 @@ from facetl.manifests.fingerprints import (
     mark_given,
     sum_up,
 )
-from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step
+from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step, load_manifest
 
 
 class State(StrEnum):
@@ -89,6 +90,36 @@ def mark_input(path: Path, without: Set[str] = frozenset()) -> Input | None:
     if not path.is_dir():
         return None
     return Input("folder", sum_up(mark_files(path), names_in(path, without)))
+
+
+def find_writer(path: Path) -> Step | None:
+    """Return the step that wrote a file, if the file is still what it wrote, byte for byte.
+
+    None if no manifest tells of the file, in its folder or in the two above, or if it has been
+    changed since.
+    """
+    place = Path(absolute(path))
+    for folder in place.parents[:3]:
+        for step in _steps_of(folder):
+            mark = step.outputs.get(place.relative_to(folder).as_posix())
+            if mark:
+                return step if _is_same(place, mark) else None
+    return None
+
+
+def _steps_of(folder: Path) -> Sequence[Step]:
+    """Return the steps of a folder's manifest; none if there is no manifest that can be read."""
+    try:
+        return load_manifest(folder).steps
+    except ManifestError:
+        return ()
+
+
+def _is_same(path: Path, mark: OutputMark) -> bool:
+    try:
+        return _compare(path, mark) is State.SAME
+    except OSError:
+        return False
 
 
 def names_in(folder: Path, paths: Set[str]) -> set[str]:

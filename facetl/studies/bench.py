@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facetl.boxes import Boxes
+from facetl.boxes import Boxes, as_boxes
 from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.data.images import Pixels, load_image
 from facetl.data.portrait import photographs
@@ -231,15 +231,17 @@ def _train_cascade(cell: Cell, bench: Bench) -> _Trained:
 
 def measure_ap(stages: Mapping[Stage, State], target: Target, bench: Bench) -> dict[str, float]:
     """Return AP on the test frames of the cascade as far as the target, by IoU threshold."""
-    frames = ((load_image(frame.path), frame.boxes) for frame in bench.test_frames)
-    return _measure(stages, target, bench.device, frames)
+    frames = bench.test_frames
+    pictures = ((load_image(frame.path), frame.boxes, frame.ignored) for frame in frames)
+    return _measure(stages, target, bench.device, pictures)
 
 
 def measure_photographs(
     stages: Mapping[Stage, State], target: Target, device: str
 ) -> dict[str, float]:
     """Return AP on photographs of a face, with pretrained stages before what was trained."""
-    pictures = ((picture.pixels, picture.boxes) for picture in photographs())
+    nothing = as_boxes([])
+    pictures = ((picture.pixels, picture.boxes, nothing) for picture in photographs())
     return _measure(stages, target, device, pictures)
 
 
@@ -247,22 +249,26 @@ def _measure(
     stages: Mapping[Stage, State],
     target: Target,
     device: str,
-    pictures: Iterable[tuple[Pixels, Boxes]],
+    pictures: Iterable[tuple[Pixels, Boxes, Boxes]],
 ) -> dict[str, float]:
-    """Return AP on pictures with their true boxes; a stage that is missing is pretrained."""
+    """Return AP on pictures with true boxes and regions to be ignored.
+
+    A stage that is missing is pretrained.
+    """
     detector, last = Detector(Weights(stages), device), _only_stage(target)
-    found, truth = [], []
-    for pixels, boxes in pictures:
+    found, truth, ignored = [], [], []
+    for pixels, boxes, regions in pictures:
         found.append(detector.find_with(last, pixels, TUNED))
         truth.append(boxes)
-    return _score(found, truth)
+        ignored.append(regions)
+    return _score(found, TrueBoxes.of(truth, ignored))
 
 
-def _score(found: list[tuple[Boxes, Any]], truth: list[Boxes]) -> dict[str, float]:
+def _score(found: list[tuple[Boxes, Any]], truth: TrueBoxes) -> dict[str, float]:
     boxes, scores = zip(*found, strict=True)
     frame_index = np.repeat(np.arange(len(found)), [len(each) for each in boxes])
     ranking = Ranking(np.concatenate(boxes), np.concatenate(scores), frame_index)
-    return measure(ranking, TrueBoxes.of(truth), len(truth)).ap
+    return measure(ranking, truth, len(found)).ap
 
 
 def _stages_before(target: Target, frames: int, seed: int, bench: Bench) -> dict[Stage, State]:

@@ -286,7 +286,7 @@ def cut_frame(
         pool = pool_proposals(proposals.windows, pool, image.shape[:2], rng)
         if miner.stage == "onet":  # PNet alone is convinced too easily
             suspects = find_suspects(proposals, frame)
-    windows = choose_windows(pool, frame.boxes, recipe)
+    windows = choose_windows(pool, frame.boxes, recipe, frame.ignored)
     pixels = cut_pixels(image, windows.windows, size, padding=recipe.padding)
     cut = FrameCut(
         index=index,

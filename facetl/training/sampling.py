@@ -1,5 +1,10 @@
 """Windows to learn from: drawn around faces and elsewhere, then labelled by their overlap.
 
+What annotators excluded is neither face nor background: a window of which a region to be ignored
+covers as much as the negatives' limit of overlap, intersection over the window's own area, is no
+negative.  Such a region has no positives and no part faces; those of the faces beside or inside
+it stay what they are.
+
 The bands are those of MTCNN (Zhang et al. 2016, section III-B): positives, part faces and
 negatives, with an unused gap between the last two.  A square window can never reach an
 intersection over union of 0.65 with an elongated face, so by default overlap is measured
@@ -22,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.boxes import Boxes, area, clip, iou, offsets, square
+from facetl.boxes import Boxes, area, as_boxes, clip, coverage, iou, offsets, square
 from facetl.training.recipe import Bands, Match, Recipe
 
 SMALLEST_SIDE = 12
@@ -157,10 +162,12 @@ def pool_proposals(
     return Pool(around, np.concatenate([seen, drawn.near]), drawn.anywhere)
 
 
-def choose_windows(pool: Pool, faces: Boxes, recipe: Recipe) -> LabelledWindows:
+def choose_windows(
+    pool: Pool, faces: Boxes, recipe: Recipe, ignored: Boxes | None = None
+) -> LabelledWindows:
     """Label the windows of one frame and keep as many of each class as the recipe says."""
     around, near, anywhere = (
-        label_windows(windows, faces, recipe.bands, recipe.match)
+        label_windows(windows, faces, recipe.bands, recipe.match, ignored)
         for windows in (pool.around, pool.near, pool.anywhere)
     )
     hard = near.of(Label.NEGATIVE)[: round(recipe.negatives * recipe.near_share)]
@@ -171,29 +178,36 @@ def choose_windows(pool: Pool, faces: Boxes, recipe: Recipe) -> LabelledWindows:
 
 
 def label_windows(
-    windows: Boxes, faces: Boxes, bands: Bands | None = None, match: Match = "square"
+    windows: Boxes,
+    faces: Boxes,
+    bands: Bands | None = None,
+    match: Match = "square",
+    ignored: Boxes | None = None,
 ) -> LabelledWindows:
     """Label any square windows of one frame by their overlap with its faces.
 
     Each window belongs to the face that it overlaps most.  Under ``square``, overlap is
     measured against the faces' squares, and a negative must stay below its limit with every
     face's square and every face's box; under ``box``, both are measured against boxes alone.
+    Of a negative, no region to be ignored may cover as much as that limit.
 
     Args:
         windows: (N, 4) windows, not empty.
         faces: (M, 4) true boxes, all faces of the frame.
         bands: limits of overlap; MTCNN's own by default.
         match: what overlap is measured against.
+        ignored: (K, 4) regions to be ignored, all of the frame; None for none.
     """
     bands = bands or Bands()
+    covered = coverage(windows, as_boxes([]) if ignored is None else ignored) >= bands.negative
     if not len(faces):
-        return _all_negative(windows)
+        return _all_background(windows, covered)
     overlap = iou(windows, square(faces) if match == "square" else faces)
     face_index = overlap.argmax(axis=1)
     highest = overlap.max(axis=1)
     background = np.maximum(highest, iou(windows, faces).max(axis=1)) < bands.negative
     labels = np.select(
-        [highest >= bands.positive, highest >= bands.part, background],
+        [highest >= bands.positive, highest >= bands.part, background & ~covered],
         [Label.POSITIVE, Label.PART, Label.NEGATIVE],
         default=Label.IGNORED,
     ).astype(np.uint8)
@@ -208,9 +222,10 @@ def faces_without_positive(windows: Boxes, faces: Boxes, bands: Bands, match: Ma
     return len(faces) - len(np.unique(positives.face_index))
 
 
-def _all_negative(windows: Boxes) -> LabelledWindows:
+def _all_background(windows: Boxes, covered: NDArray[np.bool_]) -> LabelledWindows:
+    """Return windows of a frame without faces: negatives, where nothing is to be ignored."""
     count = len(windows)
-    labels = np.full(count, Label.NEGATIVE, dtype=np.uint8)
+    labels = np.where(covered, Label.IGNORED, Label.NEGATIVE).astype(np.uint8)
     return LabelledWindows(windows, labels, np.zeros((count, 4)), np.full(count, -1, np.intp))
 
 

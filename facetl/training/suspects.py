@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from facetl.boxes import as_boxes, iou, square
+from facetl.boxes import as_boxes, coverage, iou, square
 from facetl.data.dataset import FaceDataset, Frame
 from facetl.data.images import Pixels, load_image
 from facetl.data.overlays import contact_sheet, cut_out
@@ -46,6 +46,8 @@ class Suspect:
 def find_suspects(proposals: Proposals, frame: Frame) -> tuple[Suspect, ...]:
     """Return the proposals with convincing scores that overlap no face, one for each place.
 
+    Nor do they lie in a region to be ignored, where annotators have seen what there is.
+
     Args:
         proposals: of one frame, best first.
         frame: with all its annotated faces.
@@ -53,6 +55,7 @@ def find_suspects(proposals: Proposals, frame: Frame) -> tuple[Suspect, ...]:
     taken = np.concatenate([frame.boxes, square(frame.boxes)])
     suspects = []
     convincing = proposals.scores >= CONVINCING
+    convincing &= coverage(proposals.windows, frame.ignored) < APART
     for window, score in zip(
         proposals.windows[convincing], proposals.scores[convincing].tolist(), strict=True
     ):

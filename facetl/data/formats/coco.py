@@ -10,7 +10,8 @@
 (https://cocodataset.org/#format-data.)  ``x, y`` is the upper left corner, so a box is half open
 as ours are.  The file lists all images that count: others in the folder are not looked at.  Where
 it says an image's width and height, the upright image must have them; 0 says nothing.  An
-annotation with ``iscrowd`` or ``ignore`` is no single face: it is left out and counted.
+annotation with ``iscrowd`` or ``ignore`` is a region to be ignored; such regions are written with
+``iscrowd``, as pycocotools ignores those, and of the class ``face``.
 
 Ids are whole numbers or texts; tools mix them (VIA), so ``"1"`` and ``1.0`` mean ``1`` where
 nothing has that very id.  Without a ``bbox`` the box around the ``segmentation`` counts: polygons,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 KEYS = ("images", "annotations")
 """What a COCO file cannot do without."""
+_UNMARKED = (None, 0, "", "0")
 
 _LONGEST_ID = 20
 """Digits of a number that is an id."""
@@ -101,12 +103,12 @@ def save_coco(path: Path, frames: Sequence[Frame]) -> None:
 
 def describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
     """Return frames and faces as a COCO document."""
-    names = class_names([label for frame in frames for label in frame.labels]) or [class_name(None)]
-    ids = {name: number for number, name in enumerate(names, start=1)}
-    faces = [
-        (number, box, ids[class_name(label)])
+    names = class_names([label for frame in frames for label, *_ in _regions_of(frame)])
+    ids = {name: number for number, name in enumerate(names or [class_name(None)], start=1)}
+    regions = [
+        (number, ids[class_name(label)], box, is_ignored)
         for number, frame in enumerate(frames, start=1)
-        for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
+        for label, box, is_ignored in _regions_of(frame)
     ]
     return {
         "info": {"description": "frames of a cartoon, written by facetl"},
@@ -116,8 +118,7 @@ def describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
         ],
         "categories": describe_categories(ids),
         "annotations": [
-            describe_box(number, image_id, category_id, box)
-            for number, (image_id, box, category_id) in enumerate(faces, start=1)
+            describe_box(number, *region) for number, region in enumerate(regions, start=1)
         ],
     }
 
@@ -134,7 +135,11 @@ def describe_categories(ids: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def describe_box(
-    annotation_id: int, image_id: int, category_id: int, box: Sequence[float]
+    annotation_id: int,
+    image_id: int,
+    category_id: int,
+    box: Sequence[float],
+    is_ignored: bool = False,
 ) -> dict[str, Any]:
     """Return the entry of a face; ``segmentation`` is empty, so tools take it for a rectangle."""
     x, y, width, height = bbox_of(box)
@@ -144,7 +149,7 @@ def describe_box(
         "category_id": category_id,
         "bbox": [x, y, width, height],
         "area": width * height,
-        "iscrowd": 0,
+        "iscrowd": int(is_ignored),
         "segmentation": [],
     }
 
@@ -153,6 +158,15 @@ def bbox_of(box: Sequence[float]) -> tuple[float, float, float, float]:
     """Return a half-open box as COCO's ``x, y, width, height``."""
     x1, y1, x2, y2 = box
     return x1, y1, x2 - x1, y2 - y1
+
+
+def _regions_of(frame: Frame) -> list[tuple[str | None, list[float], bool]]:
+    """Return label and box of each face, then of each region to be ignored, and which it is."""
+    faces = zip(frame.labels, frame.boxes.tolist(), strict=True)
+    return [
+        *((label, box, False) for label, box in faces),
+        *((None, box, True) for box in frame.ignored.tolist()),
+    ]
 
 
 def _read_images(
@@ -255,7 +269,8 @@ def _read_annotation(
     name = _look_up(categories, fields.get("category_id"))
     if (turned := turn(box, _rotation(fields))) != box:
         yield Problem(Kind.TURNED, path, None, f"{which}: found a turned box")
-    yield FaceLine(image, turned, class_label(name) if name else None, None)
+    label = class_label(name) if name else None
+    yield FaceLine(image, turned, label, None, mark=_find_mark(fields))
 
 
 def _bbox_given(fields: Mapping[str, Any]) -> Any:
@@ -278,14 +293,25 @@ def _find_faults(
         yield Kind.UNKNOWN, f"found the image_id {image!r}, which no image has, or two"
     if "category_id" in fields and _look_up(categories, category) is None:
         yield Kind.UNKNOWN, f"found the category_id {category!r}, which no category has"
-    if fields.get("iscrowd") or fields.get("ignore"):
-        yield Kind.IGNORED, "found iscrowd or ignore, which no single face has"
+    if (mark := _find_mark(fields)) and not _holds_pixels(box):
+        yield Kind.IGNORED, f"found {mark}, and no box that could be ignored: it is left out"
     if not (isinstance(box, list) and len(box) == 4):
         yield Kind.WRONG_FIELDS, f"found the bbox {_shorten(box)}, expected [x, y, width, height]"
     elif not all(map(_is_finite, box)):
         yield Kind.NOT_A_NUMBER, f"found the bbox {_shorten(box)}, expected four numbers of pixels"
     elif corners_of(*map(float, box)) is None:
         yield Kind.EMPTY_BOX, f"found the bbox {_shorten(box)}, expected width and height above 0"
+
+
+def _holds_pixels(box: object) -> bool:
+    """Return whether JSON's value is a bbox that is not empty."""
+    is_box = isinstance(box, list) and len(box) == 4 and all(map(_is_finite, box))
+    return is_box and corners_of(*map(float, box)) is not None  # type: ignore[call-overload]
+
+
+def _find_mark(fields: Mapping[str, Any]) -> str | None:
+    """Return what marks an annotation as one to be ignored; None if nothing does."""
+    return next((key for key in ("iscrowd", "ignore") if fields.get(key) not in _UNMARKED), None)
 
 
 def _is_id(value: object) -> bool:

@@ -17,7 +17,9 @@ too).  Tools that count from 0 are one pixel off to the upper left then; their 0
 Written are whole pixels, as the development kit expects them: corners are rounded, and a face
 keeps at least one pixel.
 
-A ``difficult`` or ``truncated`` face is a face like any other.  An image is listed if it has a
+A ``difficult`` face is one to be ignored, as the development kit's evaluation ignores it, unless
+it is chosen to be a face; so are regions to be ignored written, of the class ``face``.  A
+``truncated`` face is a face like any other.  An image is listed if it has a
 file; one without an object has no faces.  Where the file says its size, the image must have it;
 0 says nothing.  An XML file lies where its image lies, in another
 folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image bears the name that the
@@ -173,6 +175,10 @@ def format_voc(frame: Frame, images_folder: str) -> str:
         _format_object(whole_pixels(box), class_name(label))
         for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
     ]
+    objects += [
+        _format_object(whole_pixels(box), class_name(None), difficult=1)
+        for box in frame.ignored.tolist()
+    ]
     head = [
         "<annotation>",
         f"    <folder>{escape(images_folder)}</folder>",
@@ -199,7 +205,7 @@ def _round_apart(start: float, end: float) -> tuple[int, int]:
     return math.floor(start), math.floor(start) + 1
 
 
-def _format_object(corners: Sequence[int], name: str) -> str:
+def _format_object(corners: Sequence[int], name: str, difficult: int = 0) -> str:
     box = "".join(f"<{key}>{value}</{key}>" for key, value in zip(CORNERS, corners, strict=True))
     return "\n".join(
         [
@@ -207,7 +213,7 @@ def _format_object(corners: Sequence[int], name: str) -> str:
             f"        <name>{escape(name)}</name>",
             "        <pose>Unspecified</pose>",
             "        <truncated>0</truncated>",
-            "        <difficult>0</difficult>",
+            f"        <difficult>{difficult}</difficult>",
             f"        <bndbox>{box}</bndbox>",
             "    </object>",
         ]
@@ -241,7 +247,7 @@ class _Handler(ContentHandler):
                 self.file.filename = text
             case ["annotation", "size", _]:
                 self.file.size[name] = text
-            case ["annotation", "object", "name"]:
+            case ["annotation", "object", "name" | "difficult"]:
                 self.file.objects[-1].texts[name] = text
             case ["annotation", "object", "bndbox", _]:
                 self.file.objects[-1].texts[name] = text
@@ -277,7 +283,8 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             box = _corners(each.texts)
             if (turned := turn(box, each.attributes.get("rotation"))) != box:
                 yield Problem(Kind.TURNED, file.path, each.line, "found a turned box")
-            yield FaceLine(image, turned, label, each.line, file.path)
+            mark = "difficult" if each.texts.get("difficult") in ("1", "true") else None
+            yield FaceLine(image, turned, label, each.line, file.path, mark)
 
 
 def _read_size(file: VocFile) -> tuple[int, int] | None:

@@ -7,8 +7,8 @@
     449 330 122 149 0 0 0 0 0 0
 
 (http://shuoyang1213.me/WIDERFACE.)  A line is ``x y width height blur expression illumination
-invalid occlusion pose``; the last six may be missing.  A face marked invalid is left out and
-counted, as the benchmark leaves it out.  An image without faces has the count 0 and one line of
+invalid occlusion pose``; the last six may be missing.  A face marked invalid is to be ignored, as
+the benchmark ignores it.  An image without faces has the count 0 and one line of
 zeros after it, or none.  The file lists all images that count.  There are no labels.
 """
 
@@ -100,13 +100,15 @@ def _parse_face(text: str, image: str, path: Path, number: int) -> FaceLine | Pr
     if not all(map(is_number, words[:4])):
         found = f"found {' '.join(words[:4])!r}, expected four numbers"
         return Problem(Kind.NOT_A_NUMBER, path, number, found)
-    if len(words) > INVALID and words[INVALID] == "1":
-        return Problem(Kind.IGNORED, path, number, "found a face marked invalid")
+    mark = "invalid" if len(words) > INVALID and words[INVALID] == "1" else None
     box = corners_of(*map(float, words[:4]))
+    if box is None and mark:
+        found = "found a face marked invalid, and no box that could be ignored: it is left out"
+        return Problem(Kind.IGNORED, path, number, found)
     if box is None:
         found = f"found a box of {words[2]} by {words[3]} pixels, expected both above 0"
         return Problem(Kind.EMPTY_BOX, path, number, found)
-    return FaceLine(image, box, None, number)
+    return FaceLine(image, box, None, number, mark=mark)
 
 
 def _is_image(text: str) -> bool:

@@ -219,6 +219,7 @@ function drawFindings(frame, run, large) {
   const { kept, faces } = look(frame, run);
   const found = frame.found[run];
   const drawing = make("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  frame.ignored.forEach((box) => drawing.append(...rectangle(box, "ignored")));
   frame.boxes.forEach((box, i) => drawing.append(...rectangle(box, faces.has(i) ? "truth" : "miss")));
   for (const i of kept) {
     const hit = found.faces[i] >= 0;
