@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,3 +55,11 @@ def load_frames(
     if dataset.problems:
         note(describe_problems(dataset.problems))
     return dataset
+
+
+def spread(dataset: FaceDataset, limit: int) -> FaceDataset:
+    """Return the frames, or ``limit`` of them at equal distances."""
+    count = len(dataset)
+    if count <= limit:
+        return dataset
+    return replace(dataset, frames=tuple(dataset.frames[i * count // limit] for i in range(limit)))
