@@ -96,7 +96,7 @@ def test_weights_say_from_which_score_what_they_find_is_shown() -> None:
 def test_what_is_found_does_not_depend_on_the_score_shown(portrait: Path) -> None:
     detector = Detector.load("cartoon", "cpu")
     strict, lax = (
-        list(detector.search([portrait], detector.settings.override(score=score)))[0].detections
+        next(detector.search([portrait], detector.settings.override(score=score))).detections
         for score in (1.0, 0.0)
     )
     assert strict.scores.tolist() == lax.scores.tolist()

@@ -115,7 +115,8 @@ def evaluate(
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
-    Average precision takes all boxes of the file; what is shown begins at --score.
+    Average precision takes all boxes of the file; what is shown begins at the score of the run,
+    or --score.
     Prints a table and writes metrics.json, five plots, each as .png and .svg (precision_recall,
     scores, errors: what the missing AP is made of, recall_by: size, aspect ratio and label of the
     faces, calibration), and report.html: one page with every frame, what each run finds there and

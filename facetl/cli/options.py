@@ -142,8 +142,7 @@ score = click.option(
     "--score",
     type=SHARE,
     show_default=f"that of the weights, else {SCORE:g}",
-    help="Least score of a box that is shown: drawn, counted, cut out, exported. The detections "
-    "file keeps all.",
+    help="Least score of a box that is drawn, counted, cut out or exported; 0 takes all.",
 )
 
 start = click.option(
