@@ -23,7 +23,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         image, out = Path(scratch) / "frame.png", Path(scratch) / "explained"
         save_image(image, FRAME.image)
-        facetl(["explain", str(image), "--out", str(out)], standalone_mode=False)
+        facetl(["explain", str(image), "--out", str(out), "--score", "0"], standalone_mode=False)
         for drawn in sorted(out.glob("*.png")):
             save_image(target / f"mtcnn_{drawn.stem}.jpg", load_image(drawn), quality=QUALITY)
 

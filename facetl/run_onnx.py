@@ -224,15 +224,17 @@ def load_image(path: Path | str) -> NDArray[np.uint8]:
 
 
 def main() -> None:
-    """Print a line for each face in the images of the command line."""
+    """Print a line for each face, from a score on, in the images of the command line."""
     parser = argparse.ArgumentParser(description="Find faces with networks from facetl export.")
     parser.add_argument("images", nargs="+", metavar="IMAGE")
     parser.add_argument("--networks", default=Path(__file__).parent, metavar="FOLDER")
+    parser.add_argument("--score", type=float, help="least score of a face, else the weights'")
     given = parser.parse_args()
     cascade = Cascade(given.networks)
+    least = cascade.settings["score"] if given.score is None else given.score
     for path in given.images:
         boxes, scores, _ = cascade.detect(load_image(path))
-        for box, score in zip(boxes, scores, strict=True):
+        for box, score in zip(boxes[scores >= least], scores[scores >= least], strict=True):
             print(path, *(f"{edge:.2f}" for edge in box), f"{score:.4f}")
 
 

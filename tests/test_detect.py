@@ -112,6 +112,7 @@ def test_the_file_holds_what_the_detector_finds(
         "factor": 0.6,
         "padding": False,
         "voting": False,
+        "score": 0.7,
         "batch_size": 1,
         "workers": 2,
         "engine": pretrained.engine,
@@ -376,3 +377,45 @@ def test_the_batch_size_is_the_detectors_own() -> None:
     from facetl.mtcnn.detector import BATCH_SIZE
 
     assert parse("detect", "frames", "--out", "results").params["batch_size"] == BATCH_SIZE
+
+
+# ---- what is shown begins at a score
+
+
+def test_what_is_shown_begins_at_the_score_of_the_weights_and_the_file_keeps_all(
+    frames: Path, tmp_path: Path
+) -> None:
+    given = [frames / "face.jpg", "--weights", "cartoon", "--overlays", "--crops"]
+    told = {}
+    for name, more in (("usual", []), ("all", ["--score", "0"]), ("none", ["--score", "1"])):
+        out = tmp_path / name
+        told[name] = succeed(*given, *more, "--export", "csv", "--out", out)
+        assert len(run_in(out, "cartoon").frames[0].detections) == 2  # a face, and a false one
+    usual, everything, nothing = (run_in(tmp_path / name, "cartoon") for name in told)
+    assert [run.score for run in (usual, everything, nothing)] == [0.92, 0, 1]
+    for name, faces in (("usual", 1), ("all", 2), ("none", 0)):
+        assert f"cartoon: {faces} faces in 1 images (0 skipped)" in told[name].stdout
+        assert len((tmp_path / name / "cartoon.csv").read_text().splitlines()) == faces + 1
+        assert len(list((tmp_path / name / "crops/cartoon").rglob("face_*.png"))) == faces
+    assert "  at score 0.92 and more; 2 boxes in all are in the file\n" in told["usual"].stdout
+    left_out = "cartoon: boxes below score 0.92, left out of the exports: 1"
+    assert left_out in told["usual"].stderr
+    assert "left out of the exports" not in told["all"].stderr
+    drawn = [load_image(tmp_path / name / "overlays/face.jpg") for name in told]
+    assert not np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+
+
+def test_every_run_is_shown_from_its_own_score(frames: Path, tmp_path: Path) -> None:
+    both = ("--weights", "pretrained", "--weights", "cartoon")
+    result = succeed(frames / "face.jpg", *both, "--out", tmp_path / "results")
+    assert "pretrained: 1 faces in" in result.stdout
+    assert "cartoon: 1 faces in" in result.stdout
+    assert "at score 0.7 and more; 1 boxes" in result.stdout
+    assert "at score 0.92 and more; 2 boxes" in result.stdout
+
+
+@pytest.mark.parametrize("score", ["1.5", "-0.1", "nan", "high"])
+def test_a_score_that_is_none_is_wrong_usage(frames: Path, tmp_path: Path, score: str) -> None:
+    assert call(frames, "--out", tmp_path / "results", "--score", score).exit_code == 2
+    assert not (tmp_path / "results").exists()

@@ -19,7 +19,7 @@ from outcomes import assert_refused, left_in, success
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.cli.videos import DrawnVideo, draw_results
+from facetl.cli.videos import DrawnVideo, VideoTally, draw_results
 from facetl.data.annotations import save_annotations
 from facetl.data.images import Pixels, save_image
 from facetl.data.stills import Moment
@@ -425,3 +425,29 @@ def test_a_face_found_in_the_first_frame_of_a_scene_is_drawn() -> None:
         drawn.show(index, {"tuned": found_at([100, 100, 200, 200], tracks=(index,))})
     drawn.finish()
     assert all(not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept))
+
+
+def test_faces_and_tracks_count_from_a_score_on() -> None:
+    tally = VideoTally(0.5)
+    found = found_at([0, 0, 10, 10], [50, 50, 60, 60], tracks=(1, 2))
+    scores = np.array([0.9, 0.4], np.float32)
+    found = replace(found, detections=replace(found.detections, scores=scores))
+    for video in ("a", "a", "b"):
+        tally.add(video, found)
+    assert (tally.frames, tally.boxes, tally.faces, tally.tracks) == (3, 6, 3, 2)
+    assert tally.describe().startswith("3 boxes and 2 tracks in 3 frames, ")
+    assert tally.describe().endswith("\n  at score 0.5 and more; 6 boxes in all are in the file")
+
+
+def test_a_copy_shows_what_reaches_the_score(folder: Path, tmp_path: Path) -> None:
+    given = [folder / "episode.mp4", "--every", "6", "--video", "--score", "1"]
+    result = success(call(*given, "--out", tmp_path / "results"))
+    assert "cartoon: 0 boxes and 0 tracks in" in result.stdout
+    run = run_in(tmp_path / "results")
+    assert run.count > 0
+    assert any(number for frame in run.frames for number in frame.tracks or ())
+    copy, original = (
+        Footage(path / "episode.mp4").frames() for path in (tmp_path / "results/videos", folder)
+    )
+    for one, other in zip(copy, original, strict=True):
+        assert (np.abs(one.pixels.astype(int) - other.pixels).max(axis=2) > 60).sum() <= 50

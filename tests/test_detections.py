@@ -248,3 +248,25 @@ def test_nothing_is_left_of_a_run_that_breaks_off(tmp_path: Path) -> None:
     with pytest.raises(TypeError), writing_run(tmp_path / "a.json", "a", {}) as writer:
         writer.skip(Skipped("b.jpg", nothing))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_shown_begins_at_a_score_and_keeps_its_tracks() -> None:
+    frame = replace(frame_with(TWO), time=0.5, tracks=(7, None))
+    assert frame.above(0.9).detections.scores.tolist() == TWO.scores[:1].tolist()  # 0.9 itself too
+    assert frame.above(0.9).tracks == (7,)
+    assert frame.above(0).tracks == (7, None)
+    assert frame.above(1).tracks == ()
+    assert frame_with(TWO).above(0.5).tracks is None
+    run = run_of(frame, frame_with(TWO))
+    assert (run.count, run.above(0.5).count, run.above(1).count) == (4, 2, 0)
+    assert run.above(1).frames[0].image == frame.image
+
+
+@pytest.mark.parametrize(
+    ("told", "score"),
+    [(0.92, 0.92), (0, 0.0), (1, 1.0), (None, 0.7), ("0.5", 0.7), (1.5, 0.7), (True, 0.7)],
+)
+def test_a_run_tells_from_which_score_it_is_shown(tmp_path: Path, told: Any, score: float) -> None:
+    save_run(tmp_path / "a.detections.json", run_of(settings={"score": told}))
+    assert load_run(tmp_path / "a.detections.json").score == score
+    assert run_of(settings={}).score == 0.7

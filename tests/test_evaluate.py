@@ -164,7 +164,7 @@ def test_the_table_has_a_column_a_run_and_fits_a_terminal(results: Path) -> None
     assert "tuned: frames that the truth does not list, counted as frames without faces: 1" in (
         outcome.stderr
     )
-    assert "--weights tuned=FILE --thresholds 0.3 0.4 0.80" in outcome.stderr.splitlines()[-1]
+    assert "--weights tuned=FILE --score 0.80 --out" in outcome.stderr.splitlines()[-1]
 
 
 def test_only_listed_leaves_the_other_frames_out(results: Path) -> None:
@@ -513,14 +513,46 @@ def test_the_course_staffs_arrays_give_the_courses_figure() -> None:
     assert (metrics.faces, metrics.detections, metrics.frames) == (33, 871, 20)
 
 
-@pytest.mark.parametrize("thresholds", [None, 0.5, [0.1], ["a", "b", "c"]])
-def test_a_run_that_tells_no_thresholds_gets_the_usual_ones(
-    results: Path, thresholds: object
-) -> None:
-    path = results / "tuned.detections.json"
+def with_score(path: Path, score: object) -> None:
     document = json.loads(path.read_text())
-    document["settings"]["thresholds"] = thresholds
+    document["settings"]["score"] = score
     path.write_text(json.dumps(document))
+
+
+def test_what_is_shown_begins_at_the_score_of_the_run(results: Path) -> None:
+    with_score(results / "pretrained.detections.json", 0.85)
     outcome = facetl(results, "--truth", results.parent / "truth.txt")
     assert outcome.exit_code == 0, outcome.output
-    assert "--thresholds 0.1 0.2 0.80" in outcome.stderr.splitlines()[-1]
+    runs = load_metrics(results / "metrics.json")["runs"]
+    # of four boxes three reach 0.85: two of the three faces, and the false alarm
+    expected = {"score_threshold": 0.85, "precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3}
+    assert runs["pretrained"]["shown"] == expected
+    assert runs["tuned"]["shown"]["score_threshold"] == runs["tuned"]["score_threshold"]  # best F1
+    assert runs["pretrained"]["detections"] == 4  # average precision takes all
+    row = next(line for line in outcome.stdout.splitlines() if line.startswith("shown from score"))
+    assert row.split()[-2:] == ["0.850", "0.800"]
+    page = (results / "report.html").read_text()
+    assert "(score 0.85 and above;" in page
+    assert '"threshold": 0.85' in page
+
+
+def test_the_score_shown_can_be_chosen(results: Path) -> None:
+    with_score(results / "pretrained.detections.json", 0.85)
+    truth = results.parent / "truth.txt"
+    plain = facetl(results, "--truth", truth)
+    before = load_metrics(results / "metrics.json")["runs"]
+    chosen = facetl(results, "--truth", truth, "--score", "0", "--force")
+    assert plain.exit_code == chosen.exit_code == 0, chosen.output
+    after = load_metrics(results / "metrics.json")["runs"]
+    for name in ("pretrained", "tuned"):
+        assert after[name]["shown"]["score_threshold"] == 0
+        assert after[name]["shown"]["precision"] == after[name]["precision_all"]
+        assert after[name]["ap"] == before[name]["ap"]
+
+
+@pytest.mark.parametrize("score", [None, "high", 7, True])
+def test_a_run_that_tells_no_score_is_shown_at_its_best(results: Path, score: object) -> None:
+    with_score(results / "pretrained.detections.json", score)
+    assert facetl(results, "--truth", results.parent / "truth.txt").exit_code == 0
+    run = load_metrics(results / "metrics.json")["runs"]["pretrained"]
+    assert run["shown"]["score_threshold"] == run["score_threshold"]

@@ -73,12 +73,14 @@ def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, story
     count = len(story.levels)
     assert f"pretrained: frame.png, {width}×{height} pixels, {count} levels" in lines
     assert f"cartoon: frame.png, {width}×{height} pixels, {count} levels" in lines
-    rows = {line[:14].strip(): line.split()[-2:] for line in lines[-8:-1]}
+    rows = {line[:14].strip(): line.split()[-2:] for line in lines[-10:-1]}
     assert rows["windows"] == ["pretrained", "cartoon"]
     pretrained = tell(Detector.load("pretrained", "cpu"), story.image, SETTINGS)
     assert rows["PNet looks at"][0] == f"{pretrained.windows:,}"
     for step in STEPS:
         assert rows[STEP_NAMES[step]][0] == f"{len(pretrained.steps[step]):,}"
+    assert rows["drawn"][1] == f"{(story.steps['found'].scores >= 0.92).sum():,}"
+    assert rows["from score"] == ["0.7", "0.92"]
     assert "story.png" in result.stderr
 
 

@@ -47,7 +47,7 @@ import numpy
 found = [runner["Cascade"]().detect(runner["load_image"](path)) for path in sys.argv[3:]]
 names = [f"{column}{i}" for i in range(len(found)) for column in ("boxes", "scores", "landmarks")]
 numpy.savez(sys.argv[2], **dict(zip(names, sum(map(list, found), []))))
-sys.argv = [sys.argv[1], *sys.argv[3:]]
+sys.argv = [sys.argv[1], "--score", "0", *sys.argv[3:]]
 runner["main"]()
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -325,3 +326,28 @@ def test_detect_exports_what_is_asked_for(tmp_path: Path, portrait: Path) -> Non
 
 def invoke(*arguments: object) -> Any:
     return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+@pytest.mark.parametrize(("more", "rows", "left_out"), [
+    ([], 1, "boxes below score 0.8, left out of the exports: 2"),
+    (["--score", "0.7"], 2, "boxes below score 0.7, left out of the exports: 1"),
+    (["--score", "0"], 3, ""),
+])  # fmt: skip
+def test_what_is_exported_begins_at_the_score_of_the_run(
+    tmp_path: Path, run: Run, more: list[str], rows: int, left_out: str
+) -> None:
+    path = tmp_path / "tuned.detections.json"
+    save_run(path, replace(run, settings={"score": 0.8}))
+    result = success(invoke("convert", path, tmp_path / "out", "--to", "csv", *more))
+    assert len((tmp_path / "out/tuned.csv").read_text().splitlines()) == rows + 1
+    assert (f"tuned: {left_out}; all with --score 0\n" if left_out else "") == result.stderr
+
+
+def test_a_score_is_for_detections(tmp_path: Path, portrait: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames/face.jpg").write_bytes(portrait.read_bytes())
+    (tmp_path / "frames/faces.txt").write_text("face.jpg 1 2 11 12 dad\n")
+    arguments = ["convert", tmp_path / "frames", tmp_path / "out", "--to", "coco", "--score", "0.5"]
+    refused = invoke(*arguments)
+    assert refused.exit_code == 2
+    assert "--score is for detections, and " in refused.stderr

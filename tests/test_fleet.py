@@ -31,9 +31,16 @@ from facetl.fleet.blocks import Block, cut_into_blocks
 from facetl.fleet.ray_engine import Worker
 from facetl.fleet.searching import PATIENCE, BlockSearch, VideoPlan
 from facetl.manifests.manifest import load_manifest
-from facetl.mtcnn.detections import Run, load_run
+from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, load_run
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.run_shards import find_shards, load_shards, shard_path, writing_shard
+from facetl.mtcnn.run_shards import (
+    ShardHead,
+    count_shard,
+    find_shards,
+    load_shards,
+    shard_path,
+    writing_shard,
+)
 from facetl.mtcnn.runs import NamedImage
 from facetl.mtcnn.settings import Settings
 
@@ -120,6 +127,17 @@ def found_in(run: Run) -> list[tuple[object, ...]]:
 
 
 # Shards, without Ray
+
+
+def test_a_shard_counts_faces_from_a_score_on(tmp_path: Path) -> None:
+    path = shard_path(tmp_path / SHARDS, 0)
+    boxes = Detections.from_lists([[0, 0, 9, 9]] * 3, [0.9, 0.8, 0.1], np.zeros(30))
+    with writing_shard(path, ShardHead("pretrained", {}, 0, 1, "0" * 16)) as writer:
+        for detections in (boxes, Detections.empty()):
+            writer.add(FrameResult("a.png", (9, 9), detections, {}, 0.0))
+        writer.skip(Skipped("b.png", "is empty"))
+    for score, faces in ((0.0, 3), (0.8, 2), (0.85, 1), (1.0, 0)):
+        assert count_shard(path, score) == (2, 3, faces, ["is empty"])
 
 
 def test_shards_say_what_lines_say(frames: Path, tmp_path: Path) -> None:

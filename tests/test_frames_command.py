@@ -161,3 +161,12 @@ def test_what_is_no_video(portrait: Path, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "is no video by its name; give videos" in result.stderr
     assert_refused(call(tmp_path / "none.mp4", "--out", tmp_path / "frames"), "no such file")
+
+
+def test_boxes_to_start_from_begin_at_the_score_of_the_weights(
+    episode: Path, tmp_path: Path
+) -> None:
+    for name, more in (("usual", []), ("same", ["--score", "0.92"])):
+        success(call(episode, "--every", "5", "--count", "3", *more, "--out", tmp_path / name))
+    texts = [(tmp_path / name / "frames.csv").read_text() for name in ("usual", "same")]
+    assert texts[0] == texts[1]

@@ -321,3 +321,12 @@ def assert_same(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor
     assert weights.keys() == others.keys()
     for name, tensor in weights.items():
         assert torch.equal(tensor, others[name]), name
+
+
+def test_the_frames_put_aside_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{number}.png" for number in range(12)]
+    named = replace(BLOBS, metadata={**BLOBS.metadata, "frames": names})
+    *_, judged = watch_batches(monkeypatch, QUICK)
+    aside = set(BLOBS.frame_index[judged].tolist())
+    expected = [name for number, name in enumerate(names) if number in aside]
+    assert loop.name_validation_frames(named, QUICK) == expected

@@ -13,7 +13,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.settings import DETECTION, Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 
-TUNED = Settings((0.3, 0.4, 0.9), min_face=60, factor=0.6)
+TUNED = Settings((0.3, 0.4, 0.9), min_face=60, factor=0.6, score=0.95)
 
 
 def weights_with(record: object) -> Weights:
@@ -50,6 +50,13 @@ def test_recommendations_survive_the_file(tmp_path: Path) -> None:
         {"padding": 1},
         {"padding": None},
         {"voting": "yes"},
+        {"score": 1.01},
+        {"score": -0.1},
+        {"score": "high"},
+        {"score": None},
+        {"score": True},
+        {"score": [0.5]},
+        {"score": float("nan")},
         {"factor": float("nan")},
     ],
 )
@@ -69,7 +76,8 @@ def test_a_wrong_recommendation_is_one_line_that_names_the_file(
 
 def test_what_is_given_goes_before_what_is_recommended() -> None:
     assert TUNED.override(thresholds=None, min_face=None, factor=None) == TUNED
-    assert TUNED.override(min_face=20.0) == Settings((0.3, 0.4, 0.9), 20, 0.6)
+    assert TUNED.override(min_face=20.0) == Settings((0.3, 0.4, 0.9), 20, 0.6, score=0.95)
+    assert TUNED.override(score=0.0).score == 0
 
 
 def test_a_detector_searches_as_its_weights_would_have_it(portrait: Path) -> None:
@@ -78,3 +86,18 @@ def test_a_detector_searches_as_its_weights_would_have_it(portrait: Path) -> Non
     assert detector.settings == Settings((0.6, 0.7, 1.0))
     assert len(detector.detect([face])[0]) == 0  # no score is above 1
     assert len(detector.detect([face], (0.6, 0.7, 0.7))[0]) == 1
+
+
+def test_weights_say_from_which_score_what_they_find_is_shown() -> None:
+    assert Detector.load("cartoon", "cpu").score == 0.92
+    assert Detector.load("pretrained", "cpu").score == 0.7
+
+
+def test_what_is_found_does_not_depend_on_the_score_shown(portrait: Path) -> None:
+    detector = Detector.load("cartoon", "cpu")
+    strict, lax = (
+        next(detector.search([portrait], detector.settings.override(score=score))).detections
+        for score in (1.0, 0.0)
+    )
+    assert strict.scores.tolist() == lax.scores.tolist()
+    assert min(strict.scores) < detector.score < max(strict.scores)

@@ -21,6 +21,7 @@ from tiny_world import assert_same_weights, save_frames
 
 from facetl.cli import main
 from facetl.cli.options import Duration
+from facetl.data.dataset import load_dataset
 from facetl.data.images import load_image
 from facetl.errors import OutputError
 from facetl.evaluation import plots
@@ -29,7 +30,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.training import cascade, planning, preparation
-from facetl.training.cascade import Training
+from facetl.training.cascade import Cascade, Training
 from facetl.training.checkpoint import save_checkpoint
 from facetl.training.plan import AT_LEAST, CascadePlan
 from facetl.training.planning import Speed
@@ -149,7 +150,8 @@ def test_one_command_trains_three_stages_and_leaves_nothing_else(
 def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) -> None:
     result = finished.result
     told = result.stderr.splitlines()
-    assert [line.split("]")[0].lstrip("[") for line in told[:-1]] == [
+    assert told[-2] == "shown from score 0.7 on; facetl tune chooses on more frames"
+    assert [line.split("]")[0].lstrip("[") for line in told[:-2]] == [
         *["pnet"] * 4,
         *["rnet"] * 3,
         *["onet"] * 3,
@@ -479,3 +481,29 @@ def test_too_small_a_budget_is_one_line_and_leaves_nothing(command: Command, out
     refused = command("--budget", "0.001", "--with-cartoons", 1)
     assert_refused(refused, "found a budget of 0 s", "larger --budget")
     assert files_beside(out) == []
+
+
+# ---- the score from which what is found is shown
+
+
+def test_the_score_shown_is_chosen_on_frames_put_aside(
+    frames: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = load_dataset(frames)
+    aside = tuple(frame.name for frame in dataset.frames[1:3])
+    seen: list[Any] = []
+
+    def find(detector: Detector, images: Any, faces: Any, workers: int) -> float:
+        seen.extend([detector.settings, len(list(images)), len(faces), workers])
+        return 0.83
+
+    monkeypatch.setattr("facetl.evaluation.tuning.find_score", find)
+    cascade = Cascade(load_weights("cartoon"), (), (), aside)
+    chosen = train_module.choose_score(cascade, dataset, torch.device("cpu"), "auto", 2)
+    own = cascade.weights.settings
+    expected = sum(len(frame.boxes) for frame in dataset.frames[1:3])
+    assert seen == [own, 2, expected, 2]
+    assert chosen.weights.settings == own.override(score=0.83)
+    assert chosen.weights.metadata.keys() == cascade.weights.metadata.keys()
+    said = "shown from score 0.83 on, where F1 is best on 2 frames put aside\n"
+    assert capsys.readouterr().err == said

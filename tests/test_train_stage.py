@@ -446,11 +446,12 @@ def test_who_joins_a_cascade_searches_as_it_does(command: Command, out: Path) ->
 def test_later_stages_are_shown_windows_as_their_patches_were_cut(padding: bool | None) -> None:
     known = {} if padding is None else {"recipe": {"padding": padding}}
     patches: Any = SimpleNamespace(metadata=known)
-    joined: Any = SimpleNamespace(settings=Settings(min_face=30))
+    joined: Any = SimpleNamespace(settings=Settings(min_face=30, score=0.9))
     chosen = [train_module.recommend_settings(stage, patches, joined) for stage in STAGES]
     assert [each.padding for each in chosen] == [False, bool(padding), bool(padding)]
     assert [each.voting for each in chosen] == [False, False, True]
     assert {each.min_face for each in chosen} == {30}
+    assert [each.score for each in chosen] == [0.9, 0.9, 0.7]  # a new ONet's scores are new
 
 
 def test_the_stage_itself_is_never_taken_from_what_is_joined(

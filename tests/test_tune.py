@@ -75,6 +75,8 @@ def test_the_choice_is_written_shown_and_drawn(data: Path, tmp_path: Path) -> No
     assert choice["data"]["faces"] == 2
     assert choice["figures"]["f1"] == 1.0
     assert load_weights(out).settings.thresholds == tuple(choice["thresholds"])
+    assert choice["score"] == load_weights(out).settings.score == choice["thresholds"][2]
+    assert f"shown from score {choice['score']:g} on, unless --score" in result.stdout
     chosen = next(line for line in result.stdout.splitlines() if line.startswith("chosen "))
     assert chosen.split()[1:6] == [*(f"{each:g}" for each in choice["thresholds"]), "80", "0.709"]
     assert "chosen for f1 among 81 settings on 3 frames" in result.stdout
@@ -116,6 +118,8 @@ def test_the_setting_in_use_is_measured_too(data: Path, tmp_path: Path) -> None:
     assert load_weights(out).metadata["seed"] == 7
     assert list(load_weights(out).stages) == ["pnet"]
     assert choice_in(out)["aim"] == "ap"
+    assert choice_in(out)["thresholds"][2] == 0.05  # what is found is not cut short
+    assert choice_in(out)["score"] > 0.5  # but what is shown
 
 
 def test_pyramids_follow_from_the_smallest_face(data: Path, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from facetl.cartoons.frame import draw_frame
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
-from facetl.evaluation.matching import TrueBoxes
-from facetl.evaluation.metrics import Curve
+from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps, match_best
+from facetl.evaluation.metrics import Curve, best_point, point_at
 from facetl.evaluation.tradeoff import plot_tradeoff
 from facetl.evaluation.trials import (
     FLOOR,
@@ -25,8 +26,17 @@ from facetl.evaluation.trials import (
     try_setting,
     try_settings,
 )
-from facetl.evaluation.tuning import choose, default_min_faces, plan_pyramids, rank
+from facetl.evaluation.tuning import (
+    FEWEST_FACES,
+    choose,
+    default_min_faces,
+    find_score,
+    plan_pyramids,
+    rank,
+    shown_score,
+)
 from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.opinions import Costs, Opinions
 from facetl.mtcnn.settings import Settings
 
@@ -320,3 +330,41 @@ def test_the_plot_without_a_setting_before() -> None:
     figure = plot_tradeoff([only], only, Aim("f1"))
     assert "before" not in texts(figure)
     assert figure.axes[0].get_xlim()[0] == 0
+
+
+# ---- the score from which what is found is shown
+
+
+@pytest.mark.parametrize(
+    ("aim", "score"),
+    # ranked: hit at 0.9, false alarm at 0.7, hit at 0.6; F1 is best if all are kept
+    [("ap", 0.05), ("f1", 0.05), ("precision>=0.9", 0.8), ("recall>=0.5", 0.8)],
+)
+def test_what_is_shown_begins_where_the_aim_or_f1_would_have_it(aim: str, score: float) -> None:
+    assert shown_score(try_pair(0.1, 0.1, aim), Aim.parse(aim)) == score
+
+
+def test_a_detectors_score_is_that_of_its_best_f1() -> None:
+    drawn = [draw_frame(3, "test", index) for index in range(16)]
+    images, faces = [each.image for each in drawn], TrueBoxes.of(each.boxes for each in drawn)
+    detector = Detector.load("cartoon", "cpu")
+    score = find_score(detector, images, faces)
+    found = [each.detections for each in detector.search(images, detector.settings)]
+    ranking = Ranking(
+        np.concatenate([each.boxes for each in found]).astype(float),
+        np.concatenate([each.scores for each in found]).astype(float),
+        np.repeat(np.arange(len(found)), [len(each) for each in found]),
+    )
+    hits = match_best(find_overlaps(ranking, faces), 0.5)
+    curve = Curve(ranking.scores, hits, len(faces))
+    assert score is not None
+    assert point_at(curve, score).f1 == pytest.approx(best_point(curve).f1)
+
+
+def test_too_few_faces_tell_no_score() -> None:
+    detector = Detector.load("cartoon", "cpu")
+    few = [np.array([[0.0, 0, 10, 10]])] * (FEWEST_FACES - 1)
+    assert find_score(detector, iter([]), TrueBoxes.of(few)) is None
+    blank = [np.zeros((40, 40, 3), np.uint8)] * FEWEST_FACES
+    nothing = TrueBoxes.of([np.array([[0.0, 0, 10, 10]])] * FEWEST_FACES)
+    assert find_score(detector, blank, nothing) is None

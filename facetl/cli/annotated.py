@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,3 +112,11 @@ def _suggests(step: Step, path: Path) -> bool:
     if step.name == "convert":  # of detections; a file of annotations may be given any name
         return path.name.endswith(SUGGESTED) and Path(str(step.settings["out"])).name != path.name
     return step.name in ("frames", "detect")
+
+
+def spread(dataset: FaceDataset, limit: int) -> FaceDataset:
+    """Return the frames, or ``limit`` of them at equal distances."""
+    count = len(dataset)
+    if count <= limit:
+        return dataset
+    return replace(dataset, frames=tuple(dataset.frames[i * count // limit] for i in range(limit)))

@@ -65,6 +65,7 @@ TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
     default="ignore",
     help="What the faces are that Pascal VOC marks difficult: to be ignored, or faces like others.",
 )
+@options.score
 @options.on_error
 @click.option("--force", is_flag=True, help="Overwrite what is at OUT.")
 def convert(
@@ -76,6 +77,7 @@ def convert(
     part: str,
     placing: Placing,
     difficult: Difficult,
+    score: float | None,
     on_error: OnError,
     force: bool,
 ) -> None:
@@ -88,7 +90,8 @@ def convert(
     VOC (difficult); the other formats cannot hold them.
 
     Detections, as facetl detect writes them, become COCO results, YOLO text, CSV or the
-    course's three arrays.
+    course's three arrays: from the score on that they were searched with, or --score.  Average
+    precision wants all boxes: --score 0.
 
     Both become pre-annotations, to be corrected in CVAT or Label Studio.
 
@@ -104,8 +107,11 @@ def convert(
     refuse_to_overwrite(out, force=force)
     require_writable(out.parent)
     if runs := _find_runs(source):
-        _convert_runs(runs, out, target)
+        _convert_runs(runs, out, target, score)
         return
+    options.refuse_idle(
+        f"is for detections, and {source} holds annotations; leave it out", score="--score"
+    )
     if target not in FOR_FRAMES:
         raise click.UsageError(
             f"--to {target} is for detections, and {source} holds annotations; "
@@ -145,7 +151,7 @@ def _find_runs(source: Path) -> list[Path]:
     return find_runs(source) if source.is_dir() else []
 
 
-def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
+def _convert_runs(paths: list[Path], out: Path, target: str, score: float | None) -> None:
     """Write detections; runs are called after their files."""
     from facetl.mtcnn.detections import load_run, name_of
 
@@ -165,7 +171,7 @@ def _convert_runs(paths: list[Path], out: Path, target: str) -> None:
     )
     _refuse_file_name(out, target)
     runs = [replace(load_run(path), name=name_of(path)) for path in paths]
-    save_exports(out, runs, [target])
+    save_exports(out, runs, [target], score)
 
 
 def _find_parts(

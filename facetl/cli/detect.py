@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 @options.thresholds
 @options.min_face
 @options.factor
+@options.score
 @click.option(
     "--padding/--no-padding",
     default=None,
@@ -128,6 +129,7 @@ def detect(
     thresholds: tuple[float, float, float] | None,
     min_face: float | None,
     factor: float | None,
+    score: float | None,
     padding: bool | None,
     voting: bool | None,
     batch_size: int,
@@ -157,6 +159,9 @@ def detect(
     Writes a detections file per set of weights: boxes, scores and five landmarks for each
     image, how many candidates each stage left, and the seconds it took.  Settings that are not
     given are those that facetl train or tune wrote into the weights.
+
+    The file keeps all boxes.  What is counted, drawn, cut out and exported begins at a score,
+    that of the weights unless --score says otherwise: 0 shows all.
 
     Of a video's frames the file has the time as well, and for each box the number of the face
     that it follows; a cut ends all tracks.  A video of any length takes the same memory.
@@ -197,6 +202,7 @@ def detect(
         "factor": factor,
         "padding": padding,
         "voting": voting,
+        "score": score,
     }
     how = _how(device, engine, batch_size, workers)
     detectors, settings = load_detectors(weights, given, how)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -16,7 +17,6 @@ from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable, write_text
-from facetl.mtcnn.settings import Settings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,6 +91,7 @@ def _parse_peers(
     metavar="FOLDER",
     help="The frames, for the report's pictures, if the truth is a file without them.",
 )
+@options.score
 @click.option(
     "--report/--no-report", default=True, help="Write report.html, a page to look through."
 )
@@ -105,6 +106,7 @@ def evaluate(
     only_listed: bool,
     train: Path | None,
     images: Path | None,
+    score: float | None,
     report: bool,
     form: str,
     on_error: OnError,
@@ -114,6 +116,8 @@ def evaluate(
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
+    Average precision takes all boxes of the file; what is shown begins at the score of the run,
+    or --score.
     Prints a table and writes metrics.json, five plots, each as .png and .svg (precision_recall,
     scores, errors: what the missing AP is made of, recall_by: size, aspect ratio and label of the
     faces, calibration), and report.html: one page with every frame, what each run finds there and
@@ -136,7 +140,9 @@ def evaluate(
     entries = _load_entries(results, peers)
     source = load_truth(truth, on_error, form)
     faces = Truth.of(source)
-    evaluations = evaluate_all(entries, faces, only_listed=only_listed)
+    evaluations = [
+        replace(each, score=score) for each in evaluate_all(entries, faces, only_listed=only_listed)
+    ]
     likeness = _compare(entries, source, train, on_error) if train else None
     suggestions = find_suggestions(source)
     document = describe(
@@ -286,7 +292,7 @@ def _name_part(name: str, part: Part) -> str:
 
 
 def _suggest(evaluations: Sequence[Evaluation]) -> None:
-    """Say how to detect at the threshold of the best F1 of all runs that are ours."""
+    """Say how to show what is found at the best F1 of all runs that are ours."""
     from facetl.mtcnn.weights import BUILT_IN
 
     ours = [each for each in evaluations if each.candidates_per_frame and each.metrics.best.f1 > 0]
@@ -298,21 +304,11 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
     weights = winner.name if winner.name in BUILT_IN else f"{winner.name}={source}"
     # rounded down, so that the detection that defines the threshold is kept
     threshold = int(winner.metrics.best.score_threshold * 100) / 100
-    early = [f"{each:g}" for each in _early_thresholds(winner.settings)]
     suggest(
         *("detect", "FRAMES", "--weights", weights),
-        *("--thresholds", *early, f"{threshold:.2f}", "--out", "results"),
+        *("--score", f"{threshold:.2f}", "--out", "results"),
         why=f"where {winner.name} has its best F1",
     )
-
-
-def _early_thresholds(settings: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the thresholds of PNet and RNet of a run, or the usual ones if it tells nonsense."""
-    match settings.get("thresholds"):
-        case [int() | float() as first, int() | float() as second, _]:
-            return first, second
-        case _:
-            return Settings().thresholds[:2]
 
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:

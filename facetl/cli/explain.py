@@ -41,6 +41,7 @@ def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> Name
 @options.thresholds
 @options.min_face
 @options.factor
+@options.score
 @options.device
 @options.engine
 @options.force
@@ -52,6 +53,7 @@ def explain(
     thresholds: tuple[float, float, float] | None,
     min_face: float | None,
     factor: float | None,
+    score: float | None,
     device: str,
     engine: EngineChoice,
     force: bool,
@@ -82,7 +84,7 @@ def explain(
         raise click.UsageError(
             f"--weights and --against are both called {weights.name}; write NAME=FILE"
         )
-    given = {"thresholds": thresholds, "min_face": min_face, "factor": factor}
+    given = {"thresholds": thresholds, "min_face": min_face, "factor": factor, "score": score}
     stories = {
         name: tell_story(pixels, source, given, device, engine) for name, source in sources.items()
     }
@@ -144,4 +146,6 @@ def _print_steps(stories: Stories) -> None:
     table.add_row("PNet looks at", *(f"{story.windows:,}" for story in stories.values()))
     for step, name in STEP_NAMES.items():
         table.add_row(name, *(f"{len(story.steps[step]):,}" for story in stories.values()))
+    table.add_row("drawn", *(f"{len(story.shown):,}" for story in stories.values()))
+    table.add_row("  from score", *(f"{story.settings.score:g}" for story in stories.values()))
     print_table(table)

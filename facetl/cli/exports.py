@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facetl.cli.console import note
 from facetl.files import remove_remains
 
 if TYPE_CHECKING:
@@ -25,12 +26,27 @@ exports_option = click.option(
 )
 
 
-def save_exports(out: Path, runs: Sequence[Run], kinds: Sequence[str]) -> None:
-    """Write every run in every format; say what was written."""
+def save_exports(
+    out: Path, runs: Sequence[Run], kinds: Sequence[str], score: float | None = None
+) -> None:
+    """Write every run in every format, from a score on; say what was written and left out.
+
+    Args:
+        out: the folder.
+        runs: what was found.
+        kinds: the formats.
+        score: least score of what is written; None: that of each run.
+    """
     from facetl.evaluation.exports import save_export
 
+    shown = [run.above(run.score if score is None else score) for run in runs]
     for kind in dict.fromkeys(kinds):
-        for run in runs:
+        for run in shown:
             written = save_export(kind, out, run)
             remove_remains(*written)
             click.echo(f"wrote {' and '.join(map(str, written))}")
+    for run, whole in zip(shown, runs, strict=True):
+        if hidden := whole.count - run.count:
+            least = whole.score if score is None else score
+            told = f"boxes below score {least:g}, left out of the exports: {hidden}"
+            note(f"{run.name}: {told}; all with --score 0")

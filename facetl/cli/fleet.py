@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli.console import note, track
-from facetl.cli.folders import describe_lasting
+from facetl.cli.folders import describe_lasting, describe_score
 from facetl.cli.options import is_given
 from facetl.cli.stopping import resumable
 from facetl.cli.videos import name_videos
@@ -149,19 +150,21 @@ class FleetSearch:
     def _report(self, outcomes: Iterable[Outcome], out: Path) -> bool:
         """Say what was found; return whether all could be read."""
         frames = skipped = 0
-        faces = dict.fromkeys(self.runs, 0)
+        faces: Counter[str] = Counter()
+        boxes: Counter[str] = Counter()
         for outcome in outcomes:
             frames += outcome.frames
             skipped += len(outcome.skipped)
-            for name, count in outcome.faces.items():
-                faces[name] += count
+            faces.update(outcome.faces)
+            boxes.update(outcome.boxes)
         if not frames:
             for run in self.runs.values():
                 remove_folder(run.folder)
             raise self._tell_unreadable()
         what = "frames" if self.viewing else "images"
-        for name, count in faces.items():
-            click.echo(f"{name}: {count} faces in {frames} {what} ({skipped} skipped)")
+        for name, run in self.runs.items():
+            click.echo(f"{name}: {faces[name]} faces in {frames} {what} ({skipped} skipped)")
+            click.echo(describe_score(run.settings.score, boxes[name]))
         click.echo(f"wrote {out}")
         return not skipped
 

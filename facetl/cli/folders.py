@@ -32,13 +32,18 @@ def describe_lasting(told: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in told.items() if key not in passing}
 
 
+def describe_score(score: float, boxes: int) -> str:
+    """Return from which score faces were counted, and how many boxes the file holds, in words."""
+    return f"  at score {score:g} and more; {boxes} boxes in all are in the file"
+
+
 class Outlet(Protocol):
-    """Takes what is found in each image as it comes."""
+    """Takes what is shown of each image as it comes."""
 
     folder: Path
 
     def take(self, searched: Searched[NamedImage]) -> None:
-        """Take what was found in an image that could be read."""
+        """Take what was found, at its run's score and above, in an image that could be read."""
 
     def finish(self) -> None:
         """Hear that there is no more."""
@@ -56,9 +61,15 @@ class Writer(Protocol):
 
 @dataclass
 class ImageTally:
-    """What is remembered of a run over images: counts."""
+    """What is remembered of a run over images: counts.
 
+    Attributes:
+        score: from which boxes count as faces.
+    """
+
+    score: float
     images: int = 0
+    boxes: int = 0
     faces: int = 0
     proposals: int = 0
     seconds: float = 0.0
@@ -66,7 +77,8 @@ class ImageTally:
     def add(self, frame: FrameResult) -> None:
         """Count what was found in an image."""
         self.images += 1
-        self.faces += len(frame.detections)
+        self.boxes += len(frame.detections)
+        self.faces += len(frame.above(self.score).detections)
         self.proposals += frame.candidates.get("pnet", 0)
         self.seconds += frame.seconds
 
@@ -75,7 +87,8 @@ class ImageTally:
         count = max(self.images, 1)
         return (
             f"{self.faces} faces in {self.images} images ({skipped} skipped), "
-            f"{self.proposals / count:.0f} proposals and {self.seconds / count:.3f} s an image"
+            f"{self.proposals / count:.0f} proposals and {self.seconds / count:.3f} s an image\n"
+            f"{describe_score(self.score, self.boxes)}"
         )
 
 
@@ -104,7 +117,7 @@ class FolderSearch:
     skipped: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.tallies = {name: ImageTally() for name in self.detectors}
+        self.tallies = {name: ImageTally(self.settings[name].score) for name in self.detectors}
 
     def run(self, out: Path) -> None:
         """Search all images; write a detections file for each run.
@@ -176,8 +189,9 @@ class FolderSearch:
             for writer in writers.values():
                 writer.skip(searched.skipped)
             return
+        shown = searched.above({name: each.score for name, each in self.settings.items()})
         for outlet in self.outlets:
-            outlet.take(searched)
+            outlet.take(shown)
         for name, frame in searched.results.items():
             writers[name].add(frame)
             self.tallies[name].add(frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from facetl.data.picking import Candidate, Pick, Pool
     from facetl.data.shots import Look
     from facetl.data.video import Every
+    from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.footage import FilmPicture
     from facetl.mtcnn.runs import Searched
+    from facetl.mtcnn.settings import Settings
 
 LISTING = "frames.csv"
 
@@ -64,12 +66,7 @@ LISTING = "frames.csv"
     default=0.5,
     help="Weight of being unlike the other frames; that of the detector's doubt is the rest.",
 )
-@click.option(
-    "--score",
-    type=options.SHARE,
-    default=0.5,
-    help="Least score of a box that is written down to start from.",
-)
+@options.score
 @options.workers
 @options.device
 @options.engine
@@ -81,7 +78,7 @@ def frames(
     weights: str,
     unlike: tuple[Path, ...],
     variety: float,
-    score: float,
+    score: float | None,
     workers: int,
     device: str,
     engine: EngineChoice,
@@ -92,8 +89,8 @@ def frames(
     others; blurred and blank ones, near-duplicates of each other and of --unlike never.
 
     Writes a folder for each video, beside it VIDEO_annotations.txt with the boxes that the
-    detector is sure of, for you to mend, and frames.csv: the frames in the order of their worth,
-    and why.  A video of any length takes the same memory.
+    detector is sure of (--score), for you to mend, and frames.csv: the frames in the order of
+    their worth, and why.  A video of any length takes the same memory.
 
     \b
     Example:
@@ -110,7 +107,9 @@ def frames(
     ready, _ = open_videos(find_images(videos))
     known = _load_known(unlike)
     how = Searching(device, engine, 4, workers)
-    pool = _look_through(ready, every, weights, how)
+    detectors, settings = load_detectors([NamedWeights("", weights)], {"score": score}, how)
+    score = settings[""].score
+    pool = _look_through(ready, every, detectors, settings, how)
     picks = pick_frames(pool.candidates, count, known=known, variety=variety)
     if not picks:
         raise InputError(
@@ -147,11 +146,16 @@ def _load_known(folders: Sequence[Path]) -> list[Look]:
     return looks
 
 
-def _look_through(videos: Sequence[NamedVideo], every: Every, weights: str, how: Searching) -> Pool:
+def _look_through(
+    videos: Sequence[NamedVideo],
+    every: Every,
+    detectors: Mapping[str, Detector],
+    settings: Mapping[str, Settings],
+    how: Searching,
+) -> Pool:
     """Return candidates of all videos, unlike each other."""
     from facetl.data.picking import Pool
 
-    detectors, settings = load_detectors([NamedWeights("", weights)], {}, how)
     pool = Pool()
     for video in videos:
         for found in video.search(every, detectors, settings, how):

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from facetl.cli.console import note
 from facetl.cores import usable_cores
+from facetl.mtcnn.settings import SCORE
 
 if TYPE_CHECKING:
     from facetl.data.video import Every
@@ -136,6 +137,12 @@ factor = click.option(
     type=FiniteRange(0.1, 0.99),
     show_default="that of the weights, else 0.709",
     help="Ratio of neighbouring levels of the image pyramid.",
+)
+score = click.option(
+    "--score",
+    type=SHARE,
+    show_default=f"that of the weights, else {SCORE:g}",
+    help="Least score of a box that is drawn, counted, cut out or exported; 0 takes all.",
 )
 
 start = click.option(

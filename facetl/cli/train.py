@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import load_frames, require_source
+from facetl.cli.annotated import load_frames, require_source, spread
 from facetl.cli.cartoons import write_cartoons
-from facetl.cli.console import note, suggest
+from facetl.cli.console import note, suggest, track
 from facetl.cli.stopping import resumable
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from facetl.mtcnn.engines import EngineChoice
     from facetl.training.cascade import Cascade
     from facetl.training.plan import CascadePlan
+
+MOST_ASIDE = 200
+"""Frames, of those that were put aside, that are searched to choose the score to show from."""
 
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
@@ -135,6 +138,7 @@ def train(
             workshop = Workshop(outputs.workshop)
             training = Training(dataset, plan, workshop, view, chosen_device, engine, workers)
             cascade = training.run()
+        cascade = choose_score(cascade, dataset, chosen_device, engine, workers)
         outputs.save(cascade, dataset)
     _say_goodbye(outputs, cascade)
 
@@ -199,6 +203,37 @@ class CascadeOutputs(TrainingFiles):
             save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
         save_weights(self.weights, cascade.weights)
         self.clear_workshop()
+
+
+def choose_score(
+    cascade: Cascade, dataset: FaceDataset, device: Any, engine: EngineChoice, workers: int
+) -> Cascade:
+    """Return the cascade with the score from which what it finds is shown; say which.
+
+    It is that of the best F1 on frames that were put aside; the usual one stays where these hold
+    too few faces to tell.
+    """
+    from facetl.data.images import load_image
+    from facetl.evaluation.matching import TrueBoxes
+    from facetl.evaluation.tuning import find_score
+    from facetl.mtcnn.detector import Detector
+    from facetl.mtcnn.settings import DETECTION
+
+    aside = set(cascade.aside)
+    known = replace(dataset, frames=tuple(frame for frame in dataset if frame.name in aside))
+    frames = spread(known, MOST_ASIDE)
+    pixels = (load_image(frame.path) for frame in frames)
+    detector = Detector(cascade.weights, device, engine)
+    faces = TrueBoxes.of(frame.boxes for frame in frames)
+    shown = track(pixels, "choosing the score to show from", len(frames))
+    score = find_score(detector, shown, faces, workers)
+    if score is None:
+        note(f"shown from score {detector.score:g} on; facetl tune chooses on more frames")
+        return cascade
+    note(f"shown from score {score:g} on, where F1 is best on {len(frames)} frames put aside")
+    settings = detector.settings.override(score=score)
+    metadata = {**cascade.weights.metadata, DETECTION: settings.to_json()}
+    return replace(cascade, weights=replace(cascade.weights, metadata=metadata))
 
 
 def _mix_in_cartoons(

@@ -128,12 +128,16 @@ def recommend_settings(stage: Stage, patches: Patches, joined: Weights | None) -
 
     RNet and ONet want their windows as their patches were cut, and a retrained ONet's boxes
     vote.  PNet by itself changes nothing: what pretrained stages see stays as they know it.
+    A retrained ONet's scores are new: they are shown from the usual one on, until facetl tune
+    has chosen, which takes frames, not patches.
     """
     settings = joined.settings if joined else Settings()
     if stage == "pnet":
         return settings
     padding = bool(patches.metadata.get("recipe", {}).get("padding", False))
-    return replace(settings, padding=padding, voting=settings.voting or stage == "onet")
+    if stage == "onet":
+        settings = replace(settings, voting=True, score=Settings().score)
+    return replace(settings, padding=padding)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import chosen_format, load_frames, require_source
+from facetl.cli.annotated import chosen_format, load_frames, require_source, spread
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
@@ -180,13 +180,13 @@ def _choose_frames(
     dataset = load_frames(data, images, annotations, on_error, part, form)
     if options.is_given("part") and not _has_parts(data, images, annotations, form):
         note(f"found no parts, so --part {part} means all {len(dataset)} frames")
-    spread = _spread(dataset, limit)
-    chosen = leave_out_unreadable(spread)
-    if len(chosen) < len(spread):
-        note(f"frames that cannot be read, left out: {len(spread) - len(chosen)}")
+    some = spread(dataset, limit)
+    chosen = leave_out_unreadable(some)
+    if len(chosen) < len(some):
+        note(f"frames that cannot be read, left out: {len(some) - len(chosen)}")
     if not chosen.face_count:
         raise InputError(f"found no annotated face in {len(chosen)} frames; give frames with faces")
-    if len(spread) < len(dataset):
+    if len(some) < len(dataset):
         note(f"taking {limit} of {len(dataset)} frames, evenly spread (see --limit)")
     return chosen
 
@@ -203,14 +203,6 @@ def _has_parts(data: Path | None, images: Path | None, annotations: Path | None,
         return find("train") != find("test")
     except InputError:  # there is one of the two alone
         return True
-
-
-def _spread(dataset: FaceDataset, limit: int) -> FaceDataset:
-    """Return the frames, or ``limit`` of them at equal distances."""
-    count = len(dataset)
-    if count <= limit:
-        return dataset
-    return replace(dataset, frames=tuple(dataset.frames[i * count // limit] for i in range(limit)))
 
 
 def _try_all(
@@ -255,13 +247,14 @@ def _save_choice(
 ) -> None:
     """Write the weights with the chosen settings, what they are for and what they gave."""
     from facetl.data.dataset import fingerprint
+    from facetl.evaluation.tuning import shown_score
     from facetl.mtcnn.settings import DETECTION
     from facetl.mtcnn.weights import save_weights
 
     figures = chosen.to_json()
     del figures["milliseconds"]  # measured: equal commands shall write equal weights
     record = {
-        **chosen.settings.to_json(),
+        **chosen.settings.override(score=shown_score(chosen, aim)).to_json(),
         "aim": str(aim),
         "figures": figures,
         "data": {
@@ -275,11 +268,14 @@ def _save_choice(
 
 def _report(best: Sequence[Trial], before: Trial | None, aim: Aim, tried: int, frames: int) -> None:
     """Print the best settings, the chosen one first, and the one in use so far."""
+    from facetl.evaluation.tuning import shown_score
+
     named = [("chosen", best[0]), *(("", trial) for trial in best[1:])]
     if before:
         named.append(("before", before))
     print_table(_draw_table(named))
     click.echo(f"\nchosen for {aim} among {tried} settings on {frames} frames, at IoU 0.5")
+    click.echo(f"shown from score {shown_score(best[0], aim):g} on, unless --score says otherwise")
     note("these frames flatter the choice: measure it on others")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli.console import note, track
-from facetl.cli.folders import open_runs
+from facetl.cli.folders import describe_score, open_runs
 from facetl.errors import InputError, VideoError
 
 if TYPE_CHECKING:
@@ -96,24 +95,35 @@ class NamedVideo:
 
 @dataclass
 class VideoTally:
-    """What is remembered of a run over videos: counts."""
+    """What is remembered of a run over videos: counts.
 
+    Attributes:
+        score: from which boxes count as faces; a track counts if one of its boxes does.
+    """
+
+    score: float
     frames: int = 0
     carried: int = 0
+    boxes: int = 0
     faces: int = 0
-    tracks: int = 0
     seconds: float = 0.0
-    _longest: Counter[str] = field(default_factory=Counter)
+    _tracks: dict[str, set[int]] = field(default_factory=dict)
+
+    @property
+    def tracks(self) -> int:
+        """How many faces were followed."""
+        return sum(map(len, self._tracks.values()))
 
     def add(self, video: str, result: FrameResult) -> None:
         """Count what was found in a frame."""
         self.frames += 1
         self.carried += result.carried
-        self.faces += len(result.detections)
         self.seconds += result.seconds
-        highest = max((number for number in result.tracks or () if number), default=0)
-        self._longest[video] = max(self._longest[video], highest)
-        self.tracks = sum(self._longest.values())
+        shown = result.above(self.score)
+        self.boxes += len(result.detections)
+        self.faces += len(shown.detections)
+        numbers = (number for number in shown.tracks or () if number is not None)
+        self._tracks.setdefault(video, set()).update(numbers)
 
     def describe(self) -> str:
         """Return the counts in words."""
@@ -122,7 +132,7 @@ class VideoTally:
         pace = self.seconds / max(searched, 1)
         return (
             f"{self.faces} boxes and {self.tracks} tracks in {self.frames} frames{carried}, "
-            f"{pace:.3f} s a frame searched"
+            f"{pace:.3f} s a frame searched\n{describe_score(self.score, self.boxes)}"
         )
 
 
@@ -166,7 +176,7 @@ def search_videos(
         name: {**settings[name].to_json(), **facts[name], **_describe(ready, viewing)}
         for name in detectors
     }
-    tallies = {name: VideoTally() for name in detectors}
+    tallies = {name: VideoTally(settings[name].score) for name in detectors}
     with open_runs(out, described) as writers:
         search = partial(_search_one, detectors, settings, how, viewing, out)
         whole = [_record(video, search(video), writers, tallies) for video in ready]
@@ -248,7 +258,9 @@ def _search_one(
 ) -> Iterator[dict[str, FrameResult]]:
     """Yield what all runs have for each frame of a video that counts; draw it on the way."""
     from facetl.mtcnn.footage import link_results
+    from facetl.mtcnn.runs import results_above
 
+    scores = {name: each.score for name, each in settings.items()}
     found = video.search(viewing.every, detectors, settings, how, skip_still=viewing.skip_still)
     linked = link_results(found, viewing.every.step(float(video.facts.rate)))
     if not viewing.draw:
@@ -256,7 +268,7 @@ def _search_one(
         return
     with drawing(video, drawing_path(out, video.name)) as drawn:
         for stamp, results in linked:
-            drawn.show(stamp.index, results)
+            drawn.show(stamp.index, results_above(results, scores))
             yield results
 
 

@@ -220,6 +220,18 @@ def best_point(curve: Curve) -> OperatingPoint:
     )
 
 
+def point_at(curve: Curve, score_threshold: float) -> OperatingPoint:
+    """Return the operating point at a score threshold; precision is NaN if nothing is left."""
+    kept = int((curve.scores >= score_threshold).sum())
+    hits = int(curve.hits[:kept].sum())
+    return OperatingPoint(
+        score_threshold=score_threshold,
+        precision=hits / kept if kept else NAN,
+        recall=hits / curve.faces if curve.faces else NAN,
+        f1=2 * hits / (kept + curve.faces) if kept + curve.faces else NAN,
+    )
+
+
 def recall_within(curve: Curve, false_alarms: float) -> float:
     """Return the recall at the lowest score threshold with no more than ``false_alarms``.
 

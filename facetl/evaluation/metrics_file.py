@@ -6,9 +6,10 @@
      "settings": {"iou_threshold": 0.3, …}, "truth": {"path": …, "fingerprint": …},
      "runs": {NAME: {"ap": {"0.3": x, "0.5": x, "0.7": x, "0.5:0.95": x}, "ap_course": x, …}}}
 
-``NAME`` holds a diagnosis, too: what average precision each kind of mistake costs (see
-:mod:`facetl.evaluation.diagnosis`), recall at ``score_threshold`` by kind of face, and how far
-scores can be taken for probabilities::
+``NAME`` holds the operating point from which the run is shown, ``"shown": {"score_threshold": x,
+"precision": x, "recall": x, "f1": x}``, and a diagnosis, too: what average precision each kind of
+mistake costs (see :mod:`facetl.evaluation.diagnosis`), recall at ``score_threshold`` by kind of
+face, and how far scores can be taken for probabilities::
 
      "diagnosis": {
        "mistakes": {"0.3": {"ap": x, "localisation": {"count": n, "ap_mended": x, "ap_lost": x},
@@ -46,7 +47,7 @@ from typing import Any
 from facetl.errors import InputError
 from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Weighing
 from facetl.evaluation.likeness import MEASURE, Likeness, Part
-from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
+from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics, OperatingPoint
 from facetl.evaluation.scoring import Evaluation, Truth
 from facetl.files import read_json, require_format, write_text
 from facetl.version import VERSION
@@ -149,12 +150,22 @@ def _describe_part(part: Part) -> dict[str, Any]:
 def _figures(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **_metric_figures(evaluation.metrics),
+        "shown": _describe_point(evaluation.shown),
         "skipped": evaluation.skipped,
         "proposals_per_frame": evaluation.proposals_per_frame,
         "candidates_per_frame": evaluation.candidates_per_frame,
         "seconds_per_frame": evaluation.seconds_per_frame,
         "diagnosis": _describe_diagnosis(evaluation.diagnosis),
         "notes": list(evaluation.notes),
+    }
+
+
+def _describe_point(point: OperatingPoint) -> dict[str, Any]:
+    return {
+        "score_threshold": point.score_threshold,
+        "precision": point.precision,
+        "recall": point.recall,
+        "f1": point.f1,
     }
 
 

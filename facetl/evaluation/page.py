@@ -189,7 +189,7 @@ def summarise(
 def count_changes(
     exhibits: Sequence[Exhibit], before: Evaluation, after: Evaluation
 ) -> tuple[int, int]:
-    """Return how many faces only the later run finds, and only the earlier, at their best F1."""
+    """Return how many faces only the later run finds, and only the earlier, of those shown."""
     found = [[_faces_found(each, run) for each in exhibits] for run in (before, after)]
     gained = sum(len(new - old) for old, new in zip(*found, strict=True))
     lost = sum(len(old - new) for old, new in zip(*found, strict=True))
@@ -227,22 +227,22 @@ def _ap(run: Evaluation) -> float:
 
 
 def _tell(run: Evaluation) -> str:
-    metrics, best = run.metrics, run.metrics.best
-    if math.isnan(best.score_threshold):
+    metrics, least = run.metrics, _threshold(run)
+    if math.isinf(least):
         return f"{run.name} finds none of {metrics.faces} faces."
-    kept = metrics.curve.scores >= best.score_threshold
+    kept = metrics.curve.scores >= least
     hits = int(metrics.curve.hits[kept].sum())
     false = int(kept.sum()) - hits
     alarms = f"{false} false alarm{'s' * (false != 1)}"
     return (
         f"{run.name} finds {hits} of {metrics.faces} faces with {alarms} "
-        f"(score {best.score_threshold:.4g} and above; AP {metrics.ap['0.3']:.4f})."
+        f"(score {least:.4g} and above; AP {metrics.ap['0.3']:.4f})."
     )
 
 
 def _threshold(run: Evaluation) -> float:
-    """Return the score threshold of the best F1; infinite for a run that hits nothing."""
-    threshold = run.metrics.best.score_threshold
+    """Return the score from which a run is shown; infinite for one that finds nothing."""
+    threshold = run.shown.score_threshold
     return math.inf if math.isnan(threshold) else threshold
 
 

@@ -22,10 +22,11 @@ from facetl.data.dataset import FaceDataset
 from facetl.errors import DetectionsError
 from facetl.evaluation.diagnosis import Diagnosis, diagnose
 from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
-from facetl.evaluation.metrics import NAN, Metrics, measure
+from facetl.evaluation.metrics import NAN, Metrics, OperatingPoint, measure, point_at
 from facetl.evaluation.naming import NOWHERE, find_places
 from facetl.evaluation.peers import PeerDetections
 from facetl.mtcnn.detections import Run
+from facetl.mtcnn.settings import told_score
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +197,7 @@ class Evaluation:
         seconds_per_frame: mean time of the detector, NaN if unknown.
         notes: frames that only one side knows, and what was done about them; what was ignored.
         settings: what the detections were made with; empty for a peer's.
+        score: from which detections are shown, if it was asked for.
     """
 
     name: str
@@ -206,6 +208,13 @@ class Evaluation:
     seconds_per_frame: float
     notes: tuple[str, ...]
     settings: dict[str, Any] = field(default_factory=dict)
+    score: float | None = None
+
+    @property
+    def shown(self) -> OperatingPoint:
+        """What is shown: from the score asked for, else the run's own, else that of the best F1."""
+        score = told_score(self.settings) if self.score is None else self.score
+        return self.metrics.best if score is None else point_at(self.metrics.curve, score)
 
     @property
     def proposals_per_frame(self) -> float:

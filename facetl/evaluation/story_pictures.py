@@ -214,9 +214,9 @@ def _draw_window(axes: Axes, corner: tuple[float, float], side: float, colour: s
 
 
 def _fill_best_scores(axes: Axes, story: Story) -> AxesImage:
-    """Draw PNet's best score at each place, and the faces that are found in the end."""
+    """Draw PNet's best score at each place, and the faces that are shown in the end."""
     shown = _show(axes, story.best_scores(), **_HEAT)
-    _draw_boxes(axes, story.steps["found"].boxes, "white", 1.2)
+    _draw_boxes(axes, story.shown.boxes, "white", 1.2)
     axes.set_title("PNet's best scores")
     return shown
 
@@ -255,18 +255,21 @@ def _fill_step(axes: Axes, story: Story, step: Step) -> None:
 
     The lower a score, the fainter its box.
     """
-    left = story.steps[step]
+    left, drawn = story.steps[step], MOST_DRAWN
     if step == "found":
+        shown = story.shown
         _show(axes, story.image)
-        _draw_boxes(axes, left.boxes, "black", 3.6)
-        _draw_boxes(axes, left.boxes, SKY, 2.2)
-        axes.plot(*left.landmarks.reshape(-1, 2).T, "o", color=ORANGE, ms=2.6, mec="black", mew=0.5)
+        _draw_boxes(axes, shown.boxes, "black", 3.6)
+        _draw_boxes(axes, shown.boxes, SKY, 2.2)
+        points = shown.landmarks.reshape(-1, 2).T
+        axes.plot(*points, "o", color=ORANGE, ms=2.6, mec="black", mew=0.5)
+        drawn = len(shown)
     else:
         _show(axes, _fade(story.image))
         order = np.argsort(left.scores, kind="stable")[-MOST_DRAWN:]
         tints = [to_rgba(BLUE, 0.1 + 0.9 * float(score)) for score in left.scores[order]]
         _draw_boxes(axes, left.boxes[order], tints, _thickness(len(order)))
-    few = f" ({MOST_DRAWN:,} drawn)" if len(left) > MOST_DRAWN and step != "found" else ""
+    few = f" ({drawn:,} drawn)" if len(left) > drawn else ""
     axes.set_title(f"{STEP_NAMES[step]}: {len(left):,}{few}")
 
 

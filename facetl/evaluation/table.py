@@ -79,6 +79,10 @@ def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
         row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
     ]
     points = [
+        row("shown from score", lambda e: e.shown.score_threshold, best=None),
+        row("  precision there", lambda e: e.shown.precision),
+        row("  recall there", lambda e: e.shown.recall),
+        row("  F1 there", lambda e: e.shown.f1),
         row(f"best F1 at IoU {IOU_THRESHOLD:g}", lambda e: e.metrics.best.f1),
         row("  precision there", lambda e: e.metrics.best.precision),
         row("  recall there", lambda e: e.metrics.best.recall),

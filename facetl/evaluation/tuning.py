@@ -12,16 +12,20 @@ more likely to be their luck.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
 
 from facetl.boxes import Boxes
+from facetl.data.images import Pixels
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
-from facetl.evaluation.trials import FLOOR, Trial
+from facetl.evaluation.matching import TrueBoxes
+from facetl.evaluation.trials import FLOOR, Trial, find_cut, try_setting
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.opinions import collect_opinions
 from facetl.mtcnn.settings import Settings
 
 MIN_FACES = (12.0, 16.0, 20.0, 24.0, 30.0, 40.0, 60.0, 80.0)
@@ -29,6 +33,9 @@ MIN_FACES = (12.0, 16.0, 20.0, 24.0, 30.0, 40.0, 60.0, 80.0)
 
 SMALL_FACES = 0.05
 """Share of the faces that a fast search may be too coarse for; their AP decides."""
+
+FEWEST_FACES = 20
+"""With fewer faces a single false alarm decides where F1 is best."""
 
 TOLERANCE = 0.001
 SPEED_TOLERANCE = 0.002
@@ -115,6 +122,36 @@ def choose(trials: Sequence[Trial], aim: Aim) -> Trial:
     if aim.figure == "speed":
         return min(equals, key=lambda trial: trial.milliseconds)
     return max(equals, key=_preference)
+
+
+def shown_score(trial: Trial, aim: Aim) -> float:
+    """Return the score from which what a setting finds is shown: where F1 is best.
+
+    Where the aim is bounded, that is its own final threshold.
+    """
+    last = trial.settings.thresholds[2]
+    return find_cut(trial.curve, Aim("f1"), last).threshold if aim.at_least is None else last
+
+
+def find_score(
+    detector: Detector, images: Iterable[Pixels], faces: TrueBoxes, workers: int = 1
+) -> float | None:
+    """Return the score at which a detector has its best F1, as it searches by itself.
+
+    Args:
+        detector: the cascade.
+        images: (H, W, 3) uint8 each; read one by one and not kept.
+        faces: the true boxes of these frames, in their order.
+        workers: frames searched side by side.
+
+    Returns:
+        The score; None if there are too few faces to tell, or nothing is found.
+    """
+    if len(faces) < FEWEST_FACES:
+        return None
+    opinions = collect_opinions(detector, images, detector.settings, workers)
+    trial = try_setting(opinions, faces, detector.settings)
+    return None if trial is None else shown_score(trial, Aim("ap"))
 
 
 def rank(trials: Sequence[Trial], aim: Aim, count: int) -> list[Trial]:

@@ -56,13 +56,15 @@ class Outcome(NamedTuple):
         block: its number.
         frames: how many images or frames have been searched, or got the boxes of the one before.
         skipped: why pictures could not be searched.
-        faces: how many each run found, by name.
+        faces: how many each run found, at its score and above, by name.
+        boxes: how many it found in all, by name.
     """
 
     block: int
     frames: int
     skipped: list[str]
     faces: dict[str, int]
+    boxes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,14 @@ class BlockSearch:
 
     def tell(self, block: Block) -> Outcome:
         """Return what the shards of a block hold."""
-        counts = {name: count_shard(path) for name, path in self.shards(block).items()}
+        counts = {
+            name: count_shard(path, self.runs[name].settings.score)
+            for name, path in self.shards(block).items()
+        }
         first = next(iter(counts.values()))
         faces = {name: each.faces for name, each in counts.items()}
-        return Outcome(block.number, first.frames, first.skipped, faces)
+        boxes = {name: each.boxes for name, each in counts.items()}
+        return Outcome(block.number, first.frames, first.skipped, faces, boxes)
 
     def clear_marks(self) -> None:
         """Remove what processes that were killed have left beside the shards."""

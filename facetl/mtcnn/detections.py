@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError
 from facetl.files import UNENCODABLE, atomic_path, read_json, require_format
+from facetl.mtcnn.settings import SCORE, told_score
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -160,6 +161,12 @@ class FrameResult:
         if self.tracks is not None and len(self.tracks) != len(self.detections):
             raise ValueError(f"expected {len(self.detections)} tracks, got {len(self.tracks)}")
 
+    def above(self, score: float) -> FrameResult:
+        """Return the same with the detections of a score or more alone."""
+        keep = np.flatnonzero(self.detections.scores >= score)
+        tracks = None if self.tracks is None else tuple(self.tracks[row] for row in keep)
+        return replace(self, detections=self.detections[keep], tracks=tracks)
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -184,6 +191,21 @@ class Run:
     settings: dict[str, Any]
     frames: tuple[FrameResult, ...]
     skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """Least score in [0, 1] of what is shown; the usual one if the settings tell none."""
+        told = told_score(self.settings)
+        return SCORE if told is None else told
+
+    def above(self, score: float) -> Run:
+        """Return the same with the detections of a score or more alone."""
+        return replace(self, frames=tuple(frame.above(score) for frame in self.frames))
+
+    @property
+    def count(self) -> int:
+        """How many boxes there are in all frames."""
+        return sum(len(frame.detections) for frame in self.frames)
 
     @property
     def searched(self) -> tuple[FrameResult, ...]:

@@ -153,6 +153,11 @@ class Detector:
         return sum(weight.numel() for network in networks for weight in network.parameters())
 
     @property
+    def score(self) -> float:
+        """The score in [0, 1] from which facetl's commands show what these weights find."""
+        return self.settings.score
+
+    @property
     def fingerprint(self) -> str:
         """16 hex digits that change with any weight of the three networks."""
         return fingerprint_states(

@@ -102,7 +102,8 @@ class Opinions:
     def covers(self, settings: Settings) -> bool:
         """Return whether settings can be replayed: this pyramid, no threshold below the floor."""
         pairs = zip(settings.thresholds, self.floor.thresholds, strict=True)
-        same_pyramid = replace(settings, thresholds=self.floor.thresholds) == self.floor
+        floor = self.floor
+        same_pyramid = replace(settings, thresholds=floor.thresholds, score=floor.score) == floor
         return same_pyramid and all(own >= lowest for own, lowest in pairs)
 
     def settle(self, pnet: Sequence[float], rnet: Sequence[float]) -> Iterator[Settled]:

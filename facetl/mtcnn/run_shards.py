@@ -218,17 +218,23 @@ class ShardCounts(NamedTuple):
 
     Attributes:
         frames: images that were searched, or got the boxes of the one before.
-        faces: boxes in all of them.
+        boxes: boxes in all of them.
+        faces: those of a score or more.
         skipped: why the others could not be searched.
     """
 
     frames: int
+    boxes: int
     faces: int
     skipped: list[str]
 
 
-def count_shard(path: Path) -> ShardCounts:
+def count_shard(path: Path, score: float) -> ShardCounts:
     """Return how much a shard holds, without reading its boxes.
+
+    Args:
+        path: the shard.
+        score: from which boxes count as faces.
 
     Raises:
         DetectionsError: if it is missing or damaged.
@@ -237,8 +243,10 @@ def count_shard(path: Path) -> ShardCounts:
     with _opened(path) as file:
         table = file.read(["reason", "scores"])
         skipped = table["reason"].drop_null().to_pylist()
-        faces = sum(len(each) for each in table["scores"].drop_null())
-        return ShardCounts(len(table) - len(skipped), faces, skipped)
+        found = table["scores"].drop_null().combine_chunks().flatten()
+        scores = found.to_numpy(zero_copy_only=False)
+        faces = int((scores >= score).sum())
+        return ShardCounts(len(table) - len(skipped), len(scores), faces, skipped)
 
 
 def require_parquet() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -73,6 +73,17 @@ class Searched(Generic[AnySearchable]):
     picture: AnySearchable
     results: dict[str, FrameResult]
     skipped: Skipped | None = None
+
+    def above(self, scores: Mapping[str, float]) -> Searched[AnySearchable]:
+        """Return the same with the detections alone that reach the score of their detector."""
+        return replace(self, results=results_above(self.results, scores))
+
+
+def results_above(
+    results: Mapping[str, FrameResult], scores: Mapping[str, float]
+) -> dict[str, FrameResult]:
+    """Return results with the detections alone that reach the score of their run, by name."""
+    return {name: result.above(scores[name]) for name, result in results.items()}
 
 
 def search_all(

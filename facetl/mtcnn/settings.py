@@ -11,9 +11,21 @@ from facetl.errors import WeightsError
 
 DETECTION = "detection"
 """Where a weights file's metadata keeps the settings that were chosen for these weights."""
-
+SCORE = 0.7
+"""Where weights that say nothing start to show: facenet-pytorch's own last threshold."""
 
 _SWITCHES = frozenset({"padding", "voting"})
+
+
+def told_score(settings: Mapping[str, Any]) -> float | None:
+    """Return the score from which a run is shown, as its settings tell; None if they don't."""
+    match settings.get("score"):
+        case bool():
+            return None
+        case int() | float() as told if 0 <= told <= 1:
+            return float(told)
+        case _:
+            return None
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,8 @@ class Settings:
         voting: whether all of ONet's boxes around a face have a say in where it is, not only
             the one with the best score (see :func:`facetl.mtcnn.nms.vote`).  RNet's NMS then
             leaves more of them.
+        score: least score in [0, 1] of what is drawn, counted, cut out and exported.  The search
+            does not depend on it: what it finds below is kept.
     """
 
     thresholds: tuple[float, float, float] = (0.1, 0.2, 0.2)
@@ -37,6 +51,7 @@ class Settings:
     factor: float = 0.709
     padding: bool = False
     voting: bool = False
+    score: float = SCORE
 
     def __post_init__(self) -> None:
         if len(self.thresholds) != 3 or not all(0 <= t <= 1 for t in self.thresholds):
@@ -45,6 +60,8 @@ class Settings:
             raise ValueError(f"expected min_face above 0 pixels, got {self.min_face}")
         if not 0 < self.factor < 1:
             raise ValueError(f"expected a factor between 0 and 1, got {self.factor}")
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"expected a score in [0, 1], got {self.score}")
         for name in _SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"expected {name} true or false, got {getattr(self, name)!r}")

@@ -99,6 +99,13 @@ class Story:
         """How many windows PNet looked at, over all levels."""
         return sum(level.scores.size for level in self.levels)
 
+    @property
+    def shown(self) -> Remaining:
+        """The faces in the end that reach the score from which they are shown."""
+        found = self.steps["found"]
+        keep = found.scores >= self.settings.score
+        return Remaining(found.boxes[keep], found.scores[keep], found.landmarks[keep])
+
     def best_scores(self) -> NDArray[np.float32]:
         """Return (H, W) in [0, 1]: PNet's best score, over all levels, of a window around here.
 

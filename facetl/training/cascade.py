@@ -31,12 +31,13 @@ from facetl.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from facetl.training.loop import train
+from facetl.training.loop import name_validation_frames, train
 from facetl.training.mining import Miner, mining_settings
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
 from facetl.training.records import History, without_times
+from facetl.training.settings import TrainingSettings
 from facetl.training.starting import build_training_network, require_start
 
 _TASK = "task.json"
@@ -90,11 +91,13 @@ class Cascade:
         weights: all three stages, and where they came from.
         records: one JSON-able record per epoch, with its ``stage`` and ``round``.
         suspects: JSON-able regions that look like faces and are not annotated, best first.
+        aside: names of the frames that the last stage did not learn from.
     """
 
     weights: Weights
     records: tuple[dict[str, Any], ...]
     suspects: tuple[dict[str, Any], ...]
+    aside: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -175,11 +178,13 @@ class Training:
         records: list[dict[str, Any]] = []
         counts: list[dict[str, Any]] = []
         suspects: tuple[dict[str, Any], ...] = ()
+        aside: tuple[str, ...] = ()
         for step in self.plan.steps:
             stages[step.stage], history = self._finish(step, stages)
             records += history.records
             counts += history.patch_counts
             suspects = history.suspects or suspects
+            aside = history.aside
         known = {frame.name for frame in self.dataset}
         suspects = tuple(each for each in suspects if each["frame"] in known)
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
@@ -191,7 +196,7 @@ class Training:
             "records": without_times(records),
         }
         weights = Weights(stages, metadata)
-        return Cascade(weights, tuple(records), suspects)
+        return Cascade(weights, tuple(records), suspects, aside)
 
     def _finish(self, step: Step, stages: Mapping[Stage, State]) -> tuple[State, History]:
         """Return the weights of a step: those that are there, or newly trained ones."""
@@ -208,6 +213,7 @@ class Training:
             PATCH_COUNTS: [{"round": step.round, **patches.describe_counts(step.stage)}],
             "records": records,
             "suspects": patches.metadata.get("suspects", []),
+            "aside": name_validation_frames(patches, self._settings(step)),
         }
         keep = self.plan.stages[step.stage].training.keep
         weights = Weights({step.stage: checkpoint.kept(keep)}, metadata)
@@ -244,9 +250,12 @@ class Training:
             settings=mining_settings(self.plan.stages[step.stage].recipe),
         )
 
+    def _settings(self, step: Step) -> TrainingSettings:
+        return replace(self.plan.stages[step.stage].training, seed=self.plan.seed)
+
     def _train(self, step: Step, patches: Patches, stages: Mapping[Stage, State]) -> Checkpoint:
         """Train a step, from its checkpoint if it has one, and leave one after every epoch."""
-        settings = replace(self.plan.stages[step.stage].training, seed=self.plan.seed)
+        settings = self._settings(step)
         task = {"patches": patches.fingerprint, "settings": settings.to_json()}
         network = build_training_network(step.stage, self.plan.start, settings).to(self.device)
         source = None

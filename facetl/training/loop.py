@@ -104,12 +104,7 @@ def train(
         InputError: if the patches are those of another stage or of a single frame, or show no face.
     """
     _require_size(patches, stage)
-    training, validation = split_by_frame(
-        patches.frame_index,
-        settings.validation_share,
-        settings.seed,
-        patches.metadata.get("groups"),
-    )
+    training, validation = _split(patches, settings)
     _require_faces(patches, training)
     keep_freed_memory()
     course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
@@ -157,6 +152,20 @@ class _Course:
         targets = regression_targets(self.stage, batch.offsets, batch.sides)
         landmarks = self.teacher(batch.pixels, batch.labels) if self.teacher else None
         return Judged(flat, batch.labels, targets, landmarks)
+
+
+def name_validation_frames(patches: Patches, settings: TrainingSettings) -> list[str]:
+    """Return the names of the frames that :func:`train` puts aside for validation."""
+    _, validation = _split(patches, settings)
+    aside = set(patches.frame_index[validation].tolist())
+    return [name for place, name in enumerate(patches.metadata["frames"]) if place in aside]
+
+
+def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indices]:
+    """Return the indices of the patches to learn from and of those put aside."""
+    groups = patches.metadata.get("groups")
+    share, seed = settings.validation_share, settings.seed
+    return split_by_frame(patches.frame_index, share, seed, groups)
 
 
 def _hold(

@@ -35,11 +35,13 @@ class History(NamedTuple):
         records: one an epoch, in order.
         patch_counts: a row for each training, see :data:`facetl.training.patches.PATCH_COUNTS`.
         suspects: regions that look like faces and are not annotated: ``frame``, ``box``, ``score``.
+        aside: names of the frames put aside for validation.
     """
 
     records: tuple[dict[str, Any], ...]
     patch_counts: tuple[dict[str, Any], ...]
     suspects: tuple[dict[str, Any], ...]
+    aside: tuple[str, ...]
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> History:
@@ -55,7 +57,10 @@ class History(NamedTuple):
             _check_counts(row)
         for suspect in suspects:
             _check_suspect(suspect)
-        return cls(records, counts, suspects)
+        aside = metadata.get("aside", [])
+        if not (isinstance(aside, list) and all(isinstance(each, str) for each in aside)):
+            raise ValueError(f"found {_show(aside)} as the frames put aside")
+        return cls(records, counts, suspects, tuple(aside))
 
 
 def check_records(records: object) -> tuple[dict[str, Any], ...]:

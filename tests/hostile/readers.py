@@ -286,7 +286,7 @@ def _shards(folder: Path) -> list[Path]:
 def _read_shards(path: Path) -> None:
     run = load_run(path.parent)
     for shard in find_shards(path.parent):
-        count_shard(shard)
+        count_shard(shard, 0.5)
     evaluate_all([Entry.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True))
 
 
