@@ -20,7 +20,6 @@ from facetl.files import (
     is_occupied,
     note_written,
     read_json,
-    remove_all_remains,
     remove_folder,
     require_writable,
     write_text,
@@ -165,7 +164,6 @@ def _claim(bench: Bench, *, anew: bool) -> None:
             f"{bench.folder} holds a study with other {differing}; choose another --out, or start "
             "anew with --force"
         )
-    remove_all_remains(bench.folder)
     write_text(bench.folder / _CLAIM, json.dumps(own, indent=1) + "\n")
 
 

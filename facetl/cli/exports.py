@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facetl.files import remove_remains
-
 if TYPE_CHECKING:
     from facetl.mtcnn.detections import Run
 
@@ -32,5 +30,4 @@ def save_exports(out: Path, runs: Sequence[Run], kinds: Sequence[str]) -> None:
     for kind in dict.fromkeys(kinds):
         for run in runs:
             written = save_export(kind, out, run)
-            remove_remains(*written)
             click.echo(f"wrote {' and '.join(map(str, written))}")

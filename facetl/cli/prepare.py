@@ -14,7 +14,7 @@ from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
-from facetl.files import note_written, refuse_to_overwrite, remove_remains, require_writable
+from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -179,7 +179,7 @@ def _find_room(path: Path, sheet: Path, *, resume: bool, force: bool) -> None:
     from facetl.training.growth import has_work, work_folder
 
     if resume:
-        remove_remains(path, sheet)
+        claim_place()
         if has_work(path) or _lacks_sheet_alone(path, sheet):
             return
         if path.exists() and not force:

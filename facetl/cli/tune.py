@@ -15,6 +15,7 @@ from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
+from facetl.places import clear
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -161,6 +162,8 @@ def _find_outputs(out: Path | None, weights: str, *, force: bool) -> tuple[Path,
     for path in (out, *plot_paths(plot)):
         refuse_to_overwrite(path, force=force)
     require_writable(out.parent)
+    for path in plot_paths(plot):
+        clear(path)
     return out, plot
 
 
