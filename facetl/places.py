@@ -142,7 +142,7 @@ def _lock(handle: int) -> None:
         else:
             import msvcrt
 
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EDEADLK):  # as other systems say it
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error

@@ -138,17 +138,17 @@ def test_a_lock_that_goes_while_it_is_opened_is_taken_anew(
 ) -> None:
     """Between opening and locking, whoever held it has removed it."""
     real, place = places._lock, tmp_path / "results"
-    gone = []
+    goes = [tmp_path / lock_name(place)]
 
     def lock(handle: int) -> None:
-        if not gone:
-            gone.append((tmp_path / lock_name(place)).unlink())
+        if goes:
+            goes.pop().unlink()
         real(handle)
 
     monkeypatch.setattr(places, "_lock", lock)
-    with locking(place):
-        with pytest.raises(OutputError), locking(place):
-            pass
+    with locking(place), pytest.raises(OutputError), locking(place):
+        pass
+    assert not goes
 
 
 def test_where_there_are_no_locks_a_word_is_said_and_the_work_is_done(
