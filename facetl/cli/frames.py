@@ -12,6 +12,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
+from facetl.cli.kinds import wanting
 from facetl.cli.searching import NamedWeights, Searching, find_images, load_detectors
 from facetl.cli.videos import NamedVideo, is_video, open_videos
 from facetl.errors import ImageError, InputError, OutputError
@@ -30,7 +31,9 @@ LISTING = "frames.csv"
 
 
 @click.command(short_help="Pick frames of videos that are worth annotating.")
-@click.argument("videos", nargs=-1, required=True, type=options.FILE_OR_FOLDER)
+@click.argument(
+    "videos", nargs=-1, required=True, type=options.FILE_OR_FOLDER, callback=wanting("videos")
+)
 @click.option(
     "--out",
     required=True,
