@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facetl.cli.console import note
+
 if TYPE_CHECKING:
     from facetl.mtcnn.detections import Run
 
@@ -25,8 +27,14 @@ exports_option = click.option(
 
 def save_exports(out: Path, runs: Sequence[Run], kinds: Sequence[str]) -> None:
     """Write every run in every format; say what was written."""
-    from facetl.evaluation.exports import save_export
+    from facetl.evaluation.exports import find_unnameable, save_export
 
+    for run in runs:
+        if names := find_unnameable(run):
+            note(
+                f"{run.name}: images left out of what is exported: {len(names)}, such as "
+                f"{names[0]}, whose names no annotations can say; rename them"
+            )
     for kind in dict.fromkeys(kinds):
         for run in runs:
             written = save_export(kind, out, run)

@@ -25,7 +25,7 @@ def image_name(text: object) -> str | None:
 
     None if it is none, is absolute, or climbs out of its folder: such a path is never opened.
     """
-    if not isinstance(text, str) or not _is_plain(text):
+    if not isinstance(text, str) or not is_plain(text):
         return None
     slashed = text.replace("\\", "/")
     if slashed.startswith("/") or PureWindowsPath(text).drive:
@@ -79,7 +79,7 @@ def class_names(labels: Sequence[str | None]) -> list[str]:
     return sorted({class_name(label) for label in labels})
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Return whether a file may be called so: one line, no control characters, not endless."""
     if not text.strip() or any(unicodedata.category(char) in _UNNAMEABLE for char in text):
         return False
