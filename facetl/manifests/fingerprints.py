@@ -131,6 +131,14 @@ def names_below(folder: Path) -> Iterator[str]:
             yield name
 
 
+def readable_bytes(path: Path) -> int:
+    """Return how many bytes of a file count; those of one that may not be read do not."""
+    try:
+        return path.stat().st_size if os.access(path, os.R_OK) else 0
+    except FileNotFoundError:
+        return 0  # it went meanwhile
+
+
 def is_regular(path: Path) -> bool:
     """Return whether there is a regular file at a path, or a link to one."""
     try:
