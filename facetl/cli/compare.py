@@ -14,7 +14,7 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format
 from facetl.cli.console import TimeBar, note, print_table, say_time
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import (

@@ -14,7 +14,7 @@ from facetl.cli import options
 from facetl.cli.annotated import chosen_format
 from facetl.cli.console import note
 from facetl.cli.exports import EXPORT_NAMES, save_exports
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.errors import InputError, OutputError
 from facetl.files import refuse_to_overwrite, require_writable
 

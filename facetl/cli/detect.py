@@ -16,7 +16,7 @@ from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
 from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.fleet import RAY, FleetSearch, fleet_options, plan_runs, settle_fleet
 from facetl.cli.folders import FolderSearch
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.overlays import OVERLAYS, OverlayDrawer, load_faces
 from facetl.cli.searching import (
     NamedWeights,

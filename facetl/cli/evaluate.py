@@ -11,7 +11,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError

@@ -9,7 +9,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.searching import NamedWeights, parse_weights
 from facetl.files import refuse_to_overwrite, require_writable
 

@@ -12,7 +12,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.searching import NamedWeights, Searching, find_images, load_detectors
 from facetl.cli.videos import NamedVideo, is_video, open_videos
 from facetl.errors import ImageError, InputError, OutputError

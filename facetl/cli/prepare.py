@@ -12,7 +12,7 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable

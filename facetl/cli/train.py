@@ -15,7 +15,7 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView

@@ -12,7 +12,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text

@@ -12,7 +12,7 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format, load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.kinds import wanting
+from facetl.cli.given import wanting
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable

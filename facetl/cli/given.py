@@ -112,7 +112,7 @@ def wanting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]
     return look
 
 
-def kind_of(path: Path) -> Kind | None:
+def what_is(path: Path) -> Kind | None:
     """Return what is at a path, None if that is hard to tell; only its beginning is read."""
     from facetl.cli.videos import is_video
     from facetl.data.images import IMAGE_SUFFIXES
@@ -141,7 +141,7 @@ def kind_of(path: Path) -> Kind | None:
 
 def _remedy(path: Path, wanted: str) -> str | None:
     """Return what a path is and what to do; None if it may be what is wanted."""
-    kind = kind_of(path)
+    kind = what_is(path)
     remedy = REMEDIES[wanted].get(kind) if kind else None
     return remedy and f"{path} is {kind}; {remedy.format(path=shlex.quote(str(path)))}"
 

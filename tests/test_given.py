@@ -16,7 +16,7 @@ from drawn_videos import write_video
 from outcomes import assert_refused, left_in, success
 
 from facetl.cli import main
-from facetl.cli.kinds import REMEDIES, Kind, kind_of
+from facetl.cli.given import REMEDIES, Kind, what_is
 from facetl.data.images import save_image
 from facetl.mtcnn.detections import Run, save_run
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
@@ -65,24 +65,24 @@ COMMANDS: dict[str, tuple[object, ...]] = {
 
 @pytest.mark.parametrize("kind", Kind)
 def test_kinds_are_told_by_what_is_in_them(kind: Kind, things: Path, tmp_path: Path) -> None:
-    assert kind_of(things / NAMES[kind]) is kind
-    assert kind_of(things / "nowhere") is None
+    assert what_is(things / NAMES[kind]) is kind
+    assert what_is(things / "nowhere") is None
     (tmp_path / "pipe.png").unlink(missing_ok=True)
     os.mkfifo(tmp_path / "pipe.png")
-    assert kind_of(tmp_path / "pipe.png") is None
+    assert what_is(tmp_path / "pipe.png") is None
 
 
 @pytest.mark.parametrize(("name", "head"), [("a.jpg", b"PK\x03\x04"), ("b.tgz", b"\x1f\x8b\x08")])
 def test_an_archive_is_one_by_any_name(name: str, head: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(head + b"\0" * 100)
-    assert kind_of(tmp_path / name) is Kind.ARCHIVE
+    assert what_is(tmp_path / name) is Kind.ARCHIVE
 
 
 def test_detections_are_told_from_annotations_by_what_they_say(
     things: Path, tmp_path: Path
 ) -> None:
     shutil.copy(things / "a.detections.json", tmp_path / "renamed.json")
-    assert kind_of(tmp_path / "renamed.json") is Kind.DETECTIONS
+    assert what_is(tmp_path / "renamed.json") is Kind.DETECTIONS
 
 
 @pytest.mark.parametrize(
