@@ -12,6 +12,7 @@
     │   ├── DetectionsError     a detections file
     │   └── ManifestError       a manifest of what was written
     ├── OutputError             a place that cannot or must not be written
+    │   └── NameTooLongError    one whose name is longer than the disk takes
     └── NonFiniteLossError      a training loss that became infinite or not a number
 
 Every message is one line that says what was found, where, and what to do.  Mistakes of a
@@ -62,6 +63,10 @@ class ManifestError(InputError):
 
 class OutputError(FacetlError):
     """A place cannot be written, or holds something that must not be overwritten."""
+
+
+class NameTooLongError(OutputError):
+    """A place cannot be written, for its name is longer than the file system takes."""
 
 
 class NonFiniteLossError(FacetlError):

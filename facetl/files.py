@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -16,7 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from facetl.errors import FacetlError, OutputError
+from facetl.errors import FacetlError, NameTooLongError, OutputError
 from facetl.interruptions import holding_signals
 
 UNENCODABLE = "backslashreplace"
@@ -25,6 +26,9 @@ MAKE_ROOM = "make room, then go on with --resume"
 """What to do if work that can be gone on with cannot be written."""
 LARGEST = 2**32
 """Bytes of the largest file that is read into memory, where its kind has no smaller bound."""
+
+_LONGEST_SUFFIX = 32
+"""Bytes of a suffix, for writers go by it: what is longer is none."""
 
 T = TypeVar("T")
 
@@ -40,6 +44,9 @@ class Ledger:
         self.written: set[str] = set()
         self._has_begun = False
 
+    def claim(self) -> None:
+        """Hear that something is about to be changed, as often as it is: see that it may."""
+
     def begin(self) -> None:
         """Hear, once, that something is about to be written: nothing has changed on disk yet."""
 
@@ -47,7 +54,8 @@ class Ledger:
         """Hear that a file or folder belongs to what the command was given."""
 
     def begin_once(self) -> None:
-        """Call :meth:`begin` unless that was done."""
+        """Call :meth:`claim`, and :meth:`begin` unless that was done."""
+        self.claim()
         if not self._has_begun:
             self._has_begun = True
             self.begin()
@@ -64,6 +72,12 @@ def keeping_ledger(ledger: Ledger) -> Iterator[None]:
         yield
     finally:
         _ledgers.pop()
+
+
+def claim_place() -> None:
+    """Tell the ledger, if one is kept, that something is looked at that no other may change."""
+    if _ledgers:
+        _ledgers[-1].claim()
 
 
 def about_to_write() -> None:
@@ -287,8 +301,14 @@ def plot_paths(path: Path) -> tuple[Path, Path]:
 
 
 def is_occupied(path: Path) -> bool:
-    """Return whether there is something at ``path``; an empty folder is nothing."""
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+    """Return whether there is something at ``path``.
+
+    An empty folder is nothing, and so is what a killed command has left half-written.
+    """
+    if not path.is_dir():
+        return path.exists()
+    names = (entry.name for entry in path.iterdir())
+    return not all(is_temporary(name) or is_lock(name) for name in names)
 
 
 def refuse_to_overwrite(path: Path, *, force: bool) -> None:
@@ -320,6 +340,8 @@ def require_writable(folder: Path) -> None:
 
 def cannot_write(path: Path, error: OSError, remedy: str = "choose another place") -> OutputError:
     """Return the error that says why a place cannot be written, and what to do."""
+    if error.errno == errno.ENAMETOOLONG:
+        return NameTooLongError(f"{path} cannot be written ({error.strerror}); shorten its name")
     return OutputError(f"{path} cannot be written ({error.strerror or error}); {remedy}")
 
 
@@ -336,30 +358,38 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def remove_remains(*paths: Path) -> None:
-    """Remove the temporary files that a killed process has left of these files and folders."""
-    for path in paths:
-        if path.is_dir():
-            remove_all_remains(path)
-        name = re.compile(rf"\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}")
-        for entry in list(path.parent.iterdir()) if path.parent.is_dir() else ():
-            if name.fullmatch(entry.name):
-                entry.unlink(missing_ok=True)
+def lock_name(place: Path) -> str:
+    """Return how the file is called that tells whether a command is writing to a place."""
+    return f".facetl-{_tag(place)}.lock"
 
 
-def remove_all_remains(folder: Path) -> None:
-    """Remove the temporary files that a killed process has left anywhere in a folder of its own."""
-    for entry in list(folder.rglob(".*-????????*")):
-        if entry.is_file() and _TEMPORARY.fullmatch(entry.name):
-            entry.unlink(missing_ok=True)
+def is_lock(name: str) -> bool:
+    """Return whether a file may tell whether a command is writing somewhere."""
+    return re.fullmatch(r"\.facetl-[0-9a-f]{8}\.lock", name) is not None
 
 
-_TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\.[^.]*)?")
+def is_temporary(name: str) -> bool:
+    """Return whether a file or folder is called as those that are yet to be put in place."""
+    return re.fullmatch(r"\.facetl-[0-9a-f]{8}-[0-9a-f]{8}(\.[^.]*)?", name) is not None
+
+
+def belongs_to(name: str, path: Path) -> bool:
+    """Return whether a file or folder is called as what is to become the one at a path."""
+    return is_temporary(name) and name.startswith(f".facetl-{_tag(path)}-")
 
 
 def _temporary_name(folder: Path, path: Path) -> Path:
-    """Return a name that nobody has: known before there is anything by it, so nothing is lost."""
-    return folder / f".{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+    """Return a name that nobody has: known before there is anything by it, so nothing is lost.
+
+    It is short however long that of ``path`` is, and has the same suffix, which writers go by.
+    """
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
+    return folder / f".facetl-{_tag(path)}-{secrets.token_hex(4)}{suffix}"
+
+
+def _tag(path: Path) -> str:
+    """Return what stands for a name in those of the hidden files that serve it."""
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
 
 
 def _make_new(temporary: Path, path: Path, *, folder: bool = False) -> None:
@@ -370,6 +400,8 @@ def _make_new(temporary: Path, path: Path, *, folder: bool = False) -> None:
     """
     try:
         temporary.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            path.lstat()  # better now than after the work: its name may be too long
         if folder:
             temporary.mkdir()
         else:

@@ -1,7 +1,9 @@
 """What all commands share: one line for an error, exit codes, numbers that are numbers."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -9,6 +11,7 @@ from click.testing import CliRunner
 
 from facetl.cli import main
 from facetl.cli.options import FiniteRange
+from facetl.cli.stopping import describe_missing_library
 from facetl.errors import FacetlError
 
 
@@ -38,6 +41,55 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
 def test_trouble_ends_in_one_line_and_an_exit_code(what: str, code: int, line: str) -> None:
     result = CliRunner().invoke(main, ["fail", what])
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", line)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["dectect", "x"], "'detect'"),
+        (["trian"], "'train'"),
+        (["--verison"], "--version"),
+        (["detect", "x", "--overlay"], "--overlays"),
+    ],
+)
+def test_who_mistypes_is_told_what_may_be_meant(typed: list[str], meant: str) -> None:
+    result = CliRunner().invoke(main, typed)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Did you mean" in result.stderr
+    assert meant in result.stderr
+
+
+@pytest.mark.parametrize(
+    "typed", [["dec\x1btect"], ["--a\x1b[31m\n"], ["detect", "x", "--a\x1b[31m"]]
+)
+def test_what_was_mistyped_gives_no_orders_to_the_terminal(typed: list[str]) -> None:
+    result = CliRunner().invoke(main, typed)
+    assert result.exit_code == 2
+    assert "\x1b" not in result.output
+    assert "\\x1b" in result.output
+
+
+NO_LIBGL = "libGL.so.1: cannot open shared object file: No such file or directory"
+
+
+def test_a_system_without_libgl_is_told_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text(f"raise ImportError({NO_LIBGL!r})")
+    command = [sys.executable, "-m", "facetl", "cartoons", str(tmp_path / "out"), "--workers", "1"]
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("facetl: libGL.so.1 is missing, which OpenCV needs; install it")
+    assert "apt-get install libgl1 libglib2.0-0" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_any_library_of_the_system_may_be_missing() -> None:
+    missing = ImportError(NO_LIBGL.replace("libGL.so.1", "libavcodec.so.61"))
+    assert str(describe_missing_library(missing)).startswith("libavcodec.so.61 is missing, which")
+    assert describe_missing_library(ImportError("No module named 'torch'")) is None
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "2", "many"])

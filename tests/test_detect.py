@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -229,7 +230,8 @@ def test_strict_ends_with_exit_code_1_but_keeps_the_results(frames: Path, tmp_pa
 
 
 def test_nothing_readable_at_all(frames: Path, tmp_path: Path) -> None:
-    line = fail(frames / "notes.txt", "--out", tmp_path / "results")
+    shutil.copy(frames / "notes.txt", frames / "notes.png")
+    line = fail(frames / "notes.png", "--out", tmp_path / "results")
     assert "none of the 1 images could be read" in line
     assert not (tmp_path / "results").exists()
 

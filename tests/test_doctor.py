@@ -1,5 +1,8 @@
 """The doctor says what is in use, and why."""
 
+import sys
+from importlib.metadata import PackageNotFoundError
+
 import pytest
 import torch
 from click.testing import CliRunner
@@ -44,6 +47,38 @@ def test_why_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", no_compiler)
     said = run()
     assert said["engine"] == ["torch: no compiler"]
+
+
+def test_a_library_of_the_system_that_is_missing_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The networks are tried all the same, on a picture that needs no drawing."""
+    fault = "libGL.so.1: cannot open shared object file: No such file or directory"
+
+    def load(name: str) -> None:
+        if name == "cv2":
+            raise ImportError(fault)
+
+    def draw(**_: object) -> None:
+        raise ImportError(fault)
+
+    monkeypatch.setattr(sys.modules["facetl.cli.doctor"], "import_module", load)
+    monkeypatch.setattr("facetl.cartoons.draw_frame", draw)
+    result = CliRunner().invoke(main, ["doctor", "--engine", "torch"])
+    assert result.exit_code == 1
+    (finding,) = [line for line in result.stdout.splitlines() if line.startswith("missing")]
+    assert "libGL.so.1 is missing, which OpenCV needs; install it" in finding
+    assert "ms a frame of 256×300" in result.stdout
+
+
+def test_opencv_without_windows_is_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "opencv-python":
+            raise PackageNotFoundError(name)
+        return "1.2.3"
+
+    monkeypatch.setattr(sys.modules["facetl.cli.doctor"], "version", version)
+    assert "opencv-python-headless 1.2.3" in run("--engine", "torch")["libraries"][0]
 
 
 @needs_kernels

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ from facetl.data.images import save_image
 from facetl.data.video import Footage
 from facetl.errors import FacetlError, ImageError, OutputError, WeightsError
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
+from facetl.places import locking
 
 IMAGES = (
     *("cut.png", "cut.jpg", "empty.png", "text.jpg", "head.gif", "bomb.png", "noise.bmp"),
@@ -484,6 +485,19 @@ def test_a_place_below_a_file_is_refused(kind: str, world: World, tmp_path: Path
     refused(facetl(*commands(world, tmp_path / "file/out")[kind]))
     assert left_in(tmp_path) == ["file"]
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_place_to_which_another_command_writes_is_refused(
+    kind: str, world: World, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with ExitStack() as locks:
+        for place in (out, out / "model.safetensors", out / "new", out / "new.json"):
+            locks.enter_context(locking(place))
+        refused(facetl(*commands(world, out)[kind]), "another facetl command is writing there")
+    assert left_in(tmp_path) == ["out"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

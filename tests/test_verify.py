@@ -372,6 +372,50 @@ def test_nothing_outside_is_opened(frames: Path, monkeypatch: pytest.MonkeyPatch
     assert_refused(run("verify", "results"), "expected a path below the folder")
 
 
+def changed(folder: Path, **values: object) -> None:
+    """Write other values into the only step of a folder's manifest; without any, drop the step."""
+    path = folder / "manifest.json"
+    document = json.loads(path.read_text())
+    (step,) = document["steps"]
+    document["steps"] = [{**step, **values}] if values else []
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(("values", "said"), [({}, "no step"), ({"outputs": {}}, "a step without")])
+def test_a_manifest_that_was_emptied_proves_nothing(
+    values: dict[str, object], said: str, frames: Path
+) -> None:
+    detect(frames, "--out", "results")
+    changed(Path("results"), **values)
+    result = run("verify", "results")
+    assert result.exit_code == 1
+    assert f"results/manifest.json: holds {said}" in result.stdout
+    assert "0 of 0 files are as they were written" in result.stdout
+    assert "not in the manifest: 1 (cartoon.detections.json)" in result.stdout
+
+
+@pytest.mark.parametrize("place", ["/", "/proc", "/dev", "/dev/zero", "pipe", "many", "large.bin"])
+@pytest.mark.parametrize("counts", [(1, 10), (10**6, 1)])
+def test_inputs_that_a_manifest_only_names_are_not_read(
+    place: str, counts: tuple[int, int], frames: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a folder holds, no more is counted in it than the manifest tells of."""
+    detect(frames, "--out", "results", "--weights", "pretrained")
+    os.mkfifo("pipe")
+    Path("many").mkdir()
+    for name in "abc":
+        (Path("many") / name).write_text("more than is told")
+    Path("large.bin").write_text("more than is told")
+    files, size = counts
+    given = {"kind": "folder", "files": files, "bytes": size, "sha256": "0" * 64}
+    changed(Path("results"), inputs={place: given})
+    monkeypatch.setattr("facetl.manifests.checking.mark_given", pytest.fail)
+    monkeypatch.setattr("facetl.manifests.fingerprints.mark_given", pytest.fail)
+    result = run("verify", "results", "--inputs")
+    assert result.exit_code == 1
+    assert f": {place}\n" in result.stdout
+
+
 # ---- data sets with a manifest in them
 
 

@@ -11,7 +11,7 @@ import click
 
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
-from facetl.cli.console import COMMAND
+from facetl.cli.console import COMMAND, refusing_printably
 from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
@@ -22,7 +22,12 @@ from facetl.cli.export import export
 from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
 from facetl.cli.recording import leaving_manifest
-from facetl.cli.stopping import describe_shortage, leave_broken_pipe, stopping_in_one_line
+from facetl.cli.stopping import (
+    describe_missing_library,
+    describe_shortage,
+    leave_broken_pipe,
+    stopping_in_one_line,
+)
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
@@ -66,7 +71,7 @@ class RoadGroup(click.Group):
     ) -> click.Context:
         """Make the context; in it stays the command as it was typed, for the files it writes."""
         typed = shlex.join(["facetl", *args])
-        with stopping_in_one_line():
+        with stopping_in_one_line(), refusing_printably():
             context = super().make_context(info_name, args, parent, **extra)
         context.meta[COMMAND] = typed
         return context
@@ -84,14 +89,21 @@ class RoadGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors, Ctrl-C and SIGTERM into one line and an exit code."""
         try:
-            with stopping_in_one_line():
+            with stopping_in_one_line(), refusing_printably():
                 return super().invoke(ctx)
         except FacetlError as error:
             _complain(str(error))
         except BrokenPipeError:
             leave_broken_pipe()
+        except click.ClickException:
+            raise  # click says what is wrong
+        except ImportError as error:
+            if not (complaint := describe_missing_library(error)):
+                raise
+            _complain(complaint)
         except Exception as error:
-            names = {each.name for each in self.commands[ctx.invoked_subcommand or ""].params}
+            command = self.commands.get(ctx.invoked_subcommand or "", self)
+            names = {each.name for each in command.params}
             if not (complaint := describe_shortage(error, {name for name in names if name})):
                 raise
             _complain(complaint)

@@ -13,7 +13,13 @@ import click
 from facetl.cli import options
 from facetl.cli.console import suggest, track
 from facetl.errors import OutputError
-from facetl.files import folder_in_place, refuse_to_overwrite, require_writable, write_text
+from facetl.files import (
+    folder_in_place,
+    is_occupied,
+    refuse_to_overwrite,
+    require_writable,
+    write_text,
+)
 from facetl.interruptions import obey_parent, starting_workers
 
 if TYPE_CHECKING:
@@ -114,7 +120,7 @@ def _check_room(out: Path, *, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose another folder")
     refuse_to_overwrite(out, force=force)
-    if out.is_dir() and any(out.iterdir()) and not _is_cartoon(out):
+    if is_occupied(out) and not _is_cartoon(out):
         raise OutputError(f"{out} holds something that is no drawn cartoon; choose another folder")
 
 

@@ -14,13 +14,13 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format, tell
 from facetl.cli.console import TimeBar, note, print_table, say_time
+from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import (
     is_occupied,
     note_written,
     read_json,
-    remove_all_remains,
     remove_folder,
     require_writable,
     write_text,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Compare ways of transferring weights: a study.")
-@click.argument("data", type=options.FILE_OR_FOLDER)
+@click.argument("data", type=options.FILE_OR_FOLDER, callback=wanting("frames"))
 @click.option(
     "--out",
     type=options.FILE_OR_FOLDER,
@@ -165,7 +165,6 @@ def _claim(bench: Bench, *, anew: bool) -> None:
             f"{bench.folder} holds a study with other {differing}; choose another --out, or start "
             "anew with --force"
         )
-    remove_all_remains(bench.folder)
     write_text(bench.folder / _CLAIM, json.dumps(own, indent=1) + "\n")
 
 

@@ -6,6 +6,7 @@ import errno
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,16 @@ def typed_command() -> str:
 def note(message: str) -> None:
     """Say something on stderr that is not a result, in one line."""
     click.echo(printable(message), err=True)
+
+
+@contextmanager
+def refusing_printably() -> Iterator[None]:
+    """Let click's complaints about a command line, which quote it, be one line of plain text."""
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = printable(error.message)
+        raise
 
 
 def suggest(*words: object, why: str = "") -> None:

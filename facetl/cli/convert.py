@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,13 @@ from facetl.cli import options
 from facetl.cli.annotated import chosen_format, tell
 from facetl.cli.console import note
 from facetl.cli.exports import EXPORT_NAMES, save_exports
+from facetl.cli.given import wanting
 from facetl.errors import InputError, OutputError
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
-    from facetl.data.dataset import Difficult, FaceDataset
+    from facetl.data.dataset import Difficult, FaceDataset, Frame
     from facetl.data.formats.conversion import Placing
     from facetl.data.sources import Format, Part, Source
 
@@ -34,7 +35,7 @@ TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
 
 
 @click.command(short_help="Write annotations or detections in another format.")
-@click.argument("source", metavar="IN", type=options.FILE_OR_FOLDER)
+@click.argument("source", metavar="IN", type=options.FILE_OR_FOLDER, callback=wanting("annotated"))
 @click.argument("out", metavar="OUT", type=options.FILE_OR_FOLDER)
 @click.option(
     "--to", "target", required=True, type=click.Choice(TARGETS), help="The format to write."
@@ -123,7 +124,9 @@ def convert(
     sources = _find_parts(source, images, chosen_format(form), part)
     if placing != "none" and not alone:
         _refuse_inside(out, sources)
-    _convert_frames(_load_parts(sources, on_error, difficult), out, target, placing)
+    copies = placing == "copy" and not alone
+    datasets = _leave_out(_load_parts(sources, on_error, difficult), sources, copies=copies)
+    _convert_frames(datasets, out, target, placing)
 
 
 def _is_single(out: Path, target: str) -> bool:
@@ -209,6 +212,41 @@ def _load_parts(
     for dataset in datasets.values():
         tell(dataset)
     return datasets
+
+
+def _leave_out(
+    parts: dict[Part, FaceDataset], sources: Mapping[Part, list[Source]], *, copies: bool
+) -> dict[Part, FaceDataset]:
+    """Return the frames that can be written; say how many are left out, and why.
+
+    Raises:
+        InputError: if none is left.
+    """
+    from facetl.data.formats.conversion import is_nameable, lies_in
+
+    def is_fit(frame: Frame, part: Part) -> bool:
+        return not copies or lies_in(frame, [source.images for source in sources[part]])
+
+    every = [(part, frame) for part, dataset in parts.items() for frame in dataset]
+    odd = [frame.name for _, frame in every if not is_nameable(frame)]
+    outside = [frame.name for part, frame in every if not is_fit(frame, part)]
+    _tell_left_out(odd, "whose names no annotations can say; rename them")
+    why = "links lead out of their folder; copy the images there, or --with-images link"
+    _tell_left_out(outside, why)
+    if every and {*odd, *outside} >= {frame.name for _, frame in every}:
+        raise InputError(f"none of the {len(every)} frames can be written; see above for the way")
+    return {
+        part: replace(
+            dataset,
+            frames=tuple(each for each in dataset if is_nameable(each) and is_fit(each, part)),
+        )
+        for part, dataset in parts.items()
+    }
+
+
+def _tell_left_out(names: Sequence[str], why: str) -> None:
+    if names:
+        note(f"frames left out: {len(names)}, such as {names[0]}: {why}")
 
 
 def _convert_frames(

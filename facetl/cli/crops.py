@@ -13,6 +13,7 @@ import click
 from facetl.cli import options
 from facetl.cli.console import note
 from facetl.cli.options import Decorator
+from facetl.errors import NameTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +41,11 @@ class Cropping(NamedTuple):
 
 
 class Crop(NamedTuple):
-    """A face that was cut out: where it is, and its score."""
+    """A face that was cut out: where it is, its score, and whether the disk takes its name."""
 
     path: Path
     score: float
+    is_written: bool = True
 
 
 _OPTIONS: tuple[Decorator, ...] = (
@@ -103,6 +105,7 @@ class CropCutter:
         self._cropping = cropping
         self._crops: dict[str, list[Crop]] = {run: [] for run in runs}
         self._hidden = 0
+        self._left_out = 0
         self._has_room = False
 
     def take(self, searched: Searched[NamedImage]) -> None:
@@ -112,7 +115,8 @@ class CropCutter:
         for run, frame in searched.results.items():
             stem = self.folder / run / self._stems[picture.name]
             cut = list(_cut(picture.path, frame, stem, self._cropping))
-            self._crops[run] += cut
+            self._crops[run] += [crop for crop in cut if crop.is_written]
+            self._left_out += sum(not crop.is_written for crop in cut)
             self._hidden += len(frame.detections) - len(cut)
 
     def finish(self) -> None:
@@ -120,6 +124,8 @@ class CropCutter:
         self._make_room()
         if self._hidden:
             note(f"left out {self._hidden} faces that lie outside their images")
+        if self._left_out:
+            note(f"crops left out, for their names would be too long: {self._left_out}")
         for run, crops in self._crops.items():
             save_sheets(self.folder / run, crops)
 
@@ -159,8 +165,12 @@ def _cut(path: Path, frame: FrameResult, stem: Path, cropping: Cropping) -> Iter
         score = float(found.scores[place])
         target = stem.with_name(f"{stem.name}_{place + 1}_{score:.3f}.png")
         landmarks = found.landmarks[place] if cropping.align else None
-        save_image(target, _cut_one(image, windows[place], landmarks))
-        yield Crop(target, score)
+        try:
+            save_image(target, _cut_one(image, windows[place], landmarks))
+        except NameTooLongError:
+            yield Crop(target, score, is_written=False)
+        else:
+            yield Crop(target, score)
 
 
 def _cut_one(image: Pixels, window: Any, landmarks: Any) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
 from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.fleet import RAY, FleetSearch, fleet_options, plan_runs, settle_fleet
 from facetl.cli.folders import FolderSearch
+from facetl.cli.given import wanting
 from facetl.cli.overlays import OVERLAYS, OverlayDrawer, load_faces
 from facetl.cli.searching import (
     NamedWeights,
@@ -36,8 +38,24 @@ if TYPE_CHECKING:
     from facetl.mtcnn.engines import EngineChoice
 
 
+def _place_beside(
+    context: click.Context, parameter: click.Parameter, out: Path | None
+) -> Path | None:
+    """Return where the detections go: beside what is searched, if nothing else was said."""
+    paths = context.params.get("images", ())
+    if out is not None or not paths:
+        return out
+    path: Path = paths[0]
+    if len(paths) > 1 or path.name in ("", "..") or not os.access(path.parent, os.W_OK):
+        found = f"nothing can be written beside {path}" if len(paths) == 1 else "several IMAGES"
+        raise click.UsageError(f"found {found}; say with --out where the detections go")
+    return path.with_name(f"{path.name if path.is_dir() else path.stem}.faces")
+
+
 @click.command(short_help="Find faces with one or several sets of weights.")
-@click.argument("images", nargs=-1, required=True, type=options.FILE_OR_FOLDER)
+@click.argument(
+    "images", nargs=-1, required=True, type=options.FILE_OR_FOLDER, callback=wanting("images")
+)
 @click.option(
     "--weights",
     multiple=True,
@@ -49,9 +67,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    required=True,
     type=options.FILE_OR_FOLDER,
+    callback=_place_beside,
     metavar="FOLDER",
+    show_default="INPUT.faces, beside the input",
     help="Where the detections go, one NAME.detections.json per set of weights.",
 )
 @options.thresholds
@@ -168,6 +187,7 @@ def detect(
 
     \b
     Examples:
+      facetl detect episode.mp4
       facetl detect frames --out results --overlays
       facetl detect frames --out results --crops --margin 0.3 --align
       facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results

@@ -5,12 +5,16 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
+from facetl.cli.stopping import describe_missing_library
 from facetl.errors import InputError
 from facetl.version import VERSION
 
@@ -20,7 +24,12 @@ if TYPE_CHECKING:
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import Engine, EngineChoice
 
-LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "facenet-pytorch")
+LIBRARIES = (
+    *("torch", "torchvision", "numpy", "opencv-python", "opencv-python-headless"),
+    *("pillow", "facenet-pytorch"),
+)
+LOADED = ("av", "cv2", "matplotlib", "PIL", "safetensors", "scipy")
+"""What may lack a library of the system."""
 SAME_BOXES = 0.01
 """Pixels by which boxes of the exact engines may differ."""
 _LOOKS = 5
@@ -48,13 +57,34 @@ def doctor(device: str, engine: EngineChoice) -> None:
     asked = f"{engine}, as asked for by --engine"
     _say("engine", describe_engine(detector.device) if engine == "auto" else asked)
     _say("threads", describe_threads())
-    _say("libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES))
+    _say("libraries", ", ".join(_tell_versions()))
+    missing = list(_find_missing())
+    for finding in missing:
+        _say("missing", finding)
     others: Sequence[Engine] = () if detector.engine == "torch" else ("torch",)
     _check([detector, *(Detector.load("pretrained", device, other) for other in others)])
+    if missing:
+        raise SystemExit(1)
 
 
 def _say(what: str, how: str) -> None:
     click.echo(f"{what:10} {how}")
+
+
+def _tell_versions() -> Iterator[str]:
+    """Yield the libraries that are installed; OpenCV comes under several names."""
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            yield f"{name} {version(name)}"
+
+
+def _find_missing() -> Iterator[str]:
+    """Yield what is wrong with libraries that cannot be loaded, and the way out."""
+    for name in LOADED:
+        try:
+            import_module(name)
+        except ImportError as error:
+            yield describe_missing_library(error) or f"{error}; install facetl anew"
 
 
 def _check(detectors: Sequence[Detector]) -> None:
@@ -63,9 +93,7 @@ def _check(detectors: Sequence[Detector]) -> None:
     Raises:
         InputError: if their boxes differ.
     """
-    from facetl.cartoons import draw_frame
-
-    image = draw_frame(seed=1, part="doctor", index=0).image
+    image = _draw_image()
     height, width = image.shape[:2]
     found = []
     for detector in detectors:
@@ -78,6 +106,19 @@ def _check(detectors: Sequence[Detector]) -> None:
         else:
             _require_same(found[0], other)
             _say("check", f"both find the same {len(other)} boxes")
+
+
+def _draw_image() -> Pixels:
+    """Return a drawn frame; where nothing can be drawn, the portrait that comes with facetl."""
+    try:
+        from facetl.cartoons import draw_frame
+
+        return draw_frame(seed=1, part="doctor", index=0).image
+    except ImportError:
+        import facetl.data
+        from facetl.data.images import load_image
+
+        return load_image(Path(facetl.data.__path__[0]) / "portrait.jpg")
 
 
 def _time_looks(detector: Detector, image: Pixels) -> Iterator[float]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli.console import note
-from facetl.files import remove_remains
 
 if TYPE_CHECKING:
     from facetl.mtcnn.detections import Run
@@ -37,13 +36,18 @@ def save_exports(
         kinds: the formats.
         score: least score of what is written; None: that of each run.
     """
-    from facetl.evaluation.exports import save_export
+    from facetl.evaluation.exports import find_unnameable, save_export
 
+    for run in runs:
+        if names := find_unnameable(run):
+            note(
+                f"{run.name}: images left out of what is exported: {len(names)}, such as "
+                f"{names[0]}, whose names no annotations can say; rename them"
+            )
     shown = [run.above(run.score if score is None else score) for run in runs]
     for kind in dict.fromkeys(kinds):
         for run in shown:
             written = save_export(kind, out, run)
-            remove_remains(*written)
             click.echo(f"wrote {' and '.join(map(str, written))}")
     for run, whole in zip(shown, runs, strict=True):
         if hidden := whole.count - run.count:

@@ -11,7 +11,7 @@ import click
 
 from facetl.cli.console import note, track
 from facetl.errors import ImageError
-from facetl.files import entering_all, remove_all_remains
+from facetl.files import entering_all
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -153,9 +153,6 @@ class FolderSearch:
         names = [image.name for image in self.images]
         size = self.how.batch_size
         done = recover(heads, names, size, finished=finished) if resume else 0
-        if resume:
-            for outlet in self.outlets:
-                remove_all_remains(outlet.folder)
         if done:
             note(f"going on after {done} of {len(self.images)} images")
         with entering_all(

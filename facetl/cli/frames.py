@@ -12,6 +12,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
+from facetl.cli.given import wanting
 from facetl.cli.searching import NamedWeights, Searching, find_images, load_detectors
 from facetl.cli.videos import NamedVideo, is_video, open_videos
 from facetl.errors import ImageError, InputError, OutputError
@@ -32,7 +33,9 @@ LISTING = "frames.csv"
 
 
 @click.command(short_help="Pick frames of videos that are worth annotating.")
-@click.argument("videos", nargs=-1, required=True, type=options.FILE_OR_FOLDER)
+@click.argument(
+    "videos", nargs=-1, required=True, type=options.FILE_OR_FOLDER, callback=wanting("videos")
+)
 @click.option(
     "--out",
     required=True,
@@ -105,6 +108,7 @@ def frames(
     _refuse_occupied(out)
     require_writable(out)
     ready, _ = open_videos(find_images(videos))
+    _refuse_long_names(ready)
     known = _load_known(unlike)
     how = Searching(device, engine, 4, workers)
     detectors, settings = load_detectors([NamedWeights("", weights)], {"score": score}, how)
@@ -121,6 +125,25 @@ def frames(
         _save_boxes(place, ready, picks, score)
         write_text(place / LISTING, _list_picks(picks, score))
     _report(out, pool, picks, count, score)
+
+
+def _refuse_long_names(videos: Sequence[NamedVideo]) -> None:
+    """Refuse, before the work, videos after which no annotation file can be called."""
+    for video in videos:
+        path = video.footage.path
+        try:
+            _annotations_path(path.parent, video).lstat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise InputError(
+                f"{path}: the name of its annotations would be too long ({error.strerror}); "
+                "shorten that of the video"
+            ) from error
+
+
+def _annotations_path(folder: Path, video: NamedVideo) -> Path:
+    return folder / f"{video.name}_annotations.txt"
 
 
 def _refuse_occupied(out: Path) -> None:
@@ -209,7 +232,7 @@ def _save_boxes(
             own.sort(key=lambda candidate: candidate.stamp.index)
             faces = {Path(_name(each)).name: _sure_boxes(each, score) for each in own}
             save_annotations(
-                place / f"{video.name}_annotations.txt",
+                _annotations_path(place, video),
                 {name: (boxes, [None] * len(boxes)) for name, boxes in faces.items()},
             )
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facetl.cli.console import note
 from facetl.cli.truth import load_truth
+from facetl.errors import NameTooLongError
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
@@ -27,6 +29,7 @@ class OverlayDrawer:
     def __init__(self, folder: Path, faces: Mapping[str, Boxes]) -> None:
         self.folder = folder
         self._faces = faces
+        self._left_out = 0
 
     def take(self, searched: Searched[NamedImage]) -> None:
         """Draw what the runs found in an image, each in a panel of its own."""
@@ -43,10 +46,15 @@ class OverlayDrawer:
             )
             for run, frame in searched.results.items()
         ]
-        save_image(_overlay_path(self.folder, name), side_by_side(panels))
+        try:
+            save_image(_overlay_path(self.folder, name), side_by_side(panels))
+        except NameTooLongError:
+            self._left_out += 1
 
     def finish(self) -> None:
-        """Do nothing more: all overlays are there."""
+        """Say how many overlays are not there."""
+        if self._left_out:
+            note(f"overlays left out, for their names would be too long: {self._left_out}")
 
 
 def _overlay_path(folder: Path, name: str) -> Path:

@@ -12,9 +12,10 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
+from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
-from facetl.files import note_written, refuse_to_overwrite, remove_remains, require_writable
+from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +41,7 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 
 
 @click.command(short_help="Cut labelled patches from annotated frames.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER)
+@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
 @click.option(
     "--out",
     required=True,
@@ -179,7 +180,7 @@ def _find_room(path: Path, sheet: Path, *, resume: bool, force: bool) -> None:
     from facetl.training.growth import has_work, work_folder
 
     if resume:
-        remove_remains(path, sheet)
+        claim_place()
         if has_work(path) or _lacks_sheet_alone(path, sheet):
             return
         if path.exists() and not force:

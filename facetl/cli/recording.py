@@ -6,7 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from facetl.cli.console import typed_command
+from facetl.cli.console import note, typed_command
 from facetl.files import Ledger, absolute, keeping_ledger
 from facetl.manifests.checking import mark_input, names_in
 from facetl.manifests.fingerprints import (
@@ -28,6 +28,7 @@ from facetl.manifests.fingerprints import (
 )
 from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step
 from facetl.manifests.updating import add_step, find_manifest
+from facetl.places import clear, locking
 from facetl.version import VERSION
 
 LIBRARIES = (
@@ -49,7 +50,7 @@ def leaving_manifest(command: click.Command) -> click.Command:
     @wraps(run)
     def run_and_record(*arguments: Any, **parameters: Any) -> Any:
         recorder = Recorder(click.get_current_context())
-        with keeping_ledger(recorder):
+        with recorder, keeping_ledger(recorder):
             try:
                 result = run(*arguments, **parameters)
             except SystemExit as end:
@@ -67,7 +68,8 @@ class Recorder(Ledger):
     """Takes note of what one command is given and writes; saves it as a step of the manifest.
 
     What was given is read when the command is about to write, which is after it has looked
-    whether it may, and before it works.
+    whether it may, and before it works.  Then the place is locked too, until the command ends,
+    and cleared of what killed commands have left half-written.
 
     Args:
         context: of the command.
@@ -80,6 +82,28 @@ class Recorder(Ledger):
         self._inputs: dict[str, Input | Holding] = {}
         self._found: set[str] = set()
         self._claimed: list[Path] = []
+        self._lock = ExitStack()
+        self._is_locked = False
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._lock.close()
+
+    def claim(self) -> None:
+        """Lock the place, once, and remove what killed commands have left there.
+
+        Raises:
+            OutputError: if another command is writing there.
+        """
+        if self._place and not self._is_locked:
+            place = self._place.path
+            has_locks = self._lock.enter_context(locking(place))
+            self._is_locked = True
+            clear(place, deep=self._place.is_own)
+            if not has_locks:
+                note(f"{place}: no locks there; let no other facetl command write to it meanwhile")
 
     def begin(self) -> None:
         """See that a manifest can be written; read what was given, before it may change.
@@ -155,10 +179,12 @@ class Place(NamedTuple):
     Attributes:
         path: as it was given.
         is_file: whether it can only mean a file.
+        is_own: whether it was named to be written to, not to be read.
     """
 
     path: Path
     is_file: bool
+    is_own: bool
 
     @property
     def folder(self) -> Path | None:
@@ -191,8 +217,11 @@ def _place_of(context: click.Context) -> Place | None:
     types = {parameter.name: parameter.type for parameter in context.command.params}
     for name in WRITES_TO:
         if isinstance(given := context.params.get(name), Path | str):
-            kind = types[name]
-            return Place(Path(given), isinstance(kind, click.Path) and not kind.dir_okay)
+            kind, path = types[name], Path(given)
+            if name == "results" and not path.is_dir():
+                path = path.parent  # of a run, which is read; what is written goes beside it
+            is_file = isinstance(kind, click.Path) and not kind.dir_okay
+            return Place(path, is_file, name != "results")
     return None
 
 

@@ -15,6 +15,7 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source, spread
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest, track
+from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
@@ -33,7 +34,7 @@ MOST_ASIDE = 200
 
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER)
+@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
 @options.weights_out
 @options.images_folder
 @options.annotation_file

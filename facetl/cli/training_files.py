@@ -7,7 +7,8 @@ from pathlib import Path
 
 from facetl.cli.console import note
 from facetl.errors import OutputError
-from facetl.files import plot_paths, refuse_to_overwrite, remove_remains, require_writable
+from facetl.files import claim_place, plot_paths, refuse_to_overwrite, require_writable
+from facetl.places import clear
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class TrainingFiles:
             OutputError: if something is in the way, or the training to resume is finished.
         """
         written = (self.weights, self.records, *plot_paths(self.curves), *others)
-        if resume:
-            remove_remains(unfinished, *written)
+        claim_place()
+        for path in (unfinished, *written):
+            clear(path)
         if resume and unfinished.exists():
             return
         if resume and self.weights.exists() and not force:

@@ -12,9 +12,11 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format, load_frames, require_source, spread
 from facetl.cli.console import note, plain_table, print_table, suggest, track
+from facetl.cli.given import wanting
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
+from facetl.places import clear
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,7 +55,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 
 
 @click.command(short_help="Choose thresholds and pyramid for an aim.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER)
+@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
 @options.images_folder
 @options.annotation_file
 @options.annotation_format
@@ -161,6 +163,8 @@ def _find_outputs(out: Path | None, weights: str, *, force: bool) -> tuple[Path,
     for path in (out, *plot_paths(plot)):
         refuse_to_overwrite(path, force=force)
     require_writable(out.parent)
+    for path in plot_paths(plot):
+        clear(path)
     return out, plot
 
 

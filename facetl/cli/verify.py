@@ -36,9 +36,10 @@ def verify(paths: tuple[Path, ...], inputs: bool) -> None:
     seed, and the SHA-256 of all that it was given and that it wrote.  Of a folder every manifest
     to the bottom is checked; of a file what the nearest manifest that knows it says.
 
-    Files that are changed or missing are named, and the exit code is 1.  Files that no manifest
-    names are counted, which is no failure.  With --inputs the frames, annotations and weights that
-    the commands were given must be there and be the same too.
+    Files that are changed or missing are named, and the exit code is 1; a manifest of which steps
+    were emptied is a failure too.  Files that no manifest names are counted, which is no failure.
+    With --inputs the frames, annotations and weights that the commands were given must be there
+    and be the same too.
 
     \b
     Examples:
@@ -77,6 +78,11 @@ class Audit:
     def outputs(self) -> dict[str, OutputMark]:
         """What is to be checked."""
         return Manifest(tuple(self.steps)).outputs
+
+    @property
+    def is_hollow(self) -> bool:
+        """Whether there is no step, or one that names no file: facetl writes no such manifest."""
+        return not all(step.outputs for step in self.steps) or not self.steps
 
 
 def _plan(path: Path) -> list[Audit]:
@@ -144,6 +150,12 @@ def _check(audits: Sequence[Audit]) -> Iterator[tuple[Audit, str, State]]:
 def _report(audit: Audit) -> bool:
     """Say how the outputs are; return whether all are as they were written."""
     wrong = {name: state for name, state in audit.states.items() if state is not State.SAME}
+    if audit.is_hollow:
+        what = "a step without any file" if audit.steps else "no step"
+        _say(
+            f"{audit.folder / MANIFEST}: holds {what}, as facetl never leaves it: somebody has "
+            "changed it, and what it says of other files proves nothing"
+        )
     names = ", ".join(dict.fromkeys(step.name for step in audit.steps))
     same = len(audit.states) - len(wrong)
     _say(
@@ -156,7 +168,7 @@ def _report(audit: Audit) -> bool:
         more = ", …" if len(audit.unknown) > SHOWN else ""
         shown = ", ".join(audit.unknown[:SHOWN])
         _say(f"  not in the manifest: {len(audit.unknown)} ({shown}{more})")
-    return not wrong
+    return not wrong and not audit.is_hollow
 
 
 def _report_inputs(audit: Audit) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import click
 
 from facetl.cli.console import note, track
 from facetl.cli.folders import describe_score, open_runs
-from facetl.errors import InputError, VideoError
+from facetl.errors import InputError, NameTooLongError, VideoError
 
 if TYPE_CHECKING:
     from facetl.cli.searching import Searching
@@ -266,9 +266,15 @@ def _search_one(
     if not viewing.draw:
         yield from (results for _, results in linked)
         return
-    with drawing(video, drawing_path(out, video.name)) as drawn:
+    with ExitStack() as stack:
+        drawn = None
+        try:
+            drawn = stack.enter_context(drawing(video, drawing_path(out, video.name)))
+        except NameTooLongError as error:
+            note(f"{video.name} is searched and not drawn: {error}")
         for stamp, results in linked:
-            drawn.show(stamp.index, results_above(results, scores))
+            if drawn:
+                drawn.show(stamp.index, results_above(results, scores))
             yield results
 
 

@@ -21,6 +21,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -35,7 +36,7 @@ from facetl.data.formats.coco import (
     describe_image,
 )
 from facetl.data.formats.label_studio import Region, Task
-from facetl.data.formats.names import FACE, image_name, refuse_shared_files, stem_of
+from facetl.data.formats.names import FACE, image_name, is_plain, refuse_shared_files, stem_of
 from facetl.data.formats.yolo import LABELS, format_shares
 from facetl.errors import DetectionsError
 from facetl.evaluation.peers import PeerDetections, save_peer
@@ -50,6 +51,8 @@ CATEGORY = 1
 def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
     """Write a run in one of :data:`EXPORTS`; return the files or folders written.
 
+    Frames whose names hold what no file of annotations can say are left out.
+
     Raises:
         DetectionsError: if a number is not finite, a box far from everything, a frame occurs
             twice, or an image's name leads out of the folder.
@@ -61,12 +64,20 @@ def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
             f"{run.name}: found a box more than {FARTHEST:g} pixels away; run facetl detect again"
         )
     for frame in run.frames:
-        if image_name(frame.image) is None:
+        if image_name(frame.image) is None and is_plain(frame.image):
             raise DetectionsError(
                 f"{run.name}: found the image name {frame.image!r}, which is no relative path; "
                 "run facetl detect again"
             )
-    return EXPORTS[kind](folder, run)
+    unnameable = set(find_unnameable(run))
+    kept = tuple(frame for frame in run.frames if frame.image not in unnameable)
+    return EXPORTS[kind](folder, replace(run, frames=kept))
+
+
+def find_unnameable(run: Run) -> list[str]:
+    """Return the images whose names would not be read back: exports leave them out."""
+    names = [frame.image for frame in run.frames]
+    return [name for name in names if not is_plain(name) or "\\" in name]
 
 
 def save_csv(folder: Path, run: Run) -> list[Path]:

@@ -18,6 +18,7 @@ from facetl.mtcnn.footage import link_results, search_footage
 from facetl.mtcnn.run_shards import ShardHead, ShardWriter, count_shard, shard_path, writing_shard
 from facetl.mtcnn.runs import NamedImage, search_all
 from facetl.mtcnn.settings import Settings
+from facetl.places import clear
 
 PATIENCE = 4
 """How often a block may be begun before it counts as one that ends whoever searches it."""
@@ -123,6 +124,7 @@ class BlockSearch:
     def clear_marks(self) -> None:
         """Remove what processes that were killed have left beside the shards."""
         for run in self.runs.values():
+            clear(run.folder)
             for path in run.folder.glob(".part-*"):
                 path.unlink(missing_ok=True)
 

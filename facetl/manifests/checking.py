@@ -15,6 +15,8 @@ from facetl.manifests.fingerprints import (
     mark_file,
     mark_files,
     mark_given,
+    names_below,
+    readable_bytes,
     sum_up,
 )
 from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step, load_manifest
@@ -57,6 +59,8 @@ def check_outputs(folder: Path, outputs: Mapping[str, OutputMark]) -> Iterator[t
 def check_input(folder: Path, path: str, given: Input, step: Step) -> State:
     """Compare an input with what it was.
 
+    A manifest may name anything: what differs in number or size is not read at all.
+
     Args:
         folder: the manifest's.
         path: as it was given.
@@ -66,12 +70,39 @@ def check_input(folder: Path, path: str, given: Input, step: Step) -> State:
     places = [Path(path)] if given.place is None else [folder / given.place, Path(path)]
     own = {absolute(folder / name) for name in step.outputs}
     try:
-        found = next(filter(None, (mark_input(place, own) for place in places)), None)
+        place = next(filter(_is_there, places), None)
+        if place is None:
+            return State.MISSING
+        if _differs_in_size(place, given, own):
+            return State.CHANGED
+        found = mark_input(place, own)
     except OSError:
         return State.UNREADABLE
     if found is None:
-        return State.MISSING
+        return State.UNREADABLE
     return State.SAME if found._replace(place=given.place) == given else State.CHANGED
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except ValueError:  # a NUL in it
+        return False
+
+
+def _differs_in_size(path: Path, given: Input, without: Set[str]) -> bool:
+    """Return whether other numbers of files or bytes are at a path; no more are counted."""
+    mark = given.mark
+    if not path.is_dir():
+        return is_regular(path) and path.stat().st_size != mark.bytes
+    left_out = names_in(path, without)
+    files = size = 0
+    for name in names_below(path):
+        if name not in left_out:
+            files, size = files + 1, size + readable_bytes(path / name)
+        if files > mark.files or size > mark.bytes:
+            return True
+    return (files, size) != (mark.files, mark.bytes)
 
 
 def mark_input(path: Path, without: Set[str] = frozenset()) -> Input | None:

@@ -17,6 +17,7 @@ too (those of VOC to the pixel).  A part that is written alone is a data set wit
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,10 +165,21 @@ def _refuse_clashes(form: Format, parts: FramesByPart) -> None:
         refuse_shared_files(names, form, stem_of if form in (Format.VOC, Format.YOLO) else str)
 
 
+def is_nameable(frame: Frame) -> bool:
+    """Return whether a file of annotations can say how a frame is called."""
+    return image_name(frame.name) == frame.name
+
+
+def lies_in(frame: Frame, folders: Iterable[Path]) -> bool:
+    """Return whether a frame's image lies in one of the folders, wherever links lead."""
+    place = Path(os.path.realpath(frame.path))
+    return any(place.is_relative_to(os.path.realpath(folder)) for folder in folders)
+
+
 def _refuse_odd_names(frames: Iterable[Frame]) -> None:
     """Raise if a frame is called what no file of annotations can say."""
     for frame in frames:
-        if image_name(frame.name) != frame.name:
+        if not is_nameable(frame):
             raise OutputError(
                 f"found the image name {frame.name!r}, which would not be read back the same; "
                 "rename the file"

@@ -26,7 +26,7 @@ def image_name(text: object) -> str | None:
 
     None if it is none, is absolute, or climbs out of its folder: such a path is never opened.
     """
-    if not isinstance(text, str) or not _is_plain(text):
+    if not isinstance(text, str) or not is_plain(text):
         return None
     slashed = text.replace("\\", "/")
     if slashed.startswith("/") or PureWindowsPath(text).drive:
@@ -44,14 +44,14 @@ def listed_name(text: object) -> str | None:
     if not isinstance(text, str):
         return None
     name = without_query(text)
-    if not _is_plain(name) or not name.replace("\\", "/").strip("./"):
+    if not is_plain(name) or not name.replace("\\", "/").strip("./"):
         return None
     return image_name(name) or name.replace("\\", "/")
 
 
 def leads_out(name: str) -> bool:
     """Return whether a name that a file may bear is absolute, or climbs out of its folder."""
-    return _is_plain(name) and image_name(name) is None
+    return is_plain(name) and image_name(name) is None
 
 
 def stem_of(name: str) -> str:
@@ -99,7 +99,7 @@ def class_names(labels: Sequence[str | None]) -> list[str]:
     return sorted({class_name(label) for label in labels})
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Return whether a file may be called so: one line, no control characters, not endless."""
     if not text.strip() or any(unicodedata.category(char) in _UNNAMEABLE for char in text):
         return False

@@ -1,0 +1,191 @@
+"""Places that commands write to: one command at a time, and nothing left by those that are gone.
+
+A command that writes locks its place, by a hidden file beside it.  The system holds the lock for
+the process that has the file open and lets go when that ends, however that comes: a file that was
+left behind locks nothing, and children do not inherit it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from facetl.errors import OutputError
+from facetl.files import belongs_to, is_lock, is_temporary, lock_name
+from facetl.interruptions import holding_signals
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def locking(place: Path) -> Iterator[bool]:
+    """Let no other command write to a place during the block; yield whether locks are known here.
+
+    Where nothing can be written, nothing is locked.
+
+    Args:
+        place: a file or a folder, there or not.
+
+    Raises:
+        OutputError: if another command is writing there.
+    """
+    path = _lock_path(place)
+    made = [folder for folder in path.parents if not _is_there(folder)]
+    handle, has_locks = None, True
+    try:
+        with holding_signals():
+            try:
+                handle = _take(path)
+            except BlockingIOError:
+                raise OutputError(
+                    f"{place}: another facetl command is writing there; wait until it has ended, "
+                    "or choose another place"
+                ) from None
+            except OSError:
+                has_locks = False
+        yield has_locks
+    finally:
+        with holding_signals():
+            _give_back(handle, path)
+            for folder in made:
+                with suppress(OSError):  # it holds something, as it should
+                    folder.rmdir()
+
+
+def clear(place: Path, *, deep: bool = True) -> None:
+    """Remove what killed commands have left of a place, and nothing else that is hidden.
+
+    Where another command is writing in a folder of it, that folder stays as it is.
+
+    Args:
+        place: a file or a folder; it should be locked.
+        deep: look into the folders of a folder as well.
+    """
+    own = _lock_path(place)
+    _remove(entry for entry in _entries(place.parent) if belongs_to(entry.name, place))
+    for folder, folders, files in os.walk(place):
+        if any(_is_locked(Path(folder, name)) for name in files if Path(folder, name) != own):
+            folders.clear()
+            continue
+        _remove(Path(folder, name) for name in (*folders, *files) if is_temporary(name))
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
+
+
+def _lock_path(place: Path) -> Path:
+    """Return where the lock of a place is: in it if it is mounted, or nothing fits beside it."""
+    place = Path(os.path.realpath(place))
+    beside = place.parent
+    is_folder = _is_there(place) and place.is_dir()
+    inside = is_folder and (place.is_mount() or not os.access(beside, os.W_OK))
+    return (place if inside else beside) / lock_name(place)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long
+        return False
+
+
+def _take(path: Path) -> int | None:
+    """Return the open file by which a lock is held, None if no file can be opened there.
+
+    Raises:
+        BlockingIOError: if another process holds it.
+        OSError: if there are no locks here.
+    """
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except OSError:
+            return None
+        try:
+            _lock(handle)
+        except BlockingIOError:
+            os.close(handle)
+            raise
+        except OSError:
+            _give_back(handle, path)
+            raise
+        if _is_at(handle, path):
+            return handle
+        os.close(handle)  # whoever held it before has removed it meanwhile
+
+
+def _give_back(handle: int | None, path: Path) -> None:
+    """Remove a lock, then let go of it: in this order nobody else can hold what is removed."""
+    if handle is not None:
+        with suppress(OSError):
+            path.unlink()
+        os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Lock an open file for this process, without waiting.
+
+    Raises:
+        BlockingIOError: if it is held.
+        OSError: if there are no locks here.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EDEADLK):  # as other systems say it
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
+        raise
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Return whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether a file is a lock that another command holds."""
+    if not is_lock(path.name):
+        return False
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _lock(handle)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return list(folder.iterdir())
+    return []
+
+
+def _remove(entries: Iterator[Path]) -> None:
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                entry.unlink()
