@@ -18,7 +18,6 @@ from facetl.evaluation import story_pictures
 from facetl.evaluation.story_pictures import (
     LEVELS_SHOWN,
     MOST_DRAWN,
-    STEP_NAMES,
     draw_candidates,
     draw_pyramid,
     draw_scores,
@@ -27,7 +26,7 @@ from facetl.evaluation.story_pictures import (
 )
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.settings import Settings
-from facetl.mtcnn.story import STEPS, Story, tell
+from facetl.mtcnn.story import STEP_NAMES, STEPS, Story, tell
 
 PICTURES = ["candidates", "pyramid", "scores", "story"]
 SETTINGS = Settings(min_face=12)

@@ -330,7 +330,7 @@ def texts_of(figure: Figure) -> str:
 
 def test_plots_show_what_there_is() -> None:
     results = made_up_results()
-    plots = dict(plot_study(results, summarise(results)))
+    plots = {name: plot() for name, plot in plot_study(results, summarise(results))}
     assert list(plots) == [
         "strategies", "sensitivity", "learning_curves_pnet_pretrained_25",
         "angles_pnet_pretrained_25", "empirical_loss_pnet_pretrained_25",

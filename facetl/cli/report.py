@@ -38,7 +38,7 @@ def compose_report(
         entries: the runs.
         evaluations: their figures.
         source: the true faces.
-        drawings: the plots, by name.
+        drawings: the plots that could be drawn, by name.
         truth: where they were read from.
         images: where the frames lie, if the truth does not tell.
         only_listed: whether frames that the truth does not list are left out.
@@ -104,7 +104,7 @@ def _caption(drawings: Mapping[str, Drawing]) -> list[Plot]:
     from facetl.evaluation.all_plots import CAPTIONS
     from facetl.evaluation.page import Plot
 
-    return [Plot(drawings[name].svg, text) for name, text in CAPTIONS.items()]
+    return [Plot(drawings[name].svg, text) for name, text in CAPTIONS.items() if name in drawings]
 
 
 def recall_training(run: Evaluation) -> Training | None:
