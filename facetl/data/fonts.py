@@ -109,15 +109,17 @@ def font_file(text: str) -> tuple[str, int] | None:
     None if the text is ASCII, for which any font will do, or if there is no font.
     """
     letters = _letters([text])
-    if not letters:
-        return None
-    with quiet_matplotlib():
-        usual = _letters_of(USUAL)
-        family = None if letters <= usual else _choose(letters)
-        if family is None or len(letters & _letters_of(family)) <= len(letters & usual):
-            family = USUAL
-        path = _find(family)
-    return None if path is None else (str(path), getattr(path, "face_index", 0))
+    with quiet_matplotlib(), contextlib.suppress(InputError):  # a text is not worth an error
+        if letters and (path := _find(_best_family(letters))):
+            return str(path), getattr(path, "face_index", 0)
+    return None
+
+
+def _best_family(letters: set[int]) -> str:
+    """Return the font that has most of the letters, :data:`USUAL` unless another has more."""
+    best = None if letters <= _letters_of(USUAL) else _choose(letters)
+    most = len(letters & _letters_of(best)) if best else 0
+    return best if best and most > len(letters & _letters_of(USUAL)) else USUAL
 
 
 def _letters(texts: Iterable[str]) -> set[int]:
@@ -137,8 +139,12 @@ def _choose(letters: set[int]) -> str | None:
 
 
 def _families() -> list[str]:
-    """Return the names of all fonts that are installed, well-known ones first."""
-    installed = {entry.name for entry in _manager().ttflist}
+    """Return the names of all fonts that are installed, well-known ones first.
+
+    Not that of the last resort, which has a box for every letter there is.
+    """
+    names = {entry.name for entry in _manager().ttflist}
+    installed = {name for name in names if not name.startswith("Last Resort")}
     known = [name for name in _WELL_KNOWN if name in installed]
     return [*known, *sorted(installed - set(known))]
 

@@ -78,7 +78,7 @@ STYLE: Any = {
     "legend.fontsize": 9.0,
     "savefig.dpi": 150.0,
 }
-LONGEST_NAME = 60
+LONGEST_NAME = 48
 """Letters of a name that are shown at most."""
 
 
