@@ -110,7 +110,6 @@ def _caption(drawings: Mapping[str, Drawing]) -> list[Plot]:
 def recall_training(run: Evaluation) -> Training | None:
     """Return what the weights of a run tell of their making; None without them, or others."""
     from facetl.evaluation.page import Plot, Training
-    from facetl.evaluation.plots import plot_losses, svg_of
     from facetl.mtcnn.weights import load_weights
     from facetl.training.records import History, by_training
 
@@ -125,6 +124,8 @@ def recall_training(run: Evaluation) -> Training | None:
     trainings = dict(list(every.items())[-MOST_TRAININGS:])
     if not trainings:
         return None
+    from facetl.evaluation.plots import plot_losses, svg_of
+
     epochs = ", ".join(f"{name}: {len(records)}" for name, records in trainings.items())
     drawing = Plot(svg_of(plot_losses(trainings)), f"Losses of {run.name} by epoch ({epochs}).")
     return Training(run.name, drawing, _count_patches(history.patch_counts))
