@@ -276,7 +276,6 @@ def other_font(tmp_path: Path) -> Iterator[Path]:
     fontManager.addfont(path)
     yield path
     fontManager.ttflist[:] = before
-    fontManager._findfont_cached.cache_clear()
 
 
 def test_a_font_that_has_the_letters_is_chosen(

@@ -121,7 +121,7 @@ class Detections:
         return count + f" in {where}" * bool(where) + best
 
     @overload
-    def __getitem__(self, keep: int) -> Face: ...
+    def __getitem__(self, keep: int | np.integer[Any]) -> Face: ...
 
     @overload
     def __getitem__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Callable
@@ -42,7 +43,10 @@ class Origin:
             return cls(Path(picture))
         name = getattr(picture, "filename", "")  # of a PIL image that was opened
         path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) and name else None
-        return cls(path, bgr=bgr and hasattr(picture, "ndim"), _held=weakref.ref(picture))
+        held: Callable[[], Any] = _nothing
+        with contextlib.suppress(TypeError):  # what is no picture is said by whoever reads it
+            held = weakref.ref(picture)
+        return cls(path, bgr=bgr and hasattr(picture, "ndim"), _held=held)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes along: all but the image."""
