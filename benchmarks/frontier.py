@@ -17,15 +17,14 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from facetl import Detector, FaceDataset, evaluate, load_dataset
 from facetl.cores import usable_cores
-from facetl.evaluation.plots import STYLE, save_plot
+from facetl.evaluation.canvas import Figure, styled
+from facetl.evaluation.plots import save_plot
 from facetl.mtcnn.engines import Engine, why_not_native
 from facetl.mtcnn.runs import NamedImage, SideBySide
 from facetl.mtcnn.settings import Settings
@@ -110,7 +109,7 @@ def peers() -> dict[str, Callable[[], float]]:
 
 
 def plot(trials: Sequence[Trial], times: dict[str, float], iou: str) -> Figure:
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(8.0, 4.8))
         axes = figure.subplots()
         for engine, colour in COLOURS.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from facetl.data.images import load_image, save_image
     from facetl.errors import FacetlError
     from facetl.evaluation.scoring import Evaluation, evaluate
-    from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run, save_run
+    from facetl.mtcnn.detections import Detections, Face, FrameResult, Run, load_run, save_run
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.settings import Settings
     from facetl.mtcnn.weights import Weights, load_weights, save_weights
@@ -37,6 +37,7 @@ _HOMES = {
     "Detections": "facetl.mtcnn.detections",
     "Detector": "facetl.mtcnn.detector",
     "Evaluation": "facetl.evaluation.scoring",
+    "Face": "facetl.mtcnn.detections",
     "FaceDataset": "facetl.data.dataset",
     "FacetlError": "facetl.errors",
     "Frame": "facetl.data.dataset",
@@ -74,6 +75,7 @@ __all__ = [
     "Detections",
     "Detector",
     "Evaluation",
+    "Face",
     "FaceDataset",
     "FacetlError",
     "Frame",

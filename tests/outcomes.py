@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 from click.testing import Result
 
@@ -30,6 +31,11 @@ def assert_refused(result: Result, *parts: str) -> None:
     assert result.stderr == f"{line}\n"
     for part in parts:
         assert part in line
+
+
+def cannot_draw(*_: object, **__: object) -> NoReturn:
+    """Stand in for what draws, and fail as libraries do."""
+    raise RuntimeError("no font")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

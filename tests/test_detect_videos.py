@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from facetl.data.annotations import save_annotations
 from facetl.data.images import Pixels, save_image
 from facetl.data.stills import Moment
 from facetl.data.video import LONGEST_SIDE, Footage, VideoFrame, VideoWriter
+from facetl.errors import ImageError, VideoError
 from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run
 from facetl.mtcnn.detector import Detector, Search
 from facetl.mtcnn.footage import FilmPicture, frame_name, glide
@@ -123,6 +125,56 @@ def test_the_run_is_evaluated_against_annotated_frames(folder: Path, tmp_path: P
     save_annotations(tmp_path / "truth.txt", inside)
     arguments = ["evaluate", str(tmp_path / "results"), "--truth", str(tmp_path / "truth.txt")]
     assert "cartoon" in success(CliRunner().invoke(main, arguments)).stdout
+
+
+# ---- in Python
+
+
+@pytest.mark.parametrize("every", [1, "0.2s"])
+def test_python_finds_the_same_frame_by_frame(
+    folder: Path, tmp_path: Path, every: int | str
+) -> None:
+    video, told = folder / "episode.mp4", []
+    success(call(video, "--every", every, "--out", tmp_path / "results"))
+    expected = run_in(tmp_path / "results").frames
+    detector = Detector.load("cartoon", "cpu")
+    search = detector.video(str(video), every, progress=lambda *each: told.append(each))
+    results = []
+    for result, wanted in zip(search, expected, strict=True):
+        assert result.detections.plot().size == (320, 240)
+        assert len(result.detections.crop()) == len(result.faces)
+        assert (result.image, result.tracks) == (wanted.image, wanted.tracks)
+        assert result.time == wanted.time
+        assert result.detections.boxes == pytest.approx(wanted.detections.boxes, abs=1e-3)
+        assert result.detections.size_hw == (240, 320)
+        results.append(result)
+    assert told == [(number, len(expected)) for number in range(1, len(expected) + 1)]
+    del result, search
+    gc.collect()
+    with pytest.raises(ImageError, match="no longer in memory"):
+        results[0].detections.plot()
+
+
+def test_in_python_low_scores_are_left_out_with_their_tracks(folder: Path) -> None:
+    detector = Detector.load("cartoon", "cpu")
+    everything = detector.video(folder / "episode.mp4", 4)
+    surest = detector.video(folder / "episode.mp4", 4, min_score=0.9)
+    for result, all_faces in zip(surest, everything, strict=True):
+        assert result.faces == tuple(face for face in all_faces.faces if face.score >= 0.9)
+
+
+def test_in_python_what_is_wrong_with_a_video_is_said(tmp_path: Path) -> None:
+    detector = Detector.load("cartoon", "cpu")
+    with pytest.raises(VideoError, match=r"none\.mp4"):
+        detector.video(tmp_path / "none.mp4")
+    scenes = [picture for index in (2, 4, 0) for picture in pictures(index, 14)]
+    whole = write_anyhow(tmp_path / "whole.mp4", scenes, movflags="faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    with pytest.raises(ValueError, match="expected frames like 10 or a time like"):
+        detector.video(whole, "half")
+    with pytest.warns(UserWarning, match=r"cut\.mp4: stops at .*; what was read counts"):
+        assert len(list(detector.video(cut, 10))) > 0
 
 
 # ---- still frames

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,38 @@ def test_detections_are_filtered_together() -> None:
     assert TWO[::-1].scores.tolist() == TWO[np.array([1, 0])].scores.tolist()
 
 
+def test_a_number_gives_a_face_and_so_does_each_step() -> None:
+    first, second = TWO
+    assert first == TWO[0] == TWO[np.int64(0)] == TWO[-2]
+    assert (first.box, first.track) == ((1, 2, 3, 4), None)
+    assert first.landmarks == ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9))
+    assert first.score == TWO.scores[0]
+    assert second in TWO
+    assert replace(first, score=0.5) not in TWO
+    assert pickle.loads(pickle.dumps(first)) == first
+    assert len({first, TWO[0], second}) == 2
+    with pytest.raises(IndexError):
+        TWO[2]
+    assert list(Detections.empty()) == []
+    assert isinstance(TWO[[0]], Detections)
+    assert isinstance(TWO[TWO.scores > 2], Detections)
+    assert TWO.above(0.1).scores.tolist() == TWO.scores.tolist()
+    assert TWO.above(0.5).scores.tolist() == TWO.scores[:1].tolist()
+
+
+def test_the_faces_of_a_frame_have_their_tracks() -> None:
+    frame = replace(frame_with(TWO), time=0.5, tracks=(7, None))
+    assert [face.track for face in frame.faces] == [7, None]
+    assert [face.track for face in frame_with(TWO).faces] == [None, None]
+    assert frame.faces[1] == TWO[1]
+    assert frame._repr_html_() == TWO._repr_html_()
+
+
+def test_a_run_says_what_it_is() -> None:
+    run = run_of(frame_with(TWO), frame_with(TWO[:1]), skipped=(Skipped("b.jpg", "is empty"),))
+    assert repr(run) == "<Run 'tuned': 3 faces in 2 frames, 1 skipped>"
+
+
 def test_no_detections_have_their_shapes() -> None:
     nobody = Detections.empty()
     assert [nobody.boxes.shape, nobody.landmarks.shape] == [(0, 4), (0, 5, 2)]
@@ -79,7 +112,7 @@ def test_no_detections_have_their_shapes() -> None:
 
 @pytest.mark.parametrize("column", ["boxes", "landmarks"])
 def test_columns_of_different_length_are_refused(column: str) -> None:
-    columns = {"boxes": TWO.boxes, "scores": TWO.scores, "landmarks": TWO.landmarks}
+    columns: Any = {"boxes": TWO.boxes, "scores": TWO.scores, "landmarks": TWO.landmarks}
     columns[column] = columns[column][:1]
     with pytest.raises(ValueError, match=rf"expected {column} of shape \(2, .+\), got \(1, "):
         Detections(**columns)

@@ -17,6 +17,7 @@ from typing import Any
 import click
 import pytest
 from commands import parse
+from drawn_videos import pictures, write_video
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
@@ -149,6 +150,7 @@ def test_the_readmes_python_runs(
     monkeypatch.chdir(tmp_path)
     save_image(Path("frame.jpg"), draw_frame(seed=1, part="test", index=0).image)
     save_image(Path("photo.png"), load_image(PORTRAIT))
+    write_video(Path("episode.mp4"), pictures(2, 8))
     names: dict[str, Any] = {}
     exec(code, names)
     found = names.get("boxes", names["found"].boxes if "found" in names else None)

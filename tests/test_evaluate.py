@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64encode
 from itertools import product
 from pathlib import Path
@@ -12,12 +13,14 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from outcomes import cannot_draw, success
 
 from facetl.cli import main
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import FaceDataset, Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError
+from facetl.evaluation import diagnosis_plots
 from facetl.evaluation.likeness import divide
 from facetl.evaluation.metrics_file import load_metrics, save_metrics
 from facetl.evaluation.naming import find_places
@@ -93,6 +96,33 @@ def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
     for plot, suffix in product(PLOTS, (".png", ".svg")):
         assert (results / f"{plot}{suffix}").stat().st_size > 1000
         assert f"wrote {results / plot}.png and .svg" in outcome.stdout
+
+
+def test_a_plot_that_cannot_be_drawn_costs_no_number(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnosis_plots, "plot_errors", cannot_draw)
+    (results / "errors.png").write_text("of before")
+    outcome = success(facetl(results, "--truth", results.parent / "truth.txt", "--force"))
+    left_out = f"pictures that cannot be drawn, left out: 1 ({results / 'errors.png'}: "
+    assert f"{left_out}RuntimeError: no font)\n" in outcome.stderr
+    assert "errors.png and" not in outcome.stdout
+    assert "tuned" in json.loads((results / "metrics.json").read_text())["runs"]
+    assert {path.stem for path in results.glob("*.png")} == {*PLOTS} - {"errors"}
+    assert (results / "report.html").exists()
+
+
+def test_without_matplotlib_there_are_numbers(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("canvas", "plots", "diagnosis_plots"):
+        monkeypatch.delitem(sys.modules, f"facetl.evaluation.{name}", raising=False)
+        monkeypatch.delattr(f"facetl.evaluation.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # importing it fails
+    outcome = success(facetl(results, "--truth", results.parent / "truth.txt"))
+    assert "pictures that cannot be drawn, left out: 5 (" in outcome.stderr
+    assert (results / "metrics.json").exists()
+    assert (results / "report.html").exists()
 
 
 def test_plots_are_drawn_once_for_the_files_and_the_report(results: Path) -> None:

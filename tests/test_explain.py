@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
-from outcomes import assert_refused, left_in, success
+from outcomes import assert_refused, cannot_draw, left_in, success
 from tiny_world import shrink
 
 from facetl.cartoons.frame import draw_frame
@@ -18,7 +18,6 @@ from facetl.evaluation import story_pictures
 from facetl.evaluation.story_pictures import (
     LEVELS_SHOWN,
     MOST_DRAWN,
-    STEP_NAMES,
     draw_candidates,
     draw_pyramid,
     draw_scores,
@@ -27,7 +26,7 @@ from facetl.evaluation.story_pictures import (
 )
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.settings import Settings
-from facetl.mtcnn.story import STEPS, Story, tell
+from facetl.mtcnn.story import STEP_NAMES, STEPS, Story, tell
 
 PICTURES = ["candidates", "pyramid", "scores", "story"]
 SETTINGS = Settings(min_face=12)
@@ -82,6 +81,22 @@ def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, story
     assert rows["drawn"][1] == f"{(story.steps['found'].scores >= 0.92).sum():,}"
     assert rows["from score"] == ["0.7", "0.92"]
     assert "story.png" in result.stderr
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_other(
+    frame: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (frame, "--weights", "pretrained", "--min-face", "60", "--out")
+    monkeypatch.setattr(story_pictures, "draw_scores", cannot_draw)
+    result = success(explain(*arguments, tmp_path / "some"))
+    assert {path.stem for path in (tmp_path / "some").glob("*.png")} == {*PICTURES} - {"scores"}
+    assert "pictures that cannot be drawn, left out: 1 (" in result.stderr
+    for name in PICTURES:
+        monkeypatch.setattr(story_pictures, f"draw_{name}", cannot_draw)
+    result = explain(*arguments, tmp_path / "none")
+    assert result.exit_code == 1
+    assert "PNet looks at" in result.stdout
+    assert "no picture can be drawn; try another image" in result.stderr
 
 
 def test_the_same_command_writes_the_same_pictures(story: Story, tmp_path: Path) -> None:

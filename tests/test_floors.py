@@ -39,7 +39,7 @@ CATALOGUE = "facetl"  # names everything and is imported by nobody
 OWNERS = {
     "click": {"facetl.cli"},
     "rich": {"facetl.cli"},
-    "matplotlib": {"facetl.evaluation", "facetl.studies"},
+    "matplotlib": {"facetl.data", "facetl.evaluation"},
     "scipy": {"facetl.studies"},
     "facenet_pytorch": {"facetl.mtcnn"},
     "torchvision": {"facetl.mtcnn"},

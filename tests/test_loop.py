@@ -289,6 +289,30 @@ def test_a_finished_training_has_nothing_to_go_on_with() -> None:
     assert list(train(network(), "pnet", BLOBS, QUICK, finished)) == []
 
 
+def test_progress_is_told_step_by_step_also_after_a_break() -> None:
+    told: list[tuple[int, int]] = []
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+
+    whole = list(train(network(), "pnet", BLOBS, QUICK, progress=tell))
+    steps = len(told)
+    assert told == [(number, steps) for number in range(1, steps + 1)]
+    assert steps % QUICK.total_epochs == 0
+    told.clear()
+    list(train(network(), "pnet", BLOBS, QUICK, whole[0], progress=tell))
+    assert told[0] == (steps // QUICK.total_epochs + 1, steps)
+    assert told[-1] == (steps, steps)
+
+
+def test_what_progress_raises_ends_the_training() -> None:
+    def stop(done: int, total: int) -> None:
+        raise RuntimeError(f"{done} of {total}")
+
+    with pytest.raises(RuntimeError, match="1 of "):
+        next(train(network(), "pnet", BLOBS, QUICK, progress=stop))
+
+
 def test_the_seed_decides_everything() -> None:
     first, again, other = (run(replace(QUICK, epochs=1, seed=seed))[0] for seed in (1, 1, 2))
     assert_same(first.weights, again.weights)

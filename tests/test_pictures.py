@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import gc
+import io
 import pickle
+import re
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +21,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facetl.cartoons.frame import draw_frame
-from facetl.data.images import load_image
+from facetl.data.cutouts import cut_window, windows_around
+from facetl.data.images import load_image, save_image
+from facetl.data.overlays import draw_boxes
 from facetl.data.portrait import PORTRAIT
 from facetl.errors import ImageError
 from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.pictures import as_pixels, each_of, is_one
+from facetl.mtcnn.weights import load_weights
 
 Pixels = NDArray[np.uint8]
 
@@ -111,6 +119,151 @@ def test_what_is_no_picture_is_told_in_one_line(picture: Any, complaint: str) ->
     with pytest.raises(ImageError, match=complaint) as caught:
         Detector.load("pretrained", "cpu").detect(picture)
     assert "\n" not in str(caught.value)
+
+
+# ---- what comes out
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector.load("cartoon", "cpu")
+
+
+@pytest.fixture(scope="module")
+def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pictures") / "<frame>.png"
+    save_image(path, draw_frame(seed=1, part="test", index=0).image)
+    return path
+
+
+def test_results_know_their_image_and_are_drawn_and_cut_out(
+    detector: Detector, frame: Path
+) -> None:
+    found = detector.detect(frame, min_score=0.5)
+    assert (found.image, found.size_hw) == (str(frame), (360, 480))
+    assert repr(found) == (
+        f"<Detections: {len(found)} faces in {str(frame)!r} of 480×360 pixels, "
+        f"best score {found.scores[0]:.3f}>"
+    )
+    drawn = draw_boxes(load_image(frame), found.boxes, scores=found.scores)
+    np.testing.assert_array_equal(np.asarray(found.plot()), drawn)
+    best = found.above(found.scores[1])
+    np.testing.assert_array_equal(
+        np.asarray(found.plot(min_score=float(found.scores[1]))), np.asarray(best.plot())
+    )
+    windows = windows_around(found.boxes, 0.5)
+    crops = found.crop(margin=0.5)
+    assert len(crops) == len(found)
+    for crop, window in zip(crops, windows, strict=True):
+        np.testing.assert_array_equal(crop, cut_window(load_image(frame), window))
+    assert len(found.crop(min_score=float(found.scores[1]))) == len(best) < len(found)
+
+
+def test_a_face_outside_the_image_is_cut_out_as_nothing(face: Pixels) -> None:
+    found = Detections.from_lists([[-50, 0, -10, 40], [0, 0, 9, 9]], [0.9, 0.8], np.zeros(20))
+    assert [crop.shape for crop in found.crop(face, margin=0)] == [(0, 0, 3), (9, 9, 3)]
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "batch", "PIL", "path"])
+def test_opencvs_colours_are_seen_as_they_are(
+    kind: str, detector: Detector, frame: Path, face: Pixels
+) -> None:
+    rgb = load_image(frame)
+    bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+    held: Any = {
+        "array": bgr,
+        "tensor": tensor_of(bgr),
+        "batch": bgr[None],
+        "PIL": Image.fromarray(rgb),
+        "path": frame,
+    }[kind]
+    found = detector.detect(held, bgr=True)
+    found = found[0] if kind == "batch" else found
+    assert_equal(found, detector.detect(rgb))
+    picture = bgr if kind == "batch" else None
+    np.testing.assert_array_equal(
+        np.asarray(found.plot(picture)), np.asarray(detector.detect(rgb).plot(rgb))
+    )
+    expected = rgb if kind in ("PIL", "path") else bgr
+    np.testing.assert_array_equal(found.crop(picture)[0], found.crop(expected)[0])
+    (window,) = windows_around(found[:1].boxes, 0.2)
+    np.testing.assert_array_equal(found.crop(picture)[0], cut_window(expected, window))
+
+
+def test_results_keep_no_image_in_memory(detector: Detector, frame: Path) -> None:
+    pixels = load_image(frame)
+    image = weakref.ref(pixels)
+    found = detector.detect(pixels)
+    assert found.plot().size == (480, 360)
+    assert (found.image, found.size_hw) == (None, (360, 480))
+    copied = pickle.loads(pickle.dumps(found))
+    assert_equal(copied, found)
+    for gone in (copied, copy.deepcopy(found)):
+        with pytest.raises(ImageError, match="no longer in memory; give it as the first"):
+            gone.plot()
+        assert gone.plot(pixels).size == (480, 360)
+    del pixels
+    gc.collect()
+    assert image() is None
+    with pytest.raises(ImageError, match="no longer in memory"):
+        found.crop()
+    with pytest.raises(ImageError, match="10×20 pixels, searched was one of 480×360"):
+        found.crop(np.zeros((20, 10, 3), np.uint8))
+    assert pickle.loads(pickle.dumps(detector.detect(frame))).plot().size == (480, 360)
+    assert detector.detect(Image.open(frame)).plot().size == (480, 360)
+
+
+def test_detections_from_nowhere_say_so() -> None:
+    found = Detections.from_lists([[0, 0, 9, 9]], [0.9], np.zeros(10))
+    assert (found.image, found.size_hw) == (None, None)
+    assert repr(found) == "<Detections: 1 face, best score 0.900>"
+    assert repr(Detections.empty()) == "<Detections: no faces>"
+    with pytest.raises(ImageError, match="give it as the first argument"):
+        found.plot()
+
+
+def test_notebooks_show_a_small_picture_or_some_lines(detector: Detector, frame: Path) -> None:
+    shown = detector.detect(frame)._repr_html_()
+    assert "&lt;frame&gt;.png" in shown
+    assert "<frame>" not in shown
+    data = re.search(r'src="data:image/webp;base64,([^"]+)"', shown)
+    assert data is not None
+    with Image.open(io.BytesIO(base64.b64decode(data[1]))) as picture:
+        assert picture.size == (480, 360)
+    large = np.zeros((2000, 3000, 3), np.uint8)
+    data = re.search(r'base64,([^"]+)"', detector.detect(large)._repr_html_())
+    assert data is not None
+    with Image.open(io.BytesIO(base64.b64decode(data[1]))) as picture:
+        assert max(picture.size) == 640
+    many = Detections.from_lists(np.zeros((50, 4)), np.ones(50), np.zeros((50, 10)))
+    assert many._repr_html_().count("Face(") == 10
+    assert Detections.empty()._repr_html_() == "<div>no faces</div>"
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_progress_is_told_image_by_image(kind: Any, detector: Detector, frame: Path) -> None:
+    told: list[Any] = []
+    images: list[Any] = [frame, np.zeros((50, 60, 3), np.uint8), frame]
+    found = detector.detect(
+        kind(images), progress=lambda *each: told.append(each), min_score=0.9, workers=1
+    )
+    assert told == [(number, 3 if kind is list else None) for number in (1, 2, 3)]
+    assert [each.size_hw for each in found] == [(360, 480), (50, 60), (360, 480)]
+    assert all((each.scores >= 0.9).all() for each in found)
+
+    def stop(*_: object) -> None:
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        detector.detect(images, progress=stop)
+
+
+def test_a_detector_says_what_it_is(detector: Detector) -> None:
+    said = f"engine {detector.engine} on cpu, {detector.settings}>"
+    assert repr(detector) == f"<Detector: weights 'cartoon', {said}"
+    other = Detector(load_weights("cartoon"), "cpu")
+    assert repr(other) == f"<Detector: weights {detector.fingerprint!r}, {said}"
+    assert repr(pickle.loads(pickle.dumps(detector))) == repr(detector)
 
 
 # ---- one in, one out

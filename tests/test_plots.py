@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -8,10 +13,16 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from PIL import Image
 
+import facetl
+from facetl.data import fonts
 from facetl.errors import OutputError
+from facetl.evaluation.canvas import shorten
 from facetl.evaluation.metrics import Curve, best_point
 from facetl.evaluation.plots import (
     plot_learning_curve,
@@ -136,10 +147,155 @@ def test_two_svgs_on_one_page_can_be_told_apart() -> None:
     assert not inner[0] & inner[1]
 
 
-def test_drawing_leaves_matplotlibs_settings_alone() -> None:
-    before = dict(mpl.rcParams)
-    plot_scores(ALL_KINDS)
-    assert dict(mpl.rcParams) == before
+@pytest.mark.parametrize("backend", ["agg", "svg"])
+def test_drawing_leaves_matplotlibs_settings_alone(tmp_path: Path, backend: str) -> None:
+    with mpl.rc_context({"font.size": 7.0}):
+        mpl.rcParams["backend"], usual = backend, mpl.rcParams["backend"]
+        before = dict(mpl.rcParams)
+        save_plot(tmp_path / "a.png", plot_scores(ALL_KINDS))
+        assert dict(mpl.rcParams) == before
+        assert mpl.rcParams["backend"] == backend
+        mpl.rcParams["backend"] = usual
+
+
+# ---- whatever the user's settings are
+
+DRAW = """
+import sys
+from pathlib import Path
+import numpy as np
+from facetl.evaluation.metrics import Curve
+from facetl.evaluation.plots import plot_precision_recall, save_plot
+curve = Curve(np.array([0.9, 0.8, 0.7, 0.2]), np.array([True, True, False, True]), 4)
+save_plot(Path(sys.argv[1]), plot_precision_recall({"some": curve}))
+import matplotlib
+assert "matplotlib.pyplot" not in sys.modules
+print(matplotlib.rcParams["backend"], matplotlib.rcParams["font.size"])
+"""
+
+
+def draw_in(folder: Path, **environment: str) -> tuple[str, str, bytes, bytes]:
+    """Draw in a process of its own; return what is told and written."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", DRAW, "a.png"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(facetl.__file__).parents[1]), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    drawn = [(folder / name).read_bytes() for name in ("a.png", "a.svg")]
+    return done.stdout.strip(), done.stderr, drawn[0], drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "settings", "left"),
+    [
+        ({"MPLBACKEND": "module://matplotlib_inline.backend_inline"}, b"", "agg 10.0"),
+        ({"MPLBACKEND": "Qt4Agg"}, b"", "agg 10.0"),
+        ({"MPLBACKEND": "svg"}, b"text.usetex: True\nfont.size: 30\n", "svg 30.0"),
+        ({}, b"savefig.dpi: 40\nno sense\nbackend: Qt4Agg\nsavefig.bbox: tight", "agg 10.0"),
+        ({}, "# caf\xe9\nfont.size: 30\n".encode("latin-1"), "agg 10.0"),
+        ({"MPLCONFIGDIR": "/dev/null/none"}, b"", "agg 10.0"),
+    ],
+    ids=["inline", "Qt4Agg", "usetex", "no sense", "Latin-1", "no place"],
+)
+def test_plots_are_the_same_whatever_the_users_settings_are(
+    tmp_path: Path, environment: dict[str, str], settings: bytes, left: str
+) -> None:
+    (tmp_path / "matplotlibrc").write_bytes(settings)
+    told, errors, png, svg = draw_in(tmp_path, **{"MPLBACKEND": "agg", **environment})
+    assert errors == ""
+    assert told.replace(environment.get("MPLBACKEND", "agg"), left.split()[0]) == left
+    save_plot(tmp_path / "here.png", plot_precision_recall({"some": SOME}))
+    assert png == (tmp_path / "here.png").read_bytes()
+    assert svg == (tmp_path / "here.svg").read_bytes()
+
+
+def test_settings_that_change_meanwhile_change_no_plot(tmp_path: Path) -> None:
+    save_plot(tmp_path / "a.png", plot_scores({"some": SOME}))
+    with mpl.rc_context({"text.usetex": True, "savefig.dpi": 30, "font.family": "cursive"}):
+        save_plot(tmp_path / "b.png", plot_scores({"some": SOME}))
+    for suffix in (".png", ".svg"):
+        written = [(tmp_path / f"{name}{suffix}").read_bytes() for name in "ab"]
+        assert written[0] == written[1]
+
+
+# ---- names of all kinds
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\x1b[31mred\x07\n",
+        "\udcff",
+        "$\\frac{1}{$",
+        "$x$ _y_ ^z",
+        "_hidden",
+        "日本の子",
+        "n" * 255,
+        "\uffff",
+    ],
+)
+def test_names_of_all_kinds_are_shown_and_the_drawing_is_sound(tmp_path: Path, name: str) -> None:
+    save_plot(tmp_path / "a.png", plot_precision_recall({name: SOME}))
+    save_plot(tmp_path / "b.png", plot_scores({name: SOME}))
+    save_plot(tmp_path / "c.png", plot_losses({name: [epoch(1, 0.5)]}))
+    for path in tmp_path.glob("*.svg"):
+        words = "".join(ElementTree.parse(path).getroot().itertext())
+        assert shorten(name) in words
+        assert all(each.isprintable() or each == "\n" for each in words)
+
+
+def build_font(path: Path, letters: str, family: str) -> Path:
+    """Write a font in which every letter is a square."""
+    pen = TTGlyphPen(None)
+    for place in ((0, 0), (0, 700), (700, 700), (700, 0)):
+        pen.lineTo(place) if place != (0, 0) else pen.moveTo(place)
+    pen.closePath()
+    names = [".notdef", *(f"u{ord(letter):x}" for letter in letters)]
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({ord(letter): f"u{ord(letter):x}" for letter in letters})
+    builder.setupGlyf(dict.fromkeys(names, pen.glyph()))
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (800, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": family, "styleName": "Regular"})
+    builder.setupOS2(sTypoAscender=800)
+    builder.setupPost()
+    builder.save(path)
+    return path
+
+
+@pytest.fixture
+def other_font(tmp_path: Path) -> Iterator[Path]:
+    """A font that is installed, with letters that no usual one has."""
+    path = build_font(tmp_path / "other.ttf", "\U000e0100\U0001f9ff日", "Squares Of Ours")
+    before = list(fontManager.ttflist)
+    fontManager.addfont(path)
+    yield path
+    fontManager.ttflist[:] = before
+
+
+def test_a_font_that_has_the_letters_is_chosen(
+    other_font: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "_families", lambda: ["Squares Of Ours"])
+    assert fonts.fallback_families(["plain", "ü ж"]) == []
+    assert fonts.fallback_families(["\U0001f9ff"]) == ["Squares Of Ours"]
+    assert fonts.font_file("\U0001f9ff") == (str(other_font), 0)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        save_plot(tmp_path / "a.png", plot_scores({"\U0001f9ff": SOME}))
+    assert said == []
+    assert "Squares Of Ours" in (tmp_path / "a.svg").read_text()
+
+
+def test_other_fonts_are_left_alone_where_the_usual_one_will_do() -> None:
+    assert fonts.font_file("plain") is None
+    assert Path(fonts.font_file("Jörg, Ζωή, Вера")[0]).name == "DejaVuSans.ttf"  # type: ignore[index]
+    assert fonts.fallback_families(["\U0010ffff"]) == []  # which no font has
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

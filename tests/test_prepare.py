@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from commands import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outcomes import left_in
+from outcomes import cannot_draw, left_in, success
 from reference_sampling import cut_one
 
 from facetl.boxes import shift
@@ -24,7 +24,7 @@ from facetl.errors import InputError
 from facetl.manifests.manifest import load_manifest
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
-from facetl.training import preparation
+from facetl.training import patch_sheet, preparation
 from facetl.training.patches import load_patches
 from facetl.training.plan import AT_LEAST
 from facetl.training.preparation import Preparation, group_frames, prepare_patches
@@ -63,6 +63,16 @@ def bytes_of(path: Path, dataset: FaceDataset, **settings: Any) -> bytes:
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["prepare", *map(str, arguments)])
+
+
+def test_a_sheet_that_cannot_be_drawn_costs_no_patches(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patch_sheet, "draw_patches", cannot_draw)
+    result = success(run(frames, "--out", tmp_path / "out"))
+    assert (tmp_path / "out" / "pnet.patches").exists()
+    assert "pictures that cannot be drawn, left out: 1 (" in result.stderr
+    assert "pnet_patches.png" not in result.stdout
 
 
 @pytest.mark.parametrize("padding", [True, False])

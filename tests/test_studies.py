@@ -22,12 +22,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
-from outcomes import assert_refused, left_in
+from outcomes import assert_refused, cannot_draw, left_in
 from tiny_world import save_frames
 
 from facetl.cli import main
+from facetl.cli.compare import _save_plots
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.errors import FacetlError, InputError
+from facetl.evaluation import plots
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
 from facetl.studies import bench as bench_module
@@ -330,21 +332,31 @@ def texts_of(figure: Figure) -> str:
 
 def test_plots_show_what_there_is() -> None:
     results = made_up_results()
-    plots = dict(plot_study(results, summarise(results)))
-    assert list(plots) == [
+    drawn = {name: plot() for name, plot in plot_study(results, summarise(results))}
+    assert list(drawn) == [
         "strategies", "sensitivity", "learning_curves_pnet_pretrained_25",
         "angles_pnet_pretrained_25", "empirical_loss_pnet_pretrained_25",
     ]  # fmt: skip
-    assert "pnet, 25 frames" in texts_of(plots["strategies"])
-    assert "l2-sp, dtnh" in texts_of(plots["sensitivity"])
-    assert "75% in conflict" in texts_of(plots["angles_pnet_pretrained_25"])
-    assert "dtnh" in texts_of(plots["empirical_loss_pnet_pretrained_25"])
-    assert "gap +0.100" in texts_of(plots["learning_curves_pnet_pretrained_25"])
-    lines = plots["empirical_loss_pnet_pretrained_25"].axes[0].get_lines()
+    assert "pnet, 25 frames" in texts_of(drawn["strategies"])
+    assert "l2-sp, dtnh" in texts_of(drawn["sensitivity"])
+    assert "75% in conflict" in texts_of(drawn["angles_pnet_pretrained_25"])
+    assert "dtnh" in texts_of(drawn["empirical_loss_pnet_pretrained_25"])
+    assert "gap +0.100" in texts_of(drawn["learning_curves_pnet_pretrained_25"])
+    lines = drawn["empirical_loss_pnet_pretrained_25"].axes[0].get_lines()
     assert [line.get_label() for line in lines] == ["plain fine-tuning", "sum", "dtnh"]
     np.testing.assert_allclose(lines[0].get_ydata(), [1, 0.5])  # type: ignore[arg-type]
-    bars = plots["strategies"].axes[0].containers[-1]
+    bars = drawn["strategies"].axes[0].containers[-1]
     assert len(bars) == 3
+
+
+def test_plots_that_cannot_be_drawn_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plots, "save_plot", cannot_draw)
+    results = made_up_results()
+    _save_plots(lambda ending: tmp_path / f"held{ending}", results, summarise(results))
+    assert "pictures that cannot be drawn, left out: 5 (" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_plotted_of_what_no_method_has() -> None:

@@ -14,7 +14,7 @@ import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from outcomes import assert_refused, left_in
+from outcomes import assert_refused, cannot_draw, left_in, success
 from PIL import Image
 from reference_training import without_times
 from tiny_world import assert_same_weights, save_frames
@@ -30,6 +30,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.training import cascade, planning, preparation
+from facetl.training import suspects as suspects_module
 from facetl.training.cascade import Cascade, Training
 from facetl.training.checkpoint import save_checkpoint
 from facetl.training.plan import AT_LEAST, CascadePlan
@@ -165,6 +166,20 @@ def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) ->
     assert told[-1].startswith("next: facetl detect FRAMES --weights pretrained --weights tuned=")
     assert result.stdout.startswith(f"wrote {finished.out}, ")
     assert result.stdout.count("\n") == 1  # no suspects, no word of them
+
+
+def test_pictures_that_cannot_be_drawn_cost_no_weights(
+    command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (Suspect("1.png", (10.0, 10.0, 40.0, 40.0), 0.97),)
+    monkeypatch.setattr(preparation, "find_suspects", lambda *_: found)
+    monkeypatch.setattr(plots, "save_plot", cannot_draw)
+    monkeypatch.setattr(suspects_module, "draw_suspects", cannot_draw)
+    result = success(command())
+    assert left_in(out.parent) == ["all.jsonl", "all.safetensors", "all_suspects.json"]
+    assert "pictures that cannot be drawn, left out: 2 (" in result.stderr
+    assert ".png" not in result.stdout
+    assert f"wrote {out} and {out.with_suffix('.jsonl')}\n" in result.stdout
 
 
 def test_suspects_are_listed_and_drawn(

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from outcomes import assert_refused, left_in, success
+from outcomes import assert_refused, cannot_draw, left_in, success
 from PIL import Image
 from reference_training import QUICK, blob_patches, save_patches, without_times
 from tiny_world import save_frames
 
 from facetl.cli import main
 from facetl.cli import train_stage as train_module
+from facetl.evaluation import plots
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.settings import DETECTION, Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
@@ -89,6 +90,15 @@ def test_the_best_weights_are_written_with_their_origin(
     assert weights.metadata["settings"] == json.loads(json.dumps(QUICK.to_json()))
     assert weights.metadata["best_epoch"] == wanted.best_epoch
     assert without_times(weights.metadata["records"]) == without_times(wanted.records)
+
+
+def test_curves_that_cannot_be_drawn_cost_no_weights(
+    command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plots, "save_plot", cannot_draw)
+    result = success(command())
+    assert left_in(out.parent) == ["pnet.jsonl", "pnet.safetensors"]
+    assert "pictures that cannot be drawn, left out: 1 (" in result.stderr
 
 
 def test_of_a_training_that_gets_worse_the_first_epoch_is_written(

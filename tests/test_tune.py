@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from outcomes import complaint, success
+from outcomes import cannot_draw, complaint, success
 
 from facetl.boxes import as_boxes
 from facetl.cli import main
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
+from facetl.evaluation import tradeoff
 from facetl.mtcnn.detections import load_run
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
@@ -57,6 +58,18 @@ def fail(*arguments: object) -> str:
 
 def choice_in(path: Path) -> dict[str, Any]:
     return dict(load_weights(path).metadata["detection"])
+
+
+def test_a_plot_that_cannot_be_drawn_costs_no_choice(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tradeoff, "plot_tradeoff", cannot_draw)
+    out = tmp_path / "tuned.safetensors"
+    result = succeed(data, "--weights", "pretrained", "--out", out, *QUICK)
+    assert choice_in(out)["aim"] == "f1"
+    assert "pictures that cannot be drawn, left out: 1 (" in result.stderr
+    assert "tuned_tuning" not in result.stdout
+    assert "chosen" in result.stdout
 
 
 def test_the_choice_is_written_shown_and_drawn(data: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,13 @@ from facetl.cli import options
 from facetl.cli.annotated import chosen_format, tell
 from facetl.cli.console import TimeBar, note, print_table, say_time
 from facetl.cli.given import wanting
+from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import (
     is_occupied,
     note_written,
+    plot_paths,
     read_json,
     remove_folder,
     require_writable,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
     from facetl.studies.bench import Bench
+    from facetl.studies.results import Result, Row
     from facetl.studies.study import Study
     from facetl.studies.tables import Section
     from facetl.studies.tasks import Graph, Task
@@ -255,8 +258,6 @@ def _describe_task(task: Task, bench: Bench) -> str:
 
 def _report(study: Study, bench: Bench) -> None:
     """Print the table; write it as Markdown and CSV, and the plots."""
-    from facetl.evaluation.plots import save_plot
-    from facetl.studies.plots import plot_study
     from facetl.studies.results import load_results, summarise
     from facetl.studies.tables import cells_csv, sections, summary_csv
 
@@ -269,13 +270,27 @@ def _report(study: Study, bench: Bench) -> None:
     write_text(path_of(".csv"), summary_csv(rows))
     table = sections(rows)
     write_text(path_of(".md"), _as_markdown(study, table))
-    for name, figure in plot_study(results, rows):
-        save_plot(path_of(f"_{name}.png"), figure)
     for section in table:
         print_table(_draw(section))
         click.echo()
     click.echo(_LEGEND)
     click.echo(f"wrote {path_of('.md')}, .csv, _cells.csv and plots beside them")
+    _save_plots(path_of, results, rows)
+
+
+def _save_plots(
+    path_of: Callable[[str], Path], results: Sequence[Result], rows: Sequence[Row]
+) -> None:
+    from facetl.studies.plots import plot_study
+
+    pictures = Pictures()
+    for name, plot in plot_study(results, rows):
+        path = path_of(f"_{name}.png")
+        with pictures.drawing(*plot_paths(path)):
+            from facetl.evaluation.plots import save_plot
+
+            save_plot(path, plot())
+    pictures.tell()
 
 
 _LEGEND = (

@@ -14,6 +14,7 @@ from facetl.cli import options
 from facetl.cli.annotated import find_suggestions, tell
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.given import wanting
+from facetl.cli.pictures import Pictures
 from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
@@ -132,7 +133,6 @@ def evaluate(
       facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
     """
     from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
-    from facetl.evaluation.plots import save_plot
     from facetl.evaluation.scoring import Truth, evaluate_all
 
     folder = out or (results if _holds_runs(results) else results.parent)
@@ -155,25 +155,18 @@ def evaluate(
         likeness=likeness,
         suggestions=suggestions,
     )
-    drawings = _draw_plots(evaluations)
-    page = (
-        compose_report(
+    save_metrics(folder / FILE_NAME, document)
+    _report(evaluations, likeness, folder)
+    drawings = _save_plots(folder, evaluations)
+    if report:
+        page = compose_report(
             *(entries, evaluations, source, drawings),
             truth=truth,
             images=images,
             only_listed=only_listed,
             suggestions=suggestions,
         )
-        if report
-        else None
-    )
-    save_metrics(folder / FILE_NAME, document)
-    for name, drawing in drawings.items():
-        save_plot(folder / name, drawing)
-    if page:
         write_text(folder / REPORT, page)
-    _report(evaluations, likeness, folder)
-    if report:
         click.echo(f"wrote {folder / REPORT}: open it in a browser")
     _suggest(evaluations)
 
@@ -252,15 +245,24 @@ def _plot_files(folder: Path) -> list[Path]:
     return [path for name in PLOTS for path in plot_paths(folder / name)]
 
 
-def _draw_plots(evaluations: Sequence[Evaluation]) -> dict[str, Drawing]:
-    from facetl.evaluation.all_plots import PLOTS
-    from facetl.evaluation.plots import draw
+def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, Drawing]:
+    """Draw and write the plots; return those that could be drawn, by name."""
+    from facetl.evaluation.all_plots import PLOTS, plot
 
-    return {name: draw(plot(evaluations)) for name, plot in PLOTS.items()}
+    pictures, drawings = Pictures(), {}
+    for name in PLOTS:
+        with pictures.drawing(*plot_paths(folder / name)):
+            from facetl.evaluation.plots import draw, save_plot
+
+            drawing = draw(plot(name, evaluations))
+            save_plot(folder / name, drawing)
+            drawings[name] = drawing
+            click.echo(f"wrote {folder / name}.png and .svg")
+    pictures.tell()
+    return drawings
 
 
 def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder: Path) -> None:
-    from facetl.evaluation.all_plots import PLOTS
     from facetl.evaluation.metrics_file import FILE_NAME
 
     for each in evaluations:
@@ -270,8 +272,6 @@ def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder
     if likeness:
         _report_likeness(evaluations, likeness)
     click.echo(f"wrote {folder / FILE_NAME}")
-    for name in PLOTS:
-        click.echo(f"wrote {folder / name}.png and .svg")
 
 
 def _report_likeness(evaluations: Sequence[Evaluation], likeness: Likeness) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +12,14 @@ import click
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table
 from facetl.cli.given import wanting
+from facetl.cli.pictures import Pictures
 from facetl.cli.searching import NamedWeights, parse_weights
+from facetl.errors import OutputError
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.images import Pixels
+    from facetl.evaluation.canvas import Figure
     from facetl.evaluation.story_pictures import Stories
     from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.story import Story
@@ -115,14 +120,27 @@ def tell_story(
 
 
 def save_pictures(out: Path, stories: Stories) -> None:
-    """Draw and write all pictures; the pyramid is that of the last set of weights."""
-    from facetl.evaluation import story_pictures as pictures
+    """Draw and write all pictures; the pyramid is that of the last set of weights.
 
-    save_drawing = pictures.save_drawing
-    save_drawing(out, "pyramid", pictures.draw_pyramid(list(stories.values())[-1]))
-    save_drawing(out, "scores", pictures.draw_scores(stories))
-    save_drawing(out, "candidates", pictures.draw_candidates(stories))
-    save_drawing(out, "story", pictures.draw_story(stories))
+    Raises:
+        OutputError: if none can be drawn.
+    """
+    from facetl.evaluation import story_pictures
+
+    last = list(stories.values())[-1]
+    drawn: dict[str, Callable[[], Figure]] = {
+        "pyramid": partial(story_pictures.draw_pyramid, last),
+        "scores": partial(story_pictures.draw_scores, stories),
+        "candidates": partial(story_pictures.draw_candidates, stories),
+        "story": partial(story_pictures.draw_story, stories),
+    }
+    pictures = Pictures()
+    for name, draw in drawn.items():
+        with pictures.drawing(out / f"{name}.png", out / f"{name}.svg"):
+            story_pictures.save_drawing(out, name, draw())
+    pictures.tell()
+    if pictures.count == len(drawn):
+        raise OutputError(f"{out}: no picture can be drawn; try another image, or other weights")
 
 
 def _report(image: Path, stories: Stories) -> None:
@@ -140,8 +158,7 @@ def _report(image: Path, stories: Stories) -> None:
 
 
 def _print_steps(stories: Stories) -> None:
-
-    from facetl.evaluation.story_pictures import STEP_NAMES
+    from facetl.mtcnn.story import STEP_NAMES
 
     table = plain_table("windows", list(stories))
     table.add_row("PNet looks at", *(f"{story.windows:,}" for story in stories.values()))

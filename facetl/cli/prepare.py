@@ -13,6 +13,7 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.given import wanting
+from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
@@ -146,8 +147,8 @@ def prepare(
     _find_room(path, sheet, resume=resume, force=force)
     if resume and _lacks_sheet_alone(path, sheet):
         note_written(path)
-        _draw_sheet(path, stage, sheet, seed)
-        click.echo(f"{path} was finished before; wrote {sheet}")
+        drawn = _draw_sheet(path, stage, sheet, seed)
+        click.echo(f"{path} was finished before" + f"; wrote {sheet}" * drawn)
         return
     with resumable(path, partial(_lacks_sheet_alone, path, sheet)):
         with resumable(work_folder(path), partial(has_work, path)):
@@ -164,9 +165,9 @@ def prepare(
                 progress=partial(track, description="cutting", total=len(dataset)),
                 resume=resume,
             )
-        _draw_sheet(path, stage, sheet, seed)
+        drawn = _draw_sheet(path, stage, sheet, seed)
     _report(preparation, recipe.match)
-    click.echo(f"wrote {path} and {sheet}")
+    click.echo(f"wrote {path}" + f" and {sheet}" * drawn)
     join = ("--join", weights) if weights else ()
     suggest(f"train-{stage}", out, *join, "--out", f"{stage}.safetensors")
 
@@ -265,12 +266,17 @@ def _build_recipe(
     return replace(RECIPES[stage], bands=bands, match=match, padding=padding, **chosen)
 
 
-def _draw_sheet(path: Path, stage: Stage, sheet: Path, seed: int) -> None:
+def _draw_sheet(path: Path, stage: Stage, sheet: Path, seed: int) -> bool:
+    """Draw some of the patches; return whether that could be done."""
     from facetl.data.images import save_image
     from facetl.training.patch_sheet import draw_patches
     from facetl.training.patches import load_patches
 
-    save_image(sheet, draw_patches(load_patches(path, stage), seed=seed))
+    patches, pictures = load_patches(path, stage), Pictures()
+    with pictures.drawing(sheet):
+        save_image(sheet, draw_patches(patches, seed=seed))
+    pictures.tell()
+    return not pictures.count
 
 
 def _report(preparation: Preparation, match: Match) -> None:

@@ -42,7 +42,7 @@ def compose_report(
         entries: the runs.
         evaluations: their figures.
         source: the true faces.
-        drawings: the plots, by name.
+        drawings: the plots that could be drawn, by name.
         truth: where they were read from.
         images: where the frames lie, if the truth does not tell.
         only_listed: whether frames that the truth does not list are left out.
@@ -112,7 +112,7 @@ def _caption(drawings: Mapping[str, Drawing]) -> list[Plot]:
     from facetl.evaluation.all_plots import CAPTIONS
     from facetl.evaluation.page import Plot
 
-    return [Plot(drawings[name].svg, text) for name, text in CAPTIONS.items()]
+    return [Plot(drawings[name].svg, text) for name, text in CAPTIONS.items() if name in drawings]
 
 
 def recall_training(run: Evaluation) -> Training | None:
@@ -129,7 +129,6 @@ def recall_training(run: Evaluation) -> Training | None:
 
 def _recall_training(run: Evaluation) -> Training | None:
     from facetl.evaluation.page import Plot, Training
-    from facetl.evaluation.plots import plot_losses, svg_of
     from facetl.mtcnn.weights import BUILT_IN, load_weights
     from facetl.training.records import History, by_training
 
@@ -144,6 +143,8 @@ def _recall_training(run: Evaluation) -> Training | None:
     trainings = dict(list(every.items())[-MOST_TRAININGS:])
     if not trainings:
         return None
+    from facetl.evaluation.plots import plot_losses, svg_of
+
     epochs = ", ".join(f"{name}: {len(records)}" for name, records in trainings.items())
     drawing = Plot(svg_of(plot_losses(trainings)), f"Losses of {run.name} by epoch ({epochs}).")
     return Training(run.name, drawing, _count_patches(history.patch_counts))

@@ -16,6 +16,7 @@ from facetl.cli.annotated import load_frames, require_source, spread
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest, track
 from facetl.cli.given import wanting
+from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
@@ -189,21 +190,28 @@ class CascadeOutputs(TrainingFiles):
         remove_folder(self.workshop)
 
     def save(self, cascade: Cascade, dataset: FaceDataset) -> None:
-        """Write everything, the weights last, and remove the unfinished work."""
-        from facetl.data.images import save_image
-        from facetl.evaluation.plots import plot_losses, save_plot
+        """Write everything, what was learnt first, and remove the unfinished work."""
         from facetl.mtcnn.weights import save_weights
         from facetl.training.records import by_training
-        from facetl.training.suspects import draw_suspects
 
         write_text(self.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
-        save_plot(self.curves, plot_losses(by_training(cascade.records)))
         write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
-        self.suspects_sheet.unlink(missing_ok=True)  # of an earlier training
+        save_weights(self.weights, cascade.weights)
+        pictures = Pictures()
+        self.draw_losses(by_training(cascade.records), pictures)
+        with pictures.drawing(self.suspects_sheet):
+            self._draw_suspects(cascade, dataset)
+        pictures.tell()
+        self.clear_workshop()
+
+    def _draw_suspects(self, cascade: Cascade, dataset: FaceDataset) -> None:
+        """Draw the suspects, if there are any; those of an earlier training go."""
+        from facetl.data.images import save_image
+        from facetl.training.suspects import draw_suspects
+
+        self.suspects_sheet.unlink(missing_ok=True)
         if cascade.suspects:
             save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
-        save_weights(self.weights, cascade.weights)
-        self.clear_workshop()
 
 
 def choose_score(
@@ -298,10 +306,11 @@ def remembered_plan(plan: CascadePlan, memory: Path) -> CascadePlan:
 
 
 def _say_goodbye(outputs: CascadeOutputs, cascade: Cascade) -> None:
-    click.echo(f"wrote {outputs.weights}, {outputs.records} and {outputs.curves}")
+    click.echo(outputs.describe())
     if cascade.suspects:
+        written = [each for each in (outputs.suspects, outputs.suspects_sheet) if each.exists()]
         click.echo(
-            f"wrote {outputs.suspects} and {outputs.suspects_sheet}: {len(cascade.suspects)} "
+            f"wrote {' and '.join(map(str, written))}: {len(cascade.suspects)} "
             "regions look like faces and are not annotated"
         )
     weights = ("--weights", "pretrained", "--weights", f"tuned={outputs.weights}")

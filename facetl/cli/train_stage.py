@@ -13,6 +13,7 @@ import click
 from facetl.cli import options
 from facetl.cli.console import note, suggest
 from facetl.cli.given import wanting
+from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
@@ -116,7 +117,7 @@ def train_stage(
     with resumable(outputs.checkpoint):
         checkpoint = outputs.find_start(task, resume=resume, force=force)
         train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
-    click.echo(f"wrote {out}, {outputs.records} and {outputs.curves}")
+    click.echo(outputs.describe())
     if stage in _NEXT:
         later, folder = _NEXT[stage], patches if patches.is_dir() else patches.parent
         suggest("prepare", "DATA", "--stage", later, "--weights", out, "--out", folder)
@@ -232,7 +233,6 @@ def save_results(
     checkpoint: Checkpoint, stage: Stage, task: dict[str, Any], outputs: TrainingOutputs
 ) -> None:
     """Write the weights to keep, the records of all epochs and the loss curves."""
-    from facetl.evaluation.plots import plot_losses, save_plot
     from facetl.mtcnn.weights import Weights, save_weights
     from facetl.training.patches import PATCH_COUNTS
     from facetl.training.records import without_times
@@ -247,9 +247,11 @@ def save_results(
     }
     lines = [json.dumps(record) + "\n" for record in checkpoint.records]
     write_text(outputs.records, "".join(lines))
-    save_plot(outputs.curves, plot_losses({stage: checkpoint.records}))
     stages = {**outputs.others, stage: checkpoint.kept(_keep_of(task))}
     save_weights(outputs.weights, Weights(stages, metadata))
+    pictures = Pictures()
+    outputs.draw_losses({stage: checkpoint.records}, pictures)
+    pictures.tell()
 
 
 def _keep_of(task: dict[str, Any]) -> Keep:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from facetl.cli.console import note
+from facetl.cli.pictures import Pictures
 from facetl.errors import OutputError
 from facetl.files import claim_place, plot_paths, refuse_to_overwrite, require_writable
 from facetl.places import clear
@@ -34,6 +37,22 @@ class TrainingFiles:
     def beside(self, ending: str) -> Path:
         """Return the path of a file that is named after the weights."""
         return self.weights.with_name(f"{self.weights.stem}_{ending}")
+
+    def draw_losses(
+        self, trainings: Mapping[str, Sequence[Mapping[str, Any]]], pictures: Pictures
+    ) -> None:
+        """Draw and write the losses of trainings, given by name as records of their epochs."""
+        with pictures.drawing(*plot_paths(self.curves)):
+            from facetl.evaluation.plots import plot_losses, save_plot
+
+            save_plot(self.curves, plot_losses(trainings))
+
+    def describe(self) -> str:
+        """Return a line that says what was written."""
+        curves = self.curves.exists()
+        return f"wrote {self.weights}" + (
+            f", {self.records} and {self.curves}" if curves else f" and {self.records}"
+        )
 
     def require_room(self, unfinished: Path, *others: Path, resume: bool, force: bool) -> None:
         """See that there is unfinished work to resume, or nothing in the way of a new training.

@@ -13,6 +13,7 @@ from facetl.cli import options
 from facetl.cli.annotated import chosen_format, load_frames, require_source, spread
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.given import wanting
+from facetl.cli.pictures import Pictures
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
@@ -144,10 +145,10 @@ def tune(
     pyramids = plan_pyramids(detector.settings, faces, aim, min_faces, factors)
     trials, before = _try_all(detector, dataset, pyramids, aim, workers)
     best = rank(trials, aim, SHOWN)
-    _save_plot(plot, trials, best[0], aim, before)
     _save_choice(out, loaded, best[0], aim, dataset)
     _report(best, before, aim, len(trials), len(dataset))
-    click.echo(f"wrote {out} and {plot}")
+    click.echo(f"wrote {out}")
+    _save_plot(plot, trials, best[0], aim, before)
     suggest("detect", "FRAMES", "--weights", out, "--out", "results")
 
 
@@ -240,10 +241,14 @@ def _try_all(
 def _save_plot(
     path: Path, trials: Sequence[Trial], chosen: Trial, aim: Aim, before: Trial | None
 ) -> None:
-    from facetl.evaluation.plots import save_plot
-    from facetl.evaluation.tradeoff import plot_tradeoff
+    pictures = Pictures()
+    with pictures.drawing(*plot_paths(path)):
+        from facetl.evaluation.plots import save_plot
+        from facetl.evaluation.tradeoff import plot_tradeoff
 
-    save_plot(path, plot_tradeoff(trials, chosen, aim, before))
+        save_plot(path, plot_tradeoff(trials, chosen, aim, before))
+        click.echo(f"wrote {path}")
+    pictures.tell()
 
 
 def _save_choice(

@@ -56,6 +56,22 @@ def cut_window(image: Pixels, window: NDArray[np.int64]) -> Pixels:
     return image[y1:y2, x1:x2].copy()
 
 
+def cut_all(image: Pixels, boxes: Boxes, margin: float) -> list[Pixels]:
+    """Return what of each box and of what is around it lies inside the image.
+
+    Args:
+        image: (H, W, 3) RGB.
+        boxes: (N, 4) half-open pixels; one wholly outside gives an array without pixels.
+        margin: what is shown on every side, as a share of the box's width and height.
+    """
+    windows = windows_around(boxes, margin)
+    seen = in_view(windows, (image.shape[0], image.shape[1]))
+    return [
+        cut_window(image, window) if visible else image[:0, :0].copy()
+        for window, visible in zip(windows, seen, strict=True)
+    ]
+
+
 def cut_upright(image: Pixels, window: NDArray[np.int64], landmarks: NDArray[Any]) -> Pixels:
     """Return a window of the image, turned about its middle so that the eyes are level.
 

@@ -57,6 +57,8 @@ VIDEO_SUFFIXES = (
 OneImage = Path | str | Image.Image
 """What can only be one image: a path or a PIL image."""
 
+PilImage = Image.Image
+
 ImageLike = OneImage | NDArray[Any]
 """What people have: a path, a PIL image, or an array (see :func:`as_image`)."""
 
@@ -164,6 +166,11 @@ def encode_small(image: Pixels, longest: int, quality: int = 70) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=quality)
     return buffer.getvalue()
+
+
+def as_pil(image: Pixels) -> PilImage:
+    """Return (H, W, 3) RGB pixels as a PIL image."""
+    return Image.fromarray(image)
 
 
 def image_paths(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from facetl.boxes import Boxes, as_boxes, square
+from facetl.data.fonts import font_file
 from facetl.data.images import Pixels
 from facetl.errors import printable
 from facetl.palette import SKY, YELLOW
@@ -22,6 +23,7 @@ FOUND: Final = SKY
 
 _WHITE = 255
 _TITLE_HEIGHT = 24
+_TEXT_SIZE = 15
 _MARGIN = 8
 
 
@@ -202,11 +204,21 @@ def _write_strip(text: str, width: int) -> Pixels:
     """Return a line of text on white, as wide as a cell; what is too long lacks its middle."""
     strip = Image.new("RGB", (width, _TITLE_HEIGHT), "white")
     pen = ImageDraw.Draw(strip)
-    font = ImageFont.load_default(size=15)
-    shorter = _ever_shorter(printable(text))
+    text = printable(text)
+    font = _font_for(text)
+    shorter = _ever_shorter(text)
     fitting = (each for each in shorter if pen.textlength(each, font) <= width)
     pen.text((0, 2), next(fitting, ""), fill="black", font=font)
     return np.asarray(strip)
+
+
+def _font_for(text: str) -> Any:
+    """Return Pillow's own font, which has ASCII alone, or an installed one with other letters."""
+    found = font_file(text)
+    if found is None:
+        return ImageFont.load_default(size=_TEXT_SIZE)
+    path, number = found
+    return ImageFont.truetype(path, _TEXT_SIZE, index=number)
 
 
 def _ever_shorter(text: str) -> Iterator[str]:

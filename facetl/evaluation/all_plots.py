@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
-from facetl.evaluation.diagnosis_plots import (
-    Diagnoses,
-    plot_calibration,
-    plot_errors,
-    plot_recall_by,
-)
-from facetl.evaluation.metrics import Curve
-from facetl.evaluation.plots import plot_precision_recall, plot_scores
 from facetl.evaluation.scoring import Evaluation
 
-Plot = Callable[[Sequence[Evaluation]], Figure]
+if TYPE_CHECKING:
+    from facetl.evaluation.canvas import Figure
 
-
-def _of_curves(plot: Callable[[Mapping[str, Curve]], Figure]) -> Plot:
-    return lambda evaluations: plot({each.name: each.metrics.curve for each in evaluations})
-
-
-def _of_diagnoses(plot: Callable[[Diagnoses], Figure]) -> Plot:
-    return lambda evaluations: plot({each.name: each.diagnosis for each in evaluations})
-
-
-PLOTS: Mapping[str, Plot] = {
-    "precision_recall": _of_curves(plot_precision_recall),
-    "scores": _of_curves(plot_scores),
-    "errors": _of_diagnoses(plot_errors),
-    "recall_by": _of_diagnoses(plot_recall_by),
-    "calibration": _of_diagnoses(plot_calibration),
-}
-"""From the evaluations of all runs to a figure."""
+PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
+"""Names of the plots."""
 
 CAPTIONS: Mapping[str, str] = {
     "errors": "What the missing AP is made of: what mending each kind of mistake would bring.",
@@ -42,3 +19,24 @@ CAPTIONS: Mapping[str, str] = {
     "calibration": "Calibration: share of hits by score. On the diagonal scores are probabilities.",
 }
 """Words to the plots that stand in the report."""
+
+
+def plot(name: str, evaluations: Sequence[Evaluation]) -> Figure:
+    """Draw the plot of a name from the evaluations of all runs."""
+    from facetl.evaluation import diagnosis_plots, plots  # not before: they take matplotlib
+
+    curves = {each.name: each.metrics.curve for each in evaluations}
+    diagnoses = {each.name: each.diagnosis for each in evaluations}
+    match name:
+        case "precision_recall":
+            return plots.plot_precision_recall(curves)
+        case "scores":
+            return plots.plot_scores(curves)
+        case "errors":
+            return diagnosis_plots.plot_errors(diagnoses)
+        case "recall_by":
+            return diagnosis_plots.plot_recall_by(diagnoses)
+        case "calibration":
+            return diagnosis_plots.plot_calibration(diagnoses)
+        case _:
+            raise ValueError(f"expected one of {PLOTS}, got {name!r}")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from facetl.evaluation.canvas import (
+    Artist,
+    Axes,
+    Figure,
+    Line2D,
+    MaxNLocator,
+    Patch,
+    shorten,
+    styled,
+)
 from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
-from facetl.evaluation.plots import PALETTE, STYLE
+from facetl.evaluation.plots import PALETTE
 from facetl.evaluation.table import UNDEFINED
 
 Diagnoses = Mapping[str, Diagnosis]
@@ -48,7 +51,7 @@ DIAGONAL: Any = {"color": "#999999", "linewidth": 1, "linestyle": (0, (4, 3))}
 
 def plot_errors(diagnoses: Diagnoses) -> Figure:
     """Draw the AP that each kind of mistake costs: a panel an IoU threshold, a bar a run."""
-    with mpl.rc_context(STYLE):
+    with styled(diagnoses):
         ious = list(next(iter(diagnoses.values())).weighings) if diagnoses else [f"{IOU_THRESHOLD}"]
         height = LEGEND_ROOM + 0.9 + len(MISTAKE_TITLES) * (0.2 + 0.22 * max(len(diagnoses), 1))
         figure = Figure(figsize=(9.0, height))
@@ -76,7 +79,7 @@ def plot_recall_by(diagnoses: Diagnoses) -> Figure:
         0.55 + min(len(names), MOST_LABELS) * (0.17 + 0.12 * len(diagnoses))
         for names in tables.values()
     ]
-    with mpl.rc_context(STYLE):
+    with styled([*diagnoses, *chain.from_iterable(tables.values())]):
         figure = Figure(figsize=(7.0, LEGEND_ROOM + 0.6 + sum(heights)))
         panels = figure.subplots(
             len(tables), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -92,7 +95,7 @@ def plot_calibration(diagnoses: Diagnoses) -> Figure:
     """Draw the share of hits by score, a panel a run; on the diagonal a score is a probability."""
     columns = min(max(len(diagnoses), 1), 3)
     rows = math.ceil(max(len(diagnoses), 1) / columns)
-    with mpl.rc_context(STYLE):
+    with styled(diagnoses):
         figure = Figure(figsize=(0.8 + 3.1 * columns, LEGEND_ROOM + 0.4 + 3.2 * rows))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for spare in panels[len(diagnoses) :]:
@@ -150,13 +153,13 @@ def _draw_recall(axes: Axes, diagnoses: Diagnoses, key: str, names: Sequence[str
             recalls, places, xerr=reach, fmt="o", color=colour, markersize=6, elinewidth=1.6,
             clip_on=False,
         )  # fmt: skip
-    _set_rows(axes, [f"{name} ({faces[name]})" for name in names])
+    _set_rows(axes, [f"{shorten(name)} ({faces[name]})" for name in names])
     axes.set_title(f"by {RECALL_TITLES[key]}{largest} (number of faces)", **PANEL)
 
 
 def _draw_reliability(axes: Axes, name: str, diagnosis: Diagnosis, colour: str) -> None:
     axes.plot([0, 1], [0, 1], **DIAGONAL)
-    axes.set_title(f"{name}: expected error {_say(diagnosis.calibration_error)}", **PANEL)
+    axes.set_title(f"{shorten(name)}: expected error {_say(diagnosis.calibration_error)}", **PANEL)
     bins = diagnosis.calibration
     if not bins:
         axes.text(0.97, 0.1, "no scores from 0 to 1", ha="right", fontsize=9)
@@ -207,6 +210,6 @@ def _head(figure: Figure, title: str, keys: Mapping[str, Artist]) -> None:
     rows = max(math.ceil(len(keys) / 4), 1)
     columns = max(math.ceil(len(keys) / rows), 1)
     figure.legend(
-        list(keys.values()), list(keys), loc="outside upper left", ncols=columns,
+        list(keys.values()), [*map(shorten, keys)], loc="outside upper left", ncols=columns,
         title=title, title_fontproperties={"weight": "bold", "size": 11}, alignment="left",
     )  # fmt: skip

@@ -6,24 +6,29 @@ Drawn with matplotlib's objects alone, so that nothing global is touched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from itertools import cycle, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from facetl.evaluation.canvas import (
+    INK,
+    PALE,
+    STYLE,
+    Axes,
+    Figure,
+    FuncFormatter,
+    MaxNLocator,
+    render,
+    shorten,
+    styled,
+)
 from facetl.evaluation.metrics import IOU_THRESHOLD, Curve, average_precision, best_point
 from facetl.files import atomic_path, plot_paths
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-INK, PALE = "#333333", "#DDDDDD"
-
 LOSS_COLOURS = {"train": BLUE, "validation": VERMILION}
 LOSS_STYLES: dict[str, dict[str, Any]] = {
     "total": {},
@@ -33,39 +38,13 @@ LOSS_STYLES: dict[str, dict[str, Any]] = {
 }
 SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
 
-STYLE: Any = {
-    "figure.facecolor": "white",
-    "figure.constrained_layout.use": True,
-    "font.size": 10.0,
-    "text.color": INK,
-    "text.parse_math": False,  # names may hold a $
-    "axes.edgecolor": "#888888",
-    "axes.labelcolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11.0,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#EEEEEE",
-    "grid.linewidth": 0.8,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "lines.linewidth": 2.0,
-    "lines.solid_capstyle": "round",
-    "legend.edgecolor": "none",
-    "legend.framealpha": 0.9,
-    "legend.fontsize": 9.0,
-    "savefig.dpi": 150.0,
-}
 SVG_METADATA = ("Creator", "Date", "Format", "Type")
 """What matplotlib would tell in an SVG unasked."""
 
 
 def plot_precision_recall(curves: Mapping[str, Curve]) -> Figure:
     """Draw precision against recall, one line a run, with the point of the best F1 marked."""
-    with mpl.rc_context(STYLE):
+    with styled(curves):
         figure = Figure(figsize=(7.0, 5.6))
         axes = figure.add_subplot()
         _draw_f1_lines(axes)
@@ -79,7 +58,7 @@ def plot_precision_recall(curves: Mapping[str, Curve]) -> Figure:
 
 def plot_scores(curves: Mapping[str, Curve]) -> Figure:
     """Draw the scores of hits (up) and false alarms (down), one panel a run."""
-    with mpl.rc_context(STYLE):
+    with styled(curves):
         figure = Figure(figsize=(7.0, 0.9 + 2.1 * max(len(curves), 1)))
         panels = figure.subplots(max(len(curves), 1), 1, squeeze=False)[:, 0]
         for panel, (name, curve) in zip(panels, curves.items(), strict=False):
@@ -97,7 +76,7 @@ def plot_losses(trainings: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
             ``validation`` there may be ``accuracy`` and ``recall``.  The epoch of the lowest
             validation loss is marked.
     """
-    with mpl.rc_context(STYLE):
+    with styled(trainings):
         rows = max(len(trainings), 1)
         figure = Figure(figsize=(9.0, 4.4 * rows))
         panels = figure.subplots(rows, 2, squeeze=False)
@@ -113,7 +92,7 @@ def _draw_training(
         _draw_series(losses, records, part, loss, f"{part}, {loss}", color=colour, **style)
     for share, colour in SHARE_COLOURS.items():
         _draw_series(shares, records, "validation", share, share, color=colour)
-    for axes, title in ((losses, f"{name}: loss"), (shares, "on the validation frames")):
+    for axes, title in ((losses, f"{shorten(name)}: loss"), (shares, "on the validation frames")):
         axes.set_title(title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _mark_best_epoch(axes, records)
@@ -128,7 +107,7 @@ def plot_learning_curve(table: Mapping[int, Sequence[Mapping[str, float]]]) -> F
             frames, the pretrained detector, becomes a dotted line.
     """
     sizes = sorted(size for size in table if size and table[size])
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(7.0, 4.8))
         axes = figure.add_subplot()
         for iou, colour in zip(table[0][0], PALETTE, strict=False):
@@ -157,9 +136,7 @@ class Drawing(NamedTuple):
 
 def draw(figure: Figure) -> Drawing:
     """Draw a figure, once: each time the layout moves by a hair."""
-    buffer = BytesIO()
-    figure.savefig(buffer, dpi=STYLE["savefig.dpi"], format="png")
-    return Drawing(buffer.getvalue(), svg_of(figure))
+    return Drawing(render(figure, "png"), svg_of(figure))
 
 
 def save_plot(path: Path, figure: Figure | Drawing) -> None:
@@ -189,15 +166,14 @@ def svg_of(figure: Figure, name: str = "facetl") -> str:
         figure: what to draw.
         name: tells what it refers to inside itself from what others on the same page do.
     """
-    buffer = BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(SVG_METADATA))
-    text = buffer.getvalue().decode()
+    style = {**STYLE, "svg.fonttype": "none", "svg.hashsalt": name}
+    text = render(figure, "svg", style, metadata=dict.fromkeys(SVG_METADATA)).decode()
     return text[text.index("<svg") :].rstrip()
 
 
 def as_label(name: str) -> str:
     """Return a name as a legend shows it: matplotlib leaves out those that begin with ``_``."""
+    name = shorten(name)
     return f" {name}" if name.startswith("_") else name
 
 
@@ -209,7 +185,7 @@ def _add_legend(axes: Axes, **options: Any) -> None:
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     """Draw precision and recall at the score thresholds that can be chosen."""
-    label = as_label(f"{name} · AP {average_precision(curve):.3f}")
+    label = f"{as_label(name)} · AP {average_precision(curve):.3f}"
     axes.plot(curve.recall[curve.cuts], curve.precision[curve.cuts], color=colour, label=label)
     best = best_point(curve)
     axes.plot(best.recall, best.precision, "o", color=colour, markersize=9, markeredgecolor="white")
@@ -234,7 +210,7 @@ def _draw_scores(axes: Axes, name: str, curve: Curve) -> None:
     axes.stairs(hits, bins, fill=True, color=BLUE)
     axes.stairs(-false_alarms, bins, fill=True, color=VERMILION)
     axes.axhline(0, color="white", linewidth=1)
-    axes.set(title=name, ylabel="detections", xlim=(bins[0], bins[-1]))
+    axes.set(title=shorten(name), ylabel="detections", xlim=(bins[0], bins[-1]))
     axes.margins(y=0.2)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):g}"))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -9,41 +9,41 @@ deficiency", 2018).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.image import AxesImage
-from matplotlib.patches import Rectangle
-from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
-from facetl.evaluation.plots import INK, PALETTE, STYLE
+from facetl.evaluation.canvas import (
+    INK,
+    STYLE,
+    Axes,
+    AxesImage,
+    Figure,
+    LineCollection,
+    Normal,
+    Rectangle,
+    Stroke,
+    SubFigure,
+    render,
+    shorten,
+    styled,
+    to_rgba,
+)
+from facetl.evaluation.plots import PALETTE
 from facetl.files import write_bytes
 from facetl.mtcnn.geometry import PNET_STRIDE
 from facetl.mtcnn.pyramid import PNET_WINDOW
-from facetl.mtcnn.story import STEPS, Level, Step, Story
+from facetl.mtcnn.story import STEP_NAMES, STEPS, Level, Step, Story
 from facetl.palette import BLUE, ORANGE, SKY
 
 Stories = Mapping[str, Story]
 """By the name of the weights: the same image, searched by each."""
 
-STEP_NAMES: Final[Mapping[Step, str]] = {
-    "passed": "PNet passes",
-    "distinct": "NMS leaves",
-    "squares": "RNet is shown",
-    "refined": "ONet is shown",
-    "found": "ONet finds",
-}
 MOST_DRAWN = 3000
 """Boxes drawn in one panel at most, those with the best scores."""
 LEVELS_SHOWN = 5
@@ -59,7 +59,7 @@ _FINEST = 640
 
 def draw_pyramid(story: Story) -> Figure:
     """Draw the image pyramid with PNet's window on each level, and what the windows cover."""
-    with mpl.rc_context(_STYLE):
+    with styled(style=_STYLE):
         figure = Figure(figsize=(16, _pyramid_height(story, 16)))
         _fill_pyramid(figure, story)
     return figure
@@ -68,7 +68,7 @@ def draw_pyramid(story: Story) -> Figure:
 def draw_scores(stories: Stories) -> Figure:
     """Draw heat maps of PNet's scores, a row for each set of weights: the best, then levels."""
     columns = 2 + LEVELS_SHOWN
-    with mpl.rc_context(_STYLE):
+    with styled(stories, _STYLE):
         figure = Figure(figsize=(18, _row_height(stories, columns, 18)))
         panels = figure.subplots(len(stories), columns, squeeze=False)
         for row, (name, story) in zip(panels, stories.items(), strict=True):
@@ -82,7 +82,7 @@ def draw_scores(stories: Stories) -> Figure:
 
 def draw_candidates(stories: Stories) -> Figure:
     """Draw what is left after each step, a row for each set of weights."""
-    with mpl.rc_context(_STYLE):
+    with styled(stories, _STYLE):
         figure = Figure(figsize=(16, _row_height(stories, len(STEPS), 16)))
         panels = figure.subplots(len(stories), len(STEPS), squeeze=False)
         for row, (name, story) in zip(panels, stories.items(), strict=True):
@@ -95,7 +95,7 @@ def draw_story(stories: Stories) -> Figure:
     """Draw the whole way on one sheet: the pyramid, then a row for each set of weights."""
     columns = 1 + len(STEPS)
     heights = _pyramid_height(list(stories.values())[-1], 18), _row_height(stories, columns, 18)
-    with mpl.rc_context(_STYLE):
+    with styled(stories, _STYLE):
         figure = Figure(figsize=(18, sum(heights)))
         (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
         _fill_pyramid(above, list(stories.values())[-1])
@@ -116,11 +116,10 @@ def save_drawing(folder: Path, name: str, figure: Figure) -> list[Path]:
     """
     paths = [folder / f"{name}{suffix}" for suffix in (".png", ".svg")]
     for path in paths:
-        buffer = BytesIO()
         # A fixed salt and no date: the same story gives the same file.
-        with mpl.rc_context({"svg.hashsalt": name}):
-            figure.savefig(buffer, format=path.suffix[1:], dpi=DPI, metadata={"Date": None})
-        write_bytes(path, buffer.getbuffer())
+        style = {**_STYLE, "svg.hashsalt": name}
+        picture = render(figure, path.suffix[1:], style, dpi=DPI, metadata={"Date": None})
+        write_bytes(path, picture)
     return paths
 
 
@@ -314,7 +313,7 @@ def _coarsen(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def _name_row(axes: Axes, name: str) -> None:
     axes.text(
-        -0.03, 0.5, name, transform=axes.transAxes, rotation=90, ha="right", va="center",
+        -0.03, 0.5, shorten(name), transform=axes.transAxes, rotation=90, ha="right", va="center",
         fontsize=11, weight="bold", color=INK,
     )  # fmt: skip
 

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from facetl.evaluation.aims import Aim
-from facetl.evaluation.plots import INK, STYLE
+from facetl.evaluation.canvas import INK, Axes, Figure, styled
 from facetl.evaluation.trials import IOU_THRESHOLD, Trial
 from facetl.evaluation.tuning import Goal, goals_of, reaches
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
@@ -34,7 +30,7 @@ def plot_tradeoff(
         aim: what it was chosen for.
         before: the setting in use so far, if it was measured.
     """
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(11.0, 4.8))
         curves, costs = figure.subplots(1, 2)
         _draw_curves(curves, trials, chosen, before)

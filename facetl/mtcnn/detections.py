@@ -18,23 +18,29 @@ shows the same as the frame before was not searched: its boxes are carried over,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from html import escape
+from numbers import Integral
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.other_libraries import as_supervision, as_table
-from facetl.errors import DetectionsError
+from facetl.errors import DetectionsError, ImageError, printable
 from facetl.files import UNENCODABLE, atomic_path, read_json, require_format
+from facetl.mtcnn.origin import Origin
 from facetl.mtcnn.settings import SCORE, told_score
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
+    from facetl.data.images import PilImage, Pixels
     from facetl.data.other_libraries import DataFrame, SupervisionDetections
+    from facetl.mtcnn.pictures import Picture
 
 FORMAT = "facetl-detections"
 FORMAT_VERSION = 1
@@ -50,22 +56,48 @@ LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The five points of a face, in order, left and right as seen in the image."""
 
 Floats = NDArray[np.float32]
+WIDEST = 640
+"""Longest side in pixels of the picture that a notebook shows."""
+MOST_LINES = 10
+"""Faces that a notebook lists where it has no picture."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class Face:
+    """One face that was found.
+
+    Attributes:
+        box: ``x1, y1, x2, y2`` in pixels, half open; may leave the image a little.
+        score: in [0, 1].
+        landmarks: five ``(x, y)``, in the order of :data:`LANDMARKS`.
+        track: of a frame of a video, the number of the face that it follows, if it follows one.
+    """
+
+    box: tuple[float, ...]
+    score: float
+    landmarks: tuple[tuple[float, ...], ...]
+    track: int | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Detections:
     """The faces found in one image, best score first.
+
+    ``found[0]`` is a :class:`Face`, and so is each of ``for face in found``; a slice, a mask or
+    an index array gives fewer detections.
 
     Attributes:
         boxes: (N, 4) float32, ``x1, y1, x2, y2`` in pixels; may leave the image a little.
         scores: (N,) float32 in [0, 1].
         landmarks: (N, 5, 2) float32, ``x, y`` of the left eye, right eye, nose and the left and
             right corner of the mouth, as seen in the image.
+        origin: which image it was, if that is known.
     """
 
     boxes: Floats
     scores: Floats
     landmarks: Floats
+    origin: Origin | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         count = len(self.scores)
@@ -78,9 +110,101 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, keep: Any) -> Detections:
-        """Return the detections that an index array, a boolean mask or a slice selects."""
-        return Detections(self.boxes[keep], self.scores[keep], self.landmarks[keep])
+    def __repr__(self) -> str:
+        return f"<Detections: {self._describe()}>"
+
+    def _describe(self) -> str:
+        """Return how many faces there are, where, and the best score."""
+        count = f"{len(self) or 'no'} face{'s' * (len(self) != 1)}"
+        best = f", best score {self.scores.max():.3f}" if len(self) else ""
+        size = "{1}×{0} pixels".format(*self.size_hw) if self.size_hw else ""
+        where = " of ".join(filter(None, [repr(self.image) if self.image else "", size]))
+        return count + f" in {where}" * bool(where) + best
+
+    @overload
+    def __getitem__(self, keep: int | np.integer[Any]) -> Face: ...
+
+    @overload
+    def __getitem__(
+        self, keep: slice | NDArray[Any] | Sequence[int] | Sequence[bool]
+    ) -> Detections: ...
+
+    def __getitem__(self, keep: Any) -> Face | Detections:
+        """Return the face of a number, or what an index array, a mask or a slice selects."""
+        boxes, scores, landmarks = self.boxes[keep], self.scores[keep], self.landmarks[keep]
+        if isinstance(keep, Integral) and not isinstance(keep, bool):
+            return Face(tuple(boxes.tolist()), scores.item(), tuple(map(tuple, landmarks.tolist())))
+        return Detections(boxes, scores, landmarks, origin=self.origin)
+
+    def __iter__(self) -> Iterator[Face]:
+        return (self[place] for place in range(len(self)))
+
+    def above(self, score: float) -> Detections:
+        """Return the detections of a score or more."""
+        return self[self.scores >= score]
+
+    @property
+    def image(self) -> str | None:
+        """The path of the image, None if it was in memory or is not known."""
+        return str(self.origin.path) if self.origin and self.origin.path else None
+
+    @property
+    def size_hw(self) -> tuple[int, int] | None:
+        """Height and width of the image in pixels, None if they are not known."""
+        return self.origin.size_hw if self.origin else None
+
+    def crop(
+        self, image: Picture | None = None, *, margin: float = 0.2, min_score: float = 0.0
+    ) -> list[Pixels]:
+        """Return the faces cut out, an (H, W, 3) array each, best first.
+
+        Their colours are in the order of the array that was searched, else RGB.  A face wholly
+        outside the image gives an array without pixels.
+
+        Args:
+            image: what to cut from; by default the image that was searched, if it is on disk or
+                still in memory.  Detections keep no image.
+            margin: what is shown around the box on every side, as a share of its width and height.
+            min_score: least score.
+
+        Raises:
+            ImageError: if the image is gone, cannot be read, or has another size.
+        """
+        from facetl.data.cutouts import cut_all
+
+        origin = self.origin or Origin(None)
+        crops = cut_all(origin.pixels(image), self.above(min_score).boxes, margin)
+        return [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops] if origin.bgr else crops
+
+    def plot(self, image: Picture | None = None, *, min_score: float = 0.0) -> PilImage:
+        """Return the image with boxes and scores drawn on it, as a PIL image.
+
+        Args:
+            image: what to draw on; by default the image that was searched, if it is on disk or
+                still in memory.  Detections keep no image.
+            min_score: least score.
+
+        Raises:
+            ImageError: if the image is gone, cannot be read, or has another size.
+        """
+        from facetl.data.images import as_pil
+        from facetl.data.overlays import draw_boxes
+
+        shown = self.above(min_score)
+        pixels = (self.origin or Origin(None)).pixels(image)
+        return as_pil(draw_boxes(pixels, shown.boxes, scores=shown.scores))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the picture if there is one, else the first faces."""
+        from facetl.data.images import encode_small
+
+        line = f"<div>{escape(printable(self._describe()))}</div>"
+        try:
+            picture = encode_small(np.asarray(self.plot()), WIDEST)
+        except ImageError:
+            faces = "\n".join(map(str, self[:MOST_LINES]))
+            return f"{line}<pre>{escape(faces)}</pre>" if faces else line
+        return f'{line}<img src="data:image/webp;base64,{b64encode(picture).decode()}">'
 
     def to_supervision(self) -> SupervisionDetections:
         """Return the faces as a ``supervision.Detections`` of one class, ``face``.
@@ -157,6 +281,17 @@ class FrameResult:
     tracks: tuple[int | None, ...] | None = None
     carried: bool = False
 
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """The faces, each with its track."""
+        tracks = self.tracks or (None,) * len(self.detections)
+        pairs = zip(self.detections, tracks, strict=True)
+        return tuple(replace(face, track=track) for face, track in pairs)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return self.detections._repr_html_()
+
     def __post_init__(self) -> None:
         if self.tracks is not None and len(self.tracks) != len(self.detections):
             raise ValueError(f"expected {len(self.detections)} tracks, got {len(self.tracks)}")
@@ -176,7 +311,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One set of weights over a list of images.
 
@@ -191,6 +326,11 @@ class Run:
     settings: dict[str, Any]
     frames: tuple[FrameResult, ...]
     skipped: tuple[Skipped, ...] = ()
+
+    def __repr__(self) -> str:
+        faces = sum(len(frame.detections) for frame in self.frames)
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return f"<Run {self.name!r}: {faces} faces in {len(self.frames)} frames{skipped}>"
 
     @property
     def score(self) -> float:
@@ -442,8 +582,8 @@ def _check_numbers(found: Detections) -> None:
     Raises:
         ValueError: saying which.
     """
-    for name, values in vars(found).items():
-        if not np.isfinite(values).all():
+    for name in ("boxes", "scores", "landmarks"):
+        if not np.isfinite(getattr(found, name)).all():
             raise ValueError(f"found {name} that are not finite numbers")
 
 

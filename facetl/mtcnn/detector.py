@@ -6,12 +6,12 @@ weights give its boxes; what is peculiar in it lives in :mod:`facetl.mtcnn.geome
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -39,18 +39,25 @@ from facetl.mtcnn.geometry import (
 )
 from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
+from facetl.mtcnn.origin import Origin
 from facetl.mtcnn.parallel import ROOM, in_batches, in_parallel, most_waiting
-from facetl.mtcnn.pictures import Picture, as_pixels, each_of, held_by, is_one
+from facetl.mtcnn.pictures import Picture, as_pixels, as_rgb, each_of, held_by, is_one
 from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import Sight
 from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weights
+
+if TYPE_CHECKING:
+    from facetl.mtcnn.detections import FrameResult
 
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
 
 Thresholds = tuple[float, float, float]
 """Least scores in [0, 1] to pass PNet, RNet and ONet."""
+
+Progress = Callable[[int, int | None], object]
+"""Is told how much is done and of how much, None where nobody knows."""
 
 BATCH_SIZE = 4
 """Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
@@ -69,8 +76,11 @@ class How(TypedDict, total=False):
     factor: float | None
     padding: bool | None
     voting: bool | None
+    min_score: float
+    bgr: bool
     batch_size: int
     workers: int | None
+    progress: Progress | None
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,12 @@ class Search:
     Attributes:
         detections: the faces, best score first.
         candidates: windows left after each stage: ``pnet``, ``rnet``, ``onet``.
+        size_hw: height and width of the image in pixels.
     """
 
     detections: Detections
     candidates: dict[str, int]
+    size_hw: tuple[int, int] | None = None
 
 
 class Detector:
@@ -112,6 +124,7 @@ class Detector:
         """
         self.device = torch.device(device)
         self.settings = weights.settings
+        self._source = ""
         self._networks: dict[Stage, Network] = {
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
@@ -139,7 +152,16 @@ class Detector:
             WeightsError: if the file is missing, damaged or does not fit.
             InputError: if device or engine cannot be had.
         """
-        return cls(load_weights(weights), choose_device(device), engine)
+        detector = cls(load_weights(weights), choose_device(device), engine)
+        detector._source = str(weights)
+        return detector
+
+    def __repr__(self) -> str:
+        weights = self._source or self.fingerprint
+        return (
+            f"<Detector: weights {weights!r}, engine {self.engine} on {self.device}, "
+            f"{self.settings}>"
+        )
 
     @property
     def networks(self) -> Mapping[Stage, Network]:
@@ -200,8 +222,11 @@ class Detector:
         factor: float | None = None,
         padding: bool | None = None,
         voting: bool | None = None,
+        min_score: float = 0.0,
+        bgr: bool = False,
         batch_size: int = BATCH_SIZE,
         workers: int | None = None,
+        progress: Progress | None = None,
     ) -> Detections | list[Detections]:
         """Find the faces in one image, or in several of any and mixed sizes.
 
@@ -216,13 +241,19 @@ class Detector:
                 arrays (H, W, 3) in RGB, (H, W) grey or (H, W, 4); tensors (3, H, W) or
                 (H, W, 3) on any device.  Pixels are uint8, or floats in [0, 1] or [0, 255].
                 An array (B, H, W, 3) or a tensor (B, 3, H, W) or (B, H, W, 3) counts as several.
+                Results remember a path, but keep no image in memory.
             thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
             min_face: side in pixels of the smallest face looked for.
             factor: ratio of neighbouring pyramid levels, between 0 and 1.
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
+            min_score: least score in [0, 1] of the faces that are returned.
+            bgr: whether arrays and tensors are in OpenCV's order of colours, blue first, as
+                ``cv2.imread`` gives them; paths and PIL images know theirs.
             batch_size: how many images go through the networks together.
             workers: batches searched side by side; all cores by default, 1 on a GPU.
+            progress: is called with the number of images that are done and that of all, None
+                if they come from an iterator; what it raises ends the search.
 
         Returns:
             :class:`Detections` for a single image, a list of them for several.
@@ -238,11 +269,77 @@ class Detector:
             padding=padding,
             voting=voting,
         )
-        if workers is None:
-            workers = usable_cores() if self.device.type == "cpu" else 1
-        found = self.search(each_of(images), settings, batch_size, workers)
-        detections = [each.detections for each in found]
+        workers = self._usual_workers() if workers is None else workers
+        origins: list[Origin] = []
+        pictures = _remember(each_of(images), origins, bgr)
+        total = 1 if is_one(images) else len(images) if isinstance(images, Sized) else None
+        detections: list[Detections] = []
+        for each in self.search(pictures, settings, batch_size, workers):
+            origin = replace(origins[len(detections)], size_hw=each.size_hw)
+            detections.append(replace(each.detections, origin=origin).above(min_score))
+            if progress:
+                progress(len(detections), total)
         return detections[0] if is_one(images) else detections
+
+    def video(
+        self,
+        path: str | Path,
+        every: int | str = 1,
+        thresholds: Thresholds | None = None,
+        *,
+        min_face: float | None = None,
+        factor: float | None = None,
+        padding: bool | None = None,
+        voting: bool | None = None,
+        min_score: float = 0.0,
+        batch_size: int = BATCH_SIZE,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[FrameResult]:
+        """Search a video; yield what is found in its frames, in order.
+
+        Each result has the ``time`` of its frame, and in ``tracks`` the number of the face that
+        each detection follows over frames.  The pixels of a frame are there until the next one
+        is asked for: ``result.detections.plot()`` and ``crop()`` work inside the loop.
+
+        Settings that are not given are the weights' own, else those of :class:`Settings`.
+
+        Args:
+            path: the video.
+            every: one in so many frames counts, or one in a time, like ``"0.5s"``.
+            thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
+            min_face: side in pixels of the smallest face looked for.
+            factor: ratio of neighbouring pyramid levels, between 0 and 1.
+            padding: whether windows may leave the image, and are black there.
+            voting: whether all boxes around a face vote on where it is.
+            min_score: least score in [0, 1] of the faces that are returned; tracks take all.
+            batch_size: how many frames go through the networks together.
+            workers: batches searched side by side; all cores by default, 1 on a GPU.
+            progress: is called with the number of frames that are done and about that of all,
+                None where the file does not tell; what it raises ends the search.
+
+        Raises:
+            VideoError: if the file is missing, damaged, no video, or holds no frame.
+            ValueError: if a setting is out of its range.
+
+        Warns:
+            UserWarning: at the end, if some of the video could not be read.
+        """
+        from facetl.mtcnn.footage import Watching  # which is built upon this module
+
+        settings = self.settings.override(
+            thresholds=thresholds,
+            min_face=min_face,
+            factor=factor,
+            padding=padding,
+            voting=voting,
+        )
+        workers = self._usual_workers() if workers is None else workers
+        watching = Watching(self, settings, min_score, batch_size, workers, progress)
+        return watching.watch(Path(path), every)
+
+    def _usual_workers(self) -> int:
+        return usable_cores() if self.device.type == "cpu" else 1
 
     def search(
         self,
@@ -342,10 +439,19 @@ class Detector:
         after_onet = finish(sight, after_rnet, settings)
         stages = (after_pnet, after_rnet, after_onet)
         counts = zip(*(candidates.counts(sight.count) for candidates in stages), strict=True)
+        size = (pixels.shape[1], pixels.shape[2])
         return [
-            Search(_detections_of(after_onet, image), dict(zip(STAGES, count, strict=True)))
+            Search(_detections_of(after_onet, image), dict(zip(STAGES, count, strict=True)), size)
             for image, count in enumerate(counts)
         ]
+
+
+def _remember(pictures: Iterable[Picture], origins: list[Origin], bgr: bool) -> Iterator[Picture]:
+    """Yield the pictures, in RGB, and note at the end of ``origins`` which each of them is."""
+    for picture in pictures:
+        origins.append(Origin.of(picture, bgr))
+        in_memory = isinstance(picture, np.ndarray | Tensor)
+        yield as_rgb(picture, bgr) if bgr and in_memory else picture
 
 
 def choose_device(name: str) -> torch.device:

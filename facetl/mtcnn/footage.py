@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -11,9 +13,10 @@ from facetl.data.images import Pixels
 from facetl.data.shots import Look, is_cut, look_at
 from facetl.data.stills import Moment, Stamp, group_stills
 from facetl.data.tracks import FaceTracker
-from facetl.data.video import VideoFrame
+from facetl.data.video import Every, Footage, VideoFacts, VideoFrame
 from facetl.mtcnn.detections import Detections, FrameResult
-from facetl.mtcnn.detector import BATCH_SIZE, Detector
+from facetl.mtcnn.detector import BATCH_SIZE, Detector, Progress
+from facetl.mtcnn.origin import Origin
 from facetl.mtcnn.runs import Searched, search_all
 from facetl.mtcnn.settings import Settings
 
@@ -138,6 +141,60 @@ def _look_back(
         run: replace(result, tracks=trackers[run].amend(result.tracks or ()))
         for run, result in results.items()
     }
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A search of one video by one detector, as :meth:`Detector.video` explains it."""
+
+    detector: Detector
+    settings: Settings
+    min_score: float
+    batch_size: int
+    workers: int
+    progress: Progress | None
+
+    def watch(self, path: Path, every: int | str) -> Iterator[FrameResult]:
+        """Open a video and return an iterator of what is found in it."""
+        footage, chosen = Footage(path), Every.parse(str(every))
+        return self._watch(footage, footage.facts(), chosen)
+
+    def _watch(self, footage: Footage, facts: VideoFacts, every: Every) -> Iterator[FrameResult]:
+        frames: dict[int, Pixels] = {}
+        found = search_footage(
+            footage.path.name,
+            footage.frames(every),
+            {"": self.detector},
+            {"": self.settings},
+            self.batch_size,
+            self.workers,
+        )
+        linked = link_results(_hold(found, frames), every.step(float(facts.rate)))
+        for number, (stamp, results) in enumerate(linked, 1):
+            pixels = frames.pop(stamp.index)  # held here as long as the result is looked at
+            if self.progress:
+                self.progress(number, facts.count(every))
+            yield self._finish(results[""], pixels)
+        for fault in footage.faults:
+            warnings.warn(f"{footage.path}: {fault}; what was read counts", stacklevel=2)
+
+    def _finish(self, result: FrameResult, pixels: Pixels) -> FrameResult:
+        """Return a result that knows its frame, without detections of a low score."""
+        origin = replace(Origin.of(pixels), size_hw=result.size_hw)
+        found = result.detections
+        keep = np.flatnonzero(found.scores >= self.min_score)
+        tracks = tuple((result.tracks or ())[row] for row in keep)
+        return replace(result, detections=replace(found, origin=origin)[keep], tracks=tracks)
+
+
+def _hold(
+    found: Iterable[Searched[FilmPicture]], frames: dict[int, Pixels]
+) -> Iterator[Searched[FilmPicture]]:
+    """Yield what is found, and keep the pixels in ``frames`` by the number of the frame."""
+    for searched in found:
+        frame = searched.picture.moment.frame
+        frames[frame.index] = frame.pixels
+        yield searched
 
 
 def glide(before: FrameResult, after: FrameResult, share: float) -> FrameResult:

@@ -43,6 +43,22 @@ def as_pixels(picture: Picture) -> Pixels:
     return as_image(_as_array(picture) if isinstance(picture, Tensor) else picture)
 
 
+def as_rgb(picture: Picture, bgr: bool) -> Pixels:
+    """Return a picture as (H, W, 3) RGB pixels of 8 bits.
+
+    Args:
+        picture: what :func:`as_pixels` takes.
+        bgr: whether arrays and tensors have their colours in the order of OpenCV, blue first;
+            paths and PIL images know theirs.
+
+    Raises:
+        ImageError: if it is no picture, or the file cannot be read.
+    """
+    pixels = as_pixels(picture)
+    in_memory = isinstance(picture, np.ndarray | Tensor)
+    return np.ascontiguousarray(pixels[:, :, ::-1]) if bgr and in_memory else pixels
+
+
 def held_by(picture: Picture) -> int:
     """Return how many pixels, of three bytes each, a picture keeps in memory; none for a path."""
     return picture.nbytes // 3 if isinstance(picture, Tensor) else pixels_held_by(picture)

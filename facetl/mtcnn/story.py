@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 import torch
@@ -30,6 +30,13 @@ Step = Literal["passed", "distinct", "squares", "refined", "found"]
 STEPS: tuple[Step, ...] = get_args(Step)
 """What is left: by PNet's threshold; by its NMS; these moved and made square, which RNet sees;
 by RNet, moved and made square again, which ONet sees; by ONet: the faces."""
+STEP_NAMES: Final[Mapping[Step, str]] = {
+    "passed": "PNet passes",
+    "distinct": "NMS leaves",
+    "squares": "RNet is shown",
+    "refined": "ONet is shown",
+    "found": "ONet finds",
+}
 
 
 @dataclass(frozen=True, eq=False)

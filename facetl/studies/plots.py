@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from facetl.evaluation.plots import INK, PALETTE, STYLE
+from facetl.evaluation.canvas import INK, Artist, Axes, Figure, MaxNLocator, styled
+from facetl.evaluation.plots import PALETTE
 from facetl.palette import BLUE, VERMILION
 from facetl.studies.naming import PLAIN, describe_method
 from facetl.studies.results import Group, Result, Row, Spread, gather
@@ -28,29 +25,31 @@ SUM_COLOUR, DTNH_COLOUR = VERMILION, BLUE
 PANEL: Any = {"fontsize": 9, "weight": "normal"}
 
 
-def plot_study(results: Sequence[Result], rows: Sequence[Row]) -> Iterator[tuple[str, Figure]]:
-    """Yield all plots that the results have figures for, each with a short name.
+def plot_study(
+    results: Sequence[Result], rows: Sequence[Row]
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Yield all plots that the results have figures for: a short name, and what draws it.
 
     Curves by epoch come one figure a section: target, start and number of frames.
     """
-    yield "strategies", plot_bars(rows)
+    yield "strategies", partial(plot_bars, rows)
     if any(row.group.method.holds for row in rows):
-        yield "sensitivity", plot_sensitivity(rows)
+        yield "sensitivity", partial(plot_sensitivity, rows)
     for group, members in _by_section(results).items():
         name = f"{group.target}_{group.start}_{group.frames or 'all'}"
         methods = [member.cell.method for member in members]
-        yield f"learning_curves_{name}", plot_learning_curves(members)
+        yield f"learning_curves_{name}", partial(plot_learning_curves, members)
         if any(method.holds for method in methods):
-            yield f"angles_{name}", plot_angles(members)
+            yield f"angles_{name}", partial(plot_angles, members)
         if any(method.gradient_rule == "dtnh" for method in methods):
-            yield f"empirical_loss_{name}", plot_empirical_loss(members)
+            yield f"empirical_loss_{name}", partial(plot_empirical_loss, members)
 
 
 def plot_bars(rows: Sequence[Row]) -> Figure:
     """Draw AP of every method as a bar, best first, a panel a section; whiskers: deviation."""
     sections = _rows_by_section(rows)
     heights = [0.9 + 0.26 * len(members) for members in sections.values()]
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(8.0, sum(heights)))
         panels = figure.subplots(
             len(sections), 1, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -84,7 +83,7 @@ def plot_sensitivity(rows: Sequence[Row]) -> Figure:
         for title, members in sections.items()
         if any(row.group.method.holds for row in members)
     }
-    with mpl.rc_context(STYLE):
+    with styled():
         figure, panels = _grid(len(sections), height=3.4)
         for axes in panels[1:]:
             axes.sharey(panels[0])
@@ -128,7 +127,7 @@ def plot_learning_curves(results: Sequence[Result]) -> Figure:
     Means over seeds; the title tells the generalisation gap after the last epoch.
     """
     groups = _by_group(results)
-    with mpl.rc_context(STYLE):
+    with styled():
         figure, panels = _grid(len(groups), height=2.6)
         for axes, (group, members) in zip(panels, groups.items(), strict=False):
             _draw_by_epoch(axes, _losses(members, "learnt"), "patches learnt from", BLUE)
@@ -147,7 +146,7 @@ def plot_empirical_loss(results: Sequence[Result]) -> Figure:
     """
     groups = _by_group(results)
     pairs = [group for group in groups if group.method.gradient_rule == "dtnh"]
-    with mpl.rc_context(STYLE):
+    with styled():
         figure, panels = _grid(len(pairs), height=2.6)
         for axes, group in zip(panels, pairs, strict=False):
             summed = replace(group, method=replace(group.method, gradient_rule="sum"))
@@ -173,7 +172,7 @@ def plot_angles(results: Sequence[Result]) -> Figure:
         "direction_gradient": ("direction and loss", BLUE),
         "direction_penalty": ("direction and regulariser", PALETTE[2]),
     }
-    with mpl.rc_context(STYLE):
+    with styled():
         figure, panels = _grid(len(groups), height=2.6)
         for axes, (group, members) in zip(panels, groups.items(), strict=False):
             for angle, (name, colour) in angles.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -81,6 +81,7 @@ def train(
     settings: TrainingSettings,
     start: Checkpoint | None = None,
     source: Network | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Iterator[Checkpoint]:
     """Train a network in place; yield a checkpoint after every epoch.
 
@@ -98,6 +99,8 @@ def train(
         settings: how to train.
         start: the checkpoint to go on from.
         source: what a regulariser holds the network to; by default the network as it comes.
+        progress: is called after every step with the number of steps that are done and that of
+            all epochs; what it raises ends the training.
 
     Raises:
         NonFiniteLossError: as soon as a loss is infinite or not a number.
@@ -116,7 +119,7 @@ def train(
     with course.regulariser.attached(network) if course.regulariser else nullcontext():
         while not _is_finished(checkpoint, settings):
             epoch, began = checkpoint.epoch + 1, time.perf_counter()
-            trained, angles = _train_epoch(course, patches, training, optimiser, epoch)
+            trained, angles = _train_epoch(course, patches, training, optimiser, epoch, progress)
             record = {
                 "epoch": epoch,
                 "train": trained,
@@ -221,6 +224,7 @@ def _train_epoch(
     training: Indices,
     optimiser: torch.optim.Optimizer,
     epoch: int,
+    progress: Callable[[int, int], object] | None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Run one epoch; return the mean of every loss over its steps, and what the angles were.
 
@@ -239,8 +243,8 @@ def _train_epoch(
     sums: dict[str, float] = {}
     log = AngleLog()
     for step, indices in enumerate(batches):
-        progress = (done + step / len(batches)) / phase.epochs
-        rate = learning_rate(settings.schedule, phase.learning_rate, progress)
+        share = (done + step / len(batches)) / phase.epochs
+        rate = learning_rate(settings.schedule, phase.learning_rate, share)
         _set_learning_rate(optimiser, rate)
         batch = _augment(course.read(patches, training[indices]), settings, chance)
         losses = detection_losses(*course.judge(batch), hard_share=settings.hard_share)
@@ -250,6 +254,9 @@ def _train_epoch(
         optimiser.step()
         for name, loss in {"total": total, **losses, **penalty}.items():
             sums[name] = sums.get(name, 0.0) + loss.item()
+        if progress:
+            steps = len(batches)
+            progress((epoch - 1) * steps + step + 1, settings.total_epochs * steps)
     return {name: value / len(batches) for name, value in sums.items()}, log.summary()
 
 

@@ -1,0 +1,119 @@
+"""What all figures are drawn on: our own style, whatever settings people have for matplotlib.
+
+Here alone matplotlib is imported for drawing.  Figures are objects of its classes; pyplot, a
+window system and the user's settings play no part and stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+from facetl.data.fonts import fallback_families, load_matplotlib, quiet_matplotlib
+from facetl.errors import printable
+
+mpl = load_matplotlib()
+with quiet_matplotlib():
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import to_rgba
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch, Rectangle
+    from matplotlib.patheffects import Normal, Stroke
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+__all__ = [
+    "INK",
+    "PALE",
+    "STYLE",
+    "Artist",
+    "Axes",
+    "AxesImage",
+    "Figure",
+    "FuncFormatter",
+    "Line2D",
+    "LineCollection",
+    "MaxNLocator",
+    "Normal",
+    "Patch",
+    "Rectangle",
+    "Stroke",
+    "SubFigure",
+    "render",
+    "shorten",
+    "styled",
+    "to_rgba",
+]
+
+INK, PALE = "#333333", "#DDDDDD"
+
+STYLE: Any = {
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 10.0,
+    "text.color": INK,
+    "text.parse_math": False,  # names may hold a $
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11.0,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#EEEEEE",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.9,
+    "legend.fontsize": 9.0,
+    "savefig.dpi": 150.0,
+}
+LONGEST_NAME = 48
+"""Letters of a name that are shown at most."""
+
+
+@contextmanager
+def styled(names: Iterable[str] = (), style: Any = STYLE) -> Iterator[None]:
+    """Let what the block draws be in a style of ours alone, and in fonts that have the letters.
+
+    Args:
+        names: texts that are not ours, which will be shown.
+        style: settings on top of matplotlib's defaults.
+    """
+    usual = {name: each for name, each in mpl.rcParamsDefault.items() if name != "backend"}
+    with quiet_matplotlib():
+        families = [*usual["font.family"], *fallback_families(names)]
+        with mpl.rc_context({**usual, **style, "font.family": families}):
+            yield
+
+
+def render(figure: Figure, form: str, style: Any = STYLE, **how: Any) -> bytes:
+    """Return a figure as a file of a format, ``png`` or ``svg``.
+
+    Args:
+        figure: what to draw.
+        form: the format.
+        style: settings on top of matplotlib's defaults.
+        how: what else ``Figure.savefig`` is told.
+    """
+    buffer = BytesIO()
+    with styled(style=style):
+        figure.savefig(buffer, format=form, **how)
+    return buffer.getvalue()
+
+
+def shorten(name: str) -> str:
+    """Return a name as a figure shows it: in one line, without its middle if it is long."""
+    name = printable(name)
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
