@@ -42,6 +42,7 @@ import defusedxml.sax
 from defusedxml.common import DefusedXmlException
 
 from facetl.data.annotations import (
+    DIFFICULT,
     AnnotationFile,
     FaceLine,
     Kind,
@@ -268,7 +269,7 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             yield Problem(fault[0], file.path, each.line, fault[1])
         else:
             label = class_label(each.texts.get("name", ""))
-            mark = "difficult" if each.texts.get("difficult") in ("1", "true") else None
+            mark = DIFFICULT if each.texts.get("difficult") in ("1", "true") else None
             yield FaceLine(image, _corners(each.texts), label, each.line, file.path, mark)
 
 
