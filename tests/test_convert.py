@@ -19,7 +19,7 @@ from outcomes import assert_refused, left_in, success
 from PIL import Image
 
 from facetl.cli import main
-from facetl.cli.convert import DATASETS
+from facetl.cli.convert import DATASETS, FORMATS
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import FaceDataset, Frame, load_dataset, load_sources
 from facetl.data.formats.coco import load_coco
@@ -502,3 +502,62 @@ def test_a_file_that_lists_all_images_is_a_complete_truth(frames: Path) -> None:
     success(CliRunner().invoke(main, arguments))
     metrics = json.loads((frames.parent / "results/metrics.json").read_text())
     assert metrics["truth"]["frames"] == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.product((Format.COCO, Format.VOC), repeat=2))
+)
+@settings(max_examples=8, deadline=None)
+@given(frames=some_frames(), data=st.data())
+def test_regions_to_be_ignored_stay_so(
+    first: Format, second: Format, frames: list[Frame], data: st.DataObject
+) -> None:
+    tolerance = 1.0 if Format.VOC in (first, second) else 1e-5
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        placed = [
+            replace(frame, ignored=np.array(data.draw(st.lists(faces(*frame.size_hw[::-1])))))
+            for frame in save_pictures(root / "frames", frames)
+        ]
+        save_dataset(root / "first", first, {"train": placed})
+        between = load_dataset(root / "first")
+        save_dataset(root / "second", second, {"train": between.frames}, "link")
+        found = load_dataset(root / "second")
+        assert found.ignored_count == sum(len(frame.ignored) for frame in placed)
+        for frame, again in zip(placed, found, strict=True):
+            assert again.labels == frame.labels
+            np.testing.assert_allclose(again.boxes, frame.boxes, rtol=0, atol=tolerance)
+            np.testing.assert_allclose(again.ignored, frame.ignored, rtol=0, atol=tolerance)
+
+
+@pytest.fixture
+def crowded(frames: Path) -> Path:
+    """The same frames in VOC; of the two faces of the first one is difficult."""
+    root = frames.parent / "voc"
+    success(convert(frames, root, "--to", "voc"))
+    path = root / "Annotations/a.xml"
+    path.write_text(path.read_text().replace("<difficult>0", "<difficult>1", 1))
+    return root
+
+
+@pytest.mark.parametrize("target", [*FORMATS, "label-studio"])
+def test_what_a_format_cannot_hold_is_counted(crowded: Path, target: str) -> None:
+    result = success(convert(crowded, crowded.parent / "out", "--to", target))
+    holds = target in ("coco", "cvat", "voc")
+    lost = "regions to be ignored, which this format cannot hold, so they are lost: 1\n"
+    assert (lost not in result.stderr) == holds
+    assert "1 marked to be ignored; the first is" in result.stderr
+    assert result.stdout.startswith("3 frames, 2 faces\n")
+    if target == "coco":
+        document = json.loads((crowded.parent / "out/annotations.json").read_text())
+        crowds = [each for each in document["annotations"] if each["iscrowd"]]
+        assert [each["bbox"] for each in crowds] == [[1, 2, 10, 10]]
+        assert {each["iscrowd"] for each in document["annotations"]} == {0, 1}
+
+
+def test_difficult_faces_become_faces_if_so_chosen(crowded: Path) -> None:
+    out = crowded.parent / "all.json"
+    result = success(convert(crowded, out, "--to", "coco", "--difficult", "face"))
+    assert (result.stdout, result.stderr) == (f"3 frames, 3 faces\nwrote {out}\n", "")
+    assert load_coco(out).ignored == {}
+    assert load_coco(out).faces["a.png"].labels == ("dad", None)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +232,34 @@ def test_the_fingerprint_changes_with_what_matters(folder: Path) -> None:
     (folder / "faces.txt").write_text("a.jpg 1 2 11 13 dad\nsub/c.png 0 0 40 30\n")
     third = fingerprint(load_dataset(folder))
     assert len({first, second, third}) == 3
+
+
+def test_regions_to_be_ignored_change_the_fingerprint_and_their_absence_does_not() -> None:
+    face, crowd = np.array([[1.0, 2, 3, 4]]), np.array([[5.0, 6, 7, 8]])
+    plain = Frame(Path("a.png"), "a.png", face, (None,), (30, 40))
+    before = hashlib.sha256(b"a.png (30, 40, 0, 1) (None,)\n" + face.astype("<f8").tobytes())
+    assert fingerprint(FaceDataset((plain,))) == before.hexdigest()[:16]
+    ignoring = replace(plain, ignored=crowd)
+    assert fingerprint(FaceDataset((ignoring,))) != fingerprint(FaceDataset((plain,)))
+    moved = replace(plain, ignored=crowd + 1)
+    assert fingerprint(FaceDataset((moved,))) != fingerprint(FaceDataset((ignoring,)))
+
+
+def test_regions_to_be_ignored_are_clipped_as_faces_are(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    crowds = [
+        {"id": place, "image_id": 1, "bbox": box, "iscrowd": 1}
+        for place, box in enumerate([[-5, 1, 10, 10], [100, 100, 5, 5]])
+    ]
+    document = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": crowds}
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    dataset = load_dataset(tmp_path, on_error="skip")
+    assert dataset.frames[0].ignored.tolist() == [[0, 1, 5, 11]]
+    assert (dataset.face_count, dataset.ignored_count) == (0, 1)
+    assert dataset.problem_summary == "1 outside the frame, 1 clipped, 2 marked to be ignored"
+    assert dataset.annotations == (tmp_path / "x.json",)
+    with pytest.raises(AnnotationError, match="wholly outside"):
+        load_dataset(tmp_path)
 
 
 @needs_dexter

@@ -21,6 +21,7 @@ from facetl.data.dataset import FaceDataset, Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError
 from facetl.evaluation import diagnosis_plots
+from facetl.evaluation.gallery import hang
 from facetl.evaluation.likeness import divide
 from facetl.evaluation.metrics_file import load_metrics, save_metrics
 from facetl.evaluation.naming import find_places
@@ -586,3 +587,58 @@ def test_a_run_that_tells_no_score_is_shown_at_its_best(results: Path, score: ob
     assert facetl(results, "--truth", results.parent / "truth.txt").exit_code == 0
     run = load_metrics(results / "metrics.json")["runs"]["pretrained"]
     assert run["shown"]["score_threshold"] == run["score_threshold"]
+
+
+def test_detections_in_a_crowd_are_counted_and_shown(results: Path) -> None:
+    """Of the pretrained run's four, ELSEWHERE in 002 and FACE in 003 lie in regions."""
+
+    def entry(number: int, image: int, box: list[float], **marks: int) -> dict[str, Any]:
+        x1, y1, x2, y2 = box
+        return {"id": number, "image_id": image, "bbox": [x1, y1, x2 - x1, y2 - y1], **marks}
+
+    truth = results.parent / "truth.json"
+    images = [{"id": place, "file_name": f"00{place}.jpg"} for place in (1, 2, 3)]
+    annotations = [
+        entry(1, 1, FACE),
+        entry(2, 2, FACE),
+        entry(3, 2, [90, 90, 200, 200], iscrowd=1),
+        entry(4, 3, [0, 0, 60, 70], ignore=1),
+    ]
+    truth.write_text(json.dumps({"images": images, "annotations": annotations}))
+    outcome = facetl(results, "--truth", truth)
+    assert outcome.exit_code == 0, outcome.output
+    document = load_metrics(results / "metrics.json")
+    assert (document["truth"]["faces"], document["truth"]["ignored_regions"]) == (2, 2)
+    run = document["runs"]["pretrained"]
+    assert (run["detections"], run["ignored_detections"], run["precision_all"]) == (4, 2, 1)
+    assert (run["ap"]["0.3"], run["ap_coco"]["0.5:0.95"]) == (1, 1)
+    # the course's evaluator: hit, false alarm and false alarm at 0.9, hit at 0.8
+    assert run["precision_course"] == 0.5
+    assert run["diagnosis"]["mistakes"]["0.3"]["background"]["count"] == 0
+    note = (
+        "pretrained: detections in regions to be ignored, which count neither way, but as false "
+        "alarms in the course's figures: 2"
+    )
+    assert note in run["notes"]
+    assert note in outcome.stderr
+    page = (results / "report.html").read_text()
+    assert "to be ignored: what is found there counts neither way" in page
+    assert note.replace("'", "&#39;") in page
+
+
+def test_the_gallery_shows_regions_and_not_what_was_found_there() -> None:
+    crowd = [90.0, 90.0, 200.0, 200.0]
+    truth = Truth({"a.jpg": boxes(FACE)}, True, ignored={"a.jpg": boxes(crowd)})
+    (exhibit,) = hang([Entry.of_run(run_of({"a.jpg": [FACE, ELSEWHERE]}))], truth)
+    assert exhibit.ignored.tolist() == [crowd]
+    assert exhibit.findings["pretrained"].boxes.tolist() == [FACE]
+    assert exhibit.mistakes({"pretrained": 0.0}) == 0
+
+
+def test_regions_to_be_ignored_count_in_parts_and_in_the_fingerprint() -> None:
+    faces = {"a.jpg": boxes(FACE), "b.jpg": boxes()}
+    truth = Truth(faces, True, ignored={"a.jpg": boxes([90, 90, 200, 200])})
+    entry = Entry.of_run(run_of({"a.jpg": [ELSEWHERE, FACE], "b.jpg": []}))
+    assert measure_frames(entry, truth, {"a.jpg"}).ap["0.3"] == 1
+    assert measure_frames(entry, Truth(faces, True), {"a.jpg"}).ap["0.3"] == 0.5
+    assert truth.fingerprint != Truth(faces, True).fingerprint

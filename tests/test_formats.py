@@ -440,6 +440,7 @@ def test_difficult_faces_of_voc_are_ignored_or_faces_as_chosen(voc: Path) -> Non
     assert dataset.frames[1].ignored.tolist() == [[1, 2, 11, 12]]
     assert kinds(dataset) == [Kind.IGNORED]
     assert "a.xml:3: found a face marked difficult in sub/a.png" in str(dataset.problems[0])
+    assert "facetl convert --difficult face" in str(dataset.problems[0])
     chosen = load_dataset(voc, difficult="face")
     assert chosen.frames[1].boxes.tolist() == [[1, 2, 11, 12]]
     assert (chosen.frames[1].labels, chosen.ignored_count, chosen.problems) == (("dad",), 0, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -171,3 +172,59 @@ def test_boxes_to_start_from_begin_at_the_score_of_the_weights(
         success(call(episode, "--every", "5", "--count", "3", *more, "--out", tmp_path / name))
     texts = [(tmp_path / name / "frames.csv").read_text() for name in ("usual", "same")]
     assert texts[0] == texts[1]
+
+
+def invoke(*arguments: object) -> Result:
+    return success(CliRunner().invoke(main, list(map(str, arguments))))
+
+
+def is_warned(result: Result) -> bool:
+    return "holds what a detector suggested, and nobody has corrected it" in result.stderr
+
+
+def test_suggestions_that_nobody_has_corrected_are_told_first(
+    episode: Path, tmp_path: Path
+) -> None:
+    out, results = tmp_path / "frames", tmp_path / "results"
+    success(call(episode, "--every", "2", "--count", "3", "--out", out))
+    invoke("detect", out / "episode.mp4", "--out", results)
+    evaluate = ("evaluate", results, "--truth", out, "--force")
+    annotations = out / "episode.mp4_annotations.txt"
+    first = invoke(*evaluate).stderr.splitlines()[0]
+    assert first.startswith(f"warning: {annotations} holds what a detector suggested, and nobody")
+    metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["truth"]["uncorrected_suggestions"] == [str(annotations)]
+    assert f"warning: {annotations} holds" in (results / "report.html").read_text(encoding="utf-8")
+
+    copied = tmp_path / "elsewhere"
+    shutil.copytree(out, copied)
+    assert is_warned(invoke("prepare", copied, "--out", tmp_path / "patches"))
+    assert is_warned(invoke("evaluate", results, "--truth", annotations, "--force"))
+
+    lines = annotations.read_text(encoding="utf-8").splitlines(keepends=True)
+    annotations.write_text("".join(lines[:-1]), encoding="utf-8")  # a box was wrong
+    assert not is_warned(invoke(*evaluate))
+    metrics = json.loads((results / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["truth"]["uncorrected_suggestions"] == []
+    assert "nobody has corrected" not in (results / "report.html").read_text(encoding="utf-8")
+
+
+def test_exports_for_correction_are_suggestions_too(episode: Path, tmp_path: Path) -> None:
+    out, results = tmp_path / "frames", tmp_path / "results"
+    success(call(episode, "--every", "2", "--count", "2", "--out", out))
+    invoke("detect", out / "episode.mp4", "--out", results, "--export", "cvat")
+    run = results / "cartoon.detections.json"
+    invoke("convert", run, tmp_path / "corrections", "--to", "cvat")
+    for folder in (results, tmp_path / "corrections"):
+        truth = folder / "cartoon.cvat.json"
+        evaluate = ("evaluate", run, "--truth", truth, "--out", tmp_path, "--no-report", "--force")
+        assert is_warned(invoke(*evaluate))
+        truth.write_text(truth.read_text().replace('"face"', '"dad"'))
+        assert not is_warned(invoke(*evaluate))
+    # what people annotated is no suggestion, whatever it is called
+    own = tmp_path / "own.cvat.json"
+    people = tmp_path / "people"
+    shutil.copytree(out / "episode.mp4", people / "episode")
+    shutil.copy(out / "episode.mp4_annotations.txt", people / "episode_annotations.txt")
+    invoke("convert", people, own, "--to", "coco")
+    assert not is_warned(invoke("evaluate", run, "--truth", own, "--out", tmp_path, "--force"))

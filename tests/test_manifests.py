@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from facetl.errors import ManifestError, OutputError
 from facetl.manifests import updating
-from facetl.manifests.checking import State, check_input, check_outputs, mark_input
+from facetl.manifests.checking import (
+    State,
+    check_input,
+    check_outputs,
+    find_writer,
+    mark_input,
+)
 from facetl.manifests.fingerprints import (
     FileMark,
     FolderMark,
@@ -384,3 +390,18 @@ def test_a_manifest_that_is_a_pipe_a_folder_or_too_large_is_refused(tmp_path: Pa
         file.truncate(2**30 + 1)
     with pytest.raises(ManifestError, match="more than 1,073,741,824 bytes"):
         load_manifest(tmp_path)
+
+
+def test_the_writer_of_a_file_is_known_until_the_file_is_changed(tmp_path: Path) -> None:
+    marks = written(tmp_path, "a.txt", "annotations/deep/b.txt", "d/e/f/g.txt")
+    add_step(tmp_path, step_of("frames", **marks))
+    for name in ("a.txt", "annotations/deep/b.txt"):
+        step = find_writer(tmp_path / name)
+        assert step is not None
+        assert step.name == "frames"
+        (tmp_path / name).write_bytes(b"mended")
+        assert find_writer(tmp_path / name) is None
+    assert find_writer(tmp_path / "d/e/f/g.txt") is None  # too far up to be looked for
+    assert find_writer(tmp_path / "nothing.txt") is None
+    (tmp_path / "manifest.json").write_text("{")
+    assert find_writer(tmp_path / "a.txt") is None

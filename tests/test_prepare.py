@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from outcomes import cannot_draw, left_in, success
 from reference_sampling import cut_one
 
-from facetl.boxes import shift
+from facetl.boxes import coverage, shift
 from facetl.cli import main
 from facetl.data.annotations import save_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
@@ -443,3 +444,22 @@ def test_the_help_names_the_counts_of_the_recipes() -> None:
         counts = ", ".join(str(getattr(RECIPES[stage], name)) for stage in STAGES)
         assert shown[name] == f"by stage: {counts}"
     assert shown["at_least"] == f"by stage: {', '.join(map(str, AT_LEAST.values()))}"
+
+
+def test_nothing_is_learnt_from_what_is_to_be_ignored(tmp_path: Path, dataset: FaceDataset) -> None:
+    crowd = np.array([[60.0, 0.0, 140.0, 100.0]])
+    ignoring = replace(
+        dataset, frames=tuple(replace(frame, ignored=crowd) for frame in dataset.frames)
+    )
+    before = bytes_of(tmp_path / "before.patches", dataset)
+    after = bytes_of(tmp_path / "after.patches", ignoring)
+    assert before != after
+    plain, told = (load_patches(tmp_path / f"{name}.patches") for name in ("before", "after"))
+    for patches, some in ((plain, True), (told, False)):
+        negatives = patches.windows[patches.labels == Label.NEGATIVE].astype(float)
+        assert bool((coverage(negatives, crowd) >= 0.3).any()) == some
+        assert len(negatives)
+    for label in (Label.POSITIVE, Label.PART):  # those of b's second face lie in the crowd
+        np.testing.assert_array_equal(
+            told.windows[told.labels == label], plain.windows[plain.labels == label]
+        )

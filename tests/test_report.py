@@ -18,8 +18,11 @@ from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.cli.report import MOST_TRAININGS, recall_training
 from facetl.data.annotations import save_annotations
+from facetl.data.dataset import load_dataset
+from facetl.data.formats.conversion import save_single
 from facetl.data.images import load_image, save_image
 from facetl.data.miniatures import make_miniatures
+from facetl.data.sources import Format
 from facetl.evaluation import page
 from facetl.evaluation.advice import advise
 from facetl.evaluation.gallery import hang
@@ -249,6 +252,28 @@ def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
     shown.page.mouse.up()
     assert stage.locator(".swipe").input_value() == "80"
     assert not shown.page.locator("#large").is_visible()
+
+
+def test_regions_to_be_ignored_are_drawn_and_what_lies_in_them_is_not(
+    browser: Browser, results: Path, tmp_path: Path
+) -> None:
+    x1, y1, x2, y2 = NOWHERE
+    frames, truth = results.parent / "frames", tmp_path / "truth.json"
+    save_single(truth, Format.COCO, load_dataset(frames).frames)
+    document = json.loads(truth.read_text(encoding="utf-8"))
+    image = next(each for each in document["images"] if each["file_name"] == "001.jpg")
+    crowd = {"id": 99, "image_id": image["id"], "iscrowd": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+    document["annotations"].append(crowd)
+    truth.write_text(json.dumps(document), encoding="utf-8")
+    success(facetl(results, "--truth", truth, "--images", frames, "--out", tmp_path))
+    with opened(browser, tmp_path / "report.html") as watched:
+        move(watched, "left", 0.1)
+        for name, counts in {"001.jpg": (1, 0), "004.jpg": (0, 1)}.items():
+            stage = watched.page.locator(f"#cards .card[data-name='{name}'] .stage >> nth=0")
+            drawn = [stage.locator(f".{kind}").count() for kind in ("ignored", "alarm")]
+            assert tuple(drawn) == counts
+        assert "to be ignored" in watched.page.locator(".legend").inner_text()
+        assert figure(watched, "left", "false_alarms") == 2
 
 
 def test_pictures_have_words_and_are_decoded_late(shown: Watched) -> None:

@@ -30,11 +30,14 @@ from facetl.cli.compare import _save_plots
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.errors import FacetlError, InputError
 from facetl.evaluation import plots
+from facetl.manifests.fingerprints import mark_file
+from facetl.manifests.manifest import OutputMark, Step
+from facetl.manifests.updating import add_step
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
 from facetl.studies import bench as bench_module
 from facetl.studies import forecast
-from facetl.studies.bench import Bench, do, invert, shuffle_labels
+from facetl.studies.bench import Bench, do, invert, measure_ap, shuffle_labels
 from facetl.studies.description import built_in_studies, load_study
 from facetl.studies.frames import put_aside
 from facetl.studies.naming import PLAIN, describe_method, slug
@@ -524,6 +527,22 @@ def test_a_damaged_cell_is_said(bench: Bench) -> None:
             load_results(bench, [cell])
 
 
+def test_cells_are_measured_without_what_is_to_be_ignored(world: Path, tmp_path: Path) -> None:
+    bench = make_bench(world, tmp_path)
+    stages = load_weights("pretrained").stages
+    nothing, whole = np.zeros((0, 4)), np.array([[0.0, 0, 1000, 1000]])
+    first, *others = bench.test_frames.frames
+    # as if nobody had annotated the others: what is found there is a false alarm, or ignored
+    bare = [replace(frame, boxes=nothing, labels=()) for frame in others]
+    marked = [replace(frame, ignored=whole) for frame in bare]
+    alone, with_bare, with_marked = (
+        measure_ap(stages, "onet", replace(bench, test_frames=FaceDataset((first, *rest))))
+        for rest in ([], bare, marked)
+    )
+    assert with_marked == alone
+    assert with_bare["0.3"] < alone["0.3"]
+
+
 def test_frames_are_put_aside_where_there_are_none_to_measure_on(world: Path) -> None:
     dataset = load_dataset(world)
     train, test = put_aside(dataset)
@@ -623,6 +642,17 @@ def test_a_dry_run_writes_nothing(command: Command, tmp_path: Path) -> None:
     assert "methods  plain fine-tuning; l2-sp α 0.01; l2-sp α 0.01, dtnh" in result.stderr
     assert "time     about " in result.stderr
     assert not (tmp_path / "lab").exists()
+
+
+def test_suggestions_that_nobody_has_corrected_are_told_first(
+    command: Command, tmp_path: Path
+) -> None:
+    others = save_frames(tmp_path / "others", 3)
+    outputs: dict[str, OutputMark] = {"faces.txt": mark_file(others / "faces.txt")}
+    add_step(others, Step("facetl frames", "frames", {}, {}, {}, outputs))
+    result = command("--dry-run", "--test", str(others))
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"warning: {others / 'faces.txt'} holds what a detector")
 
 
 def test_a_folder_of_other_frames_or_epochs_is_refused(command: Command, tmp_path: Path) -> None:

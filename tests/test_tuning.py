@@ -368,3 +368,19 @@ def test_too_few_faces_tell_no_score() -> None:
     blank = [np.zeros((40, 40, 3), np.uint8)] * FEWEST_FACES
     nothing = TrueBoxes.of([np.array([[0.0, 0, 10, 10]])] * FEWEST_FACES)
     assert find_score(detector, blank, nothing) is None
+
+
+def test_what_is_to_be_ignored_is_no_false_alarm_of_a_trial() -> None:
+    nothing = np.zeros((0, 4))
+    crowd = np.array([[30.0, 30.0, 70.0, 70.0]])  # around the false alarm in the third frame
+    faces = TrueBoxes.of(FACES, [nothing, nothing, crowd])
+    (trial,) = try_settings(opinions(), faces, Aim("f1"), [0.1], [0.1])
+    assert (trial.precision, trial.recall, trial.ap["0.3"], trial.ap["0.5:0.95"]) == (1, 1, 1, 1)
+    assert trial.settings.thresholds == (0.1, 0.1, 0.05)
+    single = try_setting(opinions(), faces, Settings((0.1, 0.1, 0.65), 10))
+    assert single is not None
+    assert (single.precision, single.recall) == (1, 0.5)
+    # nothing is left if all that passes is to be ignored
+    everything = TrueBoxes.of([nothing, FACES[0], nothing], [FACES[0], nothing, crowd])
+    assert try_setting(opinions(), everything, Settings((0.1, 0.1, 0.65), 10)) is None
+    assert list(try_settings(opinions(), everything, Aim("f1"), [0.4], [0.1])) == []

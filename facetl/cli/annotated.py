@@ -110,7 +110,8 @@ def describe_suggestions(paths: Sequence[Path]) -> str:
 def _suggests(step: Step, path: Path) -> bool:
     """Return whether what a step wrote to a path are detections, in the guise of annotations."""
     if step.name == "convert":  # of detections; a file of annotations may be given any name
-        return path.name.endswith(SUGGESTED) and Path(str(step.settings["out"])).name != path.name
+        out = Path(str(step.settings.get("out")))
+        return path.name.endswith(SUGGESTED) and out.name != path.name
     return step.name in ("frames", "detect")
 
 

@@ -233,7 +233,7 @@ def choose_score(
     frames = spread(known, MOST_ASIDE)
     pixels = (load_image(frame.path) for frame in frames)
     detector = Detector(cascade.weights, device, engine)
-    faces = TrueBoxes.of(frame.boxes for frame in frames)
+    faces = TrueBoxes.of((each.boxes for each in frames), (each.ignored for each in frames))
     shown = track(pixels, "choosing the score to show from", len(frames))
     score = find_score(detector, shown, faces, workers)
     if score is None:

@@ -29,6 +29,9 @@ FORMAT = "image x1 y1 x2 y2 [label]"
 _LONGEST = 500
 """So many characters are told of what was found: a file without line ends is one long line."""
 
+DIFFICULT = "difficult"
+"""The mark of Pascal VOC, which can be overruled."""
+
 OnError = Literal["strict", "skip"]
 """What to do about wrong lines: stop at the end of reading, or leave them out and count."""
 
@@ -267,7 +270,8 @@ def report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
             Kind.IGNORED,
             line.path or path,
             line.line,
-            f"found a face marked {line.mark} in {line.image}, which counts neither way",
+            f"found a face marked {line.mark} in {line.image}, which counts neither way"
+            + ("; facetl convert --difficult face makes it one" if line.mark == DIFFICULT else ""),
         )
         for line in lines
         if line.mark is not None

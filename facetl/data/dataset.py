@@ -11,6 +11,7 @@ from typing import Literal
 
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.annotations import (
+    DIFFICULT,
     AnnotationFile,
     FaceLine,
     Kind,
@@ -29,8 +30,6 @@ from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
 from facetl.files import note_read
 
-DIFFICULT = "difficult"
-"""The mark of Pascal VOC that can be overruled."""
 Difficult = Literal["ignore", "face"]
 """What becomes of the faces that Pascal VOC marks difficult."""
 

@@ -12,7 +12,8 @@ Label Studio's tasks, ``label-studio.json`` with ``label-studio.xml`` and images
 be corrected there; CVAT reads COCO.
 
 What facetl writes it reads again: names, sizes, frames without faces, labels and parts stay, boxes
-too (those of VOC to the pixel).  A part that is written alone is a data set without parts.
+too (those of VOC to the pixel); regions to be ignored stay in COCO and VOC, the others cannot hold
+them.  A part that is written alone is a data set without parts.
 """
 
 from __future__ import annotations

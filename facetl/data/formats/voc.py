@@ -46,6 +46,7 @@ import defusedxml.sax
 from defusedxml.common import DefusedXmlException
 
 from facetl.data.annotations import (
+    DIFFICULT,
     AnnotationFile,
     FaceLine,
     Kind,
@@ -283,7 +284,7 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             box = _corners(each.texts)
             if (turned := turn(box, each.attributes.get("rotation"))) != box:
                 yield Problem(Kind.TURNED, file.path, each.line, "found a turned box")
-            mark = "difficult" if each.texts.get("difficult") in ("1", "true") else None
+            mark = DIFFICULT if each.texts.get("difficult") in ("1", "true") else None
             yield FaceLine(image, turned, label, each.line, file.path, mark)
 
 
