@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from facetl.errors import FacetlError, OutputError
 from facetl.interruptions import holding_signals
@@ -20,6 +23,8 @@ UNENCODABLE = "backslashreplace"
 """How texts are encoded that UTF-8 cannot hold."""
 MAKE_ROOM = "make room, then go on with --resume"
 """What to do if work that can be gone on with cannot be written."""
+LARGEST = 2**32
+"""Bytes of the largest file that is read into memory, where its kind has no smaller bound."""
 
 T = TypeVar("T")
 
@@ -170,14 +175,72 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         temporary.write_bytes(data)
 
 
-def read_json(path: Path) -> Any:
+@contextmanager
+def open_regular(path: Path, largest: int = LARGEST) -> Iterator[BinaryIO]:
+    """Give a file that others made, open to be read: nothing waits, and nothing has no end.
+
+    Pipes and devices are never opened.  A file that says that it holds nothing is empty: those
+    of ``/proc`` say so, and some of them go on for ever or wait for what comes next.
+
+    Args:
+        path: the file, or a link to it.
+        largest: bytes that it may have.
+
+    Raises:
+        OSError: if it cannot be read, is no regular file, or is too large.
+    """
+    _require_regular(path.stat(), path, largest)  # to open a device alone may do something
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        _require_regular(found, path, largest)
+        yield file if found.st_size else io.BytesIO()
+
+
+def read_regular(path: Path, largest: int = LARGEST) -> bytes:
+    """Return what a file that others made holds; see :func:`open_regular`.
+
+    Raises:
+        OSError: if it cannot be read, is no regular file, or is too large.
+    """
+    with open_regular(path, largest) as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise _too_large(path, largest)
+    return data
+
+
+def require_regular(path: Path, largest: int = LARGEST) -> None:
+    """Raise before a library opens a file, unless :func:`open_regular` would.
+
+    Raises:
+        OSError: if it cannot be read, is no regular file, or is too large.
+    """
+    with open_regular(path, largest):
+        pass
+
+
+def _require_regular(found: os.stat_result, path: Path, largest: int) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, no file", str(path))
+    if found.st_size > largest:
+        raise _too_large(path, largest)
+
+
+def _too_large(path: Path, largest: int) -> OSError:
+    return OSError(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
+
+
+def read_json(path: Path, largest: int = LARGEST) -> Any:
     """Return what a JSON file holds.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if it cannot be read, is no regular file, or is too large.
         ValueError: if it is no JSON, or nested too deeply.
     """
-    return parse_json(path.read_text(encoding="utf-8"))
+    return parse_json(read_regular(path, largest).decode())
 
 
 def parse_json(text: str | bytes) -> Any:

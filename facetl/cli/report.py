@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facetl.cli.console import track, typed_command
-from facetl.errors import WeightsError
+from facetl.files import require_regular
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_TRAININGS = 30
 """Of more trainings of one run, the last ones are drawn."""
+LARGEST_WEIGHTS = 2**28
+"""Bytes of weights that are read for the sake of their training."""
 
 
 def compose_report(
@@ -108,17 +110,28 @@ def _caption(drawings: Mapping[str, Drawing]) -> list[Plot]:
 
 
 def recall_training(run: Evaluation) -> Training | None:
-    """Return what the weights of a run tell of their making; None without them, or others."""
+    """Return what the weights of a run tell of their making; None without them, or others.
+
+    A detections file may name any path as its weights: whatever is wrong with what lies there,
+    the report does without.
+    """
+    try:
+        return _recall_training(run)
+    except Exception:
+        return None
+
+
+def _recall_training(run: Evaluation) -> Training | None:
     from facetl.evaluation.page import Plot, Training
     from facetl.evaluation.plots import plot_losses, svg_of
-    from facetl.mtcnn.weights import load_weights
+    from facetl.mtcnn.weights import BUILT_IN, load_weights
     from facetl.training.records import History, by_training
 
-    try:
-        weights = load_weights(str(run.settings.get("weights")))
-        history = History.of(weights.metadata)
-    except (WeightsError, ValueError):
-        return None
+    source = str(run.settings.get("weights"))
+    if source not in BUILT_IN:
+        require_regular(Path(source), LARGEST_WEIGHTS)
+    weights = load_weights(source)
+    history = History.of(weights.metadata)
     if weights.fingerprint != run.settings.get("weights_fingerprint"):
         return None  # others lie there by now
     every = by_training(history.records, weights.metadata.get("stage"))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facetl.boxes import FARTHEST, Boxes, as_boxes
 from facetl.errors import DetectionsError
-from facetl.files import atomic_path
+from facetl.files import atomic_path, require_regular
 
 BOXES = "detections_all_faces.npy"
 SCORES = "scores_all_faces.npy"
@@ -90,6 +90,7 @@ def save_peer(folder: Path, peer: PeerDetections) -> None:
 def _load_array(path: Path, content: str, kinds: str) -> NDArray[Any]:
     """Return the array at ``path`` if its values are of one of NumPy's ``kinds``."""
     try:
+        require_regular(path, sys.maxsize)
         # mapped, so that the size that a header claims is never asked of the memory
         with warnings.catch_warnings(action="ignore"):
             array = np.load(path, mmap_mode="r", allow_pickle=False)

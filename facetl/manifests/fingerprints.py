@@ -17,10 +17,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from facetl.files import open_regular
 
 MANIFEST = "manifest.json"
 """How a manifest is called, wherever it lies."""
@@ -29,6 +32,7 @@ LONGEST = 2**32
 """Bytes of a file that is given up to which all of it is read."""
 EDGE = 2**26
 """Bytes that are read at the beginning and at the end of a longer one."""
+_BLOCK = 2**20
 UNREADABLE = "unreadable"
 """What stands in a folder's fingerprint for the SHA-256 of a file that may not be read."""
 
@@ -65,9 +69,12 @@ def mark_file(path: Path) -> FileMark:
     Raises:
         OSError: if it cannot be read.
     """
-    with path.open("rb", buffering=0) as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return FileMark(file.tell(), digest.hexdigest())
+    digest, size = hashlib.sha256(), 0
+    with open_regular(path, sys.maxsize) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return FileMark(size, digest.hexdigest())
 
 
 def mark_given(path: Path) -> FileMark:
@@ -80,7 +87,7 @@ def mark_given(path: Path) -> FileMark:
     if size <= LONGEST:
         return mark_file(path)
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path, sys.maxsize) as file:
         for start in (0, size - EDGE):
             file.seek(start)
             digest.update(file.read(EDGE))

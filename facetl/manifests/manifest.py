@@ -46,7 +46,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from facetl.errors import ManifestError
-from facetl.files import parse_json, write_text
+from facetl.files import read_json, write_text
 from facetl.manifests.fingerprints import MANIFEST, FileMark, FolderMark
 
 FORMAT = "facetl-manifest"
@@ -185,14 +185,12 @@ def _read(path: Path) -> dict[str, Any]:
         what = "is no file" if os.path.lexists(path) else "is not there"
         raise ManifestError(f"{path} {what}; give a folder that facetl has written to")
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError("more than 1 GiB")
-        document = parse_json(path.read_bytes())
+        document = read_json(path, LARGEST)
         if not isinstance(document, dict):
             raise ValueError(f"found {str(document)[:40]!r}, expected a JSON object")
     except OSError as error:
         raise ManifestError(
-            f"{path} cannot be read ({error.strerror}); see to its permissions"
+            f"{path} cannot be read ({error.strerror}); move it away, or see to its permissions"
         ) from error
     except ValueError as error:
         raise ManifestError(_damaged(path, error)) from error

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from facetl.errors import DetectionsError, OutputError
 from facetl.files import (
@@ -31,6 +33,7 @@ from facetl.files import (
     about_to_write,
     cannot_write,
     note_written,
+    open_regular,
     parse_json,
     require_format,
 )
@@ -45,6 +48,8 @@ from facetl.version import VERSION
 
 FORMAT = "facetl-detections-lines"
 FORMAT_VERSION = 1
+LONGEST_LINE = 2**28
+"""Bytes of a line that are read: no image has so many faces."""
 
 
 class LinesWriter:
@@ -229,13 +234,18 @@ def describe_head(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _documents(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+        with open_regular(path, sys.maxsize) as file:
+            for number, line in enumerate(_lines_of(file), start=1):
                 yield _parse(path, number, line)
     except OSError as error:
         raise DetectionsError(
             f"{path} cannot be read ({error.strerror}); make it with facetl detect --stream"
         ) from error
+
+
+def _lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file; one that is too long comes in pieces, which say nothing."""
+    return iter(partial(file.readline, LONGEST_LINE), b"")
 
 
 def _check_head(path: Path, head: dict[str, Any]) -> dict[str, Any]:
@@ -256,8 +266,8 @@ def _find(path: Path, head: Mapping[str, Any]) -> Found:
     """
     images, ends = [], []
     place, is_finished = 0, False
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+    with open_regular(path, sys.maxsize) as file:
+        for number, line in enumerate(_lines_of(file), start=1):
             if not line.endswith(b"\n"):
                 break  # it was being written
             document = _parse(path, number, line)

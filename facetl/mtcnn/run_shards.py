@@ -27,6 +27,7 @@ Other tools read the folder as one table: ``pandas.read_parquet("tuned.detection
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facetl.data.other_libraries import import_library
 from facetl.errors import DetectionsError
-from facetl.files import UNENCODABLE, atomic_path, parse_json, require_format
+from facetl.files import UNENCODABLE, atomic_path, parse_json, require_format, require_regular
 from facetl.mtcnn.detections import FrameResult, Run, Skipped, frame_from_json
 from facetl.version import VERSION
 
@@ -263,6 +264,7 @@ def _opened(path: Path) -> Iterator[ParquetFile]:
     from pyarrow.parquet import ParquetFile
 
     try:
+        require_regular(path, sys.maxsize)
         with ParquetFile(
             path,
             page_checksum_verification=True,

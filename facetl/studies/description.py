@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from facetl.errors import InputError
+from facetl.files import read_regular
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.studies.naming import PLAIN
 from facetl.studies.study import Start, Study, Target
@@ -37,6 +38,8 @@ from facetl.training.regularisers import feature_layers
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.transfer import Transfer
 
+LARGEST = 2**20
+"""Bytes of the largest study that is read."""
 BUILT_IN = Path(__file__).with_name("built_in")
 _KEYS = {"description", "stages", "frames", "seeds", "starts", "epochs", "methods"}
 
@@ -59,7 +62,7 @@ def load_study(source: str | Path) -> Study:
             f"{source}: no such study; give a .toml file or one of {', '.join(built_in_studies())}"
         )
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_regular(path, LARGEST).decode())
         return _parse(path.stem, content)
     except (OSError, ValueError, RecursionError) as error:  # TOML's own errors are ValueErrors
         raise InputError(f"{path}: not readable as TOML ({error}); mend the file") from error
