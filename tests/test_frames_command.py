@@ -159,5 +159,5 @@ def test_an_empty_folder_is_filled(episode: Path, tmp_path: Path) -> None:
 def test_what_is_no_video(portrait: Path, tmp_path: Path) -> None:
     result = call(portrait, "--out", tmp_path / "frames")
     assert result.exit_code == 2
-    assert "is no video by its name; give videos" in result.stderr
+    assert "is no video and holds none; give videos" in result.stderr
     assert_refused(call(tmp_path / "none.mp4", "--out", tmp_path / "frames"), "no such file")

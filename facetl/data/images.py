@@ -237,18 +237,20 @@ def _decoding(source: Path | str, data: bytes = b"") -> Iterator[None]:
     except MemoryError:
         raise  # there is nothing wrong with the file
     except Exception as error:  # PIL's decoders raise anything at all on damaged data
-        raise ImageError(f"{source} is {_tell_fault(error, data)}") from error
+        fault, remedy = _tell_fault(error, data)
+        raise ImageError(f"{source} is {fault}; {remedy}") from error
 
 
-def _tell_fault(error: Exception, data: bytes) -> str:
+def _tell_fault(error: Exception, data: bytes) -> tuple[str, str]:
     """Return what a picture is that cannot be read, and what to do."""
+    remedy = "restore it or leave it out"
     if not isinstance(error, UnidentifiedImageError):
-        return f"damaged ({error}); restore it or leave it out"
+        return f"damaged ({error})", remedy
     if tiff := describe_tiff(data):
-        return f"{tiff}, which is not read; save it with whole numbers of 8 bits"
+        return f"{tiff}, which is not read", "save it with whole numbers of 8 bits"
     if kind_of_head(data[:HEAD]) == "image":
-        return "damaged (its header cannot be read); restore it or leave it out"
-    return f"no image of the kinds {', '.join(IMAGE_KINDS)}; restore it or leave it out"
+        return "damaged (its header cannot be read)", remedy
+    return f"no image of the kinds {', '.join(IMAGE_KINDS)}", remedy
 
 
 def _refuse_bombs(image: Image.Image) -> None:
