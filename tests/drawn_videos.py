@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -51,9 +52,21 @@ def write_anyhow(
     *,
     times: Iterable[float] | None = None,
     turn: int = 0,
+    shape: Fraction | None = None,
+    sound: float = 0.0,
     **options: str,
 ) -> Path:
-    """Write pictures with PyAV alone: any container, any times, turned on display."""
+    """Write pictures with PyAV alone: any container, any times, as they are to be shown.
+
+    Args:
+        path: its suffix says which container.
+        frames: of one size.
+        times: of each of them, in seconds.
+        turn: degrees by which they are turned on display.
+        shape: width of a pixel by its height.
+        sound: seconds of silence beside them; they come one after the other.
+        options: of the container.
+    """
     container = av.open(str(path), "w", options=options)
     stream = container.add_stream("libx264", rate=RATE)
     assert isinstance(stream, av.VideoStream)
@@ -62,11 +75,38 @@ def write_anyhow(
     stream.codec_context.time_base = Fraction(1, 1000)
     if turn:
         stream.set_display_rotation(turn)
+    if shape:
+        stream.codec_context.sample_aspect_ratio = shape
+    silence = silent_packets(container, sound) if sound else iter(())
     stamps = iter(times) if times is not None else (n / RATE for n in range(10**6))
     for picture, time in zip(frames, stamps, strict=False):
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
         container.mux(stream.encode(frame))
+        container.mux(next(silence, []))
     container.mux(stream.encode())
+    for packets in silence:
+        container.mux(packets)
     container.close()
     return path
+
+
+def silent_packets(
+    container: av.container.OutputContainer, seconds: float
+) -> Iterator[list[av.Packet[Any]]]:
+    """Add a stream of sound to a container that is being written; return its packets in order."""
+    codec = "libopus" if "webm" in container.format.name else "mp2"
+    stream = container.add_stream(codec, rate=48_000)
+    assert isinstance(stream, av.AudioStream)
+    stream.layout = "mono"
+    size = 960 if codec == "libopus" else 1152
+
+    def encode() -> Iterator[list[av.Packet[Any]]]:
+        for start in range(0, int(seconds * 48_000), size):
+            samples = np.zeros((1, size), np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
+            yield stream.encode(frame)
+        yield stream.encode(None)
+
+    return encode()

@@ -18,7 +18,7 @@ from PIL import Image
 from facetl.boxes import as_boxes
 from facetl.cli import main
 from facetl.cli.detect import detect
-from facetl.cli.searching import find_images, parse_weights
+from facetl.cli.searching import find_inputs, parse_weights
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
@@ -74,7 +74,7 @@ def run_in(out: Path, name: str = "pretrained") -> Run:
 
 
 def names_of(paths: list[Path]) -> list[str]:
-    return [image.name for image in find_images(paths)]
+    return [image.name for image in find_inputs(paths).named]
 
 
 # ---- the road
@@ -193,7 +193,7 @@ def test_links_are_called_by_their_own_names(frames: Path, tmp_path: Path) -> No
 
 def test_an_image_given_twice(frames: Path, tmp_path: Path) -> None:
     line = fail(frames, frames / "face.jpg", "--out", tmp_path / "results")
-    assert "frames/face.jpg: found two images of this name" in line
+    assert "frames/face.jpg: found two files of this name" in line
 
 
 def test_no_such_image_and_no_image_at_all(frames: Path, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_no_such_image_and_no_image_at_all(frames: Path, tmp_path: Path) -> None
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="found no image in it"):
-        find_images([empty])
+        find_inputs([empty])
 
 
 # ---- what cannot be read
@@ -240,7 +240,7 @@ def test_every_image_is_reported_once_it_is_done_or_skipped(
     frames: Path, pretrained: Detector
 ) -> None:
     (frames / "void.jpg").write_bytes(b"")
-    images = find_images([frames])
+    images = find_inputs([frames]).named
     work = SideBySide({"pretrained": pretrained}, {"pretrained": Settings()})
     assert list(work.search(images, batch_size=2)) == images
     assert [len(work.results["pretrained"]), len(work.skipped)] == [2, 1]

@@ -7,6 +7,7 @@ import shutil
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -257,6 +258,16 @@ def test_boxes_shrink_with_their_panels() -> None:
     assert tinted.max() == pytest.approx(1200 * scale, abs=2)
 
 
+def test_a_copy_of_anamorphic_video_is_as_wide_as_on_screen(tmp_path: Path) -> None:
+    squeezed = [picture[:, ::2] for picture in pictures(2, 2)]
+    video = write_anyhow(tmp_path / "wide.mp4", squeezed, shape=Fraction(2))
+    success(call(video, "--video", "--out", tmp_path / "results"))
+    assert Footage(tmp_path / "results/videos/wide.mp4").facts().size_hw == (240, 320)
+    for frame, (_, truth) in zip(run_in(tmp_path / "results").frames, pan(2, 2), strict=True):
+        assert frame.size_hw == (240, 320)
+        assert (iou(truth, as_boxes(frame.detections.boxes)).max(axis=1) > 0.5).sum() >= 2
+
+
 # ---- several videos, bad videos
 
 
@@ -350,7 +361,6 @@ def test_other_runs_files_make_way(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "complaint"),
     [
-        (["frames"], "search videos apart from images"),
         (["--overlays"], "--stream are for images"),
         (["--truth", "faces.txt"], "--stream are for images"),
         (["--every", "0"], "expected frames like 10 or a time like 0.5s"),
@@ -364,11 +374,87 @@ def test_what_does_not_go_with_videos(
     assert complaint in result.stderr
 
 
+def test_images_and_videos_are_not_named_together(
+    folder: Path, portrait: Path, tmp_path: Path
+) -> None:
+    video = folder / "episode.mp4"
+    for others in ([portrait], [portrait.parent], [portrait, "--every", "2"]):
+        result = call(video, *others, "--out", tmp_path / "results")
+        assert result.exit_code == 2
+        assert "search videos apart from images" in result.stderr
+
+
 @pytest.mark.parametrize("option", [["--every", "2"], ["--video"], ["--skip-still"]])
 def test_what_goes_with_videos_alone(portrait: Path, tmp_path: Path, option: list[str]) -> None:
     result = call(portrait, *option, "--out", tmp_path / "results")
     assert result.exit_code == 2
     assert "are for videos; found none" in result.stderr
+
+
+# ---- what is in a folder
+
+
+def test_a_folder_of_videos_is_searched_to_the_bottom(folder: Path, tmp_path: Path) -> None:
+    for name in ("season/1.mp4", "season/2", ".hidden.mp4"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "episode.mp4", tmp_path / "in" / name)
+    (tmp_path / "in/notes.ts").write_text("export const text = true\n")
+    (tmp_path / "in/list.mp4").write_text("ffconcat version 1.0\nfile season/1.mp4\n")
+    (tmp_path / "in/again").symlink_to(".")
+    result = success(call(tmp_path / "in", "--every", "9", "--out", tmp_path / "results"))
+    names = [frame.image for frame in run_in(tmp_path / "results").frames]
+    videos = ("season-1.mp4", "season-2")
+    assert names == [frame_name(video, n) for video in videos for n in (0, 9)]
+    said = "passed over 1 linked folder, 2 other files; name linked folders to have them searched"
+    assert said in result.stderr
+
+
+def mixed(folder: Path, portrait: Path, place: Path) -> Path:
+    """Return a folder of two images, one without a suffix, a video and what is passed over."""
+    place.mkdir()
+    shutil.copy(portrait, place / "face.jpg")
+    shutil.copy(portrait, place / "face")
+    shutil.copy(folder / "episode.mp4", place)
+    (place / "more").symlink_to(folder)
+    (place / "nowhere.jpg").symlink_to("nothing")
+    (place / "faces.txt").write_text("face.jpg 1 2 30 40\n")
+    return place
+
+
+def test_of_a_mixed_folder_images_are_searched_and_the_rest_is_counted(
+    folder: Path, portrait: Path, tmp_path: Path
+) -> None:
+    frames = mixed(folder, portrait, tmp_path / "in")
+    result = success(call(frames, "--out", tmp_path / "results"))
+    assert [frame.image for frame in run_in(tmp_path / "results").frames] == ["face", "face.jpg"]
+    assert "(0 skipped)" in result.stdout
+    assert (
+        "passed over 1 video, 1 linked folder, 2 other files; "
+        "name videos and linked folders to have them searched\n" in result.stderr
+    )
+
+
+def test_options_for_videos_mean_the_videos_of_a_mixed_folder(
+    folder: Path, portrait: Path, tmp_path: Path
+) -> None:
+    frames = mixed(folder, portrait, tmp_path / "in")
+    result = success(call(frames, "--every", "9", "--out", tmp_path / "results"))
+    names = [frame.image for frame in run_in(tmp_path / "results").frames]
+    assert names == [frame_name("episode.mp4", n) for n in (0, 9)]
+    assert "passed over 2 images, 1 linked folder, 2 other files; name images and" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["clip", "clip.divx", "clip.jpg", "clip.txt"])
+def test_a_video_is_told_by_its_content(folder: Path, tmp_path: Path, name: str) -> None:
+    shutil.copy(folder / "episode.mp4", tmp_path / name)
+    success(call(tmp_path / name, "--every", "9", "--out", tmp_path / "results"))
+    assert len(run_in(tmp_path / "results").frames) == 2
+
+
+def test_an_image_is_told_by_its_content(portrait: Path, tmp_path: Path) -> None:
+    shutil.copy(portrait, tmp_path / "face.mp4")
+    success(call(tmp_path / "face.mp4", "--out", tmp_path / "results"))
+    assert [frame.image for frame in run_in(tmp_path / "results").frames] == ["face.mp4"]
 
 
 # ---- memory

@@ -57,6 +57,7 @@ OWNERS = {
     "yaml": {"facetl.data"},
     "defusedxml": {"facetl.data"},
     "jinja2": {"facetl.evaluation"},
+    "pi_heif": {"facetl.data"},
     "PIL": {"facetl.data", "facetl.cartoons", "facetl.run_onnx"},
     "torch": {"facetl.mtcnn", "facetl.training", "facetl.studies", "facetl.compat"},
 }

@@ -161,7 +161,7 @@ def test_what_is_no_video(portrait: Path, tmp_path: Path) -> None:
     assert_refused(call(portrait, "--out", tmp_path / "frames"), "an image; search it with: ")
     result = call(tmp_path, "--out", tmp_path / "frames")
     assert result.exit_code == 2
-    assert "is no video by its name; give videos" in result.stderr
+    assert "is no video and holds none; give videos" in result.stderr
     assert_refused(call(tmp_path / "none.mp4", "--out", tmp_path / "frames"), "no such file")
 
 

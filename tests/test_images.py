@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from facetl.data import images
+from facetl.data import image_files, images
 from facetl.data.images import as_image, image_paths, image_size, load_image, save_image
 from facetl.errors import ImageError, InputError, OutputError
 
 RED = (255, 0, 0)
+CASES = Path(__file__).parent / "cases"
 
 
 def gradient(height: int = 6, width: int = 8) -> NDArray[np.uint8]:
@@ -140,11 +144,14 @@ def test_large_images_and_unicode_paths(tmp_path: Path) -> None:
     assert load_image(path).shape == (3000, 4000, 3)
 
 
-@pytest.mark.parametrize("missing", [2, 40, 4000])
-def test_truncated_jpeg_is_an_error_and_no_grey_half(tmp_path: Path, missing: int) -> None:
+@pytest.mark.parametrize("missing", [3, 40, 4000])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_truncated_jpeg_is_an_error_and_no_grey_half(
+    tmp_path: Path, missing: int, progressive: bool
+) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(noise).save(buffer, "JPEG")
+    Image.fromarray(noise).save(buffer, "JPEG", progressive=progressive)
     path = tmp_path / "cut.jpg"
     path.write_bytes(buffer.getvalue()[:-missing])
     with pytest.raises(ImageError, match=r"cut\.jpg is damaged .*truncated.*; restore it"):
@@ -159,6 +166,254 @@ def test_truncated_files_of_other_formats_are_errors(tmp_path: Path, suffix: str
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ImageError, match=r"damaged|no image"):
         load_image(path)
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_a_jpeg_that_lacks_its_end_marker_alone_is_read_whole(
+    tmp_path: Path, missing: int, options: dict[str, Any]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    path = save_as(tmp_path / "a.jpg", Image.fromarray(noise), **options)
+    whole = load_image(path)
+    path.write_bytes(path.read_bytes()[:-missing])
+    assert np.array_equal(load_image(path), whole)
+
+
+def test_a_progressive_jpeg_that_lacks_its_last_scan_is_no_coarse_picture(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    path = save_as(tmp_path / "a.jpg", Image.fromarray(noise), progressive=True)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"\xff\xda")])
+    with pytest.raises(ImageError, match="truncated"):
+        load_image(path)
+
+
+def png_chunk(name: bytes, body: bytes, *, wrong: bool = False) -> bytes:
+    checksum = zlib.crc32(name + body) ^ wrong
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum)
+
+
+LARGE = zlib.compress(b"x" * 2**21)
+HARMLESS = {
+    "compressed text": png_chunk(b"zTXt", b"prompt\0\0" + LARGE),
+    "international text": png_chunk(b"iTXt", b"prompt\0\1\0\0\0" + LARGE),
+    "colour profile": png_chunk(b"iCCP", b"profile\0\0" + LARGE),
+    "much text": png_chunk(b"tEXt", b"prompt\0" + b"x" * 70_000_000),
+    "checksum of text": png_chunk(b"tEXt", b"prompt\0x", wrong=True),
+    "checksum of what nobody knows": png_chunk(b"abCd", b"x", wrong=True),
+}
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_wrong_with_metadata_alone_costs_no_picture(
+    tmp_path: Path, kind: str, is_first: bool
+) -> None:
+    picture = Image.fromarray(gradient(20, 30))
+    path = save_as(tmp_path / "a.png", picture, exif=exif_with(6))
+    data = path.read_bytes()
+    place = 33 if is_first else len(data) - 12
+    path.write_bytes(data[:place] + HARMLESS[kind] + data[place:])
+    assert np.array_equal(load_image(path), np.rot90(gradient(20, 30), -1))
+    assert image_size(path) == (30, 20)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".bmp", ".jpg", ".webp", ".ppm", ".avif"])
+def test_what_follows_a_picture_does_not_matter(tmp_path: Path, suffix: str) -> None:
+    path = save_as(tmp_path / f"a{suffix}", Image.fromarray(gradient(20, 30)))
+    whole = load_image(path)
+    path.write_bytes(path.read_bytes() + b"what follows" * 10)
+    assert np.array_equal(load_image(path), whole)
+
+
+@pytest.mark.parametrize(("suffix", "missing"), [(".png", 12), (".gif", 1), (".bmp", 3)])
+def test_an_end_without_pixels_may_be_missing(tmp_path: Path, suffix: str, missing: int) -> None:
+    path = save_as(tmp_path / f"a{suffix}", Image.fromarray(gradient(20, 31)))
+    whole = load_image(path)
+    path.write_bytes(path.read_bytes()[:-missing])
+    assert np.array_equal(load_image(path), whole)
+
+
+def test_heic_is_read_and_upright() -> None:
+    # Stored: 96 x 64, white with a red upper left quarter, to be turned clockwise.
+    assert image_size(CASES / "turned.heic") == (96, 64)
+    pixels = load_image(CASES / "turned.heic")
+    assert pixels.shape == (96, 64, 3)
+    assert pixels[[2, 2, -3, -3], [2, -3, 2, -3]].min(axis=1).tolist() == pytest.approx(
+        [255, 0, 255, 255], abs=5
+    )
+
+
+def test_avif_is_read_and_upright(tmp_path: Path) -> None:
+    picture = Image.fromarray(gradient(64, 96))
+    path = save_as(tmp_path / "a.avif", picture, quality=100, exif=exif_with(6))
+    assert image_size(path) == (96, 64)
+    turned = np.rot90(gradient(64, 96), -1).astype(int)
+    assert np.abs(load_image(path) - turned).mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
+def test_a_truncated_heic_or_avif_is_an_error(tmp_path: Path, kind: str) -> None:
+    picture = Image.fromarray(gradient(64, 96))
+    heic = CASES / "turned.heic"
+    whole = heic if kind == "HEIC" else save_as(tmp_path / "a.avif", picture)
+    (tmp_path / "cut").write_bytes(whole.read_bytes()[:-9])
+    with pytest.raises(ImageError, match="cut is damaged"):
+        load_image(tmp_path / "cut")
+
+
+def test_a_tiff_that_is_not_read_says_which_it_is(tmp_path: Path) -> None:
+    fields = {
+        256: (4, 2),
+        257: (4, 1),
+        258: (3, 32, 32, 32),
+        259: (3, 1),
+        262: (3, 2),
+        273: (4, 0),
+        277: (3, 3),
+        278: (4, 1),
+        279: (4, 24),
+        339: (3, 3, 3, 3),
+    }
+    path = write_tiff(tmp_path / "a.tif", fields, bytes(24))
+    for reader in (load_image, image_size):
+        with pytest.raises(ImageError, match="a TIFF of 3 channels, floating-point numbers of 32"):
+            reader(path)
+
+
+def write_tiff(path: Path, fields: dict[int, tuple[int, ...]], pixels: bytes) -> Path:
+    """Write a TIFF of fields, each a type (3 short, 4 long) and values; tag 273 finds pixels."""
+    place = 8 + 2 + 12 * len(fields) + 4
+    entries, values = b"", b""
+    start = place + sum(4 * len(each) for each in fields.values())
+    for tag, (kind, *numbers) in sorted(fields.items()):
+        own = [start] * len(numbers) if tag == 273 else numbers
+        packed = struct.pack(f"<{len(own)}{'HI'[kind - 3]}", *own).ljust(4, b"\0")
+        where = packed if len(packed) == 4 else struct.pack("<I", place + len(values))
+        entries += struct.pack("<HHI", tag, kind, len(own)) + where
+        values += packed if len(packed) > 4 else b""
+    head = b"II*\0" + struct.pack("<IH", 8, len(fields)) + entries + bytes(4)
+    path.write_bytes((head + values).ljust(start, b"\0") + pixels)
+    return path
+
+
+# ---- what would take minutes
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_as(tmp_path / "a.jpg", Image.fromarray(gradient(40, 50)), progressive=True)
+    data = path.read_bytes()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    path.write_bytes(data[:-2] + 400 * last + data[-2:])
+    assert load_image(path).shape == (40, 50, 3)  # so small that it takes no time
+    monkeypatch.setattr(image_files, "MOST_SCANNED", 400 * 40 * 50)
+    with pytest.raises(
+        ImageError, match=r"a\.jpg: found 4\d\d scans of 50x40 pixels; save it anew"
+    ):
+        load_image(path)
+    assert image_size(path) == (40, 50)  # which draws nothing
+
+
+def repeated(kind: str) -> bytes:
+    """Return an image of a kind with a part that is there very often, or is very long."""
+    buffer = io.BytesIO()
+    Image.fromarray(gradient(20, 30)).save(buffer, kind)
+    data = buffer.getvalue()
+    comment = b"\x21\xfe" + 20_000 * (b"\xff" + b"x" * 255) + b"\0"
+    return {
+        "PPM": b"P6\n#" + b"x" * 1_000_000 + data[2:],
+        "GIF": data[:13] + data[13:781] + comment + data[781:],
+        "JPEG": data[:2] + 20_000 * b"\xff\xe5\0\2" + data[2:],
+        "PNG": data[:33] + 20_000 * png_chunk(b"tEXt", b"k\0x") + data[33:],
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["PPM", "GIF", "JPEG", "PNG"])
+def test_headers_of_very_many_pieces_are_refused(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a").write_bytes(repeated(kind))
+    for reader in (load_image, image_size):
+        with pytest.raises(ImageError, match="a: it is made of too many pieces"):
+            reader(tmp_path / "a")
+
+
+def test_pixels_in_very_many_pieces_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_as(tmp_path / "a.png", Image.fromarray(gradient()))
+    data = path.read_bytes()
+    place = data.index(b"IDAT") - 4
+    path.write_bytes(data[:place] + 1_000 * png_chunk(b"IDAT", b"") + data[place:])
+    assert np.array_equal(load_image(path), gradient())
+    monkeypatch.setattr(images, "MOST_PIXEL_READS", 900)
+    with pytest.raises(ImageError, match="too many pieces"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("header", [b"P3\n", b"P2 # comment\n", b"P1\n"])
+def test_pictures_written_as_text_have_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes
+) -> None:
+    size = b"1 1\n" + (b"" if header[:2] == b"P1" else b"255\n")
+    path = tmp_path / "a.ppm"
+    path.write_bytes(header + size + b"1 # one\n1 1\n")
+    assert load_image(path).shape == (1, 1, 3)
+    path.write_bytes(header + size + 2_000 * b"#\n" + b"1 1 1\n")
+    with pytest.raises(ImageError, match="its text is too long"):
+        load_image(path)
+    path.write_bytes(header + size + b"1 1 1\n" + b" " * 100)
+    monkeypatch.setattr(image_files, "LARGEST_TEXT", 100)
+    with pytest.raises(ImageError, match="its text is too long"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("tag", [273, 324])
+def test_a_tiff_of_very_many_strips_is_refused(tmp_path: Path, tag: int) -> None:
+    fields = {
+        256: (4, 1),
+        257: (4, 200_000),
+        258: (3, 8),
+        259: (3, 1),
+        262: (3, 1),
+        tag: (4, *[0] * 200_000),
+        277: (3, 1),
+        278: (4, 1),
+    }
+    path = write_tiff(tmp_path / "a.tif", fields, b"x")
+    for reader in (load_image, image_size):
+        with pytest.raises(ImageError, match="found 200,000 strips, more than 100,000; save it"):
+            reader(path)
+
+
+@pytest.mark.parametrize("kind", [b"P5", b"P6"])
+@pytest.mark.parametrize("most", [1, 15, 254, 255, 256, 4095, 65534, 65535])
+def test_depths_of_pnm_are_scaled_as_pillow_does(tmp_path: Path, kind: bytes, most: int) -> None:
+    channels = 3 if kind == b"P6" else 1
+    values = np.random.default_rng(1).integers(0, most + 1, 12 * channels)
+    samples = values.astype(">u2" if most > 255 else "u1").tobytes()
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"%s # a comment\n4 # another\n3\n%d\n" % (kind, most) + samples)
+    with Image.open(path) as picture:
+        assert np.array_equal(load_image(path), as_image(picture))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ImageError, match="damaged"):
+        load_image(path)
+
+
+# ---- pipes, devices, files without an end
+
+
+@pytest.mark.parametrize("reader", [load_image, image_size])
+@pytest.mark.parametrize("place", ["/dev/zero", "/proc/kmsg", "/proc/self/pagemap", "pipe"])
+def test_what_never_ends_is_no_image_and_nothing_waits(
+    tmp_path: Path, reader: Any, place: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a.png").symlink_to(place)
+    with pytest.raises(ImageError, match=r"a\.png (cannot be read \(|is empty)"):
+        reader(tmp_path / "a.png")
 
 
 def test_a_phones_jpeg_of_several_pictures_is_its_first(tmp_path: Path) -> None:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import io
+import os
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from drawn_videos import RATE, Picture, pictures, write_anyhow, write_video
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from facetl.data import video
-from facetl.data.video import LONGEST_SIDE, Every, Footage, VideoFrame, _Clock, writing_video
+from facetl.data.kinds import is_video
+from facetl.data.video import (
+    LONGEST_SIDE,
+    Every,
+    Footage,
+    VideoFrame,
+    _Clock,
+    _square_size,
+    writing_video,
+)
 from facetl.errors import OutputError, VideoError
+
+CASES = Path(__file__).parent / "cases"
 
 
 @pytest.fixture
@@ -120,6 +136,83 @@ def test_a_title_that_is_not_in_utf_8_does_not_matter(tmp_path: Path) -> None:
     assert len(read(path)[0]) == 1
 
 
+def test_a_cover_is_not_the_film() -> None:
+    frames, _ = read(CASES / "v2_cover_first.mkv")
+    assert [frame.pixels.shape for frame in frames] == [(180, 240, 3)] * 6
+
+
+@pytest.mark.parametrize("default", [0, 1])
+def test_the_default_of_several_streams_is_read(tmp_path: Path, default: int) -> None:
+    path = tmp_path / "two.mkv"
+    scenes = [pictures(index, 3) for index in range(2)]
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("mpeg4", rate=RATE) for _ in scenes]
+        for number, stream in enumerate(streams):
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+        for stream, shown in zip(streams, scenes, strict=True):
+            assert isinstance(stream, av.VideoStream)
+            for picture in shown:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    frames, _ = read(path)
+    assert len(frames) == 3
+    assert far(frames[0].pixels, scenes[default][0]) < 8
+
+
+@pytest.mark.parametrize("shape", [Fraction(4, 3), Fraction(1, 2)])
+@pytest.mark.parametrize("turn", [0, 90])
+def test_pixels_that_are_not_square_are_stretched_as_on_screen(
+    tmp_path: Path, shape: Fraction, turn: int
+) -> None:
+    drawn = pictures(0, 2)
+    path = write_anyhow(tmp_path / "a.mp4", drawn, shape=shape, turn=turn)
+    size_wh = (round(320 * shape), 240) if shape > 1 else (320, round(240 / shape))
+    wanted = np.rot90(np.asarray(Image.fromarray(drawn[0]).resize(size_wh)), turn // 90)
+    assert Footage(path).facts().size_hw == wanted.shape[:2]
+    assert far(read(path)[0][0].pixels, wanted) < 6
+
+
+@pytest.mark.parametrize("shape", [Fraction(255, 1), Fraction(201, 200)])
+def test_shapes_of_pixels_that_cannot_be_or_do_not_matter(tmp_path: Path, shape: Fraction) -> None:
+    path = write_anyhow(tmp_path / "a.mp4", pictures(0, 2), shape=shape)
+    assert Footage(path).facts().size_hw == (240, 320)
+
+
+def test_stretched_frames_are_not_too_large() -> None:
+    assert _square_size(5000, 100, 2.0) == (5000, 50)
+    assert _square_size(100, 5000, 0.5) == (50, 5000)
+
+
+@pytest.mark.parametrize("suffix", ["", ".qt", ".f4v", ".mts", ".divx", ".txt"])
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts", "avi", "flv", "mpg", "ogg", "asf"])
+def test_what_is_a_video_is_told_by_its_content(
+    tmp_path: Path, suffix: str, container: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(clip(container))
+    assert is_video(path)
+    assert len(read(path)[0]) == 3
+
+
+@cache
+def clip(container: str) -> bytes:
+    """Return a short video."""
+    codec = {"flv": "flv1", "mpg": "mpeg2video", "ogg": "libvpx", "asf": "wmv2"}.get(container)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format={"mkv": "matroska", "ts": "mpegts", "mpg": "mpeg"}.get(
+        container, container
+    )) as file:  # fmt: skip
+        stream = file.add_stream(codec or "mpeg4", rate=RATE)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for picture in pictures(0, 3):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode())
+    return buffer.getvalue()
+
+
 # ---- what cannot be read
 
 
@@ -135,6 +228,59 @@ def test_no_file_no_video_and_an_empty_file(tmp_path: Path) -> None:
             Footage(tmp_path / name).facts()
         assert str(tmp_path / name) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+LISTS = {
+    "ffconcat": "ffconcat version 1.0\nfile other.mp4\n",
+    "playlist": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nother.mp4\n#EXT-X-ENDLIST\n",
+    "session": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
+    "manifest": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period/></MPD>',
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("suffix", ["mp4", "m3u8", "txt"])
+def test_lists_of_other_files_are_no_videos(
+    panned: Path, tmp_path: Path, kind: str, suffix: str
+) -> None:
+    panned.rename(tmp_path / "other.mp4")
+    (tmp_path / f"list.{suffix}").write_text(LISTS[kind])
+    with pytest.raises(VideoError, match=r"is no video(, but a list| or is damaged)"):
+        Footage(tmp_path / f"list.{suffix}").facts()
+
+
+def test_numbered_images_are_no_video(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(pictures(0, 1)[0]).save(tmp_path / f"{number}.png")
+    (tmp_path / "%d.png").write_bytes((tmp_path / "0.png").read_bytes())
+    with pytest.raises(VideoError, match="no video, but a list of files or of a kind"):
+        Footage(tmp_path / "%d.png").facts()
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "/proc/kmsg", "/proc/self/pagemap", "pipe"])
+def test_what_never_ends_is_no_video_and_nothing_waits(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a.mp4").symlink_to(place)
+    with pytest.raises(VideoError, match=r"a\.mp4 is no "):
+        Footage(tmp_path / "a.mp4").facts()
+
+
+def test_a_cover_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        sound = container.add_stream("mp2", rate=48_000)
+        container.add_attachment("cover.png", "image/png", cover())
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), "s16", "mono")
+        frame.sample_rate = 48_000
+        container.mux([*sound.encode(frame), *sound.encode()])
+    with pytest.raises(VideoError, match="holds no video stream"):
+        Footage(path).facts()
+
+
+def cover() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pictures(0, 1)[0]).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
@@ -159,6 +305,41 @@ def test_a_video_cut_short_counts_as_far_as_it_goes(tmp_path: Path) -> None:
     assert "of 2.40 s" in faults[-1]
     for frame, drawn in zip(frames, pictures(0, 60), strict=False):
         assert far(frame.pixels, drawn) < 5, "a frame with a damaged half was passed on"
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "mts", "mpg", "nut", "mov", "avi"])
+def test_sound_may_be_longer_than_the_picture(tmp_path: Path, suffix: str) -> None:
+    path = write_anyhow(tmp_path / f"a.{suffix}", pictures(0, 30), sound=4)
+    frames, faults = read(path)
+    assert (len(frames), faults) == (30, [])
+    assert Footage(path).faults == []
+
+
+def test_subtitles_may_be_longer_than_the_picture() -> None:
+    frames, faults = read(CASES / "v1_subtitles_longer.mkv")
+    assert (len(frames), faults) == (6, [])
+    assert Footage(CASES / "v1_subtitles_longer.mkv").facts().seconds == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize("has_tags", [True, False])
+def test_longer_sound_does_not_hide_that_a_video_is_cut_short(
+    tmp_path: Path, has_tags: bool
+) -> None:
+    whole = write_anyhow(tmp_path / "whole.mkv", pictures(0, 60), sound=9).read_bytes()
+    if not has_tags:  # of how long each track is
+        whole = whole.replace(b"DURATION", b"duration")
+    (tmp_path / "whole.mkv").write_bytes(whole)
+    assert read(tmp_path / "whole.mkv")[1] == []
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 5])
+    frames, faults = read(tmp_path / "cut.mkv")
+    assert 5 < len(frames) < 60
+    assert faults[-1].startswith("stops at ")
+
+
+def test_a_video_that_begins_late_is_whole(tmp_path: Path) -> None:
+    times = [9 + n / RATE for n in range(30)]
+    path = write_anyhow(tmp_path / "late.mkv", pictures(0, 30), times=times)
+    assert read(path)[1] == []
 
 
 def test_damaged_frames_in_the_middle_are_left_out_and_counted(tmp_path: Path) -> None:

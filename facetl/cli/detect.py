@@ -21,7 +21,7 @@ from facetl.cli.overlays import OVERLAYS, OverlayDrawer, load_faces
 from facetl.cli.searching import (
     NamedWeights,
     Searching,
-    find_images,
+    find_inputs,
     load_detectors,
     parse_weights,
     refuse_other_runs,
@@ -29,7 +29,7 @@ from facetl.cli.searching import (
     tell_facts,
 )
 from facetl.cli.stopping import resumable
-from facetl.cli.videos import Viewing, is_video, search_videos
+from facetl.cli.videos import Viewing, search_videos
 from facetl.files import note_written, refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
@@ -198,10 +198,10 @@ def detect(
     from facetl.mtcnn.detections import LINES_SUFFIX, SHARDS_SUFFIX, SUFFIX
 
     cropping = settle_cropping(crops, margin, align)
-    filmed = _are_videos(
-        images,
-        for_videos=bool(every or video or skip_still),
-        for_images=bool(overlays or truth or crops or stream),
+    for_videos = bool(every or video or skip_still)
+    named, filmed = find_inputs(images, rather_videos=for_videos)
+    _require_kind(
+        filmed, for_videos=for_videos, for_images=bool(overlays or truth or crops or stream)
     )
     fleet = settle_fleet(engine, address, workers)
     if fleet:
@@ -214,7 +214,6 @@ def detect(
     if not resume:
         refuse_to_overwrite(out, force=force)
     require_writable(out)
-    named = find_images(images)
     faces = load_faces(truth, named, on_error, form) if truth else {}
     given = {
         "thresholds": thresholds,
@@ -302,18 +301,14 @@ def _require_shards_alone(*, pictures: bool, stream: bool) -> None:
         raise click.UsageError("--engine ray writes shards as they come; leave out --stream")
 
 
-def _are_videos(paths: Sequence[Path], *, for_videos: bool, for_images: bool) -> bool:
-    """Return whether all that is to be searched are videos; refuse what does not go together."""
-    videos = [path for path in paths if is_video(path)]
-    if videos and len(videos) < len(paths):
-        raise click.UsageError(f"found {videos[0]} among images; search videos apart from images")
-    if videos and for_images:
+def _require_kind(filmed: bool, *, for_videos: bool, for_images: bool) -> None:
+    """Refuse options that do not go with what is to be searched."""
+    if filmed and for_images:
         raise click.UsageError(
             "--overlays, --truth, --crops and --stream are for images; videos have --video"
         )
-    if not videos and for_videos:
+    if not filmed and for_videos:
         raise click.UsageError("--every, --video and --skip-still are for videos; found none")
-    return bool(videos)
 
 
 def _export(out: Path, kinds: Sequence[str]) -> None:

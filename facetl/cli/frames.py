@@ -13,8 +13,8 @@ import click
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
 from facetl.cli.given import wanting
-from facetl.cli.searching import NamedWeights, Searching, find_images, load_detectors
-from facetl.cli.videos import NamedVideo, is_video, open_videos
+from facetl.cli.searching import NamedWeights, Searching, find_inputs, load_detectors
+from facetl.cli.videos import NamedVideo, open_videos
 from facetl.errors import ImageError, InputError, OutputError
 from facetl.files import folder_in_place, is_occupied, require_writable, write_text
 
@@ -103,11 +103,12 @@ def frames(
     """
     from facetl.data.picking import pick_frames
 
-    if others := [path for path in videos if not is_video(path)]:
-        raise click.UsageError(f"{others[0]} is no video by its name; give videos")
+    named, filmed = find_inputs(videos, rather_videos=True)
+    if not filmed:
+        raise click.UsageError(f"{videos[0]} is no video and holds none; give videos")
     _refuse_occupied(out)
     require_writable(out)
-    ready, _ = open_videos(find_images(videos))
+    ready, _ = open_videos(named)
     _refuse_long_names(ready)
     known = _load_known(unlike)
     how = Searching(device, engine, 4, workers)

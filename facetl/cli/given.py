@@ -114,8 +114,7 @@ def wanting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]
 
 def what_is(path: Path) -> Kind | None:
     """Return what is at a path, None if that is hard to tell; only its beginning is read."""
-    from facetl.cli.videos import is_video
-    from facetl.data.images import IMAGE_SUFFIXES
+    from facetl.data.kinds import is_video, kind_of
     from facetl.mtcnn.detections import SUFFIXES
 
     if path.name.endswith(SUFFIXES):
@@ -136,7 +135,7 @@ def what_is(path: Path) -> Kind | None:
         return Kind.VIDEO
     if suffix in _TEXTS:
         return Kind.DETECTIONS if b'"facetl-detections' in head else Kind.ANNOTATIONS
-    return Kind.IMAGE if suffix in IMAGE_SUFFIXES else None
+    return Kind.IMAGE if kind_of(path) == "image" else None
 
 
 def _remedy(path: Path, wanted: str) -> str | None:

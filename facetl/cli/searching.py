@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +12,6 @@ import click
 
 from facetl.cli.console import note, typed_command
 from facetl.cli.options import split_name
-from facetl.cli.videos import is_video
 from facetl.errors import InputError, OutputError
 from facetl.interruptions import holding_signals
 
@@ -22,11 +22,21 @@ if TYPE_CHECKING:
     from facetl.mtcnn.settings import Settings
 
 
+LINK = "linked folder"
+
+
 class NamedWeights(NamedTuple):
     """A set of weights and the name of its run."""
 
     name: str
     source: str
+
+
+class Inputs(NamedTuple):
+    """What is to be searched: images, or videos if ``filmed``."""
+
+    named: list[NamedImage]
+    filmed: bool
 
 
 class Searching(NamedTuple):
@@ -55,31 +65,67 @@ def parse_weights(
     return tuple(parsed)
 
 
-def find_images(paths: Sequence[Path]) -> list[NamedImage]:
-    """Return the images that the paths mean, each with a name of its own.
+def find_inputs(paths: Sequence[Path], *, rather_videos: bool = False) -> Inputs:
+    """Return the images that the paths mean, or the videos, each with a name of its own.
 
-    An image of a folder is called by its path below the folder; a single file by its name.
-    Where that gives a name twice, the folders' names go before it.
+    What is in a folder is called by its path below the folder; a single file by its name.  Where
+    that gives a name twice, the folders' names go before it.  Of a folder that holds images and
+    videos, the images count; what is passed over is counted and said.
+
+    Args:
+        paths: files and folders.
+        rather_videos: of a folder that holds both, the videos count.
 
     Raises:
-        InputError: if there is no image, or one is meant twice.
+        InputError: if there is nothing to search, or something is meant twice.
+        UsageError: if images and videos were named.
     """
-    from facetl.data.images import image_paths
+    from facetl.data.kinds import is_video, look_through
 
-    found = []
+    images: list[tuple[Path, Path]] = []
+    videos: list[tuple[Path, Path]] = []
+    passed: Counter[str] = Counter()
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder; check the path")
-        inside = image_paths(path) if path.is_dir() else [path]
-        root = path if path.is_dir() else path.parent
-        found += [(root, image) for image in inside]
-    if not found:
-        raise InputError(_tell_empty(paths[0]))
-    return _first_without_twins(_ways_to_name(found))
+        if path.is_dir():
+            inside = look_through(path)
+            images += [(path, image) for image in inside.images]
+            videos += [(path, video) for video in inside.videos]
+            passed += Counter({LINK: inside.linked_folders, "other file": inside.others})
+        else:
+            (videos if is_video(path) else images).append((path.parent, path))
+    filmed = bool(videos) and (rather_videos or not images)
+    chosen, left = (videos, images) if filmed else (images, videos)
+    _refuse_mixed(paths, [path for _, path in left])
+    _tell_passed(Counter({"image" if filmed else "video": len(left)}) + passed)
+    if not chosen:
+        raise InputError(f"{paths[0]}: found no image in it, and no video; give a folder of frames")
+    return Inputs(_first_without_twins(_ways_to_name(chosen)), filmed)
+
+
+def _refuse_mixed(named: Sequence[Path], left: Sequence[Path]) -> None:
+    """Refuse to pass over a file that was named."""
+    from facetl.data.kinds import is_video
+
+    if mixed := [path for path in left if path in named]:
+        raise click.UsageError(
+            f"found {mixed[0]} among {'images' if is_video(mixed[0]) else 'videos'}; search videos "
+            "apart from images"
+        )
+
+
+def _tell_passed(counts: Counter[str]) -> None:
+    """Say what lies in folders and is not searched, and how it would be."""
+    said = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items()]
+    if said:
+        named = [f"{kind}s" for kind in ("video", "image", LINK) if kind in counts]
+        remedy = f"; name {' and '.join(named)} to have them searched" if named else ""
+        note(f"passed over {', '.join(said)}{remedy}")
 
 
 def _ways_to_name(found: Sequence[tuple[Path, Path]]) -> Iterator[list[NamedImage]]:
-    """Yield images, each with the folder it was looked for in, by names that grow longer."""
+    """Yield files, each with the folder it was looked for in, by names that grow longer."""
     from facetl.data.images import name_below
     from facetl.mtcnn.runs import NamedImage
 
@@ -91,21 +137,13 @@ def _ways_to_name(found: Sequence[tuple[Path, Path]]) -> Iterator[list[NamedImag
     ]
 
 
-def _tell_empty(folder: Path) -> str:
-    """Return what to do about a folder without images: perhaps it holds videos."""
-    videos = [path for path in sorted(folder.iterdir()) if is_video(path)]
-    if videos:
-        return f"{folder}: found {len(videos)} videos in it and no image; name them: {videos[0]} …"
-    return f"{folder}: found no image in it; give a folder of frames"
-
-
 def _first_without_twins(choices: Iterable[list[NamedImage]]) -> list[NamedImage]:
     for named in choices:
         names = [image.name for image in named]
         if len(set(names)) == len(names):
             return named
     twin = next(name for name in names if names.count(name) > 1)
-    raise InputError(f"{twin}: found two images of this name; search their folders one by one")
+    raise InputError(f"{twin}: found two files of this name; search their folders one by one")
 
 
 def load_detectors(

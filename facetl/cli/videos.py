@@ -136,13 +136,6 @@ class VideoTally:
         )
 
 
-def is_video(path: Path) -> bool:
-    """Return whether a file counts as a video, by its suffix."""
-    from facetl.data.images import VIDEO_SUFFIXES
-
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
-
-
 def search_videos(
     videos: Sequence[NamedImage],
     detectors: Mapping[str, Detector],

@@ -10,6 +10,8 @@ Decisions, made once:
 - of an animation the first frame counts;
 - kinds of pictures that are rare (PSD, FITS, …) or run programs (EPS) are no images, whatever a
   file is called;
+- a fault that costs no pixel is none (see :mod:`facetl.data.image_files`), and what would take
+  minutes or all memory is refused;
 - a truncated picture is an error, never a picture with a grey lower half; that is why Pillow
   decodes and not OpenCV, which is a little faster but fills up without a word.
 """
@@ -18,41 +20,42 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+import pi_heif
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from facetl.errors import ImageError, InputError, OutputError
-from facetl.files import write_bytes
+from facetl.data.image_files import (
+    MOST_PIXEL_READS,
+    CountedFile,
+    clean,
+    describe_tiff,
+    mend,
+    refuse_scans,
+    refuse_strips,
+)
+from facetl.data.kinds import HEAD, kind_of_head
+from facetl.data.kinds import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from facetl.data.kinds import VIDEO_SUFFIXES as VIDEO_SUFFIXES
+from facetl.data.kinds import image_paths as image_paths
+from facetl.errors import ImageError, OutputError
+from facetl.files import open_regular, read_regular, write_bytes
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) pixels, RGB, 0 to 255."""
 
-IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff"),
-    *(".webp", ".ppm", ".pgm", ".pbm", ".pnm"),
-)
-"""Suffixes, in lower case, of the files that count as images."""
-
-IMAGE_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+IMAGE_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 """What is decoded, as Pillow calls it; PPM are all of .ppm, .pgm, .pbm, .pnm.
 
 Pillow knows forty kinds more and goes by what a file holds, not by its name: rare decoders with
 a history of flaws, and EPS, a program that Ghostscript runs.
 """
-
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts"),
-    *(".wmv", ".flv", ".ogv", ".3gp", ".vob"),
-)
-"""Suffixes, in lower case, of the files that count as videos."""
 
 OneImage = Path | str | Image.Image
 """What can only be one image: a path or a PIL image."""
@@ -77,9 +80,15 @@ def load_image(path: Path | str) -> Pixels:
     """
     path = Path(path)
     data = image_bytes(path)
-    with _decoding(path), Image.open(io.BytesIO(data), formats=IMAGE_KINDS) as image:
-        _refuse_bombs(image)
-        return _pixels_of(image)
+    with _decoding(path, data):
+        try:
+            return _decode(data)
+        except ImageError:
+            raise
+        except Exception:  # Pillow's decoders raise anything at all
+            if (mended := mend(data)) is None:
+                raise
+            return _decode(mended)
 
 
 def as_image(source: ImageLike) -> Pixels:
@@ -130,16 +139,16 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: if the header cannot be read.
     """
-    if not path.is_file() or not path.stat().st_size:
-        image_bytes(path)  # raises, and knows why
-    with _decoding(path), Image.open(path, formats=IMAGE_KINDS) as image:
-        _refuse_bombs(image)
-        # The base class's method: PNG's own would decode all pixels in search of a late chunk.
-        upright = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) == 1
-        width, height = image.size
-    if upright:
-        return height, width
-    return load_image(path).shape[:2]
+    try:
+        with open_regular(path, MAX_BYTES) as file, _opened(file) as image:
+            # The base class's method: PNG's own would decode all pixels in search of a late chunk.
+            upright = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) == 1
+            width, height = image.size
+    except MemoryError:
+        raise  # there is nothing wrong with the file
+    except Exception:  # whatever is wrong, or is no more than a fault that costs no pixel
+        return load_image(path).shape[:2]
+    return (height, width) if upright else load_image(path).shape[:2]
 
 
 def save_image(path: Path, image: Pixels, quality: int = 92) -> None:
@@ -173,17 +182,6 @@ def as_pil(image: Pixels) -> PilImage:
     return Image.fromarray(image)
 
 
-def image_paths(folder: Path) -> list[Path]:
-    """Return all images below the folder, in the order of their names, hidden ones left out.
-
-    Raises:
-        InputError: if there is no such folder.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the folder that holds the images")
-    return sorted(path for path in folder.rglob("*") if _is_image(path.relative_to(folder), path))
-
-
 def name_below(folder: Path, path: Path) -> str:
     """Return how a file below a folder is called: its path from there, with slashes.
 
@@ -193,42 +191,50 @@ def name_below(folder: Path, path: Path) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _is_image(name: Path, path: Path) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
-    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-
-
 def image_bytes(path: Path) -> bytes:
     """Return a picture's file as it is.
 
     Raises:
-        ImageError: if it cannot be read, or is empty.
+        ImageError: if it cannot be read, is empty, or has more than ``MAX_BYTES``.
     """
     try:
-        _refuse_endless(path)
-        data = path.read_bytes()
+        data = read_regular(path, MAX_BYTES)
     except IsADirectoryError:
         raise ImageError(f"{path} is a folder, not an image; give the images in it") from None
     except OSError as error:
-        raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from error
+        why = error.strerror or type(error).__name__
+        raise ImageError(f"{path} cannot be read ({why}); check the path") from error
     if not data:
         raise ImageError(f"{path} is empty (0 bytes); restore it or leave it out")
     return data
 
 
-def _refuse_endless(path: Path) -> None:
-    """Raise for what would be read for ever, or into all memory: pipes, devices, huge files."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-        raise ImageError(f"{path} is a pipe or a device, not an image; give a file")
-    if found.st_size > MAX_BYTES:
-        size = f"{found.st_size:,} bytes, more than {MAX_BYTES:,}"
-        raise ImageError(f"{path} has {size}; make it smaller or leave it out")
+def _decode(data: bytes) -> Pixels:
+    with _opened(io.BytesIO(clean(data))) as image:
+        refuse_scans(data, image.width, image.height)
+        return _pixels_of(image)
 
 
 @contextmanager
-def _decoding(source: Path | str) -> Iterator[None]:
-    """Turn whatever a decoder raises into one ImageError, and keep its warnings quiet."""
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """Give the picture in a file, of which the header alone is read."""
+    pi_heif.register_heif_opener()
+    refuse_strips(file)
+    counted = CountedFile(file)
+    with Image.open(cast("BinaryIO", counted), formats=IMAGE_KINDS) as image:
+        _refuse_bombs(image)
+        counted.left = MOST_PIXEL_READS
+        yield image
+
+
+@contextmanager
+def _decoding(source: Path | str, data: bytes = b"") -> Iterator[None]:
+    """Turn whatever a decoder raises into one ImageError, and keep its warnings quiet.
+
+    Args:
+        source: how the error calls the picture.
+        data: its file, if it has one.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -238,9 +244,20 @@ def _decoding(source: Path | str) -> Iterator[None]:
     except MemoryError:
         raise  # there is nothing wrong with the file
     except Exception as error:  # PIL's decoders raise anything at all on damaged data
-        kinds = f"no image of the kinds {', '.join(IMAGE_KINDS)}"
-        fault = kinds if isinstance(error, UnidentifiedImageError) else f"damaged ({error})"
-        raise ImageError(f"{source} is {fault}; restore it or leave it out") from error
+        fault, remedy = _tell_fault(error, data)
+        raise ImageError(f"{source} is {fault}; {remedy}") from error
+
+
+def _tell_fault(error: Exception, data: bytes) -> tuple[str, str]:
+    """Return what a picture is that cannot be read, and what to do."""
+    remedy = "restore it or leave it out"
+    if not isinstance(error, UnidentifiedImageError):
+        return f"damaged ({error})", remedy
+    if tiff := describe_tiff(data):
+        return f"{tiff}, which is not read", "save it with whole numbers of 8 bits"
+    if kind_of_head(data[:HEAD]) == "image":
+        return "damaged (its header cannot be read)", remedy
+    return f"no image of the kinds {', '.join(IMAGE_KINDS)}", remedy
 
 
 def _refuse_bombs(image: Image.Image) -> None:

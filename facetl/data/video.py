@@ -4,8 +4,11 @@ Decisions, made once:
 
 - a frame's time is its own timestamp, counted from the first frame, so that videos of variable
   frame rate are right; where a timestamp is missing or runs backwards, the average rate steps in;
-- frames are turned upright, as the file says and players do; pixels that are not square stay as
-  they are stored;
+- frames are turned upright, as the file says and players do, and where pixels are not square the
+  shorter side is stretched: what is searched is what people see;
+- a video is a container by its content; lists of other files (playlists, ``ffconcat``, numbered
+  images) are none, whatever they are called, and no other file is opened;
+- of several video streams the one that is marked as default counts, pictures of a cover never;
 - a damaged frame is left out, never passed on with a grey half; a video that is cut short counts
   as far as it goes, and :attr:`Footage.faults` says what was wrong;
 - sound is neither read nor written.
@@ -15,19 +18,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from facetl.data.images import Pixels
 from facetl.errors import OutputError, VideoError
-from facetl.files import atomic_path
+from facetl.files import atomic_path, open_regular
 
 _USUAL_RATE = Fraction(25)
 _TICKS = 60_000
@@ -36,6 +41,20 @@ _LATE = 0.5
 """Seconds that a video may end before its header says without a word."""
 LONGEST_SIDE = 8190
 """Width and height in pixels that every encoder takes."""
+_CONTAINERS = (
+    *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "live_flv"),
+    *("ogg", "rm", "nut", "mxf", "gxf", "dv", "wtv", "ivf", "yuv4mpegpipe", "m4v", "h261", "h263"),
+    *("h264", "hevc", "vvc", "av1", "obu", "vc1", "mjpeg", "amv", "nsv", "nuv", "viv", "pva"),
+)
+"""What is opened, as FFmpeg calls it: containers and streams that hold their own pictures."""
+_OWN_LENGTHS = ("mov", "avi", "mxf")
+"""Containers that tell how long each of their streams is."""
+_STILL_CODECS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpegxl")
+"""Codecs of covers, which are taken for the video only if there is no other one."""
+_SQUARE = 0.01
+"""How far pixels may be from square without being stretched."""
+_MOST_STRETCHED = 4.0
+"""How often pixels may be as wide as they are high, or as high; beyond, the file is wrong."""
 _ENCODERS = {
     # Without its trees of macroblocks: with them the same frames gave other bytes now and then.
     "libx264": {"crf": "20", "preset": "veryfast", "mbtree": "0"},
@@ -145,11 +164,11 @@ class Footage:
             VideoError: if the file is missing, damaged, no video, or holds no frame.
         """
         with _opened(self.path) as (container, stream):
-            first = next((frame for frame in _decode(container, stream, [])), None)
+            first = next(_decode(_Packets(container, stream), []), None)
             if first is None:
                 raise VideoError(f"{self.path} holds no frame that can be read; restore it")
-            size_hw = _upright(first).shape[:2]
-            return VideoFacts((size_hw[0], size_hw[1]), _rate(stream), _promised(container, stream))
+            height, width = _as_shown(first, _pixel_shape(stream)).shape[:2]
+            return VideoFacts((height, width), _rate(stream), _length(container, stream))
 
     def frames(self, every: Every | None = None) -> Generator[VideoFrame, None, None]:
         """Yield the frames that count, in order; only one is held at a time.
@@ -161,21 +180,17 @@ class Footage:
         self.faults = []
         taken, time, index = -1, 0.0, -1
         with _opened(self.path) as (container, stream):
-            clock = _Clock(float(1 / _rate(stream)))
-            for index, frame in enumerate(_decode(container, stream, self.faults)):
+            clock, packets = _Clock(float(1 / _rate(stream))), _Packets(container, stream)
+            shape = _pixel_shape(stream)
+            for index, frame in enumerate(_decode(packets, self.faults)):
                 time = clock.tell(frame.time)
                 slot = every.slot(index, time)
                 if slot > taken:
                     taken = slot
-                    yield VideoFrame(index, time, _upright(frame))
+                    yield VideoFrame(index, time, _as_shown(frame, shape))
             if index < 0:
                 raise VideoError(f"{self.path} holds no frame that can be read; restore it")
-            self._compare(_promised(container, stream), time + clock.step)
-
-    def _compare(self, promised: float | None, seconds: float) -> None:
-        """Note if the video ended long before its header says."""
-        if promised is not None and seconds < promised - max(_LATE, 0.01 * promised):
-            self.faults.append(f"stops at {seconds:.2f} s of {promised:.2f} s")
+            self.faults += packets.tell_missing(time + clock.step)
 
 
 class VideoWriter:
@@ -279,25 +294,96 @@ class _Clock:
         return self._last
 
 
+class _Packets:
+    """The packets of one stream of a container, in order; how far all of its streams go is noted.
+
+    Args:
+        container: an open container of PyAV's.
+        stream: of the container.
+    """
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container = container
+        self._stream = stream
+        self._ends: dict[int, float] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        for packet in self._container.demux():
+            self._note(packet)
+            if packet.stream.index == self._stream.index:  # its own index is 0 at the end
+                yield packet
+
+    def _note(self, packet: Any) -> None:
+        if packet.pts is not None and packet.time_base:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self._ends[packet.stream_index] = max(self._ends.get(packet.stream_index, end), end)
+
+    def tell_missing(self, seconds: float) -> list[str]:
+        """Return what is wrong if the file ended long before its header says.
+
+        Where a container tells only how long it is altogether, sound or subtitles may be longer
+        than the picture: it is whole if any of its streams goes on to the end.
+
+        Args:
+            seconds: how long the picture was.
+        """
+        promised = _own_length(self._container, self._stream)
+        ends = {self._stream.index: self._ends.get(self._stream.index, 0.0)}
+        if promised is None:
+            promised, ends = _whole_length(self._container), self._ends
+        reached = max(seconds, *ends.values())  # some headers count from 0, not the first frame
+        if promised is None or reached >= promised - max(_LATE, 0.01 * promised):
+            return []
+        return [f"stops at {seconds:.2f} s of {promised:.2f} s"]
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Give the container and its first video stream."""
-    if not path.is_file():
-        raise VideoError(f"{path} is no file that can be read; check the path")
-    try:
-        # titles may be in any code
-        container = av.open(_as_place(path), metadata_errors="replace")
-    except (av.FFmpegError, OSError) as error:
-        why = error.strerror or type(error).__name__
-        raise VideoError(
-            f"{path} is no video or is damaged ({why}); restore it or leave it out"
-        ) from error
-    with container:
-        if not container.streams.video:
-            raise VideoError(f"{path} holds no video stream; give a video with pictures")
-        stream = container.streams.video[0]
+    """Give the container and the stream that is the video."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_regular(path, sys.maxsize))
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise VideoError(
+                f"{path} is no file that can be read ({why}); check the path"
+            ) from error
+        container = stack.enter_context(_open_container(path, file))
+        stream = _pick_stream(path, container)
         stream.thread_type = "AUTO"
         yield container, stream
+
+
+def _open_container(path: Path, file: BinaryIO) -> Any:
+    """Return what an open file holds; FFmpeg sees this file alone, and not by its name."""
+    options = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "none"}
+    try:
+        # titles may be in any code
+        return av.open(file, options=options, metadata_errors="replace")
+    except av.ArgumentError:  # FFmpeg knows what it is, but it is not on our list
+        fault = "no video, but a list of files or of a kind that is not read"
+    except (av.FFmpegError, OSError) as error:
+        fault = f"no video or is damaged ({error.strerror or type(error).__name__})"
+    raise VideoError(f"{path} is {fault}; restore it or leave it out")
+
+
+def _pick_stream(path: Path, container: Any) -> Any:
+    """Return the video stream that is marked as default, else the first; no cover if possible."""
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    streams = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context and not stream.disposition & covers
+    ]
+    if not streams:
+        raise VideoError(f"{path} holds no video stream; give a video with pictures")
+    return min(streams, key=_rank)
+
+
+def _rank(stream: Any) -> tuple[bool, bool, int]:
+    """Return what is least for the stream that players show."""
+    is_still = stream.codec_context.name in _STILL_CODECS
+    return is_still, not stream.disposition & Disposition.default, stream.index
 
 
 def _as_place(path: Path) -> str:
@@ -305,13 +391,13 @@ def _as_place(path: Path) -> str:
     return str(path.absolute())
 
 
-def _decode(container: Any, stream: Any, faults: list[str]) -> Iterator[Any]:
+def _decode(packets: Iterable[Any], faults: list[str]) -> Iterator[Any]:
     """Yield the whole frames; say at the end in ``faults`` what was left out."""
     damaged = 0
-    packets = container.demux(stream)
+    left = iter(packets)
     while True:
         try:
-            packet = next(packets, None)
+            packet = next(left, None)
         except av.FFmpegError as error:
             faults.append(f"cannot be read to its end ({error.strerror})")
             packet = None
@@ -328,19 +414,62 @@ def _decode(container: Any, stream: Any, faults: list[str]) -> Iterator[Any]:
         faults.append(f"{damaged} damaged frames left out")
 
 
-def _upright(frame: Any) -> Pixels:
-    pixels = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+def _as_shown(frame: Any, shape: float) -> Pixels:
+    """Return a frame as players show it: with square pixels, upright.
+
+    Args:
+        frame: of PyAV's.
+        shape: width of a pixel by its height.
+    """
+    width, height = _square_size(frame.width, frame.height, shape)
+    if (width, height) != (frame.width, frame.height):
+        frame_turn = frame.rotation
+        pixels = frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
+    else:
+        frame_turn, pixels = frame.rotation, frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(pixels, round(frame_turn / 90) % 4))
+
+
+def _square_size(width: int, height: int, shape: float) -> tuple[int, int]:
+    """Return width and height in square pixels; nothing is lost unless it would be too large."""
+    if abs(shape - 1) <= _SQUARE:
+        return width, height
+    wide, high = (round(width * shape), height) if shape > 1 else (width, round(height / shape))
+    if max(wide, high) <= LONGEST_SIDE:
+        return wide, high
+    return (width, round(height / shape)) if shape > 1 else (round(width * shape), height)
+
+
+def _pixel_shape(stream: Any) -> float:
+    """Return the width of a pixel by its height; 1 where the file does not tell, or is wrong."""
+    shape = float(stream.sample_aspect_ratio or 1)
+    return shape if 1 / _MOST_STRETCHED <= shape <= _MOST_STRETCHED else 1.0
 
 
 def _rate(stream: Any) -> Fraction:
     return Fraction(stream.average_rate or stream.guessed_rate or _USUAL_RATE)
 
 
-def _promised(container: Any, stream: Any) -> float | None:
-    """Return how many seconds the header says that the video lasts."""
+def _length(container: Any, stream: Any) -> float | None:
+    """Return how many seconds the video lasts, by the header or by FFmpeg's estimate."""
+    if (own := _own_length(container, stream)) is not None:
+        return own
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
+    return _whole_length(container)
+
+
+def _own_length(container: Any, stream: Any) -> float | None:
+    """Return how many seconds the header says that a stream lasts; None if it does not tell."""
+    tags = (text for name, text in stream.metadata.items() if name.startswith("DURATION"))
+    if found := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", next(tags, "")):
+        hours, minutes, seconds = map(float, found.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    tells = container.format.name.split(",")[0] in _OWN_LENGTHS
+    return float(stream.duration * stream.time_base) if tells and stream.duration else None
+
+
+def _whole_length(container: Any) -> float | None:
     return container.duration / av.time_base if container.duration else None
 
 
