@@ -223,7 +223,7 @@ def find_doubts(file: AnnotationFile, names: Collection[str] | None = None) -> I
     faces = sum(bool(by_image.get(name)) for name in names)
     told = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
     if not faces:
-        found = f"no face in {_count(len(names), 'frame')}"
+        found = f"no face in {_count(len(names), 'frame')}" if names else "no face"
     elif told < len(names) / 2:
         found = f"annotations of {told} of {len(names)} frames, fewer than half"
     else:
@@ -322,7 +322,7 @@ def _report_missing(
     by_image: Mapping[str, Sequence[FaceLine]], names: Collection[str], source: Source
 ) -> list[Problem]:
     """Return a problem for each name that no image bears; the first one tells the nearest name."""
-    problems = []
+    problems: list[Problem] = []
     for name, lines in by_image.items():
         if name in names:
             continue
