@@ -74,6 +74,6 @@ def _choose(path: Path, names: Sequence[str]) -> str:
 
 
 def _may_be_annotations(name: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts)
     fits = name.suffix.lower() in _SUFFIXES and not name.stem.lower().startswith("readme")
     return fits and not hidden

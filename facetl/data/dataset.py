@@ -254,7 +254,7 @@ def find_doubts(file: AnnotationFile, names: Collection[str] | None = None) -> I
     faces = sum(bool(by_image.get(name)) for name in names)
     told = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
     if not faces:
-        found = f"no face in {_count(len(names), 'frame')}"
+        found = f"no face in {_count(len(names), 'frame')}" if names else "no face"
     elif told < len(names) / 2:
         found = f"annotations of {told} of {len(names)} frames, fewer than half"
     else:

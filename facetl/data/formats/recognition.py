@@ -22,7 +22,7 @@ _FEW = 10_000
 _OWN = re.compile(r'\{\s*"format"\s*:\s*"facetl-')
 """How JSON of facetl's own begins, such as manifests: their settings may speak of images too."""
 _YOLO = re.compile(r"^names\s*:", re.MULTILINE)
-_VOC = re.compile(r"<annotation[\s>]")
+_VOC = re.compile(r"<annotation[\s/>]")
 
 _NEVER_EMPTY = (".json", ".xml", ".csv", ".yaml", ".yml", ".zip")
 """Suffixes of files that hold something even if no frame has a face."""
@@ -108,17 +108,23 @@ def refuse_foreign(path: Path, head: str) -> None:
     """
     if not head and path.suffix.lower() in _NEVER_EMPTY:
         raise AnnotationError(f"{path} is empty; export it again")
-    lower = head.lower()
-    for each in _FOREIGN:
-        if re.match(each.start, head, re.DOTALL) and all(word in lower for word in each.words):
-            raise AnnotationError(
-                f"{path}: found {each.what}, which facetl does not read; {each.remedy}"
-            )
+    if foreign := _find_foreign(head):
+        raise AnnotationError(
+            f"{path}: found {foreign.what}, which facetl does not read; {foreign.remedy}"
+        )
     if looks_like_labels(head):
         raise AnnotationError(
             f"{path}: found the labels of one image as YOLO has them; give the folder of the data "
             "set, with data.yaml or classes.txt in it"
         )
+
+
+def _find_foreign(head: str) -> _Foreign | None:
+    lower = head.lower()
+    for each in _FOREIGN:
+        if re.match(each.start, head, re.DOTALL) and all(word in lower for word in each.words):
+            return each
+    return None
 
 
 def looks_like_json(head: str) -> bool:
@@ -129,7 +135,7 @@ def looks_like_json(head: str) -> bool:
 def looks_like_coco(head: str) -> bool:
     """Return whether a file begins as a COCO data set does."""
     own = _OWN.match(head) is not None
-    if not head.startswith("{"):
+    if not head.startswith("{") or _find_foreign(head):
         return False
     begins = len(head) > _FEW and _CATEGORIES.search(head) is not None
     return looks_like_json(head) and not own and (begins or _COCO.search(head) is not None)

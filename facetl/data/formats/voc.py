@@ -32,6 +32,7 @@ centre: the upright box around it is read, and counted.
 from __future__ import annotations
 
 import math
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -125,6 +126,7 @@ def load_voc(
             parsed.append(file)
         elif name := _find_image(file, stem, images, by_stem):
             listed.append(name)
+            parsed += _report_matched(file, stem, name)
             if size := _read_size(file):
                 sizes[name] = size
             parsed += _read_objects(file, name)
@@ -141,8 +143,9 @@ def read_voc(path: Path) -> VocFile | Problem:
     wrong = partial(Problem, Kind.WRONG_FIELDS, path)
     try:
         data = read_bytes(path)
-        utf16 = find_encoding(data) != "utf-8"  # whatever the XML itself says that it is
-        defusedxml.sax.parse(StringIO(decode(data)) if utf16 else BytesIO(data), handler)
+        marked = find_encoding(data) != "utf-8" or data.startswith(BOM_UTF8)
+        # the mark holds, whatever the XML itself says about its encoding
+        defusedxml.sax.parse(StringIO(decode(data)) if marked else BytesIO(data), handler)
     except SAXParseException as error:
         return wrong(error.getLineNumber(), f"found broken XML ({error.getMessage()})")
     except DefusedXmlException:
@@ -272,6 +275,14 @@ def _find_image(
         if name in images:
             return name
     return by_stem.get(stem, str(parent / given))
+
+
+def _report_matched(file: VocFile, stem: str, image: str) -> Iterator[Problem]:
+    """Yield a problem if the image bears only the end of the name that the file gives."""
+    given = listed_name(file.filename) or image
+    names = (given, str(PurePosixPath(stem).parent / given))
+    if image not in names and PurePosixPath(image).name == PurePosixPath(given).name:
+        yield Problem(Kind.MATCHED, file.path, None, f"found {given}, taken for {image}")
 
 
 def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
