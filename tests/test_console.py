@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import io
+import sys
+
+import click
 import pytest
 from rich.table import Table
 
 from facetl.cli import console
-from facetl.cli.console import TimeBar, note, print_table, render, track
+from facetl.cli.console import (
+    TimeBar,
+    note,
+    plain_table,
+    print_table,
+    printing_plainly,
+    render,
+    show_command,
+    track,
+)
 
 Captured = pytest.CaptureFixture[str]
 
@@ -62,6 +75,59 @@ def test_tables_show_names_that_look_like_markup_as_they_are(name: str, capsys: 
     print_table(table)
     assert capsys.readouterr().out.count(name) == 2
     assert render(table).count(name) == 2
+
+
+ORDERS = "a\x1b]0;owned\x07b\u202e.png"
+"""A name that would rename a terminal and turn letters round."""
+HARMLESS = r"a\x1b]0;owned\x07b\u202e.png"
+
+
+@pytest.mark.parametrize("looks", ["a pipe", "a terminal"])
+def test_names_give_no_orders_to_terminals(
+    looks: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if looks == "a terminal":
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", "200")
+    table = plain_table(ORDERS, [ORDERS])
+    table.add_row(f"{ORDERS} in a row", "\x1b[31m", style="bold")
+    with printing_plainly():
+        click.echo(f"wrote {ORDERS}\nand more")
+        click.echo(f"wrote {ORDERS}", err=True)
+        print(ORDERS, file=sys.stderr)  # as libraries do that warn
+        print_table(table)
+        show_command(f"detect {ORDERS}")
+        note(ORDERS)
+        assert list(track([1], f"searching {ORDERS}", 1)) == [1]
+        with TimeBar(1) as bar:
+            bar.describe(f"training {ORDERS}")
+            bar.say(ORDERS)
+    shown = capsys.readouterr()
+    assert render(table).count(HARMLESS) == 2
+    assert shown.out.startswith(f"wrote {HARMLESS}\nand more\n")
+    assert shown.out.count(HARMLESS) == 3
+    assert shown.err.count(HARMLESS) >= 5
+    for order in ("\x1b]", "\x07", "\u202e", "\x1b[31m"):
+        assert order not in shown.out + shown.err
+    assert ("\x1b[1m" in shown.out) == (looks == "a terminal")  # bold, by us
+
+
+def test_streams_are_as_before_afterwards() -> None:
+    before = sys.stdout, sys.stderr
+    with printing_plainly():
+        assert sys.stdout.isatty() == before[0].isatty()
+        assert sys.stdout not in before
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_what_a_narrow_encoding_lacks_is_escaped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past a stream of ASCII, click would write into the bytes behind it."""
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    with printing_plainly():
+        click.echo(f"ü {ORDERS}")
+    narrow.flush()
+    assert narrow.buffer.getvalue().decode() == f"\\xfc {HARMLESS}\n"
 
 
 def test_a_piped_table_is_not_squeezed(capsys: Captured) -> None:

@@ -21,7 +21,7 @@ from facetl.data.formats.coco import load_coco
 from facetl.data.images import save_image
 from facetl.errors import NameTooLongError
 from facetl.files import write_text
-from facetl.mtcnn.detections import load_run
+from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run, save_run
 
 LONGEST = 255
 """Bytes of a name that usual file systems take."""
@@ -206,3 +206,33 @@ def test_where_all_lies_outside_the_way_out_is_said(frames: Path, tmp_path: Path
     assert result.exit_code == 1
     assert "or --with-images link" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+# ---- on the terminal
+
+
+def test_runs_labels_and_files_give_no_orders_to_the_terminal(frames: Path, tmp_path: Path) -> None:
+    order = "\x1b]0;owned\x07"
+    (out := tmp_path / f"out{order}").mkdir()
+    found = Detections.from_lists([[1, 2, 30, 40]], [0.9], [[[0, 0]] * 5])
+    each = tuple(
+        FrameResult(name, (120, 160), found, {"pnet": 1}, 0.1) for name in ("0.png", "1.png")
+    )
+    save_run(out / "a.detections.json", Run(f"run{order}", {"weights": order}, each))
+    coco = tmp_path / "faces.json"
+    success(facetl("convert", frames, coco, "--to", "coco"))
+    coco.write_text(coco.read_text().replace('"name": "', f'"name": {json.dumps(order)[:-1]}'))
+    for command in (
+        ("evaluate", out, "--truth", coco),
+        ("verify", out),
+        ("convert", out, tmp_path / "exports", "--to", "csv"),
+        ("convert", coco, tmp_path / "one.json", "--to", "coco"),
+        ("detect", frames / f"no{order}.png", "--out", out),
+        ("detect", frames, "--weights", order, "--out", out, "--force"),
+        ("compare", frames, "--study", order, "--out", tmp_path / "lab"),
+    ):
+        result = facetl(*command)
+        assert result.exit_code in (0, 1), result.output
+        assert "\x1b" not in result.output
+        assert "\x07" not in result.output
+        assert "Traceback" not in result.output

@@ -11,7 +11,7 @@ import click
 
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
-from facetl.cli.console import COMMAND, refusing_printably
+from facetl.cli.console import COMMAND, printing_plainly
 from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
@@ -56,7 +56,7 @@ class RoadGroup(click.Group):
         """Run a command line; a disk that fails or is full is told in one line too."""
         _print_any_name()
         try:
-            with heeding_signals():
+            with printing_plainly(), heeding_signals():
                 return super().main(*args, **extra)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else "reading or writing failed: "
@@ -71,7 +71,7 @@ class RoadGroup(click.Group):
     ) -> click.Context:
         """Make the context; in it stays the command as it was typed, for the files it writes."""
         typed = shlex.join(["facetl", *args])
-        with stopping_in_one_line(), refusing_printably():
+        with stopping_in_one_line():
             context = super().make_context(info_name, args, parent, **extra)
         context.meta[COMMAND] = typed
         return context
@@ -89,7 +89,7 @@ class RoadGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors, Ctrl-C and SIGTERM into one line and an exit code."""
         try:
-            with stopping_in_one_line(), refusing_printably():
+            with stopping_in_one_line():
                 return super().invoke(ctx)
         except FacetlError as error:
             _complain(str(error))

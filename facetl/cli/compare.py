@@ -113,7 +113,8 @@ def compare(
             _claim(bench, anew=force and not resume)
         graph = plan_tasks(study.cells)
         seconds = _forecast(graph, bench, workers)
-        note(_describe(study, graph, bench, workers, seconds))
+        for line in _describe(study, graph, bench, workers, seconds):
+            note(line)
         if not dry_run:
             _run(graph, bench, workers, seconds)
             note_written(*(path for task in graph for path in bench.files_of(task)))
@@ -208,8 +209,8 @@ def _forecast(graph: Graph, bench: Bench, workers: int) -> float:
     return forecast(graph, bench, measure_thread(bench), workers)
 
 
-def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: float) -> str:
-    """Return the plan of a study in words."""
+def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: float) -> list[str]:
+    """Return the plan of a study in words, line by line."""
     from facetl.studies.naming import describe_method
 
     done = sum(bench.is_done(task) for task in graph)
@@ -223,7 +224,7 @@ def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: f
         "time": f"about {say_time(seconds)}, {workers} tasks side by side",
     }
     plan = [f"  {name:8} {text}" for name, text in lines.items()]
-    return "\n".join([f"{study.name}: {study.description}", *plan])
+    return [f"{study.name}: {study.description}", *plan]
 
 
 def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:

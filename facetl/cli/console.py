@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import shlex
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
@@ -34,14 +35,47 @@ def note(message: str) -> None:
     click.echo(printable(message), err=True)
 
 
+class _PrintableStream:
+    """A stream to which orders to terminals are written as escapes, line ends as they are.
+
+    Rich, which gives such orders itself, looks for the stream behind it, and writes there.
+
+    Args:
+        stream: where everything goes.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.rich_proxied_file = stream
+        self.encoding = "utf-8"  # click would go past a stream of ASCII
+
+    def write(self, text: str) -> int:
+        """Write a text; return how long it was."""
+        self.rich_proxied_file.write("\n".join(map(printable, text.split("\n"))))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
+
+
 @contextmanager
-def refusing_printably() -> Iterator[None]:
-    """Let click's complaints about a command line, which quote it, be one line of plain text."""
+def printing_plainly() -> Iterator[None]:
+    """Let nothing on stdout and stderr give orders to the terminal, whoever writes it.
+
+    Names of files, runs and people come from elsewhere, and stand in tables and messages of ours,
+    of click and of libraries that warn.
+    """
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast("TextIO", _PrintableStream(stream)) for stream in before)
     try:
         yield
-    except click.ClickException as error:
-        vars(error)["message"] = printable(error.message)
-        raise
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def show_command(command: str) -> None:
+    """Show on stderr a command that is about to run, as it would be typed."""
+    console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"$ {printable(command)}", style="bold")
 
 
 def suggest(*words: object, why: str = "") -> None:
@@ -153,9 +187,9 @@ def plain_table(title: str, headers: Sequence[str]) -> Table:
         padding=(0, 3, 0, 0),
         show_header=any(headers),
     )
-    table.add_column(Text(title))
+    table.add_column(Text(printable(title)))
     for header in headers:
-        table.add_column(Text(header), justify="right")
+        table.add_column(Text(printable(header)), justify="right")
     return table
 
 
@@ -181,10 +215,20 @@ def _width_of(table: Table) -> int:
 
 
 def _plain_console(**settings: Any) -> Console:
-    """Return a console that shows texts as they are: names of files may look like markup."""
+    """Return a console that shows texts as they are: names of files may look like markup.
+
+    What would give orders to the terminal becomes an escape.
+    """
     from rich.console import Console
+    from rich.segment import Segment
 
     class PlainConsole(Console):
+        def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
+            for segment in super().render(*arguments, **options):
+                text, style, control = segment
+                lines = text if control else "\n".join(map(printable, text.split("\n")))
+                yield Segment(lines, style, control)
+
         def on_broken_pipe(self) -> None:  # rich itself would exit with code 1
             raise BrokenPipeError(errno.EPIPE, "nobody reads this any more")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note
+from facetl.cli.console import note, show_command
 from facetl.files import refuse_to_overwrite
 
 
@@ -69,7 +69,7 @@ def plan(out: Path, train: int, test: int, epochs: tuple[int, int, int], seed: i
 def run(command: str, *, force: bool) -> None:
     """Show a command of facetl on stderr, and run it as if it had been typed."""
     note("")
-    click.secho(f"$ facetl {command}", bold=True, err=True)
+    show_command(f"facetl {command}")
     arguments = shlex.split(command) + ["--force"] * force
     root = click.get_current_context().find_root().command
     root.main(arguments, prog_name="facetl", standalone_mode=False)
