@@ -151,7 +151,7 @@ def test_one_command_trains_three_stages_and_leaves_nothing_else(
 def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) -> None:
     result = finished.result
     told = result.stderr.splitlines()
-    assert told[-2] == "shown from score 0.7 on; facetl tune chooses on more frames"
+    assert told[-2] == "shown from score 0.7 on; facetl tune chooses on more frames"  # 4 faces
     assert [line.split("]")[0].lstrip("[") for line in told[:-2]] == [
         *["pnet"] * 4,
         *["rnet"] * 3,
@@ -501,24 +501,41 @@ def test_too_small_a_budget_is_one_line_and_leaves_nothing(command: Command, out
 # ---- the score from which what is found is shown
 
 
-def test_the_score_shown_is_chosen_on_frames_put_aside(
-    frames: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("aside", "best", "score", "frames_searched", "told"),
+    [
+        (3, 0.83, 0.83, 3, "3 frames put aside"),
+        (3, 0.31, 0.31, 3, "3 frames put aside"),
+        (1, 0.83, 0.83, 4, "4 frames learnt from"),
+        (0, 0.31, 0.7, 4, "4 frames learnt from"),
+    ],
+)
+def test_the_score_shown_is_chosen_on_frames_put_aside_if_they_hold_enough_faces(
+    frames: Path,
+    aside: int,
+    best: float,
+    score: float,
+    frames_searched: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     dataset = load_dataset(frames)
-    aside = tuple(frame.name for frame in dataset.frames[1:3])
     seen: list[Any] = []
 
     def find(detector: Detector, images: Any, faces: Any, workers: int) -> float:
         seen.extend([detector.settings, len(list(images)), len(faces), workers])
-        return 0.83
+        return best
 
     monkeypatch.setattr("facetl.evaluation.tuning.find_score", find)
-    cascade = Cascade(load_weights("cartoon"), (), (), aside)
+    enough = sum(len(frame.boxes) for frame in dataset.frames[:3])
+    monkeypatch.setattr("facetl.evaluation.tuning.FEWEST_FACES", enough)
+    names = tuple(frame.name for frame in dataset.frames[:aside])
+    cascade = Cascade(load_weights("cartoon"), (), (), names)
     chosen = train_module.choose_score(cascade, dataset, torch.device("cpu"), "auto", 2)
     own = cascade.weights.settings
-    expected = sum(len(frame.boxes) for frame in dataset.frames[1:3])
-    assert seen == [own, 2, expected, 2]
-    assert chosen.weights.settings == own.override(score=0.83)
+    faces = sum(len(frame.boxes) for frame in dataset.frames[:frames_searched])
+    assert seen == [own, frames_searched, faces, 2]
+    assert chosen.weights.settings == own.override(score=score)
     assert chosen.weights.metadata.keys() == cascade.weights.metadata.keys()
-    said = "shown from score 0.83 on, where F1 is best on 2 frames put aside\n"
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == f"shown from score {score} on, chosen on {told}\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from facetl.training.cascade import Cascade
     from facetl.training.plan import CascadePlan
 
-MOST_ASIDE = 200
-"""Frames, of those that were put aside, that are searched to choose the score to show from."""
+MOST_SEARCHED = 200
+"""Frames that are searched to choose the score to show from."""
 
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
@@ -219,8 +219,8 @@ def choose_score(
 ) -> Cascade:
     """Return the cascade with the score from which what it finds is shown; say which.
 
-    It is that of the best F1 on frames that were put aside; the usual one stays where these hold
-    too few faces to tell.
+    It is that of the best F1 on frames that were put aside.  Where these hold too few faces to
+    tell, it is that on all frames, but not below the usual one: false alarms are rarer there.
     """
     from facetl.data.images import load_image
     from facetl.evaluation.matching import TrueBoxes
@@ -228,9 +228,7 @@ def choose_score(
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.settings import DETECTION
 
-    aside = set(cascade.aside)
-    known = replace(dataset, frames=tuple(frame for frame in dataset if frame.name in aside))
-    frames = spread(known, MOST_ASIDE)
+    frames, told, least = _frames_to_choose_on(dataset, cascade.aside)
     pixels = (load_image(frame.path) for frame in frames)
     detector = Detector(cascade.weights, device, engine)
     faces = TrueBoxes.of((each.boxes for each in frames), (each.ignored for each in frames))
@@ -239,10 +237,26 @@ def choose_score(
     if score is None:
         note(f"shown from score {detector.score:g} on; facetl tune chooses on more frames")
         return cascade
-    note(f"shown from score {score:g} on, where F1 is best on {len(frames)} frames put aside")
+    score = max(score, least)
+    note(f"shown from score {score:g} on, chosen on {len(frames)} frames {told}")
     settings = detector.settings.override(score=score)
     metadata = {**cascade.weights.metadata, DETECTION: settings.to_json()}
     return replace(cascade, weights=replace(cascade.weights, metadata=metadata))
+
+
+def _frames_to_choose_on(
+    dataset: FaceDataset, aside: Sequence[str]
+) -> tuple[FaceDataset, str, float]:
+    """Return frames to choose a score on, what they are, and the least score to choose."""
+    from facetl.data.dataset import leave_out_unreadable
+    from facetl.evaluation.tuning import FEWEST_FACES
+    from facetl.mtcnn.settings import SCORE
+
+    frames = tuple(frame for frame in dataset if frame.name in set(aside))
+    chosen = spread(replace(dataset, frames=frames), MOST_SEARCHED)
+    if chosen.face_count >= FEWEST_FACES:
+        return chosen, "put aside", 0.0
+    return leave_out_unreadable(spread(dataset, MOST_SEARCHED)), "learnt from", SCORE
 
 
 def _mix_in_cartoons(
