@@ -578,14 +578,20 @@ def test_faces_and_tracks_count_from_a_score_on() -> None:
 
 
 def test_a_copy_shows_what_reaches_the_score(folder: Path, tmp_path: Path) -> None:
-    given = [folder / "episode.mp4", "--every", "6", "--video", "--score", "1"]
-    result = success(call(*given, "--out", tmp_path / "results"))
-    assert "cartoon: 0 boxes and 0 tracks in" in result.stdout
-    run = run_in(tmp_path / "results")
-    assert run.count > 0
+    changed = {}
+    for score in (0, 1):
+        given = [folder / "episode.mp4", "--every", "6", "--video", "--score", score]
+        out = tmp_path / str(score)
+        result = success(call(*given, "--out", out))
+        run = run_in(out)
+        assert f"cartoon: {run.above(score).count} boxes and " in result.stdout
+        copy, original = (
+            Footage(place / "episode.mp4").frames() for place in (out / "videos", folder)
+        )
+        changed[score] = sum(
+            int((np.abs(one.pixels.astype(int) - other.pixels).max(axis=2) > 60).sum())
+            for one, other in zip(copy, original, strict=True)
+        )
+    assert run.above(1).count < run.count  # the file keeps all
     assert any(number for frame in run.frames for number in frame.tracks or ())
-    copy, original = (
-        Footage(path / "episode.mp4").frames() for path in (tmp_path / "results/videos", folder)
-    )
-    for one, other in zip(copy, original, strict=True):
-        assert (np.abs(one.pixels.astype(int) - other.pixels).max(axis=2) > 60).sum() <= 50
+    assert changed[1] < 0.9 * changed[0]
