@@ -41,7 +41,6 @@ OWNERS = {
     "matplotlib": {"facetl.evaluation", "facetl.studies"},
     "scipy": {"facetl.studies"},
     "facenet_pytorch": {"facetl.mtcnn"},
-    "torchvision": {"facetl.mtcnn"},
     "safetensors": {"facetl.mtcnn", "facetl.training"},
     "onnx": {"facetl.mtcnn"},
     "onnxscript": {"facetl.mtcnn"},
