@@ -1,6 +1,6 @@
 """Find faces with the networks that ``facetl export --onnx`` wrote; needs no torch and no facetl.
 
-    pip install numpy pillow onnxruntime
+    pip install numpy pillow "onnxruntime>=1.14"
     python run_onnx.py photo.jpg frame.png
 
 A line comes out for each face: image, x1, y1, x2, y2 in pixels (half open), score in [0, 1].
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ Candidates = tuple[Floats, Floats, Floats]
 """(N, 4) boxes, (N,) scores, (N, 4) offsets or, at the end, (N, 5, 2) landmarks."""
 
 WINDOWS_AT_ONCE = 256
+LEAST_FACE, FACTORS = 1, (0.1, 0.99)
+"""Bounds of the settings ``min_face`` and ``factor``."""
+FARTHEST = 1e9
+"""What lies farther away than so many pixels is no box."""
 
 
 class Cascade:
@@ -57,7 +62,11 @@ class Cascade:
         """Return boxes (N, 4), scores (N,), landmarks (N, 5, 2) in an (H, W, 3) RGB image.
 
         Best score first.  Landmarks are x, y of both eyes, the nose, both corners of the mouth.
+
+        Raises:
+            ValueError: if a setting is out of its range.
         """
+        check_settings(self.settings)
         sums = np.zeros((image.shape[0] + 1, image.shape[1] + 1, 3), np.int64)
         sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
         return self.finish(sums, self.refine(sums, self.propose(sums)))
@@ -69,7 +78,8 @@ class Cascade:
             return np.zeros((0, 4), np.float32)
         boxes, scores, offsets = (np.concatenate(column) for column in zip(*found, strict=True))
         keep = suppress(boxes, scores, 0.7)
-        return square(move(boxes[keep], offsets[keep]))
+        squares = square(move(boxes[keep], offsets[keep]))
+        return squares[valid(squares)]
 
     def scales(self, sums: Integers) -> Iterator[float]:
         """Yield the scales of the pyramid, until its shorter edge holds no window of PNet."""
@@ -105,7 +115,8 @@ class Cascade:
         passed = scores > self.settings["thresholds"][1]
         squares, scores, offsets = squares[passed], scores[passed], offsets[passed]
         keep = suppress(squares, scores, 0.8 if self.settings["voting"] else 0.7)
-        return square(move(squares[keep], offsets[keep], edge=1))
+        squares = square(move(squares[keep], offsets[keep], edge=1))
+        return squares[valid(squares)]
 
     def finish(self, sums: Integers, squares: Floats) -> Candidates:
         """Return where ONet sees faces and their landmarks in squares."""
@@ -113,11 +124,13 @@ class Cascade:
         boxes = move(squares, offsets, edge=1)
         points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
         points = points * (sides(squares) + 1)[:, None] + squares[:, None, :2] - 1
+        sound = valid(boxes, scores[:, None], points.reshape(-1, 10))
+        boxes, scores, points = boxes[sound], scores[sound], points[sound]
         least = self.settings["thresholds"][2]
         if self.settings["voting"]:
             keep = suppress(boxes, scores, 0.5, nested=True)
             boxes, scores, points = vote(boxes, scores, keep), scores[keep], points[keep]
-            keep = np.flatnonzero(scores > least)
+            keep = np.flatnonzero((scores > least) & valid(boxes))
         else:
             keep = np.flatnonzero(scores > least)
             keep = keep[suppress(boxes[keep], scores[keep], 0.7, nested=True)]
@@ -139,6 +152,22 @@ class Cascade:
             for start in range(0, max(len(shown), 1), WINDOWS_AT_ONCE)
         ]
         return squares[visible], [np.concatenate(each) for each in zip(*answers, strict=True)]
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Raise ValueError if these are no settings; a factor of 1 would make a pyramid without end."""
+    pnet, rnet, onet = settings["thresholds"]
+    shares, switches = (pnet, rnet, onet, settings.get("score", 0)), ("padding", "voting")
+    if not (
+        all(0 <= share <= 1 for share in shares)
+        and LEAST_FACE <= settings["min_face"] <= sys.float_info.max
+        and FACTORS[0] <= settings["factor"] <= FACTORS[1]
+        and all(isinstance(settings[switch], bool) for switch in switches)
+    ):
+        raise ValueError(
+            f"found settings {settings}, expected thresholds from 0 to 1, min_face of {LEAST_FACE} "
+            f"or more, factor from {FACTORS[0]} to {FACTORS[1]}; export the networks again"
+        )
 
 
 def crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:
@@ -177,6 +206,12 @@ def sides(boxes: Floats) -> Floats:
 def move(boxes: Floats, offsets: Floats, edge: int = 0) -> Floats:
     """Return boxes moved by offsets, fractions of their sides."""
     return np.asarray(boxes + offsets * np.tile(sides(boxes) + np.float32(edge), 2))
+
+
+def valid(boxes: Floats, *numbers: Floats) -> NDArray[np.bool_]:
+    """Return (N,) which boxes have a width, a height and a place, and (N, …) numbers that are."""
+    near = np.abs(np.concatenate([boxes, *numbers], axis=1)).max(axis=1) <= FARTHEST
+    return np.asarray(near & (sides(boxes) > 0).all(axis=1))
 
 
 def square(boxes: Floats) -> Floats:
@@ -231,7 +266,11 @@ def main() -> None:
     parser.add_argument("--score", type=float, help="least score of a face, else the weights'")
     given = parser.parse_args()
     cascade = Cascade(given.networks)
-    least = cascade.settings["score"] if given.score is None else given.score
+    try:
+        check_settings(cascade.settings)
+    except (LookupError, TypeError, ValueError) as error:
+        parser.exit(1, f"{given.networks}: {error}\n")
+    least = cascade.settings.get("score", 0) if given.score is None else given.score
     for path in given.images:
         boxes, scores, _ = cascade.detect(load_image(path))
         for box, score in zip(boxes[scores >= least], scores[scores >= least], strict=True):

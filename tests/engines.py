@@ -17,4 +17,7 @@ needs_half = pytest.mark.skipif(bool(_NO_HALF), reason=_NO_HALF)
 """For tests of the kernels in half precision."""
 
 ENGINES = ["torch", pytest.param("native", marks=needs_kernels)]
+"""Parameters of whatever must hold for every engine that is exact."""
+
+EVERY_ENGINE = [*ENGINES, pytest.param("half", marks=needs_half)]
 """Parameters of whatever must hold for every engine."""

@@ -109,6 +109,21 @@ def test_numbers_that_are_none_are_wrong_usage(option: str) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    "arguments", [["detect", "/x", "--out", "/y"], ["doctor"], ["verify", "/x"]]
+)
+def test_a_current_folder_that_is_gone_is_told_first(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("facetl: the current folder is not there any more")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_the_package_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "facetl", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

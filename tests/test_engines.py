@@ -1,6 +1,9 @@
 """The compiled kernels agree with torch, whatever they are shown; and where there are none."""
 
 import ctypes
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engines import needs_half, needs_kernels
+from engines import EVERY_ENGINE, needs_half, needs_kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,14 +20,20 @@ from torch import Tensor
 from facetl.boxes import iou
 from facetl.errors import InputError
 from facetl.mtcnn import native
+from facetl.mtcnn.detections import FrameResult, Run, load_run, save_run
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.engines import choose_engine, why_not_native
+from facetl.mtcnn.engines import EngineChoice, choose_engine, why_not_native
 from facetl.mtcnn.native import NativeNetworks, find_kernels
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.mtcnn.pictures import as_pixels
 from facetl.mtcnn.pyramid import level_size
 from facetl.mtcnn.sight import Answers, Cells, TorchSight
+from facetl.mtcnn.weights import Weights, load_pretrained_stage
 
 CPU = torch.device("cpu")
+NOISE = Path(__file__).with_name("cases") / "nan_boxes.png"
+"""Black and white dots, in which ONet moves the corners of a box past each other."""
+every_engine = pytest.mark.parametrize("engine", EVERY_ENGINE)
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +296,128 @@ def test_bands_of_a_level_change_nothing(
         whole = sight.sweep([0.97, 0.93], border, 0.4)
         patch.setattr("facetl.mtcnn.sight.LEVEL_PIXELS_AT_ONCE", at_once)
         assert_same(sight.sweep([0.97, 0.93], border, 0.4), whole)
+
+
+# ---- boxes that are none
+
+
+@every_engine
+@pytest.mark.parametrize("voting", [False, True])
+@pytest.mark.parametrize("last", STAGES)
+def test_boxes_that_are_none_leave_no_stage(
+    engine: EngineChoice, voting: bool, last: Stage
+) -> None:
+    detector = Detector.load("cartoon", "cpu", engine)
+    settings = detector.settings.override(thresholds=(0.1, 0.05, 0.0), voting=voting)
+    image = as_pixels(NOISE)
+    for boxes, scores in (
+        detector.find_with(last, image, settings),
+        detector.propose_to(last, image, settings),
+    ):
+        assert len(boxes)
+        assert (boxes[:, 2:] > boxes[:, :2]).all()
+        assert np.isfinite(boxes).all()
+        assert np.isfinite(scores).all()
+
+
+@every_engine
+def test_noise_gives_faces_that_can_be_written_and_read(
+    engine: EngineChoice, tmp_path: Path
+) -> None:
+    found = Detector.load("cartoon", "cpu", engine).detect(NOISE)
+    assert len(found) == 6
+    frame = FrameResult("a.png", (60, 60), found, {}, 0.0)
+    save_run(tmp_path / "a.detections.json", Run("a", {}, (frame,)))
+    again = load_run(tmp_path / "a.detections.json").frames[0].detections
+    np.testing.assert_array_equal(again.boxes, found.boxes)
+
+
+@every_engine
+@pytest.mark.parametrize("size", [1e20, 1e30])
+def test_weights_beyond_all_numbers_find_nothing(engine: EngineChoice, size: float) -> None:
+    stages = {stage: dict(load_pretrained_stage(stage)) for stage in STAGES}
+    for state in stages.values():
+        state["conv2.weight"] = state["conv2.weight"] * size
+    for voting in (False, True):
+        found = Detector(Weights(stages), "cpu", engine).detect(NOISE, (0, 0, 0), voting=voting)
+        assert np.isfinite(found.boxes).all()
+        assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
+
+
+# ---- the program around it
+
+
+@every_engine
+def test_what_the_program_usually_computes_in_does_not_matter(
+    engine: EngineChoice, portrait: Path
+) -> None:
+    expected = Detector.load("cartoon", "cpu", engine).detect(portrait, workers=1)
+
+    def check() -> None:
+        found = Detector.load("cartoon", "cpu", engine).detect(portrait, workers=1)
+        for name, values in vars(found).items():
+            np.testing.assert_array_equal(values, getattr(expected, name))
+            assert values.dtype == np.float32
+
+    for dtype in (torch.float64, torch.float16):
+        torch.set_default_dtype(dtype)
+        try:
+            check()
+        finally:
+            torch.set_default_dtype(torch.float32)
+    for context in (torch.device("meta"), torch.autocast("cpu"), torch.inference_mode()):
+        with context:
+            check()
+
+
+FORK = """
+import os, signal, sys
+import torch
+from facetl import Detector
+
+engine, portrait = sys.argv[1:]
+torch.set_num_threads(4)
+torch.zeros(1000, 1000).sin()  # all threads of the parent are there
+count = len(Detector.load("cartoon", "cpu", engine).detect(portrait))
+child = os.fork()
+if not child:
+    signal.alarm(100)  # for ever
+    detector = Detector.load("cartoon", "cpu", engine)
+    for workers in (1, 2):
+        found = detector.detect([portrait] * 9, workers=workers)
+        assert [len(each) for each in found] == [count] * 9
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+sys.exit(bool(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@every_engine
+def test_a_forked_child_can_load_and_search(engine: EngineChoice, portrait: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORK, engine, str(portrait)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "4"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+LIGHT = """
+import sys
+from facetl import Detector
+
+assert len(Detector.load("cartoon", "cpu", sys.argv[1]).detect(sys.argv[2]))
+sys.exit(" ".join(name for name in ("torchvision", "torch._dynamo") if name in sys.modules) or 0)
+"""
+
+
+@every_engine
+def test_searching_loads_no_compiler_and_leaves_nothing(
+    engine: EngineChoice, portrait: Path, tmp_path: Path
+) -> None:
+    """Torch's compiler takes seconds to load, and makes a folder where anybody can make it."""
+    command = [sys.executable, "-c", LIGHT, engine, str(portrait)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,32 +12,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from outcomes import assert_refused, left_in, success
 from PIL import ExifTags, Image
 
 import facetl
 import facetl.version
+from facetl import run_onnx
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import load_image, save_image
 from facetl.data.portrait import PORTRAIT
+from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.crops import cut_windows
 from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, normalise
 from facetl.mtcnn.weights import Weights, load_weights
-from facetl.run_onnx import Cascade, crop
+from facetl.run_onnx import Cascade, crop, valid
 from facetl.run_onnx import load_image as load_with_runner
 
 Pixels = NDArray[np.uint8]
 WEIGHTS = ("pretrained", "cartoon")
+NOISE = Path(__file__).with_name("cases") / "nan_boxes.png"
 
 RUN_WITHOUT_TORCH = """
 import runpy, sys
@@ -202,6 +208,64 @@ def test_the_networks_give_the_same_for_any_number_and_size(
                 found, (expected.scores, expected.offsets, expected.landmarks), strict=False
             ):
                 np.testing.assert_allclose(own, other.numpy(), rtol=0, atol=1e-5)
+
+
+def test_the_networks_need_no_new_runtime(exported: dict[str, Path]) -> None:
+    """onnxruntime 1.14 knows IR version 8 and opset 18; no operator may have changed since."""
+    for stage in STAGES:
+        model = onnx.load(exported["cartoon"] / f"{stage}.onnx")
+        assert model.ir_version == 8
+        assert [(each.domain, each.version) for each in model.opset_import] == [("", 18)]
+        onnx.checker.check_model(model)
+
+
+@pytest.mark.parametrize("voting", [False, True])
+def test_the_runner_gives_no_boxes_that_are_none(exported: dict[str, Path], voting: bool) -> None:
+    noise = load_image(NOISE)
+    cascade = Cascade(exported["cartoon"])
+    cascade.settings = {**cascade.settings, "thresholds": (0.1, 0.05, 0.0), "voting": voting}
+    expected = Detector.load("cartoon", "cpu", "torch").detect(
+        noise, (0.1, 0.05, 0.0), voting=voting
+    )
+    assert len(expected)
+    assert_same(cascade.detect(noise), expected)
+
+
+@given(
+    arrays(np.float32, st.tuples(st.integers(0, 9), st.just(4)), elements=st.floats(width=32)),
+)
+def test_the_runner_and_the_cascade_mean_the_same_by_a_box(boxes: NDArray[np.float32]) -> None:
+    numbers = torch.arange(len(boxes))
+    candidates = Candidates(
+        torch.from_numpy(boxes),
+        torch.zeros(len(boxes)),
+        numbers,
+        torch.zeros(len(boxes), 4),
+        torch.zeros(len(boxes), 0),
+    )
+    with np.errstate(all="ignore"):
+        assert np.flatnonzero(valid(boxes)).tolist() == candidates.valid().image_index.tolist()
+
+
+def test_settings_out_of_bounds_end_the_runner_in_one_line(
+    exported: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A factor next to 1 took all memory."""
+    folder = shutil.copytree(exported["cartoon"], tmp_path / "n")
+    model = onnx.load(folder / "pnet.onnx")
+    facts = json.loads(model.metadata_props[0].value)
+    facts["settings"]["factor"] = 0.9999999999
+    model.metadata_props[0].value = json.dumps(facts)
+    onnx.save(model, folder / "pnet.onnx")
+    monkeypatch.setattr(sys, "argv", ["run_onnx.py", "--networks", str(folder), str(PORTRAIT)])
+    with pytest.raises(SystemExit) as stopped:
+        run_onnx.main()
+    assert stopped.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{folder}: found settings")
 
 
 def test_the_networks_say_where_they_come_from(exported: dict[str, Path]) -> None:

@@ -42,7 +42,6 @@ OWNERS = {
     "matplotlib": {"facetl.data", "facetl.evaluation"},
     "scipy": {"facetl.studies"},
     "facenet_pytorch": {"facetl.mtcnn"},
-    "torchvision": {"facetl.mtcnn"},
     "safetensors": {"facetl.mtcnn", "facetl.training"},
     "onnx": {"facetl.mtcnn"},
     "onnxscript": {"facetl.mtcnn"},

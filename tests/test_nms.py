@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_mtcnn import greedy_nms, iou, overlap_with_smaller
 
+from facetl.boxes import FARTHEST
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.nms import suppress, suppress_nested
+from facetl.mtcnn.detector import settle_finished
+from facetl.mtcnn.nms import BLOCK, TOGETHER, suppress, suppress_nested, vote
+from facetl.mtcnn.settings import Settings
 
 Row = tuple[tuple[float, float, float, float], float, int]
 
@@ -61,6 +67,86 @@ def test_images_of_a_batch_do_not_touch_each_other(rows: list[Row]) -> None:
             alone = together[together.image_index == image]
             expected = alone[nms(alone, 0.5001)]
             assert torch.equal(kept.boxes[kept.image_index == image], expected.boxes)
+
+
+# ---- torchvision as a witness: the same indices in the same order, and the same bits
+
+
+def crowd(count: int, seed: int, *, images: int = 1) -> Candidates:
+    """Boxes of which most overlap some others, with few different scores."""
+    chance = np.random.default_rng(seed)
+    corners = chance.uniform(-20, 200, (count, 2))
+    boxes = np.concatenate([corners, corners + chance.uniform(1e-3, 90, (count, 2))], axis=1)
+    return Candidates(
+        boxes=torch.from_numpy(boxes.round(1) if seed % 2 else boxes).float(),
+        scores=torch.from_numpy(chance.integers(0, 40, count) / 40).float(),
+        image_index=torch.from_numpy(chance.integers(0, images, count)),
+        offsets=torch.zeros(count, 4),
+        landmarks=torch.zeros(count, 0),
+    )
+
+
+@pytest.mark.parametrize("count", [1, BLOCK, BLOCK + 1, TOGETHER, TOGETHER + 1, 1000])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 0.8])
+def test_suppress_keeps_what_torchvision_keeps(count: int, threshold: float) -> None:
+    for seed in range(3):
+        alone = crowd(count, seed)
+        boxes, scores = alone.boxes.double(), alone.scores.double()
+        expected = torchvision.ops.nms(boxes, scores, threshold)
+        assert torch.equal(suppress(alone, threshold), expected)
+
+
+@pytest.mark.parametrize("count", [200, 900])
+def test_suppress_keeps_what_torchvision_keeps_of_each_group(count: int) -> None:
+    many = crowd(count, seed=4, images=3)
+    level = torch.from_numpy(np.random.default_rng(1).integers(0, 5, count))
+    groups = many.image_index * 5 + level
+    boxes, scores = many.boxes.double(), many.scores.double()
+    expected = torchvision.ops.boxes._batched_nms_vanilla(boxes, scores, groups, 0.5)
+    found = suppress(many, 0.5, among=level)
+    assert torch.equal(found.sort().values, expected.sort().values)
+    assert torch.equal(found, found[scores[found].argsort(descending=True, stable=True)])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_votes_are_weighed_as_with_torchvisions_iou(seed: int) -> None:
+    many = crowd(150, seed)
+    keep = suppress_nested(many, 0.5)
+    overlap = torchvision.ops.box_iou(many.boxes[keep].double(), many.boxes.double())
+    weights = (overlap >= 0.7) * many.scores.double().clamp(min=1e-9)
+    expected = (weights @ many.boxes.double() / weights.sum(dim=1, keepdim=True)).float()
+    assert torch.equal(vote(many, keep, 0.7), expected)
+
+
+# ---- boxes that are none
+
+odd_numbers = st.floats(width=32) | st.sampled_from([0.0, 1.0, 1e-40, 1e9, -1e9, 1.000001])
+
+
+@given(st.lists(st.tuples(*[odd_numbers] * 5), max_size=12), st.integers(0, 1), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_what_is_no_box_goes_and_leaves_the_others_alone(
+    rows: list[tuple[float, ...]], image: int, voting: bool
+) -> None:
+    """Of another image, too: a single box that is no number would shift all of a batch."""
+    table = torch.tensor(rows, dtype=torch.float32).reshape(-1, 5)
+    odd = Candidates(
+        boxes=table[:, :4],
+        scores=table[:, 4],
+        image_index=torch.full((len(table),), image),
+        offsets=torch.zeros(len(table), 4),
+        landmarks=torch.zeros(len(table), 10),
+    )
+    sound = replace(crowd(9, seed=2), landmarks=torch.zeros(9, 10))
+    how = Settings((0, 0, 0), voting=voting)
+    found = settle_finished(Candidates.concatenate([odd, sound], torch.device("cpu")), how)
+    boxes = found.boxes
+    assert (boxes[:, 2:] > boxes[:, :2]).all()
+    assert (boxes.abs() <= FARTHEST).all()
+    assert found.scores.isfinite().all()
+    if image:
+        alone = settle_finished(sound, how).boxes
+        torch.testing.assert_close(boxes[found.image_index == 0], alone, rtol=0, atol=1e-3)
 
 
 def test_a_small_box_inside_a_large_one_survives_iou_but_not_nesting() -> None:

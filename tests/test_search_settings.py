@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from facetl import run_onnx
+from facetl.cli.detect import detect
+from facetl.cli.explain import explain
+from facetl.cli.tune import tune
 from facetl.data.images import load_image
 from facetl.errors import WeightsError
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.settings import DETECTION, Settings
+from facetl.mtcnn.settings import DETECTION, FACTORS, LEAST_FACE, Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 
 TUNED = Settings((0.3, 0.4, 0.9), min_face=60, factor=0.6, score=0.95)
@@ -58,6 +63,12 @@ def test_recommendations_survive_the_file(tmp_path: Path) -> None:
         {"score": [0.5]},
         {"score": float("nan")},
         {"factor": float("nan")},
+        {"factor": 0.9999999999},
+        {"factor": 1e-9},
+        {"min_face": 1e-9},
+        {"min_face": 0.99},
+        {"min_face": 10**400},
+        {"thresholds": [0.1, 0.2, 10**400]},
     ],
 )
 def test_a_wrong_recommendation_is_one_line_that_names_the_file(
@@ -72,6 +83,33 @@ def test_a_wrong_recommendation_is_one_line_that_names_the_file(
     assert str(caught.value).startswith(f"{path}: ")
     assert str(caught.value).endswith("run facetl tune")
     assert "\n" not in str(caught.value)
+
+
+def test_the_bounds_are_the_same_wherever_a_setting_comes_from() -> None:
+    """Those of the options, the metadata and Python are one; the runner stands alone."""
+    least, (low, high) = LEAST_FACE, FACTORS
+    assert run_onnx.LEAST_FACE == LEAST_FACE
+    assert run_onnx.FACTORS == FACTORS
+    for command in (detect, explain, tune):
+        types = {option.name: option.type for option in command.params}
+        min_face = types.get("min_face") or types["min_faces"]
+        factor = types.get("factor") or types["factors"]
+        assert isinstance(min_face, click.FloatRange)
+        assert isinstance(factor, click.FloatRange)
+        assert (min_face.min, min_face.max) == (least, None)
+        assert (factor.min, factor.max) == (low, high)
+
+
+@pytest.mark.parametrize("wrong", [{"min_face": 0.5}, {"factor": 0.995}, {"factor": 0.05}])
+def test_python_is_held_to_them_too(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"^expected "):
+        Settings(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"found settings .* export the networks again"):
+        run_onnx.check_settings({**Settings().to_json(), **wrong})
+
+
+def test_the_runner_takes_what_settings_take() -> None:
+    run_onnx.check_settings(Settings((0, 1, 0.5), 1, 0.99, True, True).to_json())
 
 
 def test_what_is_given_goes_before_what_is_recommended() -> None:

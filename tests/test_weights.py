@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import re
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
@@ -156,7 +159,7 @@ def test_a_truncated_file(tmp_path: Path, suffix: str, share: float) -> None:
         save_weights(path, Weights({"pnet": random_state("pnet")}))
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     expected = {".safetensors": "not a readable safetensors file", ".pt": "no whole file"}
-    assert expected[suffix] in message_of(path)
+    assert (expected[suffix] if share else "found 0 bytes") in message_of(path)
 
 
 def test_no_room_is_made_for_what_a_file_only_promises(tmp_path: Path) -> None:
@@ -170,6 +173,114 @@ def test_no_room_is_made_for_what_a_file_only_promises(tmp_path: Path) -> None:
     assert "no whole file" in message_of(path)
     assert tracemalloc.get_traced_memory()[1] < 50_000_000
     tracemalloc.stop()
+
+
+def test_a_packed_file_is_not_unpacked_beyond_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``torch.save`` packs nothing: 3 MB of zeros become 3.5 GB in the memory."""
+    monkeypatch.setattr(weights_module, "MOST_BYTES", 1_000_000)
+    torch.save({"conv1.weight": torch.zeros(1_000_000)}, tmp_path / "a.zip")
+    with (
+        ZipFile(tmp_path / "a.zip") as plain,
+        ZipFile(tmp_path / "a.pt", "w", ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert (tmp_path / "a.pt").stat().st_size < 10_000
+    tracemalloc.start()
+    assert re.match(r"holds 4,000,\d\d\d bytes once", message_of(tmp_path / "a.pt"))
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_a_packed_file_within_the_bound_is_read(tmp_path: Path) -> None:
+    state = random_state("rnet")
+    torch.save(state, tmp_path / "a.zip")
+    with (
+        ZipFile(tmp_path / "a.zip") as plain,
+        ZipFile(tmp_path / "a.pt", "w", ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert same(load_weights(tmp_path / "a.pt").stages["rnet"], state)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_a_huge_file_is_not_read(tmp_path: Path, suffix: str) -> None:
+    with (tmp_path / f"a{suffix}").open("wb") as file:
+        file.truncate(10**12)  # with nothing in it
+    assert "found 1,000,000,000,000 bytes" in message_of(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_what_is_no_file_is_never_waited_for(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    os.mkfifo(path)
+    assert "no such weights file" in message_of(path)
+    for place, expected in (
+        ("/dev/zero", "no such weights file"),
+        ("/proc/kmsg", "found 0 bytes"),
+        (str(tmp_path), "no such weights file"),
+        ("x" * 5000, "no such weights file"),
+    ):
+        path.unlink()
+        path.symlink_to(place[:4000])
+        if Path(place[:200]).exists():
+            assert expected in message_of(path)
+        with pytest.raises(WeightsError):
+            load_weights(place)
+
+
+KINDS: dict[str, Callable[[torch.Tensor], Any]] = {
+    "float8_e4m3fn": lambda tensor: tensor.to(torch.float8_e4m3fn),
+    "float8_e5m2": lambda tensor: tensor.to(torch.float8_e5m2),
+    "complex64": lambda tensor: tensor.to(torch.complex64),
+    "int32": lambda tensor: tensor.int(),
+    "bool": lambda tensor: tensor.bool(),
+    "sparse_coo": lambda tensor: tensor.to_sparse(),
+    "nested": lambda tensor: torch._nested_tensor_from_tensor_list([tensor, tensor]),
+    "strided, Tensor": lambda tensor: tensor.to("meta"),
+    "Odd": lambda tensor: tensor.as_subclass(Odd),
+}
+
+
+class Odd(torch.Tensor):
+    """A tensor of a library's own kind."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_kinds_of_numbers_are_named(tmp_path: Path, kind: str) -> None:
+    state = random_state("pnet")
+    state["conv2.weight"] = KINDS[kind](state["conv2.weight"])
+    with pytest.raises(WeightsError, match=rf"^pnet\.conv2\.weight holds .*{kind}") as caught:
+        Weights({"pnet": state})
+    assert "; save model.float().state_dict()" in str(caught.value)
+    if kind != "Odd":  # which torch does not load either
+        torch.save(state, tmp_path / "a.pt")
+        assert f"{kind}" in message_of(tmp_path / "a.pt")
+    if kind.startswith("float8"):
+        save_file(
+            {f"pnet.{n}": t.contiguous() for n, t in state.items()}, tmp_path / "a.safetensors"
+        )
+        assert f"{kind}" in message_of(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("value", [1e300, float("inf"), float("nan")])
+def test_numbers_must_be_finite_as_the_networks_hold_them(tmp_path: Path, value: float) -> None:
+    state = random_state("pnet")
+    state["conv2.bias"] = state["conv2.bias"].double()
+    state["conv2.bias"][3] = value
+    torch.save(state, tmp_path / "a.pt")
+    assert "pnet.conv2.bias holds numbers that are not finite" in message_of(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_read(tmp_path: Path, dtype: torch.dtype) -> None:
+    state = {name: tensor.to(dtype) for name, tensor in random_state("pnet").items()}
+    torch.save(state, tmp_path / "a.pt")
+    network = load_weights(tmp_path / "a.pt").network("pnet")
+    assert {each.dtype for each in network.parameters()} == {torch.float32}
 
 
 def test_code_in_a_pickle_is_never_run(tmp_path: Path) -> None:

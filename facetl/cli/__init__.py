@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -32,7 +33,7 @@ from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
 from facetl.cli.verify import verify
-from facetl.errors import FacetlError, printable
+from facetl.errors import FacetlError, InputError, printable
 from facetl.interruptions import heeding_signals
 from facetl.version import VERSION
 
@@ -89,6 +90,7 @@ class RoadGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn our errors, Ctrl-C and SIGTERM into one line and an exit code."""
         try:
+            _require_current_folder()
             with stopping_in_one_line():
                 return super().invoke(ctx)
         except FacetlError as error:
@@ -107,6 +109,21 @@ class RoadGroup(click.Group):
             if not (complaint := describe_shortage(error, {name for name in names if name})):
                 raise
             _complain(complaint)
+
+
+def _require_current_folder() -> None:
+    """Raise before the work if the current folder is gone: torch's MKL would end the process.
+
+    Raises:
+        InputError: naming the way out.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise InputError(
+            f"the current folder is not there any more ({error.strerror}); change to one that is, "
+            "as with: cd ~"
+        ) from error
 
 
 def _complain(message: str) -> NoReturn:

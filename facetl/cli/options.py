@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from facetl.cli.console import note
 from facetl.cores import usable_cores
-from facetl.mtcnn.settings import SCORE
+from facetl.mtcnn.settings import FACTORS, LEAST_FACE, SCORE
 
 if TYPE_CHECKING:
     from facetl.data.video import Every
@@ -91,6 +91,8 @@ class Frequency(click.ParamType):  # type: ignore[type-arg]
 SHARE = FiniteRange(0, 1)
 POSITIVE_SHARE = FiniteRange(0, 1, min_open=True)
 FACTOR = FiniteRange(min=0)
+MIN_FACE = FiniteRange(min=LEAST_FACE)
+PYRAMID_FACTOR = FiniteRange(*FACTORS)
 
 seed = click.option("--seed", type=click.IntRange(min=0), default=1, help="Seed of all chance.")
 force = click.option("--force", is_flag=True, help="Overwrite what is at --out.")
@@ -128,13 +130,13 @@ thresholds = click.option(
 )
 min_face = click.option(
     "--min-face",
-    type=FiniteRange(min=1),
+    type=MIN_FACE,
     show_default="that of the weights, else 20",
     help="Side of the smallest face looked for, in pixels.",
 )
 factor = click.option(
     "--factor",
-    type=FiniteRange(0.1, 0.99),
+    type=PYRAMID_FACTOR,
     show_default="that of the weights, else 0.709",
     help="Ratio of neighbouring levels of the image pyramid.",
 )

@@ -86,7 +86,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 @click.option(
     "--min-face",
     "min_faces",
-    type=options.FiniteRange(min=1),
+    type=options.MIN_FACE,
     multiple=True,
     show_default="what the smallest face allows",
     help="Smallest face looked for, in pixels; repeat it to compare.",
@@ -94,7 +94,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 @click.option(
     "--factor",
     "factors",
-    type=options.FiniteRange(0.1, 0.99),
+    type=options.PYRAMID_FACTOR,
     multiple=True,
     show_default="that of the weights",
     help="Ratio of neighbouring levels of the image pyramid; repeat it to compare.",

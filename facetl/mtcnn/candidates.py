@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
+from facetl.boxes import FARTHEST
+
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
@@ -38,8 +40,9 @@ class Candidates:
     def empty(cls, device: torch.device) -> Candidates:
         """Return no candidates."""
         index = torch.zeros(0, dtype=torch.long, device=device)
-        none, quadruple = torch.zeros(0, device=device), torch.zeros(0, 4, device=device)
-        return cls(quadruple, none, index, quadruple, torch.zeros(0, 0, device=device))
+        none = torch.zeros(0, dtype=torch.float32, device=device)
+        quadruple = none.new_zeros(0, 4)
+        return cls(quadruple, none, index, quadruple, none.new_zeros(0, 0))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Candidates], device: torch.device) -> Candidates:
@@ -47,6 +50,16 @@ class Candidates:
         if not parts:
             return cls.empty(device)
         return cls(*(torch.cat([getattr(p, column.name) for p in parts]) for column in fields(cls)))
+
+    def valid(self) -> Candidates:
+        """Return those whose box has a width, a height and a place, and whose numbers are numbers.
+
+        A network may move the corners of a box past each other, or give what is no number.
+        """
+        values = torch.cat([self.boxes, self.scores[:, None], self.landmarks], dim=1)
+        keep = values.abs().amax(dim=1) <= FARTHEST
+        keep &= (self.boxes[:, 2:] > self.boxes[:, :2]).all(dim=1)
+        return self if bool(keep.all()) else self[keep]
 
     def moved_to(self, boxes: Tensor) -> Candidates:
         """Return the same candidates with other boxes."""

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facetl.boxes import FARTHEST
+
 
 class IntegralImages:
     """Sums over rectangles of a batch of images of one size.
@@ -94,7 +96,7 @@ def place_windows(
 
     Returns:
         (N, 4) int64 windows and (N,) booleans: whether a window holds a pixel of the image.
-        What holds none may come back turned inside out.
+        What holds none, or is no window at all, may come back turned inside out.
     """
     height, width = size_hw
     whole = windows.floor().long()
@@ -102,6 +104,7 @@ def place_windows(
         [whole[:, :2].clamp(min=0), whole[:, 2:].minimum(whole.new_tensor([width, height]))], dim=1
     )
     visible = (clipped[:, 2:] > clipped[:, :2]).all(dim=1)
+    visible &= windows.abs().amax(dim=1) <= FARTHEST
     return (whole if padding else clipped), visible
 
 
@@ -129,7 +132,7 @@ def cut_windows(
     shown, visible = place_windows(wanted, images.size_hw, padding=padding)
     if not bool(visible.all()):
         raise ValueError(f"a window lies outside the image of {images.size_hw} pixels")
-    return images.crop(shown, torch.zeros(len(shown), dtype=torch.long), size)
+    return images.crop(shown, shown.new_zeros(len(shown)), size)
 
 
 def _bins(lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:

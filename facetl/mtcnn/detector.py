@@ -243,8 +243,8 @@ class Detector:
                 An array (B, H, W, 3) or a tensor (B, 3, H, W) or (B, H, W, 3) counts as several.
                 Results remember a path, but keep no image in memory.
             thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
-            min_face: side in pixels of the smallest face looked for.
-            factor: ratio of neighbouring pyramid levels, between 0 and 1.
+            min_face: side in pixels of the smallest face looked for, 1 or more.
+            factor: ratio of neighbouring pyramid levels, from 0.1 to 0.99.
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
             min_score: least score in [0, 1] of the faces that are returned.
@@ -485,7 +485,7 @@ def spot(sight: Sight, settings: Settings) -> tuple[Candidates, Tensor]:
         return none, none.image_index
     border = border_of(settings)
     cells = sight.sweep(scales, border, settings.thresholds[0])
-    scale = torch.tensor(scales, device=sight.device)[cells.level]
+    scale = torch.tensor(scales, dtype=torch.float32, device=sight.device)[cells.level]
     candidates = Candidates(
         boxes=pnet_boxes(cells.places - border / PNET_STRIDE, scale[:, None]),
         scores=cells.scores,
@@ -510,12 +510,12 @@ def border_of(settings: Settings) -> int:
 def propose(candidates: Candidates) -> Candidates:
     """Return the squares around where PNet sees the faces in its windows."""
     boxes = candidates.boxes
-    return candidates.moved_to(square(move(boxes, candidates.offsets, sides(boxes))))
+    return candidates.moved_to(square(move(boxes, candidates.offsets, sides(boxes)))).valid()
 
 
 def refine(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the squares that RNet leaves, moved to where it sees the faces."""
-    return follow(_judge_squares(sight, candidates, settings))
+    return follow(_judge_squares(sight, candidates, settings)).valid()
 
 
 def _judge_squares(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
@@ -575,11 +575,13 @@ def judge_finally(sight: Sight, candidates: Candidates, settings: Settings) -> C
 def settle_finished(judged: Candidates, settings: Settings) -> Candidates:
     """Return what the last NMS and ONet's threshold leave, best score first.
 
-    The threshold only cuts the list short: boxes below it still vote.
+    The threshold only cuts the list short: boxes below it still vote.  A box with its corners
+    the wrong way round is none: it does not vote either.
     """
+    judged = judged.valid()
     if settings.voting:
         keep = suppress_nested(judged, 0.5)  # stricter: what is suppressed has had its say
-        judged = judged[keep].moved_to(vote(judged, keep, VOTING_IOU))
+        judged = judged[keep].moved_to(vote(judged, keep, VOTING_IOU)).valid()
         return judged[judged.scores > settings.thresholds[2]]
     judged = judged[judged.scores > settings.thresholds[2]]
     return judged[suppress_nested(judged, 0.7)]

@@ -9,6 +9,8 @@ the pretrained weights.
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -133,22 +135,30 @@ Network = PNet | RNet | ONet
 _CLASSES: dict[Stage, type[Network]] = {"pnet": PNet, "rnet": RNet, "onet": ONet}
 
 
+if hasattr(os, "register_at_fork"):
+    # torch's other threads stay behind in the parent, and OpenMP would wait for them for ever
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+
+
 def build_network(stage: Stage) -> Network:
-    """Return the network of a stage with random weights.
+    """Return the network of a stage with random weights, 32-bit numbers on the processor.
 
     Weights and activations are kept channels last: torch's max pooling is several times faster
     in that layout than in the usual one.
     """
-    network = _CLASSES[stage]()
-    return network.to(memory_format=torch.channels_last)
+    with torch.device("cpu"):  # whatever the program's usual device is
+        network = _CLASSES[stage]()
+    return network.float().to(memory_format=torch.channels_last)
 
 
 def _activate_and_pool(features: Tensor, prelu: nn.PReLU, pool: nn.MaxPool2d) -> Tensor:
     """Return ``pool(prelu(features))``."""
+    pooled: Tensor
     if torch.is_grad_enabled():
-        pooled: Tensor = ActivateAndPool.apply(features, prelu.weight, pool)
-        return pooled
-    return torch.as_tensor(pool(prelu(features)))
+        pooled = ActivateAndPool.apply(features, prelu.weight, pool)
+    else:
+        pooled = pool(prelu(features))
+    return pooled
 
 
 def _flatten_transposed(features: Tensor) -> Tensor:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import box_iou
-from torchvision.ops import nms as torchvision_nms
 
 from facetl.mtcnn.candidates import Candidates
 
 TOGETHER = 300
 """Boxes up to which one NMS over all images is quicker than one for each, being quadratic."""
+BLOCK = 128
+"""Boxes, one after the other in the order of their scores, that are compared together."""
 
+Array = NDArray[np.float64]
+Overlap = Callable[[Array, Array], Array]
+"""Takes (4, N) and (4, M) corners of boxes, a row for each of ``x1, y1, x2, y2``; gives (N, M)."""
+
+_LATER = np.triu(np.ones((BLOCK, BLOCK), dtype=bool), 1)  # which columns come after which rows
 _TINY = 1e-9  # a score of 0 must not divide by 0
 
 
@@ -25,18 +33,19 @@ def suppress(candidates: Candidates, iou_threshold: float, among: Tensor | None 
         iou_threshold: above it the lower score goes.
         among: (N,) numbers from 0; if given, only candidates with the same number compete.
     """
-    groups = candidates.image_index
+    groups = _as_array(candidates.image_index)
     if among is not None and len(among):
-        groups = groups * (among.max() + 1) + among
-    boxes, scores = candidates.boxes.double(), candidates.scores.double()
+        groups = groups * (int(among.max()) + 1) + _as_array(among)
+    boxes, scores = _as_array(candidates.boxes.double()), _as_array(candidates.scores)
     if len(boxes) <= TOGETHER:
-        keep: Tensor = torchvision_nms(_apart(boxes, groups), scores, iou_threshold)
-        return keep
-    order = groups.argsort(stable=True)
-    parts = torch.split(order, torch.unique(groups, return_counts=True)[1].tolist())
-    kept = [part[torchvision_nms(boxes[part], scores[part], iou_threshold)] for part in parts]
-    keep = torch.cat(kept).sort().values
-    return keep[scores[keep].argsort(descending=True, stable=True)]
+        keep = _keep_best(_apart(boxes, groups), scores, _iou, iou_threshold)
+    else:
+        order = groups.argsort(kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+        kept = [part[_keep_best(boxes[part], scores[part], _iou, iou_threshold)] for part in parts]
+        keep = np.sort(np.concatenate(kept))
+        keep = keep[_ranked(scores[keep])]
+    return torch.from_numpy(keep).to(candidates.scores.device)
 
 
 def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Tensor:
@@ -45,49 +54,121 @@ def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Tensor:
     The cascade's last step.  Unlike IoU, the intersection over the smaller area also removes a
     small box inside a large one.  Areas count both edge pixels, as facenet-pytorch's do.
     """
-    boxes = _apart(candidates.boxes.double(), candidates.image_index).cpu().numpy()
-    order = torch.argsort(candidates.scores, descending=True, stable=True).cpu().numpy()
-    keep = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        keep.append(best)
-        order = rest[_overlap_with_smaller(boxes[best], boxes[rest]) <= overlap_threshold]
-    return torch.tensor(np.array(keep, dtype=np.int64), device=candidates.scores.device)
+    boxes = _apart(_as_array(candidates.boxes.double()), _as_array(candidates.image_index))
+    scores = _as_array(candidates.scores)
+    keep = _keep_best(boxes, scores, _overlap_with_smaller, overlap_threshold)
+    return torch.from_numpy(keep).to(candidates.scores.device)
 
 
 def vote(candidates: Candidates, keep: Tensor, iou_threshold: float) -> Tensor:
     """Return (K, 4) boxes of the candidates to keep, each the mean of all that overlap it much.
 
     Box voting (Gidaris and Komodakis 2015, equation 4): boxes of the same image with an IoU of
-    at least ``iou_threshold`` count, weighed by their scores.  Several looks at a face place it
-    better than one.
+    at least ``iou_threshold`` count, weighed by their scores, and the box itself always.  Several
+    looks at a face place it better than one.
 
     Args:
         candidates: all N before NMS.
         keep: (K,) indices that NMS left.
         iou_threshold: in (0, 1].
     """
-    boxes = _apart(candidates.boxes.double(), candidates.image_index)
-    overlap = box_iou(boxes[keep], boxes)
-    weights = (overlap >= iou_threshold) * candidates.scores.double().clamp(min=_TINY)
+    boxes = _apart(_as_array(candidates.boxes.double()), _as_array(candidates.image_index))
+    overlap = torch.from_numpy(_iou(boxes[_as_array(keep)].T, boxes.T)).to(keep.device)
+    votes = overlap >= iou_threshold
+    votes[torch.arange(len(keep), device=keep.device), keep] = True  # however small it is
+    weights = votes * candidates.scores.double().clamp(min=_TINY)
     means: Tensor = weights @ candidates.boxes.double() / weights.sum(dim=1, keepdim=True)
     return means.to(candidates.boxes.dtype)
 
 
-def _overlap_with_smaller(
-    box: NDArray[np.float64], others: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return (N,) intersections of one box with (N, 4) others, over the smaller of both areas."""
-    top_left = np.maximum(box[:2], others[:, :2])
-    bottom_right = np.minimum(box[2:], others[:, 2:])
-    overlap = np.clip(bottom_right - top_left + 1, 0, None).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2] + 1).prod(axis=1)
-    return np.asarray(overlap / np.minimum(areas, (box[2:] - box[:2] + 1).prod()))
+def _keep_best(
+    boxes: Array, scores: NDArray[np.floating], overlap: Overlap, threshold: float
+) -> NDArray[np.intp]:
+    """Return the rows of (N, 4) boxes that greedy NMS keeps, best score first.
+
+    A box goes if it overlaps a better one that stays by more than the threshold.  Boxes are
+    compared with those that stay block by block: first with the ones of earlier blocks.
+    """
+    order = _ranked(scores)
+    corners = boxes[order].T
+    keep = order[:0]
+    for start in range(0, len(order), BLOCK):
+        block = np.arange(start, min(start + BLOCK, len(order)))
+        if len(keep):
+            beaten = (overlap(corners[:, keep], corners[:, block]) > threshold).any(axis=0)
+            block = block[~beaten]
+        among = overlap(corners[:, block], corners[:, block]) > threshold
+        among &= _LATER[: len(block), : len(block)]
+        keep = np.concatenate([keep, block[_unbeaten(among)]])
+    return order[keep]
 
 
-def _apart(boxes: Tensor, groups: Tensor) -> Tensor:
+def _unbeaten(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (N,) which stay, where each of N in turn, if it stays, removes those that it beats.
+
+    Args:
+        beats: (N, N) above the diagonal.  Rows are settled from the first on, one more in every
+            round at least, and nearly always all within a few.
+    """
+    stays = np.ones(len(beats), dtype=bool)
+    while True:
+        settled = np.asarray(~(beats & stays[:, None]).any(axis=0))
+        if np.array_equal(settled, stays):
+            return settled
+        stays = settled
+
+
+def _ranked(scores: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return the rows in the order of their scores, best first; of equal ones the first."""
+    return np.argsort(-scores, kind="stable")
+
+
+def _iou(boxes: Array, others: Array) -> Array:
+    """Return intersections over unions; not a number where both boxes are empty."""
+    shared = _intersection(boxes, others, edge=0)
+    union = np.add.outer(_area(boxes, edge=0), _area(others, edge=0))
+    union -= shared
+    with np.errstate(invalid="ignore"):
+        return np.divide(shared, union, out=shared)
+
+
+def _overlap_with_smaller(boxes: Array, others: Array) -> Array:
+    """Return intersections over the smaller of both areas."""
+    shared = _intersection(boxes, others, edge=1)
+    shared /= np.minimum.outer(_area(boxes, edge=1), _area(others, edge=1))
+    return shared
+
+
+def _intersection(boxes: Array, others: Array, edge: int) -> Array:
+    """Return the (N, M) areas that (4, N) and (4, M) boxes share; 0 or below where they share none.
+
+    ``edge`` is 1 where both edge pixels count.
+    """
+    width, height = (_shared(boxes[axis::2], others[axis::2], edge) for axis in (0, 1))
+    np.maximum(width, 0, out=width)  # two negative sides would make an area
+    return np.multiply(width, height, out=width)
+
+
+def _shared(spans: Array, others: Array, edge: int) -> Array:
+    """Return (N, M) lengths that (2, N) and (2, M) spans share, negative where they are apart."""
+    length: Array = np.minimum.outer(spans[1], others[1])
+    length -= np.maximum.outer(spans[0], others[0])
+    if edge:
+        length += edge
+    return length
+
+
+def _area(boxes: Array, edge: int) -> Array:
+    return np.asarray((boxes[2] - boxes[0] + edge) * (boxes[3] - boxes[1] + edge))
+
+
+def _as_array(values: Tensor) -> NDArray[Any]:
+    return values.numpy(force=True)
+
+
+def _apart(boxes: Array, groups: NDArray[np.int64]) -> Array:
     """Return (N, 4) boxes moved so that those of different groups cannot overlap."""
     if not len(boxes):
         return boxes
     stride = boxes.max() - boxes.min() + 2
-    return boxes + (groups * stride)[:, None]
+    return np.asarray(boxes + (groups * stride)[:, None])

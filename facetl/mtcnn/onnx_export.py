@@ -34,6 +34,12 @@ FORMAT_VERSION = 1
 RUNNER = "run_onnx.py"
 """The runner's name, beside the networks."""
 
+OPSET, IR_VERSION = 18, 8
+"""Versions of ONNX's operators and of its files, of 2022: nothing newer is needed.
+
+onnxruntime knows them from 1.14 on.
+"""
+
 _EXAMPLE_HW = (41, 50)  # an odd and an even side: what holds for both, holds for any
 
 
@@ -98,11 +104,13 @@ def build_model(stage: Stage, weights: Weights) -> ModelProto:
             output_names=["scores", "offsets", "landmarks"][: 3 if stage == "onet" else 2],
             dynamic_shapes=(sizes,),
             dynamo=True,
+            opset_version=OPSET,
             verbose=False,
         )
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     model = program.model_proto
+    model.ir_version = IR_VERSION
     _drop_origins(model)
     set_model_props(model, {"facetl": json.dumps(_facts(stage, weights))})
     return model

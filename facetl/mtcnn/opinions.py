@@ -171,11 +171,12 @@ def collect_opinions(
     ask = partial(_ask, detector, floor)
     asked = list(in_parallel(ask, enumerate(images), workers))
     cpu = torch.device("cpu")
+    none = Candidates.empty(cpu).scores
     return Opinions(
         floor=floor,
         frames=len(asked),
-        proposals=torch.cat([torch.zeros(0), *(each.proposals for each in asked)]),
-        pnet_scores=torch.cat([torch.zeros(0), *(each.pnet_scores for each in asked)]),
+        proposals=torch.cat([none, *(each.proposals for each in asked)]),
+        pnet_scores=torch.cat([none, *(each.pnet_scores for each in asked)]),
         refined=Candidates.concatenate([each.refined for each in asked], cpu),
         finished=Candidates.concatenate([each.finished for each in asked], cpu),
         costs=_sum_up(asked),

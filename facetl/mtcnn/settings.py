@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -13,6 +13,11 @@ DETECTION = "detection"
 """Where a weights file's metadata keeps the settings that were chosen for these weights."""
 SCORE = 0.7
 """Where weights that say nothing start to show: facenet-pytorch's own last threshold."""
+
+LEAST_FACE = 1
+"""Pixels of the smallest face that can be looked for."""
+FACTORS = (0.1, 0.99)
+"""Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
 
 _SWITCHES = frozenset({"padding", "voting"})
 
@@ -34,8 +39,8 @@ class Settings:
 
     Attributes:
         thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
-        min_face: side in pixels of the smallest face looked for.
-        factor: ratio of neighbouring levels of the image pyramid, between 0 and 1.
+        min_face: side in pixels of the smallest face looked for, at least :data:`LEAST_FACE`.
+        factor: ratio of neighbouring levels of the image pyramid, within :data:`FACTORS`.
         padding: whether windows may leave the image, and are black there.  Otherwise PNet's
             stay inside, and what is left of RNet's and ONet's is stretched, as facenet-pytorch
             does it, so that the network can't tell how much is missing.
@@ -56,10 +61,14 @@ class Settings:
     def __post_init__(self) -> None:
         if len(self.thresholds) != 3 or not all(0 <= t <= 1 for t in self.thresholds):
             raise ValueError(f"expected three thresholds in [0, 1], got {self.thresholds}")
-        if not 0 < self.min_face < math.inf:
-            raise ValueError(f"expected min_face above 0 pixels, got {self.min_face}")
-        if not 0 < self.factor < 1:
-            raise ValueError(f"expected a factor between 0 and 1, got {self.factor}")
+        if not LEAST_FACE <= self.min_face <= sys.float_info.max:
+            raise ValueError(
+                f"expected min_face of {LEAST_FACE} pixel or more, got {self.min_face}"
+            )
+        if not FACTORS[0] <= self.factor <= FACTORS[1]:
+            raise ValueError(
+                f"expected a factor from {FACTORS[0]} to {FACTORS[1]}, got {self.factor}"
+            )
         if not 0 <= self.score <= 1:
             raise ValueError(f"expected a score in [0, 1], got {self.score}")
         for name in _SWITCHES:

@@ -119,7 +119,7 @@ class TorchSight:
         above = max(border - band.start, 0)
         below = len(band) - above - level.shape[2]
         level = functional.pad(level, [border, border, above, below])
-        outputs: Outputs = self._networks["pnet"](normalise(level))
+        outputs = self._ask("pnet", level)
         scores = outputs.scores
         passed = scores >= threshold
         image_index, rows, columns = passed.nonzero(as_tuple=True)
@@ -134,15 +134,21 @@ class TorchSight:
 
     def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
         """Return what RNet or ONet says of windows (see :class:`Sight`)."""
-        network, size, count = self._networks[stage], INPUT_SIZES[stage], CROPS_AT_ONCE[stage]
+        size, count = INPUT_SIZES[stage], CROPS_AT_ONCE[stage]
         said = [
-            network(normalise(self._images.crop(some, index, size)))
+            self._ask(stage, self._images.crop(some, index, size))
             for some, index in zip(
                 torch.split(windows, count), torch.split(image_index, count), strict=True
             )
         ]
         outputs = Outputs(*map(torch.cat, zip(*said, strict=True)))
         return Answers(outputs.scores, outputs.offsets, outputs.landmarks)
+
+    def _ask(self, stage: Stage, pixels: Tensor) -> Outputs:
+        """Return what a network says, in 32-bit numbers whatever the program around it uses."""
+        with torch.autocast(self.device.type, enabled=False):
+            outputs: Outputs = self._networks[stage](normalise(pixels))
+            return outputs
 
 
 def _bands(size: tuple[int, int], border: int, images: int) -> Iterator[range]:

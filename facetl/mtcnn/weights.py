@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import stat
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,7 +23,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from facetl.errors import WeightsError
 from facetl.files import parse_json, require_format, write_bytes
@@ -36,7 +38,11 @@ PRETRAINED = "pretrained"
 CARTOON = "cartoon"
 """The weights that facetl ships, trained on cartoons; see ``docs/model-card.md``."""
 BUILT_IN = (PRETRAINED, CARTOON)
+MOST_BYTES = 256_000_000
+"""Bytes of a weights file, and of what is packed in it; the three networks take two million."""
 _CARTOON_FILE = Path(__file__).with_name("cartoon.safetensors")
+
+_NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 State = dict[str, Tensor]
 
@@ -133,11 +139,7 @@ def load_weights(source: str | Path) -> Weights:
     if str(source) == PRETRAINED:
         return Weights({stage: load_pretrained_stage(stage) for stage in STAGES})
     path = _CARTOON_FILE if str(source) == CARTOON else Path(source)
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: no such weights file; give a .safetensors or .pt file, 'cartoon' or "
-            "'pretrained'"
-        )
+    _require_file(path)
     try:
         if path.suffix in (".pt", ".pth"):
             return Weights(_split_stages(_load_torch(path)))
@@ -156,8 +158,51 @@ def load_plain(path: Path) -> Any:
         Exception: of many types, if the file is not whole, or holds more than that.
     """
     data = io.BytesIO(path.read_bytes())
+    _require_small(data)
     with warnings.catch_warnings(action="ignore"):  # the error says it all
         return torch.load(data, map_location="cpu", weights_only=True)
+
+
+def _require_file(path: Path) -> None:
+    """Raise unless there is a file that can be read to its end.
+
+    Raises:
+        WeightsError: if there is none, or one that is too large or, like a pipe, has no size.
+    """
+    try:
+        found = path.stat()
+        is_file = stat.S_ISREG(found.st_mode)
+    except (OSError, ValueError):
+        is_file = False
+    if not is_file:
+        raise WeightsError(
+            f"{path}: no such weights file; give a .safetensors or .pt file, 'cartoon' or "
+            "'pretrained'"
+        )
+    if not 0 < found.st_size <= MOST_BYTES:
+        raise WeightsError(
+            f"{path}: found {found.st_size:,} bytes, expected at least one and at most "
+            f"{MOST_BYTES:,}; check the file, or get a whole copy"
+        )
+
+
+def _require_small(data: io.BytesIO) -> None:
+    """Raise if a ZIP, as torch writes it, holds more than it should once it is unpacked.
+
+    Raises:
+        WeightsError: if it does.
+        zipfile.BadZipFile: if it only begins like one.
+    """
+    if bytes(data.getbuffer()[:2]) != b"PK":
+        return
+    with zipfile.ZipFile(data) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    data.seek(0)
+    if size > MOST_BYTES:
+        raise WeightsError(
+            f"holds {size:,} bytes once it is unpacked, expected at most {MOST_BYTES:,}; "
+            "save it with torch.save(model.state_dict(), path)"
+        )
 
 
 def save_weights(path: Path, weights: Weights) -> None:
@@ -196,8 +241,8 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
 def _load_torch(path: Path) -> State:
     try:
         state = load_plain(path)
-    except MemoryError:
-        raise  # there is nothing wrong with the file
+    except (MemoryError, WeightsError):
+        raise  # there is nothing wrong with the file, or it is said
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
             f"no whole file of plain tensors ({type(error).__name__}), nothing in it was run; "
@@ -207,6 +252,8 @@ def _load_torch(path: Path) -> State:
         isinstance(name, str) and isinstance(each, Tensor) for name, each in state.items()
     ):
         raise WeightsError("holds no state dict (names to tensors); save model.state_dict()")
+    for name, tensor in state.items():
+        _check_kind(name, tensor)
     return {name: tensor.detach() for name, tensor in state.items()}
 
 
@@ -228,6 +275,8 @@ def _recognise(state: State) -> Stage:
 
 
 def _check_fit(stage: Stage, state: State) -> None:
+    for name, tensor in state.items():
+        _check_kind(f"{stage}.{name}", tensor)
     expected, found = _shapes(build_network(stage).state_dict()), _shapes(state)
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
@@ -236,18 +285,22 @@ def _check_fit(stage: Stage, state: State) -> None:
                 f"expected {expected.get(name, 'nothing')}; is this another network's file?"
             )
     for name, tensor in state.items():
-        _check_numbers(f"{stage}.{name}", tensor)
+        if not tensor.float().isfinite().all():
+            raise WeightsError(
+                f"{stage}.{name} holds numbers that are not finite in 32 bits; train it again"
+            )
 
 
-def _check_numbers(name: str, tensor: Tensor) -> None:
-    plain = tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_quantized
-    if not (plain and tensor.dtype.is_floating_point):
+def _check_kind(name: str, tensor: Tensor) -> None:
+    """Raise unless a tensor is a plain one of 16, 32 or 64 bits: others know no shape or no sum."""
+    plain = type(tensor) in (Tensor, nn.Parameter) and not tensor.is_nested
+    plain = plain and tensor.layout is torch.strided and not tensor.is_meta
+    if not plain or tensor.dtype not in _NUMBERS:
+        kind = "nested" if tensor.is_nested else type(tensor).__name__
         raise WeightsError(
-            f"{name} holds {tensor.dtype} ({tensor.layout}), expected plain floating-point "
-            "numbers; save model.state_dict() as it is"
+            f"{name} holds {tensor.dtype} ({tensor.layout}, {kind}), expected plain numbers of 16, "
+            "32 or 64 bits with a decimal point; save model.float().state_dict()"
         )
-    if not tensor.isfinite().all():
-        raise WeightsError(f"{name} holds numbers that are not finite; train it again")
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -127,7 +127,9 @@ class NativeSight:
             self._sweep(image, size, border, threshold) for image in self._images for size in sizes
         ]
         cells = torch.from_numpy(np.concatenate(found))
-        map_index = torch.repeat_interleave(torch.tensor([len(each) for each in found]))
+        map_index = torch.from_numpy(
+            np.repeat(np.arange(len(found)), [len(each) for each in found])
+        )
         image_index, level = map_index // len(sizes), map_index % len(sizes)
         return Cells(cells[:, :2], cells[:, 2], cells[:, 3:], image_index, level)
 
