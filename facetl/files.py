@@ -225,13 +225,14 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
 
 
 def require_regular(path: Path, largest: int = LARGEST) -> None:
-    """Raise before a library opens a file, unless :func:`open_regular` would.
+    """Raise before a library opens a file, unless :func:`open_regular` finds something in it.
 
     Raises:
-        OSError: if it cannot be read, is no regular file, or is too large.
+        OSError: if it cannot be read, is no regular file, is empty, or is too large.
     """
-    with open_regular(path, largest):
-        pass
+    with open_regular(path, largest) as file:
+        if not file.read(1):
+            raise OSError(errno.EINVAL, "it is empty", str(path))
 
 
 def _require_regular(found: os.stat_result, path: Path, largest: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from facetl.errors import DetectionsError
 from facetl.mtcnn.detections import (
+    SHARDS_SUFFIX,
+    SUFFIXES,
     Detections,
     FrameResult,
     Run,
@@ -303,3 +306,24 @@ def test_a_run_tells_from_which_score_it_is_shown(tmp_path: Path, told: Any, sco
     save_run(tmp_path / "a.detections.json", run_of(settings={"score": told}))
     assert load_run(tmp_path / "a.detections.json").score == score
     assert run_of(settings={}).score == 0.7
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero", "/proc/kmsg"])
+def test_what_has_no_end_is_neither_waited_for_nor_read(
+    suffix: str, what: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"tuned{suffix}"
+    if suffix == SHARDS_SUFFIX:
+        path.mkdir()
+        path /= "part-000000.parquet"
+    os.mkfifo(path) if what == "pipe" else path.symlink_to(what)
+    with pytest.raises(DetectionsError):
+        load_run(tmp_path / f"tuned{suffix}")
+
+
+def test_a_line_without_an_end_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facetl.mtcnn.run_lines.LONGEST_LINE", 100)
+    (path := tmp_path / "tuned.detections.jsonl").write_text(" " * 1_000)
+    with pytest.raises(DetectionsError, match="damaged"):
+        load_run(path)

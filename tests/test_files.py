@@ -179,6 +179,8 @@ def test_files_of_proc_that_have_no_end_are_empty(tmp_path: Path) -> None:
     endless.symlink_to("/proc/self/pagemap")
     assert endless.is_file()
     assert read_regular(endless) == b""
+    with pytest.raises(OSError, match="it is empty"):  # a library would read what there is
+        require_regular(endless)
 
 
 def test_what_grows_while_it_is_read_is_not_read_beyond_its_bound(

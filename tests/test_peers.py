@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,4 +57,13 @@ def test_an_archive_instead_of_an_array_is_refused(tmp_path: Path) -> None:
     with (tmp_path / SCORES).open("wb") as file:
         np.savez(file, scores=np.ones(1))
     with pytest.raises(DetectionsError, match="found an archive of arrays"):
+        load_peer(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero", "/proc/kmsg"])
+def test_what_has_no_end_is_neither_waited_for_nor_read(what: str, tmp_path: Path) -> None:
+    save_peer(tmp_path, PeerDetections(boxes(FACE), np.array([0.5]), ("a.jpg",)))
+    (path := tmp_path / SCORES).unlink()
+    os.mkfifo(path) if what == "pipe" else path.symlink_to(what)
+    with pytest.raises(DetectionsError, match="no NumPy array of numbers that is safe to read"):
         load_peer(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -514,3 +515,36 @@ def test_of_very_many_trainings_the_last_are_drawn(tmp_path: Path) -> None:
     assert training.picture
     assert training.picture.text.count("round") == MOST_TRAININGS
     assert "round 199: 1" in training.picture.text
+
+
+@pytest.mark.parametrize(
+    "source", ["a" * 5_000, "a/" * 3_000, "pipe.pt", "proc.pt", "zero.pt", "."]
+)
+def test_whatever_a_run_names_as_its_weights_costs_no_more_than_the_curves(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is waited for, and nothing without an end is read."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.pt")
+    Path("proc.pt").symlink_to("/proc/kmsg")
+    Path("zero.pt").symlink_to("/dev/zero")
+    run = run_of("w", AFTER)
+    run.settings.update(weights=source, weights_fingerprint="x")
+    assert recall_training(evaluate_all([Entry.of_run(run)], TRUTH)[0]) is None
+
+
+def test_weights_are_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = made_with({"records": RECORDS}, tmp_path)
+    assert recall_training(made)
+    monkeypatch.setattr("facetl.cli.report.LARGEST_WEIGHTS", 1_000)
+    assert recall_training(made) is None
+
+
+def test_curves_that_cannot_be_drawn_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr("facetl.evaluation.plots.plot_losses", fail)
+    assert recall_training(made_with({"records": RECORDS}, tmp_path)) is None
