@@ -155,7 +155,35 @@ def test_a2_voc_with_paths_of_windows(case: Callable[..., Path]) -> None:
     assert kinds(dataset) == [Kind.MATCHED] * 3
 
 
+def test_images_of_other_names_are_found_where_the_exact_ones_would_be(tmp_path: Path) -> None:
+    names = ["dad/1.jpg", "mom/1.jpg"]
+    draw(*(tmp_path / "images" / name for name in names), tmp_path / "other/3.jpg")
+    document = {
+        "images": [
+            {"id": place, "file_name": f"C:\\old\\{name}"} for place, name in enumerate(names)
+        ],
+        "annotations": [{"image_id": place, "bbox": [1, 2, 3, 4]} for place in range(2)],
+    }
+    file = write(tmp_path / "annotations/instances_default.json", json.dumps(document))
+    for place in (tmp_path, file):
+        dataset = load_dataset(place)
+        assert [frame.name for frame in dataset] == names
+        assert kinds(dataset) == [Kind.MATCHED] * 2
+    draw(*(tmp_path / "more" / name for name in names))
+    with pytest.raises(InputError, match=r"found its images in .*images and in .*more; pick"):
+        load_dataset(file)
+
+
 # silent losses
+
+
+def test_what_a_list_of_voc_names_and_is_not_there_is_told(tmp_path: Path) -> None:
+    draw(tmp_path / "JPEGImages/a.jpg", tmp_path / "JPEGImages/b.jpg")
+    write(tmp_path / "Annotations/a.xml", "<annotation/>")
+    write(tmp_path / "ImageSets/Main/train.txt", "a\nb\n")
+    with pytest.raises(AnnotationError, match=r"Annotations: found no b\.xml, which is listed"):
+        load_dataset(tmp_path)
+    assert kinds(load_dataset(tmp_path, on_error="skip")) == [Kind.MISSING]
 
 
 @pytest.mark.parametrize("key", ["1", 1, 1.0, " 1 "])
@@ -314,6 +342,32 @@ def test_duplicates_of_voc_and_wider(tmp_path: Path) -> None:
 def test_a7_folders_and_suffixes_in_capitals(case: Callable[..., Path]) -> None:
     assert_right(load_dataset(case("a7_yolo_Labels_folder", "train/Images")), MATCHED=3)
     assert_right(load_dataset(case("a7_yolo_one_txt_upper_case", "train/images")), MATCHED=2)
+
+
+def test_suffixes_and_folders_in_capitals_are_read_in_all_formats(tmp_path: Path) -> None:
+    box = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>3</xmax><ymax>4</ymax></bndbox>"
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [{"image_id": 1, "bbox": [1, 2, 2, 2]}],
+    }
+    texts = {
+        "voc/annotations/A.XML": f"<annotation><object>{box}</object></annotation>",
+        "course/FACES.TXT": "a.jpg 1 2 3 4\n",
+        "pairs/DAD_annotations.TXT": "a.jpg 1 2 3 4\n",
+        "coco/FACES.JSON": json.dumps(document),
+        "wider/X_BBX_GT.TXT": "a.jpg\n1\n1 2 2 2\n",
+        "parts/Train/FACES.TXT": "a.jpg 1 2 3 4\n",
+        "classes/LABELS/Classes.TXT": "face\n",
+        "classes/LABELS/a.TXT": "0 0.0041666 0.0083333 0.0041666 0.0055555\n",
+    }
+    folders = {"voc": "voc/jpegimages", "pairs": "pairs/dad", "parts": "parts/Train"}
+    for path, text in texts.items():
+        root = path.split("/")[0]
+        draw(tmp_path / folders.get(root, f"{root}/images") / "a.jpg")
+        write(tmp_path / path, text)
+    for root in dict.fromkeys(path.split("/")[0] for path in texts):
+        dataset = load_dataset(tmp_path / root)
+        np.testing.assert_allclose(dataset.frames[0].boxes, [[1, 2, 3, 4]], atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -819,8 +873,8 @@ def test_each_command_says_it_loudly(
     frames = tuple(FrameResult(f"{number}.jpg", SIZE, nothing, {}, 0.1) for number in range(3))
     save_run(out / "found/mine.detections.json", Run("mine", {}, frames))
     for truth, line in ((tmp_path, found.format(test)), (test, f"{test}: found no face; check")):
-        arguments = [str(out / "found"), "--truth", str(truth), "--force"]
-        assert line in CliRunner().invoke(main, ["evaluate", *arguments]).stderr
+        words = ["evaluate", str(out / "found"), "--truth", str(truth), "--force"]
+        assert line in CliRunner().invoke(main, words).stderr
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from facetl.data.formats.recognition import (
 )
 from facetl.data.formats.yolo import looks_like_labels
 from facetl.data.images import IMAGE_SUFFIXES
-from facetl.data.sources import Format, NoSuchPartError, Part, Source, entry_called
+from facetl.data.sources import Format, NoSuchPartError, Part, Source, entry_called, files_with
 from facetl.errors import InputError
 
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -212,7 +212,7 @@ def _only_format(folder: Path, form: Format | None) -> Format | None:
 
 
 def _holds_course_text(folder: Path) -> bool:
-    return any(looks_like_course(read_head(path)) for path in folder.glob("*.txt"))
+    return any(looks_like_course(read_head(path)) for path in files_with(folder, ".txt"))
 
 
 def _pick_part(root: Path, part: Part) -> Path:
@@ -284,7 +284,7 @@ def _find_annotations(images: Path, below: Path) -> Path:
         if own := _own_annotations(folder) or _text_of_name(folder):
             return own
     for place in (images, images.parent, below):
-        files = sorted(place.glob("*.txt"))
+        files = files_with(place, ".txt")
         _refuse_labels(place, files)
         if len(files) > 1:
             names = ", ".join(file.name for file in files[:5]) + (", …" if len(files) > 5 else "")
@@ -307,7 +307,6 @@ def _refuse_labels(place: Path, texts: Sequence[Path]) -> None:
 
 def _refuse_foreign(place: Path) -> None:
     """Raise for a file with annotations that facetl does not read, if there is one."""
-    files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in _FOREIGN_SUFFIXES]
-    for path in files[:_LOOKED_AT]:
+    for path in files_with(place, *_FOREIGN_SUFFIXES)[:_LOOKED_AT]:
         if path.is_file():
             refuse_foreign(path, read_head(path))

@@ -72,6 +72,11 @@ def entry_called(folder: Path, *names: str) -> Path | None:
     return place
 
 
+def files_with(folder: Path, *suffixes: str) -> list[Path]:
+    """Return what lies in a folder and has one of some suffixes, in capitals or not, by name."""
+    return [path for path in _entries(folder) if path.suffix.lower() in suffixes]
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()

@@ -16,7 +16,8 @@ from facetl.data.formats.recognition import (
     looks_like_yolo,
     read_head,
 )
-from facetl.data.formats.voc import load_voc
+from facetl.data.formats.voc import SUFFIX as VOC_SUFFIX
+from facetl.data.formats.voc import load_voc, voc_files
 from facetl.data.formats.wider import load_wider, looks_like_wider
 from facetl.data.formats.yolo import (
     CLASSES,
@@ -28,7 +29,17 @@ from facetl.data.formats.yolo import (
     looks_like_darknet,
     looks_like_labels,
 )
-from facetl.data.sources import Format, NoSuchPartError, Part, Source, choose_part, entry_called
+from facetl.data.images import image_paths, name_below
+from facetl.data.name_matching import match_names
+from facetl.data.sources import (
+    Format,
+    NoSuchPartError,
+    Part,
+    Source,
+    choose_part,
+    entry_called,
+    files_with,
+)
 from facetl.errors import AnnotationError, InputError
 
 VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
@@ -140,19 +151,19 @@ def yolo_file(folder: Path) -> Path | None:
     """Return the data.yaml of a folder, however it is called, or what stands in its place."""
     if (folder / FILE_NAME).is_file():
         return folder / FILE_NAME
-    files = [*folder.glob("*.yaml"), *folder.glob("*.yml")]
-    fitting = [path for path in sorted(files) if _begins(path, looks_like_yolo)]
+    files = files_with(folder, ".yaml", ".yml")
+    fitting = [path for path in files if _begins(path, looks_like_yolo)]
     return fitting[0] if len(fitting) == 1 else _yolo_file_of_tools(folder)
 
 
 def _yolo_file_of_tools(folder: Path) -> Path | None:
     """Return the obj.data of a folder, or its classes.txt if there are labels too."""
-    darknet = [path for path in folder.glob("*.data") if _begins(path, looks_like_darknet)]
+    darknet = [path for path in files_with(folder, ".data") if _begins(path, looks_like_darknet)]
     if len(darknet) == 1:
         return darknet[0]
     labels = [place for name in (".", LABELS) if (place := entry_called(folder, name))]
-    classes = [path for place in labels if (path := place / CLASSES).is_file()]
-    held = (path for place in labels for path in sorted(place.glob("*.[tT][xX][tT]")))
+    classes = [path for place in labels if (path := entry_called(place, CLASSES))]
+    held = (path for place in labels for path in files_with(place, ".txt"))
     return (
         classes[0] if classes and any(_begins(path, looks_like_labels) for path in held) else None
     )
@@ -160,20 +171,20 @@ def _yolo_file_of_tools(folder: Path) -> Path | None:
 
 def coco_files(folder: Path) -> list[Path]:
     """Return the COCO files in a folder or in its ``annotations``."""
-    files = [*sorted(folder.glob("*.json")), *sorted((folder / "annotations").glob("*.json"))]
+    files = [*files_with(folder, ".json"), *files_with(folder / "annotations", ".json")]
     return [path for path in files if _begins(path, looks_like_coco)]
 
 
 def wider_files(folder: Path) -> list[Path]:
     """Return the annotation texts of WIDER FACE in a folder or in its ``wider_face_split``."""
-    files = [*sorted(folder.glob("*.txt")), *sorted((folder / WIDER_SPLIT).glob("*.txt"))]
+    files = [*files_with(folder, ".txt"), *files_with(folder / WIDER_SPLIT, ".txt")]
     return [path for path in files if _begins(path, looks_like_wider)]
 
 
 def voc_folder(folder: Path) -> Path | None:
     """Return the folder of the XML files: ``Annotations``, or the folder itself."""
-    for place in (folder / VOC_ANNOTATIONS, folder):
-        files = place.rglob("*.xml") if place != folder else place.glob("*.xml")
+    for place in (entry_called(folder, VOC_ANNOTATIONS) or folder, folder):
+        files = voc_files(place) if place != folder else files_with(place, VOC_SUFFIX)
         if any(_begins(path, looks_like_voc) for path in islice(files, 1)):
             return place
     return None
@@ -222,12 +233,18 @@ def _find_images(root: Path, annotations: Path, names: Collection[str]) -> Path:
     Raises:
         InputError: if several folders may be meant.
     """
-    some = [name for name in islice(names, _LOOKED_FOR) if image_name(name)]
+    some = list(islice(names, _LOOKED_FOR))
+    plain = [name for name in some if image_name(name)]
     held = {
-        folder: sum((folder / name).is_file() for name in some) for folder in _image_folders(root)
+        folder: sum((folder / name).is_file() for name in plain) for folder in _image_folders(root)
     }
+    exact = any(held.values())
+    if not exact:
+        held = {folder: _count_matches(some, folder) for folder in held}
     most = max(held.values())
     best = [folder for folder, count in held.items() if count == most]
+    if most and not exact:
+        best = _lowest(best)
     part = _part_named(annotations.stem)
     own = [folder for folder in best if part and _part_named(folder.name) == part]
     first, *others = own or best
@@ -236,6 +253,16 @@ def _find_images(root: Path, annotations: Path, names: Collection[str]) -> Path:
             f"{annotations}: found its images in {first} and in {others[0]}; pick --images"
         )
     return first
+
+
+def _count_matches(names: Collection[str], folder: Path) -> int:
+    """Return how many names mean an image below a folder, though none bears one exactly."""
+    return len(match_names(names, [name_below(folder, path) for path in image_paths(folder)]))
+
+
+def _lowest(folders: Sequence[Path]) -> list[Path]:
+    """Return the folders in which no other one of them lies."""
+    return [folder for folder in folders if not any(folder in other.parents for other in folders)]
 
 
 def _image_folders(folder: Path) -> Iterator[Path]:
@@ -298,8 +325,8 @@ def _voc_source(annotations: Path, images: Path | None, part: Part) -> Source:
     """Return the source of a folder of XML files, or of a single one."""
     single = annotations.is_file()
     folder = annotations.parent if single else annotations
-    root = folder.parent if folder.name == VOC_ANNOTATIONS else folder
-    beside = (root / name for name in (VOC_IMAGES, "images"))
+    root = folder.parent if folder.name.lower() == VOC_ANNOTATIONS.lower() else folder
+    beside = [place for name in (VOC_IMAGES, "images") if (place := entry_called(root, name))]
     listing = None if single else _voc_listing(root, part)
     stems = [annotations.stem] if single else _read_stems(listing)
     return Source(

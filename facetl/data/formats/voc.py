@@ -116,11 +116,13 @@ def load_voc(
     by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in images}
     parsed: list[FaceLine | Problem] = []
     listed: list[str] = []
+    found: set[str] = set()
     sizes: dict[str, tuple[int, int]] = {}
-    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+    for path in voc_files(folder):
         stem = name_below(folder, path.with_suffix(""))
         if stems is not None and stem not in stems:
             continue
+        found.add(stem)
         file = read_voc(path)
         if isinstance(file, Problem):
             parsed.append(file)
@@ -132,9 +134,15 @@ def load_voc(
             parsed += _read_objects(file, name)
         else:
             parsed.append(_escaped(file))
+    parsed += _report_lost(folder, stems or (), found)
     lines, problems = sort_out(parsed, folder, on_error)
     names = tuple(dict.fromkeys(listed))
     return AnnotationFile(folder, lines, problems, names, sizes, frozenset(names))
+
+
+def voc_files(folder: Path) -> list[Path]:
+    """Return all XML files below a folder, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() == SUFFIX)
 
 
 def read_voc(path: Path) -> VocFile | Problem:
@@ -275,6 +283,13 @@ def _find_image(
         if name in images:
             return name
     return by_stem.get(stem, str(parent / given))
+
+
+def _report_lost(folder: Path, stems: Collection[str], found: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each file that a list of a part's images promises and is not there."""
+    for stem in stems:
+        if stem not in found:
+            yield Problem(Kind.MISSING, folder, None, f"found no {stem}{SUFFIX}, which is listed")
 
 
 def _report_matched(file: VocFile, stem: str, image: str) -> Iterator[Problem]:

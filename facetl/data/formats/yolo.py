@@ -103,7 +103,7 @@ class YoloSet(NamedTuple):
     def root(self) -> Path:
         """The folder that holds it all."""
         folder = self.path.parent
-        among_labels = self.path.name == CLASSES and folder.name.lower() == LABELS
+        among_labels = self.path.name.lower() == CLASSES and folder.name.lower() == LABELS
         return folder.parent if among_labels else folder
 
 
