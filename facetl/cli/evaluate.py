@@ -114,6 +114,7 @@ def evaluate(
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
+    What is found in regions to be ignored, such as COCO's crowds, counts neither way.
     Prints a table and writes metrics.json, five plots, each as .png and .svg (precision_recall,
     scores, errors: what the missing AP is made of, recall_by: size, aspect ratio and label of the
     faces, calibration), and report.html: one page with every frame, what each run finds there and
