@@ -99,11 +99,12 @@ def find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
 
 def describe_suggestions(paths: Sequence[Path]) -> str:
     """Return a warning of the files, of which there is at least one."""
-    others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+    others = len(paths) - 1
+    files = f"{paths[0]} and {others} more files hold" if others else f"{paths[0]} holds"
     return (
-        f"warning: {paths[0]}{others} holds what a detector suggested, and nobody has corrected "
-        "it: figures on it tell how alike detectors are, not how right they are, and training on "
-        "it teaches their mistakes; correct the boxes first"
+        f"warning: {files} what a detector suggested, and nobody has corrected it: figures on it "
+        "tell how alike detectors are, not how right they are, and training on it teaches their "
+        "mistakes; correct the boxes first"
     )
 
 

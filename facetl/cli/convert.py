@@ -64,7 +64,7 @@ TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
     "--difficult",
     type=click.Choice(["ignore", "face"]),
     default="ignore",
-    help="What the faces are that Pascal VOC marks difficult: to be ignored, or faces like others.",
+    help="Whether what Pascal VOC marks difficult is to be ignored or is a face like any other.",
 )
 @options.score
 @options.on_error

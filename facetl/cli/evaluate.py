@@ -119,6 +119,7 @@ def evaluate(
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, claims the face that it overlaps most; each face counts once.
+    What is found in regions to be ignored, such as COCO's crowds, counts neither way.
     Average precision takes all boxes of the file; what is shown begins at the score of the run,
     or --score.
     Prints a table and writes metrics.json, five plots, each as .png and .svg (precision_recall,

@@ -102,7 +102,7 @@ def _frame(folder: Path, name: str = "a.png") -> Frame:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(PIXELS).save(path)
-    return Frame(path, name, BOXES, ("dad", None), (12, 16))
+    return Frame(path, name, BOXES, ("dad", None), (12, 16), ignored=BOXES[:1] + 1)
 
 
 def _pictures(folder: Path) -> list[Path]:

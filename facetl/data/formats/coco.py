@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 KEYS = ("images", "annotations")
 """What a COCO file cannot do without."""
-_UNMARKED = (None, 0, "", "0")
 
 _LONGEST_ID = 20
 """Digits of a number that is an id."""
@@ -311,7 +310,8 @@ def _holds_pixels(box: object) -> bool:
 
 def _find_mark(fields: Mapping[str, Any]) -> str | None:
     """Return what marks an annotation as one to be ignored; None if nothing does."""
-    return next((key for key in ("iscrowd", "ignore") if fields.get(key) not in _UNMARKED), None)
+    marks = (key for key in ("iscrowd", "ignore") if fields.get(key))
+    return next((key for key in marks if fields[key] != "0"), None)
 
 
 def _is_id(value: object) -> bool:
