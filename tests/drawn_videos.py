@@ -38,6 +38,15 @@ def pictures(index: int, count: int, step: int = 2) -> list[Picture]:
     return [picture for picture, _ in pan(index, count, step)]
 
 
+def darken(picture: Picture, brightness: float, lights: bool = False) -> Picture:
+    """Return a picture as dark film shows it, with noise and perhaps a few lights."""
+    noise = np.random.default_rng(picture[::7, ::7].sum()).normal(0, 2, picture.shape)
+    dark = np.clip(picture * brightness + noise, 0, 255).astype(np.uint8)
+    if lights:
+        dark[20:40, 30:60], dark[100:110, 200:240] = 250, 230
+    return dark
+
+
 def write_video(path: Path, frames: Iterable[Picture], rate: int = RATE) -> Path:
     """Write pictures as facetl does; return the path."""
     with writing_video(path, Fraction(rate)) as writer:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from drawn_videos import RATE, Picture, pan, pictures, scene
+from drawn_videos import RATE, Picture, darken, pan, pictures, scene
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
@@ -153,6 +153,29 @@ def test_each_box_has_a_track_or_none_and_no_two_the_same(
         shot |= set(numbers)
 
 
+@pytest.mark.parametrize(
+    "other", [[[0.0, 0, 80, 120]], [[20.0, 15, 40, 45]], [[10.0, 10, 50, 85]], [[0.0, 22, 60, 40]]]
+)
+def test_a_track_does_not_change_to_a_box_of_another_size_or_shape(
+    other: list[list[float]],
+) -> None:
+    tracker, face = FaceTracker(0.04), [[10.0, 10, 50, 50]]
+    assert [follow(tracker, face, n / 25) for n in range(4)][-1] == (1,)
+    assert [follow(tracker, other, n / 25) for n in (4, 5, 6)] == [(None,), (2,), (2,)]
+    assert follow(tracker, [*face, *other], 7 / 25) == (1, 2)
+
+
+def test_a_face_that_comes_nearer_keeps_its_number() -> None:
+    tracker, side = FaceTracker(0.04), 20.0
+    tracks = []
+    for number in range(25):
+        tracks.append(
+            follow(tracker, [[100 - side, 100 - side, 100 + side, 100 + side]], number / 25)
+        )
+        side *= 1.1
+    assert tracks == [(None,), *[(1,)] * 24]
+
+
 BOX = [[10.0, 10, 50, 50]]
 
 
@@ -228,6 +251,38 @@ def test_a_change_of_light_alone_and_the_same_picture_are_no_cuts() -> None:
     assert not is_cut(look, look)
     assert not is_cut(look, look_at((image * 0.95).astype(np.uint8)))
     assert look.colours.sum() == pytest.approx(1)
+
+
+LIGHT = [(1.0, False), (0.3, False), (0.1, False), (0.1, True)]
+
+
+@pytest.mark.parametrize(("brightness", "lights"), LIGHT)
+def test_cuts_are_found_in_dark_film_too(brightness: float, lights: bool) -> None:
+    views = [pictures(index, 1)[0] for index in range(10)]
+    looks = [look_at(darken(view, brightness, lights)) for view in views]
+    pairs = [(one, other) for one in looks for other in looks if one is not other]
+    assert sum(is_cut(*pair) for pair in pairs) >= 0.95 * len(pairs)
+
+
+@pytest.mark.parametrize(("brightness", "lights"), LIGHT)
+@pytest.mark.parametrize("step", [0, 2, 10, 15])
+def test_a_camera_that_moves_in_the_dark_does_not_cut(
+    brightness: float, lights: bool, step: int
+) -> None:
+    for index in range(6):
+        looks = [look_at(darken(view, brightness, lights)) for view in pictures(index, 5, step)]
+        assert not any(is_cut(one, other) for one, other in pairwise(looks))
+
+
+@pytest.mark.parametrize("light", [1.0, 0.9, 0.7, 0.5, 0.01, 0.005])
+def test_light_that_goes_on_or_off_and_fades_do_not_cut(light: float) -> None:
+    for index in range(6):
+        (view,) = pictures(index, 1)
+        steps = (light, light * 0.93, light * 0.6)
+        looks = [look_at(darken(view, brightness)) for brightness in steps]
+        white = look_at(np.uint8(255) - darken(np.uint8(255) - view, light))
+        assert not any(is_cut(one, other) for one, other in pairwise(looks))
+        assert light < 0.5 or not is_cut(look_at(view), white)
 
 
 # ---- stills

@@ -6,16 +6,18 @@ first, and boxes of low score may then carry on a track, but never begin one.  N
 high DIoU, the overlap less the distance (Zheng et al., "Distance-IoU loss", AAAI 2020): a small
 face that jumps from one drawing to the next need not overlap itself.
 
-Our own are two things.  A cut ends all tracks: whoever stands where somebody stood before the
-cut would else inherit the number.  As a tracker has no eye for likeness, somebody who comes back
-after a cut or after more than a second is a new track.  And numbers run from 1 on and are used
-only once in a video.
+Our own are three things.  A cut ends all tracks: whoever stands where somebody stood before the
+cut would else inherit the number.  A box of another size or shape is another face's, however near:
+a face does not become half a body from one frame to the next.  As a tracker has no eye for
+likeness, somebody who comes back after a cut or after more than a second is a new track.  And
+numbers run from 1 on and are used only once in a video.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,9 @@ _INSTANT = 1e-6
 NEAR = -0.4
 """DIoU with where a track is expected below which a box is another face's: without overlap, two
 faces of one size are as near as that if they lie less than 1.9 of their sides apart."""
+
+RESIZED = 1.8
+"""How many times as wide or high a box may be as the track is expected, or the other way round."""
 
 Track = int | None
 """The number of a face, from 1 on; None for a box that follows none (yet)."""
@@ -107,7 +112,7 @@ class FaceTracker:
 
     def _begin(self) -> None:
         """Begin a shot: no track is known."""
-        from trackers import ByteTrackTracker, DIoU
+        from trackers import ByteTrackTracker
 
         self._before = self._used
         self._young = []
@@ -119,7 +124,7 @@ class FaceTracker:
             track_activation_threshold=SURE,
             high_conf_det_threshold=SURE,
             minimum_iou_threshold=NEAR,
-            iou=DIoU(),
+            iou=_near_of_one_size(),
             minimum_consecutive_frames=2,
         )
 
@@ -159,6 +164,21 @@ class FaceTracker:
         """Note from when on each track is without a box."""
         gone = {track.tracker_id for track in self._tracker.tracks} - set(seen.tolist())
         self._missing = {number: self._missing.get(number, time) for number in gone}
+
+
+@cache
+def _near_of_one_size() -> Any:
+    """Return DIoU as the tracker takes it, but for boxes of unlike sizes, which are not near."""
+    from trackers import DIoU
+
+    class NearOfOneSize(DIoU):  # type: ignore[misc]
+        def _compute(self, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+            near = super()._compute(one, other)
+            sides = [np.maximum(each[:, 2:] - each[:, :2], 1e-6) for each in (one, other)]
+            ratios = np.abs(np.log(sides[0][:, None] / sides[1][None]))
+            return np.where((ratios > math.log(RESIZED)).any(axis=2), -1.0, near)
+
+    return NearOfOneSize()
 
 
 def _beginners(scores: NDArray[np.floating[Any]], tracks: Sequence[Track]) -> list[int]:
