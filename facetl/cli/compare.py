@@ -271,12 +271,12 @@ def _report(study: Study, bench: Bench) -> None:
     write_text(path_of(".csv"), summary_csv(rows))
     table = sections(rows)
     write_text(path_of(".md"), _as_markdown(study, table))
+    _save_plots(path_of, results, rows)
     for section in table:
         print_table(_draw(section))
         click.echo()
     click.echo(_LEGEND)
     click.echo(f"wrote {path_of('.md')}, .csv, _cells.csv and plots beside them")
-    _save_plots(path_of, results, rows)
 
 
 def _save_plots(

@@ -157,7 +157,6 @@ def evaluate(
         suggestions=suggestions,
     )
     save_metrics(folder / FILE_NAME, document)
-    _report(evaluations, likeness, folder)
     drawings = _save_plots(folder, evaluations)
     if report:
         page = compose_report(
@@ -168,6 +167,8 @@ def evaluate(
             suggestions=suggestions,
         )
         write_text(folder / REPORT, page)
+    _report(evaluations, likeness, folder, drawings)
+    if report:
         click.echo(f"wrote {folder / REPORT}: open it in a browser")
     _suggest(evaluations)
 
@@ -258,12 +259,16 @@ def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, Dr
             drawing = draw(plot(name, evaluations))
             save_plot(folder / name, drawing)
             drawings[name] = drawing
-            click.echo(f"wrote {folder / name}.png and .svg")
     pictures.tell()
     return drawings
 
 
-def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder: Path) -> None:
+def _report(
+    evaluations: Sequence[Evaluation],
+    likeness: Likeness | None,
+    folder: Path,
+    drawings: Mapping[str, Drawing],
+) -> None:
     from facetl.evaluation.metrics_file import FILE_NAME
 
     for each in evaluations:
@@ -273,6 +278,8 @@ def _report(evaluations: Sequence[Evaluation], likeness: Likeness | None, folder
     if likeness:
         _report_likeness(evaluations, likeness)
     click.echo(f"wrote {folder / FILE_NAME}")
+    for name in drawings:
+        click.echo(f"wrote {folder / name}.png and .svg")
 
 
 def _report_likeness(evaluations: Sequence[Evaluation], likeness: Likeness) -> None:

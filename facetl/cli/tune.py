@@ -146,9 +146,9 @@ def tune(
     trials, before = _try_all(detector, dataset, pyramids, aim, workers)
     best = rank(trials, aim, SHOWN)
     _save_choice(out, loaded, best[0], aim, dataset)
+    drawn = _save_plot(plot, trials, best[0], aim, before)
     _report(best, before, aim, len(trials), len(dataset))
-    click.echo(f"wrote {out}")
-    _save_plot(plot, trials, best[0], aim, before)
+    click.echo(f"wrote {out}" + f" and {plot}" * drawn)
     suggest("detect", "FRAMES", "--weights", out, "--out", "results")
 
 
@@ -240,15 +240,16 @@ def _try_all(
 
 def _save_plot(
     path: Path, trials: Sequence[Trial], chosen: Trial, aim: Aim, before: Trial | None
-) -> None:
+) -> bool:
+    """Draw and write the plot; return whether that could be done."""
     pictures = Pictures()
     with pictures.drawing(*plot_paths(path)):
         from facetl.evaluation.plots import save_plot
         from facetl.evaluation.tradeoff import plot_tradeoff
 
         save_plot(path, plot_tradeoff(trials, chosen, aim, before))
-        click.echo(f"wrote {path}")
     pictures.tell()
+    return not pictures.count
 
 
 def _save_choice(
