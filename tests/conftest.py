@@ -5,13 +5,44 @@ import os
 # Set before torch is loaded: on a busy machine its waiting threads cost more than they give.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from engines import ENGINES
+from hypothesis import HealthCheck, settings
 
 from facetl.data.portrait import PORTRAIT
 from facetl.mtcnn.detector import Detector
+
+# No test depends on the clock: the machine may be busy with anything.
+settings.register_profile("facetl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("facetl")
+
+SLOW = {"CliRunner", "ProcessPoolExecutor", "Warm", "launched", "make_world", "subprocess"}
+"""What test files import to run whole commands, processes, Ray or a browser."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `make quick` leaves out: all tests of a file that imports such things."""
+    for item in items:
+        if isinstance(item, pytest.Function) and SLOW & vars(item.module).keys():
+            item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def _no_process_unless_slow(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """See that a test that is not marked as slow starts no process."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        pytest.fail("a quick test starts a process; import what starts it in its own file")
+
+    if "slow" not in request.keywords:
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+        monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
 
 
 @pytest.fixture(scope="session")

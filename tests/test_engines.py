@@ -64,7 +64,7 @@ def assert_same(found: Cells | Answers, expected: Cells | Answers) -> None:
     border=st.sampled_from([0, 6]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pnet_sees_the_same(
     networks: dict[Stage, Network], size: tuple[int, int], scale: float, border: int, seed: int
 ) -> None:
@@ -90,7 +90,7 @@ def test_pnet_sees_the_same(
     ),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_windows_are_judged_the_same(
     networks: dict[Stage, Network],
     stage: Stage,
@@ -278,7 +278,7 @@ def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
     border=st.sampled_from([0, 6]),
     at_once=st.integers(1, 4000),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_bands_of_a_level_change_nothing(
     networks: dict[Stage, Network], size: tuple[int, int], border: int, at_once: int
 ) -> None:

@@ -30,7 +30,6 @@ ROOM = 3 * 2**30
 
 fuzzing = settings(
     max_examples=CASES,
-    deadline=None,
     database=None,
     derandomize=not LONG,
     phases=[Phase.explicit, Phase.generate] if LONG else tuple(Phase),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, suggest
+from facetl.cli.console import LINE, note, suggest
 from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
@@ -263,17 +263,28 @@ def describe_parts(stage: Stage, settings: TrainingSettings) -> str:
     return f"{', then '.join(counts)} of {whole:,} parameters learn"
 
 
-def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:
-    """Return one line about the last epoch; a star marks the best so far."""
+def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings, room: int = LINE) -> str:
+    """Return one line about the last epoch; a star marks the best so far.
+
+    Args:
+        checkpoint: after the epoch.
+        settings: of the training.
+        room: columns that the line may take; what has no room is left out.
+    """
     record = checkpoint.records[-1]
     trained, validated = record["train"], record["validation"]
     star = " *" if checkpoint.best_epoch == checkpoint.epoch else ""
-    return (
-        f"epoch {record['epoch']:>2}/{settings.total_epochs}  loss {trained['total']:.4f}  "
-        f"validation {validated['total']:.4f} (classification {validated['classification']:.4f}, "
-        f"box {validated['box']:.4f})  recall {validated['recall']:.3f}  "
-        f"false alarms {validated['false_alarms']:.3f}  {record['seconds']:.1f} s{star}"
+    line = f"epoch {record['epoch']:>2}/{settings.total_epochs}  loss {trained['total']:.4f}"
+    facts = (
+        f"validation {validated['total']:.4f}",
+        f"recall {validated['recall']:.3f}",
+        f"false alarms {validated['false_alarms']:.3f}",
+        f"{record['seconds']:.1f} s",
     )
+    for fact in facts:
+        if len(line) + len("  ") + len(fact) + len(star) <= room:
+            line = f"{line}  {fact}"
+    return f"{line}{star}"
 
 
 train_pnet = build_command("pnet")

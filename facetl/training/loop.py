@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -81,6 +81,7 @@ def train(
     settings: TrainingSettings,
     start: Checkpoint | None = None,
     source: Network | None = None,
+    replan: Callable[[Checkpoint], TrainingSettings] | None = None,
 ) -> Iterator[Checkpoint]:
     """Train a network in place; yield a checkpoint after every epoch.
 
@@ -98,6 +99,8 @@ def train(
         settings: how to train.
         start: the checkpoint to go on from.
         source: what a regulariser holds the network to; by default the network as it comes.
+        replan: gives the settings of the epochs to come, after each one; they may have another
+            number of epochs. The records then tell it, and how many threads there were.
 
     Raises:
         NonFiniteLossError: as soon as a loss is infinite or not a number.
@@ -119,7 +122,7 @@ def train(
     checkpoint = start or Checkpoint.beginning()
     checkpoint.restore(network, optimiser)
     with course.regulariser.attached(network) if course.regulariser else nullcontext():
-        while not _is_finished(checkpoint, settings):
+        while not _is_finished(checkpoint, course.settings):
             epoch, began = checkpoint.epoch + 1, time.perf_counter()
             trained, angles = _train_epoch(course, patches, training, optimiser, epoch)
             record = {
@@ -128,11 +131,14 @@ def train(
                 "learnt": _validate(course, patches, learnt),
                 "validation": _validate(course, patches, validation),
                 **({"angles": angles} if angles else {}),
+                **(_tell_plan(course.settings) if replan else {}),
                 "learning_rate": optimiser.param_groups[0]["lr"],
                 "seconds": round(time.perf_counter() - began, 3),
             }
             checkpoint = checkpoint.after(record, network, optimiser)
             yield checkpoint
+            if replan:
+                course = replace(course, settings=replan(checkpoint))
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,11 @@ class _Course:
         targets = regression_targets(self.stage, batch.offsets, batch.sides)
         landmarks = self.teacher(batch.pixels, batch.labels) if self.teacher else None
         return Judged(flat, batch.labels, targets, landmarks)
+
+
+def _tell_plan(settings: TrainingSettings) -> dict[str, int]:
+    """Return what an epoch depends on that a clock has chosen."""
+    return {"epochs": settings.total_epochs, "threads": torch.get_num_threads()}
 
 
 def _hold(
