@@ -5,7 +5,9 @@ import os
 # Set before torch is loaded: on a busy machine its waiting threads cost more than they give.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,14 +22,30 @@ from facetl.mtcnn.detector import Detector
 settings.register_profile("facetl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("facetl")
 
-SLOW = {"CliRunner", "ProcessPoolExecutor", "Warm", "launched", "make_world", "subprocess"}
-"""What test files import to run whole commands, processes, Ray or a browser."""
+SLOW = re.compile(
+    r"^(from|import) .*\b(CliRunner|ProcessPoolExecutor|Warm|launched|make_world|subprocess)\b"
+    r"|^pytestmark = pytest\.mark\.slow$",
+    re.MULTILINE,
+)
+"""What makes a test file slow: it runs whole commands, processes, Ray or a browser, or says so."""
+
+
+@cache
+def is_slow(path: Path) -> bool:
+    """Return whether `make quick` leaves a test file out."""
+    return bool(SLOW.search(path.read_text(encoding="utf-8")))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Let slow files not even be loaded where nobody wants them."""
+    unwanted = config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py"
+    return True if unwanted and is_slow(collection_path) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what `make quick` leaves out: all tests of a file that imports such things."""
+    """Mark the tests of slow files."""
     for item in items:
-        if isinstance(item, pytest.Function) and SLOW & vars(item.module).keys():
+        if is_slow(item.path):
             item.add_marker("slow")
 
 
@@ -38,7 +56,7 @@ def _no_process_unless_slow(
     """See that a test that is not marked as slow starts no process."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
-        pytest.fail("a quick test starts a process; import what starts it in its own file")
+        pytest.fail("a quick test starts a process; mark it as slow")
 
     if "slow" not in request.keywords:
         monkeypatch.setattr(subprocess.Popen, "__init__", refuse)

@@ -31,6 +31,8 @@ from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import TorchSight
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
 
+pytestmark = pytest.mark.slow
+
 Pixels = NDArray[np.uint8]
 Thresholds = tuple[float, float, float]
 

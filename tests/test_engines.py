@@ -24,6 +24,8 @@ from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.mtcnn.pyramid import level_size
 from facetl.mtcnn.sight import Answers, Cells, TorchSight
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -28,6 +28,7 @@ CASES = LONG or 300
 ROOM = 3 * 2**30
 """Bytes that a reader of small files may ask for beyond what the process has."""
 
+pytestmark = pytest.mark.slow
 fuzzing = settings(
     max_examples=CASES,
     database=None,

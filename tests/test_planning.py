@@ -17,13 +17,12 @@ from tiny_world import tiny_plan
 from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training import planning
+from facetl.training.pace import Memory, Pace
 from facetl.training.plan import CascadePlan
 from facetl.training.planning import (
     LEAST_PATCHES,
     TYPICAL,
     Begun,
-    Memory,
-    Pace,
     Share,
     Speed,
     Trial,
@@ -182,7 +181,7 @@ class Machine:
         self.trials += 1
         per_patch = self.speed.per_patch[stage] * self.slowness(self.now)
         self.do(0.5)
-        return Trial(2, per_patch, 1.0)
+        return Trial(2, per_patch, 2, 1.0)
 
     def train(self, pace: Pace, plan: CascadePlan, frames: int, faces: int) -> list[str]:
         """Train in no time; return what was done."""
@@ -246,7 +245,7 @@ def test_what_is_too_little_is_the_least_training_and_says_so(tmp_path: Path) ->
     assert not pace.is_enough
     foreseen = pace.foreseen
     assert machine.train(pace, PLAN, 100, 150) == ["1_pnet 1", "1_rnet 1", "1_onet 1"]
-    assert 1 < foreseen < machine.now < foreseen + 3  # and three more trials
+    assert 1 < foreseen < machine.now < foreseen + 0.1
     assert negatives(pace.done([])) == [2, 2, 1]
 
 
@@ -257,7 +256,7 @@ def test_a_budget_that_is_enough_is_said_to_be(tmp_path: Path) -> None:
 def test_work_before_the_plan_counts(tmp_path: Path) -> None:
     machine = Machine(TYPICAL, now=50.0)
     pace = pace_on(machine, 120, tmp_path, HUNDRED, began=30.0)
-    assert pace.spent == pytest.approx(20 + 3 * 0.5)
+    assert pace.spent == pytest.approx(20 + 0.5)
 
 
 def test_epochs_that_were_asked_for_are_all_done(tmp_path: Path) -> None:
@@ -270,7 +269,7 @@ def test_every_new_plan_is_told(tmp_path: Path) -> None:
     heard: list[tuple[str, list[int]]] = []
     machine = Machine(TYPICAL, BUSY["busy from early on"])
     pace = pace_on(machine, 60, tmp_path, HUNDRED)
-    pace.tell = lambda step, plan: heard.append((step.name, epochs(plan)))
+    pace.tell = lambda step, plan, _: heard.append((step.name, epochs(plan)))
     machine.train(pace, PLAN, 100, 150)
     assert [name for name, _ in heard] == sorted(
         (name for name, _ in heard), key=["1_pnet", "1_rnet", "1_onet"].index
@@ -297,7 +296,7 @@ def test_a_training_that_is_resumed_has_the_rest_of_its_time(tmp_path: Path) -> 
     pace.start(Begun(step, 1000))
     other = Machine(TYPICAL, now=1e6)  # a faster one would choose otherwise now
     resumed = pace_on(other, 3000, tmp_path, HUNDRED)
-    assert resumed.spent == pytest.approx(pace.spent + 3 * 0.5)
+    assert resumed.spent == pytest.approx(pace.spent + 0.5)
     assert resumed.begin(step).recipe == chosen.recipe
     later = PLAN.steps[1]
     assert resumed.begin(later).recipe == PLAN.stages["rnet"].recipe
@@ -348,7 +347,7 @@ def test_a_memory_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_one_thread_is_taken_where_it_is_clearly_faster(
     seconds: dict[int, float], threads: int, gain: float
 ) -> None:
-    assert choose_threads(seconds) == Trial(threads, seconds[threads], gain)
+    assert choose_threads(seconds) == Trial(threads, seconds[threads], max(seconds), gain)
 
 
 def test_one_slow_trial_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +358,18 @@ def test_one_slow_trial_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = iter([taken[2], taken[1]])
     monkeypatch.setattr(planning, "_trials", lambda *_: next(waiting))
     found = try_training("pnet", PLAN.stages["pnet"].training, torch.device("cpu"))
-    assert found == Trial(2, 1.1, 1.0)
+    assert found == Trial(2, 1.1, 2, 1.0)
+
+
+def test_all_threads_are_tried_while_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(torch, "set_num_threads", tried.append)
+    taken = iter([iter([1.0] * 4), iter([2.0] * 4)])
+    monkeypatch.setattr(planning, "_trials", lambda *_: next(taken))
+    settings = PLAN.stages["pnet"].training
+    assert try_training("pnet", settings, torch.device("cpu"), 4) == Trial(4, 1.0, 4, 1.0)
+    assert tried == [4, 1] * 4 + [1]  # and as it was
 
 
 def test_trials_on_a_slow_machine_end_after_one_that_counts(
@@ -370,7 +380,7 @@ def test_trials_on_a_slow_machine_end_after_one_that_counts(
     trials = iter([9.0, 2.0])
     monkeypatch.setattr(planning, "_trials", lambda *_: trials)
     found = try_training("pnet", PLAN.stages["pnet"].training, torch.device("cpu"))
-    assert found == Trial(1, 2.0, 1.0)
+    assert found == Trial(1, 2.0, 1, 1.0)
 
 
 def test_a_slow_epoch_has_the_threads_chosen_anew(tmp_path: Path) -> None:
@@ -385,6 +395,21 @@ def test_a_slow_epoch_has_the_threads_chosen_anew(tmp_path: Path) -> None:
     assert machine.trials == before
     pace.go_on(Begun(step, 1000, 2), 4 * usual)
     assert machine.trials == before + 1
+
+
+def test_one_thread_is_left_again_when_the_cores_are_free(tmp_path: Path) -> None:
+    machine = Machine(TYPICAL)
+    answers = iter([Trial(1, 5 * TYPICAL.per_patch["onet"], 2, 5.0), Trial(2, 0.0001, 2, 1.0)])
+    path = tmp_path / "budget.json"
+    pace = Pace(PLAN, 600, 100, 150, path, lambda *_: next(answers), clock=machine.clock)
+    step = PLAN.steps[0]
+    pace.begin(step)
+    pace.start(Begun(step, 1000))
+    usual = estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000, pace.speed)
+    pace.go_on(Begun(step, 1000, 1), 0.5 * usual)  # this may be so with PNet
+    assert pace.threads == 1
+    pace.go_on(Begun(step, 1000, 2), 0.2 * usual)
+    assert pace.threads == 2
 
 
 def test_the_speed_of_this_machine_is_measured() -> None:

@@ -461,7 +461,7 @@ def test_anything_else_is_no_duration(text: str) -> None:
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let trials say that this machine is as fast as any, without trying."""
     monkeypatch.setattr(
-        planning, "try_training", lambda stage, *_: Trial(1, TYPICAL.per_patch[stage], 1.0)
+        planning, "try_training", lambda stage, *_: Trial(1, TYPICAL.per_patch[stage], 1, 1.0)
     )
 
 
@@ -505,7 +505,7 @@ def test_busy_cores_are_said_and_trained_on_with_one_thread(
     """And afterwards there are as many threads as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    monkeypatch.setattr(planning, "try_training", lambda *_: Trial(1, 1e-4, 5.0))
+    monkeypatch.setattr(planning, "try_training", lambda *_: Trial(1, 1e-4, 2, 5.0))
     try:
         result = command("--budget", "10m")
         assert torch.get_num_threads() == 2
@@ -514,6 +514,30 @@ def test_busy_cores_are_said_and_trained_on_with_one_thread(
     assert result.exit_code == 0, result.output
     assert "the cores are busy with other work: one thread trains faster than all" in result.stderr
     assert {record["threads"] for record in load_weights(out).metadata["records"]} == {1}
+
+
+@pytest.mark.parametrize(("threads", "told"), [(1, True), (2, False)])
+def test_without_a_budget_busy_cores_are_said_alone(
+    command: Command, threads: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another number of threads would be another result."""
+    monkeypatch.setattr(planning, "try_training", lambda *_: Trial(threads, 1e-4, 2, 5.0))
+    used: list[int] = []
+
+    def train_nothing(_: Training) -> NoReturn:
+        used.append(torch.get_num_threads())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", train_nothing)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        result = command()
+    finally:
+        torch.set_num_threads(before)
+    line = "the cores are busy with other work: with one thread, OMP_NUM_THREADS=1, training is "
+    assert (f"{line}about 5 times as fast" in result.stderr) == told
+    assert used == [2]
 
 
 @pytest.mark.usefixtures("fast")

@@ -45,8 +45,8 @@ class Bar:
     def advance(self, seconds: float) -> None:
         self.done += seconds
 
-    def resize(self, foreseen: float) -> None:
-        self.foreseen = foreseen
+    def resize(self, foreseen: float, left: float) -> None:
+        self.foreseen, self.left = foreseen, f"{left} s"
 
     def skip(self, seconds: float) -> None:
         self.done += seconds
@@ -100,13 +100,14 @@ def test_a_new_plan_changes_what_is_left_alone(view: TrainingView) -> None:
     walk(view, PNET, 2)
     done = bar.done
     longer = tiny_plan().with_epochs([9, 3, 1])
-    view.replans(RNET, longer)
+    view.replans(RNET, longer, 100)
     _, rnet, onet = estimate(longer, 4, 4)
     assert bar.foreseen == pytest.approx(done + rnet.total + onet.total)
     list(view.cutting(RNET, iter(CUTS)))
     view.has_trained(RNET, checkpoint_after(1))
     assert "epoch  1/3" in bar.lines[-1]
-    view.replans(RNET, longer.with_epochs([9, 2, 1]))  # the plan is cut short meanwhile
+    assert bar.lines[-1].endswith("100 s left")
+    view.replans(RNET, longer.with_epochs([9, 2, 1]), 50)  # the plan is cut short meanwhile
     view.has_trained(RNET, checkpoint_after(2))
     walk(view, ONET, 1)
     assert bar.done == pytest.approx(bar.foreseen)

@@ -67,6 +67,11 @@ class TimeLeft:
     def __init__(self) -> None:
         self._began = self._told = time.perf_counter()
         self._shown: float | None = None
+        self._promised: float | None = None
+
+    def expect(self, seconds: float) -> None:
+        """Hear from somebody who knows better than the pace how long it will take from now on."""
+        self._promised = time.perf_counter() + seconds
 
     def after(self, done: float, left: float) -> str:
         """Return the time, like ``3 min``.
@@ -78,7 +83,10 @@ class TimeLeft:
         if done <= 0:
             return "?"
         now = time.perf_counter()
-        estimate = max(left, 0.0) * (now - self._began) / done
+        if self._promised is None:
+            estimate = max(left, 0.0) * (now - self._began) / done
+        else:
+            estimate = self._promised - now if left > 0 else 0.0
         before, passed = self._shown, now - self._told
         self._shown = estimate if before is None else steady(before, passed, estimate)
         self._told = now
@@ -148,9 +156,10 @@ class TimeBar:
         self.left = self._time_left.after(self._done - self._skipped, self._foreseen - self._done)
         self._progress.update(self._task, completed=self._done, left=f"{self.left} left")
 
-    def resize(self, foreseen: float) -> None:
-        """Hear that all work is another number of seconds."""
+    def resize(self, foreseen: float, left: float) -> None:
+        """Hear that all work is another number of seconds, and how long what is left will take."""
         self._foreseen = foreseen
+        self._time_left.expect(left)
         self._progress.update(self._task, total=foreseen)
 
     def skip(self, foreseen: float) -> None:

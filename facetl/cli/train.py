@@ -17,6 +17,7 @@ from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest
 from facetl.cli.stopping import resumable
+from facetl.cli.train_stage import tell_busy_cores
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
 from facetl.errors import FacetlError
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.networks import Stage
     from facetl.training.cascade import Cascade
+    from facetl.training.pace import Pace
     from facetl.training.plan import CascadePlan
-    from facetl.training.planning import Pace, Trial
+    from facetl.training.planning import Trial
     from facetl.training.settings import TrainingSettings
 
 
@@ -140,6 +142,8 @@ def train(
             memory = outputs.workshop / "budget.json"
             how = (chosen_device, keeps_epochs, began)
             pace = _set_pace(plan, budget, dataset, memory, *how)
+        else:
+            tell_busy_cores("onet", plan.stages["onet"].training, chosen_device)
         with TrainingView(plan, dataset) as view:
             if pace:
                 pace.tell = view.replans
@@ -242,10 +246,13 @@ def _set_pace(
     """Return what keeps the training within a budget; say what is planned."""
     import torch
 
-    from facetl.training.planning import Pace, spare, try_training
+    from facetl.training.pace import Pace
+    from facetl.training.planning import spare, try_training
+
+    threads = torch.get_num_threads()
 
     def measure(stage: Stage, settings: TrainingSettings) -> Trial:
-        return try_training(stage, settings, device)
+        return try_training(stage, settings, device, threads)
 
     faces = dataset.face_count
     pace = Pace(
@@ -258,7 +265,7 @@ def _set_pace(
     note(f"budget of {budget:.0f} s: all {len(dataset):,} frames, {epochs}, {patches}")
     if not pace.is_enough:
         note(f"the least training, which this is, takes about {pace.foreseen:.0f} s here")
-    if pace.threads < torch.get_num_threads():
+    if pace.threads < threads:
         note("the cores are busy with other work: one thread trains faster than all")
     return pace
 

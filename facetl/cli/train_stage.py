@@ -18,6 +18,8 @@ from facetl.files import write_text
 from facetl.mtcnn.settings import DETECTION, Settings
 
 if TYPE_CHECKING:
+    import torch
+
     from facetl.mtcnn.networks import Network, Stage
     from facetl.mtcnn.weights import State, Weights
     from facetl.training.checkpoint import Checkpoint
@@ -114,6 +116,7 @@ def train_stage(
     task = describe_task(stage, start, data, chosen)
     with resumable(outputs.checkpoint):
         checkpoint = outputs.find_start(task, resume=resume, force=force)
+        tell_busy_cores(stage, chosen, choose_device(device))
         train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
     click.echo(f"wrote {out}, {outputs.records} and {outputs.curves}")
     if stage in _NEXT:
@@ -121,6 +124,25 @@ def train_stage(
         suggest("prepare", "DATA", "--stage", later, "--weights", out, "--out", folder)
     weights = ("--weights", "pretrained", "--weights", f"tuned={out}")
     suggest("detect", "FRAMES", *weights, "--out", "results")
+
+
+def tell_busy_cores(stage: Stage, settings: TrainingSettings, device: torch.device) -> None:
+    """Say so where one thread is clearly faster than all, because other work keeps the cores busy.
+
+    It is not taken unasked: with another number of threads the last digits are others.
+    """
+    import torch
+
+    from facetl.training.planning import try_training
+
+    if torch.get_num_threads() == 1 or device.type != "cpu":
+        return
+    trial = try_training(stage, settings, device)
+    if trial.threads == 1:
+        note(
+            f"the cores are busy with other work: with one thread, OMP_NUM_THREADS=1, training "
+            f"is about {trial.gain:.0f} times as fast"
+        )
 
 
 def recommend_settings(stage: Stage, patches: Patches, joined: Weights | None) -> Settings:

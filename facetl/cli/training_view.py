@@ -54,15 +54,15 @@ class TrainingView:
     def _foreseen(self) -> float:
         return sum(each.total for each in self._estimates.values())
 
-    def replans(self, step: Step, plan: CascadePlan) -> None:
-        """Hear of another plan for a step that is begun and those after it."""
+    def replans(self, step: Step, plan: CascadePlan, left: float) -> None:
+        """Hear of another plan for a step that is begun and those after it, and its seconds."""
         from facetl.training.planning import estimate
 
         self.plan = plan
         ahead = plan.steps.index(step)
         anew = zip(plan.steps, estimate(plan, self._frames, self._faces), strict=True)
         self._estimates.update(list(anew)[ahead:])
-        self._bar.resize(self._foreseen)
+        self._bar.resize(self._foreseen, left)
 
     def skips(self, step: Step) -> None:
         """Hear of a step that was finished before a break."""

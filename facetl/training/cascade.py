@@ -34,9 +34,10 @@ from facetl.training.checkpoint import (
 )
 from facetl.training.loop import train
 from facetl.training.mining import Miner, mining_settings
+from facetl.training.pace import Pace
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, StagePlan, Step
-from facetl.training.planning import Begun, Pace
+from facetl.training.planning import Begun
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
 from facetl.training.records import History, without_times
 from facetl.training.settings import TrainingSettings

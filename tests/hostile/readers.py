@@ -68,9 +68,9 @@ from facetl.studies.tables import cells_csv, sections, summary_csv
 from facetl.training.batches import split_by_frame
 from facetl.training.cascade import Workshop, load_step
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from facetl.training.pace import Memory
 from facetl.training.patches import load_patches, writing_patches
 from facetl.training.plan import CascadePlan, Step
-from facetl.training.planning import Memory
 from facetl.training.sampling import LabelledWindows
 
 BOXES = np.array([[2.0, 2.0, 10.0, 9.0], [1.5, 0.0, 6.0, 8.25]])
