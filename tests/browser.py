@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from outcomes import PATIENCE
 from playwright.sync_api import Browser, Page, sync_playwright
 
 REQUIRED = "FACETL_BROWSER_REQUIRED"
@@ -49,7 +50,9 @@ def launched() -> Iterator[Browser]:
     """Start a headless browser for some tests."""
     executable = find_browser()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(SWITCHES))
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=list(SWITCHES), timeout=1000 * PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -58,6 +61,7 @@ def launched() -> Iterator[Browser]:
 def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Watched]:
     """Open a file; at the end see that it asked for nothing else and complained of nothing."""
     context = browser.new_context(**options)
+    context.set_default_timeout(1000 * PATIENCE)
     watched = Watched(context.new_page())
     own = path.resolve().as_uri()
     watched.page.goto(own)

@@ -5,13 +5,62 @@ import os
 # Set before torch is loaded: on a busy machine its waiting threads cost more than they give.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import re
+import subprocess
+from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from engines import ENGINES
+from hypothesis import HealthCheck, settings
 
 from facetl.data.portrait import PORTRAIT
 from facetl.mtcnn.detector import Detector
+
+# No test depends on the clock: the machine may be busy with anything.
+settings.register_profile("facetl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("facetl")
+
+SLOW = re.compile(
+    r"^(from|import) .*\b(CliRunner|ProcessPoolExecutor|Warm|launched|make_world|subprocess)\b"
+    r"|^pytestmark = pytest\.mark\.slow$",
+    re.MULTILINE,
+)
+"""What makes a test file slow: it runs whole commands, processes, Ray or a browser, or says so."""
+
+
+@cache
+def is_slow(path: Path) -> bool:
+    """Return whether `make quick` leaves a test file out."""
+    return bool(SLOW.search(path.read_text(encoding="utf-8")))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Let slow files not even be loaded where nobody wants them."""
+    unwanted = config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py"
+    return True if unwanted and is_slow(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files."""
+    for item in items:
+        if is_slow(item.path):
+            item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def _no_process_unless_slow(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """See that a test that is not marked as slow starts no process."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        pytest.fail("a quick test starts a process; mark it as slow")
+
+    if "slow" not in request.keywords:
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+        monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
 
 
 @pytest.fixture(scope="session")

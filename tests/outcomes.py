@@ -9,6 +9,9 @@ from click.testing import Result
 
 from facetl.manifests.manifest import load_manifest
 
+PATIENCE = 1800
+"""Seconds after which what a test waits for has hung, however busy the machine is."""
+
 
 def success(result: Result) -> Result:
     """Return the result of a command that must end well."""

@@ -180,7 +180,7 @@ boxes = st.tuples(starts, starts, sides, sides).map(
 faces_of_an_image = st.lists(st.tuples(boxes, labels), min_size=1, max_size=4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(names, faces_of_an_image, max_size=4))
 def test_what_is_saved_is_loaded_again(
     tmp_path_factory: pytest.TempPathFactory,
@@ -199,7 +199,7 @@ def test_what_is_saved_is_loaded_again(
         assert loaded[name].labels == expected_labels
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_no_bytes_whatever_raise_anything_but_annotation_errors(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

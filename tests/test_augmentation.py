@@ -37,7 +37,7 @@ def some_patches(count: int = 40) -> tuple[Tensor, Tensor]:
     side=st.integers(12, 90),
     box=st.tuples(coordinates, coordinates, st.integers(1, 80), st.integers(1, 80)),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_flip_is_the_mirrored_frame_seen_from_the_window(
     corner: tuple[int, int], side: int, box: tuple[int, int, int, int]
 ) -> None:

@@ -41,7 +41,7 @@ def class_counts(labels: NDArray[np.uint8], batches: Indices) -> list[list[int]]
     share=st.floats(0.01, 0.99),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_frame_is_on_both_sides(frame_index: list[int], share: float, seed: int) -> None:
     frames = np.array([*frame_index, 10])  # one more, so that there are two
     training, validation = split_by_frame(frames, share, seed)
@@ -76,7 +76,7 @@ def test_fewer_than_two_frames_cannot_be_split(frame_index: list[int]) -> None:
     share=st.floats(0.01, 0.99),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_group_is_on_both_sides(groups: list[int], share: float, seed: int) -> None:
     groups = [*groups, 10]  # one more, so that there are two
     frames = np.repeat(np.arange(len(groups)), 3)

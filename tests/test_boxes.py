@@ -67,7 +67,7 @@ def test_empty_boxes_overlap_with_nothing() -> None:
 
 
 @given(boxes(), boxes())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_iou_is_symmetric_in_0_to_1_and_1_with_itself(some: Boxes, others: Boxes) -> None:
     shares = iou(some, others)
     assert np.array_equal(shares, iou(others, some).T)
@@ -76,7 +76,7 @@ def test_iou_is_symmetric_in_0_to_1_and_1_with_itself(some: Boxes, others: Boxes
 
 
 @given(boxes(), boxes())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_iou_counts_pixels(some: Boxes, others: Boxes) -> None:
     ours, theirs = _pixels(some[0]), _pixels(others[0])
     assert iou(some, others)[0, 0] == len(ours & theirs) / len(ours | theirs)
@@ -106,7 +106,7 @@ def test_offsets_by_hand() -> None:
 
 
 @given(boxes(), boxes())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_shift_undoes_offsets(windows: Boxes, targets: Boxes) -> None:
     count = min(len(windows), len(targets))
     windows, targets = windows[:count], targets[:count]

@@ -66,7 +66,7 @@ def test_share_in_frame(pen: Pen, x: float, share: float) -> None:
 points = st.lists(st.tuples(*[st.floats(-100, 100)] * 2), min_size=2, max_size=8)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(points, st.integers(1, 9))
 def test_curves_run_through_their_points(through: list[tuple[float, float]], steps: int) -> None:
     for closed in (False, True):

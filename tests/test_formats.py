@@ -776,9 +776,7 @@ def damaged(draw_: st.DrawFn, text: str) -> bytes:
 
 
 @pytest.mark.parametrize("form", list(STARTS))
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_only_our_own_errors(tmp_path: Path, form: Format, data: st.DataObject) -> None:
     draw(tmp_path / "images/train/a.png")

@@ -28,9 +28,9 @@ CASES = LONG or 300
 ROOM = 3 * 2**30
 """Bytes that a reader of small files may ask for beyond what the process has."""
 
+pytestmark = pytest.mark.slow
 fuzzing = settings(
     max_examples=CASES,
-    deadline=None,
     database=None,
     derandomize=not LONG,
     phases=[Phase.explicit, Phase.generate] if LONG else tuple(Phase),

@@ -33,7 +33,7 @@ def targets_of(stage: Stage, window: half_open.Boxes, face: half_open.Boxes) -> 
 
 
 @given(st.integers(0, 100), st.integers(0, 100), st.floats(0.05, 1.2), SHIFTS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_targets_undo_what_is_done_with_pnets_offsets(
     column: int, row: int, scale: float, shift: tuple[float, ...]
 ) -> None:
@@ -50,7 +50,7 @@ def test_targets_undo_what_is_done_with_pnets_offsets(
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 150), SHIFTS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @pytest.mark.parametrize("stage", ["rnet", "onet"])
 def test_targets_undo_what_is_done_with_the_later_networks_offsets(
     stage: Stage, x: int, y: int, side: int, shift: tuple[float, ...]
@@ -88,7 +88,7 @@ def test_cells_of_pnet_by_hand() -> None:
     st.floats(1, 80, width=32),
     st.floats(1, 80, width=32),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_square_agrees_with_the_half_open_one(x: float, y: float, w: float, h: float) -> None:
     box = np.array([[x, y, x + w, y + h]])
     squared = square(torch.from_numpy(box)).numpy()

@@ -37,7 +37,7 @@ def vector(*values: float) -> Tensor:
 
 
 @given(pairs(), strengths)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_dtnh_is_the_reference(pair: tuple[Tensor, Tensor], strength: float) -> None:
     g, h = pair
     wanted = reference.dtnh(g.tolist(), h.tolist(), strength)
@@ -45,7 +45,7 @@ def test_dtnh_is_the_reference(pair: tuple[Tensor, Tensor], strength: float) -> 
 
 
 @given(pairs(), strengths)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_dtnh_never_works_against_the_loss(pair: tuple[Tensor, Tensor], strength: float) -> None:
     g, h = pair
     direction = dtnh(g, h, strength)
@@ -56,7 +56,7 @@ def test_dtnh_never_works_against_the_loss(pair: tuple[Tensor, Tensor], strength
 
 
 @given(pairs())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_single_precision_is_close(pair: tuple[Tensor, Tensor]) -> None:
     g, h = pair
     torch.testing.assert_close(

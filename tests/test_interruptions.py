@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from outcomes import PATIENCE
 from warm import Ending, Warm
 from whole_world import NO_WORLD, World, make_world
 
@@ -232,8 +233,8 @@ def test_workers_end_with_their_parent(
     time.sleep(Random(f"{kind} {number}").uniform(0, 4))  # they may be starting, or at work
     assert process.poll() is None
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
-    _, said = process.communicate(timeout=120)
-    end = time.monotonic() + 60
+    _, said = process.communicate(timeout=PATIENCE)
+    end = time.monotonic() + PATIENCE
     while members(process.pid) and time.monotonic() < end:
         time.sleep(0.02)
     assert members(process.pid) == []
@@ -331,15 +332,21 @@ def test_signals_wait_whichever_thread_takes_them() -> None:
     over, done = threading.Event(), []
     thread = threading.Thread(target=over.wait)
     thread.start()
+    heard, hears = os.pipe()  # a byte for each signal that has come
+    os.set_blocking(hears, False)
+    before = signal.set_wakeup_fd(hears)
 
     def work() -> None:
         with heeding_signals(), holding_signals():
             signal.pthread_kill(thread.ident or 0, signal.SIGINT)
-            time.sleep(0.05)
+            os.read(heard, 1)
             done.append("all of it")
 
     with pytest.raises(KeyboardInterrupt):
         work()
+    signal.set_wakeup_fd(before)
+    os.close(heard)
+    os.close(hears)
     over.set()
     thread.join()
     assert done == ["all of it"]

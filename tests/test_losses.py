@@ -57,7 +57,7 @@ def test_part_faces_do_not_count_in_the_classification() -> None:
 
 
 @given(labels=LABELS, hard_share=st.floats(0.01, 1), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_losses_agree_with_the_slow_ones(labels: list[int], hard_share: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     logits, offsets, targets = (rng.normal(0, 0.5, (len(labels), width)) for width in (2, 4, 4))

@@ -104,7 +104,7 @@ def test_a_folder_s_fingerprint_is_as_it_is_described(tmp_path: Path) -> None:
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(names, st.binary(max_size=9), max_size=4), names, st.data())
 def test_whatever_changes_shows(files: dict[str, bytes], new: str, data: st.DataObject) -> None:
     whole = [(name, FileMark(len(each), DIGITS)) for name, each in files.items()]

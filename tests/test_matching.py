@@ -93,7 +93,7 @@ def test_fast_and_slow_find_the_same_hits(seed: int, rule: Rule) -> None:
         assert rule(overlaps, threshold).tolist() == slow
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @example(seed=261, threshold=0.125)
 @given(seed=st.integers(0, 2**32 - 1), threshold=st.floats(0.05, 1))
 def test_no_more_hits_than_faces_and_cocos_rule_finds_no_fewer(seed: int, threshold: float) -> None:

@@ -194,7 +194,7 @@ def test_coco_figures_agree_with_pycocotools(seed: int, coarse: bool, capsys: An
     assert 0.05 < theirs["0.5:0.95"] < 0.95  # else the test would compare nothing
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hits=hit_lists, spare=st.integers(0, 5))
 def test_figures_lie_between_0_and_1(hits: list[bool], spare: int) -> None:
     drawn = curve(hits, sum(hits) + spare + 1)
@@ -206,7 +206,7 @@ def test_figures_lie_between_0_and_1(hits: list[bool], spare: int) -> None:
     assert 0 <= best.f1 <= 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hits=hit_lists, spare=st.integers(1, 5))
 def test_a_false_alarm_below_all_others_never_helps(hits: list[bool], spare: int) -> None:
     before, after = curve(hits, sum(hits) + spare), curve([*hits, False], sum(hits) + spare)
@@ -215,7 +215,7 @@ def test_a_false_alarm_below_all_others_never_helps(hits: list[bool], spare: int
     assert best_point(after).f1 <= best_point(before).f1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 30))
 def test_perfect_detections_score_1_in_everything(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
@@ -227,7 +227,7 @@ def test_perfect_detections_score_1_in_everything(seed: int, count: int) -> None
     assert (metrics.ap_course, metrics.best.f1, metrics.recall_at_budget) == (1, 1, 1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hits=st.lists(st.booleans(), min_size=1, max_size=40), scale=st.floats(0.1, 100))
 def test_only_the_order_of_scores_matters(hits: list[bool], scale: float) -> None:
     drawn = curve(hits, sum(hits) + 1)

@@ -83,7 +83,7 @@ def visible_of(windows: Boxes) -> NDArray[np.bool_]:
     side=st.floats(20, 60),
     padding=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
     corner: tuple[float, float], side: float, padding: bool
 ) -> None:
@@ -159,7 +159,7 @@ def test_a_miner_tells_its_settings(pretrained: Detector) -> None:
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.floats(0.03, 0.6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_pnets_windows_are_found_again_from_its_boxes(column: int, row: int, scale: float) -> None:
     # Both corners of a box were rounded down by less than a pixel; the window starts an
     # eleventh of the box's side before it, which carries an eleventh of the other's rounding.
@@ -353,7 +353,7 @@ EMPTY = Pool(NO_PROPOSALS, NO_PROPOSALS, NO_PROPOSALS)
 
 
 @given(seed=st.integers(0, 2**32 - 1), reach=st.floats(0.5, 400), padding=st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_whatever_is_proposed_can_be_cut_and_is_half_visible(
     seed: int, reach: float, padding: bool
 ) -> None:

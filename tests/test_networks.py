@@ -26,7 +26,7 @@ SLOPES = st.lists(st.floats(-2, 2, width=32), min_size=3, max_size=3)
     side=st.integers(3, 9),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_activation_and_pooling_are_those_in_the_usual_order(
     slopes: list[float], pool: nn.MaxPool2d, side: int, seed: int
 ) -> None:

@@ -42,14 +42,14 @@ def candidates_of(rows: Sequence[Row]) -> Candidates:
 
 # Thresholds that no fraction of small integers meets exactly: rounding must not decide.
 @given(st.lists(rows(), max_size=25), st.sampled_from([0.3001, 0.5001, 0.7001]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_suppress_is_greedy_nms_within_each_image(rows: list[Row], threshold: float) -> None:
     expected = greedy_nms(*_columns(rows), iou, threshold)
     assert suppress(candidates_of(rows), threshold).tolist() == expected
 
 
 @given(st.lists(rows(), max_size=25), st.sampled_from([0.3001, 0.5001, 0.7001]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_suppress_nested_is_greedy_nms_by_the_smaller_box(
     rows: list[Row], threshold: float
 ) -> None:
@@ -58,7 +58,7 @@ def test_suppress_nested_is_greedy_nms_by_the_smaller_box(
 
 
 @given(st.lists(rows(), min_size=1, max_size=25))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_images_of_a_batch_do_not_touch_each_other(rows: list[Row]) -> None:
     together = candidates_of(rows)
     for nms in (suppress, suppress_nested):

@@ -170,7 +170,7 @@ def as_candidates(drawn: list[tuple[tuple[float, ...], float, int]]) -> Candidat
     return Candidates(boxes, scores, index, torch.zeros_like(boxes), torch.zeros(len(drawn), 0))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(drawn=rows, threshold=score, rule=st.sampled_from([suppress, suppress_nested]))
 def test_raising_a_threshold_commutes_with_nms_by_that_score(
     drawn: list[tuple[tuple[float, ...], float, int]],

@@ -13,12 +13,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from outcomes import PATIENCE
 
 from facetl.mtcnn.parallel import in_batches, in_parallel
 
 T = TypeVar("T")
-PATIENCE = 30
-"""Seconds after which a test that waits for something has failed."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +54,7 @@ def test_what_is_done_does_not_wait_for_items_to_come() -> None:
         for number in range(100):
             if taken:
                 assert done.wait(PATIENCE)
-                time.sleep(0.01)  # the worker hands over what it has done
+                time.sleep(0.01 * 2**number)  # until the worker has handed over what it did
             taken.append(number)
             yield number
 

@@ -54,7 +54,7 @@ def file(tmp_path: Path) -> Path:
         st.sampled_from(["frames", "seed", "maker"]), st.lists(st.text()) | st.integers()
     ),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int], size: int, metadata: dict[str, Any]
 ) -> None:
@@ -127,7 +127,7 @@ def test_patches_are_checked_at_birth(column: str, wrong: Any) -> None:
 
 
 @given(share=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_truncated_file_is_reported(
     tmp_path_factory: pytest.TempPathFactory, share: float
 ) -> None:

@@ -198,7 +198,7 @@ def test_a_frame_that_cannot_be_read_is_alone_in_its_group(
 
 
 @given(unread=st.sets(st.integers(0, 7)), twins=st.sets(st.integers(0, 7)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_groups_of_frames_are_twins_or_single(unread: set[int], twins: set[int]) -> None:
     greys = {place: 1 if place in twins else 20 * (place + 1) for place in range(8)}
     thumbnails = {

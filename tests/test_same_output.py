@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from outcomes import PATIENCE
 
 from facetl.mtcnn.weights import load_weights
 
@@ -68,7 +69,7 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Walks:
     walks = Walks(folder / "one", folder / "other")
     walkers = [_set_out(walk, number) for number, walk in enumerate(walks)]
     for walker in walkers:
-        told = walker.communicate(timeout=500)[0]
+        told = walker.communicate(timeout=PATIENCE)[0]
         assert walker.returncode == 0, told
     return walks
 

@@ -113,7 +113,7 @@ def test_a_window_belongs_to_the_face_it_overlaps_most() -> None:
 
 
 @given(SEEDS, st.sampled_from(["square", "box"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_classes_keep_to_their_bands(seed: int, match: Match) -> None:
     faces, found = drawn(seed, Recipe(match=match))
     targets = square(faces) if match == "square" else faces
@@ -126,7 +126,7 @@ def test_classes_keep_to_their_bands(seed: int, match: Match) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_targets_lead_from_the_window_to_the_true_box(seed: int) -> None:
     faces, found = drawn(seed)
     with_face = found[found.labels != Label.NEGATIVE]
@@ -136,7 +136,7 @@ def test_targets_lead_from_the_window_to_the_true_box(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_windows_are_square_whole_and_seen(seed: int) -> None:
     windows = drawn(seed)[1].windows
     edges = windows[:, 2:] - windows[:, :2]
@@ -153,7 +153,7 @@ def test_some_windows_leave_the_frame() -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_counts_are_those_of_the_recipe_at_most(seed: int) -> None:
     faces, found = drawn(seed, Recipe(positives=4, parts=2, negatives=7))
     assert len(found.of(Label.NEGATIVE)) == 7

@@ -120,7 +120,7 @@ def test_no_window_passes(pretrained: Detector, frame: NDArray[np.uint8]) -> Non
     assert [len(story.steps[step]) for step in STEPS] == [0] * len(STEPS)
 
 
-@tries(max_examples=25, deadline=None)
+@tries(max_examples=25)
 @given(height=st.integers(12, 41), width=st.integers(12, 41))
 def test_a_map_has_the_size_that_pnet_gives_it(height: int, width: int) -> None:
     with torch.inference_mode():

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from random import Random
 
@@ -25,6 +23,22 @@ from facetl.mtcnn.run_lines import describe_head
 
 NAME = "pretrained.detections.jsonl"
 COUNT = 12
+DYING = """
+import itertools, os, signal
+from facetl.cli import main
+from facetl.mtcnn.run_lines import LinesWriter
+
+write, written = LinesWriter.write, itertools.count(1)
+
+def write_and_die(*line):
+    write(*line)
+    if next(written) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+LinesWriter.write = write_and_die
+main()
+"""
+"""A facetl that kills itself once it has written four lines."""
 HEAD = json.dumps(describe_head("x", {})) + "\n"
 
 
@@ -118,18 +132,12 @@ def test_of_two_runs_the_shorter_counts(frames: Path, whole: bytes, tmp_path: Pa
 def test_a_process_that_is_killed_leaves_what_it_did(
     frames: Path, whole: bytes, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "facetl", "detect", str(frames), "--weights", "pretrained"]
+    command = [sys.executable, "-c", DYING, "detect", str(frames), "--weights", "pretrained"]
     command += ["--device", "cpu", "--batch-size", "2", "--stream", "--out", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and _lines(tmp_path / NAME) < 4:
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
+    assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+    assert (tmp_path / NAME).read_bytes().count(b"\n") == 4
     success(detect(frames, "--stream", "--resume", "--out", tmp_path))
     assert (tmp_path / NAME).read_bytes() == whole
-
-
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def test_what_is_finished_is_not_resumed(frames: Path, whole: bytes, tmp_path: Path) -> None:

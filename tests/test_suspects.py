@@ -60,7 +60,7 @@ def test_a_window_on_the_square_of_a_flat_face_is_none() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_suspects_keep_apart_from_faces_and_from_each_other(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     corners = rng.uniform(0, 200, (count + 2, 2))

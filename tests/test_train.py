@@ -20,6 +20,7 @@ from reference_training import without_times
 from tiny_world import assert_same_weights, save_frames
 
 from facetl.cli import main
+from facetl.cli.console import LINE
 from facetl.cli.options import Duration
 from facetl.data.dataset import load_dataset
 from facetl.data.images import load_image
@@ -34,7 +35,7 @@ from facetl.training import suspects as suspects_module
 from facetl.training.cascade import Cascade, Training
 from facetl.training.checkpoint import save_checkpoint
 from facetl.training.plan import AT_LEAST, CascadePlan
-from facetl.training.planning import Speed
+from facetl.training.planning import TYPICAL, Trial
 from facetl.training.records import by_training
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
@@ -328,14 +329,10 @@ def test_after_ctrl_c_resume_ends_with_the_same_weights(
     assert ("[pnet] finished before" in resumed.stderr) == (number > 2)
 
 
+@pytest.mark.usefixtures("fast")
 def test_ctrl_c_with_drawn_frames_and_a_budget_can_be_resumed(
-    command: Command,
-    out: Path,
-    press_ctrl_c: Callable[[int], None],
-    monkeypatch: pytest.MonkeyPatch,
+    command: Command, out: Path, press_ctrl_c: Callable[[int], None]
 ) -> None:
-    speeds = iter([planning.TYPICAL])  # the speed is measured but once
-    monkeypatch.setattr(planning, "measure_speed", lambda *_: next(speeds))
     press_ctrl_c(1)
     assert command("--with-cartoons", 1, "--budget", "10m").exit_code == 130
     resumed = command("--with-cartoons", 1, "--budget", "10m", "--resume")
@@ -477,25 +474,105 @@ def test_anything_else_is_no_duration(text: str) -> None:
         Duration().convert(text, None, None)
 
 
-def test_the_budget_chooses_epochs_and_frames_and_says_so(
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let trials say that this machine is as fast as any, without trying."""
+    monkeypatch.setattr(
+        planning, "try_training", lambda stage, *_: Trial(1, TYPICAL.per_patch[stage], 1, 1.0)
+    )
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_budget_keeps_all_frames_and_says_what_it_does(command: Command, out: Path) -> None:
+    result = command("--budget", "10m")
+    assert result.exit_code == 0, result.output
+    lines = result.stderr.splitlines()
+    assert lines[0] == "budget of 600 s: all 4 frames, 2 + 1 + 1 epochs, 100% of their patches"
+    assert lines[-2].startswith("budget of 600 s: took ")
+    assert lines[-2].endswith(" s for 2 + 1 + 1 epochs")
+    metadata = load_weights(out).metadata
+    assert (metadata["frames"], metadata["budget"]) == (None, 600)
+    assert metadata["pnet"]["training"]["epochs"] == 2  # as --epochs has it
+    assert {(record["epochs"], record["threads"]) for record in metadata["records"]} <= {
+        (2, 1),
+        (1, 1),
+    }
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_budget_that_is_too_little_is_the_least_training(
+    command: Command, frames: Path, out: Path
+) -> None:
+    bare = ["train", str(frames), "--out", str(out), "--workers=1", "--budget", "0.001"]
+    result = CliRunner().invoke(main, bare)
+    assert result.exit_code == 0, result.output
+    told = result.stderr.splitlines()
+    assert told[0] == "budget of 0 s: all 4 frames, 1 + 1 + 1 epochs, 10% of their patches"
+    assert told[1].startswith("the least training, which this is, takes about ")
+    assert "from 4 frames" in result.stderr
+    metadata = load_weights(out).metadata
+    assert [metadata[stage]["training"]["epochs"] for stage in STAGES] == [1, 1, 1]
+    assert metadata["pnet"]["recipe"]["negatives"] == 2
+    assert len(metadata["records"]) == 3
+
+
+def test_busy_cores_are_said_and_trained_on_with_one_thread(
     command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Speed(dict.fromkeys(("pnet", "rnet", "onet"), 1.0), planning.TYPICAL.per_patch)
-    monkeypatch.setattr(planning, "measure_speed", lambda *_: slow)
-    monkeypatch.setattr(planning, "LEAST_FRAMES", 1)
-    # a second for each frame and stage, four fifths of 10 s may be used: two frames, or three
-    result = command("--budget", "10s")
+    """And afterwards there are as many threads as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.setattr(planning, "try_training", lambda *_: Trial(1, 1e-4, 2, 5.0))
+    try:
+        result = command("--budget", "10m")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
     assert result.exit_code == 0, result.output
-    assert "budget of 10 s: 2 of 4 frames, 2 + 1 + 1 epochs of PNet, RNet and ONet" in result.stderr
-    metadata = load_weights(out).metadata
-    assert metadata["frames"] == 2
-    assert metadata["pnet"]["training"]["epochs"] == 2  # as --epochs has it
+    assert "the cores are busy with other work: one thread trains faster than all" in result.stderr
+    assert {record["threads"] for record in load_weights(out).metadata["records"]} == {1}
 
 
-def test_too_small_a_budget_is_one_line_and_leaves_nothing(command: Command, out: Path) -> None:
-    refused = command("--budget", "0.001", "--with-cartoons", 1)
-    assert_refused(refused, "found a budget of 0 s", "larger --budget")
-    assert files_beside(out) == []
+@pytest.mark.parametrize(("threads", "told"), [(1, True), (2, False)])
+def test_without_a_budget_busy_cores_are_said_alone(
+    command: Command, threads: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another number of threads would be another result."""
+    monkeypatch.setattr(planning, "try_training", lambda *_: Trial(threads, 1e-4, 2, 5.0))
+    used: list[int] = []
+
+    def train_nothing(_: Training) -> NoReturn:
+        used.append(torch.get_num_threads())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", train_nothing)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        result = command()
+    finally:
+        torch.set_num_threads(before)
+    line = "the cores are busy with other work: with one thread, OMP_NUM_THREADS=1, training is "
+    assert (f"{line}about 5 times as fast" in result.stderr) == told
+    assert used == [2]
+
+
+@pytest.mark.usefixtures("fast")
+def test_another_budget_is_another_training(
+    command: Command, press_ctrl_c: Callable[[int], None]
+) -> None:
+    press_ctrl_c(1)
+    assert command("--budget", "10m").exit_code == 130
+    assert_refused(command("--resume"), "budget 600", "--force")
+
+
+# ---- lines
+
+
+def test_every_line_of_a_training_fits_a_terminal(finished: Finished) -> None:
+    *told, advice = finished.result.stderr.splitlines()
+    assert advice.startswith("next: ")  # a command, as long as its paths
+    assert max(map(len, told)) <= LINE
 
 
 # ---- the score from which what is found is shown

@@ -39,7 +39,7 @@ def test_the_shape_of_a_schedule(schedule: Any, shape: list[float | None]) -> No
     peak=st.floats(1e-6, 10),
     progress=st.floats(0, 0.999),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_learning_rate_is_above_0_and_at_most_the_peak(
     schedule: Any, peak: float, progress: float
 ) -> None:

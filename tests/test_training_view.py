@@ -10,6 +10,8 @@ from tiny_world import tiny_plan
 
 from facetl.boxes import as_boxes
 from facetl.cli import training_view
+from facetl.cli.console import LINE
+from facetl.cli.train_stage import describe_epoch
 from facetl.cli.training_view import TrainingView
 from facetl.data.dataset import FaceDataset, Frame
 from facetl.training.checkpoint import Checkpoint
@@ -42,6 +44,9 @@ class Bar:
 
     def advance(self, seconds: float) -> None:
         self.done += seconds
+
+    def resize(self, foreseen: float, left: float) -> None:
+        self.foreseen, self.left = foreseen, f"{left} s"
 
     def skip(self, seconds: float) -> None:
         self.done += seconds
@@ -88,6 +93,53 @@ def test_what_was_done_before_a_break_is_skipped(view: TrainingView) -> None:
     walk(view, ONET, 1)
     assert bar.done == pytest.approx(bar.foreseen)
     assert "[rnet] finished before" in bar.lines
+
+
+def test_a_new_plan_changes_what_is_left_alone(view: TrainingView) -> None:
+    bar = bar_of(view)
+    walk(view, PNET, 2)
+    done = bar.done
+    longer = tiny_plan().with_epochs([9, 3, 1])
+    view.replans(RNET, longer, 100)
+    _, rnet, onet = estimate(longer, 4, 4)
+    assert bar.foreseen == pytest.approx(done + rnet.total + onet.total)
+    list(view.cutting(RNET, iter(CUTS)))
+    view.has_trained(RNET, checkpoint_after(1))
+    assert "epoch  1/3" in bar.lines[-1]
+    assert bar.lines[-1].endswith("100 s left")
+    view.replans(RNET, longer.with_epochs([9, 2, 1]), 50)  # the plan is cut short meanwhile
+    view.has_trained(RNET, checkpoint_after(2))
+    walk(view, ONET, 1)
+    assert bar.done == pytest.approx(bar.foreseen)
+
+
+@pytest.mark.parametrize("label_of", [PNET, Step(2, "onet")])
+@pytest.mark.parametrize("loss", [0.01234, 123.4])
+@pytest.mark.parametrize("epochs", [2, 120])
+@pytest.mark.parametrize("left", ["?", "12 min", "1234 min"])
+def test_the_line_of_an_epoch_fits_a_terminal(
+    view: TrainingView, label_of: Step, loss: float, epochs: int, left: str
+) -> None:
+    figures = {"total": loss, "classification": loss, "box": loss, "recall": 1, "false_alarms": 0}
+    record = {"epoch": epochs, "train": figures, "validation": figures, "seconds": 1234.5}
+    bar_of(view).left = left
+    view.plan = tiny_plan().with_epochs([epochs] * 3)
+    step = Step(label_of.round, label_of.stage)
+    view._estimates[step] = ESTIMATES[0]
+    view.has_trained(step, Checkpoint(epochs, {}, {}, epochs, {}, (record,) * epochs))
+    (line,) = bar_of(view).lines
+    assert line.startswith(f"[{step.label}] epoch {epochs:>2}/{epochs}  loss {loss:.4f}")
+    assert line.endswith(f" *  {left} left")
+    assert len(line) <= LINE
+
+
+def test_an_epoch_says_as_much_as_there_is_room_for() -> None:
+    said = describe_epoch(checkpoint_after(1), tiny_plan().stages["pnet"].training)
+    assert said == (
+        "epoch  1/2  loss 0.5000  validation 0.5000  recall 1.000  false alarms 0.000 *"
+    )
+    short = describe_epoch(checkpoint_after(1), tiny_plan().stages["pnet"].training, 60)
+    assert short == "epoch  1/2  loss 0.5000  validation 0.5000  recall 1.000 *"
 
 
 def test_lines_tell_step_losses_and_time(view: TrainingView) -> None:

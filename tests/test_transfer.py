@@ -22,6 +22,8 @@ from facetl.training.starting import build_starting_network, build_training_netw
 from facetl.training.strategies import HEADS, count_parameters, layers_of, release
 from facetl.training.transfer import Transfer
 
+pytestmark = pytest.mark.slow
+
 BLOBS = {"pnet": blob_patches(), "rnet": blob_patches(3, 4, size=24)} | {
     "onet": blob_patches(3, 4, size=48)
 }

@@ -103,7 +103,7 @@ def test_precision_out_of_reach_is_cut_where_it_is_best() -> None:
 ranked = st.lists(st.tuples(st.integers(1, 99), st.booleans()), min_size=1, max_size=20)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(drawn=ranked, more=st.integers(1, 3), aim=st.sampled_from(AIMS))
 def test_no_other_threshold_serves_better(
     drawn: list[tuple[int, bool]], more: int, aim: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import shlex
 import sys
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LINE = 80
+"""Columns that a terminal has at least."""
 COMMAND = "facetl.command"
 """Where the context keeps the command as it was typed."""
 
@@ -89,21 +92,66 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
 
     A total of None is one that is not known.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = _plain_console(stderr=True)
-    said = TextColumn("{task.description}", markup=False)
-    columns = (said, BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as progress:
-        yield from progress.track(items, total=total, description=description)
+    texts = ("{task.description}", "{task.fields[left]}")
+    said, left = (TextColumn(text, markup=False) for text in texts)
+    columns = (said, BarColumn(), MofNCompleteColumn(), left)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task, time_left = progress.add_task(description, total=total, left=""), TimeLeft()
+        for done, item in enumerate(items, 1):
+            yield item
+            shown = f"{time_left.after(done, total - done)} left" if total else ""
+            progress.update(task, advance=1, left=shown)
+
+
+class TimeLeft:
+    """How long work will still take if it goes on as it went, told so that it does not jump."""
+
+    def __init__(self) -> None:
+        self._began = self._told = time.perf_counter()
+        self._shown: float | None = None
+        self._promised: float | None = None
+
+    def expect(self, seconds: float) -> None:
+        """Hear from somebody who knows better than the pace how long it will take from now on."""
+        self._promised = time.perf_counter() + seconds
+
+    def after(self, done: float, left: float) -> str:
+        """Return the time, like ``3 min``.
+
+        Args:
+            done: how much work was done since the beginning.
+            left: how much of it is left, in the same unit.
+        """
+        if done <= 0:
+            return "?"
+        now = time.perf_counter()
+        if self._promised is None:
+            estimate = max(left, 0.0) * (now - self._began) / done
+        else:
+            estimate = self._promised - now if left > 0 else 0.0
+        before, passed = self._shown, now - self._told
+        self._shown = estimate if before is None else steady(before, passed, estimate)
+        self._told = now
+        return say_time(self._shown)
+
+
+def steady(shown: float, passed: float, estimate: float) -> float:
+    """Return the seconds left to show: what was shown runs down, and nears the estimate.
+
+    Half of the difference is gone after a sixth of the time that is left.
+
+    Args:
+        shown: seconds left that were shown before.
+        passed: seconds since then.
+        estimate: seconds left, as it is estimated now.
+    """
+    if estimate <= 0:
+        return 0.0
+    expected = max(shown - passed, 0.0)
+    return estimate + (expected - estimate) * math.exp(-4 * passed / estimate)
 
 
 class TimeBar:
@@ -113,6 +161,7 @@ class TimeBar:
 
     Attributes:
         foreseen: seconds of all work; only ratios matter.
+        left: how long it will still take, like ``3 min``.
     """
 
     def __init__(self, foreseen: float) -> None:
@@ -125,10 +174,11 @@ class TimeBar:
             said, BarColumn(), left, console=console, disable=not console.is_terminal
         )
         self._task = self._progress.add_task("", total=foreseen, left="")
+        self.left = "?"
         self._foreseen = foreseen
         self._done = 0.0
         self._skipped = 0.0
-        self._began = time.perf_counter()
+        self._time_left = TimeLeft()
 
     def __enter__(self) -> TimeBar:
         self._progress.start()
@@ -148,21 +198,19 @@ class TimeBar:
     def advance(self, foreseen: float) -> None:
         """Hear that so many of the foreseen seconds of work are done."""
         self._done += foreseen
+        self.left = self._time_left.after(self._done - self._skipped, self._foreseen - self._done)
         self._progress.update(self._task, completed=self._done, left=f"{self.left} left")
+
+    def resize(self, foreseen: float, left: float) -> None:
+        """Hear that all work is another number of seconds, and how long what is left will take."""
+        self._foreseen = foreseen
+        self._time_left.expect(left)
+        self._progress.update(self._task, total=foreseen)
 
     def skip(self, foreseen: float) -> None:
         """Hear that so much work had been done before."""
         self._skipped += foreseen
         self.advance(foreseen)
-
-    @property
-    def left(self) -> str:
-        """How long it will still take if it goes on as it went, like ``3 min``."""
-        done = self._done - self._skipped
-        if done <= 0:
-            return "?"
-        pace = (time.perf_counter() - self._began) / done
-        return say_time(max(self._foreseen - self._done, 0.0) * pace)
 
 
 def say_time(seconds: float) -> str:

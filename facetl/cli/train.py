@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,17 +19,24 @@ from facetl.cli.console import note, suggest, track
 from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable
+from facetl.cli.train_stage import tell_busy_cores
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
-from facetl.errors import FacetlError, InputError
-from facetl.files import read_json, remove_folder, write_text
+from facetl.errors import FacetlError
+from facetl.files import remove_folder, write_text
 
 if TYPE_CHECKING:
+    import torch
+
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
     from facetl.mtcnn.engines import EngineChoice
+    from facetl.mtcnn.networks import Stage
     from facetl.training.cascade import Cascade
+    from facetl.training.pace import Pace
     from facetl.training.plan import CascadePlan
+    from facetl.training.planning import Trial
+    from facetl.training.settings import TrainingSettings
 
 MOST_SEARCHED = 200
 """Frames that are searched to choose the score to show from."""
@@ -52,8 +60,8 @@ MOST_SEARCHED = 200
     "--budget",
     type=options.Duration(),
     metavar="TIME",
-    help="Choose epochs and frames so that it takes no longer, e.g. 10m; with --epochs frames "
-    "alone.",
+    help="Take about so long, e.g. 10m: choose epochs and then the patches of each frame; with "
+    "--epochs the patches alone.",
 )
 @click.option(
     "--with-cartoons",
@@ -104,6 +112,7 @@ def train(
       facetl train --images frames --annotations faces.txt --budget 10m --out cascade.safetensors
       facetl train cartoons --out cascade.safetensors --resume
     """
+    began = time.perf_counter()
     from facetl.mtcnn.detector import choose_device
     from facetl.mtcnn.engines import choose_engine
     from facetl.training.cascade import Training, Workshop
@@ -133,15 +142,24 @@ def train(
         keeps_epochs = options.is_given("epochs") or options.is_given("phase_epochs")
         if not keeps_epochs:
             plan = plan.stretched(dataset)
+        pace = None
         if budget:
             memory = outputs.workshop / "budget.json"
-            plan = _plan_within(plan, budget, dataset, memory, chosen_device, keeps_epochs)
+            how = (chosen_device, keeps_epochs, began)
+            pace = _set_pace(plan, budget, dataset, memory, *how)
+        else:
+            tell_busy_cores("onet", plan.stages["onet"].training, chosen_device)
         with TrainingView(plan, dataset) as view:
+            if pace:
+                pace.tell = view.replans
             workshop = Workshop(outputs.workshop)
-            training = Training(dataset, plan, workshop, view, chosen_device, engine, workers)
+            training = Training(dataset, plan, workshop, view, chosen_device, engine, workers, pace)
             cascade = training.run()
         cascade = choose_score(cascade, dataset, chosen_device, engine, workers)
         outputs.save(cascade, dataset)
+        if pace:
+            done = describe_epochs(pace.done(cascade.records))
+            note(f"budget of {budget:.0f} s: took {pace.spent:.0f} s for {done}")
     _say_goodbye(outputs, cascade)
 
 
@@ -274,49 +292,46 @@ def _mix_in_cartoons(
     return dataset.joined(drawn, prefix="cartoons/")
 
 
-def _plan_within(
+def _set_pace(
     plan: CascadePlan,
     budget: float,
     dataset: FaceDataset,
     memory: Path,
-    device: Any,
+    device: torch.device,
     keeps_epochs: bool,
-) -> CascadePlan:
-    """Return the plan that fits the budget, and say what it is.
+    began: float,
+) -> Pace:
+    """Return what keeps the training within a budget; say what is planned."""
+    import torch
 
-    The choice is remembered, so that a training which is resumed keeps it whatever the machine
-    is doing then.
-    """
-    from facetl.training.planning import fit_budget, measure_speed
+    from facetl.training.pace import Pace
+    from facetl.training.planning import spare, try_training
 
-    if memory.exists():
-        return remembered_plan(plan, memory)
-    speed = measure_speed(device, plan)
-    fitting = fit_budget(
-        *(plan, budget, len(dataset), dataset.face_count, speed), keeps_epochs=keeps_epochs
+    threads = torch.get_num_threads()
+
+    def measure(stage: Stage, settings: TrainingSettings) -> Trial:
+        return try_training(stage, settings, device, threads)
+
+    faces = dataset.face_count
+    pace = Pace(
+        *(plan, budget, len(dataset), faces, memory, measure),
+        keeps_epochs=keeps_epochs,
+        began=began,
     )
-    epochs = [each.training.total_epochs for each in fitting.stages.values()]
-    write_text(memory, json.dumps({"epochs": epochs, "frames": fitting.frames}) + "\n")
-    frames = fitting.frames or len(dataset)
-    note(
-        f"budget of {budget:.0f} s: {frames:,} of {len(dataset):,} frames, "
-        f"{' + '.join(map(str, epochs))} epochs of PNet, RNet and ONet"
-    )
-    return fitting
+    epochs = describe_epochs(spare(plan, pace.share))
+    patches = f"{pace.share.patches:.0%} of their patches"
+    note(f"budget of {budget:.0f} s: all {len(dataset):,} frames, {epochs}, {patches}")
+    if not pace.is_enough:
+        note(f"the least training, which this is, takes about {pace.foreseen:.0f} s here")
+    if pace.threads < threads:
+        note("the cores are busy with other work: one thread trains faster than all")
+    return pace
 
 
-def remembered_plan(plan: CascadePlan, memory: Path) -> CascadePlan:
-    """Return the plan with the epochs and frames that were chosen before."""
-    from facetl.training.records import is_count
-
-    try:
-        chosen = read_json(memory)
-        epochs, frames = chosen["epochs"], chosen["frames"]
-        if not all(is_count(each) for each in (*epochs, *[frames] * (frames is not None))):
-            raise ValueError(f"found epochs {epochs!r} and frames {frames!r}")
-        return replace(plan.with_epochs(epochs), frames=frames)
-    except (OSError, ValueError, LookupError, TypeError, InputError) as error:
-        raise InputError(f"{memory}: damaged ({error}); start anew with --force") from error
+def describe_epochs(plan: CascadePlan) -> str:
+    """Return the epochs of the stages: ``20 + 8 + 10 epochs``."""
+    counts = (str(each.training.total_epochs) for each in plan.stages.values())
+    return f"{' + '.join(counts)} epochs"
 
 
 def _say_goodbye(outputs: CascadeOutputs, cascade: Cascade) -> None:

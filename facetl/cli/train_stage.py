@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.console import note, suggest
+from facetl.cli.console import LINE, note, suggest
 from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable, resuming_command
@@ -20,6 +20,8 @@ from facetl.files import write_text
 from facetl.mtcnn.settings import DETECTION, Settings
 
 if TYPE_CHECKING:
+    import torch
+
     from facetl.mtcnn.networks import Network, Stage
     from facetl.mtcnn.weights import State, Weights
     from facetl.training.checkpoint import Checkpoint
@@ -116,6 +118,7 @@ def train_stage(
     task = describe_task(stage, start, data, chosen)
     with resumable(outputs.checkpoint):
         checkpoint = outputs.find_start(task, resume=resume, force=force)
+        tell_busy_cores(stage, chosen, choose_device(device))
         train_and_save(network, stage, data, chosen, task, outputs, checkpoint)
     click.echo(outputs.describe())
     if stage in _NEXT:
@@ -123,6 +126,25 @@ def train_stage(
         suggest("prepare", "DATA", "--stage", later, "--weights", out, "--out", folder)
     weights = ("--weights", "pretrained", "--weights", f"tuned={out}")
     suggest("detect", "FRAMES", *weights, "--out", "results")
+
+
+def tell_busy_cores(stage: Stage, settings: TrainingSettings, device: torch.device) -> None:
+    """Say so where one thread is clearly faster than all, because other work keeps the cores busy.
+
+    It is not taken unasked: with another number of threads the last digits are others.
+    """
+    import torch
+
+    from facetl.training.planning import try_training
+
+    if torch.get_num_threads() == 1 or device.type != "cpu":
+        return
+    trial = try_training(stage, settings, device)
+    if trial.threads == 1:
+        note(
+            f"the cores are busy with other work: with one thread, OMP_NUM_THREADS=1, training "
+            f"is about {trial.gain:.0f} times as fast"
+        )
 
 
 def recommend_settings(stage: Stage, patches: Patches, joined: Weights | None) -> Settings:
@@ -270,17 +292,28 @@ def describe_parts(stage: Stage, settings: TrainingSettings) -> str:
     return f"{', then '.join(counts)} of {whole:,} parameters learn"
 
 
-def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings) -> str:
-    """Return one line about the last epoch; a star marks the best so far."""
+def describe_epoch(checkpoint: Checkpoint, settings: TrainingSettings, room: int = LINE) -> str:
+    """Return one line about the last epoch; a star marks the best so far.
+
+    Args:
+        checkpoint: after the epoch.
+        settings: of the training.
+        room: columns that the line may take; what has no room is left out.
+    """
     record = checkpoint.records[-1]
     trained, validated = record["train"], record["validation"]
     star = " *" if checkpoint.best_epoch == checkpoint.epoch else ""
-    return (
-        f"epoch {record['epoch']:>2}/{settings.total_epochs}  loss {trained['total']:.4f}  "
-        f"validation {validated['total']:.4f} (classification {validated['classification']:.4f}, "
-        f"box {validated['box']:.4f})  recall {validated['recall']:.3f}  "
-        f"false alarms {validated['false_alarms']:.3f}  {record['seconds']:.1f} s{star}"
+    line = f"epoch {record['epoch']:>2}/{settings.total_epochs}  loss {trained['total']:.4f}"
+    facts = (
+        f"validation {validated['total']:.4f}",
+        f"recall {validated['recall']:.3f}",
+        f"false alarms {validated['false_alarms']:.3f}",
+        f"{record['seconds']:.1f} s",
     )
+    for fact in facts:
+        if len(line) + len("  ") + len(fact) + len(star) <= room:
+            line = f"{line}  {fact}"
+    return f"{line}{star}"
 
 
 train_pnet = build_command("pnet")

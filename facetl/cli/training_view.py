@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from facetl.cli.console import TimeBar
+from facetl.cli.console import LINE, TimeBar
 from facetl.cli.train_stage import describe_epoch, describe_parts
 
 if TYPE_CHECKING:
@@ -37,12 +37,11 @@ class TrainingView:
         from facetl.training.planning import estimate
 
         chosen = self.plan.choose_frames(self.dataset)
-        self._frames = len(chosen)
-        self._estimates = dict(
-            zip(self.plan.steps, estimate(self.plan, len(chosen), chosen.face_count), strict=True)
-        )
+        self._frames, self._faces = len(chosen), chosen.face_count
+        estimates = estimate(self.plan, self._frames, self._faces)
+        self._estimates = dict(zip(self.plan.steps, estimates, strict=True))
         self._heard = defaultdict(float)  # seconds of each step's work, as they were foreseen
-        self._bar = TimeBar(sum(each.total for each in self._estimates.values()))
+        self._bar = TimeBar(self._foreseen)
 
     def __enter__(self) -> TrainingView:
         self._bar.__enter__()
@@ -50,6 +49,20 @@ class TrainingView:
 
     def __exit__(self, *details: object) -> None:
         self._bar.__exit__(*details)
+
+    @property
+    def _foreseen(self) -> float:
+        return sum(each.total for each in self._estimates.values())
+
+    def replans(self, step: Step, plan: CascadePlan, left: float) -> None:
+        """Hear of another plan for a step that is begun and those after it, and its seconds."""
+        from facetl.training.planning import estimate
+
+        self.plan = plan
+        ahead = plan.steps.index(step)
+        anew = zip(plan.steps, estimate(plan, self._frames, self._faces), strict=True)
+        self._estimates.update(list(anew)[ahead:])
+        self._bar.resize(self._foreseen, left)
 
     def skips(self, step: Step) -> None:
         """Hear of a step that was finished before a break."""
@@ -85,8 +98,10 @@ class TrainingView:
         self._bar.skip(before - self._heard[step])  # what was done before a break
         self._heard[step] = before
         self._advance(step, foreseen.epoch)
-        line = describe_epoch(checkpoint, self.plan.stages[step.stage].training)
-        self._bar.say(f"[{step.label}] {line}  {self._bar.left} left")
+        label, left = f"[{step.label}]", f"{self._bar.left} left"
+        settings = self.plan.stages[step.stage].training
+        room = LINE - len(f"{label}   {left}")
+        self._bar.say(f"{label} {describe_epoch(checkpoint, settings, room)}  {left}")
 
     def _advance(self, step: Step, seconds: float) -> None:
         self._heard[step] += seconds

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,8 +34,10 @@ from facetl.training.checkpoint import (
 )
 from facetl.training.loop import name_validation_frames, train
 from facetl.training.mining import Miner, mining_settings
+from facetl.training.pace import Pace
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
-from facetl.training.plan import CascadePlan, Step
+from facetl.training.plan import CascadePlan, StagePlan, Step
+from facetl.training.planning import Begun
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
 from facetl.training.records import History, without_times
 from facetl.training.settings import TrainingSettings
@@ -153,6 +156,7 @@ class Training:
         device: where networks run.
         engine: what searches the training frames.
         workers: threads that cut patches side by side.
+        pace: keeps the training within a budget, if there is one.
     """
 
     dataset: FaceDataset
@@ -162,6 +166,7 @@ class Training:
     device: torch.device
     engine: EngineChoice = "auto"
     workers: int = 1
+    pace: Pace | None = None
 
     def run(self) -> Cascade:
         """Train all steps that are not done yet; return the cascade.
@@ -172,7 +177,8 @@ class Training:
             NonFiniteLossError: as soon as a loss is infinite or not a number.
         """
         require_start(self.plan.start)
-        task = {"data": fingerprint(self.dataset), **self.plan.to_json()}
+        data, budget = fingerprint(self.dataset), self.pace.seconds if self.pace else None
+        task = {"data": data, **self.plan.to_json(), "budget": budget}
         self.workshop.open(task)
         stages: dict[Stage, State] = {}
         records: list[dict[str, Any]] = []
@@ -189,8 +195,10 @@ class Training:
         suspects = tuple(each for each in suspects if each["frame"] in known)
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
         settings = replace(TUNED, padding=self.plan.stages["onet"].recipe.padding)
+        done = self.pace.done(records) if self.pace else self.plan
         metadata = {
             **task,
+            **done.to_json(),
             DETECTION: settings.to_json(),
             PATCH_COUNTS: counts,
             "records": without_times(records),
@@ -204,8 +212,9 @@ class Training:
         if path.exists():
             self.watcher.skips(step)
             return load_step(path, step)
-        patches = self._cut(step, stages)
-        checkpoint = self._train(step, patches, stages)
+        with _keeping_threads():
+            patches = self._cut(step, stages)
+            checkpoint = self._train(step, patches, stages)
         records = [
             {"round": step.round, "stage": step.stage, **record} for record in checkpoint.records
         ]
@@ -224,22 +233,27 @@ class Training:
 
     def _cut(self, step: Step, stages: Mapping[Stage, State]) -> Patches:
         path = self.workshop.patches(step)
+        plan = self.pace.begin(step) if self.pace else self.plan.stages[step.stage]
         if not path.exists():
             preparation = prepare_patches(
                 self.plan.choose_frames(self.dataset),
                 path,
-                self.plan.stages[step.stage].recipe,
+                plan.recipe,
                 stage=step.stage,
-                miner=self._build_miner(step, stages),
+                miner=self._build_miner(step, plan, stages),
                 seed=self.plan.seed + step.round - 1,
                 workers=self.workers,
                 progress=lambda frames: self.watcher.cutting(step, frames),
                 resume=True,
             )
             self.watcher.has_cut(step, preparation)
+            if self.pace:
+                self.pace.has_cut(step)
         return load_patches(path, step.stage)
 
-    def _build_miner(self, step: Step, stages: Mapping[Stage, State]) -> Miner | None:
+    def _build_miner(
+        self, step: Step, plan: StagePlan, stages: Mapping[Stage, State]
+    ) -> Miner | None:
         """Return what finds proposals: all stages that are trained so far take part."""
         if not stages:
             return None
@@ -247,7 +261,7 @@ class Training:
             Detector(Weights(stages), self.device, self.engine),
             step.stage,
             judged=step.round > 1,
-            settings=mining_settings(self.plan.stages[step.stage].recipe),
+            settings=mining_settings(plan.recipe),
         )
 
     def _settings(self, step: Step) -> TrainingSettings:
@@ -264,11 +278,52 @@ class Training:
             network.load_state_dict(stages[step.stage])
         path = self.workshop.checkpoint(step)
         checkpoint = start = load_checkpoint(path, task) if path.exists() else None
-        for checkpoint in train(network, step.stage, patches, settings, start, source):
+        replan = None
+        if self.pace:
+            replan = _Replanning(self.pace, step, len(patches), self.plan.seed)
+            settings = replan.start(start)
+        trained = train(network, step.stage, patches, settings, start, source, replan=replan)
+        for checkpoint in trained:
             save_checkpoint(path, checkpoint, task)
             self.watcher.has_trained(step, checkpoint)
         assert checkpoint is not None, "a training has at least one epoch"
         return checkpoint
+
+
+@dataclass(frozen=True)
+class _Replanning:
+    """Asks the pace how a step goes on, and sets torch's threads as it wants them."""
+
+    pace: Pace
+    step: Step
+    patches: int
+    seed: int
+
+    def start(self, start: Checkpoint | None) -> TrainingSettings:
+        """Return the settings to begin or to go on with."""
+        return self._settle(self.pace.start(self._begun(start.epoch if start else 0)))
+
+    def __call__(self, checkpoint: Checkpoint) -> TrainingSettings:
+        """Return the settings of the epochs to come."""
+        seconds = float(checkpoint.records[-1]["seconds"])
+        return self._settle(self.pace.go_on(self._begun(checkpoint.epoch), seconds))
+
+    def _begun(self, done: int) -> Begun:
+        return Begun(self.step, self.patches, done)
+
+    def _settle(self, settings: TrainingSettings) -> TrainingSettings:
+        torch.set_num_threads(self.pace.threads)
+        return replace(settings, seed=self.seed)
+
+
+@contextmanager
+def _keeping_threads() -> Iterator[None]:
+    """Give torch as many threads after the block as it had before."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def load_step(path: Path, step: Step) -> tuple[State, History]:

@@ -82,6 +82,7 @@ def train(
     start: Checkpoint | None = None,
     source: Network | None = None,
     progress: Callable[[int, int], object] | None = None,
+    replan: Callable[[Checkpoint], TrainingSettings] | None = None,
 ) -> Iterator[Checkpoint]:
     """Train a network in place; yield a checkpoint after every epoch.
 
@@ -101,6 +102,8 @@ def train(
         source: what a regulariser holds the network to; by default the network as it comes.
         progress: is called after every step with the number of steps that are done and that of
             all epochs; what it raises ends the training.
+        replan: gives the settings of the epochs to come, after each one; they may have another
+            number of epochs. The records then tell it, and how many threads there were.
 
     Raises:
         NonFiniteLossError: as soon as a loss is infinite or not a number.
@@ -117,7 +120,7 @@ def train(
     checkpoint = start or Checkpoint.beginning()
     checkpoint.restore(network, optimiser)
     with course.regulariser.attached(network) if course.regulariser else nullcontext():
-        while not _is_finished(checkpoint, settings):
+        while not _is_finished(checkpoint, course.settings):
             epoch, began = checkpoint.epoch + 1, time.perf_counter()
             trained, angles = _train_epoch(course, patches, training, optimiser, epoch, progress)
             record = {
@@ -126,11 +129,14 @@ def train(
                 "learnt": _validate(course, patches, learnt),
                 "validation": _validate(course, patches, validation),
                 **({"angles": angles} if angles else {}),
+                **(_tell_plan(course.settings) if replan else {}),
                 "learning_rate": optimiser.param_groups[0]["lr"],
                 "seconds": round(time.perf_counter() - began, 3),
             }
             checkpoint = checkpoint.after(record, network, optimiser)
             yield checkpoint
+            if replan:
+                course = replace(course, settings=replan(checkpoint))
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,11 @@ def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indic
     groups = patches.metadata.get("groups")
     share, seed = settings.validation_share, settings.seed
     return split_by_frame(patches.frame_index, share, seed, groups)
+
+
+def _tell_plan(settings: TrainingSettings) -> dict[str, int]:
+    """Return what an epoch depends on that a clock has chosen."""
+    return {"epochs": settings.total_epochs, "threads": torch.get_num_threads()}
 
 
 def _hold(

@@ -1,28 +1,41 @@
-"""How long a training will take, and what to leave out if it must not take so long."""
+"""How long a training will take, and what to spare if it must not take so long.
+
+A budget of seconds is kept by planning again and again: at the beginning by a few trial steps,
+then by what each step and each epoch really took.  All frames stay; what is spared are epochs,
+then patches of each frame.
+"""
 
 from __future__ import annotations
 
+import math
+import statistics
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from facetl.errors import InputError
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, build_network
 from facetl.training.loop import train
 from facetl.training.patches import Patches
-from facetl.training.plan import CascadePlan
+from facetl.training.plan import CascadePlan, StagePlan, Step
 from facetl.training.settings import TrainingSettings
 from facetl.training.transfer import Transfer
 
-USABLE = 0.8
-"""Share of a budget that is planned for: estimates are not exact, and reading takes time too."""
+MOST_EPOCHS, SPARED_EPOCHS = 2.0, 0.4
+LEAST_PATCHES = 0.1
+_TRIAL_STEPS, _TRIAL_FRAMES, _TRIALS = 2, 10, 4
+_TRIAL_SECONDS = 2.0
+_CLEARLY_FASTER = 0.9
 
-LEAST_FRAMES = 20
-_EPOCH_SHARES = (2.0, 1.5, 1.25, 1.0, 0.8, 0.6, 0.4)
-_FRAME_SHARES = tuple(0.8**step for step in range(24))
-_TRIAL_STEPS, _TRIAL_FRAMES = 4, 10
+
+class Share(NamedTuple):
+    """What is kept of a plan: of its epochs, and of the patches of each frame."""
+
+    epochs: float
+    patches: float
 
 
 @dataclass(frozen=True)
@@ -30,17 +43,32 @@ class Speed:
     """Seconds that the parts of a training take, by stage.
 
     Attributes:
-        per_frame: to read a frame, search it and cut its patches.
+        per_frame: to read a frame and search it.
+        per_window: to cut one patch from it.
         per_patch: to show one patch to the network in training.
     """
 
     per_frame: Mapping[Stage, float]
+    per_window: Mapping[Stage, float]
     per_patch: Mapping[Stage, float]
+
+    def cutting_times(self, factor: float) -> Speed:
+        """Return the speed where cutting takes so many times as long."""
+        return replace(
+            self,
+            per_frame=_times(self.per_frame, factor),
+            per_window=_times(self.per_window, factor),
+        )
+
+    def training_times(self, factor: float) -> Speed:
+        """Return the speed where training takes so many times as long."""
+        return replace(self, per_patch=_times(self.per_patch, factor))
 
 
 TYPICAL = Speed(
-    per_frame={"pnet": 0.004, "rnet": 0.015, "onet": 0.020},
-    per_patch={"pnet": 0.000025, "rnet": 0.00012, "onet": 0.0004},
+    per_frame={"pnet": 0.0035, "rnet": 0.0075, "onet": 0.010},
+    per_window={"pnet": 0.000008, "rnet": 0.000015, "onet": 0.00005},
+    per_patch={"pnet": 0.000012, "rnet": 0.00011, "onet": 0.0005},
 )
 """As measured on two cores at 480×360 pixels; to tell how far a training is, ratios are enough."""
 
@@ -68,15 +96,27 @@ class Estimate:
 def estimate(plan: CascadePlan, frames: int, faces: int, speed: Speed = TYPICAL) -> list[Estimate]:
     """Return how long each step of a plan takes with so many frames and faces."""
     return [
-        Estimate(
-            cutting=frames * speed.per_frame[step.stage],
-            epoch=plan.stages[step.stage].count_patches(frames, faces)
-            * speed.per_patch[step.stage]
-            * effort(plan.stages[step.stage].training.transfer),
-            epochs=plan.stages[step.stage].training.total_epochs,
-        )
+        estimate_stage(step.stage, plan.stages[step.stage], frames, faces, speed)
         for step in plan.steps
     ]
+
+
+def estimate_stage(
+    stage: Stage, plan: StagePlan, frames: int, faces: int, speed: Speed
+) -> Estimate:
+    """Return how long one training of a stage takes with so many frames and faces."""
+    patches = plan.count_patches(frames, faces)
+    return Estimate(
+        cutting=frames * speed.per_frame[stage] + patches * speed.per_window[stage],
+        epoch=estimate_epoch(stage, plan.training, patches, speed),
+        epochs=plan.training.total_epochs,
+    )
+
+
+def estimate_epoch(stage: Stage, settings: TrainingSettings, patches: int, speed: Speed) -> float:
+    """Return the seconds of an epoch over so many patches; its last batch is as full as others."""
+    shown = math.ceil(patches / settings.batch_size) * settings.batch_size
+    return shown * speed.per_patch[stage] * effort(settings.transfer)
 
 
 def effort(transfer: Transfer) -> float:
@@ -87,83 +127,187 @@ def effort(transfer: Transfer) -> float:
     return 1.7 if transfer.regulariser in ("feature-map", "delta") else 1.0
 
 
-def fit_budget(
-    plan: CascadePlan,
-    seconds: float,
-    frames: int,
-    faces: int,
-    speed: Speed,
-    *,
-    keeps_epochs: bool = False,
-) -> CascadePlan:
-    """Return the plan with as many epochs and frames as the budget allows.
+# ---- what is spared
 
-    First come all frames with up to twice the epochs, then fewer epochs, then fewer frames.
+
+def possible_shares(*, keeps_epochs: bool = False) -> list[Share]:
+    """Return what may be kept of a plan, the most thorough first.
+
+    First come twice the epochs, then fewer, then fewer patches of each frame, and at last a
+    single epoch of each stage over a tenth of the patches.
 
     Args:
+        keeps_epochs: whether the plan's epochs stay as they are.
+    """
+    patches = [*_falling(1.0, LEAST_PATCHES), LEAST_PATCHES]
+    if keeps_epochs:
+        return [Share(1.0, share) for share in patches]
+    return [
+        *(Share(share, 1.0) for share in _falling(MOST_EPOCHS, SPARED_EPOCHS)),
+        *(Share(SPARED_EPOCHS, share) for share in patches),
+        *(Share(share, LEAST_PATCHES) for share in _falling(SPARED_EPOCHS, 0.02)),
+        Share(0.0, LEAST_PATCHES),
+    ]
+
+
+def spare(plan: CascadePlan, share: Share) -> CascadePlan:
+    """Return the plan with a share of its epochs and patches, at least one of each kind."""
+    return replace(
+        plan, stages={stage: spare_stage(each, share) for stage, each in plan.stages.items()}
+    )
+
+
+def spare_stage(plan: StagePlan, share: Share) -> StagePlan:
+    """Return a stage's plan with a share of its epochs and patches, at least one of each kind."""
+    return StagePlan(plan.recipe.thinned(share.patches), spare_epochs(plan.training, share))
+
+
+def spare_epochs(settings: TrainingSettings, share: Share) -> TrainingSettings:
+    """Return the settings with a share of their epochs, at least one."""
+    if share.epochs == 1:
+        return settings
+    return settings.with_epochs(max(round(settings.total_epochs * share.epochs), 1))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A step whose patches are cut.
+
+    Attributes:
+        step: which one.
+        patches: how many there are.
+        done: epochs of it that are done.
+    """
+
+    step: Step
+    patches: int
+    done: int = 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a training has to do yet.
+
+    Attributes:
         plan: what would be done without a budget.
-        seconds: the budget.
         frames: frames that there are.
         faces: faces in them.
-        speed: of this machine.
-        keeps_epochs: whether the plan's epochs stay as they are, and only frames are left out.
-
-    Raises:
-        InputError: if not even the smallest plan fits.
+        ahead: the steps that are not begun.
+        begun: the step that is trained at the moment, if its patches are cut.
     """
-    shares = (1.0,) if keeps_epochs else _EPOCH_SHARES
-    for candidate, count in _alternatives(plan, frames, shares):
-        faces_left = round(faces * count / max(frames, 1))
-        needed = sum(step.total for step in estimate(candidate, count, faces_left, speed))
-        if needed <= USABLE * seconds:
-            return candidate
-    raise InputError(
-        f"found a budget of {seconds:.0f} s, the smallest training takes about "
-        f"{needed / USABLE:.0f} s here; choose a larger --budget"
-    )
+
+    plan: CascadePlan
+    frames: int
+    faces: int
+    ahead: Sequence[Step]
+    begun: Begun | None = None
+
+    def seconds(self, share: Share, speed: Speed) -> float:
+        """Return how long it takes if so much of the plan is kept."""
+        stages = self.plan.stages
+        ahead = (
+            estimate_stage(
+                step.stage, spare_stage(stages[step.stage], share), self.frames, self.faces, speed
+            ).total
+            for step in self.ahead
+        )
+        return sum(ahead) + (self._rest_of_begun(self.begun, share, speed) if self.begun else 0.0)
+
+    def _rest_of_begun(self, begun: Begun, share: Share, speed: Speed) -> float:
+        stage = begun.step.stage
+        settings = spare_epochs(self.plan.stages[stage].training, share)
+        left = max(settings.total_epochs - begun.done, 0)
+        return left * estimate_epoch(stage, settings, begun.patches, speed)
+
+    def fit(self, seconds: float, speed: Speed, shares: Sequence[Share]) -> Share:
+        """Return the first of the shares with which it takes no longer; the last if none does."""
+        fitting = (share for share in shares if self.seconds(share, speed) <= seconds)
+        return next(fitting, shares[-1])
+
+
+# ---- what a machine can do
+
+
+class Trial(NamedTuple):
+    """What a few steps of training have told of the machine.
+
+    Attributes:
+        threads: torch's threads that are the fastest.
+        per_patch: seconds to show one patch to the network with them.
+        most: all threads that there are.
+        gain: how many times as long it takes with all of them.
+    """
+
+    threads: int
+    per_patch: float
+    most: int
+    gain: float
 
 
 def measure_speed(device: torch.device, plan: CascadePlan) -> Speed:
     """Time a few steps of training on this machine; scale the rest in proportion."""
     per_patch = {
-        stage: _time_training(stage, device, plan.stages[stage].training) for stage in STAGES
+        stage: try_training(stage, plan.stages[stage].training, device).per_patch
+        for stage in STAGES
     }
+    return speed_of_trials(per_patch)
+
+
+def speed_of_trials(per_patch: Mapping[Stage, float]) -> Speed:
+    """Return the speed of a machine whose training is known, all else in proportion."""
     slowness = sum(per_patch.values()) / sum(TYPICAL.per_patch.values())
-    per_frame = {stage: seconds * slowness for stage, seconds in TYPICAL.per_frame.items()}
-    return Speed(per_frame, per_patch)
+    return replace(TYPICAL.cutting_times(slowness), per_patch=per_patch)
 
 
-def _alternatives(
-    plan: CascadePlan, frames: int, shares: Sequence[float]
-) -> Iterator[tuple[CascadePlan, int]]:
-    """Yield plans and their numbers of frames, the most thorough first.
+def try_training(
+    stage: Stage, settings: TrainingSettings, device: torch.device, most: int | None = None
+) -> Trial:
+    """Time a few steps of a stage with many of torch's threads and with one; choose the faster.
+
+    Waiting threads turn round and round, so that two of them on busy cores are many times slower
+    than one.  The two take turns, the first of which warms up, and the medians count.
 
     Args:
-        plan: what would be done without a budget.
-        frames: frames that there are.
-        shares: of the plan's epochs, the largest first.
+        stage: what is trained.
+        settings: how.
+        device: where.
+        most: how many threads are tried; as many as torch has at the moment by default.
     """
-    for share in shares:
-        yield _with_epochs(plan, share), frames
-    for share in _FRAME_SHARES:
-        count = round(frames * share)
-        if count >= min(LEAST_FRAMES, frames):
-            yield replace(_with_epochs(plan, shares[-1]), frames=count), count
+    before = torch.get_num_threads()
+    most = most or before
+    counts = (most, 1) if most > 1 and device.type == "cpu" else (most,)
+    turns = {count: _trials(stage, settings, device) for count in counts}
+    taken: dict[int, list[float]] = {count: [] for count in counts}
+    began = time.perf_counter()
+    try:
+        for number in range(_TRIALS):
+            if number > 1 and time.perf_counter() - began > _TRIAL_SECONDS:
+                break
+            for count, trials in turns.items():
+                torch.set_num_threads(count)
+                taken[count].append(next(trials))
+    finally:
+        torch.set_num_threads(before)
+    return choose_threads({count: statistics.median(each[1:]) for count, each in taken.items()})
 
 
-def _with_epochs(plan: CascadePlan, share: float) -> CascadePlan:
-    """Return the plan with a share of its epochs, at least one of each stage."""
-    return plan.with_epochs(
-        [max(round(each.training.total_epochs * share), 1) for each in plan.stages.values()]
-    )
+def choose_threads(seconds: Mapping[int, float]) -> Trial:
+    """Return what to train with: all threads, unless one is clearly faster.
+
+    Args:
+        seconds: that a patch takes, by the number of threads.
+    """
+    most, least = max(seconds), min(seconds)
+    threads = least if seconds[least] < _CLEARLY_FASTER * seconds[most] else most
+    return Trial(threads, seconds[threads], most, seconds[most] / seconds[threads])
 
 
-def _time_training(stage: Stage, device: torch.device, settings: TrainingSettings) -> float:
-    """Return the seconds that a patch takes: in the second of two epochs, the first warms up."""
-    trial = replace(settings, epochs=2, transfer=Transfer())
+def _trials(stage: Stage, settings: TrainingSettings, device: torch.device) -> Iterator[float]:
+    """Yield the seconds that a patch takes, trial by trial."""
+    trial = replace(settings, epochs=_TRIALS, patience=0, transfer=Transfer())
     patches = _make_up_patches(stage, _TRIAL_STEPS * settings.batch_size)
-    *_, checkpoint = train(build_network(stage).to(device), stage, patches, trial)
-    return float(checkpoint.records[-1]["seconds"]) / len(patches)
+    for checkpoint in train(build_network(stage).to(device), stage, patches, trial):
+        yield float(checkpoint.records[-1]["seconds"]) / len(patches)
 
 
 def _make_up_patches(stage: Stage, count: int) -> Patches:
@@ -177,3 +321,15 @@ def _make_up_patches(stage: Stage, count: int) -> Patches:
         frame_index=np.resize(np.repeat(np.arange(_TRIAL_FRAMES, dtype=np.int32), 3), count),
         windows=windows,
     )
+
+
+def _falling(first: float, least: float) -> Iterator[float]:
+    """Yield shares, each a tenth smaller than the one before."""
+    share = first
+    while share > least:
+        yield share
+        share *= 0.9
+
+
+def _times(seconds: Mapping[Stage, float], factor: float) -> dict[Stage, float]:
+    return {stage: factor * each for stage, each in seconds.items()}

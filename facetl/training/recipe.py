@@ -90,6 +90,19 @@ class Recipe:
             negatives=factor * self.negatives,
         )
 
+    def thinned(self, share: float) -> Recipe:
+        """Return a recipe that cuts a share of the windows, at least one of each class it has."""
+
+        def part(count: int) -> int:
+            return max(round(share * count), 1) if count else 0
+
+        return replace(
+            self,
+            positives=part(self.positives),
+            parts=part(self.parts),
+            negatives=part(self.negatives),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain values, for a file's metadata."""
         return asdict(self)

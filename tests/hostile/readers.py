@@ -19,7 +19,6 @@ from safetensors.torch import save
 
 from facetl.cli.compare import find_room
 from facetl.cli.report import recall_training
-from facetl.cli.train import remembered_plan
 from facetl.cli.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import Frame, load_dataset
@@ -69,6 +68,7 @@ from facetl.studies.tables import cells_csv, sections, summary_csv
 from facetl.training.batches import split_by_frame
 from facetl.training.cascade import Workshop, load_step
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from facetl.training.pace import Memory
 from facetl.training.patches import load_patches, writing_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.sampling import LabelledWindows
@@ -401,14 +401,15 @@ def _read_told_checkpoint(path: Path) -> None:
 
 
 def _budget(folder: Path) -> list[Path]:
-    (folder / "budget.json").write_text('{"epochs": [3, 2, 1], "frames": 20}\n')
+    Memory(20.5, {"1_pnet": 0.25, "1_rnet": 1.0}).save(folder / "budget.json")
     return [folder / "budget.json"]
 
 
 def _read_budget(path: Path) -> None:
-    plan = remembered_plan(CascadePlan.default(), path)
-    assert plan.frames is None or plan.frames > 0
-    plan.to_json()
+    memory = Memory.load(path)
+    assert memory.spent >= 0
+    recipe = CascadePlan.default().stages["pnet"].recipe
+    assert all(recipe.thinned(share).positives for share in memory.patches.values())
 
 
 def _claim(folder: Path) -> list[Path]:

@@ -1,0 +1,257 @@
+"""A training that keeps within a budget of seconds, however fast the machine is meanwhile.
+
+It is planned for again and again: at the beginning by a few trial steps, then by what each step
+and each epoch really took.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from facetl.errors import InputError
+from facetl.files import read_json, write_text
+from facetl.mtcnn.networks import STAGES, Stage
+from facetl.training.plan import CascadePlan, StagePlan, Step
+from facetl.training.planning import (
+    TYPICAL,
+    Begun,
+    Share,
+    Speed,
+    Trial,
+    Work,
+    estimate_epoch,
+    estimate_stage,
+    possible_shares,
+    spare,
+    spare_stage,
+)
+from facetl.training.settings import TrainingSettings
+
+USABLE = 0.9
+"""Share of a budget that is planned for: the curves are drawn after the last epoch."""
+
+SLACK = 0.8
+"""A plan that uses at least this share of the time left, and not more than it, stays."""
+
+_CHANGED = 1.5
+"""How many times as slow, or as fast, an epoch is before the threads are tried anew."""
+
+
+class Memory(NamedTuple):
+    """What a training that is resumed has to know of its budget.
+
+    Attributes:
+        spent: seconds until it was broken off.
+        patches: share of the patches that each step cuts, by its name.
+    """
+
+    spent: float = 0.0
+    patches: Mapping[str, float] = {}
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        write_text(path, json.dumps(self._asdict()) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Memory:
+        """Read it; a new one if there is no such file.
+
+        Raises:
+            InputError: if the file is damaged.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            found = read_json(path)
+            memory = cls(found["spent"], dict(found["patches"]))
+            _check(memory)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise InputError(f"{path}: damaged ({error}); start anew with --force") from error
+        return memory
+
+
+@dataclass
+class Pace:
+    """Keeps a training within a budget: chooses, as it goes, what is spared of the plan.
+
+    Attributes:
+        plan: what would be done without a budget.
+        seconds: the budget.
+        frames: frames that there are.
+        faces: faces in them.
+        path: where it is remembered what was chosen, for a training that is resumed.
+        measure: tries a stage's training on this machine.
+        keeps_epochs: whether the plan's epochs stay as they are.
+        clock: tells seconds.
+        began: what the clock said when the work began.
+        tell: hears of every new plan for a step and those after it, and the seconds it will take.
+        threads: torch's threads to train with.
+        speed: of the machine, as far as it is known.
+        share: what is kept of the plan, of all that is not begun.
+    """
+
+    plan: CascadePlan
+    seconds: float
+    frames: int
+    faces: int
+    path: Path
+    measure: Callable[[Stage, TrainingSettings], Trial]
+    keeps_epochs: bool = False
+    clock: Callable[[], float] = time.perf_counter
+    began: float | None = None
+    tell: Callable[[Step, CascadePlan, float], None] = lambda *_: None
+    threads: int = field(init=False)
+    speed: Speed = field(init=False)
+    share: Share = field(init=False)
+    _patches: dict[str, float] = field(init=False)
+    _steps: list[Step] = field(init=False)
+    _most_threads: int = field(init=False)
+    _slowness: float = field(init=False)
+    _is_first: bool = field(init=False)
+    _cutting_since: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        memory = Memory.load(self.path)
+        self._patches = dict(memory.patches)
+        self._steps = self.plan.steps
+        self.began = (self.clock() if self.began is None else self.began) - memory.spent
+        self.speed = TYPICAL
+        self._choose_threads(STAGES[-1])
+        self.speed = self.speed.cutting_times(self._slowness)
+        self.share = self._fit(self._work(self._steps))
+
+    @property
+    def spent(self) -> float:
+        """Seconds of work so far."""
+        assert self.began is not None
+        return self.clock() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds that may be planned for."""
+        return USABLE * self.seconds - self.spent
+
+    @property
+    def foreseen(self) -> float:
+        """Seconds that the whole training takes as it is planned at its beginning."""
+        return self.spent + self._work(self._steps).seconds(self.share, self.speed)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether what was planned at the beginning fits into the budget."""
+        return self.foreseen <= self.seconds
+
+    def begin(self, step: Step) -> StagePlan:
+        """Choose how a step cuts its patches, unless it has begun to; return its plan."""
+        ahead = self._steps[self._steps.index(step) :]
+        if step.name not in self._patches:
+            self.share = self._fit(self._work(ahead))
+            self._patches[step.name] = self.share.patches
+        self._remember()
+        self._cutting_since = self.clock()
+        plan = self._planned(step)
+        self.tell(step, plan, self._work(ahead).seconds(self.share, self.speed))
+        return plan.stages[step.stage]
+
+    def has_cut(self, step: Step) -> None:
+        """Hear that the patches of a step are cut: learn how long that takes."""
+        plan = spare_stage(self.plan.stages[step.stage], Share(1, self._patches[step.name]))
+        foreseen = estimate_stage(step.stage, plan, self.frames, self.faces, self.speed).cutting
+        taken = self.clock() - self._cutting_since
+        self.speed = self.speed.cutting_times(_halfway(taken / max(foreseen, 1e-9)))
+
+    def start(self, begun: Begun) -> TrainingSettings:
+        """Choose the epochs of a step whose patches are cut; return its settings."""
+        self._is_first = True
+        self.share = self._fit(self._work_after(begun))
+        return self._settle(begun)
+
+    def go_on(self, begun: Begun, seconds: float) -> TrainingSettings:
+        """Hear how long an epoch took; return the settings of those to come."""
+        self._learn(begun, seconds)
+        work = self._work_after(begun)
+        if not SLACK * self.left <= work.seconds(self.share, self.speed) <= self.left:
+            self.share = self._fit(work)
+        return self._settle(begun)
+
+    def done(self, records: Sequence[Mapping[str, Any]]) -> CascadePlan:
+        """Return what was done in the last round, by the records of its epochs."""
+        stages = {}
+        for step in self._steps:
+            epochs = [each for each in records if Step(each["round"], each["stage"]) == step]
+            plan = self.plan.stages[step.stage]
+            stages[step.stage] = StagePlan(
+                plan.recipe.thinned(self._patches.get(step.name, 1.0)),
+                plan.training.with_epochs(max(len(epochs), 1)),
+            )
+        return replace(self.plan, stages=stages)
+
+    def _learn(self, begun: Begun, seconds: float) -> None:
+        """Learn from an epoch; try the threads anew if the machine is not what it was.
+
+        What is special of a stage shows in the first of its epochs.
+        """
+        stage = begun.step.stage
+        settings = self.plan.stages[stage].training
+        ratio = seconds / max(estimate_epoch(stage, settings, begun.patches, self.speed), 1e-9)
+        self.speed = self.speed.training_times(_halfway(ratio))
+        if self._is_first:
+            own = {stage: self.speed.per_patch[stage] * ratio / _halfway(ratio)}
+            self.speed = replace(self.speed, per_patch={**self.speed.per_patch, **own})
+        is_slow = ratio > _CHANGED and self.threads > 1
+        is_fast = ratio < 1 / _CHANGED and not self._is_first and self.threads < self._most_threads
+        self._is_first = False
+        if is_slow or is_fast:
+            self._choose_threads(stage)
+
+    def _settle(self, begun: Begun) -> TrainingSettings:
+        self._remember()
+        plan = self._planned(begun.step)
+        self.tell(begun.step, plan, self._work_after(begun).seconds(self.share, self.speed))
+        return plan.stages[begun.step.stage].training
+
+    def _planned(self, step: Step) -> CascadePlan:
+        """Return what is planned at the moment, with the patches of a step as it has them."""
+        plan = spare(self.plan, self.share)
+        own = self.share._replace(patches=self._patches[step.name])
+        stage = spare_stage(self.plan.stages[step.stage], own)
+        return replace(plan, stages={**plan.stages, step.stage: stage})
+
+    def _work(self, ahead: Sequence[Step], begun: Begun | None = None) -> Work:
+        return Work(self.plan, self.frames, self.faces, ahead, begun)
+
+    def _work_after(self, begun: Begun) -> Work:
+        return self._work(self._steps[self._steps.index(begun.step) + 1 :], begun)
+
+    def _fit(self, work: Work) -> Share:
+        shares = possible_shares(keeps_epochs=self.keeps_epochs)
+        return work.fit(self.left, self.speed, shares)
+
+    def _choose_threads(self, stage: Stage) -> None:
+        trial = self.measure(stage, self.plan.stages[stage].training)
+        self.threads, self._most_threads = trial.threads, trial.most
+        self._slowness = trial.per_patch / self.speed.per_patch[stage]
+        self.speed = self.speed.training_times(self._slowness)
+
+    def _remember(self) -> None:
+        Memory(round(self.spent, 3), self._patches).save(self.path)
+
+
+def _halfway(ratio: float) -> float:
+    """Return the factor that goes half of the way to what was measured."""
+    return (1 + ratio) / 2
+
+
+def _check(memory: Memory) -> None:
+    """Raise ValueError or TypeError if a memory that was read is not what a training writes."""
+    if not 0 <= memory.spent < math.inf:
+        raise ValueError(f"found {memory.spent!r} seconds")
+    for name, share in memory.patches.items():
+        if not 0 < share <= 1:
+            raise ValueError(f"found a share {share!r} of the patches of {name}")
