@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from facetl import palette
-from facetl.data import overlays
+from facetl.data import fonts, overlays
 from facetl.data.images import Pixels
 from facetl.data.overlays import contact_sheet, draw_boxes, side_by_side
+from facetl.errors import InputError
 
 
 def grey(height: int = 60, width: int = 80, value: int = 128) -> NDArray[np.uint8]:
@@ -113,6 +116,24 @@ def test_titles_too_long_keep_both_ends() -> None:
     assert not np.array_equal(strip("a" * 40 + "1.jpg"), strip("a" * 40 + "2.jpg"))
     assert not np.array_equal(strip("1" + "a" * 40 + ".jpg"), strip("2" + "a" * 40 + ".jpg"))
     assert np.array_equal(strip("a" * 40 + "1" + "a" * 40), strip("a" * 40 + "2" + "a" * 40))
+
+
+@pytest.mark.parametrize("letters", ["éè", "жя", "Ωα"])
+def test_letters_beyond_ascii_are_told_apart(letters: str) -> None:
+    sheets = [contact_sheet([grey(60, 60)], columns=1, titles=[each]) for each in letters]
+    assert not np.array_equal(*sheets)
+
+
+def test_titles_are_drawn_without_any_other_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = contact_sheet([grey(60, 60)], columns=1, titles=["plain"])
+    monkeypatch.setattr(fonts, "_manager", cannot_load)
+    fonts._letters_of.cache_clear()
+    np.testing.assert_array_equal(plain, contact_sheet([grey(60, 60)], columns=1, titles=["plain"]))
+    assert contact_sheet([grey(60, 60)], columns=1, titles=["é"]).shape == plain.shape
+
+
+def cannot_load() -> NoReturn:
+    raise InputError("matplotlib cannot be loaded; install it anew")
 
 
 def test_side_by_side_puts_titles_above() -> None:
