@@ -197,29 +197,6 @@ def open_regular(path: Path, largest: int = LARGEST) -> Iterator[BinaryIO]:
         yield file if found.st_size else io.BytesIO()
 
 
-def read_regular(path: Path, largest: int = LARGEST) -> bytes:
-    """Return what a file that others made holds; see :func:`open_regular`.
-
-    Raises:
-        OSError: if it cannot be read, is no regular file, or is too large.
-    """
-    with open_regular(path, largest) as file:
-        data = file.read(largest + 1)
-    if len(data) > largest:
-        raise _too_large(path, largest)
-    return data
-
-
-def require_regular(path: Path, largest: int = LARGEST) -> None:
-    """Raise before a library opens a file, unless :func:`open_regular` would.
-
-    Raises:
-        OSError: if it cannot be read, is no regular file, or is too large.
-    """
-    with open_regular(path, largest):
-        pass
-
-
 def _require_regular(found: os.stat_result, path: Path, largest: int) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -233,14 +210,14 @@ def _too_large(path: Path, largest: int) -> OSError:
     return OSError(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
 
 
-def read_json(path: Path, largest: int = LARGEST) -> Any:
+def read_json(path: Path) -> Any:
     """Return what a JSON file holds.
 
     Raises:
-        OSError: if it cannot be read, is no regular file, or is too large.
+        OSError: if it cannot be read.
         ValueError: if it is no JSON, or nested too deeply.
     """
-    return parse_json(read_regular(path, largest).decode())
+    return parse_json(path.read_text(encoding="utf-8"))
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -11,10 +11,7 @@ from facetl.errors import OutputError
 from facetl.files import (
     atomic_path,
     folder_in_place,
-    open_regular,
-    read_regular,
     refuse_to_overwrite,
-    require_regular,
     require_writable,
     write_text,
 )
@@ -148,44 +145,3 @@ def test_a_place_is_tried_before_the_work_and_left_as_it_was(tmp_path: Path) -> 
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file/new cannot be written .*choose another place"):
         require_writable(tmp_path / "file" / "new")
-
-
-def test_what_is_read_is_a_file_with_an_end(tmp_path: Path) -> None:
-    """A pipe that nobody writes into would be waited for; /dev/zero would fill all memory."""
-    path, pipe, endless = tmp_path / "a.txt", tmp_path / "pipe", tmp_path / "endless"
-    path.write_text("text")
-    os.mkfifo(pipe)
-    endless.symlink_to("/dev/zero")
-    assert read_regular(path) == b"text"
-    with open_regular(path) as file:
-        assert file.readline() == b"text"
-    for place, fault in (
-        (pipe, "no file"),
-        (endless, "no file"),
-        (tmp_path, "Is a directory"),
-        (tmp_path / "missing", "No such file"),
-        (tmp_path / ("a" * 5_000), "File name too long"),
-    ):
-        for read in (read_regular, require_regular):
-            with pytest.raises(OSError, match=fault):
-                read(place)
-    with pytest.raises(OSError, match="more than 3 bytes"):
-        read_regular(path, 3)
-
-
-@pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="needs Linux's /proc")
-def test_files_of_proc_that_have_no_end_are_empty(tmp_path: Path) -> None:
-    endless = tmp_path / "frame.png"
-    endless.symlink_to("/proc/self/pagemap")
-    assert endless.is_file()
-    assert read_regular(endless) == b""
-
-
-def test_what_grows_while_it_is_read_is_not_read_beyond_its_bound(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("text, and more of it")
-    monkeypatch.setattr("facetl.files._require_regular", lambda *_: None)  # it was smaller then
-    with pytest.raises(OSError, match="more than 4 bytes"):
-        read_regular(path, 4)
