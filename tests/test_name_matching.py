@@ -120,6 +120,13 @@ def test_the_nearest_names_are_told() -> None:
     assert nearest_names("zzz", IMAGES) == ""
 
 
+def test_paths_without_end_are_compared_at_their_ends() -> None:
+    names = ["a/" * 900 + f"{number}.jpg" for number in range(2_000)]
+    images = ["b/" * 900 + f"{number}.jpg" for number in range(2_000)]
+    assert len(match_names(names, images)) == 2_000
+    assert nearest_names("2000.jpg", images)
+
+
 # against a slow rule
 
 

@@ -318,8 +318,10 @@ def test_frames_without_any_face_are_one_line(tmp_path: Path, frames: Path) -> N
     result = run(frames, "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
+        f"warning: {frames / 'faces.txt'}: found no face in 4 frames; check that everything was "
+        "exported",
         "facetl: found no face in 4 frames, so there is nothing to learn from; "
-        "check the annotations"
+        "check the annotations",
     ]
 
 

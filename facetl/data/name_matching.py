@@ -22,6 +22,7 @@ Names are compared with the images that there are; they are never opened.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
@@ -36,6 +37,10 @@ Parts = tuple[str, ...]
 
 _PREFIX = re.compile(r"^[0-9a-f]{8}(?:__|-)(?=.)")
 """What Label Studio puts before the names of images that were uploaded."""
+_DEEPEST = 30
+"""So many folders at the end of a path are compared."""
+_NEAR = 1_000
+"""Among so many names to each side, by alphabet, the one nearest to a name is looked for."""
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -62,12 +67,17 @@ def match_names(names: Collection[str], images: Collection[str]) -> dict[str, st
 
 def nearest_names(name: str, images: Collection[str], most: int = 2) -> str:
     """Return the image names that are most like a name, to be told in a message; may be empty."""
-    like = get_close_matches(name, images, n=most)
-    if not like:
-        ends = {each.rpartition("/")[2]: each for each in images}
-        last = name.replace("\\", "/").rpartition("/")[2]
-        like = [ends[end] for end in get_close_matches(last, ends, n=most)]
+    ends = {each.rpartition("/")[2]: each for each in images}
+    last = name.replace("\\", "/").rpartition("/")[2]
+    like = _most_like(name, images, most) or [ends[end] for end in _most_like(last, ends, most)]
     return " and ".join(like)
+
+
+def _most_like(name: str, others: Collection[str], most: int) -> list[str]:
+    """Return the names most like one; of very many only those next to it by alphabet count."""
+    ordered = sorted(others)
+    place = bisect(ordered, name)
+    return get_close_matches(name, ordered[max(place - _NEAR, 0) : place + _NEAR], n=most)
 
 
 def without_query(name: str) -> str:
@@ -96,13 +106,15 @@ class _Ends:
 
     def find(self, parts: Parts, *, apart: bool) -> str | None:
         """Return the only image that has the longest end in common; None if there is none."""
-        for start in range(len(parts)):
-            end = parts[start:]
-            if end in self.ends:
-                image = self.whole.get(end, self.ends[end])
-                fits = image and _may_be_one(parts, self.paths[image], len(end), apart=apart)
-                return image if fits else None
-        return None
+        common = 0
+        while common < len(parts) and parts[-common - 1 :] in self.ends:
+            common += 1
+        if not common:
+            return None
+        end = parts[-common:]
+        image = self.whole.get(end, self.ends[end])
+        fits = image and _may_be_one(parts, self.paths[image], common, apart=apart)
+        return image if fits else None
 
 
 def _finder(images: Collection[str], *, apart: bool) -> Callable[[str], str | None]:
@@ -143,15 +155,15 @@ def _readings(name: str) -> Iterator[Parts]:
 
 def _split(name: str) -> Parts:
     parts = name.replace("\\", "/").split("/")
-    return tuple(part for part in parts if part not in ("", ".", ".."))
+    return tuple(part for part in parts if part not in ("", ".", ".."))[-_DEEPEST:]
 
 
 def _composed(parts: Parts) -> Parts:
-    return tuple(normalize("NFC", part) for part in parts)
+    return tuple(part if part.isascii() else normalize("NFC", part) for part in parts)
 
 
 def _folded(parts: Parts) -> Parts:
-    return tuple(normalize("NFC", part.casefold()) for part in _composed(parts))
+    return _composed(tuple(part.casefold() for part in _composed(parts)))
 
 
 def _stemmed(parts: Parts) -> Parts:
