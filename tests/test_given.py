@@ -78,6 +78,12 @@ def test_an_archive_is_one_by_any_name(name: str, head: bytes, tmp_path: Path) -
     assert what_is(tmp_path / name) is Kind.ARCHIVE
 
 
+def test_a_film_of_gigabytes_is_a_video(things: Path, tmp_path: Path) -> None:
+    shutil.copy(things / "episode.mp4", tmp_path)
+    os.truncate(tmp_path / "episode.mp4", 2**33)
+    assert what_is(tmp_path / "episode.mp4") is Kind.VIDEO
+
+
 def test_detections_are_told_from_annotations_by_what_they_say(
     things: Path, tmp_path: Path
 ) -> None:
