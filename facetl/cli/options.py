@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from facetl.cli.console import note
+from facetl.cli.given import wanting as wanting
 from facetl.cores import usable_cores
 
 if TYPE_CHECKING:

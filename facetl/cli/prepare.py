@@ -12,7 +12,6 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
@@ -41,7 +40,9 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 
 
 @click.command(short_help="Cut labelled patches from annotated frames.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
+@click.argument(
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+)
 @click.option(
     "--out",
     required=True,

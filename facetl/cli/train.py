@@ -15,7 +15,6 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest
-from facetl.cli.given import wanting
 from facetl.cli.stopping import resumable
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
@@ -31,7 +30,9 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
+@click.argument(
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+)
 @options.weights_out
 @options.images_folder
 @options.annotation_file
