@@ -137,7 +137,10 @@ def test_among_images_other_files_are_skipped(things: Path, tmp_path: Path) -> N
     assert "(1 skipped)" in result.stdout
 
 
-def test_trueness_is_looked_at_as_well(things: Path) -> None:
+def test_other_frames_and_the_truth_are_looked_at_as_well(things: Path) -> None:
+    out = things / "new.safetensors"
+    result = facetl("train", "--images", things / "episode.mp4", "--out", out)
+    assert_refused(result, "is a video; pick frames of it to annotate first")
     result = facetl("evaluate", things / "a.detections.json", "--truth", things / "episode.mp4")
     assert_refused(result, "is a video; pick frames of it to annotate first")
 

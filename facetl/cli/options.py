@@ -147,7 +147,11 @@ start = click.option(
 )
 resume = click.option("--resume", is_flag=True, help="Go on with the training that was broken off.")
 images_folder = click.option(
-    "--images", type=FILE_OR_FOLDER, metavar="FOLDER", help="The frames, if not DATA."
+    "--images",
+    type=FILE_OR_FOLDER,
+    callback=wanting("frames"),
+    metavar="FOLDER",
+    help="The frames, if not DATA.",
 )
 annotation_file = click.option(
     "--annotations",
