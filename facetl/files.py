@@ -248,14 +248,14 @@ def _too_large(path: Path, largest: int) -> OSError:
     return OSError(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, largest: int = LARGEST) -> Any:
     """Return what a JSON file holds.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if it cannot be read, is no regular file, or is too large.
         ValueError: if it is no JSON, or nested too deeply.
     """
-    return parse_json(path.read_text(encoding="utf-8"))
+    return parse_json(read_regular(path, largest).decode())
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from facetl.errors import OutputError
@@ -22,6 +23,10 @@ try:
     import fcntl
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
+
+
+_MOST_FOLDERS = 10_000
+"""Folders of a place that are looked through: somebody may name a home, which holds any number."""
 
 
 @contextmanager
@@ -70,7 +75,7 @@ def clear(place: Path, *, deep: bool = True) -> None:
     """
     own = _lock_path(place)
     _remove(entry for entry in _entries(place.parent) if belongs_to(entry.name, place))
-    for folder, folders, files in os.walk(place):
+    for folder, folders, files in islice(os.walk(place), _MOST_FOLDERS):
         if any(_is_locked(Path(folder, name)) for name in files if Path(folder, name) != own):
             folders.clear()
             continue
@@ -83,7 +88,7 @@ def _lock_path(place: Path) -> Path:
     place = Path(os.path.realpath(place))
     beside = place.parent
     is_folder = _is_there(place) and place.is_dir()
-    inside = is_folder and (place.is_mount() or not os.access(beside, os.W_OK))
+    inside = is_folder and (os.path.ismount(place) or not os.access(beside, os.W_OK))
     return (place if inside else beside) / lock_name(place)
 
 

@@ -11,7 +11,10 @@ from facetl.errors import OutputError
 from facetl.files import (
     atomic_path,
     folder_in_place,
+    open_regular,
+    read_regular,
     refuse_to_overwrite,
+    require_regular,
     require_writable,
     write_text,
 )

@@ -78,6 +78,12 @@ def test_an_archive_is_one_by_any_name(name: str, head: bytes, tmp_path: Path) -
     assert what_is(tmp_path / name) is Kind.ARCHIVE
 
 
+def test_a_film_of_gigabytes_is_a_video(things: Path, tmp_path: Path) -> None:
+    shutil.copy(things / "episode.mp4", tmp_path)
+    os.truncate(tmp_path / "episode.mp4", 2**33)
+    assert what_is(tmp_path / "episode.mp4") is Kind.VIDEO
+
+
 def test_detections_are_told_from_annotations_by_what_they_say(
     things: Path, tmp_path: Path
 ) -> None:
@@ -131,7 +137,10 @@ def test_among_images_other_files_are_skipped(things: Path, tmp_path: Path) -> N
     assert "(1 skipped)" in result.stdout
 
 
-def test_trueness_is_looked_at_as_well(things: Path) -> None:
+def test_other_frames_and_the_truth_are_looked_at_as_well(things: Path) -> None:
+    out = things / "new.safetensors"
+    result = facetl("train", "--images", things / "episode.mp4", "--out", out)
+    assert_refused(result, "is a video; pick frames of it to annotate first")
     result = facetl("evaluate", things / "a.detections.json", "--truth", things / "episode.mp4")
     assert_refused(result, "is a video; pick frames of it to annotate first")
 

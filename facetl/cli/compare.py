@@ -14,7 +14,6 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format, tell
 from facetl.cli.console import TimeBar, note, print_table, say_time
-from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Compare ways of transferring weights: a study.")
-@click.argument("data", type=options.FILE_OR_FOLDER, callback=wanting("frames"))
+@click.argument("data", type=options.FILE_OR_FOLDER, callback=options.wanting("frames"))
 @click.option(
     "--out",
     type=options.FILE_OR_FOLDER,

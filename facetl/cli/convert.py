@@ -14,7 +14,6 @@ from facetl.cli import options
 from facetl.cli.annotated import chosen_format, tell
 from facetl.cli.console import note
 from facetl.cli.exports import EXPORT_NAMES, save_exports
-from facetl.cli.given import wanting
 from facetl.errors import InputError, OutputError
 from facetl.files import refuse_to_overwrite, require_writable
 
@@ -35,7 +34,9 @@ TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
 
 
 @click.command(short_help="Write annotations or detections in another format.")
-@click.argument("source", metavar="IN", type=options.FILE_OR_FOLDER, callback=wanting("annotated"))
+@click.argument(
+    "source", metavar="IN", type=options.FILE_OR_FOLDER, callback=options.wanting("annotated")
+)
 @click.argument("out", metavar="OUT", type=options.FILE_OR_FOLDER)
 @click.option(
     "--to", "target", required=True, type=click.Choice(TARGETS), help="The format to write."

@@ -16,7 +16,6 @@ from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
 from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.fleet import RAY, FleetSearch, fleet_options, plan_runs, settle_fleet
 from facetl.cli.folders import FolderSearch
-from facetl.cli.given import wanting
 from facetl.cli.overlays import OVERLAYS, OverlayDrawer, load_faces
 from facetl.cli.searching import (
     NamedWeights,
@@ -54,7 +53,11 @@ def _place_beside(
 
 @click.command(short_help="Find faces with one or several sets of weights.")
 @click.argument(
-    "images", nargs=-1, required=True, type=options.FILE_OR_FOLDER, callback=wanting("images")
+    "images",
+    nargs=-1,
+    required=True,
+    type=options.FILE_OR_FOLDER,
+    callback=options.wanting("images"),
 )
 @click.option(
     "--weights",

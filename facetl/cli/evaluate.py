@@ -13,7 +13,6 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import find_suggestions, tell
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
@@ -55,12 +54,12 @@ def _parse_peers(
 
 
 @click.command(short_help="Score detections against the true faces.")
-@click.argument("results", type=options.FILE_OR_FOLDER, callback=wanting("results"))
+@click.argument("results", type=options.FILE_OR_FOLDER, callback=options.wanting("results"))
 @click.option(
     "--truth",
     required=True,
     type=options.FILE_OR_FOLDER,
-    callback=wanting("frames"),
+    callback=options.wanting("frames"),
     metavar="FILE_OR_FOLDER",
     help="The true faces: an annotation file, or a folder of annotated frames.",
 )

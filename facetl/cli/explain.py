@@ -11,7 +11,6 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table
-from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.searching import NamedWeights, parse_weights
 from facetl.errors import OutputError
@@ -31,7 +30,7 @@ def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> Name
 
 
 @click.command(short_help="Show in pictures how MTCNN searches an image.")
-@click.argument("image", type=options.FILE_OR_FOLDER, callback=wanting("image"))
+@click.argument("image", type=options.FILE_OR_FOLDER, callback=options.wanting("image"))
 @click.option(
     "--out", type=options.FILE_OR_FOLDER, required=True, metavar="FOLDER",
     help="Where the pictures go.",

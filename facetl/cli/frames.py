@@ -12,7 +12,6 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
-from facetl.cli.given import wanting
 from facetl.cli.searching import NamedWeights, Searching, find_inputs, load_detectors
 from facetl.cli.videos import NamedVideo, open_videos
 from facetl.errors import ImageError, InputError, OutputError
@@ -34,7 +33,11 @@ LISTING = "frames.csv"
 
 @click.command(short_help="Pick frames of videos that are worth annotating.")
 @click.argument(
-    "videos", nargs=-1, required=True, type=options.FILE_OR_FOLDER, callback=wanting("videos")
+    "videos",
+    nargs=-1,
+    required=True,
+    type=options.FILE_OR_FOLDER,
+    callback=options.wanting("videos"),
 )
 @click.option(
     "--out",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from glob import glob, has_magic
@@ -122,7 +123,7 @@ def what_is(path: Path) -> Kind | None:
     if path.is_dir():
         return Kind.FOLDER
     try:
-        with open_regular(path) as file:
+        with open_regular(path, sys.maxsize) as file:
             head = file.read(_HEAD)
     except OSError:
         return None

@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from facetl.cli.console import note
+from facetl.cli.given import wanting as wanting
 from facetl.cores import usable_cores
 from facetl.mtcnn.settings import FACTORS, LEAST_FACE, SCORE
 
@@ -155,7 +156,11 @@ start = click.option(
 )
 resume = click.option("--resume", is_flag=True, help="Go on with the training that was broken off.")
 images_folder = click.option(
-    "--images", type=FILE_OR_FOLDER, metavar="FOLDER", help="The frames, if not DATA."
+    "--images",
+    type=FILE_OR_FOLDER,
+    callback=wanting("frames"),
+    metavar="FOLDER",
+    help="The frames, if not DATA.",
 )
 annotation_file = click.option(
     "--annotations",

@@ -12,7 +12,6 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
@@ -42,7 +41,9 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 
 
 @click.command(short_help="Cut labelled patches from annotated frames.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
+@click.argument(
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+)
 @click.option(
     "--out",
     required=True,

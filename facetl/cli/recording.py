@@ -218,7 +218,7 @@ def _place_of(context: click.Context) -> Place | None:
     for name in WRITES_TO:
         if isinstance(given := context.params.get(name), Path | str):
             kind, path = types[name], Path(given)
-            if name == "results" and not path.is_dir():
+            if name == "results" and (not path.is_dir() or path.suffix == ".parquet"):
                 path = path.parent  # of a run, which is read; what is written goes beside it
             is_file = isinstance(kind, click.Path) and not kind.dir_okay
             return Place(path, is_file, name != "results")

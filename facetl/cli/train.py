@@ -16,7 +16,6 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source, spread
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest, track
-from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable
 from facetl.cli.train_stage import tell_busy_cores
@@ -43,7 +42,9 @@ MOST_SEARCHED = 200
 
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
+@click.argument(
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+)
 @options.weights_out
 @options.images_folder
 @options.annotation_file

@@ -12,7 +12,6 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import LINE, note, suggest
-from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
@@ -42,7 +41,7 @@ def build_command(stage: Stage) -> click.Command:
     """Return the command that trains one stage; all three are the same but for their defaults."""
 
     @click.command(f"train-{stage}", short_help=f"Retrain {_WHAT[stage]} on patches.")
-    @click.argument("patches", type=options.FILE_OR_FOLDER, callback=wanting("patches"))
+    @click.argument("patches", type=options.FILE_OR_FOLDER, callback=options.wanting("patches"))
     @options.weights_out
     @options.start
     @click.option(

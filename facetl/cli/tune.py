@@ -12,7 +12,6 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format, load_frames, require_source, spread
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.given import wanting
 from facetl.cli.pictures import Pictures
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
@@ -56,7 +55,9 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 
 
 @click.command(short_help="Choose thresholds and pyramid for an aim.")
-@click.argument("data", required=False, type=options.FILE_OR_FOLDER, callback=wanting("frames"))
+@click.argument(
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+)
 @options.images_folder
 @options.annotation_file
 @options.annotation_format
