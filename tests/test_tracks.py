@@ -154,7 +154,7 @@ def test_each_box_has_a_track_or_none_and_no_two_the_same(
 
 
 @pytest.mark.parametrize(
-    "other", [[[0.0, 0, 80, 120]], [[20.0, 15, 40, 45]], [[10.0, 10, 50, 85]], [[0.0, 22, 60, 40]]]
+    "other", [[[0.0, 0, 80, 120]], [[22.0, 22, 36, 38]], [[10.0, 10, 50, 115]], [[0.0, 22, 60, 37]]]
 )
 def test_a_track_does_not_change_to_a_box_of_another_size_or_shape(
     other: list[list[float]],

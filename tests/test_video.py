@@ -186,7 +186,9 @@ def test_stretched_frames_are_not_too_large() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", ".qt", ".f4v", ".mts", ".divx", ".txt"])
-@pytest.mark.parametrize("container", ["mp4", "mkv", "ts", "avi", "flv", "mpg", "ogg", "asf"])
+@pytest.mark.parametrize(
+    "container", ["mp4", "mkv", "ts", "avi", "flv", "mpg", "ogg", "asf", "m2v", "h264", "mxf"]
+)
 def test_what_is_a_video_is_told_by_its_content(
     tmp_path: Path, suffix: str, container: str
 ) -> None:
@@ -199,11 +201,12 @@ def test_what_is_a_video_is_told_by_its_content(
 @cache
 def clip(container: str) -> bytes:
     """Return a short video."""
-    codec = {"flv": "flv1", "mpg": "mpeg2video", "ogg": "libvpx", "asf": "wmv2"}.get(container)
+    mpeg2 = dict.fromkeys(("mpg", "m2v", "mxf"), "mpeg2video")
+    others = {"flv": "flv1", "ogg": "libvpx", "asf": "wmv2", "h264": "libx264"}
+    codec = {**mpeg2, **others}.get(container)
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format={"mkv": "matroska", "ts": "mpegts", "mpg": "mpeg"}.get(
-        container, container
-    )) as file:  # fmt: skip
+    names = {"mkv": "matroska", "ts": "mpegts", "mpg": "mpeg", "m2v": "mpeg2video"}
+    with av.open(buffer, "w", format=names.get(container, container)) as file:
         stream = file.add_stream(codec or "mpeg4", rate=RATE)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"

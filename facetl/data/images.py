@@ -83,7 +83,7 @@ def load_image(path: Path | str) -> Pixels:
     with _decoding(path, data):
         try:
             return _decode(data)
-        except ImageError:
+        except (ImageError, MemoryError):
             raise
         except Exception:  # Pillow's decoders raise anything at all
             if (mended := mend(data)) is None:

@@ -71,7 +71,7 @@ def is_cut(before: Look, after: Look) -> bool:
 def _levelled(thumbnail: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how many standard deviations a thumbnail's values are from their mean."""
     spread = max(float(thumbnail.std()), _FAINT)
-    return np.asarray((thumbnail - thumbnail.mean()) / np.float32(spread), np.float32)
+    return np.asarray((thumbnail - thumbnail.mean()) / spread, np.float32)
 
 
 def _recolouring_in_range(one: Pixels, other: Pixels) -> float:

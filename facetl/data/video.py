@@ -331,7 +331,7 @@ class _Packets:
         ends = {self._stream.index: self._ends.get(self._stream.index, 0.0)}
         if promised is None:
             promised, ends = _whole_length(self._container), self._ends
-        reached = max(seconds, *ends.values())  # some headers count from 0, not the first frame
+        reached = max([seconds, *ends.values()])  # some headers count from 0, not the first frame
         if promised is None or reached >= promised - max(_LATE, 0.01 * promised):
             return []
         return [f"stops at {seconds:.2f} s of {promised:.2f} s"]
