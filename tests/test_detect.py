@@ -400,9 +400,9 @@ def test_what_is_shown_begins_at_the_score_of_the_weights_and_the_file_keeps_all
         assert len((tmp_path / name / "cartoon.csv").read_text().splitlines()) == faces + 1
         assert len(list((tmp_path / name / "crops/cartoon").rglob("face_*.png"))) == faces
     assert "  at score 0.92 and more; 2 boxes in all are in the file\n" in told["usual"].stdout
-    left_out = "cartoon: boxes below score 0.92, left out of the exports: 1"
+    left_out = "cartoon: boxes below score 0.92, not exported: 1"
     assert left_out in told["usual"].stderr
-    assert "left out of the exports" not in told["all"].stderr
+    assert "not exported" not in told["all"].stderr
     drawn = [load_image(tmp_path / name / "overlays/face.jpg") for name in told]
     assert not np.array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])

@@ -329,8 +329,8 @@ def invoke(*arguments: object) -> Any:
 
 
 @pytest.mark.parametrize(("more", "rows", "left_out"), [
-    ([], 1, "boxes below score 0.8, left out of the exports: 2"),
-    (["--score", "0.7"], 2, "boxes below score 0.7, left out of the exports: 1"),
+    ([], 1, "boxes below score 0.8, not exported: 2"),
+    (["--score", "0.7"], 2, "boxes below score 0.7, not exported: 1"),
     (["--score", "0"], 3, ""),
 ])  # fmt: skip
 def test_what_is_exported_begins_at_the_score_of_the_run(
@@ -340,7 +340,7 @@ def test_what_is_exported_begins_at_the_score_of_the_run(
     save_run(path, replace(run, settings={"score": 0.8}))
     result = success(invoke("convert", path, tmp_path / "out", "--to", "csv", *more))
     assert len((tmp_path / "out/tuned.csv").read_text().splitlines()) == rows + 1
-    assert (f"tuned: {left_out}; all with --score 0\n" if left_out else "") == result.stderr
+    assert (f"tuned: {left_out}; --score 0 exports all\n" if left_out else "") == result.stderr
 
 
 def test_a_score_is_for_detections(tmp_path: Path, portrait: Path) -> None:

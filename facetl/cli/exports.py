@@ -28,7 +28,7 @@ exports_option = click.option(
 def save_exports(
     out: Path, runs: Sequence[Run], kinds: Sequence[str], score: float | None = None
 ) -> None:
-    """Write every run in every format, from a score on; say what was written and left out.
+    """Write every run in every format, from a score on; say what was written and what not.
 
     Args:
         out: the folder.
@@ -52,5 +52,5 @@ def save_exports(
     for run, whole in zip(shown, runs, strict=True):
         if hidden := whole.count - run.count:
             least = whole.score if score is None else score
-            told = f"boxes below score {least:g}, left out of the exports: {hidden}"
-            note(f"{run.name}: {told}; all with --score 0")
+            told = f"boxes below score {least:g}, not exported: {hidden}"
+            note(f"{run.name}: {told}; --score 0 exports all")
