@@ -120,8 +120,8 @@ def test_titles_too_long_keep_both_ends() -> None:
 
 @pytest.mark.parametrize("letters", ["éè", "жя", "Ωα"])
 def test_letters_beyond_ascii_are_told_apart(letters: str) -> None:
-    sheets = [contact_sheet([grey(60, 60)], columns=1, titles=[each]) for each in letters]
-    assert not np.array_equal(sheets[0], sheets[1])
+    one, other = [contact_sheet([grey(60, 60)], columns=1, titles=[each]) for each in letters]
+    assert not np.array_equal(one, other)
 
 
 def test_titles_are_drawn_without_any_other_font(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pickle
 import re
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,17 +147,20 @@ def test_results_know_their_image_and_are_drawn_and_cut_out(
         f"best score {found.scores[0]:.3f}>"
     )
     drawn = draw_boxes(load_image(frame), found.boxes, scores=found.scores)
-    np.testing.assert_array_equal(np.asarray(found.plot()), drawn)
-    best = found.above(found.scores[1])
-    np.testing.assert_array_equal(
-        np.asarray(found.plot(min_score=float(found.scores[1]))), np.asarray(best.plot())
-    )
+    np.testing.assert_array_equal(np.asarray(found.plot(min_score=0)), drawn)
+    second = float(found.scores[1])
+    best = found.above(second)
+    drawn = draw_boxes(load_image(frame), best.boxes, scores=best.scores)
+    np.testing.assert_array_equal(np.asarray(found.plot(min_score=second)), drawn)
+    assert found.origin is not None
+    shown = replace(found, origin=replace(found.origin, shown_from=second))
+    np.testing.assert_array_equal(np.asarray(shown.plot()), drawn)
     windows = windows_around(found.boxes, 0.5)
     crops = found.crop(margin=0.5)
     assert len(crops) == len(found)
     for crop, window in zip(crops, windows, strict=True):
         np.testing.assert_array_equal(crop, cut_window(load_image(frame), window))
-    assert len(found.crop(min_score=float(found.scores[1]))) == len(best) < len(found)
+    assert len(found.crop(min_score=second)) == len(best) < len(found)
 
 
 def test_a_face_outside_the_image_is_cut_out_as_nothing(face: Pixels) -> None:
@@ -211,6 +215,20 @@ def test_results_keep_no_image_in_memory(detector: Detector, frame: Path) -> Non
         found.crop(np.zeros((20, 10, 3), np.uint8))
     assert pickle.loads(pickle.dumps(detector.detect(frame))).plot().size == (480, 360)
     assert detector.detect(Image.open(frame)).plot().size == (480, 360)
+
+
+def test_a_later_frame_of_an_animation_is_not_taken_for_its_first(
+    detector: Detector, frame: Path, tmp_path: Path
+) -> None:
+    first = Image.open(frame).convert("RGB")
+    path = tmp_path / "two.gif"
+    first.save(path, save_all=True, append_images=[Image.new("RGB", first.size)])
+    with Image.open(path) as animation:
+        assert detector.detect(animation).image == str(path)
+        animation.seek(1)
+        found = detector.detect(animation)
+        assert found.image is None
+        assert np.asarray(found.plot()).max() < 10
 
 
 def test_detections_from_nowhere_say_so() -> None:

@@ -176,13 +176,14 @@ class Detections:
         crops = cut_all(origin.pixels(image), self.above(min_score).boxes, margin)
         return [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops] if origin.bgr else crops
 
-    def plot(self, image: Picture | None = None, *, min_score: float = 0.0) -> PilImage:
+    def plot(self, image: Picture | None = None, *, min_score: float | None = None) -> PilImage:
         """Return the image with boxes and scores drawn on it, as a PIL image.
 
         Args:
             image: what to draw on; by default the image that was searched, if it is on disk or
                 still in memory.  Detections keep no image.
-            min_score: least score.
+            min_score: least score; by default that from which the commands show what the weights
+                find.
 
         Raises:
             ImageError: if the image is gone, cannot be read, or has another size.
@@ -190,9 +191,9 @@ class Detections:
         from facetl.data.images import as_pil
         from facetl.data.overlays import draw_boxes
 
-        shown = self.above(min_score)
-        pixels = (self.origin or Origin(None)).pixels(image)
-        return as_pil(draw_boxes(pixels, shown.boxes, scores=shown.scores))
+        origin = self.origin or Origin(None)
+        shown = self.above(origin.shown_from if min_score is None else min_score)
+        return as_pil(draw_boxes(origin.pixels(image), shown.boxes, scores=shown.scores))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the picture if there is one, else the first faces."""

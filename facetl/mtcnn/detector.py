@@ -275,7 +275,7 @@ class Detector:
         total = 1 if is_one(images) else len(images) if isinstance(images, Sized) else None
         detections: list[Detections] = []
         for each in self.search(pictures, settings, batch_size, workers):
-            origin = replace(origins[len(detections)], size_hw=each.size_hw)
+            origin = origins[len(detections)].searched(each.size_hw, settings)
             detections.append(replace(each.detections, origin=origin).above(min_score))
             if progress:
                 progress(len(detections), total)

@@ -180,7 +180,7 @@ class Watching:
 
     def _finish(self, result: FrameResult, pixels: Pixels) -> FrameResult:
         """Return a result that knows its frame, without detections of a low score."""
-        origin = replace(Origin.of(pixels), size_hw=result.size_hw)
+        origin = Origin.of(pixels).searched(result.size_hw, self.settings)
         found = result.detections
         keep = np.flatnonzero(found.scores >= self.min_score)
         tracks = tuple((result.tracks or ())[row] for row in keep)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,19 @@ from facetl.errors import ImageError
 if TYPE_CHECKING:
     from facetl.data.images import Pixels
     from facetl.mtcnn.pictures import Picture
+    from facetl.mtcnn.settings import Settings
 
 
 def _nothing() -> None:
     """Stand for an image that is gone."""
+
+
+def _file_of(picture: object) -> Path | None:
+    """Return the file that a PIL image shows as it is, None if it is another frame, or none."""
+    name = getattr(picture, "filename", "")
+    if not isinstance(name, str | bytes) or not name:
+        return None
+    return None if getattr(picture, "tell", int)() else Path(os.fsdecode(name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +38,13 @@ class Origin:
         path: its file, None for one that was in memory alone.
         size_hw: its height and width in pixels, None if they are not known.
         bgr: whether an array has its colours in the order of OpenCV.
+        shown_from: least score of the faces that are drawn on it, unless another is asked for.
     """
 
     path: Path | None
     size_hw: tuple[int, int] | None = None
     bgr: bool = False
+    shown_from: float = 0.0
     _held: Callable[[], Any] = field(default=_nothing, repr=False)
 
     @classmethod
@@ -41,12 +52,15 @@ class Origin:
         """Remember a picture: a path as it is, anything else weakly."""
         if isinstance(picture, str | Path):
             return cls(Path(picture))
-        name = getattr(picture, "filename", "")  # of a PIL image that was opened
-        path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) and name else None
         held: Callable[[], Any] = _nothing
         with contextlib.suppress(TypeError):  # what is no picture is said by whoever reads it
             held = weakref.ref(picture)
-        return cls(path, bgr=bgr and hasattr(picture, "ndim"), _held=held)
+        return cls(_file_of(picture), bgr=bgr and hasattr(picture, "ndim"), _held=held)
+
+    def searched(self, size_hw: tuple[int, int] | None, settings: Settings) -> Origin:
+        """Return the same with what is known once it has been searched."""
+        shown_from = getattr(settings, "score", 0.0)
+        return replace(self, size_hw=size_hw, shown_from=shown_from)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes along: all but the image."""
