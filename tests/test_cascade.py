@@ -27,6 +27,8 @@ from facetl.training.recipe import RECIPES
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
 
+pytestmark = pytest.mark.slow
+
 STORY = [
     *("cuts 1_pnet", "has cut 1_pnet", "has trained 1_pnet 1", "has trained 1_pnet 2"),
     *("cuts 1_rnet", "has cut 1_rnet", "has trained 1_rnet 1"),

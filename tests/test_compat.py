@@ -28,6 +28,8 @@ from facetl.data.portrait import PORTRAIT
 from facetl.errors import ImageError, OutputError, WeightsError
 from facetl.mtcnn.detector import Detector
 
+pytestmark = pytest.mark.slow
+
 Pixels = NDArray[np.uint8]
 
 FACE = load_image(PORTRAIT)[:280:2, ::2].copy()  # 128 pixels wide, 140 high

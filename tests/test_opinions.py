@@ -23,6 +23,8 @@ from facetl.mtcnn.nms import suppress, suppress_nested
 from facetl.mtcnn.opinions import Costs, Opinions, Settled, collect_opinions
 from facetl.mtcnn.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 FLOOR = Settings((0.1, 0.1, 0.05), min_face=24)
 
 

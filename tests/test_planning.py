@@ -171,10 +171,10 @@ class Machine:
         return self.now
 
     def do(self, seconds: float) -> float:
-        """Work for so long, a hundredth at a time; return how long it took."""
+        """Work for so long, a twentieth at a time; return how long it took."""
         began = self.now
-        for _ in range(100):
-            self.now += seconds / 100 * self.slowness(self.now)
+        for _ in range(20):
+            self.now += seconds / 20 * self.slowness(self.now)
         return self.now - began
 
     def measure(self, stage: Stage, settings: TrainingSettings) -> Trial:

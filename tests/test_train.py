@@ -533,12 +533,14 @@ def test_busy_cores_are_said_and_trained_on_with_one_thread(
     assert {record["threads"] for record in load_weights(out).metadata["records"]} == {1}
 
 
-@pytest.mark.parametrize(("threads", "told"), [(1, True), (2, False)])
+@pytest.mark.parametrize(
+    ("trial", "told"), [(Trial(1, 1e-4, 2, 5.0), True), (Trial(2, 1e-4, 2, 1.0), False)]
+)
 def test_without_a_budget_busy_cores_are_said_alone(
-    command: Command, threads: int, told: bool, monkeypatch: pytest.MonkeyPatch
+    command: Command, trial: Trial, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another number of threads would be another result."""
-    monkeypatch.setattr(planning, "try_training", lambda *_: Trial(threads, 1e-4, 2, 5.0))
+    monkeypatch.setattr(planning, "try_training", lambda *_: trial)
     used: list[int] = []
 
     def train_nothing(_: Training) -> NoReturn:

@@ -25,17 +25,12 @@ from facetl.errors import FacetlError
 from facetl.files import remove_folder, write_text
 
 if TYPE_CHECKING:
-    import torch
-
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.networks import Stage
     from facetl.training.cascade import Cascade
     from facetl.training.pace import Pace
     from facetl.training.plan import CascadePlan
-    from facetl.training.planning import Trial
-    from facetl.training.settings import TrainingSettings
 
 MOST_SEARCHED = 200
 """Frames that are searched to choose the score to show from."""
@@ -298,24 +293,17 @@ def _set_pace(
     budget: float,
     dataset: FaceDataset,
     memory: Path,
-    device: torch.device,
+    device: Any,
     keeps_epochs: bool,
     began: float,
 ) -> Pace:
     """Return what keeps the training within a budget; say what is planned."""
-    import torch
-
     from facetl.training.pace import Pace
-    from facetl.training.planning import spare, try_training
-
-    threads = torch.get_num_threads()
-
-    def measure(stage: Stage, settings: TrainingSettings) -> Trial:
-        return try_training(stage, settings, device, threads)
+    from facetl.training.planning import spare, trying
 
     faces = dataset.face_count
     pace = Pace(
-        *(plan, budget, len(dataset), faces, memory, measure),
+        *(plan, budget, len(dataset), faces, memory, trying(device)),
         keeps_epochs=keeps_epochs,
         began=began,
     )
@@ -324,7 +312,7 @@ def _set_pace(
     note(f"budget of {budget:.0f} s: all {len(dataset):,} frames, {epochs}, {patches}")
     if not pace.is_enough:
         note(f"the least training, which this is, takes about {pace.foreseen:.0f} s here")
-    if pace.threads < threads:
+    if pace.spares_threads:
         note("the cores are busy with other work: one thread trains faster than all")
     return pace
 

@@ -19,8 +19,6 @@ from facetl.files import write_text
 from facetl.mtcnn.settings import DETECTION, Settings
 
 if TYPE_CHECKING:
-    import torch
-
     from facetl.mtcnn.networks import Network, Stage
     from facetl.mtcnn.weights import State, Weights
     from facetl.training.checkpoint import Checkpoint
@@ -127,22 +125,18 @@ def train_stage(
     suggest("detect", "FRAMES", *weights, "--out", "results")
 
 
-def tell_busy_cores(stage: Stage, settings: TrainingSettings, device: torch.device) -> None:
+def tell_busy_cores(stage: Stage, settings: TrainingSettings, device: Any) -> None:
     """Say so where one thread is clearly faster than all, because other work keeps the cores busy.
 
     It is not taken unasked: with another number of threads the last digits are others.
     """
-    import torch
+    from facetl.training.planning import gain_of_one_thread
 
-    from facetl.training.planning import try_training
-
-    if torch.get_num_threads() == 1 or device.type != "cpu":
-        return
-    trial = try_training(stage, settings, device)
-    if trial.threads == 1:
+    gain = gain_of_one_thread(stage, settings, device)
+    if gain > 1:
         note(
-            f"the cores are busy with other work: with one thread, OMP_NUM_THREADS=1, training "
-            f"is about {trial.gain:.0f} times as fast"
+            "the cores are busy with other work: with one thread, OMP_NUM_THREADS=1, training is "
+            f"about {gain:.0f} times as fast"
         )
 
 

@@ -138,6 +138,11 @@ class Pace:
         return USABLE * self.seconds - self.spent
 
     @property
+    def spares_threads(self) -> bool:
+        """Whether there are more threads than it is good to train with."""
+        return self.threads < self._most_threads
+
+    @property
     def foreseen(self) -> float:
         """Seconds that the whole training takes as it is planned at its beginning."""
         return self.spent + self._work(self._steps).seconds(self.share, self.speed)
@@ -205,7 +210,7 @@ class Pace:
             own = {stage: self.speed.per_patch[stage] * ratio / _halfway(ratio)}
             self.speed = replace(self.speed, per_patch={**self.speed.per_patch, **own})
         is_slow = ratio > _CHANGED and self.threads > 1
-        is_fast = ratio < 1 / _CHANGED and not self._is_first and self.threads < self._most_threads
+        is_fast = ratio < 1 / _CHANGED and not self._is_first and self.spares_threads
         self._is_first = False
         if is_slow or is_fast:
             self._choose_threads(stage)

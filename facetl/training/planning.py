@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -289,6 +289,19 @@ def try_training(
     finally:
         torch.set_num_threads(before)
     return choose_threads({count: statistics.median(each[1:]) for count, each in taken.items()})
+
+
+def trying(device: torch.device) -> Callable[[Stage, TrainingSettings], Trial]:
+    """Return what tries a training, later too, with as many threads as torch has now."""
+    most = torch.get_num_threads()
+    return lambda stage, settings: try_training(stage, settings, device, most)
+
+
+def gain_of_one_thread(stage: Stage, settings: TrainingSettings, device: torch.device) -> float:
+    """Return how many times as fast one thread is as all; 1 where it is not clearly faster."""
+    if torch.get_num_threads() == 1 or device.type != "cpu":
+        return 1.0
+    return try_training(stage, settings, device).gain
 
 
 def choose_threads(seconds: Mapping[int, float]) -> Trial:
