@@ -17,6 +17,9 @@ Boxes = NDArray[np.floating[Any]]
 FARTHEST = 1e9
 """No coordinate of a box lies farther from the image's corner, in pixels; areas stay finite."""
 
+THINNEST = 1e-4
+"""Pixels that a side of a box must be longer than to be written as a face and read again."""
+
 
 def as_boxes(boxes: ArrayLike) -> Boxes:
     """Return ``boxes`` as an (N, 4) float64 array; an empty list becomes (0, 4).

@@ -27,7 +27,7 @@ from facetl.data.formats.conversion import WRITABLE, save_dataset
 from facetl.data.formats.yolo import load_yaml
 from facetl.data.layouts import find_parts
 from facetl.data.sources import Format, Part
-from facetl.errors import ImageError, InputError, OutputError
+from facetl.errors import FacetlError, ImageError, InputError, OutputError
 from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
 
 PLACES = (
@@ -294,6 +294,36 @@ def test_a_name_that_cannot_be_said_is_refused(tmp_path: Path, form: Format, nam
     with pytest.raises(OutputError, match="would not be read back the same; rename the file"):
         save_dataset(tmp_path / "out", form, {"train": [frame]}, "none")
     assert list(tmp_path.iterdir()) == []
+
+
+ODD_EDGES = st.sampled_from([0.0, -1.0, 1e-9, 1e-4, 2e-4, 29.9999, 30.0, 39.99995, 40.0, 41.0])
+
+
+@pytest.mark.parametrize("form", WRITABLE)
+@settings(max_examples=40, deadline=None)
+@given(
+    box=st.tuples(*[ODD_EDGES | st.floats()] * 4),
+    label=LABELS | st.text(max_size=4),
+    size_hw=st.sampled_from([(30, 40)] * 4 + [(0, 40), (30, -1), (30, 10**9)]),
+)
+def test_odd_boxes_are_written_to_be_read_or_not_at_all(
+    form: Format, box: tuple[float, ...], label: str | None, size_hw: tuple[int, int]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        Image.new("RGB", (40, 30)).save(root / "a.png")
+        frame = Frame(root / "a.png", "a.png", np.array([box]), (label,), size_hw)
+        try:
+            save_dataset(root / "out", form, {"train": [frame]}, "link")
+            message = ""
+        except FacetlError as error:
+            message = str(error)
+        if message:
+            assert "a.png" in message, "the image is named"
+            assert [each.name for each in root.iterdir()] == ["a.png"]
+            return
+        (found,) = load_dataset(root / "out")
+        np.testing.assert_allclose(found.boxes, [box], atol=1.0 if form is Format.VOC else 1e-5)
 
 
 @pytest.mark.parametrize("form", WRITABLE)

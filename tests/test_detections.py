@@ -26,6 +26,8 @@ from facetl.mtcnn.detections import (
     save_run,
     writing_run,
 )
+from facetl.mtcnn.run_lines import writing_lines
+from facetl.mtcnn.run_shards import ShardHead, writing_shard
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -157,6 +159,107 @@ def test_round_trip_is_exact(results: list[FrameResult], skipped: list[Skipped])
         for column in ("boxes", "scores", "landmarks"):
             values = getattr(frame.detections, column)
             assert values.tobytes() == getattr(expected.detections, column).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"detections": replace(TWO, boxes=TWO.boxes * np.float32("nan"))}, "boxes that are not"),
+        (
+            {"detections": replace(TWO, scores=TWO.scores * np.float32("inf"))},
+            "scores that are not finite",
+        ),
+        (
+            {"detections": replace(TWO, landmarks=TWO.landmarks + np.float32("inf"))},
+            "landmarks that are not",
+        ),
+        ({"time": float("nan")}, "a time that is no finite number"),
+        ({"size_hw": (-1, 5)}, "a count that is negative"),
+        ({"size_hw": (2**31, 5)}, "a count that is negative, or 2³¹ and more"),
+        ({"candidates": {"pnet": 10**400}}, "a count"),
+        ({"tracks": (None, -1)}, "a count"),
+        ({"tracks": (2**31, 1)}, "a count"),
+    ],
+)
+def test_what_no_reader_takes_is_not_made(change: dict[str, Any], found: str) -> None:
+    """So no writer can write it: nothing but the image is lost, and it is named."""
+    with pytest.raises(ValueError, match=rf"^a/001\.jpg: found {found}"):
+        replace(frame_with(TWO), **change)
+
+
+# ---- every writer and its reader
+
+ODD = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1e-40, 40.0, 30.0, 1e9, 3e38, 5.0, 7.5])
+
+
+@st.composite
+def odd_frames(draw: st.DrawFn) -> FrameResult | None:
+    """A frame of any numbers, boxes of any shape; None where it cannot be made."""
+    count = draw(st.integers(0, 3))
+    counts = st.integers(-1, 2**31)
+    try:
+        return FrameResult(
+            image=draw(st.sampled_from(["a.png", "b/ü.png", "c d.png", "e,f.png"])),
+            size_hw=draw(st.tuples(counts, counts) | st.just((30, 40))),
+            detections=Detections.from_lists(
+                [[draw(ODD) for _ in range(4)] for _ in range(count)],
+                [draw(ODD) for _ in range(count)],
+                np.full((count, 5, 2), draw(ODD)),
+            ),
+            candidates={"pnet": draw(counts)},
+            seconds=draw(st.floats()),
+            time=draw(st.none() | st.floats()),
+            tracks=draw(st.none() | st.tuples(*[st.none() | counts] * count)),
+            carried=draw(st.booleans()),
+        )
+    except ValueError as error:
+        message = str(error)
+    assert ".png: found " in message, "the image is named"
+    return None
+
+
+def run_shards(path: Path, run: Run) -> None:
+    with writing_shard(path / "part-000000.parquet", ShardHead(run.name, {}, 0, 1, "")) as writer:
+        for frame in run.frames:
+            writer.add(frame)
+        for skipped in run.skipped:
+            writer.skip(skipped)
+
+
+def run_lines(path: Path, run: Run) -> None:
+    with writing_lines(path, run.name, {}) as writer:
+        for frame in run.frames:
+            writer.add(frame)
+        for skipped in run.skipped:
+            writer.skip(skipped)
+
+
+@pytest.mark.parametrize(
+    ("name", "save"),
+    [
+        ("a.detections.json", save_run),
+        ("a.detections.jsonl", run_lines),
+        ("a.detections.parquet", run_shards),
+    ],
+)
+@given(
+    made=st.lists(odd_frames(), max_size=3),
+    skipped=st.lists(st.builds(Skipped, st.text(max_size=9), st.text(max_size=9)), max_size=2),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_file_is_written_that_is_not_read(
+    name: str, save: Callable[[Path, Run], None], made: list[FrameResult | None], skipped: Any
+) -> None:
+    results = tuple(frame for frame in made if frame)
+    with TemporaryDirectory() as folder:
+        save(Path(folder) / name, Run("a", {}, results, tuple(skipped)))
+        again = load_run(Path(folder) / name)
+    assert len(again.skipped) == len(skipped)
+    for found, frame in zip(again.frames, results, strict=True):
+        for column, values in vars(frame.detections).items():
+            np.testing.assert_array_equal(getattr(found.detections, column), values)
+        assert (found.image, found.size_hw, found.time) == (frame.image, frame.size_hw, frame.time)
+        assert (found.tracks, found.candidates) == (frame.tracks, frame.candidates)
 
 
 def test_numbers_are_as_short_as_they_can_be(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The compiled kernels agree with torch, whatever they are shown; and where there are none."""
 
 import ctypes
+import getpass
 import os
 import subprocess
 import sys
@@ -423,3 +424,31 @@ def test_searching_loads_no_compiler_and_leaves_nothing(
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.iterdir()) == []
+
+
+BLOCKED = """
+import sys
+from torch import zeros
+from facetl.mtcnn.networks import build_network
+from facetl.mtcnn.onnx_export import build_model
+from facetl.mtcnn.weights import load_weights
+from facetl.training.loop import _build_optimiser
+from facetl.training.settings import TrainingSettings
+
+network = build_network("pnet")
+optimiser = _build_optimiser(network, TrainingSettings())
+network(zeros(2, 3, 12, 12)).logits.sum().backward()
+optimiser.step()
+build_model("pnet", load_weights("cartoon"))
+"""
+
+
+def test_nobody_stops_a_training_by_the_name_of_a_file(tmp_path: Path) -> None:
+    """The folder that torch's compiler makes is looked for by this name, if facetl lets it."""
+    (tmp_path / f"torchinductor_{getpass.getuser()}").touch()
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    command = [sys.executable, "-W", "ignore", "-c", BLOCKED]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [f"torchinductor_{getpass.getuser()}"]

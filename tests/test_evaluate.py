@@ -490,8 +490,8 @@ def test_a_frame_twice_in_a_run_is_refused() -> None:
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(DetectionsError, match="not a finite number"):
-        Entry.of_run(run_of({"001.jpg": [[0, 0, np.nan, 5]]}))
+    with pytest.raises(ValueError, match=r"001\.jpg: found boxes that are not finite"):
+        run_of({"001.jpg": [[0, 0, np.nan, 5]]})
 
 
 def test_the_truths_fingerprint_changes_with_a_box_and_not_with_the_order() -> None:

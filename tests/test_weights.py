@@ -239,7 +239,7 @@ KINDS: dict[str, Callable[[torch.Tensor], Any]] = {
     "int32": lambda tensor: tensor.int(),
     "bool": lambda tensor: tensor.bool(),
     "sparse_coo": lambda tensor: tensor.to_sparse(),
-    "nested": lambda tensor: torch._nested_tensor_from_tensor_list([tensor, tensor]),
+    "nested": lambda tensor: torch.nested.nested_tensor([tensor] * 2, layout=torch.jagged),
     "strided, Tensor": lambda tensor: tensor.to("meta"),
     "Odd": lambda tensor: tensor.as_subclass(Odd),
 }

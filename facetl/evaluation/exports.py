@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from facetl.boxes import FARTHEST, area, as_boxes, clip
+from facetl.boxes import FARTHEST, THINNEST, as_boxes, clip
 from facetl.data.formats import label_studio
 from facetl.data.formats.coco import (
     bbox_of,
@@ -54,16 +54,17 @@ def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
     Frames whose names hold what no file of annotations can say are left out.
 
     Raises:
-        DetectionsError: if a number is not finite, a box far from everything, a frame occurs
-            twice, or an image's name leads out of the folder.
+        DetectionsError: if a box is far from everything, a frame occurs twice, or an image's
+            name leads out of the folder.
         OutputError: if the place cannot be written.
     """
-    entry = Entry.of_run(run)  # refuses what is not finite, and twins
-    if np.abs(entry.boxes).max(initial=0) > FARTHEST:
-        raise DetectionsError(
-            f"{run.name}: found a box more than {FARTHEST:g} pixels away; run facetl detect again"
-        )
+    Entry.of_run(run)  # refuses twins
     for frame in run.frames:
+        if np.abs(frame.detections.boxes).max(initial=0) > FARTHEST:
+            raise DetectionsError(
+                f"{run.name}: found a box more than {FARTHEST:g} pixels away in {frame.image!r}; "
+                "run facetl detect again"
+            )
         if image_name(frame.image) is None and is_plain(frame.image):
             raise DetectionsError(
                 f"{run.name}: found the image name {frame.image!r}, which is no relative path; "
@@ -207,7 +208,7 @@ def _found(frame: FrameResult, *, within: bool = False) -> Iterator[tuple[list[f
     keep = np.ones(len(boxes), dtype=bool)
     if within:
         boxes = clip(boxes, frame.size_hw)
-        keep = area(boxes) > 0
+        keep = np.asarray((boxes[:, 2:] - boxes[:, :2] > THINNEST).all(axis=1))
     yield from zip(boxes[keep].tolist(), scores[keep].tolist(), strict=True)
 
 

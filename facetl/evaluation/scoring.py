@@ -140,18 +140,13 @@ class Entry:
         """Return a run as columns.
 
         Raises:
-            DetectionsError: if a frame occurs twice or a number is not finite.
+            DetectionsError: if a frame occurs twice.
         """
         names = tuple(frame.image for frame in run.frames)
         _refuse_twins(names, run.name)
         found = [frame.detections for frame in run.frames]
         boxes = np.concatenate([np.zeros((0, 4)), *(each.boxes for each in found)])
         scores = np.concatenate([np.zeros(0), *(each.scores for each in found)])
-        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-            raise DetectionsError(
-                f"{run.name}: found a box or score that is not a finite number; "
-                "run facetl detect again"
-            )
         return cls(
             name=run.name,
             frames=names,
@@ -246,7 +241,7 @@ def evaluate(
 
     Raises:
         InputError: if the names of the frames cannot be brought together.
-        DetectionsError: if a frame occurs twice or a number is not finite.
+        DetectionsError: if a frame occurs twice.
     """
     return evaluate_all([Entry.of_run(run)], Truth.of(truth), only_listed=only_listed)[0]
 

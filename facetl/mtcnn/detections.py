@@ -18,6 +18,7 @@ shows the same as the frame before was not searched: its boxes are carried over,
 from __future__ import annotations
 
 import json
+import math
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -260,6 +261,9 @@ class Detections:
 class FrameResult:
     """What one run found in one image.
 
+    What no reader takes is not made: numbers that are not finite, or counts that 32 bits do not
+    hold, raise a ``ValueError`` that names the image.
+
     Attributes:
         image: name of the image, relative to the folder that was searched.
         size_hw: height and width in pixels.
@@ -296,6 +300,25 @@ class FrameResult:
     def __post_init__(self) -> None:
         if self.tracks is not None and len(self.tracks) != len(self.detections):
             raise ValueError(f"expected {len(self.detections)} tracks, got {len(self.tracks)}")
+        try:
+            self._check_numbers()
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{self.image}: {error}") from error
+
+    def _check_numbers(self) -> None:
+        """Raise if a number is not finite, or too large for what it counts.
+
+        Raises:
+            ValueError, OverflowError: saying which.
+        """
+        for name in ("boxes", "scores", "landmarks"):
+            if not np.isfinite(getattr(self.detections, name)).all():
+                raise ValueError(f"found {name} that are not finite numbers")
+        if self.time is not None and not math.isfinite(self.time):
+            raise ValueError("found a time that is no finite number")
+        tracks = [track for track in self.tracks or () if track is not None]
+        for number in (*self.size_hw, *self.candidates.values(), *tracks):
+            _check_count(number)
 
     def above(self, score: float) -> FrameResult:
         """Return the same with the detections of a score or more alone."""
@@ -553,12 +576,11 @@ def frame_from_json(frame: dict[str, Any]) -> FrameResult:
     """
     height, width = frame["size_hw"]
     found = Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"])
-    _check_numbers(found)
     return FrameResult(
         image=str(frame["image"]),
-        size_hw=(_count(height), _count(width)),
+        size_hw=(int(height), int(width)),
         detections=found,
-        candidates={stage: _count(each) for stage, each in frame["candidates"].items()},
+        candidates={stage: int(each) for stage, each in frame["candidates"].items()},
         seconds=float(frame["seconds"]),
         time=float(frame["time"]) if "time" in frame else None,
         tracks=_tracks_from_json(frame["tracks"]) if "tracks" in frame else None,
@@ -566,26 +588,14 @@ def frame_from_json(frame: dict[str, Any]) -> FrameResult:
     )
 
 
-def _count(value: Any) -> int:
-    """Return a number of windows or pixels.
+def _check_count(value: int) -> None:
+    """Raise if this is no number of windows or pixels, and none of a face.
 
     Raises:
-        ValueError: if it is none, or one that 32 bits do not hold.
+        ValueError: if it is negative, or 32 bits do not hold it.
     """
-    if not 0 <= (number := int(value)) < 2**31:
+    if not 0 <= int(value) < 2**31:
         raise ValueError("found a count that is negative, or 2³¹ and more")
-    return number
-
-
-def _check_numbers(found: Detections) -> None:
-    """Raise if a box, a score or a landmark is infinite or no number.
-
-    Raises:
-        ValueError: saying which.
-    """
-    for name in ("boxes", "scores", "landmarks"):
-        if not np.isfinite(getattr(found, name)).all():
-            raise ValueError(f"found {name} that are not finite numbers")
 
 
 def _tracks_from_json(tracks: list[Any]) -> tuple[int | None, ...]:

@@ -5,7 +5,10 @@ The kernels come twice: exact, at the same boxes as torch, and in half precision
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Literal, get_args
 
 import torch
@@ -19,6 +22,8 @@ from facetl.mtcnn.sight import Look, Sight, TorchSight
 
 Engine = Literal["torch", "native", "half"]
 EngineChoice = Literal["auto", "torch", "native", "half"]
+
+_CACHES = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def choose_engine(name: EngineChoice, device: torch.device) -> Engine:
@@ -79,6 +84,25 @@ def describe_threads() -> str:
         f"{usable_cores()} cores: as many frames side by side, one thread each; "
         f"training uses {torch.get_num_threads()} threads"
     )
+
+
+@contextmanager
+def own_caches() -> Iterator[None]:
+    """Give torch's compiler a folder of its own over the block, which goes again.
+
+    Torch's optimisers and its ONNX export load the compiler, and that makes a folder for its
+    caches: by default one in the common temporary folder, by a name that anybody can take before.
+    Nothing of facetl is compiled.
+    """
+    if _CACHES in os.environ:
+        yield
+        return
+    with TemporaryDirectory() as folder:
+        os.environ[_CACHES] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(_CACHES, None)
 
 
 def tell_machine(device: torch.device, engine: str | None) -> dict[str, str | int]:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from facetl.data.other_libraries import import_library
 from facetl.files import write_bytes, write_text
+from facetl.mtcnn.engines import own_caches
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION
@@ -96,7 +97,7 @@ def build_model(stage: Stage, weights: Weights) -> ModelProto:
     height, width = _EXAMPLE_HW if stage == "pnet" else (size, size)
     dynamic = torch.export.Dim.DYNAMIC
     sizes = {0: dynamic, 2: dynamic, 3: dynamic} if stage == "pnet" else {0: dynamic}
-    with torch.no_grad():
+    with torch.no_grad(), own_caches():
         program = torch.onnx.export(
             network,
             (torch.zeros(2, 3, height, width),),

@@ -208,7 +208,7 @@ def _require_small(data: io.BytesIO) -> None:
 def save_weights(path: Path, weights: Weights) -> None:
     """Write weights to a safetensors file, atomically."""
     tensors = {
-        f"{stage}.{name}": tensor.detach().cpu().contiguous()
+        f"{stage}.{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for stage, state in weights.stages.items()
         for name, tensor in state.items()
     }

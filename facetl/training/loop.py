@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from facetl.errors import InputError
+from facetl.mtcnn.engines import own_caches
 from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.networks import (
     INPUT_SIZES,
@@ -310,9 +311,10 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 def _build_optimiser(network: Network, settings: TrainingSettings) -> torch.optim.Optimizer:
-    if settings.optimiser == "sgd":
-        return torch.optim.SGD(network.parameters(), settings.learning_rate, momentum=0.9)
-    return torch.optim.Adam(network.parameters(), settings.learning_rate)
+    with own_caches():
+        if settings.optimiser == "sgd":
+            return torch.optim.SGD(network.parameters(), settings.learning_rate, momentum=0.9)
+        return torch.optim.Adam(network.parameters(), settings.learning_rate)
 
 
 def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:

@@ -24,9 +24,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+from facetl.boxes import THINNEST, clip
 from facetl.data.annotations import save_annotations
 from facetl.data.dataset import Frame
 from facetl.data.formats.coco import save_coco
+from facetl.data.formats.corners import whole_size
 from facetl.data.formats.label_studio import Region, Task, save_label_studio
 from facetl.data.formats.names import image_name, refuse_shared_files, stem_of
 from facetl.data.formats.places import VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS
@@ -101,7 +105,7 @@ def save_single(out: Path, form: Format, frames: Sequence[Frame]) -> None:
     Raises:
         OutputError: if a frame's name cannot be written down, or the place cannot be written.
     """
-    _refuse_odd_names(frames)
+    _refuse_odd_frames(frames)
     if form is Format.COCO:
         save_coco(out, frames)
     else:
@@ -177,13 +181,27 @@ def lies_in(frame: Frame, folders: Iterable[Path]) -> bool:
     return any(place.is_relative_to(os.path.realpath(folder)) for folder in folders)
 
 
-def _refuse_odd_names(frames: Iterable[Frame]) -> None:
-    """Raise if a frame is called what no file of annotations can say."""
+def _refuse_odd_frames(frames: Iterable[Frame]) -> None:
+    """Raise if a frame is called what no file of annotations can say, or holds what is no face."""
     for frame in frames:
+        _refuse_odd_faces(frame)
         if not is_nameable(frame):
             raise OutputError(
                 f"found the image name {frame.name!r}, which would not be read back the same; "
                 "rename the file"
+            )
+
+
+def _refuse_odd_faces(frame: Frame) -> None:
+    """Raise if a face of a frame would not be read back the same."""
+    if whole_size(*frame.size_hw) is None:
+        raise OutputError(f"{frame.name}: found the size {frame.size_hw}; check the image")
+    for box in frame.boxes:
+        inside = np.array_equal(clip(box, frame.size_hw), box)  # False for NaN
+        if not (inside and (box[2:] - box[:2] > THINNEST).all()):
+            raise OutputError(
+                f"{frame.name}: found the box {box.tolist()}, expected x1 < x2 and y1 < y2 inside "
+                "the image; correct it"
             )
 
 
@@ -196,7 +214,7 @@ def _regions_of(frame: Frame) -> list[Region]:
 @contextmanager
 def _filled_folder(out: Path, frames: Sequence[Frame]) -> Iterator[Path]:
     """Give a new folder that becomes ``out``, unless that would cost a frame."""
-    _refuse_odd_names(frames)
+    _refuse_odd_frames(frames)
     with folder_in_place(out) as folder:
         yield folder
         _refuse_own_frames(out, folder, frames)
