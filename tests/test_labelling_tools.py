@@ -398,7 +398,7 @@ def test_labels_of_another_part_or_image_are_nobodys(tmp_path: Path) -> None:
         write(tmp_path / f"labels/{name}.txt", "0 0.5 0.5 0.5 0.5\n")
     write(tmp_path / "labels/train/z.TXT", "0 0.5 0.5 0.5 0.5\n")
     write(tmp_path / "data.yaml", "train: images/train\nval: images/val\nnames: [face]\n")
-    with pytest.raises(AnnotationError, match=r"z\.TXT: found no image of this name in"):
+    with pytest.raises(AnnotationError, match=r"z\.TXT: found no image of this name in .*train"):
         load_dataset(tmp_path)
     dataset = load_dataset(tmp_path, on_error="skip")
     assert faces_of(dataset)["a.png"] == []
@@ -703,6 +703,36 @@ def test_a13_what_is_not_read_is_named_with_the_way_out(
         draw(tmp_path / "a.jpg")
         with pytest.raises(AnnotationError, match="which facetl does not read; "):
             load_dataset(tmp_path)
+
+
+def test_what_lies_in_place_of_the_courses_text_is_named(tmp_path: Path) -> None:
+    draw(tmp_path / "dad/a.jpg")
+    for name in ("faces.txt", "dad_annotations.txt"):
+        text = write(tmp_path / name, "version https://git-lfs.github.com/spec/v1\n")
+        with pytest.raises(
+            AnnotationError, match=r"a Git LFS pointer, .*; fetch the file: git lfs"
+        ):
+            load_dataset(tmp_path / "dad")
+        text.unlink()
+
+
+def test_hidden_files_are_no_annotations(tmp_path: Path) -> None:
+    """macOS leaves ``._NAME`` beside each file on other disks."""
+    junk = "\0\5\26\7\0\2Mac OS X"
+    box = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>3</xmax><ymax>4</ymax></bndbox>"
+    texts = {
+        "course/faces.txt": "a.jpg 1 2 3 4\n",
+        "voc/a.xml": f"<annotation><object>{box}</object></annotation>",
+        "yolo/labels/a.txt": "0 0.5 0.5 0.5 0.5\n",
+        "yolo/data.yaml": "train: images\nnames: [face]\n",
+    }
+    for name, text in texts.items():
+        path = write(tmp_path / name, text)
+        write(path.with_name(f"._{path.name}"), junk)
+    draw(*(tmp_path / f"{name}/a.jpg" for name in ("course", "voc", "yolo/images")))
+    for name in ("course", "voc", "yolo"):
+        dataset = load_dataset(tmp_path / name)
+        assert (dataset.face_count, dataset.problems) == (1, ())
 
 
 @pytest.mark.parametrize(

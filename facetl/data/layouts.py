@@ -282,6 +282,7 @@ def _find_annotations(images: Path, below: Path) -> Path:
         raise InputError(f"{images} is empty; give a folder of annotated frames")
     for folder in (images, below):
         if own := _own_annotations(folder) or _text_of_name(folder):
+            refuse_foreign(own, read_head(own))
             return own
     for place in (images, images.parent, below):
         files = files_with(place, ".txt")
@@ -290,6 +291,7 @@ def _find_annotations(images: Path, below: Path) -> Path:
             names = ", ".join(file.name for file in files[:5]) + (", …" if len(files) > 5 else "")
             raise InputError(f"{place} holds {len(files)} text files ({names}); pick --annotations")
         if files:
+            refuse_foreign(files[0], read_head(files[0]))
             return files[0]
     for place in dict.fromkeys((images, images.parent, below)):
         _refuse_foreign(place)

@@ -73,8 +73,16 @@ def entry_called(folder: Path, *names: str) -> Path | None:
 
 
 def files_with(folder: Path, *suffixes: str) -> list[Path]:
-    """Return what lies in a folder and has one of some suffixes, in capitals or not, by name."""
-    return [path for path in _entries(folder) if path.suffix.lower() in suffixes]
+    """Return what lies in a folder and has one of some suffixes, in capitals or not, by name.
+
+    Hidden files are left out: those of macOS, ``._faces.txt``, are no text at all.
+    """
+    return [path for path in _entries(folder) if has_suffix(path, *suffixes)]
+
+
+def has_suffix(path: Path, *suffixes: str) -> bool:
+    """Return whether a file has one of some suffixes, in capitals or not, and is not hidden."""
+    return path.suffix.lower() in suffixes and not path.name.startswith(".")
 
 
 def _exists(path: Path) -> bool:

@@ -62,6 +62,7 @@ from facetl.data.annotations import (
 from facetl.data.formats.corners import Corners, turn, whole_size
 from facetl.data.formats.names import class_label, class_name, listed_name
 from facetl.data.images import name_below
+from facetl.data.sources import has_suffix
 from facetl.errors import AnnotationError
 from facetl.files import write_text
 
@@ -142,7 +143,7 @@ def load_voc(
 
 def voc_files(folder: Path) -> list[Path]:
     """Return all XML files below a folder, in the order of their names."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() == SUFFIX)
+    return sorted(path for path in folder.rglob("*") if has_suffix(path, SUFFIX))
 
 
 def read_voc(path: Path) -> VocFile | Problem:

@@ -55,8 +55,8 @@ from facetl.data.formats.names import (
     listed_name,
 )
 from facetl.data.images import image_paths, image_size, name_below
-from facetl.data.name_matching import match_names
-from facetl.data.sources import entry_called
+from facetl.data.name_matching import match_names, nearest_names
+from facetl.data.sources import entry_called, has_suffix
 from facetl.errors import AnnotationError, ImageError
 from facetl.files import write_text
 
@@ -176,7 +176,7 @@ def load_yolo(
     names, told = _listed_names(listing, images) if listing else (_names_below(images), [])
     texts, renamed = _find_texts(yolo, images, names)
     parsed = [each for name in texts for each in _load_labels(yolo, images, name, texts[name])]
-    orphans = [] if listing else _find_orphans(yolo, images, texts)
+    orphans = [] if listing else _find_orphans(yolo, images, names, texts)
     lines, problems = sort_out(
         (*_report_lost(yolo), *told, *renamed, *parsed, *orphans), yolo.path, on_error
     )
@@ -443,7 +443,7 @@ def _texts_in(folder: Path) -> dict[str, Path]:
 
 
 def _is_text(path: Path) -> bool:
-    return path.suffix.lower() == ".txt" and path.name.lower() != CLASSES and path.is_file()
+    return has_suffix(path, ".txt") and path.name.lower() != CLASSES and path.is_file()
 
 
 def _load_labels(
@@ -463,7 +463,9 @@ def _load_labels(
             yield _parse_line(line.split(), yolo, name, size_hw, path, number)
 
 
-def _find_orphans(yolo: YoloSet, images: Path, texts: Mapping[str, Path]) -> Iterator[Problem]:
+def _find_orphans(
+    yolo: YoloSet, images: Path, names: Sequence[str], texts: Mapping[str, Path]
+) -> Iterator[Problem]:
     """Yield a problem for each file with labels whose image is not there."""
     folder = label_path(images / "any.png", yolo.root).parent
     if folder == images:
@@ -471,7 +473,10 @@ def _find_orphans(yolo: YoloSet, images: Path, texts: Mapping[str, Path]) -> Ite
     known = set(texts.values())
     for path in sorted(_label_folder(folder, yolo.root).rglob("*")):
         if path not in known and _is_text(path) and _has_text(path):
-            yield Problem(Kind.MISSING, path, None, f"found no image of this name in {images}")
+            near, names = nearest_names(path.stem, names), ()  # the first one tells
+            hint = f" (the nearest: {near})" if near else ""
+            found = f"found no image of this name in {images}{hint}"
+            yield Problem(Kind.MISSING, path, None, found)
 
 
 def _has_text(path: Path) -> bool:
