@@ -202,8 +202,8 @@ def sort_out(
 ) -> tuple[tuple[FaceLine, ...], tuple[Problem, ...]]:
     """Return the faces among what was parsed, each once, and the problems.
 
-    A box that an image has already is the same face, unless both have labels and they differ, or
-    one of them is to be ignored.
+    A box that an image has already is the same face, unless both have labels and they differ.
+    Regions to be ignored may lie upon each other.
 
     Args:
         parsed: faces and problems, in the order of the file; anything else is left out.
@@ -215,12 +215,14 @@ def sort_out(
     """
     lines: list[FaceLine] = []
     problems: list[Problem] = []
-    known: dict[tuple[str, Box, str | None], list[int]] = {}
+    known: dict[tuple[str, Box], list[int]] = {}
     for each in parsed:
         if isinstance(each, Problem):
             problems.append(each)
+        elif isinstance(each, FaceLine) and each.mark is not None:
+            lines.append(each)
         elif isinstance(each, FaceLine):
-            places = known.setdefault((each.image, each.box, each.mark), [])
+            places = known.setdefault((each.image, each.box), [])
             if _is_repeated(each, lines, places):
                 problems.append(_report_repeated(each, path))
             else:
