@@ -501,8 +501,9 @@ def test_the_truths_fingerprint_changes_with_a_box_and_not_with_the_order() -> N
     assert Truth.of(one).fingerprint != Truth.of(moved).fingerprint
 
 
-def test_undefined_figures_are_null_in_the_file(tmp_path: Path) -> None:
-    document = {"format": "facetl-metrics", "version": 1, "runs": {"a": {"f1": float("nan")}}}
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), -float("inf")])
+def test_undefined_figures_are_null_in_the_file(tmp_path: Path, figure: float) -> None:
+    document = {"format": "facetl-metrics", "version": 1, "runs": {"a": {"f1": figure}}}
     save_metrics(tmp_path / "metrics.json", document)
     assert load_metrics(tmp_path / "metrics.json")["runs"] == {"a": {"f1": None}}
 

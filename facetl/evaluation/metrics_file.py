@@ -101,12 +101,12 @@ def describe(
 
 
 def save_metrics(path: Path, document: dict[str, Any]) -> None:
-    """Write a document of :func:`describe`, atomically; NaN becomes ``null``.
+    """Write a document of :func:`describe`, atomically; NaN and infinities become ``null``.
 
     Raises:
         OutputError: if the place cannot be written.
     """
-    text = json.dumps(_without_nan(document), ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(_without_undefined(document), ensure_ascii=False, indent=2, allow_nan=False)
     write_text(path, text + "\n")
 
 
@@ -241,11 +241,11 @@ def _metric_figures(metrics: Metrics) -> dict[str, Any]:
     }
 
 
-def _without_nan(value: Any) -> Any:
+def _without_undefined(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
+        return {key: _without_undefined(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_without_nan(each) for each in value]
-    if isinstance(value, float) and math.isnan(value):
+        return [_without_undefined(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
