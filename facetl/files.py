@@ -218,10 +218,11 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
         OSError: if it cannot be read, is no regular file, or is too large.
     """
     with open_regular(path, largest) as file:
-        data = file.read(largest + 1)
-    if len(data) > largest:
-        raise _too_large(path, largest)
-    return data
+        size = file.seek(0, io.SEEK_END)  # room is made for so many bytes and no more
+        if size > largest:
+            raise _too_large(path, largest)
+        file.seek(0)
+        return file.read(size)
 
 
 def require_regular(path: Path, largest: int = LARGEST) -> None:

@@ -127,7 +127,7 @@ def test_names_of_weights_that_are_none(frame: Path, tmp_path: Path, value: str)
 
 def test_what_cannot_be_explained(frame: Path, tmp_path: Path) -> None:
     assert_refused(explain(tmp_path / "none.png", "--out", tmp_path / "out"), "none.png", "check")
-    assert_refused(explain(frame.parent, "--out", tmp_path / "out"), "is a folder, not an image")
+    assert_refused(explain(frame.parent, "--out", tmp_path / "out"), "is a folder; give one image")
     missing = explain(frame, "--weights", tmp_path / "no.safetensors", "--out", tmp_path / "out")
     assert_refused(missing, "no such weights file")
     (tmp_path / "full").mkdir()
