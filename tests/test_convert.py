@@ -24,6 +24,7 @@ from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import FaceDataset, Frame, load_dataset, load_sources
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.conversion import WRITABLE, save_dataset
+from facetl.data.formats.voc import whole_pixels
 from facetl.data.formats.yolo import load_yaml
 from facetl.data.layouts import find_parts
 from facetl.data.sources import Format, Part
@@ -62,7 +63,8 @@ def some_frames(draw: st.DrawFn) -> list[Frame]:
     frames = []
     for name in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3, unique=True)):
         width, height = draw(st.integers(1, 60)), draw(st.integers(1, 60))
-        boxes = draw(st.lists(faces(width, height), max_size=3))
+        # the same whole pixels in VOC would be the same face
+        boxes = draw(st.lists(faces(width, height), max_size=3, unique_by=whole_pixels))
         labels = tuple(draw(LABELS) for _ in boxes)
         frames.append(Frame(Path(name), name, np.array(boxes), labels, (height, width)))
     return sorted(frames, key=lambda frame: Path(frame.name))

@@ -83,7 +83,7 @@ class FaceDataset:
         return FaceDataset(
             (*self.frames, *renamed),
             (*self.problems, *other.problems),
-            (*self.doubts, *other.doubts),
+            doubts=(*self.doubts, *other.doubts),
         )
 
     @property
@@ -146,7 +146,7 @@ def load_sources(sources: Sequence[Source], on_error: OnError = "strict") -> Fac
         why = count_problems(problems) or "no image at all"
         raise InputError(f"found {found} ({why}); give the folder that holds the frames")
     doubts = tuple(doubt for part_ in parts for doubt in part_.doubts)
-    return FaceDataset(frames, problems, doubts)
+    return FaceDataset(frames, problems, doubts=doubts)
 
 
 def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
@@ -208,7 +208,7 @@ def _load_source(source: Source) -> FaceDataset:
         problems += clipped
     problems.sort(key=lambda found: found.line or 0)
     doubts = find_doubts(file, paths)
-    return FaceDataset(tuple(frames), tuple(problems), tuple(doubts))
+    return FaceDataset(tuple(frames), tuple(problems), doubts=tuple(doubts))
 
 
 def find_doubts(file: AnnotationFile, names: Collection[str] | None = None) -> Iterator[str]:
