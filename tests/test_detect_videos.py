@@ -441,7 +441,9 @@ def test_options_for_videos_mean_the_videos_of_a_mixed_folder(
     result = success(call(frames, "--every", "9", "--out", tmp_path / "results"))
     names = [frame.image for frame in run_in(tmp_path / "results").frames]
     assert names == [frame_name("episode.mp4", n) for n in (0, 9)]
-    assert "passed over 2 images, 1 linked folder, 2 other files; name images and" in result.stderr
+    assert (
+        "passed over 2 images, 1 linked folder, 2 other files; name linked folders" in result.stderr
+    )
 
 
 @pytest.mark.parametrize("name", ["clip", "clip.divx", "clip.jpg", "clip.txt"])

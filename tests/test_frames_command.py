@@ -157,6 +157,15 @@ def test_an_empty_folder_is_filled(episode: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["frames"]
 
 
+def test_a_folder_of_videos(episode: Path, portrait: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(episode, tmp_path / "in/one.mp4")
+    shutil.copy(portrait, tmp_path / "in")
+    result = success(call(tmp_path / "in", "--count", "1", "--out", tmp_path / "frames"))
+    assert (tmp_path / "frames/one.mp4").is_dir()
+    assert "passed over 1 image\n" in result.stderr
+
+
 def test_what_is_no_video(portrait: Path, tmp_path: Path) -> None:
     assert_refused(call(portrait, "--out", tmp_path / "frames"), "an image; search it with: ")
     result = call(tmp_path, "--out", tmp_path / "frames")

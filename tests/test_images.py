@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 from facetl.data import image_files, images
 from facetl.data.images import as_image, image_paths, image_size, load_image, save_image
+from facetl.data.kinds import look_through
 from facetl.errors import ImageError, InputError, OutputError
 
 RED = (255, 0, 0)
@@ -551,3 +552,27 @@ def test_image_paths_are_sorted_recursive_and_visible(tmp_path: Path) -> None:
 def test_image_paths_of_no_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a folder"):
         image_paths(tmp_path / "nowhere")
+
+
+def test_a_folder_is_looked_through_by_content_and_nothing_waits(tmp_path: Path) -> None:
+    picture = Image.fromarray(gradient())
+    for name in ("a.jpg", "b/c.PNG", "b/d.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()  # called like images: they are not opened
+    for name in ("e", "f.mp4", "g.txt"):
+        picture.save(tmp_path / name, "PNG")
+    (tmp_path / "h.mts").write_bytes(b"\0\0\0\x20ftypisom" + bytes(40))
+    (tmp_path / "broken.mp4").write_bytes(bytes(100))
+    others = {"notes.txt": b"frames", "code.ts": b"let a = 1", "list.mp4": b"ffconcat version 1.0"}
+    for name, content in {**others, "song.ogg": b"OggS\0\2", "void": b""}.items():
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "kmsg.mp4").symlink_to("/dev/zero")
+    (tmp_path / "round").symlink_to(".")
+    (tmp_path / ".hidden.jpg").touch()
+    found = look_through(tmp_path)
+    assert [path.name for path in found.images] == [
+        *("a.jpg", "c.PNG", "d.heic", "e", "f.mp4", "g.txt")
+    ]
+    assert [path.name for path in found.videos] == ["broken.mp4", "h.mts"]
+    assert (found.linked_folders, found.others) == (1, 7)

@@ -202,7 +202,8 @@ def detect(
 
     cropping = settle_cropping(crops, margin, align)
     for_videos = bool(every or video or skip_still)
-    named, filmed = find_inputs(images, rather_videos=for_videos)
+    found = find_inputs(images, rather_videos=for_videos)
+    named, filmed = found.named, found.filmed
     _require_kind(
         filmed, for_videos=for_videos, for_images=bool(overlays or truth or crops or stream)
     )
@@ -247,6 +248,7 @@ def detect(
         cutter = [CropCutter(out / CROPS, named, list(detectors), cropping)] if cropping else []
         search = FolderSearch(named, detectors, settings, facts, how, (*drawer, *cutter))
         whole = _search_folder(search, out, stream=stream, resume=resume, exporting=bool(exports))
+    found.tell_passed()
     remove_other_runs(out, written)
     _export(out, exports)
     if filmed:

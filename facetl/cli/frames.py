@@ -106,12 +106,12 @@ def frames(
     """
     from facetl.data.picking import pick_frames
 
-    named, filmed = find_inputs(videos, rather_videos=True)
-    if not filmed:
+    found = find_inputs(videos, rather_videos=True)
+    if not found.filmed:
         raise click.UsageError(f"{videos[0]} is no video and holds none; give videos")
     _refuse_occupied(out)
     require_writable(out)
-    ready, _ = open_videos(named)
+    ready, _ = open_videos(found.named)
     _refuse_long_names(ready)
     known = _load_known(unlike)
     how = Searching(device, engine, 4, workers)
@@ -128,6 +128,7 @@ def frames(
         _save_pictures(place, ready, every, picks)
         _save_boxes(place, ready, picks, score)
         write_text(place / LISTING, _list_picks(picks, score))
+    found.tell_passed()
     _report(out, pool, picks, count, score)
 
 

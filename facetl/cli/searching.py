@@ -33,10 +33,22 @@ class NamedWeights(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What is to be searched: images, or videos if ``filmed``."""
+    """What is to be searched.
+
+    Attributes:
+        named: files, and how results call them.
+        filmed: whether they are videos; else they are images.
+        passed: in words, what else lies in the folders, and how it would be searched; or "".
+    """
 
     named: list[NamedImage]
     filmed: bool
+    passed: str
+
+    def tell_passed(self) -> None:
+        """Say on stderr what is passed over, if anything is."""
+        if self.passed:
+            note(self.passed)
 
 
 class Searching(NamedTuple):
@@ -70,7 +82,7 @@ def find_inputs(paths: Sequence[Path], *, rather_videos: bool = False) -> Inputs
 
     What is in a folder is called by its path below the folder; a single file by its name.  Where
     that gives a name twice, the folders' names go before it.  Of a folder that holds images and
-    videos, the images count; what is passed over is counted and said.
+    videos, the images count; what is passed over is counted.
 
     Args:
         paths: files and folders.
@@ -98,10 +110,10 @@ def find_inputs(paths: Sequence[Path], *, rather_videos: bool = False) -> Inputs
     filmed = bool(videos) and (rather_videos or not images)
     chosen, left = (videos, images) if filmed else (images, videos)
     _refuse_mixed(paths, [path for _, path in left])
-    _tell_passed(Counter({"image" if filmed else "video": len(left)}) + passed)
+    passed = Counter({"image" if filmed else "video": len(left)}) + passed
     if not chosen:
         raise InputError(f"{paths[0]}: found no image in it, and no video; give a folder of frames")
-    return Inputs(_first_without_twins(_ways_to_name(chosen)), filmed)
+    return Inputs(_first_without_twins(_ways_to_name(chosen)), filmed, _describe_passed(passed))
 
 
 def _refuse_mixed(named: Sequence[Path], left: Sequence[Path]) -> None:
@@ -115,13 +127,12 @@ def _refuse_mixed(named: Sequence[Path], left: Sequence[Path]) -> None:
         )
 
 
-def _tell_passed(counts: Counter[str]) -> None:
-    """Say what lies in folders and is not searched, and how it would be."""
-    said = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items()]
-    if said:
-        named = [f"{kind}s" for kind in ("video", "image", LINK) if kind in counts]
-        remedy = f"; name {' and '.join(named)} to have them searched" if named else ""
-        note(f"passed over {', '.join(said)}{remedy}")
+def _describe_passed(counts: Counter[str]) -> str:
+    """Return what lies in folders and is not searched, and how it would be."""
+    said = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items())
+    named = [f"{kind}s" for kind in ("video", LINK) if kind in counts]
+    remedy = f"; name {' and '.join(named)} to have them searched" if named else ""
+    return f"passed over {said}{remedy}" if said else ""
 
 
 def _ways_to_name(found: Sequence[tuple[Path, Path]]) -> Iterator[list[NamedImage]]:
