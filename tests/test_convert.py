@@ -66,7 +66,6 @@ def some_frames(draw: st.DrawFn) -> list[Frame]:
     frames = []
     for name in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3, unique=True)):
         width, height = draw(st.integers(1, 60)), draw(st.integers(1, 60))
-        # the same whole pixels in VOC would be the same face
         boxes = draw(st.lists(faces(width, height), max_size=3, unique_by=whole_pixels))
         labels = tuple(draw(LABELS) for _ in boxes)
         frames.append(Frame(Path(name), name, np.array(boxes), labels, (height, width)))
