@@ -422,12 +422,11 @@ def _as_shown(frame: Any, shape: float) -> Pixels:
         shape: width of a pixel by its height.
     """
     width, height = _square_size(frame.width, frame.height, shape)
+    shown = frame
     if (width, height) != (frame.width, frame.height):
-        frame_turn = frame.rotation
-        pixels = frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
-    else:
-        frame_turn, pixels = frame.rotation, frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(pixels, round(frame_turn / 90) % 4))
+        shown = frame.reformat(width, height, interpolation="BICUBIC")
+    pixels = shown.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
 
 
 def _square_size(width: int, height: int, shape: float) -> tuple[int, int]:
