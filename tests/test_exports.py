@@ -23,6 +23,7 @@ from facetl.cli import main
 from facetl.cli.exports import EXPORT_NAMES
 from facetl.data.annotations import save_annotations
 from facetl.data.formats.coco import load_coco
+from facetl.data.formats.names import is_plain
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.errors import DetectionsError, OutputError
 from facetl.evaluation.exports import EXPORTS, save_export
@@ -160,7 +161,8 @@ def test_odd_boxes_are_written_to_be_read_or_not_at_all(
         except DetectionsError as error:
             message, paths = str(error), []
         if paths:
-            read_again(kind, paths, name, len(rows))
+            # what no annotations can say is left out, and counted by the command
+            read_again(kind, paths, name, len(rows) if is_plain(name) else 0)
         else:
             assert repr(name) in message, "the image is named"
             assert not out.exists()
@@ -177,7 +179,8 @@ def read_again(kind: str, paths: list[Path], name: str, count: int) -> None:
         case "yolo":
             (paths[0] / "data.yaml").write_text("train: images\nnames: [face]\n")
             (paths[0] / "images").mkdir()
-            Image.new("RGB", SIZE_HW[::-1]).save(paths[0] / "images" / name)
+            if is_plain(name):
+                Image.new("RGB", SIZE_HW[::-1]).save(paths[0] / "images" / name)
             load_yolo(load_yolo_set(paths[0] / "data.yaml"), paths[0] / "images", "strict")
         case "cvat":
             load_coco(paths[0])

@@ -179,17 +179,17 @@ def test_what_is_finished_is_not_resumed(frames: Path, whole: Path) -> None:
 def test_a_missing_picture_alone_is_drawn(frames: Path, whole: Path, tmp_path: Path) -> None:
     """A process may have been killed between the two files."""
     (tmp_path / "pnet.patches").write_bytes((whole / "pnet.patches").read_bytes())
-    (tmp_path / ".pnet_patches-0123abcd.png").write_bytes(b"half a pict")
+    remains_of(tmp_path / "pnet_patches.png").write_bytes(b"half a pict")
     result = success(prepare(frames, tmp_path, "--resume"))
     assert "finished before; wrote" in result.stdout
     assert contents(tmp_path) == contents(whole)
 
 
 def test_remains_of_a_killed_process_are_removed(frames: Path, whole: Path, broken: Path) -> None:
-    (broken / ".pnet-0123abcd.patches").write_bytes(b"half")
-    (broken / ".others-0123abcd.patches").write_bytes(b"another command's, which may be at work")
+    remains_of(broken / "pnet.patches").write_bytes(b"half")
+    (broken / ".mine-0123abcd.patches").write_bytes(b"what a person has hidden there")
     success(prepare(frames, broken, "--resume"))
-    (broken / ".others-0123abcd.patches").unlink()
+    (broken / ".mine-0123abcd.patches").unlink()
     assert contents(broken) == contents(whole)
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from outcomes import assert_refused, cannot_draw, left_in, success
+from outcomes import assert_refused, cannot_draw, complaint, left_in, success
 from PIL import Image
 from reference_training import without_times
 from tiny_world import assert_same_weights, save_frames
@@ -404,7 +404,10 @@ def test_frames_without_a_face_leave_nothing(
     empty = tmp_path / "none.txt"
     empty.write_text("")
     refused = command("--images", frames, "--annotations", empty, data=None)
-    assert_refused(refused, "found no face in 4 frames")
+    warning, line = refused.stderr.splitlines()
+    assert warning.startswith(f"warning: {empty}: found no face in 4 frames")
+    assert complaint(refused) == line
+    assert "found no face in 4 frames" in line
     assert files_beside(out) == []
 
 

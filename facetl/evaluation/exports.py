@@ -129,6 +129,7 @@ def save_yolo_text(folder: Path, run: Run) -> list[Path]:
     root = folder / f"{run.name}.yolo"
     names = [str(image_name(frame.image)) for frame in run.frames]
     refuse_shared_files(names, "yolo")
+    (root / LABELS).mkdir(parents=True, exist_ok=True)  # there may be no text to write
     for name, frame in zip(names, run.frames, strict=True):
         lines = [
             f"0 {format_shares(box, frame.size_hw)} {score!r}\n"
