@@ -120,7 +120,7 @@ def test_a_current_folder_that_is_gone_is_told_first(
     (tmp_path / "gone").rmdir()
     result = CliRunner().invoke(main, arguments)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("facetl: the current folder is not there any more")
+    assert result.stderr.startswith("facetl: the current folder no longer exists")
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -160,8 +160,8 @@ def test_what_is_read_is_a_file_with_an_end(tmp_path: Path) -> None:
     with open_regular(path) as file:
         assert file.readline() == b"text"
     for place, fault in (
-        (pipe, "no file"),
-        (endless, "no file"),
+        (pipe, "not a file"),
+        (endless, "not a file"),
         (tmp_path, "Is a directory"),
         (tmp_path / "missing", "No such file"),
         (tmp_path / ("a" * 5_000), "File name too long"),

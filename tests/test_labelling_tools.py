@@ -223,7 +223,7 @@ def test_a5_turned_boxes_are_the_upright_ones_around_them(case: Callable[..., Pa
     side = 167 * math.sqrt(2) / 2
     expected = [275.5 - side, 168.5 - side, 275.5 + side, 168.5 + side]
     np.testing.assert_allclose(dataset.frames[0].boxes, [expected], atol=1e-5)
-    assert dataset.problem_summary == "4 turned"
+    assert dataset.problem_summary == "4 rotated"
 
 
 @settings(max_examples=100, deadline=None)

@@ -75,7 +75,7 @@ def test_the_longest_names_are_searched_drawn_exported_and_converted(
     found = {each.image: len(each.detections) for each in load_run(out / RUN).frames}
     assert sum(found.values()) > found[name] > 0
     cut = len(list((out / "crops/cartoon").glob("*_?_*.png")))
-    left_out = f"crops left out, for their names would be too long: {sum(found.values()) - cut}\n"
+    left_out = f"crops left out, as their names would be too long: {sum(found.values()) - cut}\n"
     assert (left_out in result.stderr) == (cut < sum(found.values()))
     assert cut >= sum(found.values()) - found[name]
     for form in FORMS:
@@ -93,7 +93,7 @@ def test_an_overlay_whose_name_would_be_too_long_is_left_out_and_counted(
     """Of a picture that is no PNG or JPEG, an overlay has one suffix more."""
     called(frames, LONGEST, ".webp")
     result = success(facetl("detect", frames, "--overlays", "--out", tmp_path / "out"))
-    assert "overlays left out, for their names would be too long: 1\n" in result.stderr
+    assert "overlays left out, as their names would be too long: 1\n" in result.stderr
     assert [path.name for path in (tmp_path / "out/overlays").iterdir()] == ["1.png"]
     assert len(load_run(tmp_path / "out" / RUN).frames) == 2
 

@@ -511,7 +511,7 @@ def test_a_budget_that_is_too_little_is_the_least_training(
     assert result.exit_code == 0, result.output
     told = result.stderr.splitlines()
     assert told[0] == "budget of 0 s: all 4 frames, 1 + 1 + 1 epochs, 10% of their patches"
-    assert told[1].startswith("the least training, which this is, takes about ")
+    assert told[1].startswith("the least training is chosen; it takes about ")
     assert "from 4 frames" in result.stderr
     metadata = load_weights(out).metadata
     assert [metadata[stage]["training"]["epochs"] for stage in STAGES] == [1, 1, 1]

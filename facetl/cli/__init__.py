@@ -121,7 +121,7 @@ def _require_current_folder() -> None:
         Path.cwd()
     except OSError as error:
         raise InputError(
-            f"the current folder is not there any more ({error.strerror}); change to one that is, "
+            f"the current folder no longer exists ({error.strerror}); change to one that does, "
             "as with: cd ~"
         ) from error
 

@@ -92,8 +92,8 @@ def convert(
     VOC (difficult); the other formats cannot hold them.
 
     Detections, as facetl detect writes them, become COCO results, YOLO text, CSV or the
-    course's three arrays: from the score on that they were searched with, or --score.  Average
-    precision wants all boxes: --score 0.
+    course's three arrays: boxes of at least the score that the run is shown from, or --score.
+    Average precision needs all boxes: --score 0.
 
     Both become pre-annotations, to be corrected in CVAT or Label Studio.
 
@@ -231,11 +231,11 @@ def _leave_out(
     every = [(part, frame) for part, dataset in parts.items() for frame in dataset]
     odd = [frame.name for _, frame in every if not is_nameable(frame)]
     outside = [frame.name for part, frame in every if not is_fit(frame, part)]
-    _tell_left_out(odd, "whose names no annotations can say; rename them")
+    _tell_left_out(odd, "whose names no annotation file can hold; rename them")
     why = "links lead out of their folder; copy the images there, or --with-images link"
     _tell_left_out(outside, why)
     if every and {*odd, *outside} >= {frame.name for _, frame in every}:
-        raise InputError(f"none of the {len(every)} frames can be written; see above for the way")
+        raise InputError(f"none of the {len(every)} frames can be written; see above")
     return {
         part: replace(
             dataset,

@@ -125,7 +125,7 @@ class CropCutter:
         if self._hidden:
             note(f"left out {self._hidden} faces that lie outside their images")
         if self._left_out:
-            note(f"crops left out, for their names would be too long: {self._left_out}")
+            note(f"crops left out, as their names would be too long: {self._left_out}")
         for run, crops in self._crops.items():
             save_sheets(self.folder / run, crops)
 

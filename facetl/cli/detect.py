@@ -46,8 +46,8 @@ def _place_beside(
         return out
     path: Path = paths[0]
     if len(paths) > 1 or path.name in ("", "..") or not os.access(path.parent, os.W_OK):
-        found = f"nothing can be written beside {path}" if len(paths) == 1 else "several IMAGES"
-        raise click.UsageError(f"found {found}; say with --out where the detections go")
+        why = f"nothing can be written beside {path}" if len(paths) == 1 else "found several IMAGES"
+        raise click.UsageError(f"{why}; say with --out where the detections go")
     return path.with_name(f"{path.name if path.is_dir() else path.stem}.faces")
 
 

@@ -42,7 +42,7 @@ def save_exports(
         if names := find_unnameable(run):
             note(
                 f"{run.name}: images left out of what is exported: {len(names)}, such as "
-                f"{names[0]}, whose names no annotations can say; rename them"
+                f"{names[0]}, whose names no annotation file can hold; rename them"
             )
     shown = [run.above(run.score if score is None else score) for run in runs]
     for kind in dict.fromkeys(kinds):

@@ -60,7 +60,7 @@ REMEDIES: Mapping[str, Mapping[Kind, str]] = {
         Kind.IMAGE: "give a folder of annotated images",
         Kind.VIDEO: _PICK,
         Kind.WEIGHTS: "give annotated frames",
-        Kind.DETECTIONS: "mend it first: facetl convert {path} corrections --to cvat",
+        Kind.DETECTIONS: "correct it first: facetl convert {path} corrections --to cvat",
     },
     "patches": {
         Kind.IMAGE: "cut patches from a folder of frames: facetl prepare FOLDER --out patches",

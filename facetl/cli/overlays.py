@@ -54,7 +54,7 @@ class OverlayDrawer:
     def finish(self) -> None:
         """Say how many overlays are not there."""
         if self._left_out:
-            note(f"overlays left out, for their names would be too long: {self._left_out}")
+            note(f"overlays left out, as their names would be too long: {self._left_out}")
 
 
 def _overlay_path(folder: Path, name: str) -> Path:

@@ -103,7 +103,7 @@ class Recorder(Ledger):
             self._is_locked = True
             clear(place, deep=self._place.is_own)
             if not has_locks:
-                note(f"{place}: no locks there; let no other facetl command write to it meanwhile")
+                note(f"{place}: no locks there; run no other facetl command that writes to it")
 
     def begin(self) -> None:
         """See that a manifest can be written; read what was given, before it may change.

@@ -111,7 +111,7 @@ def describe_missing_library(error: ImportError) -> str | None:
             f"{found[1]} is missing, which OpenCV needs; install it (Debian, Ubuntu: apt-get "
             "install libgl1 libglib2.0-0), or OpenCV without it: pip install opencv-python-headless"
         )
-    return f"{found[1]} is missing, which a library needs; install your system's package with it"
+    return f"{found[1]} is missing, which a library needs; install the system package that has it"
 
 
 def _is_shortage(error: BaseException) -> bool:

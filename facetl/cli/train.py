@@ -56,8 +56,8 @@ MOST_SEARCHED = 200
     "--budget",
     type=options.Duration(),
     metavar="TIME",
-    help="Take about so long, e.g. 10m: choose epochs and then the patches of each frame; with "
-    "--epochs the patches alone.",
+    help="Take about this long, e.g. 10m: choose epochs and then the patches of each frame; "
+    "with --epochs the patches alone.",
 )
 @click.option(
     "--with-cartoons",
@@ -311,7 +311,7 @@ def _set_pace(
     patches = f"{pace.share.patches:.0%} of their patches"
     note(f"budget of {budget:.0f} s: all {len(dataset):,} frames, {epochs}, {patches}")
     if not pace.is_enough:
-        note(f"the least training, which this is, takes about {pace.foreseen:.0f} s here")
+        note(f"the least training is chosen; it takes about {pace.foreseen:.0f} s here")
     if pace.spares_threads:
         note("the cores are busy with other work: one thread trains faster than all")
     return pace

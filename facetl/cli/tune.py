@@ -126,8 +126,9 @@ def tune(
     """Choose the settings that serve an aim best on the annotated frames in DATA.
 
     The networks judge every frame once for each pyramid; hundreds of thresholds are then replayed
-    from their answers.  The choice goes into the metadata of the weights, where facetl detect
-    finds it.  Give frames that the weights were not trained on and that are not your test frames.
+    from their answers.  The choice, with the score from which boxes are shown, goes into the
+    metadata of the weights, where facetl detect finds it.  Give frames that the weights were not
+    trained on and that are not your test frames.
 
     \b
     Examples:

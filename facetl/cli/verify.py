@@ -36,7 +36,7 @@ def verify(paths: tuple[Path, ...], inputs: bool) -> None:
     seed, and the SHA-256 of all that it was given and that it wrote.  Of a folder every manifest
     to the bottom is checked; of a file what the nearest manifest that knows it says.
 
-    Files that are changed or missing are named, and the exit code is 1; a manifest of which steps
+    Files that are changed or missing are named, and the exit code is 1; a manifest whose steps
     were emptied is a failure too.  Files that no manifest names are counted, which is no failure.
     With --inputs the frames, annotations and weights that the commands were given must be there
     and be the same too.
@@ -153,8 +153,8 @@ def _report(audit: Audit) -> bool:
     if audit.is_hollow:
         what = "a step without any file" if audit.steps else "no step"
         _say(
-            f"{audit.folder / MANIFEST}: holds {what}, as facetl never leaves it: somebody has "
-            "changed it, and what it says of other files proves nothing"
+            f"{audit.folder / MANIFEST}: holds {what}, which facetl never writes: it was "
+            "changed, and what it says of other files proves nothing"
         )
     names = ", ".join(dict.fromkeys(step.name for step in audit.steps))
     same = len(audit.states) - len(wrong)

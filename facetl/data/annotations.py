@@ -55,7 +55,7 @@ class Kind(StrEnum):
     UNLISTED = "image not listed"
     MATCHED = "matched by the end of the name"
     REPEATED = "repeated"
-    TURNED = "turned"
+    TURNED = "rotated"
     NO_PART = "part missing"
 
     @property

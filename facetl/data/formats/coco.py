@@ -267,7 +267,7 @@ def _read_annotation(
     assert image is not None, "an unknown image is a fault"
     name = _look_up(categories, fields.get("category_id"))
     if (turned := turn(box, _rotation(fields))) != box:
-        yield Problem(Kind.TURNED, path, None, f"{which}: found a turned box")
+        yield Problem(Kind.TURNED, path, None, f"{which}: found a rotated box")
     label = class_label(name) if name else None
     yield FaceLine(image, turned, label, None, mark=_find_mark(fields))
 

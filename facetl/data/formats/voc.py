@@ -310,7 +310,7 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             label = class_label(each.texts.get("name", ""))
             box = _corners(each.texts)
             if (turned := turn(box, each.attributes.get("rotation"))) != box:
-                yield Problem(Kind.TURNED, file.path, each.line, "found a turned box")
+                yield Problem(Kind.TURNED, file.path, each.line, "found a rotated box")
             mark = DIFFICULT if each.texts.get("difficult") in ("1", "true") else None
             yield FaceLine(image, turned, label, each.line, file.path, mark)
 
