@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from click.testing import Result
 
+from facetl.files import atomic_path, folder_in_place
 from facetl.manifests.manifest import load_manifest
 
 PATIENCE = 1800
@@ -60,3 +61,18 @@ def left_in(folder: Path) -> list[str]:
     names = sorted(path.name for path in folder.iterdir())
     assert "manifest.json" in names
     return [name for name in names if name != "manifest.json"]
+
+
+def half_written(place: Path, *, folder: bool = False) -> Path:
+    """Make what a command that was killed leaves of a file or a folder."""
+    writing = folder_in_place(place) if folder else atomic_path(place)
+    with writing as temporary:
+        name = temporary.name
+    left = place.parent / name
+    left.mkdir() if folder else left.write_text("half")
+    if folder:
+        (left / "a.png").touch()
+        place.rmdir()
+    else:
+        place.unlink()
+    return left

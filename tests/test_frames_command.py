@@ -168,7 +168,7 @@ def test_a_folder_of_videos(episode: Path, portrait: Path, tmp_path: Path) -> No
 
 def test_what_is_no_video(portrait: Path, tmp_path: Path) -> None:
     assert_refused(call(portrait, "--out", tmp_path / "frames"), "an image; search it with: ")
-    assert_refused(call(tmp_path, "--out", tmp_path / "frames"), "holds none; give videos")
+    assert_refused(call(tmp_path, "--out", tmp_path / "frames"), "no video; give videos")
     assert_refused(call(tmp_path / "none.mp4", "--out", tmp_path / "frames"), "no such file")
 
 

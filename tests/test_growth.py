@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from outcomes import assert_refused, complaint, contents, success
+from outcomes import assert_refused, complaint, contents, half_written, success
 from tiny_world import save_frames
 
 from facetl.cli import main
@@ -179,14 +179,14 @@ def test_what_is_finished_is_not_resumed(frames: Path, whole: Path) -> None:
 def test_a_missing_picture_alone_is_drawn(frames: Path, whole: Path, tmp_path: Path) -> None:
     """A process may have been killed between the two files."""
     (tmp_path / "pnet.patches").write_bytes((whole / "pnet.patches").read_bytes())
-    remains_of(tmp_path / "pnet_patches.png").write_bytes(b"half a pict")
+    half_written(tmp_path / "pnet_patches.png")
     result = success(prepare(frames, tmp_path, "--resume"))
     assert "finished before; wrote" in result.stdout
     assert contents(tmp_path) == contents(whole)
 
 
 def test_remains_of_a_killed_process_are_removed(frames: Path, whole: Path, broken: Path) -> None:
-    remains_of(broken / "pnet.patches").write_bytes(b"half")
+    half_written(broken / "pnet.patches")
     (broken / ".mine-0123abcd.patches").write_bytes(b"what a person has hidden there")
     success(prepare(frames, broken, "--resume"))
     (broken / ".mine-0123abcd.patches").unlink()

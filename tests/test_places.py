@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from outcomes import assert_refused, left_in, success
+from outcomes import assert_refused, half_written, left_in, success
 from tiny_world import save_frames
 
 from facetl import places
 from facetl.cli import main
 from facetl.errors import OutputError
-from facetl.files import atomic_path, folder_in_place, is_occupied, lock_name, write_text
+from facetl.files import is_occupied, lock_name, write_text
 from facetl.places import clear, locking
 
 WRITING = "another facetl command is writing there; wait"
@@ -44,21 +44,6 @@ def facetl(*arguments: object) -> Result:
 
 def hidden_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob(".*"))
-
-
-def half_written(place: Path, *, folder: bool = False) -> Path:
-    """Make what a command that was killed leaves of a file or a folder."""
-    writing = folder_in_place(place) if folder else atomic_path(place)
-    with writing as temporary:
-        name = temporary.name
-    left = place.parent / name
-    left.mkdir() if folder else left.write_text("half")
-    if folder:
-        (left / "a.png").touch()
-        place.rmdir()
-    else:
-        place.unlink()
-    return left
 
 
 # ---- the lock

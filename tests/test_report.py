@@ -283,6 +283,7 @@ def test_pictures_have_words_and_are_decoded_late(shown: Watched) -> None:
     picture = shown.page.locator("#cards .card[data-name='001.jpg'] img >> nth=1")
     assert picture.get_attribute("alt") == "001.jpg, cartoon: 2 faces, 2 found, 0 false alarms"
     assert picture.get_attribute("loading") == "lazy"
+    picture.scroll_into_view_if_needed()
     assert picture.evaluate("each => each.decode().then(() => each.naturalWidth)") == 480
 
 

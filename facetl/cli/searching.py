@@ -112,7 +112,8 @@ def find_inputs(paths: Sequence[Path], *, rather_videos: bool = False) -> Inputs
     _refuse_mixed(paths, [path for _, path in left])
     passed = Counter({"image" if filmed else "video": len(left)}) + passed
     if not chosen:
-        raise InputError(f"{paths[0]}: found no image in it, and no video; give a folder of frames")
+        wanted = "videos" if rather_videos else "a folder of frames"
+        raise InputError(f"{paths[0]}: found no image in it, and no video; give {wanted}")
     return Inputs(_first_without_twins(_ways_to_name(chosen)), filmed, _describe_passed(passed))
 
 
