@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from facetl.data import sources
 from facetl.data.annotations import Kind
 from facetl.data.dataset import FaceDataset, Frame, fingerprint, load_dataset
-from facetl.data.layouts import image_root
+from facetl.data.layouts import find_sources, image_root
 from facetl.errors import AnnotationError, InputError
 
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
@@ -95,6 +99,52 @@ def test_a_single_pair_needs_no_prefix(tmp_path: Path) -> None:
     (tmp_path / "dad_annotations.txt").write_text("1.jpg 1 2 3 4\n")
     (tmp_path / "notes.txt").touch()
     assert names(load_dataset(tmp_path)) == ["1.jpg"]
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> list[Any]:
+    """Note what a function is called with from now on."""
+    calls: list[Any] = []
+    called = getattr(owner, name)
+
+    def note(*arguments: object) -> object:
+        calls.append(arguments)
+        return called(*arguments)
+
+    monkeypatch.setattr(owner, name, note)
+    return calls
+
+
+@pytest.mark.parametrize("name", ["{}.txt", "{}.TXT", "task1_gt_{}.txt", "other-{}.txt"])
+def test_however_many_folders_what_lies_beside_them_is_listed_once(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    for many in (3, 30):
+        root = tmp_path / str(many)
+        for number in range(many):
+            draw(root / f"f{number}/a.jpg")
+            (root / name.format(f"f{number}")).write_text("a.jpg 1 2 3 4\n")
+        with monkeypatch.context() as patched, suppress(InputError):
+            calls = count_calls(patched, os, "listdir")
+            assert len(find_sources(root)) == many
+        counts.append(sum(Path(str(folder)) == root for (folder,) in calls))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(("owner", "name"), [(PurePath, "__lt__"), (sources, "normalize")])
+def test_frames_are_not_sorted_to_find_what_lies_beside_them(
+    tmp_path: Path, owner: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    for many in (2, 30):
+        frames = tmp_path / str(many) / "frames"
+        draw(*(frames / f"{number}.jpg" for number in range(many)))
+        frames.with_name("frames_annotations.txt").write_text("0.jpg 1 2 3 4\n")
+        with monkeypatch.context() as patched:
+            calls = count_calls(patched, owner, name)
+            assert find_sources(frames)[0].images == frames
+        counts.append(len(calls))
+    assert counts[0] == counts[1]
 
 
 def test_a_part_that_is_not_there(course: Path) -> None:
@@ -256,10 +306,11 @@ def test_regions_to_be_ignored_are_clipped_as_faces_are(tmp_path: Path) -> None:
     dataset = load_dataset(tmp_path, on_error="skip")
     assert dataset.frames[0].ignored.tolist() == [[0, 1, 5, 11]]
     assert (dataset.face_count, dataset.ignored_count) == (0, 1)
-    assert dataset.problem_summary == "1 outside the frame, 1 clipped, 2 marked to be ignored"
+    assert dataset.problem_summary == "1 clipped, 2 marked to be ignored"
     assert dataset.annotations == (tmp_path / "x.json",)
-    with pytest.raises(AnnotationError, match="wholly outside"):
-        load_dataset(tmp_path)
+    (doubt,) = dataset.doubts
+    assert "found no face in 1 frame; check" in doubt
+    assert load_dataset(tmp_path).ignored_count == 1
 
 
 @needs_dexter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from facetl.data.annotations import AnnotationFile, Kind
+from facetl.data.annotations import AnnotationFile, FaceLine, Kind, Problem, sort_out
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.names import class_label, image_name
@@ -91,7 +92,7 @@ def test_coco_regions_to_be_ignored_have_their_bbox(
     assert file.faces["b.png"].boxes.shape == (0, 4)
 
 
-@pytest.mark.parametrize("value", [0, False, None, "0", ""])
+@pytest.mark.parametrize("value", [0, False, None, "0", "", "false", "False", "None", " 0 "])
 def test_coco_marks_that_say_no(tmp_path: Path, value: object) -> None:
     face = {"id": 8, "image_id": 2, "bbox": [5, 6, 20, 10], "iscrowd": value, "ignore": value}
     file = load_coco(write(tmp_path / "x.json", json.dumps(coco(annotations=[face]))))
@@ -444,6 +445,37 @@ def test_difficult_faces_of_voc_are_ignored_or_faces_as_chosen(voc: Path) -> Non
     chosen = load_dataset(voc, difficult="face")
     assert chosen.frames[1].boxes.tolist() == [[1, 2, 11, 12]]
     assert (chosen.frames[1].labels, chosen.ignored_count, chosen.problems) == (("dad",), 0, ())
+    write(path, path.read_text().replace("<difficult>1", "<difficult>True"))
+    assert load_dataset(voc).ignored_count == 1
+
+
+def test_one_face_that_is_difficult_here_and_not_there_counts_once(voc: Path) -> None:
+    path = voc / "Annotations/sub/a.xml"
+    face = re.findall("<object>.*</object>", path.read_text(), re.DOTALL)[0]
+    difficult = face.replace("<difficult>0", "<difficult>1")
+    write(path, path.read_text().replace(face, difficult + difficult + face))
+    dataset = load_dataset(voc, difficult="face")
+    assert (dataset.face_count, dataset.problem_summary) == (1, "2 repeated")
+
+
+def test_without_one_mark_the_others_are_still_counted(tmp_path: Path) -> None:
+    box, path = (1.0, 2.0, 3.0, 4.0), tmp_path / "x.json"
+    marks = (None, "iscrowd", "difficult", "iscrowd")
+    faces = [FaceLine("a.png", box, None, None, mark=mark) for mark in marks]
+    no_box = Problem(Kind.IGNORED, path, None, "found iscrowd, and no box")
+    file = AnnotationFile(path, *sort_out([no_box, *faces], path, "skip"))
+    found = file.without_mark("difficult")
+    assert [line.mark for line in found.lines] == [None, "iscrowd", "iscrowd"]
+    assert sorted(kinds(found)) == sorted([Kind.IGNORED] * 3 + [Kind.REPEATED])
+    assert no_box in found.problems
+
+
+def test_a_list_of_names_is_not_gone_through_for_each_file(voc: Path) -> None:
+    class Listed(list[str]):
+        def __contains__(self, _: object) -> bool:
+            raise AssertionError
+
+    assert len(load_voc(voc / "Annotations", stems=Listed(["sub/a", "b"])).lines) == 1
 
 
 @pytest.mark.parametrize(

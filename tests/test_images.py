@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from facetl.data import image_files, images
 from facetl.data.images import as_image, image_paths, image_size, load_image, save_image
-from facetl.data.kinds import look_through
+from facetl.data.kinds import kind_of_head, look_through
 from facetl.errors import ImageError, InputError, OutputError
 
 RED = (255, 0, 0)
@@ -576,3 +576,23 @@ def test_a_folder_is_looked_through_by_content_and_nothing_waits(tmp_path: Path)
     ]
     assert [path.name for path in found.videos] == ["broken.mp4", "h.mts"]
     assert (found.linked_folders, found.others) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"the free software foundation", None),
+        (b"and skip the wide ones", None),
+        (b"P1 meeting notes", None),
+        (b"P3 2 minutes", None),
+        (b"P6# 2 1 255", None),
+        (b"\0\0\0\x08wide\0\0\x10\0mdat", "video"),
+        (b"\0\0\x01\0free", "video"),
+        (b"\0\0\0\x18ftypmp42", "video"),
+        (b"P6 2 1 65535\n", "image"),
+        (b"P4\n# written by GIMP\n2 # wide\n1\n\0", "image"),
+        (b"P5#no space\n2\n1\n255\n", "image"),
+    ],
+)
+def test_text_is_no_image_and_no_video(head: bytes, kind: str | None) -> None:
+    assert kind_of_head(head) == kind

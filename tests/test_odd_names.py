@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +17,13 @@ from outcomes import assert_refused, success
 from tiny_world import save_frames
 
 from facetl.cli import main
+from facetl.cli.convert import _leave_out
 from facetl.cli.exports import EXPORT_NAMES
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.coco import load_coco
 from facetl.data.images import save_image
+from facetl.data.layouts import find_sources
+from facetl.data.sources import Part
 from facetl.errors import NameTooLongError
 from facetl.files import write_text
 from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run, save_run
@@ -180,6 +185,25 @@ def test_what_lies_outside_is_not_copied(form: str, frames: Path, tmp_path: Path
     assert result.stdout.startswith("2 frames, ")
     held = [path.read_bytes() for path in out.rglob("*.png")]
     assert (len(held), secret.read_bytes() in held) == (2, False)
+
+
+def test_links_of_each_frame_are_followed_once(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[Path] = []
+    follow = os.path.realpath
+
+    def note(path: Path, **options: Any) -> str:
+        followed.append(Path(path))
+        return follow(path, **options)
+
+    monkeypatch.setattr(os.path, "realpath", note)
+    names: tuple[Part, ...] = ("train", "val")
+    parts = {part: load_dataset(frames) for part in names}
+    followed.clear()
+    found = _leave_out(parts, {part: find_sources(frames) for part in names}, copies=True)
+    assert [len(dataset) for dataset in found.values()] == [2, 2]
+    assert sorted(followed) == sorted([frames, frames / "0.png", frames / "1.png"] * 2)
 
 
 def test_links_and_annotations_alone_hold_nothing_of_what_lies_outside(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -223,26 +224,40 @@ def _leave_out(
     Raises:
         InputError: if none is left.
     """
-    from facetl.data.formats.conversion import is_nameable, lies_in
+    from facetl.data.formats.conversion import is_nameable
 
-    def is_fit(frame: Frame, part: Part) -> bool:
-        return not copies or lies_in(frame, [source.images for source in sources[part]])
-
-    every = [(part, frame) for part, dataset in parts.items() for frame in dataset]
-    odd = [frame.name for _, frame in every if not is_nameable(frame)]
-    outside = [frame.name for part, frame in every if not is_fit(frame, part)]
+    every = [frame for dataset in parts.values() for frame in dataset]
+    odd = [frame.name for frame in every if not is_nameable(frame)]
+    strays = _find_strays(parts, sources) if copies else []
+    outside = [frame.name for frame in strays]
     _tell_left_out(odd, "whose names no annotation file can hold; rename them")
     why = "links lead out of their folder; copy the images there, or --with-images link"
     _tell_left_out(outside, why)
-    if every and {*odd, *outside} >= {frame.name for _, frame in every}:
+    if every and {*odd, *outside} >= {frame.name for frame in every}:
         raise InputError(f"none of the {len(every)} frames can be written; see above")
+    fit = {*every} - {*strays}
     return {
         part: replace(
             dataset,
-            frames=tuple(each for each in dataset if is_nameable(each) and is_fit(each, part)),
+            frames=tuple(each for each in dataset if is_nameable(each) and each in fit),
         )
         for part, dataset in parts.items()
     }
+
+
+def _find_strays(
+    parts: Mapping[Part, FaceDataset], sources: Mapping[Part, list[Source]]
+) -> list[Frame]:
+    """Return the frames whose images lie outside the folders they were found in."""
+    from facetl.data.formats.conversion import lies_in
+
+    roots = {part: {os.path.realpath(source.images) for source in sources[part]} for part in parts}
+    return [
+        frame
+        for part, dataset in parts.items()
+        for frame in dataset
+        if not lies_in(frame, roots[part])
+    ]
 
 
 def _tell_left_out(names: Sequence[str], why: str) -> None:

@@ -161,11 +161,11 @@ class AnnotationFile:
 
     def without_mark(self, mark: str) -> AnnotationFile:
         """Return the same as if nothing bore a mark: what did is a face like any other."""
-        marked = [line for line in self.lines if line.mark == mark]
-        reported = {*report_ignored(marked, self.path)}
-        lines = (replace(line, mark=None) if line.mark == mark else line for line in self.lines)
-        problems = tuple(problem for problem in self.problems if problem not in reported)
-        return replace(self, lines=tuple(lines), problems=problems)
+        reported = {*report_ignored(self.lines, self.path)}
+        others = (problem for problem in self.problems if problem not in reported)
+        unmarked = (replace(line, mark=None) if line.mark == mark else line for line in self.lines)
+        lines, problems = sort_out((*others, *unmarked), self.path, "skip")
+        return replace(self, lines=lines, problems=problems)
 
 
 def load_annotations(path: Path | str, on_error: OnError = "strict") -> AnnotationFile:

@@ -251,7 +251,7 @@ def find_doubts(file: AnnotationFile, names: Collection[str] | None = None) -> I
     """
     by_image = file.lines_by_image
     names = by_image if names is None else names
-    faces = sum(bool(by_image.get(name)) for name in names)
+    faces = sum(any(line.mark is None for line in by_image.get(name, ())) for name in names)
     told = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
     if not faces:
         found = f"no face in {_count(len(names), 'frame')}" if names else "no face"
@@ -297,13 +297,20 @@ def _split(
 def _make_frame(
     source: Source, name: str, path: Path, lines: Sequence[FaceLine], size_hw: tuple[int, int]
 ) -> tuple[Frame, list[Problem]]:
-    """Return the frame with its boxes clipped, and a problem for each box that left it."""
+    """Return the frame with its boxes clipped, and a problem for each box that left it.
+
+    A region to be ignored that lies wholly outside is no fault; it is counted with the others.
+    """
     leaving = {line: kind for line in lines if (kind := _leaves_frame(line, size_hw))}
     kept = [line for line in lines if leaving.get(line) is not Kind.OUTSIDE]
     boxes, labels = faces_of(kept)
     ignored = clip(ignored_of(kept), size_hw)
     frame = Frame(path, source.prefix + name, clip(boxes, size_hw), labels, size_hw, ignored)
-    return frame, [_report_leaving(source, line, kind, size_hw) for line, kind in leaving.items()]
+    return frame, [
+        _report_leaving(source, line, kind, size_hw)
+        for line, kind in leaving.items()
+        if line.mark is None or kind is not Kind.OUTSIDE
+    ]
 
 
 def _leaves_frame(line: FaceLine, size_hw: tuple[int, int]) -> Kind | None:

@@ -39,7 +39,8 @@ Kind = Literal["image", "video"]
 
 _IMAGE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF....WEBP"
-    rb"|BM....\0\0\0\0....[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|P[1-6][\s#]"
+    rb"|BM....\0\0\0\0....[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"
+    rb"|P[1-6](?:(?:\s|#[^\n]*\n)+\d+){2}[\s#]"
     rb"|....ftyp(?:avi[fs]|he[iv][cxms]|m[is]f[12])",
     re.DOTALL,
 )
@@ -47,7 +48,7 @@ _IMAGE = re.compile(
 
 _VIDEO = re.compile(
     # MP4 and QuickTime, Matroska, AVI, FLV, ASF, Ogg, RealMedia
-    rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)|\x1a\x45\xdf\xa3|RIFF....(?:AVI|AMV|CDXA)"
+    rb"....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot)|\x1a\x45\xdf\xa3|RIFF....(?:AVI|AMV|CDXA)"
     rb"|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|OggS|\.RMF"
     # MPEG streams: transport with and without time codes, program, elementary of five kinds
     rb"|G.{187}G.{187}G|.{4}G.{191}G.{191}G|\0\0\x01[\xba\xb3\xb0]"

@@ -16,7 +16,16 @@ from facetl.data.formats.recognition import (
 )
 from facetl.data.formats.yolo import looks_like_labels
 from facetl.data.images import IMAGE_SUFFIXES
-from facetl.data.sources import Format, NoSuchPartError, Part, Source, entry_called, files_with
+from facetl.data.sources import (
+    Find,
+    Format,
+    NoSuchPartError,
+    Part,
+    Source,
+    entry_called,
+    files_with,
+    finder,
+)
 from facetl.errors import InputError
 
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -157,8 +166,10 @@ def _search(folder: Path, part: Part, form: Format | None) -> list[Source]:
             return sources_in(place, found, part)
     chosen = _pick_part(folder, part) if _may_be_course(form) else folder
     if _may_be_course(form) and (sources := _find_pairs(chosen)):
-        for place in (chosen, *(source.images for source in sources)):
-            _refuse_rivals(place)
+        _refuse_rivals(chosen)
+        find = finder(chosen)
+        for source in sources:
+            _refuse_rivals(source.images, find)
         return sources
     images = image_root(chosen)
     bare = chosen == folder and not (_may_be_course(form) and _has_annotations(images, folder))
@@ -232,23 +243,24 @@ def _pick_part(root: Path, part: Part) -> Path:
 
 def _find_pairs(folder: Path) -> list[Source]:
     """Find pairs of a folder and an annotation file of its name."""
-    folders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    find = finder(folder)
+    named = (path for path in folder.iterdir() if any(map(find, _texts_called_after(path))))
     pairs = [
         (images, file)
-        for images in folders
-        if (file := _own_annotations(images) or _text_of_name(images))
+        for images in sorted(path for path in named if path.is_dir())
+        if (file := _own_annotations(images, find) or _text_of_name(images, find))
     ]
     many = len(pairs) > 1
     return [course_source(*pair, prefix=f"{pair[0].name}/" if many else "") for pair in pairs]
 
 
-def _refuse_rivals(folder: Path) -> None:
+def _refuse_rivals(folder: Path, find: Find | None = None) -> None:
     """Raise if a folder's faces stand in a text beside it and in others inside it.
 
     So it is when annotations were corrected elsewhere and written beside the frames: to read the
     ones inside would be to learn from the uncorrected.
     """
-    rival = _own_annotations(folder) or _text_of_name(folder)
+    rival = _own_annotations(folder, find) or _text_of_name(folder, find)
     if rival and looks_like_course(read_head(rival)) and (inside := _find_pairs(folder)):
         raise InputError(
             f"found {rival.name} beside {folder} and {inside[0].annotations.name} in it, and which "
@@ -256,16 +268,28 @@ def _refuse_rivals(folder: Path) -> None:
         )
 
 
-def _own_annotations(images: Path) -> Path | None:
-    """Return the annotation file that bears the folder's name, the one with labels first."""
-    names = (f"{images.name}_annotations.txt", f"task1_gt_{images.name}.txt")
-    paths = (entry_called(images.parent, name) for name in names)
+def _texts_called_after(images: Path) -> tuple[str, str, str]:
+    """Return how the annotations beside a folder may be called, those with labels first."""
+    name = images.name
+    return f"{name}_annotations.txt", f"task1_gt_{name}.txt", f"{name}.txt"
+
+
+def _own_annotations(images: Path, find: Find | None = None) -> Path | None:
+    """Return the annotation file that bears the folder's name, the one with labels first.
+
+    Args:
+        images: the folder.
+        find: finds what lies beside it, where many folders are looked at.
+    """
+    find = find or partial(entry_called, images.parent)
+    paths = map(find, _texts_called_after(images)[:2])
     return next((path for path in paths if path and path.is_file()), None)
 
 
-def _text_of_name(images: Path) -> Path | None:
+def _text_of_name(images: Path, find: Find | None = None) -> Path | None:
     """Return the text that bears a folder's name and nothing else, if it holds annotations."""
-    path = entry_called(images.parent, f"{images.name}.txt")
+    find = find or partial(entry_called, images.parent)
+    path = find(_texts_called_after(images)[2])
     fits = path and path.is_file() and looks_like_course(read_head(path))
     return path if fits else None
 

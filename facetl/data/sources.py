@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +20,9 @@ T = TypeVar("T")
 
 Reader = Callable[[Collection[str]], AnnotationFile]
 """Reads annotations, given the names of the images that there are; wrong ones it only notes."""
+
+Find = Callable[[str], Path | None]
+"""Finds an entry of a folder by its name."""
 
 
 class Format(StrEnum):
@@ -64,12 +68,27 @@ def entry_called(folder: Path, *names: str) -> Path | None:
     for name in names:
         found = place / name
         if not _exists(found):
-            alike = [each for each in _entries(place) if _folded(each.name) == _folded(name)]
+            wanted = _folded(name)
+            alike = [each for each in _names_in(place) if _folded(each) == wanted]
             if len(alike) != 1:
                 return None
-            (found,) = alike
+            found = place / alike[0]
         place = found
     return place
+
+
+def finder(folder: Path) -> Find:
+    """Return what finds entries as :func:`entry_called` does, in a folder that is listed once."""
+    names = frozenset(_names_in(folder))
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(_folded(name), []).append(name)
+
+    def find(name: str) -> Path | None:
+        found = [name] if name in names else alike.get(_folded(name), [])
+        return folder / found[0] if len(found) == 1 else None
+
+    return find
 
 
 def files_with(folder: Path, *suffixes: str) -> list[Path]:
@@ -77,7 +96,8 @@ def files_with(folder: Path, *suffixes: str) -> list[Path]:
 
     Hidden files are left out: those of macOS, ``._faces.txt``, are no text at all.
     """
-    return [path for path in _entries(folder) if has_suffix(path, *suffixes)]
+    names = (name for name in _names_in(folder) if name.lower().endswith(suffixes))
+    return sorted(path for name in names if has_suffix(path := folder / name, *suffixes))
 
 
 def has_suffix(path: Path, *suffixes: str) -> bool:
@@ -92,11 +112,13 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+def _names_in(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - of many, only names
 
 
 def _folded(name: str) -> str:
+    if name.isascii():
+        return name.lower()
     return normalize("NFC", normalize("NFC", name).casefold())
 
 

@@ -27,10 +27,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facetl.boxes import FARTHEST
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, sort_out
 from facetl.data.annotations import read_text as read_annotations
-from facetl.data.formats.corners import corners_of, turn, whole_size
+from facetl.data.formats.corners import corners_of, is_coordinate, turn, whole_size
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
 from facetl.data.formats.segmentation import bbox_around
 from facetl.errors import AnnotationError
@@ -41,6 +40,9 @@ if TYPE_CHECKING:
 
 KEYS = ("images", "annotations")
 """What a COCO file cannot do without."""
+
+_NO = ("", "0", "0.0", "false", "no", "none", "null")
+"""Texts, in lower case, by which tools say that an annotation is not to be ignored."""
 
 _LONGEST_ID = 20
 """Digits of a number that is an id."""
@@ -296,7 +298,7 @@ def _find_faults(
         yield Kind.IGNORED, f"found {mark}, and no box that could be ignored: it is left out"
     if not (isinstance(box, list) and len(box) == 4):
         yield Kind.WRONG_FIELDS, f"found the bbox {_shorten(box)}, expected [x, y, width, height]"
-    elif not all(map(_is_finite, box)):
+    elif not all(map(is_coordinate, box)):
         yield Kind.NOT_A_NUMBER, f"found the bbox {_shorten(box)}, expected four numbers of pixels"
     elif corners_of(*map(float, box)) is None:
         yield Kind.EMPTY_BOX, f"found the bbox {_shorten(box)}, expected width and height above 0"
@@ -304,14 +306,14 @@ def _find_faults(
 
 def _holds_pixels(box: object) -> bool:
     """Return whether JSON's value is a bbox that is not empty."""
-    is_box = isinstance(box, list) and len(box) == 4 and all(map(_is_finite, box))
+    is_box = isinstance(box, list) and len(box) == 4 and all(map(is_coordinate, box))
     return is_box and corners_of(*map(float, box)) is not None  # type: ignore[call-overload]
 
 
 def _find_mark(fields: Mapping[str, Any]) -> str | None:
     """Return what marks an annotation as one to be ignored; None if nothing does."""
     marks = (key for key in ("iscrowd", "ignore") if fields.get(key))
-    return next((key for key in marks if fields[key] != "0"), None)
+    return next((key for key in marks if str(fields[key]).strip().lower() not in _NO), None)
 
 
 def _is_id(value: object) -> bool:
@@ -319,13 +321,6 @@ def _is_id(value: object) -> bool:
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int | str) and not isinstance(value, bool)
-
-
-def _is_finite(value: object) -> bool:
-    """Return whether JSON's value is a number that can be a coordinate."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return abs(value) <= FARTHEST  # False for NaN
 
 
 def _shorten(value: object) -> str:

@@ -175,10 +175,15 @@ def is_nameable(frame: Frame) -> bool:
     return image_name(frame.name) == frame.name
 
 
-def lies_in(frame: Frame, folders: Iterable[Path]) -> bool:
-    """Return whether a frame's image lies in one of the folders, wherever links lead."""
+def lies_in(frame: Frame, folders: Iterable[str]) -> bool:
+    """Return whether a frame's image lies in one of the folders, wherever links lead.
+
+    Args:
+        frame: whose image it is.
+        folders: where no links are left: as ``os.path.realpath`` has them.
+    """
     place = Path(os.path.realpath(frame.path))
-    return any(place.is_relative_to(os.path.realpath(folder)) for folder in folders)
+    return any(place.is_relative_to(folder) for folder in folders)
 
 
 def _refuse_odd_frames(frames: Iterable[Frame]) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 
+from facetl.boxes import FARTHEST
+
 Corners = tuple[float, float, float, float]
 """``x1, y1, x2, y2`` in half-open pixels."""
 
-_LONGEST = 1e9
-"""No image has a side of so many pixels."""
+
+def is_coordinate(value: object) -> bool:
+    """Return whether JSON's value is a number that can be a coordinate."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= FARTHEST  # False for NaN
 
 
 def whole_size(height: object, width: object) -> tuple[int, int] | None:
     """Return an image's size if both sides are numbers above 0; None if the file says none."""
     sides = (height, width)
-    if all(isinstance(side, int | float) and 1 <= side < _LONGEST for side in sides):
+    if all(isinstance(side, int | float) and 1 <= side < FARTHEST for side in sides):
         return int(height), int(width)  # type: ignore[call-overload]
     return None
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from facetl.boxes import FARTHEST
+from facetl.data.formats.corners import is_coordinate
 
 Bbox = list[float]
 """``x, y, width, height``."""
@@ -36,7 +37,9 @@ def _bbox_of_polygons(polygons: Sequence[object]) -> Bbox | None:
     xs: list[float] = []
     ys: list[float] = []
     for polygon in polygons:
-        if not isinstance(polygon, list) or len(polygon) % 2 or not all(map(_is_number, polygon)):
+        if not isinstance(polygon, list) or len(polygon) % 2:
+            return None
+        if not all(map(is_coordinate, polygon)):
             return None
         xs += polygon[0::2]
         ys += polygon[1::2]
@@ -103,9 +106,3 @@ def _unpack(text: str) -> Iterator[int]:
         before.append(value)
         yield value
         value = groups = 0
-
-
-def _is_number(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return abs(value) <= FARTHEST  # False for NaN

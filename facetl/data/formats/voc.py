@@ -114,6 +114,7 @@ def load_voc(
     Raises:
         AnnotationError: under ``strict``, if a file is broken or an object wrong.
     """
+    wanted = None if stems is None else frozenset(stems)
     by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in images}
     parsed: list[FaceLine | Problem] = []
     listed: list[str] = []
@@ -121,7 +122,7 @@ def load_voc(
     sizes: dict[str, tuple[int, int]] = {}
     for path in voc_files(folder):
         stem = name_below(folder, path.with_suffix(""))
-        if stems is not None and stem not in stems:
+        if wanted is not None and stem not in wanted:
             continue
         found.add(stem)
         file = read_voc(path)
@@ -311,7 +312,7 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             box = _corners(each.texts)
             if (turned := turn(box, each.attributes.get("rotation"))) != box:
                 yield Problem(Kind.TURNED, file.path, each.line, "found a rotated box")
-            mark = DIFFICULT if each.texts.get("difficult") in ("1", "true") else None
+            mark = DIFFICULT if each.texts.get("difficult", "").lower() in ("1", "true") else None
             yield FaceLine(image, turned, label, each.line, file.path, mark)
 
 
