@@ -2,7 +2,7 @@
 
 A command that writes locks its place, by a hidden file beside it.  The system holds the lock for
 the process that has the file open and lets go when that ends, however that comes: a file that was
-left behind locks nothing, and children do not inherit it.
+left behind locks nothing, and programs that it starts do not inherit it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def clear(place: Path, *, deep: bool = True) -> None:
     """
     own = _lock_path(place)
     _remove(entry for entry in _entries(place.parent) if belongs_to(entry.name, place))
-    for folder, folders, files in islice(os.walk(place), _MOST_FOLDERS):
+    for folder, folders, files in islice(os.walk(os.path.realpath(place)), _MOST_FOLDERS):
         if any(_is_locked(Path(folder, name)) for name in files if Path(folder, name) != own):
             folders.clear()
             continue
@@ -127,11 +127,17 @@ def _take(path: Path) -> int | None:
 
 
 def _give_back(handle: int | None, path: Path) -> None:
-    """Remove a lock, then let go of it: in this order nobody else can hold what is removed."""
+    """Remove a lock, then let go of it: in this order nobody else can hold what is removed.
+
+    Windows removes no open file, so there it goes afterwards, unless somebody else has it open.
+    """
     if handle is not None:
         with suppress(OSError):
             path.unlink()
         os.close(handle)
+        if fcntl is None:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _lock(handle: int) -> None:

@@ -219,7 +219,11 @@ def test_what_is_finished_is_not_resumed(
 
 
 @pytest.mark.parametrize(
-    "options", [("--min-face", 40), ("--shard-size", 3), ("--weights", "pretrained=cartoon")]
+    "options",
+    [
+        *(("--min-face", 40), ("--shard-size", 3), ("--weights", "pretrained=cartoon")),
+        ("--score", 0.123),
+    ],
 )
 def test_another_search_is_not_gone_on_with(
     frames: Path, whole: dict[str, bytes], tmp_path: Path, options: tuple[object, ...]
@@ -230,7 +234,8 @@ def test_another_search_is_not_gone_on_with(
     command = ["detect", str(frames), "--engine", "ray", "--resume", "--out", str(tmp_path)]
     usual = [*weights, "--shard-size", "2", *map(str, options)]
     result = CliRunner().invoke(main, [*command, *usual])
-    assert_refused(result, "part-000000.parquet", "belongs to a search with other", "--force")
+    assert_refused(result, "part-000000.parquet", "belongs to a search with", "other", "--force")
+    assert ("resume with --score " in result.stderr) == ("--score" in options)
 
 
 def test_force_starts_anew(frames: Path, whole: dict[str, bytes], tmp_path: Path) -> None:

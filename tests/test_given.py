@@ -15,9 +15,10 @@ from commands import parse
 from drawn_videos import write_video
 from outcomes import assert_refused, left_in, success
 
-from facetl.cli import main
+from facetl.cli import given, main
 from facetl.cli.given import REMEDIES, Kind, what_is
 from facetl.data.images import save_image
+from facetl.errors import InputError
 from facetl.mtcnn.detections import Run, save_run
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 
@@ -135,6 +136,25 @@ def test_among_images_other_files_are_skipped(things: Path, tmp_path: Path) -> N
         facetl("detect", things / "faces.txt", things / "a.png", "--out", tmp_path / "out")
     )
     assert "(1 skipped)" in result.stdout
+
+
+def test_nothing_is_opened_after_the_first_that_is_right(
+    things: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def note_and_tell(path: Path) -> Kind | None:
+        opened.append(path)
+        return what_is(path)
+
+    monkeypatch.setattr(given, "what_is", note_and_tell)
+    paths = tuple(things / name for name in ("faces.txt", "a.png", "a.png", "export.zip"))
+    command = click.Command("x", params=[click.Argument(["images"])])
+    look = given.wanting("images")
+    assert look(click.Context(command), command.params[0], paths) == paths
+    assert opened == list(paths[:2])
+    with pytest.raises(InputError, match="an address"):
+        look(click.Context(command), command.params[0], (*paths, Path("https:/example.org/a.mp4")))
 
 
 def test_other_frames_and_the_truth_are_looked_at_as_well(things: Path) -> None:

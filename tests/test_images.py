@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from facetl.data import image_files, images
+from facetl.data import image_files, images, kinds
 from facetl.data.images import as_image, image_paths, image_size, load_image, save_image
-from facetl.data.kinds import kind_of_head, look_through
+from facetl.data.kinds import kind_of, kind_of_head, look_through
 from facetl.errors import ImageError, InputError, OutputError
 
 RED = (255, 0, 0)
@@ -559,7 +559,7 @@ def test_a_folder_is_looked_through_by_content_and_nothing_waits(tmp_path: Path)
     for name in ("a.jpg", "b/c.PNG", "b/d.heic"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()  # called like images: they are not opened
-    for name in ("e", "f.mp4", "g.txt"):
+    for name in ("e", "f.mp4", "g.dat"):
         picture.save(tmp_path / name, "PNG")
     (tmp_path / "h.mts").write_bytes(b"\0\0\0\x20ftypisom" + bytes(40))
     (tmp_path / "broken.mp4").write_bytes(bytes(100))
@@ -572,7 +572,7 @@ def test_a_folder_is_looked_through_by_content_and_nothing_waits(tmp_path: Path)
     (tmp_path / ".hidden.jpg").touch()
     found = look_through(tmp_path)
     assert [path.name for path in found.images] == [
-        *("a.jpg", "c.PNG", "d.heic", "e", "f.mp4", "g.txt")
+        *("a.jpg", "c.PNG", "d.heic", "e", "f.mp4", "g.dat")
     ]
     assert [path.name for path in found.videos] == ["broken.mp4", "h.mts"]
     assert (found.linked_folders, found.others) == (1, 7)
@@ -596,3 +596,20 @@ def test_a_folder_is_looked_through_by_content_and_nothing_waits(tmp_path: Path)
 )
 def test_text_is_no_image_and_no_video(head: bytes, kind: str | None) -> None:
     assert kind_of_head(head) == kind
+
+
+def test_texts_beside_frames_are_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.txt", "a.JSON", "a.xml", "a.csv", "a.yaml", "a.yml", "a"):
+        (tmp_path / name).touch()
+    opened: list[str] = []
+    monkeypatch.setattr(kinds, "kind_of", lambda path: opened.append(path.name))
+    assert look_through(tmp_path).others == 7
+    assert opened == ["a"]
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [("pbm", "1"), ("pgm", "L"), ("ppm", "RGB")])
+def test_pnm_is_told_by_its_content(suffix: str, mode: str, tmp_path: Path) -> None:
+    Image.fromarray(gradient()).convert(mode).save(tmp_path / f"a.{suffix}")
+    assert kind_of((tmp_path / f"a.{suffix}").rename(tmp_path / "a")) == "image"

@@ -898,7 +898,7 @@ def test_each_command_says_it_loudly(
         ("compare", tmp_path, "--out", out / "compare"),
     ):
         result = CliRunner().invoke(main, [command, *map(str, arguments)])
-        assert f"{found.format(dad)} (and 1 more files like it)" in result.stderr, command
+        assert f"{found.format(dad)} (and 1 more file like it)" in result.stderr, command
     nothing = Detections.from_lists([], [], np.zeros((0, 5, 2)))
     frames = tuple(FrameResult(f"{number}.jpg", SIZE, nothing, {}, 0.1) for number in range(3))
     save_run(out / "found/mine.detections.json", Run("mine", {}, frames))

@@ -239,6 +239,20 @@ def test_what_another_command_writes_in_a_folder_of_the_place_stays(tmp_path: Pa
     assert not any(path.exists() for path in half)
 
 
+def test_a_place_that_holds_its_own_lock_is_cleared_by_any_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place := tmp_path / "results").mkdir()
+    (tmp_path / "link").symlink_to(place)
+    monkeypatch.setattr("os.path.ismount", lambda path: path == place)
+    monkeypatch.chdir(tmp_path)
+    for name in ("results", "link", str(place)):
+        half = half_written(place / "a.json")
+        with locking(Path(name)):
+            clear(Path(name))
+        assert not half.exists(), name
+
+
 def test_a_search_that_was_killed_leaves_its_place_free(frames: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     half_written(out / "cartoon.detections.json")

@@ -298,8 +298,19 @@ def test_a_training_that_is_resumed_has_the_rest_of_its_time(tmp_path: Path) -> 
     resumed = pace_on(other, 3000, tmp_path, HUNDRED)
     assert resumed.spent == pytest.approx(pace.spent + 0.5)
     assert resumed.begin(step).recipe == chosen.recipe
+    assert (pace.is_resumed, resumed.is_resumed) == (False, True)
     later = PLAN.steps[1]
     assert resumed.begin(later).recipe == PLAN.stages["rnet"].recipe
+
+
+def test_what_is_finished_is_not_planned_for_again(tmp_path: Path) -> None:
+    """In a training that is resumed, as soon as the step it was broken off at begins."""
+    names = [step.name for step in PLAN.steps]
+    Memory(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
+    pace = pace_on(Machine(TYPICAL), 120, tmp_path, HUNDRED)
+    whole = pace.share
+    pace.begin(PLAN.steps[-1])
+    assert pace.share.epochs > whole.epochs
 
 
 @pytest.mark.parametrize(

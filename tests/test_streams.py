@@ -100,6 +100,23 @@ def test_a_file_cut_anywhere_is_gone_on_with(
     assert (tmp_path / NAME).read_bytes() == whole
 
 
+def test_what_was_found_before_is_counted_too(frames: Path, whole: bytes, tmp_path: Path) -> None:
+    """Also in a search that is finished, of which nothing but a format is left to write."""
+    told = success(detect(frames, "--stream", "--out", tmp_path / "whole")).stdout
+    faces, boxes = told.partition(", ")[0], told.splitlines()[1]
+    assert "(1 skipped)" in faces
+    (tmp_path / NAME).write_bytes(whole)
+    usual = ("--stream", "--resume", "--out", tmp_path)
+    ended = success(detect(frames, *usual, "--export", "csv")).stdout
+    (tmp_path / NAME).write_bytes(whole[: len(whole) // 2])
+    for said in (ended, success(detect(frames, *usual)).stdout):
+        assert said.startswith(faces)
+        assert said.splitlines()[1] == boxes
+        assert "nan" not in said
+    (tmp_path / NAME).write_bytes(whole[: len(whole) * 3 // 4])
+    assert detect(frames, *usual, "--strict").exit_code == 1  # what was skipped before counts
+
+
 def test_torch_goes_on_at_the_beginning_of_a_batch(frames: Path, tmp_path: Path) -> None:
     how = ("--engine", "torch", "--batch-size", 4, "--stream")
     success(detect(frames, *how, "--out", tmp_path / "whole"))
@@ -151,6 +168,7 @@ def test_what_is_finished_is_not_resumed(frames: Path, whole: bytes, tmp_path: P
     ("options", "why"),
     [
         (["--min-face", "40"], "other weights or settings"),
+        (["--score", "0.123"], "another score; resume with --score "),
         (["--weights", "cartoon=pretrained"], "is of another search"),
         (["--weights", "pretrained", "--weights", "a=cartoon"], "a.detections.jsonl is not there"),
     ],

@@ -74,7 +74,7 @@ def tell(source: FaceDataset | AnnotationFile, what: str = "") -> None:
         note(what + describe_problems(source.problems))
     doubts = [*find_doubts(source)] if isinstance(source, AnnotationFile) else source.doubts
     if doubts:
-        more = f" (and {len(doubts) - 1} more files like it)" if len(doubts) > 1 else ""
+        more = f" (and {_more_files(len(doubts) - 1)} like it)" if len(doubts) > 1 else ""
         note(f"warning: {doubts[0]}{more}")
 
 
@@ -100,12 +100,16 @@ def find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
 def describe_suggestions(paths: Sequence[Path]) -> str:
     """Return a warning of the files, of which there is at least one."""
     others = len(paths) - 1
-    files = f"{paths[0]} and {others} more files hold" if others else f"{paths[0]} holds"
+    files = f"{paths[0]} and {_more_files(others)} hold" if others else f"{paths[0]} holds"
     return (
         f"warning: {files} what a detector suggested, and nobody has corrected it: figures on it "
         "tell how alike detectors are, not how right they are, and training on it teaches their "
         "mistakes; correct the boxes first"
     )
+
+
+def _more_files(count: int) -> str:
+    return "1 more file" if count == 1 else f"{count} more files"
 
 
 def _suggests(step: Step, path: Path) -> bool:

@@ -202,11 +202,13 @@ def _require_same(search: BlockSearch, blocks: Sequence[Block]) -> None:
         OutputError: naming one.
         DetectionsError: if one is damaged.
     """
+    from facetl.mtcnn.run_lines import require_same_score
     from facetl.mtcnn.run_shards import read_head
 
     for block in blocks:
         for name, path in search.shards(block).items():
-            if path.exists() and read_head(path) != search.head(name, block):
+            if path.exists() and (found := read_head(path)) != search.head(name, block):
+                require_same_score(path, found.to_json(), search.head(name, block).to_json())
                 raise OutputError(
                     f"{path}: belongs to a search with other images, weights, settings or "
                     "--shard-size; resume with the same command, or start anew with --force"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 
 def describe_lasting(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what results depend on, of what is told of a run; with more, equal files would differ.
+    """Return what a file tells of a run that goes on: with more, equal results would differ.
 
-    Only torch's last digits depend on which images share a batch.
+    That is what the results depend on, and the score they are shown from.  Only torch's last
+    digits depend on which images share a batch.
     """
     passing = {"command", "workers", *(() if told.get("engine") == "torch" else ("batch_size",))}
     return {key: value for key, value in told.items() if key not in passing}
@@ -65,6 +67,7 @@ class ImageTally:
 
     Attributes:
         score: from which boxes count as faces.
+        timed: images of which it is known how long they took, all of them ``seconds``.
     """
 
     score: float
@@ -72,6 +75,7 @@ class ImageTally:
     boxes: int = 0
     faces: int = 0
     proposals: int = 0
+    timed: int = 0
     seconds: float = 0.0
 
     def add(self, frame: FrameResult) -> None:
@@ -80,14 +84,17 @@ class ImageTally:
         self.boxes += len(frame.detections)
         self.faces += len(frame.above(self.score).detections)
         self.proposals += frame.candidates.get("pnet", 0)
-        self.seconds += frame.seconds
+        if not math.isnan(frame.seconds):
+            self.timed += 1
+            self.seconds += frame.seconds
 
     def describe(self, skipped: int) -> str:
         """Return the counts in words."""
-        count = max(self.images, 1)
+        proposals = self.proposals / max(self.images, 1)
+        seconds = f" and {self.seconds / self.timed:.3f} s" if self.timed else ""
         return (
             f"{self.faces} faces in {self.images} images ({skipped} skipped), "
-            f"{self.proposals / count:.0f} proposals and {self.seconds / count:.3f} s an image\n"
+            f"{proposals:.0f} proposals{seconds} an image\n"
             f"{describe_score(self.score, self.boxes)}"
         )
 
@@ -155,12 +162,26 @@ class FolderSearch:
         done = recover(heads, names, size, finished=finished) if resume else 0
         if done:
             note(f"going on after {done} of {len(self.images)} images")
+            self._count_recovered(paths)
         with entering_all(
             {n: writing_lines(paths[n], n, each, done) for n, each in described.items()}
         ) as writers:
             left = self.images[done:]
             found = search_all(self.detectors, self.settings, left, size, self.how.workers)
             self._record_all(found, len(left), writers)
+
+    def _count_recovered(self, paths: Mapping[str, Path]) -> None:
+        """Count what an earlier search has found, in the files of the runs, by name."""
+        from facetl.mtcnn.detections import Skipped
+        from facetl.mtcnn.run_lines import read_recovered
+
+        for name, path in paths.items():
+            self.skipped = 0  # all runs skip the same images
+            for found in read_recovered(path):
+                if isinstance(found, Skipped):
+                    self.skipped += 1
+                else:
+                    self.tallies[name].add(found)
 
     def _search_list(self) -> Iterator[Searched[NamedImage]]:
         from facetl.mtcnn.runs import search_list

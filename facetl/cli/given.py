@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from glob import glob, has_magic
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,6 @@ REMEDIES: Mapping[str, Mapping[Kind, str]] = {
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"\x1f\x8b", b"\xfd7zXZ", b"BZh")
-_TEXTS = (".txt", ".json", ".xml", ".csv", ".yaml", ".yml")
 _HEAD = 4096
 _TAR = slice(257, 262)
 
@@ -95,7 +95,8 @@ _TAR = slice(257, 262)
 def wanting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Return a callback that looks at the paths a parameter is given.
 
-    Where only some of several are of a wrong kind, the command shall skip them.
+    Where only some of several are of a wrong kind, the command shall skip them: none is opened
+    after the first that is right.
 
     Args:
         wanted: a key of :data:`REMEDIES`.
@@ -105,8 +106,8 @@ def wanting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]
         paths = given if isinstance(given, tuple) else (given,) if given else ()
         for path in paths:
             _require_there(path)
-        remedies = [_remedy(path, wanted) for path in paths]
-        if remedies and all(remedies):
+        remedies = [*takewhile(bool, (_remedy(path, wanted) for path in paths))]
+        if remedies and len(remedies) == len(paths):
             raise InputError(str(remedies[0]))
         return given
 
@@ -115,7 +116,7 @@ def wanting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]
 
 def what_is(path: Path) -> Kind | None:
     """Return what is at a path, None if that is hard to tell; only its beginning is read."""
-    from facetl.data.kinds import is_video, kind_of
+    from facetl.data.kinds import TEXT_SUFFIXES, is_video, kind_of
     from facetl.mtcnn.detections import SUFFIXES
 
     if path.name.endswith(SUFFIXES):
@@ -134,7 +135,7 @@ def what_is(path: Path) -> Kind | None:
         return Kind.ARCHIVE
     if is_video(path):
         return Kind.VIDEO
-    if suffix in _TEXTS:
+    if suffix in TEXT_SUFFIXES:
         return Kind.DETECTIONS if b'"facetl-detections' in head else Kind.ANNOTATIONS
     return Kind.IMAGE if kind_of(path) == "image" else None
 

@@ -297,7 +297,7 @@ def _set_pace(
     keeps_epochs: bool,
     began: float,
 ) -> Pace:
-    """Return what keeps the training within a budget; say what is planned."""
+    """Return what keeps the training within a budget; say what is planned, or was spent before."""
     from facetl.training.pace import Pace
     from facetl.training.planning import spare, trying
 
@@ -307,11 +307,14 @@ def _set_pace(
         keeps_epochs=keeps_epochs,
         began=began,
     )
-    epochs = describe_epochs(spare(plan, pace.share))
-    patches = f"{pace.share.patches:.0%} of their patches"
-    note(f"budget of {budget:.0f} s: all {len(dataset):,} frames, {epochs}, {patches}")
-    if not pace.is_enough:
-        note(f"the least training is chosen; it takes about {pace.foreseen:.0f} s here")
+    if pace.is_resumed:
+        note(f"budget of {budget:.0f} s: going on after {pace.spent:.0f} s")
+    else:
+        epochs = describe_epochs(spare(plan, pace.share))
+        patches = f"{pace.share.patches:.0%} of their patches"
+        note(f"budget of {budget:.0f} s: all {len(dataset):,} frames, {epochs}, {patches}")
+        if not pace.is_enough:
+            note(f"the least training is chosen; it takes about {pace.foreseen:.0f} s here")
     if pace.spares_threads:
         note("the cores are busy with other work: one thread trains faster than all")
     return pace

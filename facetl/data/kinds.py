@@ -1,7 +1,8 @@
 """Which files are images, which are videos: told by what is in them; names are a first guess.
 
 A folder of a hundred thousand frames is not opened file by file: what is called like an image
-counts as one, and all other files say by their first bytes what they are.
+counts as one, what is called like a text as none, and all other files say by their first bytes
+what they are.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ VIDEO_SUFFIXES = (
 _SOUND_SUFFIXES = (".m4a", ".m4b", ".ogg", ".oga", ".opus", ".mka", ".wma")
 """Containers of videos that hold sound alone are called so."""
 
+TEXT_SUFFIXES = (".txt", ".json", ".xml", ".csv", ".yaml", ".yml")
+"""Suffixes, in lower case, of texts: annotations often lie beside the frames, one for each."""
+
 HEAD = 1024
 """Bytes at a file's beginning that tell what it is."""
 
@@ -40,16 +44,17 @@ Kind = Literal["image", "video"]
 _IMAGE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF....WEBP"
     rb"|BM....\0\0\0\0....[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"
-    rb"|P[1-6](?:(?:\s|#[^\n]*\n)+\d+){2}[\s#]"
+    rb"|P[1-6](?:\s|#[^\r\n]*[\r\n])+\d+(?:\s|#[^\r\n]*[\r\n])+\d"
     rb"|....ftyp(?:avi[fs]|he[iv][cxms]|m[is]f[12])",
     re.DOTALL,
 )
 """JPEG, PNG, GIF, TIFF, WebP, BMP, PNM, AVIF and HEIF."""
 
 _VIDEO = re.compile(
-    # MP4 and QuickTime, Matroska, AVI, FLV, ASF, Ogg, RealMedia
-    rb"....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot)|\x1a\x45\xdf\xa3|RIFF....(?:AVI|AMV|CDXA)"
-    rb"|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|OggS|\.RMF"
+    # MP4 and QuickTime (words of English only after a binary length), Matroska, AVI, FLV, ASF,
+    # Ogg, RealMedia
+    rb"....(?:ftyp|moov|mdat)|\0...(?:wide|free|skip|pnot)|\x1a\x45\xdf\xa3"
+    rb"|RIFF....(?:AVI|AMV|CDXA)|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|OggS|\.RMF"
     # MPEG streams: transport with and without time codes, program, elementary of five kinds
     rb"|G.{187}G.{187}G|.{4}G.{191}G.{191}G|\0\0\x01[\xba\xb3\xb0]"
     rb"|\0\0\0\x01[\x09\x27\x67\x40\x42\x46]"
@@ -150,5 +155,5 @@ def _visible(folder: Path) -> Iterator[Path]:
 
 def _kind_of_entry(path: Path) -> Kind | None:
     """Return what a file in a folder is that is not called like an image."""
-    is_sound = path.suffix.lower() in _SOUND_SUFFIXES
-    return None if is_sound or not path.is_file() else kind_of(path)
+    is_neither = path.suffix.lower() in (*_SOUND_SUFFIXES, *TEXT_SUFFIXES)
+    return None if is_neither or not path.is_file() else kind_of(path)

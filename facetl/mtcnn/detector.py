@@ -308,8 +308,8 @@ class Detector:
             path: the video.
             every: one in so many frames counts, or one in a time, like ``"0.5s"``.
             thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
-            min_face: side in pixels of the smallest face looked for.
-            factor: ratio of neighbouring pyramid levels, between 0 and 1.
+            min_face: side in pixels of the smallest face looked for, 1 or more.
+            factor: ratio of neighbouring pyramid levels, from 0.1 to 0.99.
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
             min_score: least score in [0, 1] of the faces that are returned; tracks take all.

@@ -207,18 +207,33 @@ def load_lines(path: Path) -> Run:
     for number, document in enumerate(documents, start=2):
         if "end" in document:
             return Run(head["name"], head["settings"], tuple(frames), tuple(skipped))
-        try:
-            _read_into(frames, skipped, document)
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise _damaged(path, number, error) from error
+        found = _read(path, number, document)
+        if isinstance(found, Skipped):
+            skipped.append(found)
+        else:
+            frames.append(found)
     raise DetectionsError(f"{path}: is not finished; go on with facetl detect --stream --resume")
 
 
-def _read_into(frames: list[FrameResult], skipped: list[Skipped], document: dict[str, Any]) -> None:
-    if "reason" in document:
-        skipped.append(Skipped(str(document["image"]), str(document["reason"])))
-    else:
-        frames.append(frame_from_json({**document, "seconds": float("nan")}))
+def read_recovered(path: Path) -> Iterator[FrameResult | Skipped]:
+    """Yield what stands in a file that :func:`recover` has cut back, image by image.
+
+    Raises:
+        DetectionsError: if a line is damaged.
+    """
+    for number, document in enumerate(_documents(path), start=1):
+        if number > 1:  # after the head
+            yield _read(path, number, document)
+
+
+def _read(path: Path, number: int, document: dict[str, Any]) -> FrameResult | Skipped:
+    """Return what an image's line says; the seconds of a frame are not a number."""
+    try:
+        if "reason" in document:
+            return Skipped(str(document["image"]), str(document["reason"]))
+        return frame_from_json({**document, "seconds": float("nan")})
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise _damaged(path, number, error) from error
 
 
 def describe_head(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -319,7 +334,32 @@ def _require_empty(found: Mapping[Path, Found], missing: Path) -> None:
 def _require_same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any]) -> None:
     expected = json.loads(json.dumps(head))
     if dict(found) != expected:
+        require_same_score(path, found, expected)
         raise OutputError(
             f"{path}: belongs to a search with other weights or settings; resume with the same "
             "command, or start anew with --force"
+        )
+
+
+def require_same_score(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Refuse to go on with a search that differs in nothing but the score it is shown from.
+
+    A file tells one score for all its images.
+
+    Args:
+        path: the file, for messages.
+        found: its head, with the ``settings``.
+        expected: the head that the search to be gone on with would write.
+
+    Raises:
+        OutputError: naming the score to go on with.
+    """
+    settings = found.get("settings")
+    score = settings.get("score") if isinstance(settings, dict) else None
+    others = {**expected, "settings": {**expected["settings"], "score": score}}
+    if isinstance(score, int | float) and dict(found) == others:
+        raise OutputError(
+            f"{path}: belongs to a search with another score; resume with --score {score}, and "
+            "choose another afterwards with --score of facetl convert or facetl evaluate, or start "
+            "anew with --force"
         )

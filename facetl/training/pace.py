@@ -94,6 +94,7 @@ class Pace:
         threads: torch's threads to train with.
         speed: of the machine, as far as it is known.
         share: what is kept of the plan, of all that is not begun.
+        is_resumed: whether some of the budget was spent before.
     """
 
     plan: CascadePlan
@@ -109,6 +110,7 @@ class Pace:
     threads: int = field(init=False)
     speed: Speed = field(init=False)
     share: Share = field(init=False)
+    is_resumed: bool = field(init=False)
     _patches: dict[str, float] = field(init=False)
     _steps: list[Step] = field(init=False)
     _most_threads: int = field(init=False)
@@ -118,6 +120,7 @@ class Pace:
 
     def __post_init__(self) -> None:
         memory = Memory.load(self.path)
+        self.is_resumed = memory.spent > 0
         self._patches = dict(memory.patches)
         self._steps = self.plan.steps
         self.began = (self.clock() if self.began is None else self.began) - memory.spent
@@ -144,7 +147,7 @@ class Pace:
 
     @property
     def foreseen(self) -> float:
-        """Seconds that the whole training takes as it is planned at its beginning."""
+        """Seconds that the whole training takes as it is planned at its beginning, not resumed."""
         return self.spent + self._work(self._steps).seconds(self.share, self.speed)
 
     @property
@@ -155,9 +158,8 @@ class Pace:
     def begin(self, step: Step) -> StagePlan:
         """Choose how a step cuts its patches, unless it has begun to; return its plan."""
         ahead = self._steps[self._steps.index(step) :]
-        if step.name not in self._patches:
-            self.share = self._fit(self._work(ahead))
-            self._patches[step.name] = self.share.patches
+        self.share = self._fit(self._work(ahead))
+        self._patches.setdefault(step.name, self.share.patches)
         self._remember()
         self._cutting_since = self.clock()
         plan = self._planned(step)
