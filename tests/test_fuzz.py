@@ -24,7 +24,7 @@ from facetl.data.images import as_image
 from facetl.errors import FacetlError, ImageError
 
 LONG = int(os.environ.get("FACETL_FUZZ", "0"))
-CASES = LONG or 300
+CASES = LONG or 150
 ROOM = 3 * 2**30
 """Bytes that a reader of small files may ask for beyond what the process has."""
 
