@@ -27,6 +27,8 @@ from facetl.cartoons.props import PROPS, PropDrawer, props_for
 from facetl.cartoons.strangers import dress_up, invent
 from facetl.cartoons.toon import Toon, pose
 
+pytestmark = pytest.mark.slow
+
 README = Path(frame.__file__).parent / "README.md"
 
 
