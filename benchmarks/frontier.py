@@ -23,7 +23,7 @@ from matplotlib.ticker import MultipleLocator
 
 from facetl import Detector, FaceDataset, evaluate, load_dataset
 from facetl.cores import usable_cores
-from facetl.evaluation.canvas import Figure, styled
+from facetl.evaluation.figures import Figure, styled
 from facetl.evaluation.plots import save_plot
 from facetl.mtcnn.engines import Engine, why_not_native
 from facetl.mtcnn.runs import NamedImage, SideBySide

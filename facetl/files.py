@@ -302,6 +302,14 @@ def plot_paths(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".png"), path.with_suffix(".svg")
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is something at a path; nothing is by a name too long for the disk."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def is_occupied(path: Path) -> bool:
     """Return whether there is something at ``path``.
 

@@ -308,7 +308,7 @@ def test_regions_to_be_ignored_are_clipped_as_faces_are(tmp_path: Path) -> None:
     assert (dataset.face_count, dataset.ignored_count) == (0, 1)
     assert dataset.problem_summary == "1 clipped, 2 marked to be ignored"
     assert dataset.annotations == (tmp_path / "x.json",)
-    (doubt,) = dataset.doubts
+    (doubt,) = dataset.warnings
     assert "found no face in 1 frame; check" in doubt
     assert load_dataset(tmp_path).ignored_count == 1
 

@@ -116,7 +116,7 @@ def test_a_plot_that_cannot_be_drawn_costs_no_number(
 def test_without_matplotlib_there_are_numbers(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("canvas", "plots", "diagnosis_plots"):
+    for name in ("figures", "plots", "diagnosis_plots"):
         monkeypatch.delitem(sys.modules, f"facetl.evaluation.{name}", raising=False)
         monkeypatch.delattr(f"facetl.evaluation.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # importing it fails

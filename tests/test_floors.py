@@ -24,7 +24,7 @@ FLOORS = {
     "facetl.data": 1,
     "facetl.cartoons": 1,
     "facetl.manifests": 1,
-    "facetl.places": 1,
+    "facetl.locks": 1,
     "facetl.files": 0,
     "facetl.boxes": -1,
     "facetl.cores": -1,

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from facetl.data.annotations import AnnotationFile, FaceLine, Kind, Problem, sort_out
+from facetl.data.annotations import AnnotationFile, FaceLine, Kind, Problem, collect_faces
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.names import class_label, image_name
@@ -463,7 +463,7 @@ def test_without_one_mark_the_others_are_still_counted(tmp_path: Path) -> None:
     marks = (None, "iscrowd", "difficult", "iscrowd")
     faces = [FaceLine("a.png", box, None, None, mark=mark) for mark in marks]
     no_box = Problem(Kind.IGNORED, path, None, "found iscrowd, and no box")
-    file = AnnotationFile(path, *sort_out([no_box, *faces], path, "skip"))
+    file = AnnotationFile(path, *collect_faces([no_box, *faces], path, "skip"))
     found = file.without_mark("difficult")
     assert [line.mark for line in found.lines] == [None, "iscrowd", "iscrowd"]
     assert sorted(kinds(found)) == sorted([Kind.IGNORED] * 3 + [Kind.REPEATED])

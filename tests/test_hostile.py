@@ -37,8 +37,8 @@ from facetl.cli import main
 from facetl.data.images import save_image
 from facetl.data.video import Footage
 from facetl.errors import FacetlError, ImageError, OutputError, WeightsError
+from facetl.locks import locking
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
-from facetl.places import locking
 
 IMAGES = (
     *("cut.png", "cut.jpg", "empty.png", "text.jpg", "head.gif", "bomb.png", "noise.bmp"),

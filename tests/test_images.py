@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from facetl.data import image_files, images, kinds
+from facetl.data import image_files, images, media_types
 from facetl.data.images import as_image, image_paths, image_size, load_image, save_image
-from facetl.data.kinds import kind_of, kind_of_head, look_through
+from facetl.data.media_types import media_type, media_type_of_head, scan_folder
 from facetl.errors import ImageError, InputError, OutputError
 
 RED = (255, 0, 0)
@@ -570,7 +570,7 @@ def test_a_folder_is_looked_through_by_content_and_nothing_waits(tmp_path: Path)
     (tmp_path / "kmsg.mp4").symlink_to("/dev/zero")
     (tmp_path / "round").symlink_to(".")
     (tmp_path / ".hidden.jpg").touch()
-    found = look_through(tmp_path)
+    found = scan_folder(tmp_path)
     assert [path.name for path in found.images] == [
         *("a.jpg", "c.PNG", "d.heic", "e", "f.mp4", "g.dat")
     ]
@@ -595,7 +595,7 @@ def test_a_folder_is_looked_through_by_content_and_nothing_waits(tmp_path: Path)
     ],
 )
 def test_text_is_no_image_and_no_video(head: bytes, kind: str | None) -> None:
-    assert kind_of_head(head) == kind
+    assert media_type_of_head(head) == kind
 
 
 def test_texts_beside_frames_are_not_opened(
@@ -604,12 +604,12 @@ def test_texts_beside_frames_are_not_opened(
     for name in ("a.txt", "a.JSON", "a.xml", "a.csv", "a.yaml", "a.yml", "a"):
         (tmp_path / name).touch()
     opened: list[str] = []
-    monkeypatch.setattr(kinds, "kind_of", lambda path: opened.append(path.name))
-    assert look_through(tmp_path).others == 7
+    monkeypatch.setattr(media_types, "media_type", lambda path: opened.append(path.name))
+    assert scan_folder(tmp_path).others == 7
     assert opened == ["a"]
 
 
 @pytest.mark.parametrize(("suffix", "mode"), [("pbm", "1"), ("pgm", "L"), ("ppm", "RGB")])
 def test_pnm_is_told_by_its_content(suffix: str, mode: str, tmp_path: Path) -> None:
     Image.fromarray(gradient()).convert(mode).save(tmp_path / f"a.{suffix}")
-    assert kind_of((tmp_path / f"a.{suffix}").rename(tmp_path / "a")) == "image"
+    assert media_type((tmp_path / f"a.{suffix}").rename(tmp_path / "a")) == "image"

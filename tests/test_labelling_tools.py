@@ -30,7 +30,7 @@ from facetl.data import archives
 from facetl.data.annotations import Kind, load_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.formats.coco import load_coco
-from facetl.data.formats.corners import turn
+from facetl.data.formats.corners import upright_around
 from facetl.data.formats.recognition import recognise
 from facetl.data.formats.segmentation import bbox_around
 from facetl.data.formats.yolo import looks_like_labels
@@ -87,7 +87,7 @@ def assert_right(dataset: FaceDataset, **counts: int) -> None:
         np.testing.assert_allclose(found[name], boxes, atol=0.01)
     kinds = [problem.kind for problem in dataset.problems]
     assert {kind.name: kinds.count(kind) for kind in kinds} == counts
-    assert dataset.doubts == ()
+    assert dataset.warnings == ()
 
 
 def convert(*arguments: object) -> Result:
@@ -240,12 +240,14 @@ def test_a_box_is_turned_as_its_corners_are(
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turned = (corners - corners.mean(0)) @ matrix.T + corners.mean(0)
     expected = [*turned.min(0), *turned.max(0)]
-    np.testing.assert_allclose(turn((x, y, x + width, y + height), degrees), expected, atol=1e-3)
+    np.testing.assert_allclose(
+        upright_around((x, y, x + width, y + height), degrees), expected, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("degrees", [0, 0.0, "0.0", 180, 360, None, "x", [], float("nan"), 10**400])
 def test_boxes_that_are_not_turned(degrees: object) -> None:
-    assert turn((1, 2, 30, 40), degrees) == (1, 2, 30, 40)
+    assert upright_around((1, 2, 30, 40), degrees) == (1, 2, 30, 40)
 
 
 def test_turned_boxes_of_voc(tmp_path: Path) -> None:
@@ -259,7 +261,7 @@ def test_turned_boxes_of_voc(tmp_path: Path) -> None:
     write(tmp_path / "a.xml", f"<annotation>{text}</annotation>")
     dataset = load_dataset(tmp_path)
     assert dataset.frames[0].boxes.tolist() == [[120, 80, 180, 180]]
-    assert kinds(dataset) == [Kind.TURNED]
+    assert kinds(dataset) == [Kind.ROTATED]
 
 
 def test_corners_of_turned_boxes_in_yolo_are_a_polygon(tmp_path: Path) -> None:
@@ -431,7 +433,7 @@ def test_classes_among_the_labels_name_the_faces(tmp_path: Path) -> None:
     write(tmp_path / "labels/b.txt", "")
     dataset = load_dataset(tmp_path)
     assert [frame.labels for frame in dataset] == [("dad", None), ()]
-    assert (dataset.problems, dataset.doubts) == ((), ())
+    assert (dataset.problems, dataset.warnings) == ((), ())
     write(tmp_path / "labels/a.txt", "2 0.5 0.5 0.5 0.5\n")
     with pytest.raises(AnnotationError, match=r"class 2, which classes\.txt does not name"):
         load_dataset(tmp_path)
@@ -487,7 +489,7 @@ def test_a10_pixels_are_called_pixels(case: Callable[..., Path]) -> None:
         load_dataset(root)
     dataset = load_dataset(root, on_error="skip")
     assert dataset.problem_summary == "4 not a share of the image"
-    assert "found no face in 3 frames" in dataset.doubts[0]
+    assert "found no face in 3 frames" in dataset.warnings[0]
 
 
 # UTF-16
@@ -838,7 +840,7 @@ def test_a_part_whose_annotations_are_not_clear_is_never_left_out(tmp_path: Path
     assert "1 frames, 1 faces" in success(convert(tmp_path, out, "--part", "train")).stdout
 
 
-# doubts
+# warnings
 
 
 def test_frames_without_faces_are_no_reason_to_doubt_unless_they_are_most(tmp_path: Path) -> None:
@@ -846,12 +848,12 @@ def test_frames_without_faces_are_no_reason_to_doubt_unless_they_are_most(tmp_pa
     text = write(tmp_path / "faces.txt", "")
     place: dict[str, Any] = {"images": tmp_path / "frames", "annotations": text}
     line = f"{text}: found no face in 4 frames; check that everything was exported"
-    assert load_dataset(**place).doubts == (line,)
+    assert load_dataset(**place).warnings == (line,)
     write(text, "0.jpg 1 2 3 4\n")
     line = f"{text}: found annotations of 1 of 4 frames, fewer than half; check that everything "
-    assert load_dataset(**place).doubts == (f"{line}was exported",)
+    assert load_dataset(**place).warnings == (f"{line}was exported",)
     write(text, "0.jpg 1 2 3 4\n1.jpg 1 2 3 4\n")
-    assert load_dataset(**place).doubts == ()
+    assert load_dataset(**place).warnings == ()
 
 
 def test_frames_of_which_a_format_says_that_they_have_no_face(tmp_path: Path) -> None:
@@ -861,15 +863,15 @@ def test_frames_of_which_a_format_says_that_they_have_no_face(tmp_path: Path) ->
     draw(*(tmp_path / f"wider/{number}.jpg" for number in range(4)))
     write(tmp_path / "yolo/data.yaml", "train: images\nnames: [face]\n")
     write(tmp_path / "yolo/labels/0.txt", "0 0.5 0.5 0.5 0.5\n")
-    assert "annotations of 1 of 4 frames" in load_dataset(tmp_path / "yolo").doubts[0]
+    assert "annotations of 1 of 4 frames" in load_dataset(tmp_path / "yolo").warnings[0]
     write(tmp_path / "yolo/labels/1.txt", "")
-    assert load_dataset(tmp_path / "yolo").doubts == ()
+    assert load_dataset(tmp_path / "yolo").warnings == ()
     box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
     write(tmp_path / "voc/0.xml", f"<annotation><object>{box}</object></annotation>")
-    assert load_dataset(tmp_path / "voc").doubts == ()
+    assert load_dataset(tmp_path / "voc").warnings == ()
     text = "".join(f"{number}.jpg\n{int(not number)}\n1 2 3 4\n" for number in range(4))
     write(tmp_path / "wider/x_bbx_gt.txt", text.replace("0\n1 2 3 4\n", "0\n0 0 0 0\n"))
-    assert load_dataset(tmp_path / "wider").doubts == ()
+    assert load_dataset(tmp_path / "wider").warnings == ()
 
 
 def test_each_command_says_it_loudly(

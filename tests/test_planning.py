@@ -17,14 +17,13 @@ from tiny_world import tiny_plan
 from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training import planning
-from facetl.training.pace import Memory, Pace
 from facetl.training.plan import CascadePlan
 from facetl.training.planning import (
     LEAST_PATCHES,
     TYPICAL,
-    Begun,
     Share,
     Speed,
+    StepProgress,
     Trial,
     Work,
     choose_threads,
@@ -33,10 +32,11 @@ from facetl.training.planning import (
     estimate_stage,
     measure_speed,
     possible_shares,
-    spare,
+    reduce_plan,
     try_training,
 )
 from facetl.training.settings import TrainingSettings
+from facetl.training.time_budget import SavedBudget, TimeBudget
 from facetl.training.transfer import Transfer
 
 PLAN = CascadePlan.default()
@@ -51,7 +51,7 @@ def work(plan: CascadePlan = PLAN, frames: int = FRAMES, faces: int = FACES) -> 
 
 def fit(seconds: float, whole: Work | None = None, **how: bool) -> CascadePlan:
     whole = whole or work()
-    return spare(whole.plan, whole.fit(seconds, TYPICAL, possible_shares(**how)))
+    return reduce_plan(whole.plan, whole.fit(seconds, TYPICAL, possible_shares(**how)))
 
 
 def epochs(plan: CascadePlan) -> list[int]:
@@ -83,11 +83,11 @@ def test_an_estimate_by_hand() -> None:
 def test_what_is_left_to_do_by_hand() -> None:
     plan = tiny_plan()  # 2, 1 and 1 epochs
     pnet, *ahead = plan.steps
-    left = Work(plan, 10, 15, ahead, Begun(pnet, patches=112, done=1))
+    left = Work(plan, 10, 15, ahead, StepProgress(pnet, patches=112, done=1))
     assert left.seconds(KEPT, SPEED) == pytest.approx(0.112 + 2 * (0.1 + 0.128))
     twice = left.seconds(Share(2.0, 1.0), SPEED)  # 3 epochs of PNet are left
     assert twice == pytest.approx(3 * 0.112 + 2 * (0.1 + 2 * 0.128))
-    finished = Work(plan, 10, 15, [], Begun(pnet, patches=112, done=2))
+    finished = Work(plan, 10, 15, [], StepProgress(pnet, patches=112, done=2))
     assert finished.seconds(Share(0.0, 1.0), SPEED) == 0
 
 
@@ -183,26 +183,26 @@ class Machine:
         self.do(0.5)
         return Trial(2, per_patch, 2, 1.0)
 
-    def train(self, pace: Pace, plan: CascadePlan, frames: int, faces: int) -> list[str]:
+    def train(self, budget: TimeBudget, plan: CascadePlan, frames: int, faces: int) -> list[str]:
         """Train in no time; return what was done."""
         story = []
         for step in plan.steps:
-            chosen = pace.begin(step)
+            chosen = budget.begin_step(step)
             self.do(estimate_stage(step.stage, chosen, frames, faces, self.speed).cutting)
-            pace.has_cut(step)
+            budget.has_cut(step)
             patches, done = chosen.count_patches(frames, faces), 0
-            settings = pace.start(Begun(step, patches))
+            settings = budget.begin_training(StepProgress(step, patches))
             while done < settings.total_epochs:
                 epoch = estimate_epoch(step.stage, settings, patches, self.speed)
                 taken = self.do(epoch * self.mistake)
                 done += 1
-                settings = pace.go_on(Begun(step, patches, done), taken)
+                settings = budget.after_epoch(StepProgress(step, patches, done), taken)
             story.append(f"{step.name} {done}")
         return story
 
 
-def pace_on(machine: Machine, seconds: float, path: Path, whole: Work, **more: Any) -> Pace:
-    return Pace(
+def budget_on(machine: Machine, seconds: float, path: Path, whole: Work, **more: Any) -> TimeBudget:
+    return TimeBudget(
         *(whole.plan, seconds, whole.frames, whole.faces, path / "budget.json", machine.measure),
         clock=machine.clock,
         **more,
@@ -232,85 +232,87 @@ def test_a_training_takes_as_long_as_its_budget_within_a_third(
     speed = TYPICAL.training_times(slow).cutting_times(slow)
     machine = Machine(speed, BUSY[kind], mistake)
     whole = work(PLAN.with_epochs([60, 24, 30]), frames, 150 * frames // 100)
-    pace = pace_on(machine, 120, tmp_path, whole)
-    machine.train(pace, whole.plan, whole.frames, whole.faces)
+    budget = budget_on(machine, 120, tmp_path, whole)
+    machine.train(budget, whole.plan, whole.frames, whole.faces)
     assert machine.now <= 120 * 4 / 3
-    done = spare(whole.plan, Share(2.0, 1.0)) if pace.share.epochs == 2.0 else None
+    done = reduce_plan(whole.plan, Share(2.0, 1.0)) if budget.share.epochs == 2.0 else None
     assert machine.now >= 120 * 2 / 3 or done is not None  # there is no more to do than twice
 
 
 def test_what_is_too_little_is_the_least_training_and_says_so(tmp_path: Path) -> None:
     machine = Machine(TYPICAL)
-    pace = pace_on(machine, 1, tmp_path, HUNDRED)
-    assert not pace.is_enough
-    foreseen = pace.foreseen
-    assert machine.train(pace, PLAN, 100, 150) == ["1_pnet 1", "1_rnet 1", "1_onet 1"]
+    budget = budget_on(machine, 1, tmp_path, HUNDRED)
+    assert not budget.is_enough
+    foreseen = budget.foreseen
+    assert machine.train(budget, PLAN, 100, 150) == ["1_pnet 1", "1_rnet 1", "1_onet 1"]
     assert 1 < foreseen < machine.now < foreseen + 0.1
-    assert negatives(pace.done([])) == [2, 2, 1]
+    assert negatives(budget.done([])) == [2, 2, 1]
 
 
 def test_a_budget_that_is_enough_is_said_to_be(tmp_path: Path) -> None:
-    assert pace_on(Machine(TYPICAL), 600, tmp_path, HUNDRED).is_enough
+    assert budget_on(Machine(TYPICAL), 600, tmp_path, HUNDRED).is_enough
 
 
 def test_work_before_the_plan_counts(tmp_path: Path) -> None:
     machine = Machine(TYPICAL, now=50.0)
-    pace = pace_on(machine, 120, tmp_path, HUNDRED, began=30.0)
-    assert pace.spent == pytest.approx(20 + 0.5)
+    budget = budget_on(machine, 120, tmp_path, HUNDRED, began=30.0)
+    assert budget.spent == pytest.approx(20 + 0.5)
 
 
 def test_epochs_that_were_asked_for_are_all_done(tmp_path: Path) -> None:
     machine = Machine(TYPICAL, BUSY["busy from early on"])
-    pace = pace_on(machine, 60, tmp_path, HUNDRED, keeps_epochs=True)
-    assert machine.train(pace, PLAN, 100, 150) == ["1_pnet 60", "1_rnet 24", "1_onet 30"]
+    budget = budget_on(machine, 60, tmp_path, HUNDRED, keeps_epochs=True)
+    assert machine.train(budget, PLAN, 100, 150) == ["1_pnet 60", "1_rnet 24", "1_onet 30"]
 
 
 def test_every_new_plan_is_told(tmp_path: Path) -> None:
     heard: list[tuple[str, list[int]]] = []
     machine = Machine(TYPICAL, BUSY["busy from early on"])
-    pace = pace_on(machine, 60, tmp_path, HUNDRED)
-    pace.tell = lambda step, plan, _: heard.append((step.name, epochs(plan)))
-    machine.train(pace, PLAN, 100, 150)
+    budget = budget_on(machine, 60, tmp_path, HUNDRED)
+    budget.tell = lambda step, plan, _: heard.append((step.name, epochs(plan)))
+    machine.train(budget, PLAN, 100, 150)
     assert [name for name, _ in heard] == sorted(
         (name for name, _ in heard), key=["1_pnet", "1_rnet", "1_onet"].index
     )
-    assert epochs(spare(PLAN, pace.share)) < heard[0][1]
+    assert epochs(reduce_plan(PLAN, budget.share)) < heard[0][1]
 
 
 def test_what_was_done_is_told_by_the_records(tmp_path: Path) -> None:
-    pace = pace_on(Machine(TYPICAL), 600, tmp_path, work(replace(HUNDRED.plan, rounds=2), 100, 150))
+    budget = budget_on(
+        Machine(TYPICAL), 600, tmp_path, work(replace(HUNDRED.plan, rounds=2), 100, 150)
+    )
     told = {(1, "pnet"): 9, (1, "rnet"): 9, (1, "onet"): 9}
     told |= {(2, "pnet"): 3, (2, "rnet"): 2, (2, "onet"): 1}
     records = [
         {"round": number, "stage": stage} for (number, stage), n in told.items() for _ in range(n)
     ]
-    assert epochs(pace.done(records)) == [3, 2, 1]
+    assert epochs(budget.done(records)) == [3, 2, 1]
 
 
 def test_a_training_that_is_resumed_has_the_rest_of_its_time(tmp_path: Path) -> None:
     machine = Machine(TYPICAL)
-    pace = pace_on(machine, 30, tmp_path, HUNDRED)
+    budget = budget_on(machine, 30, tmp_path, HUNDRED)
     step = PLAN.steps[0]
-    chosen = pace.begin(step)
+    chosen = budget.begin_step(step)
     machine.do(12)
-    pace.start(Begun(step, 1000))
+    budget.begin_training(StepProgress(step, 1000))
     other = Machine(TYPICAL, now=1e6)  # a faster one would choose otherwise now
-    resumed = pace_on(other, 3000, tmp_path, HUNDRED)
-    assert resumed.spent == pytest.approx(pace.spent + 0.5)
-    assert resumed.begin(step).recipe == chosen.recipe
-    assert (pace.is_resumed, resumed.is_resumed) == (False, True)
+    resumed = budget_on(other, 3000, tmp_path, HUNDRED)
+    assert resumed.spent == pytest.approx(budget.spent + 0.5)
+    assert resumed.begin_step(step).recipe == chosen.recipe
+    assert (budget.is_resumed, resumed.is_resumed) == (False, True)
     later = PLAN.steps[1]
-    assert resumed.begin(later).recipe == PLAN.stages["rnet"].recipe
+    assert resumed.begin_step(later).recipe == PLAN.stages["rnet"].recipe
 
 
 def test_what_is_finished_is_not_planned_for_again(tmp_path: Path) -> None:
     """In a training that is resumed, as soon as the step it was broken off at begins."""
     names = [step.name for step in PLAN.steps]
-    Memory(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
-    pace = pace_on(Machine(TYPICAL), 120, tmp_path, HUNDRED)
-    whole = pace.share
-    pace.begin(PLAN.steps[-1])
-    assert pace.share.epochs > whole.epochs
+    SavedBudget(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
+    budget = budget_on(Machine(TYPICAL), 120, tmp_path, HUNDRED)
+    whole = budget.share
+    budget.begin_step(PLAN.steps[-1])
+    assert budget.share.epochs > whole.epochs
 
 
 @pytest.mark.parametrize(
@@ -332,14 +334,14 @@ def test_a_damaged_memory_is_one_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "budget.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"budget\.json: damaged .*; start anew with --force"):
-        Memory.load(path)
+        SavedBudget.load(path)
 
 
 def test_a_memory_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "budget.json"
-    assert Memory.load(path) == Memory()
-    Memory(1.5, {"1_pnet": 0.5}).save(path)
-    assert Memory.load(path) == Memory(1.5, {"1_pnet": 0.5})
+    assert SavedBudget.load(path) == SavedBudget()
+    SavedBudget(1.5, {"1_pnet": 0.5}).save(path)
+    assert SavedBudget.load(path) == SavedBudget(1.5, {"1_pnet": 0.5})
     assert json.loads(path.read_text()) == {"spent": 1.5, "patches": {"1_pnet": 0.5}}
 
 
@@ -396,15 +398,15 @@ def test_trials_on_a_slow_machine_end_after_one_that_counts(
 
 def test_a_slow_epoch_has_the_threads_chosen_anew(tmp_path: Path) -> None:
     machine = Machine(TYPICAL)
-    pace = pace_on(machine, 600, tmp_path, HUNDRED)
+    budget = budget_on(machine, 600, tmp_path, HUNDRED)
     step = PLAN.steps[0]
-    pace.begin(step)
-    pace.start(Begun(step, 1000))
+    budget.begin_step(step)
+    budget.begin_training(StepProgress(step, 1000))
     before = machine.trials
     usual = estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000, TYPICAL)
-    pace.go_on(Begun(step, 1000, 1), usual)
+    budget.after_epoch(StepProgress(step, 1000, 1), usual)
     assert machine.trials == before
-    pace.go_on(Begun(step, 1000, 2), 4 * usual)
+    budget.after_epoch(StepProgress(step, 1000, 2), 4 * usual)
     assert machine.trials == before + 1
 
 
@@ -412,15 +414,15 @@ def test_one_thread_is_left_again_when_the_cores_are_free(tmp_path: Path) -> Non
     machine = Machine(TYPICAL)
     answers = iter([Trial(1, 5 * TYPICAL.per_patch["onet"], 2, 5.0), Trial(2, 0.0001, 2, 1.0)])
     path = tmp_path / "budget.json"
-    pace = Pace(PLAN, 600, 100, 150, path, lambda *_: next(answers), clock=machine.clock)
+    budget = TimeBudget(PLAN, 600, 100, 150, path, lambda *_: next(answers), clock=machine.clock)
     step = PLAN.steps[0]
-    pace.begin(step)
-    pace.start(Begun(step, 1000))
-    usual = estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000, pace.speed)
-    pace.go_on(Begun(step, 1000, 1), 0.5 * usual)  # this may be so with PNet
-    assert pace.threads == 1
-    pace.go_on(Begun(step, 1000, 2), 0.2 * usual)
-    assert pace.threads == 2
+    budget.begin_step(step)
+    budget.begin_training(StepProgress(step, 1000))
+    usual = estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000, budget.speed)
+    budget.after_epoch(StepProgress(step, 1000, 1), 0.5 * usual)  # this may be so with PNet
+    assert budget.threads == 1
+    budget.after_epoch(StepProgress(step, 1000, 2), 0.2 * usual)
+    assert budget.threads == 2
 
 
 def test_the_speed_of_this_machine_is_measured() -> None:

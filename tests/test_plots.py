@@ -22,7 +22,7 @@ from PIL import Image
 import facetl
 from facetl.data import fonts
 from facetl.errors import OutputError
-from facetl.evaluation.canvas import shorten
+from facetl.evaluation.figures import shorten
 from facetl.evaluation.metrics import Curve, best_point
 from facetl.evaluation.plots import (
     plot_learning_curve,

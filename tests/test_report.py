@@ -537,7 +537,7 @@ def test_whatever_a_run_names_as_its_weights_costs_no_more_than_the_curves(
 def test_weights_are_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = made_with({"records": RECORDS}, tmp_path)
     assert recall_training(made)
-    monkeypatch.setattr("facetl.cli.report.LARGEST_WEIGHTS", 1_000)
+    monkeypatch.setattr("facetl.mtcnn.weights.MOST_BYTES", 1_000)
     assert recall_training(made) is None
 
 

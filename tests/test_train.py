@@ -337,7 +337,7 @@ def test_ctrl_c_with_drawn_frames_and_a_budget_can_be_resumed(
     assert command("--with-cartoons", 1, "--budget", "10m").exit_code == 130
     resumed = command("--with-cartoons", 1, "--budget", "10m", "--resume")
     assert resumed.exit_code == 0, resumed.output
-    assert "budget of 600 s: going on after " in resumed.stderr
+    assert "budget of 600 s: resuming after " in resumed.stderr
     assert "budget of 600 s: all " not in resumed.stderr  # a plan that is not followed
     assert left_in(out.parent) == FILES
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facetl.data import video
-from facetl.data.kinds import is_video
+from facetl.data.media_types import is_video
 from facetl.data.video import (
     LONGEST_SIDE,
     Every,

@@ -55,11 +55,11 @@ def load_frames(
         on_error=on_error,
         form=chosen_format(form),
     )
-    tell(dataset)
+    note_problems(dataset)
     return dataset
 
 
-def tell(source: FaceDataset | AnnotationFile, what: str = "") -> None:
+def note_problems(source: FaceDataset | AnnotationFile, what: str = "") -> None:
     """Say on stderr what was wrong but could be borne, and if there is less than one expects.
 
     Args:
@@ -67,15 +67,15 @@ def tell(source: FaceDataset | AnnotationFile, what: str = "") -> None:
         what: what it is, where that needs to be said.
     """
     from facetl.data.annotations import AnnotationFile, describe_problems
-    from facetl.data.dataset import find_doubts
+    from facetl.data.dataset import find_warnings
 
     warn_of_suggestions(source)
     if source.problems:
         note(what + describe_problems(source.problems))
-    doubts = [*find_doubts(source)] if isinstance(source, AnnotationFile) else source.doubts
-    if doubts:
-        more = f" (and {_more_files(len(doubts) - 1)} like it)" if len(doubts) > 1 else ""
-        note(f"warning: {doubts[0]}{more}")
+    warnings = [*find_warnings(source)] if isinstance(source, AnnotationFile) else source.warnings
+    if warnings:
+        more = f" (and {_more_files(len(warnings) - 1)} like it)" if len(warnings) > 1 else ""
+        note(f"warning: {warnings[0]}{more}")
 
 
 def warn_of_suggestions(source: FaceDataset | AnnotationFile) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import chosen_format, tell
+from facetl.cli.annotated import chosen_format, note_problems
 from facetl.cli.console import TimeBar, note, print_table, say_time
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Compare ways of transferring weights: a study.")
-@click.argument("data", type=options.FILE_OR_FOLDER, callback=options.wanting("frames"))
+@click.argument("data", type=options.FILE_OR_FOLDER, callback=options.expecting("frames"))
 @click.option(
     "--out",
     type=options.FILE_OR_FOLDER,
@@ -186,7 +186,7 @@ def _load_frames(
     train_frames = load(data, part="train")
     test_frames = load(test or data, part="test")
     for frames in (train_frames, test_frames):
-        tell(frames)
+        note_problems(frames)
     same = [frame.path for frame in train_frames] == [frame.path for frame in test_frames]
     if same and not test:
         train_frames, test_frames = put_aside(train_frames)
@@ -283,14 +283,14 @@ def _save_plots(
 ) -> None:
     from facetl.studies.plots import plot_study
 
-    pictures = Pictures()
+    pictures = OptionalPictures()
     for name, plot in plot_study(results, rows):
         path = path_of(f"_{name}.png")
         with pictures.drawing(*plot_paths(path)):
             from facetl.evaluation.plots import save_plot
 
             save_plot(path, plot())
-    pictures.tell()
+    pictures.note_missing()
 
 
 _LEGEND = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import chosen_format, tell
+from facetl.cli.annotated import chosen_format, note_problems
 from facetl.cli.console import note
 from facetl.cli.exports import EXPORT_NAMES, save_exports
 from facetl.errors import InputError, OutputError
@@ -36,7 +36,7 @@ TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
 
 @click.command(short_help="Write annotations or detections in another format.")
 @click.argument(
-    "source", metavar="IN", type=options.FILE_OR_FOLDER, callback=options.wanting("annotated")
+    "source", metavar="IN", type=options.FILE_OR_FOLDER, callback=options.expecting("annotated")
 )
 @click.argument("out", metavar="OUT", type=options.FILE_OR_FOLDER)
 @click.option(
@@ -212,7 +212,7 @@ def _load_parts(
 
     datasets = {each: load_sources(sources, on_error, difficult) for each, sources in parts.items()}
     for dataset in datasets.values():
-        tell(dataset)
+        note_problems(dataset)
     return datasets
 
 

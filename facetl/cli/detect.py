@@ -57,7 +57,7 @@ def _place_beside(
     nargs=-1,
     required=True,
     type=options.FILE_OR_FOLDER,
-    callback=options.wanting("images"),
+    callback=options.expecting("images"),
 )
 @click.option(
     "--weights",
@@ -202,8 +202,8 @@ def detect(
 
     cropping = settle_cropping(crops, margin, align)
     for_videos = bool(every or video or skip_still)
-    found = find_inputs(images, rather_videos=for_videos)
-    named, filmed = found.named, found.filmed
+    found = find_inputs(images, prefer_videos=for_videos)
+    named, filmed = found.named, found.are_videos
     _require_kind(
         filmed, for_videos=for_videos, for_images=bool(overlays or truth or crops or stream)
     )
@@ -248,7 +248,7 @@ def detect(
         cutter = [CropCutter(out / CROPS, named, list(detectors), cropping)] if cropping else []
         search = FolderSearch(named, detectors, settings, facts, how, (*drawer, *cutter))
         whole = _search_folder(search, out, stream=stream, resume=resume, exporting=bool(exports))
-    found.tell_passed()
+    found.note_passed_over()
     remove_other_runs(out, written)
     _export(out, exports)
     if filmed:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import find_suggestions, tell
+from facetl.cli.annotated import find_suggestions, note_problems
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.report import compose_report
 from facetl.cli.truth import load_truth
 from facetl.errors import InputError
@@ -54,12 +54,12 @@ def _parse_peers(
 
 
 @click.command(short_help="Score detections against the true faces.")
-@click.argument("results", type=options.FILE_OR_FOLDER, callback=options.wanting("results"))
+@click.argument("results", type=options.FILE_OR_FOLDER, callback=options.expecting("results"))
 @click.option(
     "--truth",
     required=True,
     type=options.FILE_OR_FOLDER,
-    callback=options.wanting("frames"),
+    callback=options.expecting("frames"),
     metavar="FILE_OR_FOLDER",
     help="The true faces: an annotation file, or a folder of annotated frames.",
 )
@@ -220,7 +220,7 @@ def _compare(
             "the folder of annotated frames"
         )
     trained_on = load_dataset(train, on_error=on_error)
-    tell(trained_on, f"{train}: ")
+    note_problems(trained_on, f"{train}: ")
     names, thumbnails = _load_thumbnails(source, "test frames")
     _, others = _load_thumbnails(trained_on, "training frames")
     distances = nearest_distances(thumbnails, others)
@@ -250,7 +250,7 @@ def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, Dr
     """Draw and write the plots; return those that could be drawn, by name."""
     from facetl.evaluation.all_plots import PLOTS, plot
 
-    pictures, drawings = Pictures(), {}
+    pictures, drawings = OptionalPictures(), {}
     for name in PLOTS:
         with pictures.drawing(*plot_paths(folder / name)):
             from facetl.evaluation.plots import draw, save_plot
@@ -258,7 +258,7 @@ def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, Dr
             drawing = draw(plot(name, evaluations))
             save_plot(folder / name, drawing)
             drawings[name] = drawing
-    pictures.tell()
+    pictures.note_missing()
     return drawings
 
 

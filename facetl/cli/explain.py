@@ -11,14 +11,14 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.searching import NamedWeights, parse_weights
 from facetl.errors import OutputError
 from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.images import Pixels
-    from facetl.evaluation.canvas import Figure
+    from facetl.evaluation.figures import Figure
     from facetl.evaluation.story_pictures import Stories
     from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.story import Story
@@ -30,7 +30,7 @@ def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> Name
 
 
 @click.command(short_help="Show in pictures how MTCNN searches an image.")
-@click.argument("image", type=options.FILE_OR_FOLDER, callback=options.wanting("image"))
+@click.argument("image", type=options.FILE_OR_FOLDER, callback=options.expecting("image"))
 @click.option(
     "--out", type=options.FILE_OR_FOLDER, required=True, metavar="FOLDER",
     help="Where the pictures go.",
@@ -133,11 +133,11 @@ def save_pictures(out: Path, stories: Stories) -> None:
         "candidates": partial(story_pictures.draw_candidates, stories),
         "story": partial(story_pictures.draw_story, stories),
     }
-    pictures = Pictures()
+    pictures = OptionalPictures()
     for name, draw in drawn.items():
         with pictures.drawing(out / f"{name}.png", out / f"{name}.svg"):
             story_pictures.save_drawing(out, name, draw())
-    pictures.tell()
+    pictures.note_missing()
     if pictures.count == len(drawn):
         raise OutputError(f"{out}: no picture can be drawn; try another image, or other weights")
 

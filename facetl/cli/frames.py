@@ -37,7 +37,7 @@ LISTING = "frames.csv"
     nargs=-1,
     required=True,
     type=options.FILE_OR_FOLDER,
-    callback=options.wanting("videos"),
+    callback=options.expecting("videos"),
 )
 @click.option(
     "--out",
@@ -106,8 +106,8 @@ def frames(
     """
     from facetl.data.picking import pick_frames
 
-    found = find_inputs(videos, rather_videos=True)
-    if not found.filmed:
+    found = find_inputs(videos, prefer_videos=True)
+    if not found.are_videos:
         raise click.UsageError(f"{videos[0]} is no video and holds none; give videos")
     _refuse_occupied(out)
     require_writable(out)
@@ -128,7 +128,7 @@ def frames(
         _save_pictures(place, ready, every, picks)
         _save_boxes(place, ready, picks, score)
         write_text(place / LISTING, _list_picks(picks, score))
-    found.tell_passed()
+    found.note_passed_over()
     _report(out, pool, picks, count, score)
 
 

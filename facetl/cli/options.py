@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from facetl.cli.console import note
-from facetl.cli.given import wanting as wanting
+from facetl.cli.input_hints import expecting as expecting
 from facetl.cores import usable_cores
 from facetl.mtcnn.settings import FACTORS, LEAST_FACE, SCORE
 
@@ -158,7 +158,7 @@ resume = click.option("--resume", is_flag=True, help="Go on with the training th
 images_folder = click.option(
     "--images",
     type=FILE_OR_FOLDER,
-    callback=wanting("frames"),
+    callback=expecting("frames"),
     metavar="FOLDER",
     help="The frames, if not DATA.",
 )

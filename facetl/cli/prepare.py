@@ -12,7 +12,7 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
@@ -42,7 +42,7 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 
 @click.command(short_help="Cut labelled patches from annotated frames.")
 @click.argument(
-    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.expecting("frames")
 )
 @click.option(
     "--out",
@@ -273,10 +273,10 @@ def _draw_sheet(path: Path, stage: Stage, sheet: Path, seed: int) -> bool:
     from facetl.training.patch_sheet import draw_patches
     from facetl.training.patches import load_patches
 
-    patches, pictures = load_patches(path, stage), Pictures()
+    patches, pictures = load_patches(path, stage), OptionalPictures()
     with pictures.drawing(sheet):
         save_image(sheet, draw_patches(patches, seed=seed))
-    pictures.tell()
+    pictures.note_missing()
     return not pictures.count
 
 

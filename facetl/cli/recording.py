@@ -16,6 +16,7 @@ import click
 
 from facetl.cli.console import note, typed_command
 from facetl.files import Ledger, absolute, keeping_ledger
+from facetl.locks import clear, locking
 from facetl.manifests.checking import mark_input, names_in
 from facetl.manifests.fingerprints import (
     MANIFEST,
@@ -28,7 +29,6 @@ from facetl.manifests.fingerprints import (
 )
 from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step
 from facetl.manifests.updating import add_step, find_manifest
-from facetl.places import clear, locking
 from facetl.version import VERSION
 
 LIBRARIES = (

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from facetl.cli.annotated import describe_suggestions
 from facetl.cli.console import track, typed_command
-from facetl.files import require_regular
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 MOST_TRAININGS = 30
 """Of more trainings of one run, the last ones are drawn."""
-LARGEST_WEIGHTS = 2**28
-"""Bytes of weights that are read for the sake of their training."""
 
 
 def compose_report(
@@ -129,13 +126,10 @@ def recall_training(run: Evaluation) -> Training | None:
 
 def _recall_training(run: Evaluation) -> Training | None:
     from facetl.evaluation.page import Plot, Training
-    from facetl.mtcnn.weights import BUILT_IN, load_weights
+    from facetl.mtcnn.weights import load_weights
     from facetl.training.records import History, by_training
 
-    source = str(run.settings.get("weights"))
-    if source not in BUILT_IN:
-        require_regular(Path(source), LARGEST_WEIGHTS)
-    weights = load_weights(source)
+    weights = load_weights(str(run.settings.get("weights")))
     history = History.of(weights.metadata)
     if weights.fingerprint != run.settings.get("weights_fingerprint"):
         return None  # others lie there by now

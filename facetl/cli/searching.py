@@ -37,18 +37,18 @@ class Inputs(NamedTuple):
 
     Attributes:
         named: files, and how results call them.
-        filmed: whether they are videos; else they are images.
-        passed: in words, what else lies in the folders, and how it would be searched; or "".
+        are_videos: whether they are videos; else they are images.
+        passed_over: in words, what else lies in the folders, and how it would be searched; or "".
     """
 
     named: list[NamedImage]
-    filmed: bool
-    passed: str
+    are_videos: bool
+    passed_over: str
 
-    def tell_passed(self) -> None:
+    def note_passed_over(self) -> None:
         """Say on stderr what is passed over, if anything is."""
-        if self.passed:
-            note(self.passed)
+        if self.passed_over:
+            note(self.passed_over)
 
 
 class Searching(NamedTuple):
@@ -77,7 +77,7 @@ def parse_weights(
     return tuple(parsed)
 
 
-def find_inputs(paths: Sequence[Path], *, rather_videos: bool = False) -> Inputs:
+def find_inputs(paths: Sequence[Path], *, prefer_videos: bool = False) -> Inputs:
     """Return the images that the paths mean, or the videos, each with a name of its own.
 
     What is in a folder is called by its path below the folder; a single file by its name.  Where
@@ -86,13 +86,13 @@ def find_inputs(paths: Sequence[Path], *, rather_videos: bool = False) -> Inputs
 
     Args:
         paths: files and folders.
-        rather_videos: of a folder that holds both, the videos count.
+        prefer_videos: of a folder that holds both, the videos count.
 
     Raises:
         InputError: if there is nothing to search, or something is meant twice.
         UsageError: if images and videos were named.
     """
-    from facetl.data.kinds import is_video, look_through
+    from facetl.data.media_types import is_video, scan_folder
 
     images: list[tuple[Path, Path]] = []
     videos: list[tuple[Path, Path]] = []
@@ -101,25 +101,25 @@ def find_inputs(paths: Sequence[Path], *, rather_videos: bool = False) -> Inputs
         if not path.exists():
             raise InputError(f"{path}: no such file or folder; check the path")
         if path.is_dir():
-            inside = look_through(path)
+            inside = scan_folder(path)
             images += [(path, image) for image in inside.images]
             videos += [(path, video) for video in inside.videos]
             passed += Counter({LINK: inside.linked_folders, "other file": inside.others})
         else:
             (videos if is_video(path) else images).append((path.parent, path))
-    filmed = bool(videos) and (rather_videos or not images)
+    filmed = bool(videos) and (prefer_videos or not images)
     chosen, left = (videos, images) if filmed else (images, videos)
     _refuse_mixed(paths, [path for _, path in left])
     passed = Counter({"image" if filmed else "video": len(left)}) + passed
     if not chosen:
-        wanted = "videos" if rather_videos else "a folder of frames"
+        wanted = "videos" if prefer_videos else "a folder of frames"
         raise InputError(f"{paths[0]}: found no image in it, and no video; give {wanted}")
     return Inputs(_first_without_twins(_ways_to_name(chosen)), filmed, _describe_passed(passed))
 
 
 def _refuse_mixed(named: Sequence[Path], left: Sequence[Path]) -> None:
     """Refuse to pass over a file that was named."""
-    from facetl.data.kinds import is_video
+    from facetl.data.media_types import is_video
 
     if mixed := [path for path in left if path in named]:
         raise click.UsageError(

@@ -16,7 +16,7 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source, spread
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest, track
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.stopping import resumable
 from facetl.cli.train_stage import tell_busy_cores
 from facetl.cli.training_files import TrainingFiles
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from facetl.data.dataset import FaceDataset
     from facetl.mtcnn.engines import EngineChoice
     from facetl.training.cascade import Cascade
-    from facetl.training.pace import Pace
     from facetl.training.plan import CascadePlan
+    from facetl.training.time_budget import TimeBudget
 
 MOST_SEARCHED = 200
 """Frames that are searched to choose the score to show from."""
@@ -38,7 +38,7 @@ MOST_SEARCHED = 200
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
 @click.argument(
-    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.expecting("frames")
 )
 @options.weights_out
 @options.images_folder
@@ -111,7 +111,6 @@ def train(
     began = time.perf_counter()
     from facetl.mtcnn.detector import choose_device
     from facetl.mtcnn.engines import choose_engine
-    from facetl.training.cascade import Training, Workshop
     from facetl.training.plan import CascadePlan
     from facetl.training.starting import require_start
 
@@ -138,24 +137,17 @@ def train(
         keeps_epochs = options.is_given("epochs") or options.is_given("phase_epochs")
         if not keeps_epochs:
             plan = plan.stretched(dataset)
-        pace = None
+        time_budget = None
         if budget:
             memory = outputs.workshop / "budget.json"
             how = (chosen_device, keeps_epochs, began)
-            pace = _set_pace(plan, budget, dataset, memory, *how)
-        else:
-            tell_busy_cores("onet", plan.stages["onet"].training, chosen_device)
-        with TrainingView(plan, dataset) as view:
-            if pace:
-                pace.tell = view.replans
-            workshop = Workshop(outputs.workshop)
-            training = Training(dataset, plan, workshop, view, chosen_device, engine, workers, pace)
-            cascade = training.run()
-        cascade = choose_score(cascade, dataset, chosen_device, engine, workers)
+            time_budget = _start_budget(plan, budget, dataset, memory, *how)
+        where = (chosen_device, engine, workers)
+        cascade = _run(plan, dataset, outputs.workshop, where, time_budget)
         outputs.save(cascade, dataset)
-        if pace:
-            done = describe_epochs(pace.done(cascade.records))
-            note(f"budget of {budget:.0f} s: took {pace.spent:.0f} s for {done}")
+        if time_budget:
+            done = describe_epochs(time_budget.done(cascade.records))
+            note(f"budget of {budget:.0f} s: took {time_budget.spent:.0f} s for {done}")
     _say_goodbye(outputs, cascade)
 
 
@@ -211,11 +203,11 @@ class CascadeOutputs(TrainingFiles):
         write_text(self.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
         write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
         save_weights(self.weights, cascade.weights)
-        pictures = Pictures()
+        pictures = OptionalPictures()
         self.draw_losses(by_training(cascade.records), pictures)
         with pictures.drawing(self.suspects_sheet):
             self._draw_suspects(cascade, dataset)
-        pictures.tell()
+        pictures.note_missing()
         self.clear_workshop()
 
     def _draw_suspects(self, cascade: Cascade, dataset: FaceDataset) -> None:
@@ -226,6 +218,28 @@ class CascadeOutputs(TrainingFiles):
         self.suspects_sheet.unlink(missing_ok=True)
         if cascade.suspects:
             save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
+
+
+def _run(
+    plan: CascadePlan,
+    dataset: FaceDataset,
+    folder: Path,
+    where: tuple[Any, EngineChoice, int],
+    time_budget: TimeBudget | None,
+) -> Cascade:
+    """Train on a device, by an engine and with so many workers, and choose the score to show from.
+
+    What is not finished lies in the folder.
+    """
+    from facetl.training.cascade import Training, Workshop
+
+    if not time_budget:
+        tell_busy_cores("onet", plan.stages["onet"].training, where[0])
+    with TrainingView(plan, dataset) as view:
+        if time_budget:
+            time_budget.tell = view.replans
+        cascade = Training(dataset, plan, Workshop(folder), view, *where, time_budget).run()
+    return choose_score(cascade, dataset, *where)
 
 
 def choose_score(
@@ -288,7 +302,7 @@ def _mix_in_cartoons(
     return dataset.joined(drawn, prefix="cartoons/")
 
 
-def _set_pace(
+def _start_budget(
     plan: CascadePlan,
     budget: float,
     dataset: FaceDataset,
@@ -296,28 +310,28 @@ def _set_pace(
     device: Any,
     keeps_epochs: bool,
     began: float,
-) -> Pace:
+) -> TimeBudget:
     """Return what keeps the training within a budget; say what is planned, or was spent before."""
-    from facetl.training.pace import Pace
-    from facetl.training.planning import spare, trying
+    from facetl.training.planning import reduce_plan, trial_of
+    from facetl.training.time_budget import TimeBudget
 
     faces = dataset.face_count
-    pace = Pace(
-        *(plan, budget, len(dataset), faces, memory, trying(device)),
+    time_budget = TimeBudget(
+        *(plan, budget, len(dataset), faces, memory, trial_of(device)),
         keeps_epochs=keeps_epochs,
         began=began,
     )
-    if pace.is_resumed:
-        note(f"budget of {budget:.0f} s: going on after {pace.spent:.0f} s")
+    if time_budget.is_resumed:
+        note(f"budget of {budget:.0f} s: resuming after {time_budget.spent:.0f} s")
     else:
-        epochs = describe_epochs(spare(plan, pace.share))
-        patches = f"{pace.share.patches:.0%} of their patches"
+        epochs = describe_epochs(reduce_plan(plan, time_budget.share))
+        patches = f"{time_budget.share.patches:.0%} of their patches"
         note(f"budget of {budget:.0f} s: all {len(dataset):,} frames, {epochs}, {patches}")
-        if not pace.is_enough:
-            note(f"the least training is chosen; it takes about {pace.foreseen:.0f} s here")
-    if pace.spares_threads:
+        if not time_budget.is_enough:
+            note(f"the least training is chosen; it takes about {time_budget.foreseen:.0f} s here")
+    if time_budget.uses_fewer_threads:
         note("the cores are busy with other work: one thread trains faster than all")
-    return pace
+    return time_budget
 
 
 def describe_epochs(plan: CascadePlan) -> str:

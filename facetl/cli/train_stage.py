@@ -12,7 +12,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import LINE, note, suggest
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
@@ -39,7 +39,7 @@ def build_command(stage: Stage) -> click.Command:
     """Return the command that trains one stage; all three are the same but for their defaults."""
 
     @click.command(f"train-{stage}", short_help=f"Retrain {_WHAT[stage]} on patches.")
-    @click.argument("patches", type=options.FILE_OR_FOLDER, callback=options.wanting("patches"))
+    @click.argument("patches", type=options.FILE_OR_FOLDER, callback=options.expecting("patches"))
     @options.weights_out
     @options.start
     @click.option(
@@ -264,9 +264,9 @@ def save_results(
     write_text(outputs.records, "".join(lines))
     stages = {**outputs.others, stage: checkpoint.kept(_keep_of(task))}
     save_weights(outputs.weights, Weights(stages, metadata))
-    pictures = Pictures()
+    pictures = OptionalPictures()
     outputs.draw_losses({stage: checkpoint.records}, pictures)
-    pictures.tell()
+    pictures.note_missing()
 
 
 def _keep_of(task: dict[str, Any]) -> Keep:

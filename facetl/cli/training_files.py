@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from facetl.cli.console import note
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.errors import OutputError
 from facetl.files import claim_place, plot_paths, refuse_to_overwrite, require_writable
-from facetl.places import clear
+from facetl.locks import clear
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class TrainingFiles:
         return self.weights.with_name(f"{self.weights.stem}_{ending}")
 
     def draw_losses(
-        self, trainings: Mapping[str, Sequence[Mapping[str, Any]]], pictures: Pictures
+        self, trainings: Mapping[str, Sequence[Mapping[str, Any]]], pictures: OptionalPictures
     ) -> None:
         """Draw and write the losses of trainings, given by name as records of their epochs."""
         with pictures.drawing(*plot_paths(self.curves)):

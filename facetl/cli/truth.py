@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetl.cli.annotated import AUTO, chosen_format, tell
+from facetl.cli.annotated import AUTO, chosen_format, note_problems
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile, OnError
@@ -17,7 +17,7 @@ def load_truth(
 ) -> FaceDataset | AnnotationFile:
     """Read the true faces; say on stderr what is wrong with them but could be borne."""
     source = _load(path, on_error, form)
-    tell(source, f"{path}: ")
+    note_problems(source, f"{path}: ")
     return source
 
 

@@ -12,11 +12,11 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format, load_frames, require_source, spread
 from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.pictures import Pictures
+from facetl.cli.optional_pictures import OptionalPictures
 from facetl.errors import InputError
 from facetl.evaluation.aims import Aim
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
-from facetl.places import clear
+from facetl.locks import clear
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,7 +56,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 
 @click.command(short_help="Choose thresholds and pyramid for an aim.")
 @click.argument(
-    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.wanting("frames")
+    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.expecting("frames")
 )
 @options.images_folder
 @options.annotation_file
@@ -244,13 +244,13 @@ def _save_plot(
     path: Path, trials: Sequence[Trial], chosen: Trial, aim: Aim, before: Trial | None
 ) -> bool:
     """Draw and write the plot; return whether that could be done."""
-    pictures = Pictures()
+    pictures = OptionalPictures()
     with pictures.drawing(*plot_paths(path)):
         from facetl.evaluation.plots import save_plot
         from facetl.evaluation.tradeoff import plot_tradeoff
 
         save_plot(path, plot_tradeoff(trials, chosen, aim, before))
-    pictures.tell()
+    pictures.note_missing()
     return not pictures.count
 
 

@@ -55,7 +55,7 @@ class Kind(StrEnum):
     UNLISTED = "image not listed"
     MATCHED = "matched by the end of the name"
     REPEATED = "repeated"
-    TURNED = "rotated"
+    ROTATED = "rotated"
     NO_PART = "part missing"
 
     @property
@@ -66,7 +66,7 @@ class Kind(StrEnum):
 
 _TOLERATED = (
     *(Kind.CLIPPED, Kind.UNREADABLE, Kind.IGNORED, Kind.UNLISTED),
-    *(Kind.MATCHED, Kind.REPEATED, Kind.TURNED, Kind.NO_PART),
+    *(Kind.MATCHED, Kind.REPEATED, Kind.ROTATED, Kind.NO_PART),
 )
 
 
@@ -164,7 +164,7 @@ class AnnotationFile:
         reported = {*report_ignored(self.lines, self.path)}
         others = (problem for problem in self.problems if problem not in reported)
         unmarked = (replace(line, mark=None) if line.mark == mark else line for line in self.lines)
-        lines, problems = sort_out((*others, *unmarked), self.path, "skip")
+        lines, problems = collect_faces((*others, *unmarked), self.path, "skip")
         return replace(self, lines=lines, problems=problems)
 
 
@@ -178,7 +178,7 @@ def load_annotations(path: Path | str, on_error: OnError = "strict") -> Annotati
     path = Path(path)
     texts = enumerate(read_text(path).split("\n"), start=1)
     parsed = [_parse_line(text, path, number) for number, text in texts if text.strip()]
-    return AnnotationFile(path, *sort_out(parsed, path, on_error))
+    return AnnotationFile(path, *collect_faces(parsed, path, on_error))
 
 
 def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str | None]]]) -> None:
@@ -197,7 +197,7 @@ def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str |
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
-def sort_out(
+def collect_faces(
     parsed: Iterable[object], path: Path, on_error: OnError
 ) -> tuple[tuple[FaceLine, ...], tuple[Problem, ...]]:
     """Return the faces among what was parsed, each once, and the problems.

@@ -72,13 +72,13 @@ class FaceDataset:
         frames: with their faces.
         problems: what was found wrong, or is to be ignored.
         annotations: the files or folders that the faces were read from.
-        doubts: a line for each file that leaves most of its frames without faces.
+        warnings: a line for each file that leaves most of its frames without faces.
     """
 
     frames: tuple[Frame, ...]
     problems: tuple[Problem, ...] = ()
     annotations: tuple[Path, ...] = ()
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -103,7 +103,7 @@ class FaceDataset:
             (*self.frames, *renamed),
             (*self.problems, *other.problems),
             (*self.annotations, *other.annotations),
-            (*self.doubts, *other.doubts),
+            (*self.warnings, *other.warnings),
         )
 
     @property
@@ -169,9 +169,9 @@ def load_sources(
         found = f"no image that can be read in {sources[0].images}"
         why = count_problems(problems) or "no image at all"
         raise InputError(f"found {found} ({why}); give the folder that holds the frames")
-    doubts = tuple(doubt for part_ in parts for doubt in part_.doubts)
+    warnings = tuple(warning for part_ in parts for warning in part_.warnings)
     annotations = tuple(source.annotations for source in sources)
-    return FaceDataset(frames, problems, annotations, doubts)
+    return FaceDataset(frames, problems, annotations, warnings)
 
 
 def leave_out_unreadable(dataset: FaceDataset) -> FaceDataset:
@@ -238,11 +238,11 @@ def _load_source(source: Source, difficult: Difficult) -> FaceDataset:
         frames.append(frame)
         problems += clipped
     problems.sort(key=lambda found: found.line or 0)
-    doubts = find_doubts(file, paths)
-    return FaceDataset(tuple(frames), tuple(problems), doubts=tuple(doubts))
+    warnings = find_warnings(file, paths)
+    return FaceDataset(tuple(frames), tuple(problems), warnings=tuple(warnings))
 
 
-def find_doubts(file: AnnotationFile, names: Collection[str] | None = None) -> Iterator[str]:
+def find_warnings(file: AnnotationFile, names: Collection[str] | None = None) -> Iterator[str]:
     """Yield a line if a file says so little that it may not be what was meant.
 
     Args:

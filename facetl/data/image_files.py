@@ -146,7 +146,7 @@ def refuse_scans(data: bytes, width: int, height: int) -> None:
         raise ImageError(f"found {scans} scans of {width}x{height} pixels; save it anew")
 
 
-def mend(data: bytes) -> bytes | None:
+def repair(data: bytes) -> bytes | None:
     """Return a file of the same pixels that Pillow reads; None if there is none.
 
     Args:

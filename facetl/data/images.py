@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import pi_heif
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
@@ -36,14 +35,14 @@ from facetl.data.image_files import (
     CountedFile,
     clean,
     describe_tiff,
-    mend,
     refuse_scans,
     refuse_strips,
+    repair,
 )
-from facetl.data.kinds import HEAD, kind_of_head
-from facetl.data.kinds import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from facetl.data.kinds import VIDEO_SUFFIXES as VIDEO_SUFFIXES
-from facetl.data.kinds import image_paths as image_paths
+from facetl.data.media_types import HEAD, media_type_of_head
+from facetl.data.media_types import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from facetl.data.media_types import VIDEO_SUFFIXES as VIDEO_SUFFIXES
+from facetl.data.media_types import image_paths as image_paths
 from facetl.errors import ImageError, OutputError
 from facetl.files import open_regular, read_regular, write_bytes
 
@@ -86,9 +85,9 @@ def load_image(path: Path | str) -> Pixels:
         except (ImageError, MemoryError):
             raise
         except Exception:  # Pillow's decoders raise anything at all
-            if (mended := mend(data)) is None:
+            if (repaired := repair(data)) is None:
                 raise
-            return _decode(mended)
+            return _decode(repaired)
 
 
 def as_image(source: ImageLike) -> Pixels:
@@ -218,13 +217,25 @@ def _decode(data: bytes) -> Pixels:
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     """Give the picture in a file, of which the header alone is read."""
-    pi_heif.register_heif_opener()
+    kinds = _kinds_to_try(file)
     refuse_strips(file)
     counted = CountedFile(file)
-    with Image.open(cast("BinaryIO", counted), formats=IMAGE_KINDS) as image:
+    with Image.open(cast("BinaryIO", counted), formats=kinds) as image:
         _refuse_bombs(image)
         counted.left = MOST_PIXEL_READS
         yield image
+
+
+def _kinds_to_try(file: BinaryIO) -> tuple[str, ...]:
+    """Return the kinds that a file may be of; HEIF's library is loaded only for its like."""
+    is_like_heif = file.read(8)[4:] == b"ftyp"
+    file.seek(0)
+    if not is_like_heif:
+        return tuple(kind for kind in IMAGE_KINDS if kind != "HEIF")
+    import pi_heif
+
+    pi_heif.register_heif_opener()
+    return IMAGE_KINDS
 
 
 @contextmanager
@@ -255,7 +266,7 @@ def _tell_fault(error: Exception, data: bytes) -> tuple[str, str]:
         return f"damaged ({error})", remedy
     if tiff := describe_tiff(data):
         return f"{tiff}, which is not read", "save it with whole numbers of 8 bits"
-    if kind_of_head(data[:HEAD]) == "image":
+    if media_type_of_head(data[:HEAD]) == "image":
         return "damaged (its header cannot be read)", remedy
     return f"no image of the kinds {', '.join(IMAGE_KINDS)}", remedy
 

@@ -162,8 +162,15 @@ def _composed(parts: Parts) -> Parts:
     return tuple(part if part.isascii() else normalize("NFC", part) for part in parts)
 
 
+def folded(name: str) -> str:
+    """Return a name in the form that all names have which differ in case or accents alone."""
+    if name.isascii():
+        return name.lower()
+    return normalize("NFC", normalize("NFC", name).casefold())
+
+
 def _folded(parts: Parts) -> Parts:
-    return _composed(tuple(part.casefold() for part in _composed(parts)))
+    return tuple(map(folded, parts))
 
 
 def _stemmed(parts: Parts) -> Parts:

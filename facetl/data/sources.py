@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeVar
-from unicodedata import normalize
 
 from facetl.data.annotations import AnnotationFile
+from facetl.data.name_matching import folded
 from facetl.errors import InputError
+from facetl.files import is_there
 
 Part = Literal["train", "val", "test"]
 """Frames to learn from, to choose by, or to test on."""
@@ -67,9 +68,9 @@ def entry_called(folder: Path, *names: str) -> Path | None:
     place = folder
     for name in names:
         found = place / name
-        if not _exists(found):
-            wanted = _folded(name)
-            alike = [each for each in _names_in(place) if _folded(each) == wanted]
+        if not is_there(found):
+            wanted = folded(name)
+            alike = [each for each in _names_in(place) if folded(each) == wanted]
             if len(alike) != 1:
                 return None
             found = place / alike[0]
@@ -82,10 +83,10 @@ def finder(folder: Path) -> Find:
     names = frozenset(_names_in(folder))
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(_folded(name), []).append(name)
+        alike.setdefault(folded(name), []).append(name)
 
     def find(name: str) -> Path | None:
-        found = [name] if name in names else alike.get(_folded(name), [])
+        found = [name] if name in names else alike.get(folded(name), [])
         return folder / found[0] if len(found) == 1 else None
 
     return find
@@ -105,21 +106,8 @@ def has_suffix(path: Path, *suffixes: str) -> bool:
     return path.suffix.lower() in suffixes and not path.name.startswith(".")
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that is too long for one
-        return False
-
-
 def _names_in(folder: Path) -> list[str]:
     return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - of many, only names
-
-
-def _folded(name: str) -> str:
-    if name.isascii():
-        return name.lower()
-    return normalize("NFC", normalize("NFC", name).casefold())
 
 
 def choose_part(present: Mapping[Part, T], part: Part) -> T | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from facetl.evaluation.scoring import Evaluation
 
 if TYPE_CHECKING:
-    from facetl.evaluation.canvas import Figure
+    from facetl.evaluation.figures import Figure
 
 PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
 """Names of the plots."""

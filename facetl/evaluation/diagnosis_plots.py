@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.evaluation.canvas import (
+from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Mistake
+from facetl.evaluation.figures import (
     Artist,
     Axes,
     Figure,
@@ -20,7 +21,6 @@ from facetl.evaluation.canvas import (
     shorten,
     styled,
 )
-from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.plots import PALETTE
 from facetl.evaluation.table import UNDEFINED

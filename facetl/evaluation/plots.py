@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facetl.evaluation.canvas import (
+from facetl.evaluation.figures import (
     INK,
     PALE,
     STYLE,

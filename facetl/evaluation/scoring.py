@@ -26,7 +26,7 @@ from facetl.evaluation.metrics import NAN, Metrics, OperatingPoint, measure, poi
 from facetl.evaluation.naming import NOWHERE, find_places
 from facetl.evaluation.peers import PeerDetections
 from facetl.mtcnn.detections import Run
-from facetl.mtcnn.settings import told_score
+from facetl.mtcnn.settings import recorded_score
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +208,7 @@ class Evaluation:
     @property
     def shown(self) -> OperatingPoint:
         """What is shown: from the score asked for, else the run's own, else that of the best F1."""
-        score = told_score(self.settings) if self.score is None else self.score
+        score = recorded_score(self.settings) if self.score is None else self.score
         return self.metrics.best if score is None else point_at(self.metrics.curve, score)
 
     @property

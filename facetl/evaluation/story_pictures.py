@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
-from facetl.evaluation.canvas import (
+from facetl.evaluation.figures import (
     INK,
     STYLE,
     Axes,

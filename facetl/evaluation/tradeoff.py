@@ -7,7 +7,7 @@ from itertools import cycle
 from typing import Any
 
 from facetl.evaluation.aims import Aim
-from facetl.evaluation.canvas import INK, Axes, Figure, styled
+from facetl.evaluation.figures import INK, Axes, Figure, styled
 from facetl.evaluation.trials import IOU_THRESHOLD, Trial
 from facetl.evaluation.tuning import Goal, goals_of, reaches
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION

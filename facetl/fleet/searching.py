@@ -12,13 +12,13 @@ from facetl.data.video import Every, Footage
 from facetl.errors import OutputError, VideoError
 from facetl.files import cannot_write, entering_all
 from facetl.fleet.blocks import Block
+from facetl.locks import clear
 from facetl.mtcnn.detections import FrameResult, Skipped
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.footage import link_results, search_footage
 from facetl.mtcnn.run_shards import ShardHead, ShardWriter, count_shard, shard_path, writing_shard
 from facetl.mtcnn.runs import NamedImage, search_all
 from facetl.mtcnn.settings import Settings
-from facetl.places import clear
 
 PATIENCE = 4
 """How often a block may be begun before it counts as one that ends whoever searches it."""

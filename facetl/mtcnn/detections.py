@@ -35,7 +35,7 @@ from facetl.data.other_libraries import as_supervision, as_table
 from facetl.errors import DetectionsError, ImageError, printable
 from facetl.files import UNENCODABLE, atomic_path, read_json, require_format
 from facetl.mtcnn.origin import Origin
-from facetl.mtcnn.settings import SCORE, told_score
+from facetl.mtcnn.settings import SCORE, recorded_score
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -352,14 +352,13 @@ class Run:
     skipped: tuple[Skipped, ...] = ()
 
     def __repr__(self) -> str:
-        faces = sum(len(frame.detections) for frame in self.frames)
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        return f"<Run {self.name!r}: {faces} faces in {len(self.frames)} frames{skipped}>"
+        return f"<Run {self.name!r}: {self.count} faces in {len(self.frames)} frames{skipped}>"
 
     @property
     def score(self) -> float:
         """Least score in [0, 1] of what is shown; the usual one if the settings tell none."""
-        told = told_score(self.settings)
+        told = recorded_score(self.settings)
         return SCORE if told is None else told
 
     def above(self, score: float) -> Run:

@@ -41,7 +41,7 @@ from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
 from facetl.mtcnn.origin import Origin
 from facetl.mtcnn.parallel import ROOM, in_batches, in_parallel, most_waiting
-from facetl.mtcnn.pictures import Picture, as_pixels, as_rgb, each_of, held_by, is_one
+from facetl.mtcnn.pictures import Picture, as_pixels, as_rgb, each_of, held_by, is_array, is_one
 from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.sight import Sight
@@ -325,7 +325,7 @@ class Detector:
         Warns:
             UserWarning: at the end, if some of the video could not be read.
         """
-        from facetl.mtcnn.footage import Watching  # which is built upon this module
+        from facetl.mtcnn.footage import VideoSearch  # which is built upon this module
 
         settings = self.settings.override(
             thresholds=thresholds,
@@ -335,8 +335,8 @@ class Detector:
             voting=voting,
         )
         workers = self._usual_workers() if workers is None else workers
-        watching = Watching(self, settings, min_score, batch_size, workers, progress)
-        return watching.watch(Path(path), every)
+        search = VideoSearch(self, settings, min_score, batch_size, workers, progress)
+        return search.run(Path(path), every)
 
     def _usual_workers(self) -> int:
         return usable_cores() if self.device.type == "cpu" else 1
@@ -450,8 +450,7 @@ def _remember(pictures: Iterable[Picture], origins: list[Origin], bgr: bool) -> 
     """Yield the pictures, in RGB, and note at the end of ``origins`` which each of them is."""
     for picture in pictures:
         origins.append(Origin.of(picture, bgr))
-        in_memory = isinstance(picture, np.ndarray | Tensor)
-        yield as_rgb(picture, bgr) if bgr and in_memory else picture
+        yield as_rgb(picture, bgr) if bgr and is_array(picture) else picture
 
 
 def choose_device(name: str) -> torch.device:

@@ -144,7 +144,7 @@ def _look_back(
 
 
 @dataclass(frozen=True)
-class Watching:
+class VideoSearch:
     """A search of one video by one detector, as :meth:`Detector.video` explains it."""
 
     detector: Detector
@@ -154,12 +154,12 @@ class Watching:
     workers: int
     progress: Progress | None
 
-    def watch(self, path: Path, every: int | str) -> Iterator[FrameResult]:
+    def run(self, path: Path, every: int | str) -> Iterator[FrameResult]:
         """Open a video and return an iterator of what is found in it."""
         footage, chosen = Footage(path), Every.parse(str(every))
-        return self._watch(footage, footage.facts(), chosen)
+        return self._run(footage, footage.facts(), chosen)
 
-    def _watch(self, footage: Footage, facts: VideoFacts, every: Every) -> Iterator[FrameResult]:
+    def _run(self, footage: Footage, facts: VideoFacts, every: Every) -> Iterator[FrameResult]:
         frames: dict[int, Pixels] = {}
         found = search_footage(
             footage.path.name,
@@ -181,10 +181,8 @@ class Watching:
     def _finish(self, result: FrameResult, pixels: Pixels) -> FrameResult:
         """Return a result that knows its frame, without detections of a low score."""
         origin = Origin.of(pixels).searched(result.size_hw, self.settings)
-        found = result.detections
-        keep = np.flatnonzero(found.scores >= self.min_score)
-        tracks = tuple((result.tracks or ())[row] for row in keep)
-        return replace(result, detections=replace(found, origin=origin)[keep], tracks=tracks)
+        found = replace(result.detections, origin=origin)
+        return replace(result, detections=found).above(self.min_score)
 
 
 def _hold(

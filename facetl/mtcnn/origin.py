@@ -59,8 +59,7 @@ class Origin:
 
     def searched(self, size_hw: tuple[int, int] | None, settings: Settings) -> Origin:
         """Return the same with what is known once it has been searched."""
-        shown_from = getattr(settings, "score", 0.0)
-        return replace(self, size_hw=size_hw, shown_from=shown_from)
+        return replace(self, size_hw=size_hw, shown_from=settings.score)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes along: all but the image."""

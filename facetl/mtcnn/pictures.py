@@ -43,6 +43,11 @@ def as_pixels(picture: Picture) -> Pixels:
     return as_image(_as_array(picture) if isinstance(picture, Tensor) else picture)
 
 
+def is_array(picture: object) -> bool:
+    """Return whether a picture is an array or a tensor, whose colours may be in any order."""
+    return isinstance(picture, np.ndarray | Tensor)
+
+
 def as_rgb(picture: Picture, bgr: bool) -> Pixels:
     """Return a picture as (H, W, 3) RGB pixels of 8 bits.
 
@@ -55,8 +60,7 @@ def as_rgb(picture: Picture, bgr: bool) -> Pixels:
         ImageError: if it is no picture, or the file cannot be read.
     """
     pixels = as_pixels(picture)
-    in_memory = isinstance(picture, np.ndarray | Tensor)
-    return np.ascontiguousarray(pixels[:, :, ::-1]) if bgr and in_memory else pixels
+    return np.ascontiguousarray(pixels[:, :, ::-1]) if bgr and is_array(picture) else pixels
 
 
 def held_by(picture: Picture) -> int:

@@ -22,7 +22,7 @@ FACTORS = (0.1, 0.99)
 _SWITCHES = frozenset({"padding", "voting"})
 
 
-def told_score(settings: Mapping[str, Any]) -> float | None:
+def recorded_score(settings: Mapping[str, Any]) -> float | None:
     """Return the score from which a run is shown, as its settings tell; None if they don't."""
     match settings.get("score"):
         case bool():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from facetl.evaluation.canvas import INK, Artist, Axes, Figure, MaxNLocator, styled
+from facetl.evaluation.figures import INK, Artist, Axes, Figure, MaxNLocator, styled
 from facetl.evaluation.plots import PALETTE
 from facetl.palette import BLUE, VERMILION
 from facetl.studies.naming import PLAIN, describe_method

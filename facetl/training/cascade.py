@@ -34,14 +34,14 @@ from facetl.training.checkpoint import (
 )
 from facetl.training.loop import name_validation_frames, train
 from facetl.training.mining import Miner, mining_settings
-from facetl.training.pace import Pace
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, StagePlan, Step
-from facetl.training.planning import Begun
+from facetl.training.planning import StepProgress
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
 from facetl.training.records import History, without_times
 from facetl.training.settings import TrainingSettings
 from facetl.training.starting import build_training_network, require_start
+from facetl.training.time_budget import TimeBudget
 
 _TASK = "task.json"
 
@@ -156,7 +156,7 @@ class Training:
         device: where networks run.
         engine: what searches the training frames.
         workers: threads that cut patches side by side.
-        pace: keeps the training within a budget, if there is one.
+        time_budget: keeps the training within a budget, if there is one.
     """
 
     dataset: FaceDataset
@@ -166,7 +166,7 @@ class Training:
     device: torch.device
     engine: EngineChoice = "auto"
     workers: int = 1
-    pace: Pace | None = None
+    time_budget: TimeBudget | None = None
 
     def run(self) -> Cascade:
         """Train all steps that are not done yet; return the cascade.
@@ -177,8 +177,8 @@ class Training:
             NonFiniteLossError: as soon as a loss is infinite or not a number.
         """
         require_start(self.plan.start)
-        data, budget = fingerprint(self.dataset), self.pace.seconds if self.pace else None
-        task = {"data": data, **self.plan.to_json(), "budget": budget}
+        budget = self.time_budget.seconds if self.time_budget else None
+        task = {"data": fingerprint(self.dataset), **self.plan.to_json(), "budget": budget}
         self.workshop.open(task)
         stages: dict[Stage, State] = {}
         records: list[dict[str, Any]] = []
@@ -195,7 +195,7 @@ class Training:
         suspects = tuple(each for each in suspects if each["frame"] in known)
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
         settings = replace(TUNED, padding=self.plan.stages["onet"].recipe.padding)
-        done = self.pace.done(records) if self.pace else self.plan
+        done = self.time_budget.done(records) if self.time_budget else self.plan
         metadata = {
             **task,
             **done.to_json(),
@@ -233,7 +233,9 @@ class Training:
 
     def _cut(self, step: Step, stages: Mapping[Stage, State]) -> Patches:
         path = self.workshop.patches(step)
-        plan = self.pace.begin(step) if self.pace else self.plan.stages[step.stage]
+        plan = (
+            self.time_budget.begin_step(step) if self.time_budget else self.plan.stages[step.stage]
+        )
         if not path.exists():
             preparation = prepare_patches(
                 self.plan.choose_frames(self.dataset),
@@ -247,8 +249,8 @@ class Training:
                 resume=True,
             )
             self.watcher.has_cut(step, preparation)
-            if self.pace:
-                self.pace.has_cut(step)
+            if self.time_budget:
+                self.time_budget.has_cut(step)
         return load_patches(path, step.stage)
 
     def _build_miner(
@@ -279,8 +281,8 @@ class Training:
         path = self.workshop.checkpoint(step)
         checkpoint = start = load_checkpoint(path, task) if path.exists() else None
         replan = None
-        if self.pace:
-            replan = _Replanning(self.pace, step, len(patches), self.plan.seed)
+        if self.time_budget:
+            replan = _Replanning(self.time_budget, step, len(patches), self.plan.seed)
             settings = replan.start(start)
         trained = train(network, step.stage, patches, settings, start, source, replan=replan)
         for checkpoint in trained:
@@ -292,27 +294,29 @@ class Training:
 
 @dataclass(frozen=True)
 class _Replanning:
-    """Asks the pace how a step goes on, and sets torch's threads as it wants them."""
+    """Asks the time budget how a step goes on, and sets torch's threads as it wants them."""
 
-    pace: Pace
+    time_budget: TimeBudget
     step: Step
     patches: int
     seed: int
 
     def start(self, start: Checkpoint | None) -> TrainingSettings:
-        """Return the settings to begin or to go on with."""
-        return self._settle(self.pace.start(self._begun(start.epoch if start else 0)))
+        """Return the settings to begin or to resume with."""
+        return self._settle(
+            self.time_budget.begin_training(self._progress(start.epoch if start else 0))
+        )
 
     def __call__(self, checkpoint: Checkpoint) -> TrainingSettings:
         """Return the settings of the epochs to come."""
         seconds = float(checkpoint.records[-1]["seconds"])
-        return self._settle(self.pace.go_on(self._begun(checkpoint.epoch), seconds))
+        return self._settle(self.time_budget.after_epoch(self._progress(checkpoint.epoch), seconds))
 
-    def _begun(self, done: int) -> Begun:
-        return Begun(self.step, self.patches, done)
+    def _progress(self, done: int) -> StepProgress:
+        return StepProgress(self.step, self.patches, done)
 
     def _settle(self, settings: TrainingSettings) -> TrainingSettings:
-        torch.set_num_threads(self.pace.threads)
+        torch.set_num_threads(self.time_budget.threads)
         return replace(settings, seed=self.seed)
 
 

@@ -1,8 +1,8 @@
-"""How long a training will take, and what to spare if it must not take so long.
+"""How long a training will take, and what to reduce if it must not take so long.
 
 A budget of seconds is kept by planning again and again: at the beginning by a few trial steps,
-then by what each step and each epoch really took.  All frames stay; what is spared are epochs,
-then patches of each frame.
+then by what each step and each epoch really took.  All frames stay; epochs are reduced first,
+then the patches of each frame.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from facetl.training.plan import CascadePlan, StagePlan, Step
 from facetl.training.settings import TrainingSettings
 from facetl.training.transfer import Transfer
 
-MOST_EPOCHS, SPARED_EPOCHS = 2.0, 0.4
+MOST_EPOCHS, REDUCED_EPOCHS = 2.0, 0.4
 LEAST_PATCHES = 0.1
 _TRIAL_STEPS, _TRIAL_FRAMES, _TRIALS = 2, 10, 4
 _TRIAL_SECONDS = 2.0
@@ -127,7 +127,7 @@ def effort(transfer: Transfer) -> float:
     return 1.7 if transfer.regulariser in ("feature-map", "delta") else 1.0
 
 
-# ---- what is spared
+# ---- what is reduced
 
 
 def possible_shares(*, keeps_epochs: bool = False) -> list[Share]:
@@ -143,26 +143,26 @@ def possible_shares(*, keeps_epochs: bool = False) -> list[Share]:
     if keeps_epochs:
         return [Share(1.0, share) for share in patches]
     return [
-        *(Share(share, 1.0) for share in _falling(MOST_EPOCHS, SPARED_EPOCHS)),
-        *(Share(SPARED_EPOCHS, share) for share in patches),
-        *(Share(share, LEAST_PATCHES) for share in _falling(SPARED_EPOCHS, 0.02)),
+        *(Share(share, 1.0) for share in _falling(MOST_EPOCHS, REDUCED_EPOCHS)),
+        *(Share(REDUCED_EPOCHS, share) for share in patches),
+        *(Share(share, LEAST_PATCHES) for share in _falling(REDUCED_EPOCHS, 0.02)),
         Share(0.0, LEAST_PATCHES),
     ]
 
 
-def spare(plan: CascadePlan, share: Share) -> CascadePlan:
+def reduce_plan(plan: CascadePlan, share: Share) -> CascadePlan:
     """Return the plan with a share of its epochs and patches, at least one of each kind."""
     return replace(
-        plan, stages={stage: spare_stage(each, share) for stage, each in plan.stages.items()}
+        plan, stages={stage: reduce_stage(each, share) for stage, each in plan.stages.items()}
     )
 
 
-def spare_stage(plan: StagePlan, share: Share) -> StagePlan:
+def reduce_stage(plan: StagePlan, share: Share) -> StagePlan:
     """Return a stage's plan with a share of its epochs and patches, at least one of each kind."""
-    return StagePlan(plan.recipe.thinned(share.patches), spare_epochs(plan.training, share))
+    return StagePlan(plan.recipe.thinned(share.patches), reduce_epochs(plan.training, share))
 
 
-def spare_epochs(settings: TrainingSettings, share: Share) -> TrainingSettings:
+def reduce_epochs(settings: TrainingSettings, share: Share) -> TrainingSettings:
     """Return the settings with a share of their epochs, at least one."""
     if share.epochs == 1:
         return settings
@@ -170,7 +170,7 @@ def spare_epochs(settings: TrainingSettings, share: Share) -> TrainingSettings:
 
 
 @dataclass(frozen=True)
-class Begun:
+class StepProgress:
     """A step whose patches are cut.
 
     Attributes:
@@ -200,22 +200,22 @@ class Work:
     frames: int
     faces: int
     ahead: Sequence[Step]
-    begun: Begun | None = None
+    begun: StepProgress | None = None
 
     def seconds(self, share: Share, speed: Speed) -> float:
         """Return how long it takes if so much of the plan is kept."""
         stages = self.plan.stages
         ahead = (
             estimate_stage(
-                step.stage, spare_stage(stages[step.stage], share), self.frames, self.faces, speed
+                step.stage, reduce_stage(stages[step.stage], share), self.frames, self.faces, speed
             ).total
             for step in self.ahead
         )
         return sum(ahead) + (self._rest_of_begun(self.begun, share, speed) if self.begun else 0.0)
 
-    def _rest_of_begun(self, begun: Begun, share: Share, speed: Speed) -> float:
+    def _rest_of_begun(self, begun: StepProgress, share: Share, speed: Speed) -> float:
         stage = begun.step.stage
-        settings = spare_epochs(self.plan.stages[stage].training, share)
+        settings = reduce_epochs(self.plan.stages[stage].training, share)
         left = max(settings.total_epochs - begun.done, 0)
         return left * estimate_epoch(stage, settings, begun.patches, speed)
 
@@ -291,7 +291,7 @@ def try_training(
     return choose_threads({count: statistics.median(each[1:]) for count, each in taken.items()})
 
 
-def trying(device: torch.device) -> Callable[[Stage, TrainingSettings], Trial]:
+def trial_of(device: torch.device) -> Callable[[Stage, TrainingSettings], Trial]:
     """Return what tries a training, later too, with as many threads as torch has now."""
     most = torch.get_num_threads()
     return lambda stage, settings: try_training(stage, settings, device, most)

@@ -68,10 +68,10 @@ from facetl.studies.tables import cells_csv, sections, summary_csv
 from facetl.training.batches import split_by_frame
 from facetl.training.cascade import Workshop, load_step
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from facetl.training.pace import Memory
 from facetl.training.patches import load_patches, writing_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.sampling import LabelledWindows
+from facetl.training.time_budget import SavedBudget
 
 BOXES = np.array([[2.0, 2.0, 10.0, 9.0], [1.5, 0.0, 6.0, 8.25]])
 RUN_SETTINGS = {"thresholds": [0.1, 0.2, 0.2], "command": "facetl detect"}
@@ -401,12 +401,12 @@ def _read_told_checkpoint(path: Path) -> None:
 
 
 def _budget(folder: Path) -> list[Path]:
-    Memory(20.5, {"1_pnet": 0.25, "1_rnet": 1.0}).save(folder / "budget.json")
+    SavedBudget(20.5, {"1_pnet": 0.25, "1_rnet": 1.0}).save(folder / "budget.json")
     return [folder / "budget.json"]
 
 
 def _read_budget(path: Path) -> None:
-    memory = Memory.load(path)
+    memory = SavedBudget.load(path)
     assert memory.spent >= 0
     recipe = CascadePlan.default().stages["pnet"].recipe
     assert all(recipe.thinned(share).positives for share in memory.patches.values())

@@ -27,9 +27,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, sort_out
+from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, collect_faces
 from facetl.data.annotations import read_text as read_annotations
-from facetl.data.formats.corners import corners_of, is_coordinate, turn, whole_size
+from facetl.data.formats.corners import corners_of, is_coordinate, upright_around, whole_size
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
 from facetl.data.formats.segmentation import bbox_around
 from facetl.errors import AnnotationError
@@ -68,7 +68,7 @@ def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
         for place, entry in enumerate(document["annotations"])
         for each in _read_annotation(entry, place, images_by_id, categories_by_id, path)
     ]
-    lines, problems = sort_out((*strays, *parsed), path, on_error)
+    lines, problems = collect_faces((*strays, *parsed), path, on_error)
     return AnnotationFile(
         path, lines, problems, tuple(images.values()), _read_sizes(entries, images)
     )
@@ -268,10 +268,10 @@ def _read_annotation(
     assert box is not None, "an empty box is a fault"
     assert image is not None, "an unknown image is a fault"
     name = _look_up(categories, fields.get("category_id"))
-    if (turned := turn(box, _rotation(fields))) != box:
-        yield Problem(Kind.TURNED, path, None, f"{which}: found a rotated box")
+    if (upright := upright_around(box, _rotation(fields))) != box:
+        yield Problem(Kind.ROTATED, path, None, f"{which}: found a rotated box")
     label = class_label(name) if name else None
-    yield FaceLine(image, turned, label, None, mark=_find_mark(fields))
+    yield FaceLine(image, upright, label, None, mark=_find_mark(fields))
 
 
 def _bbox_given(fields: Mapping[str, Any]) -> Any:

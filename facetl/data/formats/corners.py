@@ -36,7 +36,7 @@ def corners_of(x: float, y: float, width: float, height: float) -> Corners | Non
     return x, y, x2, y2
 
 
-def turn(box: Corners, degrees: object) -> Corners:
+def upright_around(box: Corners, degrees: object) -> Corners:
     """Return the upright box around one that is turned about its centre.
 
     Args:

@@ -53,13 +53,13 @@ from facetl.data.annotations import (
     Kind,
     OnError,
     Problem,
+    collect_faces,
     decode,
     find_encoding,
     is_number,
     read_bytes,
-    sort_out,
 )
-from facetl.data.formats.corners import Corners, turn, whole_size
+from facetl.data.formats.corners import Corners, upright_around, whole_size
 from facetl.data.formats.names import class_label, class_name, listed_name
 from facetl.data.images import name_below
 from facetl.data.sources import has_suffix
@@ -137,7 +137,7 @@ def load_voc(
         else:
             parsed.append(_escaped(file))
     parsed += _report_lost(folder, stems or (), found)
-    lines, problems = sort_out(parsed, folder, on_error)
+    lines, problems = collect_faces(parsed, folder, on_error)
     names = tuple(dict.fromkeys(listed))
     return AnnotationFile(folder, lines, problems, names, sizes, frozenset(names))
 
@@ -310,10 +310,10 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
         else:
             label = class_label(each.texts.get("name", ""))
             box = _corners(each.texts)
-            if (turned := turn(box, each.attributes.get("rotation"))) != box:
-                yield Problem(Kind.TURNED, file.path, each.line, "found a rotated box")
+            if (upright := upright_around(box, each.attributes.get("rotation"))) != box:
+                yield Problem(Kind.ROTATED, file.path, each.line, "found a rotated box")
             mark = DIFFICULT if each.texts.get("difficult", "").lower() in ("1", "true") else None
-            yield FaceLine(image, turned, label, each.line, file.path, mark)
+            yield FaceLine(image, upright, label, each.line, file.path, mark)
 
 
 def _read_size(file: VocFile) -> tuple[int, int] | None:

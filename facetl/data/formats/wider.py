@@ -23,9 +23,9 @@ from facetl.data.annotations import (
     Kind,
     OnError,
     Problem,
+    collect_faces,
     is_number,
     read_text,
-    sort_out,
 )
 from facetl.data.formats.corners import corners_of
 from facetl.data.formats.names import listed_name
@@ -42,7 +42,7 @@ def load_wider(path: Path, on_error: OnError = "strict") -> AnnotationFile:
         AnnotationError: if it is no text; under ``strict``, if any line is wrong.
     """
     parsed = list(_parse(read_text(path).split("\n"), path))
-    lines, problems = sort_out(parsed, path, on_error)
+    lines, problems = collect_faces(parsed, path, on_error)
     images = tuple(dict.fromkeys(each for each in parsed if isinstance(each, str)))
     return AnnotationFile(path, lines, problems, images, without_faces=frozenset(images))
 

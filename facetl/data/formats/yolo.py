@@ -41,9 +41,9 @@ from facetl.data.annotations import (
     Kind,
     OnError,
     Problem,
+    collect_faces,
     is_number,
     read_text,
-    sort_out,
 )
 from facetl.data.formats.corners import Corners, corners_of
 from facetl.data.formats.names import (
@@ -177,7 +177,7 @@ def load_yolo(
     texts, renamed = _find_texts(yolo, images, names)
     parsed = [each for name in texts for each in _load_labels(yolo, images, name, texts[name])]
     orphans = [] if listing else _find_orphans(yolo, images, names, texts)
-    lines, problems = sort_out(
+    lines, problems = collect_faces(
         (*_report_lost(yolo), *told, *renamed, *parsed, *orphans), yolo.path, on_error
     )
     return AnnotationFile(yolo.path, lines, problems, names, without_faces=frozenset(texts))

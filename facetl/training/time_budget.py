@@ -20,16 +20,16 @@ from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.plan import CascadePlan, StagePlan, Step
 from facetl.training.planning import (
     TYPICAL,
-    Begun,
     Share,
     Speed,
+    StepProgress,
     Trial,
     Work,
     estimate_epoch,
     estimate_stage,
     possible_shares,
-    spare,
-    spare_stage,
+    reduce_plan,
+    reduce_stage,
 )
 from facetl.training.settings import TrainingSettings
 
@@ -43,7 +43,7 @@ _CHANGED = 1.5
 """How many times as slow, or as fast, an epoch is before the threads are tried anew."""
 
 
-class Memory(NamedTuple):
+class SavedBudget(NamedTuple):
     """What a training that is resumed has to know of its budget.
 
     Attributes:
@@ -59,7 +59,7 @@ class Memory(NamedTuple):
         write_text(path, json.dumps(self._asdict()) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> Memory:
+    def load(cls, path: Path) -> SavedBudget:
         """Read it; a new one if there is no such file.
 
         Raises:
@@ -77,8 +77,8 @@ class Memory(NamedTuple):
 
 
 @dataclass
-class Pace:
-    """Keeps a training within a budget: chooses, as it goes, what is spared of the plan.
+class TimeBudget:
+    """Keeps a training within a budget: chooses, as it goes, how far the plan is reduced.
 
     Attributes:
         plan: what would be done without a budget.
@@ -119,7 +119,7 @@ class Pace:
     _cutting_since: float = field(init=False)
 
     def __post_init__(self) -> None:
-        memory = Memory.load(self.path)
+        memory = SavedBudget.load(self.path)
         self.is_resumed = memory.spent > 0
         self._patches = dict(memory.patches)
         self._steps = self.plan.steps
@@ -141,7 +141,7 @@ class Pace:
         return USABLE * self.seconds - self.spent
 
     @property
-    def spares_threads(self) -> bool:
+    def uses_fewer_threads(self) -> bool:
         """Whether there are more threads than it is good to train with."""
         return self.threads < self._most_threads
 
@@ -155,7 +155,7 @@ class Pace:
         """Whether what was planned at the beginning fits into the budget."""
         return self.foreseen <= self.seconds
 
-    def begin(self, step: Step) -> StagePlan:
+    def begin_step(self, step: Step) -> StagePlan:
         """Choose how a step cuts its patches, unless it has begun to; return its plan."""
         ahead = self._steps[self._steps.index(step) :]
         self.share = self._fit(self._work(ahead))
@@ -168,18 +168,18 @@ class Pace:
 
     def has_cut(self, step: Step) -> None:
         """Hear that the patches of a step are cut: learn how long that takes."""
-        plan = spare_stage(self.plan.stages[step.stage], Share(1, self._patches[step.name]))
+        plan = reduce_stage(self.plan.stages[step.stage], Share(1, self._patches[step.name]))
         foreseen = estimate_stage(step.stage, plan, self.frames, self.faces, self.speed).cutting
         taken = self.clock() - self._cutting_since
         self.speed = self.speed.cutting_times(_halfway(taken / max(foreseen, 1e-9)))
 
-    def start(self, begun: Begun) -> TrainingSettings:
+    def begin_training(self, begun: StepProgress) -> TrainingSettings:
         """Choose the epochs of a step whose patches are cut; return its settings."""
         self._is_first = True
         self.share = self._fit(self._work_after(begun))
         return self._settle(begun)
 
-    def go_on(self, begun: Begun, seconds: float) -> TrainingSettings:
+    def after_epoch(self, begun: StepProgress, seconds: float) -> TrainingSettings:
         """Hear how long an epoch took; return the settings of those to come."""
         self._learn(begun, seconds)
         work = self._work_after(begun)
@@ -199,7 +199,7 @@ class Pace:
             )
         return replace(self.plan, stages=stages)
 
-    def _learn(self, begun: Begun, seconds: float) -> None:
+    def _learn(self, begun: StepProgress, seconds: float) -> None:
         """Learn from an epoch; try the threads anew if the machine is not what it was.
 
         What is special of a stage shows in the first of its epochs.
@@ -212,12 +212,12 @@ class Pace:
             own = {stage: self.speed.per_patch[stage] * ratio / _halfway(ratio)}
             self.speed = replace(self.speed, per_patch={**self.speed.per_patch, **own})
         is_slow = ratio > _CHANGED and self.threads > 1
-        is_fast = ratio < 1 / _CHANGED and not self._is_first and self.spares_threads
+        is_fast = ratio < 1 / _CHANGED and not self._is_first and self.uses_fewer_threads
         self._is_first = False
         if is_slow or is_fast:
             self._choose_threads(stage)
 
-    def _settle(self, begun: Begun) -> TrainingSettings:
+    def _settle(self, begun: StepProgress) -> TrainingSettings:
         self._remember()
         plan = self._planned(begun.step)
         self.tell(begun.step, plan, self._work_after(begun).seconds(self.share, self.speed))
@@ -225,15 +225,15 @@ class Pace:
 
     def _planned(self, step: Step) -> CascadePlan:
         """Return what is planned at the moment, with the patches of a step as it has them."""
-        plan = spare(self.plan, self.share)
+        plan = reduce_plan(self.plan, self.share)
         own = self.share._replace(patches=self._patches[step.name])
-        stage = spare_stage(self.plan.stages[step.stage], own)
+        stage = reduce_stage(self.plan.stages[step.stage], own)
         return replace(plan, stages={**plan.stages, step.stage: stage})
 
-    def _work(self, ahead: Sequence[Step], begun: Begun | None = None) -> Work:
+    def _work(self, ahead: Sequence[Step], begun: StepProgress | None = None) -> Work:
         return Work(self.plan, self.frames, self.faces, ahead, begun)
 
-    def _work_after(self, begun: Begun) -> Work:
+    def _work_after(self, begun: StepProgress) -> Work:
         return self._work(self._steps[self._steps.index(begun.step) + 1 :], begun)
 
     def _fit(self, work: Work) -> Share:
@@ -247,7 +247,7 @@ class Pace:
         self.speed = self.speed.training_times(self._slowness)
 
     def _remember(self) -> None:
-        Memory(round(self.spent, 3), self._patches).save(self.path)
+        SavedBudget(round(self.spent, 3), self._patches).save(self.path)
 
 
 def _halfway(ratio: float) -> float:
@@ -255,7 +255,7 @@ def _halfway(ratio: float) -> float:
     return (1 + ratio) / 2
 
 
-def _check(memory: Memory) -> None:
+def _check(memory: SavedBudget) -> None:
     """Raise ValueError or TypeError if a memory that was read is not what a training writes."""
     if not 0 <= memory.spent < math.inf:
         raise ValueError(f"found {memory.spent!r} seconds")

@@ -18,7 +18,7 @@ from facetl.errors import InputError
 from facetl.files import open_regular
 
 
-class Kind(StrEnum):
+class InputKind(StrEnum):
     """What a path may be, in words."""
 
     FOLDER = "a folder"
@@ -35,53 +35,53 @@ _PICK = "pick frames of it to annotate first: facetl frames {path} --out frames"
 _SEARCH = "search it first: facetl detect {path} --out results"
 _SCORE = "score it with: facetl evaluate {path} --truth FILE_OR_FOLDER"
 
-REMEDIES: Mapping[str, Mapping[Kind, str]] = {
+REMEDIES: Mapping[str, Mapping[InputKind, str]] = {
     "images": {
-        Kind.ANNOTATIONS: "give the images, and this as --truth to draw it",
-        Kind.WEIGHTS: "give the images, and this as --weights",
-        Kind.DETECTIONS: _SCORE,
-        Kind.ARCHIVE: _UNPACK,
+        InputKind.ANNOTATIONS: "give the images, and this as --truth to draw it",
+        InputKind.WEIGHTS: "give the images, and this as --weights",
+        InputKind.DETECTIONS: _SCORE,
+        InputKind.ARCHIVE: _UNPACK,
     },
     "image": {
-        Kind.FOLDER: "give one image of it",
-        Kind.VIDEO: "take a frame of it: facetl frames {path} --out frames",
-        Kind.ANNOTATIONS: "give one of its images",
-        Kind.WEIGHTS: "give an image, and this as --weights",
-        Kind.DETECTIONS: "give one of its images",
-        Kind.ARCHIVE: "unpack it, and give one image",
+        InputKind.FOLDER: "give one image of it",
+        InputKind.VIDEO: "take a frame of it: facetl frames {path} --out frames",
+        InputKind.ANNOTATIONS: "give one of its images",
+        InputKind.WEIGHTS: "give an image, and this as --weights",
+        InputKind.DETECTIONS: "give one of its images",
+        InputKind.ARCHIVE: "unpack it, and give one image",
     },
     "videos": {
-        Kind.IMAGE: "search it with: facetl detect {path} --out results",
-        Kind.ANNOTATIONS: "give videos",
-        Kind.WEIGHTS: "give videos, and this as --weights",
-        Kind.DETECTIONS: "give the videos that were searched",
-        Kind.ARCHIVE: "unpack it, and give the videos in it",
+        InputKind.IMAGE: "search it with: facetl detect {path} --out results",
+        InputKind.ANNOTATIONS: "give videos",
+        InputKind.WEIGHTS: "give videos, and this as --weights",
+        InputKind.DETECTIONS: "give the videos that were searched",
+        InputKind.ARCHIVE: "unpack it, and give the videos in it",
     },
     "frames": {
-        Kind.IMAGE: "give a folder of annotated images",
-        Kind.VIDEO: _PICK,
-        Kind.WEIGHTS: "give annotated frames",
-        Kind.DETECTIONS: "correct it first: facetl convert {path} corrections --to cvat",
+        InputKind.IMAGE: "give a folder of annotated images",
+        InputKind.VIDEO: _PICK,
+        InputKind.WEIGHTS: "give annotated frames",
+        InputKind.DETECTIONS: "correct it first: facetl convert {path} corrections --to cvat",
     },
     "patches": {
-        Kind.IMAGE: "cut patches from a folder of frames: facetl prepare FOLDER --out patches",
-        Kind.VIDEO: _PICK,
-        Kind.ANNOTATIONS: "cut patches first: facetl prepare {path} --out patches",
-        Kind.WEIGHTS: "give patches, which facetl prepare makes, and this as --start",
-        Kind.DETECTIONS: "give patches, which facetl prepare makes",
-        Kind.ARCHIVE: _UNPACK,
+        InputKind.IMAGE: "cut patches from a folder of frames: facetl prepare FOLDER --out patches",
+        InputKind.VIDEO: _PICK,
+        InputKind.ANNOTATIONS: "cut patches first: facetl prepare {path} --out patches",
+        InputKind.WEIGHTS: "give patches, which facetl prepare makes, and this as --start",
+        InputKind.DETECTIONS: "give patches, which facetl prepare makes",
+        InputKind.ARCHIVE: _UNPACK,
     },
     "results": {
-        Kind.IMAGE: _SEARCH,
-        Kind.VIDEO: _SEARCH,
-        Kind.ANNOTATIONS: "give what facetl detect found, and this as --truth",
-        Kind.WEIGHTS: "search frames with it first: facetl detect FRAMES --weights {path}",
-        Kind.ARCHIVE: _UNPACK,
+        InputKind.IMAGE: _SEARCH,
+        InputKind.VIDEO: _SEARCH,
+        InputKind.ANNOTATIONS: "give what facetl detect found, and this as --truth",
+        InputKind.WEIGHTS: "search frames with it first: facetl detect FRAMES --weights {path}",
+        InputKind.ARCHIVE: _UNPACK,
     },
     "annotated": {
-        Kind.IMAGE: _SEARCH,
-        Kind.VIDEO: _SEARCH,
-        Kind.WEIGHTS: "write the networks for other programs: facetl export --weights {path}",
+        InputKind.IMAGE: _SEARCH,
+        InputKind.VIDEO: _SEARCH,
+        InputKind.WEIGHTS: "write the networks for other programs: facetl export --weights {path}",
     },
 }
 """By what a command wants: the way out, by what it was given."""
@@ -92,7 +92,7 @@ _HEAD = 4096
 _TAR = slice(257, 262)
 
 
-def wanting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+def expecting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Return a callback that looks at the paths a parameter is given.
 
     Where only some of several are of a wrong kind, the command shall skip them: none is opened
@@ -114,15 +114,15 @@ def wanting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]
     return look
 
 
-def what_is(path: Path) -> Kind | None:
+def input_kind(path: Path) -> InputKind | None:
     """Return what is at a path, None if that is hard to tell; only its beginning is read."""
-    from facetl.data.kinds import TEXT_SUFFIXES, is_video, kind_of
+    from facetl.data.media_types import TEXT_SUFFIXES, is_video, media_type
     from facetl.mtcnn.detections import SUFFIXES
 
     if path.name.endswith(SUFFIXES):
-        return Kind.DETECTIONS if path.exists() else None
+        return InputKind.DETECTIONS if path.exists() else None
     if path.is_dir():
-        return Kind.FOLDER
+        return InputKind.FOLDER
     try:
         with open_regular(path, sys.maxsize) as file:
             head = file.read(_HEAD)
@@ -130,19 +130,19 @@ def what_is(path: Path) -> Kind | None:
         return None
     suffix = path.suffix.lower()
     if suffix in (".safetensors", ".pt", ".pth"):
-        return Kind.WEIGHTS
+        return InputKind.WEIGHTS
     if head.startswith(_ARCHIVES) or head[_TAR] == b"ustar":
-        return Kind.ARCHIVE
+        return InputKind.ARCHIVE
     if is_video(path):
-        return Kind.VIDEO
+        return InputKind.VIDEO
     if suffix in TEXT_SUFFIXES:
-        return Kind.DETECTIONS if b'"facetl-detections' in head else Kind.ANNOTATIONS
-    return Kind.IMAGE if kind_of(path) == "image" else None
+        return InputKind.DETECTIONS if b'"facetl-detections' in head else InputKind.ANNOTATIONS
+    return InputKind.IMAGE if media_type(path) == "image" else None
 
 
 def _remedy(path: Path, wanted: str) -> str | None:
     """Return what a path is and what to do; None if it may be what is wanted."""
-    kind = what_is(path)
+    kind = input_kind(path)
     remedy = REMEDIES[wanted].get(kind) if kind else None
     return remedy and f"{path} is {kind}; {remedy.format(path=shlex.quote(str(path)))}"
 

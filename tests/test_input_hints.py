@@ -15,21 +15,21 @@ from commands import parse
 from drawn_videos import write_video
 from outcomes import assert_refused, left_in, success
 
-from facetl.cli import given, main
-from facetl.cli.given import REMEDIES, Kind, what_is
+from facetl.cli import input_hints, main
+from facetl.cli.input_hints import REMEDIES, InputKind, input_kind
 from facetl.data.images import save_image
 from facetl.errors import InputError
 from facetl.mtcnn.detections import Run, save_run
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 
 NAMES = {
-    Kind.FOLDER: "folder",
-    Kind.IMAGE: "a.png",
-    Kind.VIDEO: "episode.mp4",
-    Kind.ANNOTATIONS: "faces.txt",
-    Kind.WEIGHTS: "a.safetensors",
-    Kind.DETECTIONS: "a.detections.json",
-    Kind.ARCHIVE: "export.zip",
+    InputKind.FOLDER: "folder",
+    InputKind.IMAGE: "a.png",
+    InputKind.VIDEO: "episode.mp4",
+    InputKind.ANNOTATIONS: "faces.txt",
+    InputKind.WEIGHTS: "a.safetensors",
+    InputKind.DETECTIONS: "a.detections.json",
+    InputKind.ARCHIVE: "export.zip",
 }
 
 
@@ -64,39 +64,39 @@ COMMANDS: dict[str, tuple[object, ...]] = {
 }
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_kinds_are_told_by_what_is_in_them(kind: Kind, things: Path, tmp_path: Path) -> None:
-    assert what_is(things / NAMES[kind]) is kind
-    assert what_is(things / "nowhere") is None
+@pytest.mark.parametrize("kind", InputKind)
+def test_kinds_are_told_by_what_is_in_them(kind: InputKind, things: Path, tmp_path: Path) -> None:
+    assert input_kind(things / NAMES[kind]) is kind
+    assert input_kind(things / "nowhere") is None
     (tmp_path / "pipe.png").unlink(missing_ok=True)
     os.mkfifo(tmp_path / "pipe.png")
-    assert what_is(tmp_path / "pipe.png") is None
+    assert input_kind(tmp_path / "pipe.png") is None
 
 
 @pytest.mark.parametrize(("name", "head"), [("a.jpg", b"PK\x03\x04"), ("b.tgz", b"\x1f\x8b\x08")])
 def test_an_archive_is_one_by_any_name(name: str, head: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(head + b"\0" * 100)
-    assert what_is(tmp_path / name) is Kind.ARCHIVE
+    assert input_kind(tmp_path / name) is InputKind.ARCHIVE
 
 
 def test_a_film_of_gigabytes_is_a_video(things: Path, tmp_path: Path) -> None:
     shutil.copy(things / "episode.mp4", tmp_path)
     os.truncate(tmp_path / "episode.mp4", 2**33)
-    assert what_is(tmp_path / "episode.mp4") is Kind.VIDEO
+    assert input_kind(tmp_path / "episode.mp4") is InputKind.VIDEO
 
 
 def test_detections_are_told_from_annotations_by_what_they_say(
     things: Path, tmp_path: Path
 ) -> None:
     shutil.copy(things / "a.detections.json", tmp_path / "renamed.json")
-    assert what_is(tmp_path / "renamed.json") is Kind.DETECTIONS
+    assert input_kind(tmp_path / "renamed.json") is InputKind.DETECTIONS
 
 
 @pytest.mark.parametrize(
     ("wanted", "kind"), [(wanted, kind) for wanted, kinds in REMEDIES.items() for kind in kinds]
 )
 def test_the_command_that_is_meant_is_named(
-    wanted: str, kind: Kind, things: Path, monkeypatch: pytest.MonkeyPatch
+    wanted: str, kind: InputKind, things: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(things)
     name = NAMES[kind]
@@ -143,14 +143,14 @@ def test_nothing_is_opened_after_the_first_that_is_right(
 ) -> None:
     opened: list[Path] = []
 
-    def note_and_tell(path: Path) -> Kind | None:
+    def note_and_tell(path: Path) -> InputKind | None:
         opened.append(path)
-        return what_is(path)
+        return input_kind(path)
 
-    monkeypatch.setattr(given, "what_is", note_and_tell)
+    monkeypatch.setattr(input_hints, "input_kind", note_and_tell)
     paths = tuple(things / name for name in ("faces.txt", "a.png", "a.png", "export.zip"))
     command = click.Command("x", params=[click.Argument(["images"])])
-    look = given.wanting("images")
+    look = input_hints.expecting("images")
     assert look(click.Context(command), command.params[0], paths) == paths
     assert opened == list(paths[:2])
     with pytest.raises(InputError, match="an address"):

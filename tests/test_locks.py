@@ -14,18 +14,18 @@ from click.testing import CliRunner, Result
 from outcomes import assert_refused, half_written, left_in, success
 from tiny_world import save_frames
 
-from facetl import places
+from facetl import locks
 from facetl.cli import main
 from facetl.errors import OutputError
 from facetl.files import is_occupied, lock_name, write_text
-from facetl.places import clear, locking
+from facetl.locks import clear, locking
 
 WRITING = "another facetl command is writing there; wait"
 
 OWNER = """
 import subprocess, sys
 from pathlib import Path
-from facetl.places import locking
+from facetl.locks import locking
 with locking(Path(sys.argv[1])):
     child = subprocess.Popen([sys.executable, "-c", "input()"], close_fds=False)
     print(child.pid, flush=True)
@@ -122,7 +122,7 @@ def test_a_lock_that_goes_while_it_is_opened_is_taken_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between opening and locking, whoever held it has removed it."""
-    real, place = places._lock, tmp_path / "results"
+    real, place = locks._lock, tmp_path / "results"
     goes = [tmp_path / lock_name(place)]
 
     def lock(handle: int) -> None:
@@ -130,7 +130,7 @@ def test_a_lock_that_goes_while_it_is_opened_is_taken_anew(
             goes.pop().unlink()
         real(handle)
 
-    monkeypatch.setattr(places, "_lock", lock)
+    monkeypatch.setattr(locks, "_lock", lock)
     with locking(place), pytest.raises(OutputError), locking(place):
         pass
     assert not goes
@@ -142,7 +142,7 @@ def test_where_there_are_no_locks_a_word_is_said_and_the_work_is_done(
     def lock(handle: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(places, "_lock", lock)
+    monkeypatch.setattr(locks, "_lock", lock)
     result = success(facetl("detect", frames, "--out", tmp_path / "out"))
     assert result.stderr.count("no locks there") == 1
     assert hidden_in(tmp_path) == []

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from facetl.errors import OutputError
-from facetl.files import belongs_to, is_lock, is_temporary, lock_name
+from facetl.files import belongs_to, is_lock, is_temporary, is_there, lock_name
 from facetl.interruptions import holding_signals
 
 try:
@@ -42,7 +42,7 @@ def locking(place: Path) -> Iterator[bool]:
         OutputError: if another command is writing there.
     """
     path = _lock_path(place)
-    made = [folder for folder in path.parents if not _is_there(folder)]
+    made = [folder for folder in path.parents if not is_there(folder)]
     handle, has_locks = None, True
     try:
         with holding_signals():
@@ -87,16 +87,9 @@ def _lock_path(place: Path) -> Path:
     """Return where the lock of a place is: in it if it is mounted, or nothing fits beside it."""
     place = Path(os.path.realpath(place))
     beside = place.parent
-    is_folder = _is_there(place) and place.is_dir()
+    is_folder = is_there(place) and place.is_dir()
     inside = is_folder and (os.path.ismount(place) or not os.access(beside, os.W_OK))
     return (place if inside else beside) / lock_name(place)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # its name is too long
-        return False
 
 
 def _take(path: Path) -> int | None:

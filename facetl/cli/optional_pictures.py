@@ -1,4 +1,4 @@
-"""Pictures beside numbers: drawn once the numbers are written, and never at their cost."""
+"""OptionalPictures beside numbers: drawn once the numbers are written, and never at their cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from facetl.cli.console import note
 from facetl.errors import OutputError
 
 
-class Pictures:
+class OptionalPictures:
     """Counts the pictures that a command could not draw."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Pictures:
         """How many pictures are missing."""
         return len(self._missing)
 
-    def tell(self) -> None:
+    def note_missing(self) -> None:
         """Say on stderr how many pictures are missing, and why the first one is."""
         if self._missing:
             note(f"pictures that cannot be drawn, left out: {self.count} ({self._missing[0]})")

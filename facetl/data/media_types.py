@@ -39,7 +39,7 @@ TEXT_SUFFIXES = (".txt", ".json", ".xml", ".csv", ".yaml", ".yml")
 HEAD = 1024
 """Bytes at a file's beginning that tell what it is."""
 
-Kind = Literal["image", "video"]
+MediaType = Literal["image", "video"]
 
 _IMAGE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF....WEBP"
@@ -82,7 +82,7 @@ class FolderContents:
     others: int
 
 
-def kind_of(path: Path) -> Kind | None:
+def media_type(path: Path) -> MediaType | None:
     """Return what a file is; one that holds neither, or cannot be read, may have a name that says.
 
     A text is no video, whatever it is called: ``.ts`` are programs too, and lists of videos to
@@ -95,11 +95,11 @@ def kind_of(path: Path) -> Kind | None:
         return None
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES and (not head or b"\0" in head):
-        return kind_of_head(head) or "video"
-    return kind_of_head(head) or ("image" if suffix in IMAGE_SUFFIXES else None)
+        return media_type_of_head(head) or "video"
+    return media_type_of_head(head) or ("image" if suffix in IMAGE_SUFFIXES else None)
 
 
-def kind_of_head(head: bytes) -> Kind | None:
+def media_type_of_head(head: bytes) -> MediaType | None:
     """Return what a file is that begins like this."""
     if _IMAGE.match(head):
         return "image"
@@ -108,11 +108,11 @@ def kind_of_head(head: bytes) -> Kind | None:
 
 def is_video(path: Path) -> bool:
     """Return whether a file that was named is a video, or would be one if it were whole."""
-    kind = kind_of(path)
+    kind = media_type(path)
     return kind == "video" or (kind is None and path.suffix.lower() in VIDEO_SUFFIXES)
 
 
-def look_through(folder: Path) -> FolderContents:
+def scan_folder(folder: Path) -> FolderContents:
     """Return what lies below a folder.
 
     Raises:
@@ -153,7 +153,7 @@ def _visible(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _kind_of_entry(path: Path) -> Kind | None:
+def _kind_of_entry(path: Path) -> MediaType | None:
     """Return what a file in a folder is that is not called like an image."""
     is_neither = path.suffix.lower() in (*_SOUND_SUFFIXES, *TEXT_SUFFIXES)
-    return None if is_neither or not path.is_file() else kind_of(path)
+    return None if is_neither or not path.is_file() else media_type(path)
