@@ -27,11 +27,11 @@ import torch
 
 from facetl import FaceDataset, Weights, evaluate, load_dataset, load_weights
 from facetl.cli.cartoons import write_cartoons
-from facetl.evaluation.plots import plot_learning_curve, save_plot
+from facetl.evaluation.report.plots import plot_learning_curve, save_plot
 from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.runs import NamedImage, SideBySide
 from facetl.mtcnn.weights import save_weights
+from facetl.search.pipeline import NamedImage, SideBySide
 from facetl.training.cascade import Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, Step

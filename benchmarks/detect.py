@@ -42,7 +42,7 @@ from facetl.mtcnn.detector import finish, propose, refine, scan
 from facetl.mtcnn.engines import Engine, why_not_native
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.pyramid import level_size, pyramid_scales
-from facetl.mtcnn.settings import Settings
+from facetl.search.settings import Settings
 
 Thresholds = tuple[float, float, float]
 Search = Callable[[], list[Detections]]

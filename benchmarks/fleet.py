@@ -32,9 +32,9 @@ from facetl import Detector
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels, load_image, save_image
 from facetl.data.video import Footage, writing_video
-from facetl.mtcnn.detections import FrameResult
-from facetl.mtcnn.run_shards import ShardHead, read_shard, writing_shard
-from facetl.mtcnn.settings import Settings
+from facetl.results.detections import FrameResult
+from facetl.results.parquet import ShardHead, read_shard, writing_shard
+from facetl.search.settings import Settings
 
 RATE = 25
 SCENES = 20

@@ -23,12 +23,12 @@ from matplotlib.ticker import MultipleLocator
 
 from facetl import Detector, FaceDataset, evaluate, load_dataset
 from facetl.cores import usable_cores
-from facetl.evaluation.figures import Figure, styled
-from facetl.evaluation.plots import save_plot
+from facetl.evaluation.report.figures import Figure, styled
+from facetl.evaluation.report.plots import save_plot
 from facetl.mtcnn.engines import Engine, why_not_native
-from facetl.mtcnn.runs import NamedImage, SideBySide
-from facetl.mtcnn.settings import Settings
 from facetl.palette import BLUE, GREEN, ORANGE
+from facetl.search.pipeline import NamedImage, SideBySide
+from facetl.search.settings import Settings
 
 COLOURS: dict[Engine, str] = {"torch": ORANGE, "native": BLUE, "half": GREEN}
 PYRAMIDS = ((20.0, 0.709), (24.0, 0.709), (30.0, 0.709), (36.0, 0.709), (36.0, 0.6), (40.0, 0.6))

@@ -43,10 +43,10 @@ from facetl import (
 from facetl.boxes import iou, square
 from facetl.cli.cartoons import write_cartoons
 from facetl.mtcnn.detector import Detector, propose, scan
+from facetl.training.initialisation import build_starting_network
 from facetl.training.patches import patches_path
 from facetl.training.plan import AT_LEAST
 from facetl.training.settings import STAGE_SETTINGS
-from facetl.training.starting import build_starting_network
 
 Figures = dict[str, float]
 

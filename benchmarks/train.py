@@ -22,10 +22,10 @@ from facenet_pytorch.models.mtcnn import PNet as PeerPNet
 from facetl import Patches, Recipe, load_dataset, load_patches, prepare_patches
 from facetl.cli.cartoons import write_cartoons
 from facetl.mtcnn.networks import Outputs
+from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.patches import patches_path
 from facetl.training.settings import STAGE_SETTINGS
-from facetl.training.starting import build_starting_network
 
 
 class Peer(PeerPNet):  # type: ignore[misc]

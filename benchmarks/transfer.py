@@ -34,11 +34,11 @@ from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.networks import Network, Outputs, normalise
 from facetl.training.batches import Batch, balanced_batches, load_batch
 from facetl.training.gradients import angle, dtnh, flatten, plain_sum
+from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.losses import detection_losses, weighted_sum
 from facetl.training.regularisers import build_regulariser
 from facetl.training.settings import STAGE_SETTINGS
-from facetl.training.starting import build_starting_network
 from facetl.training.transfer import Transfer
 
 SETTINGS = STAGE_SETTINGS["pnet"]

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facetl.cartoons.frame import CartoonFrame, draw_frame
     from facetl.data.annotations import load_annotations, save_annotations
-    from facetl.data.dataset import FaceDataset, Frame, load_dataset
+    from facetl.data.dataset import FaceDataset, load_dataset
+    from facetl.data.frame import Frame
     from facetl.data.images import load_image, save_image
     from facetl.errors import FacetlError
     from facetl.evaluation.scoring import Evaluation, evaluate
-    from facetl.mtcnn.detections import Detections, Face, FrameResult, Run, load_run, save_run
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.settings import Settings
     from facetl.mtcnn.weights import Weights, load_weights, save_weights
+    from facetl.results.detections import Detections, Face, FrameResult, Run
+    from facetl.results.json_file import save_run
+    from facetl.results.store import load_run
+    from facetl.search.settings import Settings
     from facetl.training.cascade import Training, Workshop
     from facetl.training.loop import train
     from facetl.training.patches import Patches, load_patches
@@ -34,19 +37,19 @@ _HOMES = {
     "Bands": "facetl.training.recipe",
     "CartoonFrame": "facetl.cartoons.frame",
     "CascadePlan": "facetl.training.plan",
-    "Detections": "facetl.mtcnn.detections",
+    "Detections": "facetl.results.detections",
     "Detector": "facetl.mtcnn.detector",
     "Evaluation": "facetl.evaluation.scoring",
-    "Face": "facetl.mtcnn.detections",
+    "Face": "facetl.results.detections",
     "FaceDataset": "facetl.data.dataset",
     "FacetlError": "facetl.errors",
-    "Frame": "facetl.data.dataset",
-    "FrameResult": "facetl.mtcnn.detections",
+    "Frame": "facetl.data.frame",
+    "FrameResult": "facetl.results.detections",
     "Label": "facetl.training.sampling",
     "Patches": "facetl.training.patches",
     "Recipe": "facetl.training.recipe",
-    "Run": "facetl.mtcnn.detections",
-    "Settings": "facetl.mtcnn.settings",
+    "Run": "facetl.results.detections",
+    "Settings": "facetl.search.settings",
     "Training": "facetl.training.cascade",
     "TrainingSettings": "facetl.training.settings",
     "Transfer": "facetl.training.transfer",
@@ -58,12 +61,12 @@ _HOMES = {
     "load_dataset": "facetl.data.dataset",
     "load_image": "facetl.data.images",
     "load_patches": "facetl.training.patches",
-    "load_run": "facetl.mtcnn.detections",
+    "load_run": "facetl.results.store",
     "load_weights": "facetl.mtcnn.weights",
     "prepare_patches": "facetl.training.preparation",
     "save_annotations": "facetl.data.annotations",
     "save_image": "facetl.data.images",
-    "save_run": "facetl.mtcnn.detections",
+    "save_run": "facetl.results.json_file",
     "save_weights": "facetl.mtcnn.weights",
     "train": "facetl.training.loop",
 }

@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facetl.data.crops import Span, as_stored, cut_face
 from facetl.data.images import Pixels, save_image
-from facetl.data.resampling import Span, as_stored, cut_face
-from facetl.mtcnn.detections import Detections
+from facetl.data.pictures import as_pixels
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
-from facetl.mtcnn.pictures import as_pixels
 from facetl.mtcnn.weights import PRETRAINED, Weights, load_weights
+from facetl.results.detections import Detections
 
 Selection = Literal["probability", "largest", "largest_over_threshold", "center_weighted_size"]
 SavePath = str | Path | Sequence[str | Path] | None

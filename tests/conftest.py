@@ -15,7 +15,7 @@ import pytest
 from engines import ENGINES
 from hypothesis import HealthCheck, settings
 
-from facetl.data.portrait import PORTRAIT
+from facetl.data.forgetting import PORTRAIT
 from facetl.mtcnn.detector import Detector
 
 # No test depends on the clock: the machine may be busy with anything.

@@ -14,7 +14,8 @@ from reference_training import without_times
 from tiny_world import BrokenOffError, Diary, assert_same_weights, save_frames, tiny_plan
 
 from facetl.boxes import as_boxes
-from facetl.data.dataset import FaceDataset, Frame, load_dataset
+from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.frame import Frame
 from facetl.errors import InputError, WeightsError
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES, Stage

@@ -11,9 +11,9 @@ from reference_training import QUICK, blob_patches, without_times
 from facetl.errors import WeightsError
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from facetl.training.initialisation import build_starting_network, fingerprint_start
 from facetl.training.loop import train
 from facetl.training.settings import TrainingSettings
-from facetl.training.starting import build_starting_network, fingerprint_start
 
 PATCHES = blob_patches(frames=4, each=6)
 SHORT = replace(QUICK, epochs=3)

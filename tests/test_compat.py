@@ -23,8 +23,8 @@ from torch import nn
 import facetl.compat
 from facetl.cartoons.frame import draw_frame
 from facetl.compat import MTCNN, extract_face, fixed_image_standardization
+from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image
-from facetl.data.portrait import PORTRAIT
 from facetl.errors import ImageError, OutputError, WeightsError
 from facetl.mtcnn.detector import Detector
 

@@ -21,15 +21,17 @@ from PIL import Image
 from facetl.cli import main
 from facetl.cli.convert import DATASETS, FORMATS
 from facetl.data.annotations import load_annotations, save_annotations
-from facetl.data.dataset import FaceDataset, Frame, load_dataset, load_sources
+from facetl.data.dataset import FaceDataset, load_dataset, load_sources
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.conversion import WRITABLE, save_dataset
 from facetl.data.formats.voc import whole_pixels
 from facetl.data.formats.yolo import load_yaml
+from facetl.data.frame import Frame
 from facetl.data.layouts import find_parts
 from facetl.data.sources import Format, Part
 from facetl.errors import FacetlError, ImageError, InputError, OutputError
-from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
+from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.json_file import save_run
 
 PLACES = (
     "a.png",

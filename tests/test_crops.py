@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reference_mtcnn import area_resize, cut_one_by_one
 from torch import Tensor
 
-from facetl.mtcnn.crops import IntegralImages, cut_windows, place_windows
+from facetl.mtcnn.resampling import IntegralImages, cut_windows, place_windows
 
 SIDES = st.integers(1, 40)
 SEEDS = st.integers(0, 2**32 - 1)

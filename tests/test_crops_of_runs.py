@@ -12,10 +12,11 @@ from outcomes import success
 from facetl.cli import crops as cutting
 from facetl.cli import main
 from facetl.cli.crops import Crop, CropCutter, Cropping, save_sheets
-from facetl.data import cutouts
+from facetl.data import crops as cropping
 from facetl.data.images import load_image, save_image
-from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run
-from facetl.mtcnn.runs import NamedImage, Searched
+from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.store import load_run
+from facetl.search.pipeline import NamedImage, Searched
 
 PLAIN = Cropping(margin=0.0, align=False)
 
@@ -172,8 +173,8 @@ def test_boxes_that_leave_the_image(
 def test_sheets_go_from_the_best_to_the_worst_over_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cutouts, "COLUMNS", 2)
-    monkeypatch.setattr(cutouts, "ROWS", 1)
+    monkeypatch.setattr(cropping, "COLUMNS", 2)
+    monkeypatch.setattr(cropping, "ROWS", 1)
     crops = []
     for number, score in enumerate([0.2, 0.9, 0.5]):
         crops.append(Crop(tmp_path / f"{number}.png", score))
@@ -183,7 +184,7 @@ def test_sheets_go_from_the_best_to_the_worst_over_pages(
     first, second = (
         load_image(tmp_path / "sheets" / name) for name in written(tmp_path / "sheets")
     )
-    shown = [first[50, 50, 0], first[50, 50 + cutouts.CELL, 0], second[50, 50, 0]]
+    shown = [first[50, 50, 0], first[50, 50 + cropping.CELL, 0], second[50, 50, 0]]
     assert np.allclose(np.array(shown, int), [90, 50, 20], atol=3)
 
 

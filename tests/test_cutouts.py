@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facetl.data.cutouts import (
+from facetl.data.crops import (
     CELL,
     COLUMNS,
     cut_upright,

@@ -14,7 +14,8 @@ from PIL import Image
 
 from facetl.data import sources
 from facetl.data.annotations import Kind
-from facetl.data.dataset import FaceDataset, Frame, fingerprint, load_dataset
+from facetl.data.dataset import FaceDataset, fingerprint, load_dataset
+from facetl.data.frame import Frame
 from facetl.data.layouts import find_sources, image_root
 from facetl.errors import AnnotationError, InputError
 

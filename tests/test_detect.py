@@ -22,11 +22,12 @@ from facetl.cli.searching import find_inputs, parse_weights
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
-from facetl.mtcnn.detections import Run, load_run
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.runs import SideBySide
-from facetl.mtcnn.settings import Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
+from facetl.results.detections import Run
+from facetl.results.store import load_run
+from facetl.search.pipeline import SideBySide
+from facetl.search.settings import Settings
 
 FACE_BOX = [81.0, 53.0, 174.0, 175.0]
 YELLOW = (0xF0, 0xE4, 0x42)  # the colour of the truth
@@ -376,7 +377,7 @@ def test_the_help_says_what_the_settings_say() -> None:
 
 
 def test_the_batch_size_is_the_detectors_own() -> None:
-    from facetl.mtcnn.detector import BATCH_SIZE
+    from facetl.search.pipeline import BATCH_SIZE
 
     assert parse("detect", "frames", "--out", "results").params["batch_size"] == BATCH_SIZE
 

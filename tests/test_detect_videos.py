@@ -23,16 +23,17 @@ from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.cli.videos import DrawnVideo, VideoTally, draw_results
 from facetl.data.annotations import save_annotations
+from facetl.data.held_frames import Moment
 from facetl.data.images import Pixels, save_image
-from facetl.data.stills import Moment
 from facetl.data.video import LONGEST_SIDE, Footage, VideoFrame, VideoWriter
 from facetl.errors import ImageError, VideoError
-from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run
-from facetl.mtcnn.detector import Detector, Search
-from facetl.mtcnn.footage import FilmPicture, frame_name, glide
-from facetl.mtcnn.parallel import most_waiting
-from facetl.mtcnn.runs import search_all
-from facetl.mtcnn.settings import Settings
+from facetl.mtcnn.detector import Detector
+from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.store import load_run
+from facetl.search.parallel import most_waiting
+from facetl.search.pipeline import Search, search_all
+from facetl.search.settings import Settings
+from facetl.search.video import FilmPicture, frame_name, glide
 
 STILL = 6
 CUT = 8

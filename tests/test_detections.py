@@ -15,19 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facetl.errors import DetectionsError
-from facetl.mtcnn.detections import (
-    SHARDS_SUFFIX,
-    SUFFIXES,
-    Detections,
-    FrameResult,
-    Run,
-    Skipped,
-    load_run,
-    save_run,
-    writing_run,
-)
-from facetl.mtcnn.run_lines import writing_lines
-from facetl.mtcnn.run_shards import ShardHead, writing_shard
+from facetl.results.detections import Detections, FrameResult, Run, Skipped
+from facetl.results.json_file import save_run, writing_run
+from facetl.results.json_lines import writing_lines
+from facetl.results.parquet import ShardHead, writing_shard
+from facetl.results.store import SHARDS_SUFFIX, SUFFIXES, load_run
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -426,7 +418,7 @@ def test_what_has_no_end_is_neither_waited_for_nor_read(
 
 
 def test_a_line_without_an_end_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facetl.mtcnn.run_lines.LONGEST_LINE", 100)
+    monkeypatch.setattr("facetl.results.json_lines.LONGEST_LINE", 100)
     (path := tmp_path / "tuned.detections.jsonl").write_text(" " * 1_000)
     with pytest.raises(DetectionsError, match="damaged"):
         load_run(path)

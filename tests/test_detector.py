@@ -18,18 +18,19 @@ from torch import Tensor
 from facetl.boxes import iou
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import load_image
+from facetl.data.pictures import held_by
 from facetl.errors import ImageError, InputError, WeightsError
+from facetl.mtcnn import backend as sight_module
 from facetl.mtcnn import detector as detector_module
-from facetl.mtcnn import sight as sight_module
-from facetl.mtcnn.detections import Detections
-from facetl.mtcnn.detector import Detector, Search, choose_device, scan
+from facetl.mtcnn.backend import TorchSight
+from facetl.mtcnn.detector import Detector, choose_device, scan
 from facetl.mtcnn.geometry import pnet_windows
 from facetl.mtcnn.networks import Outputs, Stage
-from facetl.mtcnn.parallel import most_waiting
-from facetl.mtcnn.pictures import held_by
-from facetl.mtcnn.settings import Settings
-from facetl.mtcnn.sight import TorchSight
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
+from facetl.results.detections import Detections
+from facetl.search.parallel import most_waiting
+from facetl.search.pipeline import Search
+from facetl.search.settings import Settings
 
 pytestmark = pytest.mark.slow
 

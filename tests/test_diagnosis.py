@@ -29,15 +29,15 @@ from facetl.evaluation.diagnosis import (
     weigh,
     wilson,
 )
-from facetl.evaluation.diagnosis_plots import (
+from facetl.evaluation.matching import Ranking, TrueBoxes
+from facetl.evaluation.metrics import measure
+from facetl.evaluation.report.diagnosis_plots import (
     MOST_LABELS,
     plot_calibration,
     plot_errors,
     plot_recall_by,
 )
-from facetl.evaluation.matching import Ranking, TrueBoxes
-from facetl.evaluation.metrics import measure
-from facetl.evaluation.plots import svg_of
+from facetl.evaluation.report.plots import svg_of
 from facetl.evaluation.scoring import Truth
 
 LOCALISATION, DUPLICATE, BACKGROUND, MISSED = Mistake

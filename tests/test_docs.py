@@ -21,8 +21,8 @@ from drawn_videos import pictures, write_video
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
+from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image
-from facetl.data.portrait import PORTRAIT
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [

@@ -10,8 +10,8 @@ from engines import needs_half, needs_kernels
 from outcomes import success
 
 from facetl.cli import main
-from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.detector import Detector
+from facetl.results.detections import Detections
 
 
 def run(*arguments: str) -> dict[str, list[str]]:

@@ -12,8 +12,10 @@ from reference_duplicates import distance, groups_of, mean_of_areas
 
 from facetl.boxes import as_boxes
 from facetl.cartoons.frame import draw_frame
-from facetl.data.dataset import Frame, load_dataset
-from facetl.data.duplicates import (
+from facetl.data.dataset import load_dataset
+from facetl.data.frame import Frame
+from facetl.data.images import save_image
+from facetl.data.near_duplicates import (
     NEAR_TWIN,
     UNLIKE,
     group_near_duplicates,
@@ -22,7 +24,6 @@ from facetl.data.duplicates import (
     stack_thumbnails,
     thumbnail,
 )
-from facetl.data.images import save_image
 
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
 Rows = NDArray[np.float32]

@@ -19,17 +19,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetl.boxes import iou
+from facetl.data.pictures import as_pixels
 from facetl.errors import InputError
 from facetl.mtcnn import native
-from facetl.mtcnn.detections import FrameResult, Run, load_run, save_run
+from facetl.mtcnn.backend import Answers, Cells, TorchSight
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import EngineChoice, choose_engine, why_not_native
 from facetl.mtcnn.native import NativeNetworks, find_kernels
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
-from facetl.mtcnn.pictures import as_pixels
 from facetl.mtcnn.pyramid import level_size
-from facetl.mtcnn.sight import Answers, Cells, TorchSight
 from facetl.mtcnn.weights import Weights, load_pretrained_stage
+from facetl.results.detections import FrameResult, Run
+from facetl.results.json_file import save_run
+from facetl.results.store import load_run
 
 pytestmark = pytest.mark.slow
 
@@ -297,7 +299,7 @@ def test_bands_of_a_level_change_nothing(
     sight = TorchSight(images_of(2, *size, 7), networks)
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
         whole = sight.sweep([0.97, 0.93], border, 0.4)
-        patch.setattr("facetl.mtcnn.sight.LEVEL_PIXELS_AT_ONCE", at_once)
+        patch.setattr("facetl.mtcnn.backend.LEVEL_PIXELS_AT_ONCE", at_once)
         assert_same(sight.sweep([0.97, 0.93], border, 0.4), whole)
 
 

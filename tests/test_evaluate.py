@@ -17,18 +17,20 @@ from outcomes import cannot_draw, success
 
 from facetl.cli import main
 from facetl.data.annotations import load_annotations, save_annotations
-from facetl.data.dataset import FaceDataset, Frame
+from facetl.data.dataset import FaceDataset
+from facetl.data.frame import Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError
-from facetl.evaluation import diagnosis_plots
-from facetl.evaluation.gallery import hang
-from facetl.evaluation.likeness import divide
 from facetl.evaluation.metrics_file import load_metrics, save_metrics
 from facetl.evaluation.naming import find_places
-from facetl.evaluation.peers import PeerDetections, load_peer, save_peer
+from facetl.evaluation.near_duplicates import divide
+from facetl.evaluation.report import diagnosis_plots
+from facetl.evaluation.report.gallery import hang
+from facetl.evaluation.report.table import compare
 from facetl.evaluation.scoring import Entry, Truth, evaluate, evaluate_all, measure_frames
-from facetl.evaluation.table import compare
-from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, save_run
+from facetl.results.detections import Detections, FrameResult, Run, Skipped
+from facetl.results.json_file import save_run
+from facetl.results.peers import PeerDetections, load_peer, save_peer
 
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
 FACE = [10.0, 10.0, 50.0, 60.0]

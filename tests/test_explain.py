@@ -14,8 +14,8 @@ from tiny_world import shrink
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import load_image, save_image
-from facetl.evaluation import story_pictures
-from facetl.evaluation.story_pictures import (
+from facetl.evaluation.report import trace_figures
+from facetl.evaluation.report.trace_figures import (
     LEVELS_SHOWN,
     MOST_DRAWN,
     draw_candidates,
@@ -25,8 +25,8 @@ from facetl.evaluation.story_pictures import (
     save_drawing,
 )
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.settings import Settings
-from facetl.mtcnn.story import STEP_NAMES, STEPS, Story, tell
+from facetl.mtcnn.trace import STEP_NAMES, STEPS, Story, tell
+from facetl.search.settings import Settings
 
 PICTURES = ["candidates", "pyramid", "scores", "story"]
 SETTINGS = Settings(min_face=12)
@@ -87,12 +87,12 @@ def test_a_picture_that_cannot_be_drawn_costs_no_other(
     frame: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = (frame, "--weights", "pretrained", "--min-face", "60", "--out")
-    monkeypatch.setattr(story_pictures, "draw_scores", cannot_draw)
+    monkeypatch.setattr(trace_figures, "draw_scores", cannot_draw)
     result = success(explain(*arguments, tmp_path / "some"))
     assert {path.stem for path in (tmp_path / "some").glob("*.png")} == {*PICTURES} - {"scores"}
     assert "pictures that cannot be drawn, left out: 1 (" in result.stderr
     for name in PICTURES:
-        monkeypatch.setattr(story_pictures, f"draw_{name}", cannot_draw)
+        monkeypatch.setattr(trace_figures, f"draw_{name}", cannot_draw)
     result = explain(*arguments, tmp_path / "none")
     assert result.exit_code == 1
     assert "PNet looks at" in result.stdout
@@ -188,7 +188,7 @@ def test_scales_mark_the_threshold_of_each(story: Story) -> None:
 @pytest.mark.parametrize("shape", [(1300, 1281, 3), (1300, 1281), (640, 900, 3), (20, 30)])
 def test_large_images_are_drawn_coarser(shape: tuple[int, ...]) -> None:
     fine = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
-    coarse = story_pictures._coarsen(fine)
+    coarse = trace_figures._coarsen(fine)
     block = 2 if shape[0] > 1279 else 1
     assert coarse.shape == (shape[0] // block, shape[1] // block, *shape[2:])
     expected = fine[6 * block : 7 * block, 8 * block : 9 * block].mean(axis=(0, 1))
@@ -199,7 +199,7 @@ def test_large_images_are_drawn_coarser(shape: tuple[int, ...]) -> None:
 def test_where_too_many_windows_pass_the_best_are_drawn(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(story_pictures, "MOST_DRAWN", 3)
+    monkeypatch.setattr(trace_figures, "MOST_DRAWN", 3)
     axes = draw_candidates({"tuned": story}).axes[0]
     assert axes.get_title(loc="left").endswith(f"{len(story.steps['passed']):,} (3 drawn)")
     passed = story.steps["passed"]

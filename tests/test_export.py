@@ -29,14 +29,14 @@ import facetl.version
 from facetl import run_onnx
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
+from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image
-from facetl.data.portrait import PORTRAIT
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import cut_windows
-from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, normalise
+from facetl.mtcnn.resampling import cut_windows
 from facetl.mtcnn.weights import Weights, load_weights
+from facetl.results.detections import Detections
 from facetl.run_onnx import Cascade, crop, valid
 from facetl.run_onnx import load_image as load_with_runner
 

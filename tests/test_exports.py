@@ -26,10 +26,11 @@ from facetl.data.formats.coco import load_coco
 from facetl.data.formats.names import is_plain
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.errors import DetectionsError, OutputError
-from facetl.evaluation.exports import EXPORTS, save_export
-from facetl.evaluation.peers import load_peer
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
-from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, save_run
+from facetl.results.detections import Detections, FrameResult, Run, Skipped
+from facetl.results.exports import EXPORTS, save_export
+from facetl.results.json_file import save_run
+from facetl.results.peers import load_peer
 
 SIZE_HW = (30, 40)
 COURSE_EVALUATORS = sorted(

@@ -27,13 +27,10 @@ from facetl.cli.fleet import plan_runs
 from facetl.data.images import image_paths, save_image
 from facetl.data.video import Every
 from facetl.errors import DetectionsError, OutputError
-from facetl.fleet.blocks import Block, cut_into_blocks
-from facetl.fleet.ray_engine import Worker
-from facetl.fleet.searching import PATIENCE, BlockSearch, VideoPlan
 from facetl.manifests.manifest import load_manifest
-from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, load_run
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.run_shards import (
+from facetl.results.detections import Detections, FrameResult, Run, Skipped
+from facetl.results.parquet import (
     ShardHead,
     count_shard,
     find_shards,
@@ -41,8 +38,12 @@ from facetl.mtcnn.run_shards import (
     shard_path,
     writing_shard,
 )
-from facetl.mtcnn.runs import NamedImage
-from facetl.mtcnn.settings import Settings
+from facetl.results.store import load_run
+from facetl.search.block_search import PATIENCE, BlockSearch, VideoPlan
+from facetl.search.blocks import Block, cut_into_blocks
+from facetl.search.pipeline import NamedImage
+from facetl.search.ray_engine import Worker
+from facetl.search.settings import Settings
 
 SHARDS = "pretrained.detections.parquet"
 COUNT, SIZE = 22, 2
@@ -92,7 +93,7 @@ def search_locally(images: Path, out: Path, *options: object) -> Result:
     """Search with Ray's engine taken out: blocks one after the other, in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "facetl.fleet.ray_engine.search_blocks",
+            "facetl.search.ray_engine.search_blocks",
             lambda search, blocks, _: map(search.search, blocks),
         )
         return success(detect(images, "--out", out, *options))
@@ -269,7 +270,7 @@ def test_missing_and_foreign_shards_are_told(whole: dict[str, bytes], tmp_path: 
 
 
 def read_first(folder: Path):  # type: ignore[no-untyped-def]
-    from facetl.mtcnn.run_shards import read_head
+    from facetl.results.parquet import read_head
 
     return read_head(find_shards(folder)[0])
 
@@ -279,7 +280,7 @@ def test_nothing_that_can_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "frames" / "a.png").write_bytes(b"nothing")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "facetl.fleet.ray_engine.search_blocks",
+            "facetl.search.ray_engine.search_blocks",
             lambda search, blocks, _: map(search.search, blocks),
         )
         result = detect(tmp_path / "frames", "--out", tmp_path / "out")

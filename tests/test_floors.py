@@ -13,14 +13,15 @@ import facetl
 PACKAGE = Path(facetl.__file__).parent
 
 FLOORS = {
-    "facetl.cli": 6,
-    "facetl.compat": 3,
-    "facetl.__main__": 7,
-    "facetl.studies": 5,
-    "facetl.evaluation": 4,
-    "facetl.fleet": 3,
-    "facetl.training": 3,
-    "facetl.mtcnn": 2,
+    "facetl.__main__": 9,
+    "facetl.cli": 8,
+    "facetl.experiments": 7,
+    "facetl.evaluation": 6,
+    "facetl.compat": 5,
+    "facetl.training": 5,
+    "facetl.mtcnn": 4,
+    "facetl.search": 3,
+    "facetl.results": 2,
     "facetl.data": 1,
     "facetl.cartoons": 1,
     "facetl.manifests": 1,
@@ -40,15 +41,15 @@ OWNERS = {
     "click": {"facetl.cli"},
     "rich": {"facetl.cli"},
     "matplotlib": {"facetl.data", "facetl.evaluation"},
-    "scipy": {"facetl.studies"},
+    "scipy": {"facetl.experiments"},
     "facenet_pytorch": {"facetl.mtcnn"},
     "safetensors": {"facetl.mtcnn", "facetl.training"},
     "onnx": {"facetl.mtcnn"},
     "onnxscript": {"facetl.mtcnn"},
     "onnxruntime": {"facetl.run_onnx"},
     "pandas": {"facetl.data"},
-    "pyarrow": {"facetl.mtcnn"},
-    "ray": {"facetl.fleet"},
+    "pyarrow": {"facetl.results"},
+    "ray": {"facetl.search"},
     "supervision": {"facetl.data"},
     "cv2": {"facetl.data", "facetl.cartoons"},
     "av": {"facetl.data"},
@@ -58,7 +59,14 @@ OWNERS = {
     "jinja2": {"facetl.evaluation"},
     "pi_heif": {"facetl.data"},
     "PIL": {"facetl.data", "facetl.cartoons", "facetl.run_onnx"},
-    "torch": {"facetl.mtcnn", "facetl.training", "facetl.studies", "facetl.compat"},
+    "torch": {
+        "facetl.data",  # for types
+        "facetl.search",
+        "facetl.mtcnn",
+        "facetl.training",
+        "facetl.experiments",
+        "facetl.compat",
+    },
 }
 FREE = {"numpy"}
 

@@ -727,8 +727,8 @@ def rectangles(rng: np.random.Generator) -> list[list[int]]:
 @pytest.mark.parametrize("form", ["coco", "yolo", "voc"])
 def test_supervision_reads_the_same(tmp_path: Path, form: str) -> None:
     """Our own writers' data sets, read by supervision, are the frames that we wrote."""
-    from facetl.data.dataset import Frame
     from facetl.data.formats.conversion import save_dataset
+    from facetl.data.frame import Frame
 
     rng = np.random.default_rng(0)
     frames = []

@@ -17,10 +17,10 @@ from facetl.cli import main
 from facetl.data.dataset import load_dataset
 from facetl.errors import OutputError, PatchesError
 from facetl.training import preparation
-from facetl.training.growth import growing, has_work, work_folder
 from facetl.training.patches import load_patches
 from facetl.training.preparation import FrameCut, cut_frame, prepare_patches
 from facetl.training.recipe import RECIPES
+from facetl.training.resume import growing, has_work, work_folder
 
 COUNT = 8
 BROKEN = "3.png"  # cut short: its place is remembered as well

@@ -19,8 +19,9 @@ from facetl.cli import input_hints, main
 from facetl.cli.input_hints import REMEDIES, InputKind, input_kind
 from facetl.data.images import save_image
 from facetl.errors import InputError
-from facetl.mtcnn.detections import Run, save_run
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
+from facetl.results.detections import Run
+from facetl.results.json_file import save_run
 
 NAMES = {
     InputKind.FOLDER: "folder",

@@ -37,7 +37,8 @@ from facetl.data.formats.yolo import looks_like_labels
 from facetl.data.layouts import find_parts
 from facetl.errors import AnnotationError, FacetlError, InputError
 from facetl.evaluation.scoring import Truth, evaluate
-from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
+from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.json_file import save_run
 
 CASES = Path(__file__).parent / "cases"
 SIZE = (480, 360)

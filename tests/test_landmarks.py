@@ -11,10 +11,10 @@ from reference_training import QUICK, blob_patches
 from facetl.mtcnn.networks import STAGES, Network, normalise
 from facetl.mtcnn.weights import PRETRAINED, load_weights
 from facetl.training.batches import load_batch
+from facetl.training.initialisation import build_starting_network
 from facetl.training.landmarks import TAUGHT, Teacher, find_teacher
 from facetl.training.loop import train
 from facetl.training.sampling import Label
-from facetl.training.starting import build_starting_network
 
 CPU = torch.device("cpu")
 PATCHES = blob_patches(frames=4, each=8, size=48)

@@ -24,13 +24,13 @@ from facetl.training import loop
 from facetl.training.augmentation import Augmentation
 from facetl.training.batches import Batch, Indices, load_batch
 from facetl.training.checkpoint import Checkpoint
+from facetl.training.initialisation import build_starting_network
 from facetl.training.landmarks import find_teacher
 from facetl.training.loop import train
 from facetl.training.losses import SMOOTH_L1_BETA
 from facetl.training.patches import Patches
 from facetl.training.sampling import Label
 from facetl.training.settings import TrainingSettings
-from facetl.training.starting import build_starting_network
 
 Rows = list[list[float]]
 

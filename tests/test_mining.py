@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from facetl.boxes import Boxes, as_boxes, iou, square
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image
+from facetl.mtcnn.backend import TorchSight
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import IntegralImages, place_windows
 from facetl.mtcnn.detector import Detector, follow, judge, judge_finally
 from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
 from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage
-from facetl.mtcnn.sight import TorchSight
+from facetl.mtcnn.resampling import IntegralImages, place_windows
 from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import cut_pixels, prepare_patches

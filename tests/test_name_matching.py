@@ -26,11 +26,12 @@ from facetl.data.formats.names import leads_out, listed_name
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import AnnotationError, InputError
-from facetl.evaluation.gallery import Exhibit
 from facetl.evaluation.naming import find_places
-from facetl.evaluation.peers import PeerDetections, save_peer
+from facetl.evaluation.report.gallery import Exhibit
 from facetl.evaluation.scoring import evaluate
-from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
+from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.json_file import save_run
+from facetl.results.peers import PeerDetections, save_peer
 
 COMPOSED, DECOMPOSED = "p\u00e8re.jpg", "pe\u0300re.jpg"
 IMAGES = ("0001.jpg", "dad/0002.jpg", "my frame.jpg", COMPOSED, "mom/0003.jpg", "dad/0003.jpg")

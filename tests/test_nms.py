@@ -15,7 +15,7 @@ from facetl.boxes import FARTHEST
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import settle_finished
 from facetl.mtcnn.nms import BLOCK, TOGETHER, suppress, suppress_nested, vote
-from facetl.mtcnn.settings import Settings
+from facetl.search.settings import Settings
 
 Row = tuple[tuple[float, float, float, float], float, int]
 

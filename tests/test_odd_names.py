@@ -26,7 +26,9 @@ from facetl.data.layouts import find_sources
 from facetl.data.sources import Part
 from facetl.errors import NameTooLongError
 from facetl.files import write_text
-from facetl.mtcnn.detections import Detections, FrameResult, Run, load_run, save_run
+from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.json_file import save_run
+from facetl.results.store import load_run
 
 LONGEST = 255
 """Bytes of a name that usual file systems take."""

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels, load_image
-from facetl.mtcnn import opinions as opinions_module
+from facetl.mtcnn import cached_scores as opinions_module
+from facetl.mtcnn.cached_scores import Costs, Opinions, Settled, collect_opinions
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector, follow
 from facetl.mtcnn.nms import suppress, suppress_nested
-from facetl.mtcnn.opinions import Costs, Opinions, Settled, collect_opinions
-from facetl.mtcnn.settings import Settings
+from facetl.search.settings import Settings
 
 pytestmark = pytest.mark.slow
 

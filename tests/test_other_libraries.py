@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facetl.errors import InputError
-from facetl.mtcnn.detections import Detections, FrameResult, Run
+from facetl.results.detections import Detections, FrameResult, Run
 
 POINTS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0], [9.0, 10.0]]
 TWO = Detections.from_lists(

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import PATIENCE
 
-from facetl.mtcnn.parallel import in_batches, in_parallel
+from facetl.search.parallel import in_batches, in_parallel
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from facetl.errors import DetectionsError
-from facetl.evaluation.peers import FILE_NAMES, SCORES, PeerDetections, load_peer, save_peer
+from facetl.results.peers import FILE_NAMES, SCORES, PeerDetections, load_peer, save_peer
 
 FACE = [10.0, 10.0, 50.0, 60.0]
 ELSEWHERE = [100.0, 100.0, 140.0, 150.0]

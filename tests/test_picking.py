@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facetl.boxes import as_boxes
-from facetl.data.duplicates import NEAR_TWIN
-from facetl.data.picking import (
+from facetl.data.active_learning import (
     BLURRED,
     Candidate,
     Pool,
@@ -22,8 +21,9 @@ from facetl.data.picking import (
     measure_sharpness,
     pick_frames,
 )
+from facetl.data.held_frames import Stamp
+from facetl.data.near_duplicates import NEAR_TWIN
 from facetl.data.shots import Look, look_at
-from facetl.data.stills import Stamp
 
 
 def candidate(

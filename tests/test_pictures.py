@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facetl.cartoons.frame import draw_frame
-from facetl.data.cutouts import cut_window, windows_around
+from facetl.data.crops import cut_window, windows_around
+from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image
 from facetl.data.overlays import draw_boxes
-from facetl.data.portrait import PORTRAIT
+from facetl.data.pictures import as_pixels, each_of, is_one
 from facetl.errors import ImageError
-from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.pictures import as_pixels, each_of, is_one
 from facetl.mtcnn.weights import load_weights
+from facetl.results.detections import Detections
 
 Pixels = NDArray[np.uint8]
 

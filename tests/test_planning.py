@@ -16,9 +16,11 @@ from tiny_world import tiny_plan
 
 from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
-from facetl.training import planning
+from facetl.training import time_estimate
 from facetl.training.plan import CascadePlan
-from facetl.training.planning import (
+from facetl.training.settings import TrainingSettings
+from facetl.training.time_budget import SavedBudget, TimeBudget
+from facetl.training.time_estimate import (
     LEAST_PATCHES,
     TYPICAL,
     Share,
@@ -35,8 +37,6 @@ from facetl.training.planning import (
     reduce_plan,
     try_training,
 )
-from facetl.training.settings import TrainingSettings
-from facetl.training.time_budget import SavedBudget, TimeBudget
 from facetl.training.transfer import Transfer
 
 PLAN = CascadePlan.default()
@@ -364,12 +364,12 @@ def test_one_thread_is_taken_where_it_is_clearly_faster(
 
 
 def test_one_slow_trial_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "_TRIAL_SECONDS", float("inf"))
+    monkeypatch.setattr(time_estimate, "_TRIAL_SECONDS", float("inf"))
     taken = {2: iter([9.0, 1.0, 50.0, 1.1]), 1: iter([9.0, 2.0, 2.2, 2.1])}
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     waiting = iter([taken[2], taken[1]])
-    monkeypatch.setattr(planning, "_trials", lambda *_: next(waiting))
+    monkeypatch.setattr(time_estimate, "_trials", lambda *_: next(waiting))
     found = try_training("pnet", PLAN.stages["pnet"].training, torch.device("cpu"))
     assert found == Trial(2, 1.1, 2, 1.0)
 
@@ -379,7 +379,7 @@ def test_all_threads_are_tried_while_one_is_used(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(torch, "set_num_threads", tried.append)
     taken = iter([iter([1.0] * 4), iter([2.0] * 4)])
-    monkeypatch.setattr(planning, "_trials", lambda *_: next(taken))
+    monkeypatch.setattr(time_estimate, "_trials", lambda *_: next(taken))
     settings = PLAN.stages["pnet"].training
     assert try_training("pnet", settings, torch.device("cpu"), 4) == Trial(4, 1.0, 4, 1.0)
     assert tried == [4, 1] * 4 + [1]  # and as it was
@@ -388,10 +388,10 @@ def test_all_threads_are_tried_while_one_is_used(monkeypatch: pytest.MonkeyPatch
 def test_trials_on_a_slow_machine_end_after_one_that_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(planning, "_TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr(time_estimate, "_TRIAL_SECONDS", 0.0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     trials = iter([9.0, 2.0])
-    monkeypatch.setattr(planning, "_trials", lambda *_: trials)
+    monkeypatch.setattr(time_estimate, "_trials", lambda *_: trials)
     found = try_training("pnet", PLAN.stages["pnet"].training, torch.device("cpu"))
     assert found == Trial(1, 2.0, 1, 1.0)
 

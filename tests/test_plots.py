@@ -22,9 +22,9 @@ from PIL import Image
 import facetl
 from facetl.data import fonts
 from facetl.errors import OutputError
-from facetl.evaluation.figures import shorten
 from facetl.evaluation.metrics import Curve, best_point
-from facetl.evaluation.plots import (
+from facetl.evaluation.report.figures import shorten
+from facetl.evaluation.report.plots import (
     plot_learning_curve,
     plot_losses,
     plot_precision_recall,
@@ -165,7 +165,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from facetl.evaluation.metrics import Curve
-from facetl.evaluation.plots import plot_precision_recall, save_plot
+from facetl.evaluation.report.plots import plot_precision_recall, save_plot
 curve = Curve(np.array([0.9, 0.8, 0.7, 0.2]), np.array([True, True, False, True]), 4)
 save_plot(Path(sys.argv[1]), plot_precision_recall({"some": curve}))
 import matplotlib

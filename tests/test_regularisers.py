@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from facetl.errors import InputError
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Stage, normalise
 from facetl.training import regularisers
-from facetl.training.attention import weigh_channels
+from facetl.training.channel_weights import weigh_channels
 from facetl.training.gradients import flatten
+from facetl.training.initialisation import build_starting_network
 from facetl.training.regularisers import (
     FEATURE_LAYERS,
     FeaturePenalty,
@@ -23,7 +24,6 @@ from facetl.training.regularisers import (
     build_regulariser,
     weights_of,
 )
-from facetl.training.starting import build_starting_network
 from facetl.training.strategies import HEADS, release, trained_parameters
 from facetl.training.transfer import Transfer
 

@@ -22,14 +22,15 @@ from facetl.data.annotations import save_annotations
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.conversion import save_single
 from facetl.data.images import load_image, save_image
-from facetl.data.miniatures import make_miniatures
 from facetl.data.sources import Format
-from facetl.evaluation import page
-from facetl.evaluation.advice import advise
-from facetl.evaluation.gallery import hang
+from facetl.data.thumbnails import make_miniatures
+from facetl.evaluation.report import page
+from facetl.evaluation.report.advice import advise
+from facetl.evaluation.report.gallery import hang
 from facetl.evaluation.scoring import Entry, Evaluation, Truth, evaluate_all
-from facetl.mtcnn.detections import Detections, FrameResult, Run, save_run
 from facetl.mtcnn.weights import Weights, load_weights, save_weights
+from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.json_file import save_run
 
 SIZE = (360, 480)
 LEFT, RIGHT, TINY = [10.0, 20, 50, 70], [90.0, 20, 130, 70], [70.0, 90, 85, 106]
@@ -547,5 +548,5 @@ def test_curves_that_cannot_be_drawn_are_left_out(
     def fail(*_: object) -> None:
         raise RuntimeError("no font")
 
-    monkeypatch.setattr("facetl.evaluation.plots.plot_losses", fail)
+    monkeypatch.setattr("facetl.evaluation.report.plots.plot_losses", fail)
     assert recall_training(made_with({"records": RECORDS}, tmp_path)) is None

@@ -15,8 +15,8 @@ from facetl.cli.tune import tune
 from facetl.data.images import load_image
 from facetl.errors import WeightsError
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.settings import DETECTION, FACTORS, LEAST_FACE, Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.search.settings import DETECTION, FACTORS, LEAST_FACE, Settings
 
 TUNED = Settings((0.3, 0.4, 0.9), min_face=60, factor=0.6, score=0.95)
 

@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from facetl.cartoons.frame import draw_frame
-from facetl.mtcnn.crops import IntegralImages
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import build_network, normalise
 from facetl.mtcnn.pyramid import level_size, map_size, pyramid_scales
-from facetl.mtcnn.settings import Settings
-from facetl.mtcnn.story import STEPS, Level, Story, score_maps, tell
+from facetl.mtcnn.resampling import IntegralImages
+from facetl.mtcnn.trace import STEPS, Level, Story, score_maps, tell
+from facetl.search.settings import Settings
 
 PADDED = Settings(thresholds=(0.2, 0.1, 0.1), min_face=12, padding=True, voting=True)
 PLAIN = Settings(min_face=12)

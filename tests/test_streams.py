@@ -18,15 +18,16 @@ from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError
-from facetl.mtcnn.detections import Run, load_run
-from facetl.mtcnn.run_lines import describe_head
+from facetl.results.detections import Run
+from facetl.results.json_lines import describe_head
+from facetl.results.store import load_run
 
 NAME = "pretrained.detections.jsonl"
 COUNT = 12
 DYING = """
 import itertools, os, signal
 from facetl.cli import main
-from facetl.mtcnn.run_lines import LinesWriter
+from facetl.results.json_lines import LinesWriter
 
 write, written = LinesWriter.write, itertools.count(1)
 

@@ -29,32 +29,32 @@ from facetl.cli import main
 from facetl.cli.compare import _save_plots
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.errors import FacetlError, InputError
-from facetl.evaluation import plots
+from facetl.evaluation.report import plots
+from facetl.experiments import forecast
+from facetl.experiments import runner as bench_module
+from facetl.experiments.description import built_in_studies, load_study
+from facetl.experiments.frames import put_aside
+from facetl.experiments.naming import PLAIN, describe_method, slug
+from facetl.experiments.plots import plot_study
+from facetl.experiments.results import Group, Spread, best_rows, load_results, summarise
+from facetl.experiments.results import Result as CellResult
+from facetl.experiments.runner import Bench, do, invert, measure_ap, shuffle_labels
+from facetl.experiments.scheduler import run
+from facetl.experiments.study import Cell, Study
+from facetl.experiments.tables import cells_csv, sections, summary_csv
+from facetl.experiments.tasks import PatchTask, StartTask, Task, needs, plain_twin, plan_tasks
 from facetl.manifests.fingerprints import mark_file
 from facetl.manifests.manifest import OutputMark, Step
 from facetl.manifests.updating import add_step
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
-from facetl.studies import bench as bench_module
-from facetl.studies import forecast
-from facetl.studies.bench import Bench, do, invert, measure_ap, shuffle_labels
-from facetl.studies.description import built_in_studies, load_study
-from facetl.studies.frames import put_aside
-from facetl.studies.naming import PLAIN, describe_method, slug
-from facetl.studies.plots import plot_study
-from facetl.studies.results import Group, Spread, best_rows, load_results, summarise
-from facetl.studies.results import Result as CellResult
-from facetl.studies.running import run
-from facetl.studies.study import Cell, Study
-from facetl.studies.tables import cells_csv, sections, summary_csv
-from facetl.studies.tasks import PatchTask, StartTask, Task, needs, plain_twin, plan_tasks
 from facetl.training import plan as plan_module
+from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.patches import load_patches
-from facetl.training.planning import TYPICAL
 from facetl.training.recipe import RECIPES
 from facetl.training.sampling import Label
-from facetl.training.starting import build_starting_network
+from facetl.training.time_estimate import TYPICAL
 from facetl.training.transfer import Transfer
 
 HELD = Transfer(regulariser="l2-sp", alpha=0.1)
@@ -453,7 +453,7 @@ def test_what_is_done_is_not_done_again(bench: Bench, monkeypatch: pytest.Monkey
     def never(*_: Any) -> None:
         raise AssertionError("did a task twice")
 
-    monkeypatch.setattr("facetl.studies.running.do", never)
+    monkeypatch.setattr("facetl.experiments.scheduler.do", never)
     assert len(list(run(plan_tasks(cells), bench, workers=1))) == 2
     assert bench.file_of(cells[0]).read_bytes() == before
 
@@ -714,11 +714,11 @@ def test_ctrl_c_keeps_what_is_done(
         done.append(task)
         do(task, bench)
 
-    monkeypatch.setattr("facetl.studies.running.do", interrupted)
+    monkeypatch.setattr("facetl.experiments.scheduler.do", interrupted)
     result = command()
     assert result.exit_code == 130
     assert f"stopped; {tmp_path / 'lab'} keeps what is done" in result.stderr
-    monkeypatch.setattr("facetl.studies.running.do", do)
+    monkeypatch.setattr("facetl.experiments.scheduler.do", do)
     again = command("--resume")
     assert again.exit_code == 0
     assert "8 tasks, 4 done" in again.stderr
@@ -728,7 +728,7 @@ def test_what_a_task_raises_is_one_line(command: Command, monkeypatch: pytest.Mo
     def failing(task: Task, bench: Bench) -> None:
         raise FacetlError("the roof is leaking")
 
-    monkeypatch.setattr("facetl.studies.running.do", failing)
+    monkeypatch.setattr("facetl.experiments.scheduler.do", failing)
     result = command()
     assert result.exit_code == 1
     assert result.stderr.endswith("facetl: the roof is leaking\n")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facetl.boxes import Boxes, as_boxes, iou
-from facetl.data.dataset import FaceDataset, Frame
+from facetl.data.dataset import FaceDataset
+from facetl.data.frame import Frame
 from facetl.data.images import save_image
 from facetl.data.overlays import cut_out
 from facetl.palette import SKY

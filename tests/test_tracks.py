@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.pen import WIDTH
+from facetl.data.held_frames import Moment, Stamp, change, draw_sketch, group_stills
 from facetl.data.shots import is_cut, look_at
-from facetl.data.stills import Moment, Stamp, change, draw_sketch, group_stills
 from facetl.data.tracks import FaceTracker, Track
 from facetl.data.video import VideoFrame
 from facetl.mtcnn.detector import Detector

@@ -25,20 +25,20 @@ from facetl.cli.options import Duration
 from facetl.data.dataset import load_dataset
 from facetl.data.images import load_image
 from facetl.errors import OutputError
-from facetl.evaluation import plots
+from facetl.evaluation.report import plots
 from facetl.files import plot_paths
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
-from facetl.training import cascade, planning, preparation
+from facetl.training import cascade, preparation, time_estimate
 from facetl.training import suspects as suspects_module
 from facetl.training.cascade import Cascade, Training
 from facetl.training.checkpoint import save_checkpoint
 from facetl.training.plan import AT_LEAST, CascadePlan
-from facetl.training.planning import TYPICAL, Trial
-from facetl.training.records import by_training
 from facetl.training.settings import STAGE_SETTINGS
 from facetl.training.suspects import Suspect
+from facetl.training.time_estimate import TYPICAL, Trial
+from facetl.training.training_log import by_training
 
 FILES = ["all.jsonl", "all.safetensors", "all_losses.png", "all_losses.svg", "all_suspects.json"]
 QUICKLY = ("--epochs", "2", "1", "1")
@@ -483,7 +483,7 @@ def test_anything_else_is_no_duration(text: str) -> None:
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let trials say that this machine is as fast as any, without trying."""
     monkeypatch.setattr(
-        planning, "try_training", lambda stage, *_: Trial(1, TYPICAL.per_patch[stage], 1, 1.0)
+        time_estimate, "try_training", lambda stage, *_: Trial(1, TYPICAL.per_patch[stage], 1, 1.0)
     )
 
 
@@ -527,7 +527,7 @@ def test_busy_cores_are_said_and_trained_on_with_one_thread(
     """And afterwards there are as many threads as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    monkeypatch.setattr(planning, "try_training", lambda *_: Trial(1, 1e-4, 2, 5.0))
+    monkeypatch.setattr(time_estimate, "try_training", lambda *_: Trial(1, 1e-4, 2, 5.0))
     try:
         result = command("--budget", "10m")
         assert torch.get_num_threads() == 2
@@ -545,7 +545,7 @@ def test_without_a_budget_busy_cores_are_said_alone(
     command: Command, trial: Trial, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another number of threads would be another result."""
-    monkeypatch.setattr(planning, "try_training", lambda *_: trial)
+    monkeypatch.setattr(time_estimate, "try_training", lambda *_: trial)
     used: list[int] = []
 
     def train_nothing(_: Training) -> NoReturn:
@@ -611,9 +611,9 @@ def test_the_score_shown_is_chosen_on_frames_put_aside_if_they_hold_enough_faces
         seen.extend([detector.settings, len(list(images)), len(faces), workers])
         return best
 
-    monkeypatch.setattr("facetl.evaluation.tuning.find_score", find)
+    monkeypatch.setattr("facetl.evaluation.tuning.choice.find_score", find)
     enough = sum(len(frame.boxes) for frame in dataset.frames[:3])
-    monkeypatch.setattr("facetl.evaluation.tuning.FEWEST_FACES", enough)
+    monkeypatch.setattr("facetl.evaluation.tuning.choice.FEWEST_FACES", enough)
     names = tuple(frame.name for frame in dataset.frames[:aside])
     cascade = Cascade(load_weights("cartoon"), (), (), names)
     chosen = train_module.choose_score(cascade, dataset, torch.device("cpu"), "auto", 2)

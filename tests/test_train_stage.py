@@ -16,16 +16,16 @@ from tiny_world import save_frames
 
 from facetl.cli import main
 from facetl.cli import train_stage as train_module
-from facetl.evaluation import plots
+from facetl.evaluation.report import plots
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage
-from facetl.mtcnn.settings import DETECTION, Settings
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.search.settings import DETECTION, Settings
 from facetl.training import checkpoint, loop
 from facetl.training.checkpoint import Checkpoint
+from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.patches import load_patches
 from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
-from facetl.training.starting import build_starting_network
 
 BLOBS = blob_patches()
 

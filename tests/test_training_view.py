@@ -13,11 +13,12 @@ from facetl.cli import training_view
 from facetl.cli.console import LINE
 from facetl.cli.train_stage import describe_epoch
 from facetl.cli.training_view import TrainingView
-from facetl.data.dataset import FaceDataset, Frame
+from facetl.data.dataset import FaceDataset
+from facetl.data.frame import Frame
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import Step
-from facetl.training.planning import estimate
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
+from facetl.training.time_estimate import estimate
 
 PNET, RNET, ONET = tiny_plan().steps
 FRAME = Frame(Path("a.png"), "a.png", as_boxes([[10, 10, 30, 30]]), (None,), (120, 160))

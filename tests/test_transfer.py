@@ -16,9 +16,9 @@ from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import State, load_pretrained_stage
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradients import GRADIENT_RULES, dtnh, plain_sum
+from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
 from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
-from facetl.training.starting import build_starting_network, build_training_network
 from facetl.training.strategies import HEADS, count_parameters, layers_of, release
 from facetl.training.transfer import Transfer
 

@@ -16,10 +16,10 @@ from facetl.boxes import as_boxes
 from facetl.cli import main
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
-from facetl.evaluation import tradeoff
-from facetl.mtcnn.detections import load_run
-from facetl.mtcnn.settings import Settings
+from facetl.evaluation.tuning import tradeoff_plot
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.results.store import load_run
+from facetl.search.settings import Settings
 
 FACE = [81.0, 53.0, 174.0, 175.0]
 MIRRORED = [256 - 174.0, 53.0, 256 - 81.0, 175.0]
@@ -63,7 +63,7 @@ def choice_in(path: Path) -> dict[str, Any]:
 def test_a_plot_that_cannot_be_drawn_costs_no_choice(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tradeoff, "plot_tradeoff", cannot_draw)
+    monkeypatch.setattr(tradeoff_plot, "plot_tradeoff", cannot_draw)
     out = tmp_path / "tuned.safetensors"
     result = succeed(data, "--weights", "pretrained", "--out", out, *QUICK)
     assert choice_in(out)["aim"] == "f1"

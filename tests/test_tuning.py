@@ -14,19 +14,10 @@ from matplotlib.figure import Figure
 
 from facetl.cartoons.frame import draw_frame
 from facetl.errors import InputError
-from facetl.evaluation.aims import Aim
 from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps, match_best
 from facetl.evaluation.metrics import Curve, best_point, point_at
-from facetl.evaluation.tradeoff import plot_tradeoff
-from facetl.evaluation.trials import (
-    FLOOR,
-    Trial,
-    find_cut,
-    threshold_between,
-    try_setting,
-    try_settings,
-)
-from facetl.evaluation.tuning import (
+from facetl.evaluation.tuning.aims import Aim
+from facetl.evaluation.tuning.choice import (
     FEWEST_FACES,
     choose,
     default_min_faces,
@@ -35,10 +26,19 @@ from facetl.evaluation.tuning import (
     rank,
     shown_score,
 )
+from facetl.evaluation.tuning.tradeoff_plot import plot_tradeoff
+from facetl.evaluation.tuning.trials import (
+    FLOOR,
+    Trial,
+    find_cut,
+    threshold_between,
+    try_setting,
+    try_settings,
+)
+from facetl.mtcnn.cached_scores import Costs, Opinions
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.opinions import Costs, Opinions
-from facetl.mtcnn.settings import Settings
+from facetl.search.settings import Settings
 
 NOTHING = Curve(np.zeros(0), np.zeros(0, np.bool_), 1)
 AIMS = ("ap", "f1", "speed", "recall>=0.75", "precision>=0.6")

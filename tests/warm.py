@@ -94,12 +94,12 @@ def make_small() -> None:
 
     The clock of trainings stands still, so that what they write is the same byte for byte.
     """
-    from facetl.evaluation import plots
+    from facetl.evaluation.report import plots
+    from facetl.experiments import forecast
     from facetl.files import plot_paths, write_text
-    from facetl.studies import forecast
     from facetl.training import loop
     from facetl.training.plan import AT_LEAST
-    from facetl.training.planning import TYPICAL
+    from facetl.training.time_estimate import TYPICAL
 
     vars(loop)["time"] = SimpleNamespace(perf_counter=lambda: 0.0)
     for stage in AT_LEAST:
@@ -118,10 +118,10 @@ def serve() -> None:
     import torch
 
     import facetl.cli.compare
-    import facetl.evaluation.plots
+    import facetl.evaluation.report.plots
+    import facetl.experiments.plots
+    import facetl.experiments.scheduler
     import facetl.mtcnn.native
-    import facetl.studies.plots
-    import facetl.studies.running
     import facetl.training.cascade
     import facetl.training.patch_sheet  # noqa: F401
 

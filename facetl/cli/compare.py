@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.studies.bench import Bench
-    from facetl.studies.results import Result, Row
-    from facetl.studies.study import Study
-    from facetl.studies.tables import Section
-    from facetl.studies.tasks import Graph, Task
+    from facetl.experiments.results import Result, Row
+    from facetl.experiments.runner import Bench
+    from facetl.experiments.study import Study
+    from facetl.experiments.tables import Section
+    from facetl.experiments.tasks import Graph, Task
 
 
 @click.command(short_help="Compare ways of transferring weights: a study.")
@@ -94,10 +94,10 @@ def compare(
       facetl compare DATA --out lab --study never-hurt
       facetl compare DATA --out lab --study few-frames --resume
     """
+    from facetl.experiments.description import load_study
+    from facetl.experiments.runner import Bench
+    from facetl.experiments.tasks import plan_tasks
     from facetl.mtcnn.detector import choose_device
-    from facetl.studies.bench import Bench
-    from facetl.studies.description import load_study
-    from facetl.studies.tasks import plan_tasks
 
     study, chosen_device = load_study(source), str(choose_device(device))
     if chosen_device != "cpu" and not options.is_given("workers"):
@@ -180,7 +180,7 @@ def _load_frames(
         InputError: if some frames are among both, or there is no face to find.
     """
     from facetl.data.dataset import leave_out_unreadable, load_dataset
-    from facetl.studies.frames import put_aside, require_apart
+    from facetl.experiments.frames import put_aside, require_apart
 
     load = partial(load_dataset, on_error=on_error, form=chosen_format(form))
     train_frames = load(data, part="train")
@@ -203,14 +203,14 @@ def _load_frames(
 
 
 def _forecast(graph: Graph, bench: Bench, workers: int) -> float:
-    from facetl.studies.forecast import forecast, measure_thread
+    from facetl.experiments.forecast import forecast, measure_thread
 
     return forecast(graph, bench, measure_thread(bench), workers)
 
 
 def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: float) -> list[str]:
     """Return the plan of a study in words, line by line."""
-    from facetl.studies.naming import describe_method
+    from facetl.experiments.naming import describe_method
 
     done = sum(bench.is_done(task) for task in graph)
     lines = {
@@ -228,7 +228,7 @@ def _describe(study: Study, graph: Graph, bench: Bench, workers: int, seconds: f
 
 def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:
     """Do all tasks, and say of each what came of it."""
-    from facetl.studies.running import run
+    from facetl.experiments.scheduler import run
 
     done = {task for task in graph if bench.is_done(task)}
     share = seconds / max(len(graph) - len(done), 1)
@@ -241,9 +241,9 @@ def _run(graph: Graph, bench: Bench, workers: int, seconds: float) -> None:
 
 
 def _describe_task(task: Task, bench: Bench) -> str:
-    from facetl.studies.naming import describe_method
-    from facetl.studies.results import load_results
-    from facetl.studies.study import Cell
+    from facetl.experiments.naming import describe_method
+    from facetl.experiments.results import load_results
+    from facetl.experiments.study import Cell
 
     if not isinstance(task, Cell):
         return task.name
@@ -258,8 +258,8 @@ def _describe_task(task: Task, bench: Bench) -> str:
 
 def _report(study: Study, bench: Bench) -> None:
     """Print the table; write it as Markdown and CSV, and the plots."""
-    from facetl.studies.results import load_results, summarise
-    from facetl.studies.tables import cells_csv, sections, summary_csv
+    from facetl.experiments.results import load_results, summarise
+    from facetl.experiments.tables import cells_csv, sections, summary_csv
 
     def path_of(ending: str) -> Path:
         return bench.folder / f"{study.name}{ending}"
@@ -281,13 +281,13 @@ def _report(study: Study, bench: Bench) -> None:
 def _save_plots(
     path_of: Callable[[str], Path], results: Sequence[Result], rows: Sequence[Row]
 ) -> None:
-    from facetl.studies.plots import plot_study
+    from facetl.experiments.plots import plot_study
 
     pictures = OptionalPictures()
     for name, plot in plot_study(results, rows):
         path = path_of(f"_{name}.png")
         with pictures.drawing(*plot_paths(path)):
-            from facetl.evaluation.plots import save_plot
+            from facetl.evaluation.report.plots import save_plot
 
             save_plot(path, plot())
     pictures.note_missing()

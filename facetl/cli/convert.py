@@ -20,8 +20,9 @@ from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
-    from facetl.data.dataset import Difficult, FaceDataset, Frame
+    from facetl.data.dataset import Difficult, FaceDataset
     from facetl.data.formats.conversion import Placing
+    from facetl.data.frame import Frame
     from facetl.data.sources import Format, Part, Source
 
 DATASETS = ("coco", "yolo", "voc", "course")
@@ -149,7 +150,7 @@ def _refuse_file_name(out: Path, target: str) -> None:
 
 def _find_runs(source: Path) -> list[Path]:
     """Return the detections files that are meant, none if these are annotations."""
-    from facetl.mtcnn.detections import SUFFIXES, find_runs
+    from facetl.results.store import SUFFIXES, find_runs
 
     if source.name.endswith(SUFFIXES):
         return [source]
@@ -158,7 +159,7 @@ def _find_runs(source: Path) -> list[Path]:
 
 def _convert_runs(paths: list[Path], out: Path, target: str, score: float | None) -> None:
     """Write detections; runs are called after their files."""
-    from facetl.mtcnn.detections import load_run, name_of
+    from facetl.results.store import load_run, name_of
 
     if target not in EXPORT_NAMES:
         raise click.UsageError(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facetl.data.images import Pixels
-    from facetl.mtcnn.detections import FrameResult
-    from facetl.mtcnn.runs import NamedImage, Searched
+    from facetl.results.detections import FrameResult
+    from facetl.search.pipeline import NamedImage, Searched
 
 CROPS = "crops"
 SHEET = "contact_sheet"
@@ -139,7 +139,7 @@ class CropCutter:
 
 def save_sheets(folder: Path, crops: Sequence[Crop]) -> None:
     """Draw contact sheets of faces that were cut out, best first; in memory one page at a time."""
-    from facetl.data.cutouts import COLUMNS, ROWS, draw_sheet, fit_cell
+    from facetl.data.crops import COLUMNS, ROWS, draw_sheet, fit_cell
     from facetl.data.images import load_image, save_image
 
     ranked = sorted(crops, key=lambda crop: -crop.score)
@@ -153,7 +153,7 @@ def save_sheets(folder: Path, crops: Sequence[Crop]) -> None:
 
 def _cut(path: Path, frame: FrameResult, stem: Path, cropping: Cropping) -> Iterator[Crop]:
     """Cut out and write the faces of one image; those outside it have no picture."""
-    from facetl.data.cutouts import in_view, windows_around
+    from facetl.data.crops import in_view, windows_around
     from facetl.data.images import load_image, save_image
 
     found = frame.detections
@@ -174,7 +174,7 @@ def _cut(path: Path, frame: FrameResult, stem: Path, cropping: Cropping) -> Iter
 
 
 def _cut_one(image: Pixels, window: Any, landmarks: Any) -> Pixels:
-    from facetl.data.cutouts import cut_upright, cut_window
+    from facetl.data.crops import cut_upright, cut_window
 
     if landmarks is None:
         return cut_window(image, window)

@@ -198,7 +198,7 @@ def detect(
       facetl detect archive --stream --out results --resume
       facetl detect archive --engine ray --out results
     """
-    from facetl.mtcnn.detections import LINES_SUFFIX, SHARDS_SUFFIX, SUFFIX
+    from facetl.results.store import LINES_SUFFIX, SHARDS_SUFFIX, SUFFIX
 
     cropping = settle_cropping(crops, margin, align)
     for_videos = bool(every or video or skip_still)
@@ -281,7 +281,7 @@ def _search_folder(
 
 
 def _has_lines(out: Path) -> bool:
-    from facetl.mtcnn.detections import LINES_SUFFIX
+    from facetl.results.store import LINES_SUFFIX
 
     return any(out.glob(f"*{LINES_SUFFIX}"))
 
@@ -317,7 +317,7 @@ def _require_kind(filmed: bool, *, for_videos: bool, for_images: bool) -> None:
 
 
 def _export(out: Path, kinds: Sequence[str]) -> None:
-    from facetl.mtcnn.detections import find_runs, load_run
+    from facetl.results.store import find_runs, load_run
 
     if kinds:
         save_exports(out, [load_run(path) for path in find_runs(out)], kinds)

@@ -20,9 +20,9 @@ from facetl.version import VERSION
 
 if TYPE_CHECKING:
     from facetl.data.images import Pixels
-    from facetl.mtcnn.detections import Detections
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import Engine, EngineChoice
+    from facetl.results.detections import Detections
 
 LIBRARIES = (
     *("torch", "torchvision", "numpy", "opencv-python", "opencv-python-headless"),
@@ -122,7 +122,7 @@ def _draw_image() -> Pixels:
 
 
 def _time_looks(detector: Detector, image: Pixels) -> Iterator[float]:
-    from facetl.mtcnn.settings import Settings
+    from facetl.search.settings import Settings
 
     for _ in range(_LOOKS):
         began = time.perf_counter()

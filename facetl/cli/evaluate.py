@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import AnnotationFile, OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.data.duplicates import Thumbnails
-    from facetl.evaluation.likeness import Likeness, Part
-    from facetl.evaluation.plots import Drawing
+    from facetl.data.near_duplicates import Thumbnails
+    from facetl.evaluation.near_duplicates import Likeness, Part
+    from facetl.evaluation.report.plots import Drawing
+    from facetl.evaluation.report.table import Row
     from facetl.evaluation.scoring import Entry, Evaluation
-    from facetl.evaluation.table import Row
 
 REPORT = "report.html"
 
@@ -174,9 +174,9 @@ def evaluate(
 
 def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
     """Read all runs and peers; their names must differ."""
-    from facetl.evaluation.peers import load_peer
     from facetl.evaluation.scoring import Entry
-    from facetl.mtcnn.detections import load_run
+    from facetl.results.peers import load_peer
+    from facetl.results.store import load_run
 
     entries = [Entry.of_run(load_run(path)) for path in _run_paths(results, peers)]
     entries += [Entry.of_peer(peer.name, load_peer(peer.folder)) for peer in peers]
@@ -189,13 +189,13 @@ def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
 
 def _holds_runs(results: Path) -> bool:
     """Return whether this is a folder of runs, not a run itself."""
-    from facetl.mtcnn.detections import SUFFIXES
+    from facetl.results.store import SUFFIXES
 
     return results.is_dir() and not results.name.endswith(SUFFIXES)
 
 
 def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
-    from facetl.mtcnn.detections import SUFFIX, find_runs
+    from facetl.results.store import SUFFIX, find_runs
 
     if not _holds_runs(results):
         return [results]
@@ -210,8 +210,8 @@ def _compare(
 ) -> Likeness:
     """Compare the true frames with the training frames; score the parts apart."""
     from facetl.data.dataset import FaceDataset, load_dataset
-    from facetl.data.duplicates import nearest_distances
-    from facetl.evaluation.likeness import Likeness, divide
+    from facetl.data.near_duplicates import nearest_distances
+    from facetl.evaluation.near_duplicates import Likeness, divide
     from facetl.evaluation.scoring import Truth
 
     if not isinstance(source, FaceDataset):
@@ -230,7 +230,7 @@ def _compare(
 
 def _load_thumbnails(dataset: FaceDataset, what: str) -> tuple[list[str], Thumbnails]:
     """Read all frames; return the names and the thumbnails of those that can be read."""
-    from facetl.data.duplicates import load_thumbnails, stack_thumbnails
+    from facetl.data.near_duplicates import load_thumbnails, stack_thumbnails
 
     thumbnails = load_thumbnails(track(dataset, f"reading the {what}", len(dataset)))
     if not thumbnails:
@@ -241,19 +241,19 @@ def _load_thumbnails(dataset: FaceDataset, what: str) -> tuple[list[str], Thumbn
 
 
 def _plot_files(folder: Path) -> list[Path]:
-    from facetl.evaluation.all_plots import PLOTS
+    from facetl.evaluation.report.all_plots import PLOTS
 
     return [path for name in PLOTS for path in plot_paths(folder / name)]
 
 
 def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, Drawing]:
     """Draw and write the plots; return those that could be drawn, by name."""
-    from facetl.evaluation.all_plots import PLOTS, plot
+    from facetl.evaluation.report.all_plots import PLOTS, plot
 
     pictures, drawings = OptionalPictures(), {}
     for name in PLOTS:
         with pictures.drawing(*plot_paths(folder / name)):
-            from facetl.evaluation.plots import draw, save_plot
+            from facetl.evaluation.report.plots import draw, save_plot
 
             drawing = draw(plot(name, evaluations))
             save_plot(folder / name, drawing)
@@ -283,8 +283,8 @@ def _report(
 
 def _report_likeness(evaluations: Sequence[Evaluation], likeness: Likeness) -> None:
     """Print a table for each run: all frames, near-twins of the training frames, unlike ones."""
-    from facetl.evaluation.likeness import MEASURE
-    from facetl.evaluation.table import contrast
+    from facetl.evaluation.near_duplicates import MEASURE
+    from facetl.evaluation.report.table import contrast
 
     click.echo(f"\nby distance to the nearest of {likeness.train_frames} training frames")
     click.echo(f"({MEASURE}):")
@@ -322,7 +322,7 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:
     """Return the figures as a table, one column a run, the best of each row in bold."""
-    from facetl.evaluation.table import compare
+    from facetl.evaluation.report.table import compare
 
     return _draw("", [each.name for each in evaluations], compare(evaluations))
 

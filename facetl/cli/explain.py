@@ -18,10 +18,10 @@ from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.images import Pixels
-    from facetl.evaluation.figures import Figure
-    from facetl.evaluation.story_pictures import Stories
+    from facetl.evaluation.report.figures import Figure
+    from facetl.evaluation.report.trace_figures import Stories
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.story import Story
+    from facetl.mtcnn.trace import Story
 
 
 def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> NamedWeights:
@@ -112,7 +112,7 @@ def tell_story(
         engine: what does their arithmetic.
     """
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.story import tell
+    from facetl.mtcnn.trace import tell
 
     detector = Detector.load(source, device, engine)
     return tell(detector, pixels, detector.settings.override(**given))
@@ -124,19 +124,19 @@ def save_pictures(out: Path, stories: Stories) -> None:
     Raises:
         OutputError: if none can be drawn.
     """
-    from facetl.evaluation import story_pictures
+    from facetl.evaluation.report import trace_figures
 
     last = list(stories.values())[-1]
     drawn: dict[str, Callable[[], Figure]] = {
-        "pyramid": partial(story_pictures.draw_pyramid, last),
-        "scores": partial(story_pictures.draw_scores, stories),
-        "candidates": partial(story_pictures.draw_candidates, stories),
-        "story": partial(story_pictures.draw_story, stories),
+        "pyramid": partial(trace_figures.draw_pyramid, last),
+        "scores": partial(trace_figures.draw_scores, stories),
+        "candidates": partial(trace_figures.draw_candidates, stories),
+        "story": partial(trace_figures.draw_story, stories),
     }
     pictures = OptionalPictures()
     for name, draw in drawn.items():
         with pictures.drawing(out / f"{name}.png", out / f"{name}.svg"):
-            story_pictures.save_drawing(out, name, draw())
+            trace_figures.save_drawing(out, name, draw())
     pictures.note_missing()
     if pictures.count == len(drawn):
         raise OutputError(f"{out}: no picture can be drawn; try another image, or other weights")
@@ -157,7 +157,7 @@ def _report(image: Path, stories: Stories) -> None:
 
 
 def _print_steps(stories: Stories) -> None:
-    from facetl.mtcnn.story import STEP_NAMES
+    from facetl.mtcnn.trace import STEP_NAMES
 
     table = plain_table("windows", list(stories))
     table.add_row("PNet looks at", *(f"{story.windows:,}" for story in stories.values()))

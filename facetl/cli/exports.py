@@ -11,7 +11,7 @@ import click
 from facetl.cli.console import note
 
 if TYPE_CHECKING:
-    from facetl.mtcnn.detections import Run
+    from facetl.results.detections import Run
 
 EXPORT_NAMES = ("csv", "coco", "yolo", "npy", "cvat", "label-studio")
 
@@ -36,7 +36,7 @@ def save_exports(
         kinds: the formats.
         score: least score of what is written; None: that of each run.
     """
-    from facetl.evaluation.exports import find_unnameable, save_export
+    from facetl.results.exports import find_unnameable, save_export
 
     for run in runs:
         if names := find_unnameable(run):

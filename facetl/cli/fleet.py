@@ -21,12 +21,12 @@ from facetl.files import about_to_write, note_written, remove_folder
 
 if TYPE_CHECKING:
     from facetl.cli.videos import Viewing
-    from facetl.fleet.blocks import Block
-    from facetl.fleet.ray_engine import Fleet
-    from facetl.fleet.searching import BlockSearch, Outcome, RunPlan
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.runs import NamedImage
-    from facetl.mtcnn.settings import Settings
+    from facetl.search.block_search import BlockSearch, Outcome, RunPlan
+    from facetl.search.blocks import Block
+    from facetl.search.pipeline import NamedImage
+    from facetl.search.ray_engine import Fleet
+    from facetl.search.settings import Settings
 
 RAY = "ray"
 """What --engine is called for it."""
@@ -64,7 +64,7 @@ def settle_fleet(engine: str, address: str | None, workers: int) -> Fleet | None
             if is_given(option.removeprefix("--").replace("-", "_")):
                 raise click.UsageError(f"{option} is for --engine ray; add that or leave it out")
         return None
-    from facetl.fleet.ray_engine import Fleet, require_ray
+    from facetl.search.ray_engine import Fleet, require_ray
 
     require_ray(address)
     return Fleet(address, workers if is_given("workers") else None)
@@ -97,7 +97,7 @@ class FleetSearch:
             OutputError: if there is nothing to resume, or another search's work.
             ImageError, VideoError: if nothing could be read; nothing is left then.
         """
-        from facetl.mtcnn.run_shards import find_shards
+        from facetl.results.parquet import find_shards
 
         about_to_write()
         blocks = self._cut()
@@ -123,21 +123,21 @@ class FleetSearch:
         return self._report([*map(search.tell, done), *found], out)
 
     def _cut(self) -> list[Block]:
-        from facetl.fleet.blocks import cut_into_blocks
+        from facetl.search.blocks import cut_into_blocks
 
         pictures = name_videos(self.pictures) if self.viewing else self.pictures
         absolute = [replace(each, path=each.path.absolute()) for each in pictures]
         return cut_into_blocks(absolute, 1 if self.viewing else self.shard_size)
 
     def _plan(self, blocks: int) -> BlockSearch:
-        from facetl.fleet.searching import BlockSearch, VideoPlan
+        from facetl.search.block_search import BlockSearch, VideoPlan
 
         viewing = self.viewing
         video = VideoPlan(viewing.every, viewing.skip_still) if viewing else None
         return BlockSearch(self.runs, blocks, self.batch_size, video)
 
     def _search(self, search: BlockSearch, blocks: Sequence[Block]) -> list[Outcome]:
-        from facetl.fleet.ray_engine import search_blocks
+        from facetl.search.ray_engine import search_blocks
 
         outcomes = []
         found = search_blocks(search, blocks, self.fleet)
@@ -181,8 +181,8 @@ def plan_runs(
     out: Path,
 ) -> dict[str, RunPlan]:
     """Return the runs of a search, each with the folder of its shards, by name."""
-    from facetl.fleet.searching import RunPlan
-    from facetl.mtcnn.detections import SHARDS_SUFFIX
+    from facetl.results.store import SHARDS_SUFFIX
+    from facetl.search.block_search import RunPlan
 
     seen = {"every": str(viewing.every), "skip_still": viewing.skip_still} if viewing else {}
     plans = {}
@@ -202,8 +202,8 @@ def _require_same(search: BlockSearch, blocks: Sequence[Block]) -> None:
         OutputError: naming one.
         DetectionsError: if one is damaged.
     """
-    from facetl.mtcnn.run_lines import require_same_score
-    from facetl.mtcnn.run_shards import read_head
+    from facetl.results.json_lines import require_same_score
+    from facetl.results.parquet import read_head
 
     for block in blocks:
         for name, path in search.shards(block).items():

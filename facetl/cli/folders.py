@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from facetl.cli.searching import Searching
-    from facetl.mtcnn.detections import FrameResult, RunWriter, Skipped
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.runs import NamedImage, Searched
-    from facetl.mtcnn.settings import Settings
+    from facetl.results.detections import FrameResult, Skipped
+    from facetl.results.json_file import RunWriter
+    from facetl.search.pipeline import NamedImage, Searched
+    from facetl.search.settings import Settings
 
 
 def describe_lasting(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,9 +151,9 @@ class FolderSearch:
         Raises:
             OutputError: if there is nothing to resume, or another search's work.
         """
-        from facetl.mtcnn.detections import LINES_SUFFIX
-        from facetl.mtcnn.run_lines import describe_head, recover, writing_lines
-        from facetl.mtcnn.runs import search_all
+        from facetl.results.json_lines import describe_head, recover, writing_lines
+        from facetl.results.store import LINES_SUFFIX
+        from facetl.search.pipeline import search_all
 
         described = {name: describe_lasting(self._describe(name)) for name in self.detectors}
         paths = {name: out / f"{name}{LINES_SUFFIX}" for name in described}
@@ -172,8 +173,8 @@ class FolderSearch:
 
     def _count_recovered(self, paths: Mapping[str, Path]) -> None:
         """Count what an earlier search has found, in the files of the runs, by name."""
-        from facetl.mtcnn.detections import Skipped
-        from facetl.mtcnn.run_lines import read_recovered
+        from facetl.results.detections import Skipped
+        from facetl.results.json_lines import read_recovered
 
         for name, path in paths.items():
             self.skipped = 0  # all runs skip the same images
@@ -184,7 +185,7 @@ class FolderSearch:
                     self.tallies[name].add(found)
 
     def _search_list(self) -> Iterator[Searched[NamedImage]]:
-        from facetl.mtcnn.runs import search_list
+        from facetl.search.pipeline import search_list
 
         how = self.how
         return search_list(self.detectors, self.settings, self.images, how.batch_size, how.workers)
@@ -233,7 +234,8 @@ def open_runs(
         out: the folder of the files.
         described: the settings that the files tell, by name of the run.
     """
-    from facetl.mtcnn.detections import SUFFIX, writing_run
+    from facetl.results.json_file import writing_run
+    from facetl.results.store import SUFFIX
 
     return entering_all(
         {

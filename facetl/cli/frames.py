@@ -19,14 +19,14 @@ from facetl.files import folder_in_place, is_occupied, require_writable, write_t
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
-    from facetl.data.picking import Candidate, Pick, Pool
+    from facetl.data.active_learning import Candidate, Pick, Pool
     from facetl.data.shots import Look
     from facetl.data.video import Every
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.footage import FilmPicture
-    from facetl.mtcnn.runs import Searched
-    from facetl.mtcnn.settings import Settings
+    from facetl.search.pipeline import Searched
+    from facetl.search.settings import Settings
+    from facetl.search.video import FilmPicture
 
 LISTING = "frames.csv"
 
@@ -104,7 +104,7 @@ def frames(
       facetl train frames --out cascade.safetensors  # once the boxes are mended
       facetl frames next.mp4 --unlike frames --weights cascade.safetensors --out more
     """
-    from facetl.data.picking import pick_frames
+    from facetl.data.active_learning import pick_frames
 
     found = find_inputs(videos, prefer_videos=True)
     if not found.are_videos:
@@ -182,7 +182,7 @@ def _look_through(
     how: Searching,
 ) -> Pool:
     """Return candidates of all videos, unlike each other."""
-    from facetl.data.picking import Pool
+    from facetl.data.active_learning import Pool
 
     pool = Pool()
     for video in videos:
@@ -195,7 +195,7 @@ def _look_through(
 def _judge(found: Searched[FilmPicture]) -> Candidate:
     """Return a searched frame as a candidate."""
     from facetl.boxes import clip
-    from facetl.data.picking import Candidate, measure_sharpness
+    from facetl.data.active_learning import Candidate, measure_sharpness
     from facetl.data.shots import look_at
 
     pixels, (result,) = found.picture.load(), found.results.values()
@@ -216,7 +216,7 @@ def _save_pictures(
 ) -> None:
     """Read the videos once more and write the frames that were picked."""
     from facetl.data.images import save_image
-    from facetl.mtcnn.footage import frame_name
+    from facetl.search.video import frame_name
 
     for video in videos:
         wanted = {each.candidate.stamp.index for each in _of_video(picks, video.name)}
@@ -271,7 +271,7 @@ def _of_video(picks: Sequence[Pick], name: str) -> list[Pick]:
 
 
 def _name(candidate: Candidate) -> str:
-    from facetl.mtcnn.footage import frame_name
+    from facetl.search.video import frame_name
 
     return frame_name(candidate.video, candidate.stamp.index)
 
@@ -281,7 +281,7 @@ def _sure_boxes(candidate: Candidate, score: float) -> Boxes:
 
 
 def _report(out: Path, pool: Pool, picks: Sequence[Pick], count: int, score: float) -> None:
-    from facetl.data.picking import Reason
+    from facetl.data.active_learning import Reason
 
     doubtful = sum(pick.reason is Reason.DOUBT for pick in picks)
     boxes = sum(len(_sure_boxes(pick.candidate, score)) for pick in picks)

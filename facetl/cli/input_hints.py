@@ -117,7 +117,7 @@ def expecting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], An
 def input_kind(path: Path) -> InputKind | None:
     """Return what is at a path, None if that is hard to tell; only its beginning is read."""
     from facetl.data.media_types import TEXT_SUFFIXES, is_video, media_type
-    from facetl.mtcnn.detections import SUFFIXES
+    from facetl.results.store import SUFFIXES
 
     if path.name.endswith(SUFFIXES):
         return InputKind.DETECTIONS if path.exists() else None

@@ -15,7 +15,8 @@ from click.core import ParameterSource
 from facetl.cli.console import note
 from facetl.cli.input_hints import expecting as expecting
 from facetl.cores import usable_cores
-from facetl.mtcnn.settings import FACTORS, LEAST_FACE, SCORE
+from facetl.results.shown_score import SCORE
+from facetl.search.settings import FACTORS, LEAST_FACE
 
 if TYPE_CHECKING:
     from facetl.data.video import Every

@@ -13,7 +13,7 @@ from facetl.errors import NameTooLongError
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
     from facetl.data.annotations import OnError
-    from facetl.mtcnn.runs import NamedImage, Searched
+    from facetl.search.pipeline import NamedImage, Searched
 
 OVERLAYS = "overlays"
 

@@ -12,9 +12,9 @@ from facetl.cli.console import track, typed_command
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile
     from facetl.data.dataset import FaceDataset
-    from facetl.evaluation.gallery import Exhibit
-    from facetl.evaluation.page import Numbers, Plot, Training
-    from facetl.evaluation.plots import Drawing
+    from facetl.evaluation.report.gallery import Exhibit
+    from facetl.evaluation.report.page import Numbers, Plot, Training
+    from facetl.evaluation.report.plots import Drawing
     from facetl.evaluation.scoring import Entry, Evaluation
 
 
@@ -45,8 +45,8 @@ def compose_report(
         only_listed: whether frames that the truth does not list are left out.
         suggestions: annotation files of the truth that a detector wrote.
     """
-    from facetl.evaluation.gallery import hang
-    from facetl.evaluation.page import Report, choose_exhibits, render
+    from facetl.evaluation.report.gallery import hang
+    from facetl.evaluation.report.page import Report, choose_exhibits, render
     from facetl.evaluation.scoring import Truth
 
     faces = Truth.of(source)
@@ -89,8 +89,8 @@ def find_pictures(
 
 
 def _picture(exhibits: Sequence[Exhibit], places: Mapping[str, Path]) -> dict[str, bytes]:
-    from facetl.data.miniatures import make_miniatures
-    from facetl.evaluation.page import PICTURES_BYTES
+    from facetl.data.thumbnails import make_miniatures
+    from facetl.evaluation.report.page import PICTURES_BYTES
 
     made = make_miniatures(places, PICTURES_BYTES)
     return {
@@ -106,8 +106,8 @@ def _title(truth: Path, evaluations: Sequence[Evaluation]) -> str:
 
 
 def _caption(drawings: Mapping[str, Drawing]) -> list[Plot]:
-    from facetl.evaluation.all_plots import CAPTIONS
-    from facetl.evaluation.page import Plot
+    from facetl.evaluation.report.all_plots import CAPTIONS
+    from facetl.evaluation.report.page import Plot
 
     return [Plot(drawings[name].svg, text) for name, text in CAPTIONS.items() if name in drawings]
 
@@ -125,9 +125,9 @@ def recall_training(run: Evaluation) -> Training | None:
 
 
 def _recall_training(run: Evaluation) -> Training | None:
-    from facetl.evaluation.page import Plot, Training
+    from facetl.evaluation.report.page import Plot, Training
     from facetl.mtcnn.weights import load_weights
-    from facetl.training.records import History, by_training
+    from facetl.training.training_log import History, by_training
 
     weights = load_weights(str(run.settings.get("weights")))
     history = History.of(weights.metadata)
@@ -137,7 +137,7 @@ def _recall_training(run: Evaluation) -> Training | None:
     trainings = dict(list(every.items())[-MOST_TRAININGS:])
     if not trainings:
         return None
-    from facetl.evaluation.plots import plot_losses, svg_of
+    from facetl.evaluation.report.plots import plot_losses, svg_of
 
     epochs = ", ".join(f"{name}: {len(records)}" for name, records in trainings.items())
     drawing = Plot(svg_of(plot_losses(trainings)), f"Losses of {run.name} by epoch ({epochs}).")
@@ -145,7 +145,7 @@ def _recall_training(run: Evaluation) -> Training | None:
 
 
 def _count_patches(rows: Sequence[Mapping[str, object]]) -> Numbers | None:
-    from facetl.evaluation.page import Cell, Numbers, TableRow
+    from facetl.evaluation.report.page import Cell, Numbers, TableRow
 
     labels = ("positive", "part", "negative")
     if not rows:

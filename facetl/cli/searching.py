@@ -18,8 +18,8 @@ from facetl.interruptions import holding_signals
 if TYPE_CHECKING:
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.runs import NamedImage
-    from facetl.mtcnn.settings import Settings
+    from facetl.search.pipeline import NamedImage
+    from facetl.search.settings import Settings
 
 
 LINK = "linked folder"
@@ -139,7 +139,7 @@ def _describe_passed(counts: Counter[str]) -> str:
 def _ways_to_name(found: Sequence[tuple[Path, Path]]) -> Iterator[list[NamedImage]]:
     """Yield files, each with the folder it was looked for in, by names that grow longer."""
     from facetl.data.images import name_below
-    from facetl.mtcnn.runs import NamedImage
+    from facetl.search.pipeline import NamedImage
 
     yield [NamedImage(name_below(root, image), image) for root, image in found]
     whole = {root: root.resolve() for root, _ in found}
@@ -209,6 +209,6 @@ def remove_other_runs(out: Path, kept: Collection[Path]) -> None:
 
 
 def _other_runs(out: Path, kept: Collection[Path]) -> list[Path]:
-    from facetl.mtcnn.detections import find_runs
+    from facetl.results.store import find_runs
 
     return [run for run in find_runs(out) if run not in kept]

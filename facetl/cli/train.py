@@ -111,8 +111,8 @@ def train(
     began = time.perf_counter()
     from facetl.mtcnn.detector import choose_device
     from facetl.mtcnn.engines import choose_engine
+    from facetl.training.initialisation import require_start
     from facetl.training.plan import CascadePlan
-    from facetl.training.starting import require_start
 
     require_source(data, images)
     start = options.settle_start(start, transfer["strategy"])
@@ -198,7 +198,7 @@ class CascadeOutputs(TrainingFiles):
     def save(self, cascade: Cascade, dataset: FaceDataset) -> None:
         """Write everything, what was learnt first, and remove the unfinished work."""
         from facetl.mtcnn.weights import save_weights
-        from facetl.training.records import by_training
+        from facetl.training.training_log import by_training
 
         write_text(self.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
         write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
@@ -252,9 +252,9 @@ def choose_score(
     """
     from facetl.data.images import load_image
     from facetl.evaluation.matching import TrueBoxes
-    from facetl.evaluation.tuning import find_score
+    from facetl.evaluation.tuning.choice import find_score
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.settings import DETECTION
+    from facetl.search.settings import DETECTION
 
     frames, told, least = _frames_to_choose_on(dataset, cascade.aside)
     pixels = (load_image(frame.path) for frame in frames)
@@ -277,8 +277,8 @@ def _frames_to_choose_on(
 ) -> tuple[FaceDataset, str, float]:
     """Return frames to choose a score on, what they are, and the least score to choose."""
     from facetl.data.dataset import leave_out_unreadable
-    from facetl.evaluation.tuning import FEWEST_FACES
-    from facetl.mtcnn.settings import SCORE
+    from facetl.evaluation.tuning.choice import FEWEST_FACES
+    from facetl.results.shown_score import SCORE
 
     frames = tuple(frame for frame in dataset if frame.name in set(aside))
     chosen = spread(replace(dataset, frames=frames), MOST_SEARCHED)
@@ -312,8 +312,8 @@ def _start_budget(
     began: float,
 ) -> TimeBudget:
     """Return what keeps the training within a budget; say what is planned, or was spent before."""
-    from facetl.training.planning import reduce_plan, trial_of
     from facetl.training.time_budget import TimeBudget
+    from facetl.training.time_estimate import reduce_plan, trial_of
 
     faces = dataset.face_count
     time_budget = TimeBudget(

@@ -16,7 +16,7 @@ from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
-from facetl.mtcnn.settings import DETECTION, Settings
+from facetl.search.settings import DETECTION, Settings
 
 if TYPE_CHECKING:
     from facetl.mtcnn.networks import Network, Stage
@@ -99,8 +99,8 @@ def train_stage(
     """Train a stage on a patch file and write its weights, records and loss curves."""
     from facetl.mtcnn.detector import choose_device
     from facetl.mtcnn.weights import load_weights
+    from facetl.training.initialisation import build_training_network
     from facetl.training.patches import load_patches
-    from facetl.training.starting import build_training_network
 
     start = options.settle_start(start, settings["strategy"])
     options.tell_idle_epochs(settings["strategy"])
@@ -130,7 +130,7 @@ def tell_busy_cores(stage: Stage, settings: TrainingSettings, device: Any) -> No
 
     It is not taken unasked: with another number of threads the last digits are others.
     """
-    from facetl.training.planning import gain_of_one_thread
+    from facetl.training.time_estimate import gain_of_one_thread
 
     gain = gain_of_one_thread(stage, settings, device)
     if gain > 1:
@@ -188,7 +188,7 @@ def describe_task(
     stage: Stage, start: str, patches: Patches, settings: TrainingSettings
 ) -> dict[str, Any]:
     """Return all that the result of a training depends on, JSON-able."""
-    from facetl.training.starting import fingerprint_start
+    from facetl.training.initialisation import fingerprint_start
 
     return {
         "stage": stage,
@@ -250,7 +250,7 @@ def save_results(
     """Write the weights to keep, the records of all epochs and the loss curves."""
     from facetl.mtcnn.weights import Weights, save_weights
     from facetl.training.patches import PATCH_COUNTS
-    from facetl.training.records import without_times
+    from facetl.training.training_log import without_times
 
     metadata = {
         **task,

@@ -43,7 +43,7 @@ class TrainingFiles:
     ) -> None:
         """Draw and write the losses of trainings, given by name as records of their epochs."""
         with pictures.drawing(*plot_paths(self.curves)):
-            from facetl.evaluation.plots import plot_losses, save_plot
+            from facetl.evaluation.report.plots import plot_losses, save_plot
 
             save_plot(self.curves, plot_losses(trainings))
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from facetl.data.dataset import FaceDataset
     from facetl.training.checkpoint import Checkpoint
     from facetl.training.plan import CascadePlan, Step
-    from facetl.training.planning import Estimate
     from facetl.training.preparation import FrameCut, Preparation, Unreadable
+    from facetl.training.time_estimate import Estimate
 
 
 @dataclass
@@ -34,7 +34,7 @@ class TrainingView:
     _heard: defaultdict[Step, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        from facetl.training.planning import estimate
+        from facetl.training.time_estimate import estimate
 
         chosen = self.plan.choose_frames(self.dataset)
         self._frames, self._faces = len(chosen), chosen.face_count
@@ -56,7 +56,7 @@ class TrainingView:
 
     def replans(self, step: Step, plan: CascadePlan, left: float) -> None:
         """Hear of another plan for a step that is begun and those after it, and its seconds."""
-        from facetl.training.planning import estimate
+        from facetl.training.time_estimate import estimate
 
         self.plan = plan
         ahead = plan.steps.index(step)

@@ -14,7 +14,7 @@ from facetl.cli.annotated import chosen_format, load_frames, require_source, spr
 from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.optional_pictures import OptionalPictures
 from facetl.errors import InputError
-from facetl.evaluation.aims import Aim
+from facetl.evaluation.tuning.aims import Aim
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
 from facetl.locks import clear
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
     from facetl.data.sources import Part, Source
-    from facetl.evaluation.trials import Trial
+    from facetl.evaluation.tuning.trials import Trial
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.settings import Settings
     from facetl.mtcnn.weights import Weights
+    from facetl.search.settings import Settings
 
 SHOWN = 5
 COLUMNS = (
@@ -135,7 +135,7 @@ def tune(
       facetl tune more-frames --weights cascade.safetensors --out tuned.safetensors
       facetl tune more-frames --weights cascade.safetensors --aim "recall>=0.99" --force
     """
-    from facetl.evaluation.tuning import plan_pyramids, rank
+    from facetl.evaluation.tuning.choice import plan_pyramids, rank
     from facetl.mtcnn.detector import Detector, choose_device
     from facetl.mtcnn.weights import load_weights
 
@@ -222,8 +222,8 @@ def _try_all(
     """Return what all settings give, and what the weights' own gave before, if that is known."""
     from facetl.data.images import load_image
     from facetl.evaluation.matching import TrueBoxes
-    from facetl.evaluation.trials import try_setting, try_settings
-    from facetl.mtcnn.opinions import collect_opinions
+    from facetl.evaluation.tuning.trials import try_setting, try_settings
+    from facetl.mtcnn.cached_scores import collect_opinions
 
     boxes, ignored = zip(*((frame.boxes, frame.ignored) for frame in dataset), strict=True)
     faces = TrueBoxes.of(boxes, ignored)
@@ -246,8 +246,8 @@ def _save_plot(
     """Draw and write the plot; return whether that could be done."""
     pictures = OptionalPictures()
     with pictures.drawing(*plot_paths(path)):
-        from facetl.evaluation.plots import save_plot
-        from facetl.evaluation.tradeoff import plot_tradeoff
+        from facetl.evaluation.report.plots import save_plot
+        from facetl.evaluation.tuning.tradeoff_plot import plot_tradeoff
 
         save_plot(path, plot_tradeoff(trials, chosen, aim, before))
     pictures.note_missing()
@@ -259,9 +259,9 @@ def _save_choice(
 ) -> None:
     """Write the weights with the chosen settings, what they are for and what they gave."""
     from facetl.data.dataset import fingerprint
-    from facetl.evaluation.tuning import shown_score
-    from facetl.mtcnn.settings import DETECTION
+    from facetl.evaluation.tuning.choice import shown_score
     from facetl.mtcnn.weights import save_weights
+    from facetl.search.settings import DETECTION
 
     figures = chosen.to_json()
     del figures["milliseconds"]  # measured: equal commands shall write equal weights
@@ -280,7 +280,7 @@ def _save_choice(
 
 def _report(best: Sequence[Trial], before: Trial | None, aim: Aim, tried: int, frames: int) -> None:
     """Print the best settings, the chosen one first, and the one in use so far."""
-    from facetl.evaluation.tuning import shown_score
+    from facetl.evaluation.tuning.choice import shown_score
 
     named = [("chosen", best[0]), *(("", trial) for trial in best[1:])]
     if before:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from facetl.data.images import Pixels
     from facetl.data.shots import Look
     from facetl.data.video import Every, Footage, VideoFacts, VideoFrame, VideoWriter
-    from facetl.mtcnn.detections import FrameResult, RunWriter
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.footage import FilmPicture
-    from facetl.mtcnn.runs import NamedImage, Searched
-    from facetl.mtcnn.settings import Settings
+    from facetl.results.detections import FrameResult
+    from facetl.results.json_file import RunWriter
+    from facetl.search.pipeline import NamedImage, Searched
+    from facetl.search.settings import Settings
+    from facetl.search.video import FilmPicture
 
 DRAWN = "videos"
 
@@ -74,7 +75,7 @@ class NamedVideo:
         skip_still: bool = False,
     ) -> Iterator[Searched[FilmPicture]]:
         """Yield the frames that count as they are searched by all detectors."""
-        from facetl.mtcnn.footage import search_footage
+        from facetl.search.video import search_footage
 
         return search_footage(
             self.name,
@@ -250,8 +251,8 @@ def _search_one(
     video: NamedVideo,
 ) -> Iterator[dict[str, FrameResult]]:
     """Yield what all runs have for each frame of a video that counts; draw it on the way."""
-    from facetl.mtcnn.footage import link_results
-    from facetl.mtcnn.runs import results_above
+    from facetl.search.pipeline import results_above
+    from facetl.search.video import link_results
 
     scores = {name: each.score for name, each in settings.items()}
     found = video.search(viewing.every, detectors, settings, how, skip_still=viewing.skip_still)
@@ -289,7 +290,7 @@ def _record(
 
 
 def _skip(writers: Mapping[str, RunWriter], name: str, reason: str) -> None:
-    from facetl.mtcnn.detections import Skipped
+    from facetl.results.detections import Skipped
 
     for writer in writers.values():
         writer.skip(Skipped(name, reason))
@@ -339,7 +340,7 @@ class DrawnVideo:
         self._write_until(None, {})
 
     def _write_until(self, index: int | None, results: Mapping[str, FrameResult]) -> None:
-        from facetl.mtcnn.footage import glide
+        from facetl.search.video import glide
 
         while self._next is not None and (index is None or self._next.index < index):
             self._forget_other_scenes(self._next)
@@ -353,7 +354,7 @@ class DrawnVideo:
     def _forget_other_scenes(self, frame: VideoFrame) -> None:
         """Let go of boxes if the picture shows another scene than the one they were found in."""
         from facetl.data.shots import is_cut, look_at
-        from facetl.mtcnn.footage import without_faces
+        from facetl.search.video import without_faces
 
         look = look_at(frame.pixels)
         is_new = self._look is not None and is_cut(self._look, look)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from facetl.boxes import Boxes, as_boxes, clip
+from facetl.boxes import clip
 from facetl.data.annotations import (
     DIFFICULT,
     AnnotationFile,
@@ -23,6 +23,7 @@ from facetl.data.annotations import (
     ignored_of,
 )
 from facetl.data.formats.names import leads_out
+from facetl.data.frame import Frame
 from facetl.data.images import image_paths, image_size, load_image, name_below
 from facetl.data.layouts import find_sources
 from facetl.data.name_matching import match_names, nearest_names
@@ -32,36 +33,6 @@ from facetl.files import note_read
 
 Difficult = Literal["ignore", "face"]
 """What becomes of the faces that Pascal VOC marks difficult."""
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One image and the faces in it; none is as good as many.
-
-    What annotators excluded, crowds and faces that they could not tell, is neither face nor
-    background: nothing is learnt from it, and detections on it count neither way.
-
-    Attributes:
-        path: where the image lies.
-        name: how annotations and results call it, ``001.jpg`` or ``dad/0001.jpg``.
-        boxes: (N, 4) float64, half-open pixels of the upright image, inside it.
-        labels: N names of who it is, None where not known.
-        size_hw: height and width of the upright image.
-        ignored: (M, 4) regions to be ignored, as ``boxes``.
-    """
-
-    path: Path
-    name: str
-    boxes: Boxes
-    labels: tuple[str | None, ...]
-    size_hw: tuple[int, int]
-    ignored: Boxes = field(default_factory=lambda: as_boxes([]))
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "boxes", as_boxes(self.boxes))
-        object.__setattr__(self, "ignored", as_boxes(self.ignored))
-        if len(self.labels) != len(self.boxes):
-            raise ValueError(f"expected {len(self.boxes)} labels, got {len(self.labels)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,8 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.data.duplicates import thumbnail
 from facetl.data.images import Pixels
+from facetl.data.near_duplicates import thumbnail
 
 RECOLOURED = 0.25
 """Share of the picture, by colours that are the same for all films, that makes another scene."""

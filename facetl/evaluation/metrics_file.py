@@ -46,8 +46,8 @@ from typing import Any
 
 from facetl.errors import InputError
 from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Weighing
-from facetl.evaluation.likeness import MEASURE, Likeness, Part
 from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics, OperatingPoint
+from facetl.evaluation.near_duplicates import MEASURE, Likeness, Part
 from facetl.evaluation.scoring import Evaluation, Truth
 from facetl.files import read_json, require_format, write_text
 from facetl.version import VERSION

@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset
-from facetl.errors import DetectionsError
 from facetl.evaluation.diagnosis import Diagnosis, diagnose
 from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
 from facetl.evaluation.metrics import NAN, Metrics, OperatingPoint, measure, point_at
 from facetl.evaluation.naming import NOWHERE, find_places
-from facetl.evaluation.peers import PeerDetections
-from facetl.mtcnn.detections import Run
-from facetl.mtcnn.settings import recorded_score
+from facetl.results.detections import Run
+from facetl.results.peers import PeerDetections
+from facetl.results.shown_score import recorded_score
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +142,7 @@ class Entry:
             DetectionsError: if a frame occurs twice.
         """
         names = tuple(frame.image for frame in run.frames)
-        _refuse_twins(names, run.name)
+        run.refuse_twins()
         found = [frame.detections for frame in run.frames]
         boxes = np.concatenate([np.zeros((0, 4)), *(each.boxes for each in found)])
         scores = np.concatenate([np.zeros(0), *(each.scores for each in found)])
@@ -340,14 +339,3 @@ def _note_ignored(entry: Entry, count: int) -> Iterator[str]:
             f"{entry.name}: detections in regions to be ignored, which count neither way, but as "
             f"false alarms in the course's figures: {count}"
         )
-
-
-def _refuse_twins(names: Sequence[str], whose: str) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DetectionsError(
-                f"{whose}: found the frame {name!r} twice; run facetl detect again, "
-                "on each frame once"
-            )
-        seen.add(name)

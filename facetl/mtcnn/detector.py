@@ -6,12 +6,12 @@ weights give its boxes; what is peculiar in it lives in :mod:`facetl.mtcnn.geome
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -21,10 +21,10 @@ from torch import Tensor
 from facetl.boxes import Boxes
 from facetl.cores import usable_cores
 from facetl.data.images import OneImage
+from facetl.data.pictures import Picture, as_pixels, as_rgb, each_of, held_by, is_array, is_one
 from facetl.errors import InputError
+from facetl.mtcnn.backend import Sight
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.crops import place_windows
-from facetl.mtcnn.detections import Detections
 from facetl.mtcnn.engines import EngineChoice, build_look, choose_engine
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
@@ -39,16 +39,15 @@ from facetl.mtcnn.geometry import (
 )
 from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
-from facetl.mtcnn.origin import Origin
-from facetl.mtcnn.parallel import ROOM, in_batches, in_parallel, most_waiting
-from facetl.mtcnn.pictures import Picture, as_pixels, as_rgb, each_of, held_by, is_array, is_one
 from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
-from facetl.mtcnn.settings import Settings
-from facetl.mtcnn.sight import Sight
+from facetl.mtcnn.resampling import place_windows
 from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weights
-
-if TYPE_CHECKING:
-    from facetl.mtcnn.detections import FrameResult
+from facetl.results.detections import Detections, FrameResult
+from facetl.results.origin import Origin
+from facetl.search.parallel import ROOM, in_batches, in_parallel, most_waiting
+from facetl.search.pipeline import BATCH_SIZE, Progress, Search
+from facetl.search.settings import Settings
+from facetl.search.video import VideoSearch
 
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
@@ -56,11 +55,6 @@ PNET_BORDER = PNET_WINDOW // 2
 Thresholds = tuple[float, float, float]
 """Least scores in [0, 1] to pass PNet, RNet and ONet."""
 
-Progress = Callable[[int, int | None], object]
-"""Is told how much is done and of how much, None where nobody knows."""
-
-BATCH_SIZE = 4
-"""Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
 PIXELS_AT_ONCE = 4_000_000
 """Pixels of the images, all of one size, that are searched together."""
 VOTERS_IOU = 0.8
@@ -81,21 +75,6 @@ class How(TypedDict, total=False):
     batch_size: int
     workers: int | None
     progress: Progress | None
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a search of one image gave.
-
-    Attributes:
-        detections: the faces, best score first.
-        candidates: windows left after each stage: ``pnet``, ``rnet``, ``onet``.
-        size_hw: height and width of the image in pixels.
-    """
-
-    detections: Detections
-    candidates: dict[str, int]
-    size_hw: tuple[int, int] | None = None
 
 
 class Detector:
@@ -275,7 +254,7 @@ class Detector:
         total = 1 if is_one(images) else len(images) if isinstance(images, Sized) else None
         detections: list[Detections] = []
         for each in self.search(pictures, settings, batch_size, workers):
-            origin = origins[len(detections)].searched(each.size_hw, settings)
+            origin = origins[len(detections)].searched(each.size_hw, settings.score)
             detections.append(replace(each.detections, origin=origin).above(min_score))
             if progress:
                 progress(len(detections), total)
@@ -325,8 +304,6 @@ class Detector:
         Warns:
             UserWarning: at the end, if some of the video could not be read.
         """
-        from facetl.mtcnn.footage import VideoSearch  # which is built upon this module
-
         settings = self.settings.override(
             thresholds=thresholds,
             min_face=min_face,

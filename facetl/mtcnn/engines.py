@@ -16,9 +16,9 @@ from torch import Tensor
 
 from facetl.cores import usable_cores
 from facetl.errors import InputError
+from facetl.mtcnn.backend import Look, Sight, TorchSight
 from facetl.mtcnn.native import NativeNetworks, find_kernels
 from facetl.mtcnn.networks import Network, Stage
-from facetl.mtcnn.sight import Look, Sight, TorchSight
 
 Engine = Literal["torch", "native", "half"]
 EngineChoice = Literal["auto", "torch", "native", "half"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from facetl.data.other_libraries import import_library
+from facetl.data.interop import import_library
 from facetl.files import write_bytes, write_text
 from facetl.mtcnn.engines import own_caches
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from facetl.errors import WeightsError
 from facetl.files import parse_json, require_format, write_bytes
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
-from facetl.mtcnn.settings import Settings
+from facetl.search.settings import Settings
 from facetl.version import VERSION
 
 FORMAT = "facetl-weights"

@@ -24,24 +24,24 @@ from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import EngineChoice
 from facetl.mtcnn.networks import Stage
-from facetl.mtcnn.settings import DETECTION, Settings
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
+from facetl.search.settings import DETECTION, Settings
 from facetl.training.checkpoint import (
     Checkpoint,
     describe_differences,
     load_checkpoint,
     save_checkpoint,
 )
+from facetl.training.initialisation import build_training_network, require_start
 from facetl.training.loop import name_validation_frames, train
 from facetl.training.mining import Miner, mining_settings
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, StagePlan, Step
-from facetl.training.planning import StepProgress
 from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
-from facetl.training.records import History, without_times
 from facetl.training.settings import TrainingSettings
-from facetl.training.starting import build_training_network, require_start
 from facetl.training.time_budget import TimeBudget
+from facetl.training.time_estimate import StepProgress
+from facetl.training.training_log import History, without_times
 
 _TASK = "task.json"
 

@@ -23,7 +23,6 @@ from facetl.mtcnn.networks import (
     Stage,
     normalise,
 )
-from facetl.training.attention import weigh_channels
 from facetl.training.batches import (
     Batch,
     Indices,
@@ -31,11 +30,12 @@ from facetl.training.batches import (
     load_batch,
     split_by_frame,
 )
+from facetl.training.channel_weights import weigh_channels
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradients import GRADIENT_RULES, AngleLog, flatten, set_gradient
 from facetl.training.landmarks import Teacher, find_teacher
 from facetl.training.losses import detection_losses, weighted_sum
-from facetl.training.memory import keep_freed_memory
+from facetl.training.malloc import keep_freed_memory
 from facetl.training.patches import Patches
 from facetl.training.precision import mixed_precision
 from facetl.training.regularisers import Attention, Regulariser, build_regulariser, feature_layers

@@ -12,7 +12,7 @@ from facetl.boxes import Boxes
 from facetl.data.images import Pixels
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import Stage
-from facetl.mtcnn.settings import Settings
+from facetl.search.settings import Settings
 from facetl.training.recipe import Recipe
 
 MINING = Settings(thresholds=(0.3, 0.1, 0.1), padding=True)

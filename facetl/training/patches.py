@@ -14,7 +14,7 @@ pixels        uint8    (N, S, S, 3)   RGB
 
 The file's metadata holds one key, ``facetl``: a JSON object with the format's name and version,
 the names of the frames and whatever the maker tells of its settings.  Columns grow in a folder
-beside the target (:mod:`facetl.training.growth`) and are joined at the end; reading maps the file
+beside the target (:mod:`facetl.training.resume`) and are joined at the end; reading maps the file
 into memory.
 """
 
@@ -35,7 +35,7 @@ from safetensors import SafetensorError, safe_open
 
 from facetl.errors import PatchesError
 from facetl.files import atomic_path, parse_json, require_format
-from facetl.training.growth import Growth, growing
+from facetl.training.resume import Growth, growing
 from facetl.training.sampling import Label, LabelledWindows
 from facetl.version import VERSION
 

@@ -11,9 +11,9 @@ import numpy as np
 from facetl.data.dataset import FaceDataset
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import PRETRAINED
+from facetl.training.initialisation import SCRATCH, fingerprint_start
 from facetl.training.recipe import RECIPES, Recipe
 from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
-from facetl.training.starting import SCRATCH, fingerprint_start
 from facetl.training.transfer import Transfer
 
 AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}

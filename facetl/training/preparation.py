@@ -22,13 +22,14 @@ import torch
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
-from facetl.data.dataset import FaceDataset, Frame, fingerprint
-from facetl.data.duplicates import group_near_duplicates, stack_thumbnails, thumbnail
+from facetl.data.dataset import FaceDataset, fingerprint
+from facetl.data.frame import Frame
 from facetl.data.images import load_image
+from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
 from facetl.errors import ImageError, InputError
-from facetl.mtcnn.crops import cut_windows
 from facetl.mtcnn.networks import INPUT_SIZES, Stage
-from facetl.mtcnn.parallel import in_parallel
+from facetl.mtcnn.resampling import cut_windows
+from facetl.search.parallel import in_parallel
 from facetl.training.mining import Miner
 from facetl.training.patches import PatchWriter, writing_patches
 from facetl.training.recipe import RECIPES, Match, Recipe

@@ -8,7 +8,7 @@ new (reset layers):
 ``l2``           α/2 ‖w‖²
 ``l2-sp``        α/2 ‖w_S − w⁰_S‖² + β/2 ‖w_S̄‖²  (Li, Grandvalet and Davoine 2018, eq. 2)
 ``feature-map``  α/n Σ_j Σ_i ‖F_j(w, x_i) − F_j(w⁰, x_i)‖²  (knowledge distillation)
-``delta``        the same with a weight for each channel, see :mod:`facetl.training.attention`
+``delta``        the same with a weight for each channel, see :mod:`facetl.training.channel_weights`
 ===============  ==========================================================================
 
 Each is a callable that is asked after the forward pass of a step and answers with its value and

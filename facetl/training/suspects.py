@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from facetl.boxes import as_boxes, coverage, iou, square
-from facetl.data.dataset import FaceDataset, Frame
+from facetl.data.dataset import FaceDataset
+from facetl.data.frame import Frame
 from facetl.data.images import Pixels, load_image
 from facetl.data.overlays import contact_sheet, cut_out
 from facetl.training.mining import Proposals

@@ -18,7 +18,8 @@ from facetl.errors import InputError
 from facetl.files import read_json, write_text
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.plan import CascadePlan, StagePlan, Step
-from facetl.training.planning import (
+from facetl.training.settings import TrainingSettings
+from facetl.training.time_estimate import (
     TYPICAL,
     Share,
     Speed,
@@ -31,7 +32,6 @@ from facetl.training.planning import (
     reduce_plan,
     reduce_stage,
 )
-from facetl.training.settings import TrainingSettings
 
 USABLE = 0.9
 """Share of a budget that is planned for: the curves are drawn after the last epoch."""

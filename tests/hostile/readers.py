@@ -21,23 +21,28 @@ from facetl.cli.compare import find_room
 from facetl.cli.report import recall_training
 from facetl.cli.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
-from facetl.data.dataset import Frame, load_dataset
+from facetl.data.dataset import load_dataset
 from facetl.data.formats.coco import load_coco, save_coco
 from facetl.data.formats.recognition import recognise
 from facetl.data.formats.voc import load_voc, save_voc
 from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
+from facetl.data.frame import Frame
 from facetl.data.images import image_size, load_image
-from facetl.data.miniatures import make_miniatures
+from facetl.data.thumbnails import make_miniatures
 from facetl.data.video import Footage
 from facetl.errors import FacetlError, OutputError
-from facetl.evaluation.exports import EXPORTS, save_export
-from facetl.evaluation.gallery import hang
 from facetl.evaluation.metrics_file import FORMAT as METRICS
 from facetl.evaluation.metrics_file import load_metrics
-from facetl.evaluation.page import Report, choose_exhibits, render
-from facetl.evaluation.peers import PeerDetections, load_peer, save_peer
+from facetl.evaluation.report.gallery import hang
+from facetl.evaluation.report.page import Report, choose_exhibits, render
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
+from facetl.experiments.description import load_study
+from facetl.experiments.naming import PLAIN
+from facetl.experiments.results import load_cell, summarise
+from facetl.experiments.runner import FORMAT as CELLS
+from facetl.experiments.study import Cell
+from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.checking import check_outputs
 from facetl.manifests.fingerprints import FileMark, FolderMark, mark_file
 from facetl.manifests.manifest import (
@@ -48,23 +53,21 @@ from facetl.manifests.manifest import (
     save_manifest,
 )
 from facetl.manifests.manifest import Step as ManifestStep
-from facetl.mtcnn.detections import Detections, FrameResult, Run, Skipped, load_run, save_run
 from facetl.mtcnn.networks import build_network
-from facetl.mtcnn.run_lines import describe_head, load_lines, recover, writing_lines
-from facetl.mtcnn.run_shards import (
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.results.detections import Detections, FrameResult, Run, Skipped
+from facetl.results.exports import EXPORTS, save_export
+from facetl.results.json_file import save_run
+from facetl.results.json_lines import describe_head, load_lines, recover, writing_lines
+from facetl.results.parquet import (
     ShardHead,
     count_shard,
     find_shards,
     shard_path,
     writing_shard,
 )
-from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
-from facetl.studies.bench import FORMAT as CELLS
-from facetl.studies.description import load_study
-from facetl.studies.naming import PLAIN
-from facetl.studies.results import load_cell, summarise
-from facetl.studies.study import Cell
-from facetl.studies.tables import cells_csv, sections, summary_csv
+from facetl.results.peers import PeerDetections, load_peer, save_peer
+from facetl.results.store import load_run
 from facetl.training.batches import split_by_frame
 from facetl.training.cascade import Workshop, load_step
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint

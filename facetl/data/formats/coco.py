@@ -36,7 +36,7 @@ from facetl.errors import AnnotationError
 from facetl.files import write_text
 
 if TYPE_CHECKING:
-    from facetl.data.dataset import Frame
+    from facetl.data.frame import Frame
 
 KEYS = ("images", "annotations")
 """What a COCO file cannot do without."""

@@ -28,7 +28,6 @@ import numpy as np
 
 from facetl.boxes import THINNEST, clip
 from facetl.data.annotations import save_annotations
-from facetl.data.dataset import Frame
 from facetl.data.formats.coco import save_coco
 from facetl.data.formats.corners import whole_size
 from facetl.data.formats.label_studio import Region, Task, save_label_studio
@@ -36,6 +35,7 @@ from facetl.data.formats.names import image_name, refuse_shared_files, stem_of
 from facetl.data.formats.places import VOC_ANNOTATIONS, VOC_IMAGES, VOC_LISTS
 from facetl.data.formats.voc import save_voc
 from facetl.data.formats.yolo import image_place, save_yolo
+from facetl.data.frame import Frame
 from facetl.data.images import image_bytes
 from facetl.data.layouts import COURSE_FOLDERS
 from facetl.data.sources import Format, Part

@@ -69,7 +69,7 @@ from facetl.files import write_text
 if TYPE_CHECKING:
     from xml.sax.xmlreader import AttributesImpl
 
-    from facetl.data.dataset import Frame
+    from facetl.data.frame import Frame
 
 SUFFIX = ".xml"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")

@@ -61,7 +61,7 @@ from facetl.errors import AnnotationError, ImageError
 from facetl.files import write_text
 
 if TYPE_CHECKING:
-    from facetl.data.dataset import Frame
+    from facetl.data.frame import Frame
     from facetl.data.sources import Part
 
 FILE_NAME = "data.yaml"

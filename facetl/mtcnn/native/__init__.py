@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facetl.mtcnn.backend import Answers, Cells
 from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
-from facetl.mtcnn.sight import Answers, Cells
 
 BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
 """Builds by torch's name for the instructions that they need; the best first."""
@@ -111,7 +111,7 @@ class NativeNetworks:
 
 
 class NativeSight:
-    """Images seen by the kernels, one after the other (see :class:`facetl.mtcnn.sight.Sight`)."""
+    """Images seen by the kernels, one after the other (see :class:`facetl.mtcnn.backend.Sight`)."""
 
     def __init__(self, networks: NativeNetworks, pixels: Tensor) -> None:
         self._networks = networks

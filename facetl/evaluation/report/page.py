@@ -1,0 +1,398 @@
+"""The report: one HTML file to look at, with everything inside it.
+
+The page is put together from a template, a style sheet and a script that lie beside this module;
+names are escaped by the template engine, numbers and boxes travel as JSON.  Nothing on the page
+asks for anything outside it: its content security policy forbids that.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from facetl.evaluation.diagnosis import Mistake
+from facetl.evaluation.metrics import IOU_THRESHOLD
+from facetl.evaluation.report.advice import advise
+from facetl.evaluation.report.gallery import Exhibit
+from facetl.evaluation.report.table import UNDEFINED, compare
+from facetl.evaluation.scoring import Evaluation
+from facetl.version import VERSION
+
+MAX_EXHIBITS = 1000
+"""Frames on the page; of more, those with the most mistakes."""
+PICTURES_BYTES = 9_000_000
+"""Room for the frames' pictures; a third more once they are text."""
+
+FILTERS = (
+    ("all", "all"),
+    ("misses", "misses"),
+    ("false_alarms", "false alarms"),
+    ("gained", "gained"),
+    ("lost", "lost"),
+)
+ORDERS = (
+    ("mistakes", "most mistakes"),
+    ("name", "name"),
+    ("misses", "most misses"),
+    ("false_alarms", "most false alarms"),
+    ("gained", "most gained"),
+    ("lost", "most lost"),
+    ("smallest", "smallest face"),
+    ("lowest", "lowest score of a hit"),
+)
+FACE_SIZES = (("under 24 px", 0, 24), ("24 to 48 px", 24, 48), ("48 to 96 px", 48, 96))
+LARGEST_FACES = ("96 px and more", 96, 1_000_000)
+RECALL_BY = {
+    "size": "size of the face, the root of its area in pixels",
+    "aspect": "width over height of the face",
+    "label": "label",
+}
+PACKAGES = ("torch", "numpy", "pillow", "facenet-pytorch")
+
+
+class Cell(NamedTuple):
+    """A figure in a table, and whether it is the best of its row."""
+
+    text: str
+    best: bool = False
+
+
+class TableRow(NamedTuple):
+    """A row of a table: what it is about, and its figures."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+
+class Numbers(NamedTuple):
+    """A table of the page."""
+
+    heads: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    caption: str = ""
+
+
+class Plot(NamedTuple):
+    """A drawing (SVG) and what it shows, in words."""
+
+    svg: str
+    text: str
+
+    @property
+    def source(self) -> str:
+        """The drawing as an address that holds it."""
+        return _as_address(self.svg.encode(), "image/svg+xml")
+
+
+class Training(NamedTuple):
+    """What a weights file tells of its making."""
+
+    name: str
+    picture: Plot | None
+    patches: Numbers | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows.
+
+    Attributes:
+        title: what is reported on.
+        evaluations: the figures of the runs, as in the metrics file.
+        exhibits: the frames; of more than :data:`MAX_EXHIBITS` some.
+        left_out: how many frames there are besides.
+        pictures: the frames' pictures as WebP files, by name; any may be missing.
+        plots: drawings of the errors.
+        trainings: what is known of the weights' making.
+        commands: the commands that made the runs and the report.
+        origin: facts about data and weights, by name.
+        warnings: what must be known before all figures.
+    """
+
+    title: str
+    evaluations: Sequence[Evaluation]
+    exhibits: Sequence[Exhibit]
+    left_out: int = 0
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    plots: Sequence[Plot] = ()
+    trainings: Sequence[Training] = ()
+    commands: Sequence[str] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+
+def choose_exhibits(
+    exhibits: Sequence[Exhibit], evaluations: Sequence[Evaluation]
+) -> list[Exhibit]:
+    """Return at most :data:`MAX_EXHIBITS` frames, those with the most mistakes, in their order."""
+    if len(exhibits) <= MAX_EXHIBITS:
+        return list(exhibits)
+    thresholds = {each.name: _threshold(each) for each in evaluations}
+    mistakes = [-each.mistakes(thresholds) for each in exhibits]
+    chosen = sorted(range(len(exhibits)), key=mistakes.__getitem__)[:MAX_EXHIBITS]
+    return [exhibits[place] for place in sorted(chosen)]
+
+
+def render(report: Report) -> str:
+    """Return the page as HTML."""
+    environment = Environment(
+        loader=PackageLoader("facetl.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    read = environment.loader.get_source  # type: ignore[union-attr]
+    return environment.get_template("report.html.jinja").render(
+        title=report.title,
+        warnings=report.warnings,
+        summary=summarise(report.evaluations, report.exhibits, report.left_out),
+        version=VERSION,
+        iou=f"{IOU_THRESHOLD:g}",
+        style=read(environment, "report.css")[0],
+        script=read(environment, "report.js")[0],
+        data=describe_data(report),
+        runs=_runs_table(report.evaluations),
+        errors=_errors(report),
+        trainings=report.trainings,
+        advices=advise(report.evaluations),
+        commands=report.commands,
+        origin=_origin_table(report.origin),
+        settings=_settings(report.evaluations),
+        notes=[text for each in report.evaluations for text in each.notes],
+        filters=FILTERS,
+        orders=ORDERS,
+        ignores=any(len(each.ignored) for each in report.exhibits),
+    )
+
+
+def summarise(
+    evaluations: Sequence[Evaluation], exhibits: Sequence[Exhibit], left_out: int = 0
+) -> str:
+    """Return what happened, in a sentence a run and one on what changed from first to last."""
+    told = [_tell(each) for each in evaluations]
+    if len(evaluations) > 1 and not left_out:
+        first, best = evaluations[0], evaluations[_best_but_first(evaluations)]
+        gained, lost = count_changes(exhibits, first, best)
+        told.append(f"From {first.name} to {best.name}: {gained} gained, {lost} lost.")
+    return " ".join(told)
+
+
+def count_changes(
+    exhibits: Sequence[Exhibit], before: Evaluation, after: Evaluation
+) -> tuple[int, int]:
+    """Return how many faces only the later run finds, and only the earlier, of those shown."""
+    found = [[_faces_found(each, run) for each in exhibits] for run in (before, after)]
+    gained = sum(len(new - old) for old, new in zip(*found, strict=True))
+    lost = sum(len(old - new) for old, new in zip(*found, strict=True))
+    return gained, lost
+
+
+def describe_data(report: Report) -> dict[str, Any]:
+    """Return what the page's script needs, JSON-able: curves, frames, faces and findings."""
+    names = [each.name for each in report.evaluations]
+    labels = {label for each in report.exhibits for label in each.labels if label}
+    return {
+        "faces": report.evaluations[0].metrics.faces if report.evaluations else 0,
+        "runs": [_describe_run(each) for each in report.evaluations],
+        "left": 0,
+        "right": _best_but_first(report.evaluations),
+        "frames": [
+            _describe_exhibit(each, names, report.pictures.get(each.name))
+            for each in report.exhibits
+        ],
+        "frames_left_out": report.left_out,
+        "labels": sorted(labels),
+        "sizes": [*FACE_SIZES, LARGEST_FACES],
+    }
+
+
+def _best_but_first(evaluations: Sequence[Evaluation]) -> int:
+    """Return the place of the best run behind the first, which it is compared with."""
+    others = range(1, len(evaluations))
+    return max(others, key=lambda place: _ap(evaluations[place]), default=0)
+
+
+def _ap(run: Evaluation) -> float:
+    ap = run.metrics.ap["0.3"]
+    return -1.0 if math.isnan(ap) else ap
+
+
+def _tell(run: Evaluation) -> str:
+    metrics, least = run.metrics, _threshold(run)
+    if math.isinf(least):
+        return f"{run.name} finds none of {metrics.faces} faces."
+    kept = metrics.curve.scores >= least
+    hits = int(metrics.curve.hits[kept].sum())
+    false = int(kept.sum()) - hits
+    alarms = f"{false} false alarm{'s' * (false != 1)}"
+    return (
+        f"{run.name} finds {hits} of {metrics.faces} faces with {alarms} "
+        f"(score {least:.4g} and above; AP {metrics.ap['0.3']:.4f})."
+    )
+
+
+def _threshold(run: Evaluation) -> float:
+    """Return the score from which a run is shown; infinite for one that finds nothing."""
+    threshold = run.shown.score_threshold
+    return math.inf if math.isnan(threshold) else threshold
+
+
+def _faces_found(exhibit: Exhibit, run: Evaluation) -> set[int]:
+    found = exhibit.findings[run.name]
+    kept = found.judged.hits & (found.scores >= _threshold(run))
+    return set(found.judged.face[kept].tolist())
+
+
+def _describe_run(run: Evaluation) -> dict[str, Any]:
+    curve = run.metrics.curve
+    scores = curve.scores.tolist()
+    low, high = min([0.0, *scores]), max([1.0, *scores])
+    threshold = _threshold(run)
+    return {
+        "name": run.name,
+        "threshold": threshold if math.isfinite(threshold) else high,
+        "low": low,
+        "high": high,
+        "scores": scores,
+        "hits": curve.hits.astype(int).tolist(),
+    }
+
+
+def _describe_exhibit(
+    exhibit: Exhibit, runs: Sequence[str], picture: bytes | None
+) -> dict[str, Any]:
+    height, width = exhibit.size_hw
+    return {
+        "name": exhibit.name,
+        "width": width,
+        "height": height,
+        "picture": _as_address(picture, "image/webp") if picture else None,
+        "boxes": exhibit.boxes.round(1).tolist(),
+        "labels": list(exhibit.labels),
+        "ignored": exhibit.ignored.round(1).tolist(),
+        "found": [_describe_findings(exhibit, run) for run in runs],
+    }
+
+
+def _describe_findings(exhibit: Exhibit, run: str) -> dict[str, Any]:
+    found = exhibit.findings[run]
+    faces = zip(found.judged.hits.tolist(), found.judged.face.tolist(), strict=True)
+    return {
+        "boxes": found.boxes.round(1).tolist(),
+        "scores": found.scores.tolist(),
+        "faces": [face if hit else -1 for hit, face in faces],
+        "verdicts": [verdict.value if verdict else "hit" for verdict in found.judged.verdicts],
+    }
+
+
+def _runs_table(evaluations: Sequence[Evaluation]) -> Numbers:
+    rows = [
+        TableRow(row.title, tuple(map(Cell, row.texts, row.winners)))
+        for group in compare(evaluations)
+        for row in group
+    ]
+    sizes = (each.settings.get("parameters") for each in evaluations)
+    cells = tuple(Cell(f"{size:,}" if isinstance(size, int) else UNDEFINED) for size in sizes)
+    names = tuple(each.name for each in evaluations)
+    return Numbers(("", *names), (*rows, TableRow("weights in the networks", cells)))
+
+
+def _errors(report: Report) -> dict[str, Any]:
+    return {
+        "tables": [_mistakes_table(report.evaluations)],
+        "pictures": report.plots,
+        "groups": [*_recall_tables(report.evaluations), *_calibration_tables(report.evaluations)],
+        "hint": "AP gained if a kind of mistake were mended, with the number of such mistakes, "
+        f"at IoU {IOU_THRESHOLD:g} (Bolya et al., TIDE, 2020). The gains do not add up: "
+        "precision and recall multiply.",
+    }
+
+
+def _mistakes_table(evaluations: Sequence[Evaluation]) -> Numbers:
+    rows = [
+        TableRow(mistake.value, tuple(_cost(each, mistake) for each in evaluations))
+        for mistake in Mistake
+    ]
+    return Numbers(("AP lost by", *(each.name for each in evaluations)), tuple(rows))
+
+
+def _cost(run: Evaluation, mistake: Mistake) -> Cell:
+    usual = run.diagnosis.usual
+    lost = usual.lost[mistake]
+    figure = UNDEFINED if math.isnan(lost) else f"{lost:.3f}"
+    return Cell(f"{figure} ({usual.counts[mistake]})")
+
+
+def _recall_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
+    """Return a table for each way to divide the faces, with the recall of every run."""
+    heads = ("", "faces", *(each.name for each in evaluations))
+    tables = []
+    for by, what in RECALL_BY.items():
+        columns = [each.diagnosis.recall_by[by] for each in evaluations]
+        rows = [
+            TableRow(
+                groups[0].name,
+                (Cell(f"{groups[0].faces}"), *(Cell(f"{group.recall:.3f}") for group in groups)),
+            )
+            for groups in zip(*columns, strict=True)
+        ]
+        if rows:
+            tables.append(Numbers(heads, tuple(rows), f"Recall by {what}"))
+    return tables
+
+
+def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
+    return [
+        Numbers(
+            ("score", "detections", "mean score", "precision"),
+            tuple(
+                TableRow(
+                    f"{each.low:.1f} to {each.high:.1f}",
+                    (
+                        Cell(f"{each.detections}"),
+                        Cell(f"{each.score:.3f}"),
+                        Cell(f"{each.precision:.3f}"),
+                    ),
+                )
+                for each in run.diagnosis.calibration
+            ),
+            f"Calibration of {run.name}: expected error {run.diagnosis.calibration_error:.3f}",
+        )
+        for run in evaluations
+        if run.diagnosis.calibration
+    ]
+
+
+def _origin_table(origin: Mapping[str, str]) -> Numbers:
+    facts = {
+        **origin,
+        "facetl": VERSION,
+        "Python": ".".join(map(str, sys.version_info[:3])),
+        **{package: version(package) for package in PACKAGES},
+    }
+    rows = (TableRow(name, (Cell(text),)) for name, text in facts.items())
+    return Numbers(("", ""), tuple(rows))
+
+
+def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
+    return [
+        {
+            "name": f"Settings of {each.name}",
+            "text": json.dumps(each.settings, ensure_ascii=False, indent=2),
+        }
+        for each in evaluations
+        if each.settings
+    ]
+
+
+def _as_address(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,187 @@
+"""What a detector does at many settings, on annotated frames: pure numbers.
+
+For each pair of a PNet and an RNet threshold the detections are ranked once.  The final
+threshold only cuts the ranked list, so that the whole precision-recall curve, and the best cut
+for an aim, follow from it.  Precision, recall and F1 are those at IoU 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps
+from facetl.evaluation.metrics import Curve, Floats, average_precision, by_iou, draw_curve
+from facetl.evaluation.tuning.aims import Aim
+from facetl.mtcnn.cached_scores import Opinions, Settled
+from facetl.search.settings import Settings
+
+IOU_THRESHOLD = 0.5
+"""Least IoU of a hit for precision, recall and F1."""
+
+PNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+RNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FLOOR = (PNET_THRESHOLDS[0], RNET_THRESHOLDS[0], 0.05)
+"""The lowest thresholds that are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A setting, and what the detector does with it on the annotated frames.
+
+    Attributes:
+        settings: thresholds and pyramid.
+        precision, recall, f1: at IoU 0.5.
+        ap: average precision under ``0.3``, ``0.5`` and ``0.5:0.95``, of what passes.
+        milliseconds: estimated for each frame.
+        curve: hits and false alarms at IoU 0.5 if the final threshold were the lowest.
+    """
+
+    settings: Settings
+    precision: float
+    recall: float
+    f1: float
+    ap: dict[str, float]
+    milliseconds: float
+    curve: Curve
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures, rounded to what they are worth."""
+        single = {
+            "precision": round(self.precision, 4),
+            "recall": round(self.recall, 4),
+            "f1": round(self.f1, 4),
+            "milliseconds": round(self.milliseconds, 2),
+        }
+        return {**single, "ap": {name: round(ap, 4) for name, ap in self.ap.items()}}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A place to cut ranked detections short.
+
+    Attributes:
+        kept: how many detections are left.
+        threshold: a score below all that are left and not below any that is dropped.
+    """
+
+    kept: int
+    threshold: float
+
+
+def try_settings(
+    opinions: Opinions,
+    faces: TrueBoxes,
+    aim: Aim,
+    pnet: Sequence[float] = PNET_THRESHOLDS,
+    rnet: Sequence[float] = RNET_THRESHOLDS,
+) -> Iterator[Trial]:
+    """Yield each pair of thresholds with the final threshold that serves the aim best.
+
+    Settings that find nothing at all are passed over.
+
+    Args:
+        opinions: what the networks say of the frames.
+        faces: the true boxes of these frames, in their order.
+        aim: what the final threshold is for.
+        pnet: thresholds of PNet to try.
+        rnet: thresholds of RNet to try.
+    """
+    for settled in opinions.settle(pnet, rnet):
+        if trial := _measure(settled, faces, lambda curve: find_cut(curve, aim, FLOOR[2])):
+            yield trial
+
+
+def try_setting(opinions: Opinions, faces: TrueBoxes, settings: Settings) -> Trial | None:
+    """Return what the detector does at one setting; None if nothing is found.
+
+    Args:
+        opinions: what the networks say of the frames, at the pyramid of the settings.
+        faces: the true boxes of these frames, in their order.
+        settings: thresholds that are not below those of the opinions.
+    """
+    first, second, last = settings.thresholds
+    (settled,) = opinions.settle([first], [second])
+    least = float(np.float32(last))  # as the detector compares
+    return _measure(settled, faces, lambda curve: Cut(int((curve.scores > least).sum()), last))
+
+
+def _measure(settled: Settled, faces: TrueBoxes, find: Callable[[Curve], Cut]) -> Trial | None:
+    """Return the figures of what is found, cut short where ``find`` says; None if nothing is."""
+    found = settled.detections
+    ranking = Ranking(found.boxes.numpy(), found.scores.numpy(), found.image_index.numpy())
+    overlaps = find_overlaps(ranking, faces)
+
+    whole = draw_curve(ranking, overlaps, len(faces), IOU_THRESHOLD)
+    cut = find(whole) if len(whole.hits) else Cut(0, 1.0)
+    if not cut.kept:
+        return None
+    hits = int(whole.hits[: cut.kept].sum())
+    thresholds = (*settled.settings.thresholds[:2], cut.threshold)
+
+    def shortened(iou_threshold: float) -> Curve:
+        curve = draw_curve(ranking, overlaps, len(faces), iou_threshold)
+        kept = curve.scores > np.float32(cut.threshold)
+        return Curve(curve.scores[kept], curve.hits[kept], len(faces))
+
+    return Trial(
+        settings=replace(settled.settings, thresholds=thresholds),
+        precision=hits / cut.kept,
+        recall=hits / len(faces),
+        f1=2 * hits / (cut.kept + len(faces)),
+        ap=by_iou(average_precision, shortened, (0.3, 0.5)),
+        milliseconds=settled.seconds * 1000,
+        curve=whole,
+    )
+
+
+def find_cut(curve: Curve, aim: Aim, lowest: float) -> Cut:
+    """Return where the ranked detections are best cut short for the aim.
+
+    AP can only lose by a cut, so that ``ap`` and ``speed`` keep all.  F1 is cut where it is
+    greatest.  Under a bound on recall the cut with the best precision among those that reach it
+    is taken, under a bound on precision the one with the best recall; where none reaches the
+    bound, the one that comes nearest.
+
+    Args:
+        curve: at least one detection, and at least one face to find.
+        aim: what the cut is for.
+        lowest: the final threshold if all are kept.
+    """
+    precision, recall = curve.precision[curve.cuts], curve.recall[curve.cuts]
+    if aim.figure == "recall":
+        row = _best_where(precision, recall, aim.at_least)
+    elif aim.figure == "precision":
+        row = _best_where(recall, precision, aim.at_least)
+    elif aim.figure == "f1":
+        row = int(np.argmax(curve.f1_at_cuts))
+    else:
+        row = len(curve.cuts) - 1
+    kept = int(curve.cuts[row]) + 1
+    if kept == len(curve.scores):
+        return Cut(kept, lowest)
+    return Cut(kept, threshold_between(float(curve.scores[kept]), float(curve.scores[kept - 1])))
+
+
+def _best_where(figure: Floats, bounded: Floats, at_least: float | None) -> int:
+    """Return the row of the best figure among those that reach the bound, else the nearest."""
+    reached = bounded >= (at_least or 0.0)
+    if reached.any():
+        return int(np.argmax(np.where(reached, figure, -1.0)))
+    return int(np.argmax(bounded))
+
+
+def threshold_between(below: float, above: float) -> float:
+    """Return the shortest decimal near the middle that parts two float32 scores.
+
+    The detector keeps what is greater than its threshold, and compares in float32.
+    """
+    middle, quarter = (below + above) / 2, (above - below) / 4
+    for digits in range(2, 10):
+        threshold = round(middle, digits)
+        if abs(float(np.float32(threshold)) - middle) <= quarter:
+            return threshold
+    return below

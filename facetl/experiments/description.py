@@ -1,0 +1,192 @@
+"""The file that describes a study: a small TOML file, of which some come with facetl.
+
+::
+
+    description = "Is an anchor better than none?"
+    stages = ["pnet"]               # or "rnet", "onet", "cascade": all three, each on the others
+    frames = [25, 100, "all"]       # how many to learn from, drawn by the seed
+    seeds = [1, 2, 3]
+    starts = ["pretrained"]         # or "shuffled", "inverted": an inappropriate start
+
+    [epochs]                        # of each stage; the usual ones if left out
+    pnet = 10
+
+    [[methods]]                     # every combination of what is in lists
+    regulariser = ["l2", "l2-sp"]
+    alpha = [0.01, 0.1]
+
+A method names attributes of :class:`facetl.training.transfer.Transfer`.  Plain fine-tuning is
+always among the methods: it is what the others are compared with.  All methods have as many
+epochs; ``phase_epochs`` tells in what ratio ``gradual`` divides them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+from facetl.errors import InputError
+from facetl.experiments.naming import PLAIN
+from facetl.experiments.study import Start, Study, Target
+from facetl.files import read_regular
+from facetl.mtcnn.networks import STAGES, Stage, build_network
+from facetl.training.regularisers import feature_layers
+from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.transfer import Transfer
+
+LARGEST = 2**20
+"""Bytes of the largest study that is read."""
+BUILT_IN = Path(__file__).with_name("built_in")
+_KEYS = {"description", "stages", "frames", "seeds", "starts", "epochs", "methods"}
+
+
+def built_in_studies() -> list[str]:
+    """Return the names of the studies that come with facetl."""
+    return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+
+
+def load_study(source: str | Path) -> Study:
+    """Read a study by the name of a built-in one, or from a TOML file.
+
+    Raises:
+        InputError: naming the file and what is wrong in it.
+    """
+    built_in = BUILT_IN / f"{source}.toml"
+    path = built_in if str(source) in built_in_studies() else Path(source)
+    if not path.is_file():
+        raise InputError(
+            f"{source}: no such study; give a .toml file or one of {', '.join(built_in_studies())}"
+        )
+    try:
+        content = tomllib.loads(read_regular(path, LARGEST).decode())
+        return _parse(path.stem, content)
+    except (OSError, ValueError, RecursionError) as error:  # TOML's own errors are ValueErrors
+        raise InputError(f"{path}: not readable as TOML ({error}); mend the file") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _parse(name: str, content: Mapping[str, Any]) -> Study:
+    if unknown := content.keys() - _KEYS:
+        raise InputError(
+            f"found the key {sorted(unknown)[0]!r}, expected some of {', '.join(sorted(_KEYS))}"
+        )
+    targets = _choices("stages", content, ("pnet",), get_args(Target))
+    methods = _unfold(content.get("methods", []))
+    for method, target in product(methods, targets):
+        _check_layers(method, target)
+    return Study(
+        name=name,
+        description=_text(content.get("description", "")),
+        targets=targets,
+        starts=_choices("starts", content, ("pretrained",), get_args(Start)),
+        frames=tuple(_frames(count) for count in _list("frames", content, ["all"])),
+        seeds=tuple(_whole("seeds", seed, 0) for seed in _list("seeds", content, [1, 2, 3])),
+        methods=methods,
+        epochs=_epochs(content.get("epochs", {})),
+    )
+
+
+def _check_layers(method: Transfer, target: Target) -> None:
+    """Raise if a method would hold feature maps that a target does not have."""
+    for stage in STAGES if target == "cascade" else (target,):
+        feature_layers(build_network(stage), stage, method)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"found the description {value!r}, expected a text in quotes")
+    return value
+
+
+def _list(key: str, content: Mapping[str, Any], otherwise: list[Any]) -> list[Any]:
+    """Return a list without repetitions that is not empty."""
+    values = content.get(key, otherwise)
+    if not isinstance(values, list) or not values:
+        raise InputError(f"found {key} = {values!r}, expected a list with at least one entry")
+    return [value for place, value in enumerate(values) if value not in values[:place]]
+
+
+def _choices(
+    key: str, content: Mapping[str, Any], otherwise: Sequence[str], known: Sequence[str]
+) -> tuple[Any, ...]:
+    values = _list(key, content, list(otherwise))
+    for value in values:
+        if value not in known:
+            raise InputError(f"found {value!r} in {key}, expected some of {', '.join(known)}")
+    return tuple(values)
+
+
+def _whole(key: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"found {value!r} in {key}, expected a whole number from {least} on")
+    return value
+
+
+def _frames(count: Any) -> int:
+    return 0 if count == "all" else _whole("frames", count, 2)
+
+
+def _epochs(content: Any) -> dict[Stage, int]:
+    if not isinstance(content, dict) or content.keys() - set(STAGES):
+        raise InputError(f"found epochs = {content!r}, expected a number for {', '.join(STAGES)}")
+    usual = {stage: STAGE_SETTINGS[stage].epochs for stage in STAGES}
+    return {stage: _whole("epochs", content.get(stage, usual[stage]), 1) for stage in STAGES}
+
+
+def _unfold(tables: Any) -> tuple[Transfer, ...]:
+    """Return every combination of every table, plain fine-tuning first, each once."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise InputError(f"found methods = {tables!r}, expected tables headed [[methods]]")
+    methods = [PLAIN]
+    for table in tables:
+        for method in _combinations(table):
+            if method not in methods:
+                methods.append(method)
+    return tuple(methods)
+
+
+def _combinations(table: Mapping[str, Any]) -> Iterator[Transfer]:
+    """Yield every method of a table; values that have no effect are the usual ones."""
+    known = {each.name: getattr(PLAIN, each.name) for each in fields(Transfer)}
+    if unknown := table.keys() - known.keys():
+        raise InputError(
+            f"found {sorted(unknown)[0]!r} in a method, expected some of {', '.join(sorted(known))}"
+        )
+    choices = [_alternatives(key, value, known[key]) for key, value in table.items()]
+    for values in product(*choices):
+        yield Transfer(**dict(zip(table, values, strict=True))).normalised()
+
+
+def _alternatives(key: str, value: Any, usual: Any) -> list[Any]:
+    """Return what a key may be: each entry of a list; where the value is a list, each list."""
+    if isinstance(usual, tuple):
+        lists = value if _is_list_of(list, value) else [value]
+        kind = str if key == "feature_layers" else float
+        if not all(_is_list_of(kind, each) for each in lists):
+            raise InputError(f"found {key} = {value!r} in a method, expected a list, or several")
+        return [tuple(each) for each in lists]
+    values = value if isinstance(value, list) else [value]
+    kind = float if isinstance(usual, float) else type(usual)
+    if not _is_list_of(kind, values):
+        raise InputError(
+            f"found {key} = {value!r} in a method, expected something like {usual!r}, or a list"
+        )
+    return values
+
+
+def _is_list_of(kind: type, value: Any) -> bool:
+    """Return whether a value is a list of such entries, at least one; whole numbers are numbers."""
+    kinds = (int, float) if kind is float else (kind,)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(each, kinds) and (kind is bool or not isinstance(each, bool))
+            for each in value
+        )
+    )

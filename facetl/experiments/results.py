@@ -1,0 +1,228 @@
+"""The figures of a study: read from its cells, gathered over seeds, compared with plain tuning."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy import stats
+
+from facetl.errors import InputError
+from facetl.experiments.naming import PLAIN
+from facetl.experiments.runner import FORMAT, FORMAT_VERSION, Bench
+from facetl.experiments.study import Cell, Start, Target
+from facetl.experiments.tasks import plain_twin, summed_twin
+from facetl.files import read_json, require_format
+from facetl.training.training_log import check_records, is_figure
+from facetl.training.transfer import Transfer
+
+CONFIDENCE = 0.95
+AP = ("0.3", "0.5", "0.7", "0.5:0.95")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a cell.
+
+    Attributes:
+        cell: which.
+        ap: on the test frames, by IoU threshold.
+        photographs: the same on photographs of a face.
+        seconds: of its training.
+        trained_parameters: how many numbers learnt (``gradual``: in the last phase).
+        records: one per epoch.
+    """
+
+    cell: Cell
+    ap: Mapping[str, float]
+    photographs: Mapping[str, float]
+    seconds: float
+    trained_parameters: int
+    records: Sequence[Mapping[str, Any]]
+
+    def figure(self, name: str) -> float:
+        """Return a figure: AP by IoU threshold, ``photographs``, ``seconds`` or ``gap``.
+
+        ``photographs`` is AP at IoU 0.5; ``gap``, the generalisation gap, what the loss of the
+        last epoch is higher on validation patches than on as many of those learnt from.
+        """
+        if name in self.ap:
+            return self.ap[name]
+        if name == "photographs":
+            return self.photographs["0.5"]
+        if name == "gap":
+            last = self.records[-1]
+            return float(last["validation"]["total"] - last["learnt"]["total"])
+        return {"seconds": self.seconds}[name]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that differ by seed alone."""
+
+    target: Target
+    start: Start
+    frames: int
+    method: Transfer
+
+    @classmethod
+    def of(cls, cell: Cell) -> Group:
+        """Return the group that a cell belongs to."""
+        return cls(cell.target, cell.start, cell.frames, cell.method)
+
+    @property
+    def plain(self) -> Group:
+        """The group of plain fine-tuning that this one is compared with."""
+        return Group(self.target, self.start, self.frames, PLAIN)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation over seeds (NaN for a single one)."""
+
+    mean: float
+    deviation: float
+    count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of at least one value; the deviation has n − 1 in its denominator."""
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+        return cls(float(np.mean(values)), deviation, len(values))
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of Student's 95 % confidence interval of the mean; NaN for one value."""
+        if self.count < 2:
+            return math.nan
+        quantile = stats.t.ppf((1 + CONFIDENCE) / 2, self.count - 1)
+        return float(quantile) * self.deviation / math.sqrt(self.count)
+
+    @property
+    def differs_from_zero(self) -> bool:
+        """Whether the mean lies outside the confidence interval around zero."""
+        return abs(self.mean) > self.half_width  # False with NaN
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of a group.
+
+    Attributes:
+        group: which.
+        figures: spreads of AP by IoU threshold, and of ``photographs``, ``gap`` and ``seconds``.
+        differences: the same figures minus those of plain fine-tuning, paired by seed; empty
+            for plain fine-tuning itself, and where it is missing.
+        against_sum: with another gradient rule, the same figures minus those with the plain sum.
+        trained_parameters: how many numbers learnt.
+    """
+
+    group: Group
+    figures: Mapping[str, Spread]
+    differences: Mapping[str, Spread]
+    against_sum: Mapping[str, Spread]
+    trained_parameters: int
+
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
+
+
+def gather(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Return the items by what ``key`` makes of them, all in their order."""
+    gathered: dict[Key, list[Item]] = {}
+    for item in items:
+        gathered.setdefault(key(item), []).append(item)
+    return gathered
+
+
+FIGURES = (*AP, "photographs", "gap", "seconds")
+
+
+def load_results(bench: Bench, cells: Iterable[Cell]) -> list[Result]:
+    """Read the results of those cells that are done.
+
+    Raises:
+        InputError: if a file is damaged.
+    """
+    return [load_cell(bench.file_of(cell), cell) for cell in cells if bench.is_done(cell)]
+
+
+def summarise(results: Sequence[Result]) -> list[Row]:
+    """Return a row for each group, in the order of the results."""
+    by_cell = {result.cell: result for result in results}
+    groups = gather(results, lambda result: Group.of(result.cell))
+    return [_summarise(group, members, by_cell) for group, members in groups.items()]
+
+
+def best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
+    """Return the groups with the best mean among those of one target, start and frames."""
+    better = operator.lt if figure == "seconds" else operator.gt
+    best: dict[tuple[Target, Start, int], Row] = {}
+    for row in rows:
+        field = (row.group.target, row.group.start, row.group.frames)
+        if field not in best or better(row.figures[figure].mean, best[field].figures[figure].mean):
+            best[field] = row
+    return {row.group for row in best.values()}
+
+
+def _summarise(group: Group, members: list[Result], by_cell: Mapping[Cell, Result]) -> Row:
+    return Row(
+        group=group,
+        figures={name: Spread.of([member.figure(name) for member in members]) for name in FIGURES},
+        differences=_differ(members, plain_twin, by_cell),
+        against_sum=_differ(members, summed_twin, by_cell),
+        trained_parameters=members[0].trained_parameters,
+    )
+
+
+def _differ(
+    members: list[Result], twin_of: Callable[[Cell], Cell], by_cell: Mapping[Cell, Result]
+) -> dict[str, Spread]:
+    """Return how much the figures differ from those of the cells' twins; empty without twins."""
+    pairs = [
+        (member, by_cell[twin])
+        for member in members
+        if (twin := twin_of(member.cell)) != member.cell and twin in by_cell
+    ]
+    if not pairs:
+        return {}
+    return {
+        name: Spread.of([one.figure(name) - other.figure(name) for one, other in pairs])
+        for name in FIGURES
+    }
+
+
+def load_cell(path: Path, cell: Cell) -> Result:
+    """Read the result of a cell.
+
+    Raises:
+        InputError: if the file is damaged, or another cell's.
+    """
+    remedy = "delete the file and go on with --resume"
+    try:
+        content = read_json(path)
+        found = content["format"], content["version"]
+        require_format(found, (FORMAT, FORMAT_VERSION), InputError, remedy, path)
+        if content["cell"] != json.loads(json.dumps(asdict(cell))):
+            raise ValueError("it is the result of another cell")
+        result = Result(
+            cell=cell,
+            ap=content["ap"],
+            photographs=content["photographs"],
+            seconds=float(content["seconds"]),
+            trained_parameters=int(content["trained_parameters"]),
+            records=check_records(content["records"]),
+        )
+        for name in FIGURES:
+            if not is_figure(result.figure(name)):
+                raise ValueError(f"found {result.figure(name)!r} as {name}")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: not a readable cell ({error}); {remedy}") from error
+    return result

@@ -1,0 +1,176 @@
+"""The figures of a study as rows of text, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from facetl.evaluation.report.table import UNDEFINED
+from facetl.experiments.naming import describe_method
+from facetl.experiments.results import AP, FIGURES, Group, Result, Row, Spread, best_rows, gather
+
+COMPARED = "0.5"
+"""The IoU threshold of the AP by which methods are compared with plain fine-tuning."""
+HEADERS = (
+    "method",
+    "learning",
+    "AP at IoU 0.3",
+    "0.5",
+    "0.7",
+    "0.5:0.95",
+    "photographs",
+    "gap",
+    "seconds",
+    f"AP at {COMPARED} against plain",
+    "dtnh against the sum",
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cell of a table.
+
+    Attributes:
+        text: what it says.
+        best: whether it is the best of its column.
+    """
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """The methods that have target, start and number of frames in common.
+
+    Attributes:
+        title: what they have in common.
+        headers: of the columns; the last of ``HEADERS`` is left out where nothing is under it.
+        lines: of entries, one under each header.
+    """
+
+    title: str
+    headers: tuple[str, ...]
+    lines: tuple[tuple[Entry, ...], ...]
+
+
+def sections(rows: Sequence[Row]) -> list[Section]:
+    """Return the table of a study, a section for each target, start and number of frames."""
+    best = {figure: best_rows(rows, figure) for figure in (*AP, "photographs", "seconds")}
+    return [
+        _as_section(title, [_as_line(row, best) for row in members])
+        for title, members in gather(rows, lambda row: title_of(row.group)).items()
+    ]
+
+
+def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[Entry, ...]:
+    figures = [
+        Entry(show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
+        for name in FIGURES
+    ]
+    differences = [
+        Entry(_show_difference(each.get(COMPARED))) for each in (row.differences, row.against_sum)
+    ]
+    method, learning = describe_method(row.group.method), f"{row.trained_parameters:,}"
+    return (Entry(method), Entry(learning), *figures, *differences)
+
+
+def _as_section(title: str, lines: Sequence[tuple[Entry, ...]]) -> Section:
+    width = len(HEADERS) - all(line[-1].text == UNDEFINED for line in lines)
+    return Section(title, HEADERS[:width], tuple(line[:width] for line in lines))
+
+
+def title_of(group: Group) -> str:
+    """Return what the cells of a section have in common, in words."""
+    start = "" if group.start == "pretrained" else f", {group.start} start"
+    frames = f"{group.frames} frames" if group.frames else "all frames"
+    return f"{group.target}, {frames}{start}"
+
+
+def show(spread: Spread, digits: int = 3) -> str:
+    """Return ``mean ± deviation``, or the mean alone where there is one value."""
+    if math.isnan(spread.mean):
+        return UNDEFINED
+    mean = f"{spread.mean:.{digits}f}"
+    return mean if math.isnan(spread.deviation) else f"{mean} ± {spread.deviation:.{digits}f}"
+
+
+def _show_difference(difference: Spread | None) -> str:
+    """Return a paired difference with its confidence interval; a star where it is beyond it."""
+    if difference is None:
+        return UNDEFINED
+    if math.isnan(difference.half_width):
+        return f"{difference.mean:+.3f}"
+    star = " *" if difference.differs_from_zero else ""
+    return f"{difference.mean:+.3f} ± {difference.half_width:.3f}{star}"
+
+
+def _digits(figure: str) -> int:
+    return 1 if figure == "seconds" else 3
+
+
+def cells_csv(results: Sequence[Result]) -> str:
+    """Return a line for each cell, with all of its method's settings."""
+    lines = [
+        {
+            "target": result.cell.target,
+            "start": result.cell.start,
+            "frames": result.cell.frames or "all",
+            "seed": result.cell.seed,
+            **{name: _plain_text(value) for name, value in asdict(result.cell.method).items()},
+            **{_column(name): _rounded(result.figure(name)) for name in FIGURES},
+            "trained_parameters": result.trained_parameters,
+        }
+        for result in results
+    ]
+    return _as_csv(lines)
+
+
+def summary_csv(rows: Sequence[Row]) -> str:
+    """Return a line for each group: means, deviations, differences and their intervals."""
+    lines = []
+    for row in rows:
+        line: dict[str, object] = {
+            "target": row.group.target,
+            "start": row.group.start,
+            "frames": row.group.frames or "all",
+            "method": describe_method(row.group.method),
+            "seeds": row.figures[COMPARED].count,
+            "trained_parameters": row.trained_parameters,
+        }
+        for name in FIGURES:
+            nothing = Spread(math.nan, math.nan, 0)
+            spread, difference = row.figures[name], row.differences.get(name, nothing)
+            against_sum = row.against_sum.get(name, nothing)
+            column = _column(name)
+            line[f"{column}_mean"] = _rounded(spread.mean)
+            line[f"{column}_deviation"] = _rounded(spread.deviation)
+            line[f"{column}_difference"] = _rounded(difference.mean)
+            line[f"{column}_half_width"] = _rounded(difference.half_width)
+            line[f"{column}_against_sum"] = _rounded(against_sum.mean)
+            line[f"{column}_against_sum_half_width"] = _rounded(against_sum.half_width)
+        lines.append(line)
+    return _as_csv(lines)
+
+
+def _column(figure: str) -> str:
+    return f"ap_{figure}" if figure in AP else figure
+
+
+def _rounded(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.5g}"
+
+
+def _plain_text(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _as_csv(lines: Sequence[dict[str, object]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(lines[0]) if lines else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()

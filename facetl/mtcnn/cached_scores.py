@@ -1,0 +1,246 @@
+"""What the networks say of every window, asked once: higher thresholds then cost no network.
+
+Three facts make the replay exact.
+
+* RNet's and ONet's opinion of a window, and the square or box that follows from it, depend on
+  that window alone.
+* Raising a threshold on a score commutes with greedy NMS by that score: whether a window is
+  kept depends only on windows with higher scores, and those that the higher threshold removes
+  all come after those that it leaves.  So the NMS of PNet, RNet and ONet may be done at the
+  lowest threshold of each, and its survivors filtered.
+* What does not commute, a threshold of one stage with the NMS of the next, is done anew.
+
+The networks see the windows of a frame in other batches than the detector's, so that scores
+may differ in their last bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from facetl.data.images import Pixels
+from facetl.mtcnn.backend import Sight
+from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.detector import (
+    Detector,
+    follow,
+    judge,
+    judge_finally,
+    propose,
+    scan,
+    settle_finished,
+    settle_refined,
+)
+from facetl.mtcnn.geometry import as_windows
+from facetl.mtcnn.resampling import place_windows
+from facetl.search.parallel import in_parallel
+from facetl.search.settings import Settings
+
+FRAMES_TOGETHER = 16
+"""Frames whose faces are settled together."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds that the networks take on one core, measured one frame at a time.
+
+    Attributes:
+        frame: for the image pyramid of a frame, PNet's share.
+        rnet: for each window that RNet is shown.
+        onet: for each window that ONet is shown.
+    """
+
+    frame: float
+    rnet: float
+    onet: float
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """What the detector finds in all frames at one setting.
+
+    Attributes:
+        settings: the setting.
+        detections: the faces of all frames, best score first; without landmarks.
+        seconds: estimated for each frame, from the windows shown and their measured costs.
+    """
+
+    settings: Settings
+    detections: Candidates
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Opinions:
+    """The networks' opinions of the windows of many frames, numbers only.
+
+    Attributes:
+        floor: the lowest thresholds that can be replayed, and the pyramid.
+        frames: how many frames were searched.
+        proposals: (P,) PNet's scores of all that it proposes.
+        pnet_scores: (N,) PNet's scores of the proposals that RNet passes.
+        refined: (N,) the same proposals as RNet judged them.
+        finished: (N,) the same once more, as ONet judged them; score 0 where the square that
+            RNet wants lies outside the frame, which ONet is never shown.
+        costs: what it took.
+    """
+
+    floor: Settings
+    frames: int
+    proposals: Tensor
+    pnet_scores: Tensor
+    refined: Candidates
+    finished: Candidates
+    costs: Costs
+
+    def covers(self, settings: Settings) -> bool:
+        """Return whether settings can be replayed: this pyramid, no threshold below the floor."""
+        pairs = zip(settings.thresholds, self.floor.thresholds, strict=True)
+        floor = self.floor
+        same_pyramid = replace(settings, thresholds=floor.thresholds, score=floor.score) == floor
+        return same_pyramid and all(own >= lowest for own, lowest in pairs)
+
+    def settle(self, pnet: Sequence[float], rnet: Sequence[float]) -> Iterator[Settled]:
+        """Yield what is found at each pair of a PNet and an RNet threshold.
+
+        ONet's threshold stays at the floor: a higher one cuts the ranked detections short, no
+        more.
+
+        Raises:
+            ValueError: if a threshold lies below the floor.
+        """
+        lowest = self.floor.thresholds
+        if min(pnet, default=1.0) < lowest[0] or min(rnet, default=1.0) < lowest[1]:
+            raise ValueError(f"expected thresholds of at least {lowest[:2]}, got {pnet}, {rnet}")
+        for first in pnet:
+            rows = self._left_by_rnet(first)
+            for second in rnet:
+                passed = rows[self.refined.scores[rows] > second]
+                settings = replace(self.floor, thresholds=(first, second, lowest[2]))
+                detections = self._settle_finished(self.finished[passed])
+                yield Settled(settings, detections, self._seconds(first, len(passed)))
+
+    def _settle_finished(self, finished: Candidates) -> Candidates:
+        """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
+        blocks = finished.image_index // FRAMES_TOGETHER
+        settled = [
+            settle_finished(finished[blocks == block], self.floor) for block in torch.unique(blocks)
+        ]
+        faces = Candidates.concatenate(settled, finished.scores.device)
+        return faces[faces.scores.argsort(descending=True, stable=True)]
+
+    def _left_by_rnet(self, threshold: float) -> Tensor:
+        """Return the rows that PNet's threshold and RNet's NMS leave."""
+        rows = (self.pnet_scores >= threshold).nonzero()[:, 0]
+        return rows[settle_refined(self.refined[rows], self.floor)]
+
+    def _seconds(self, pnet_threshold: float, shown_to_onet: int) -> float:
+        shown_to_rnet = int((self.proposals >= pnet_threshold).sum())
+        windows = shown_to_rnet * self.costs.rnet + shown_to_onet * self.costs.onet
+        return self.costs.frame + windows / max(self.frames, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """The opinions of one frame, and the moments at which each network had spoken."""
+
+    proposals: Tensor
+    pnet_scores: Tensor
+    refined: Candidates
+    finished: Candidates
+    moments: tuple[float, ...]
+
+
+def collect_opinions(
+    detector: Detector, images: Iterable[Pixels], floor: Settings, workers: int = 1
+) -> Opinions:
+    """Ask the networks about the windows of many frames, one frame at a time.
+
+    Args:
+        detector: the cascade.
+        images: (H, W, 3) uint8 each; any sizes; read one by one and not kept.
+        floor: the pyramid, and the lowest thresholds that can be replayed.
+        workers: frames asked about side by side.
+    """
+    ask = partial(_ask, detector, floor)
+    asked = list(in_parallel(ask, enumerate(images), workers))
+    cpu = torch.device("cpu")
+    none = Candidates.empty(cpu).scores
+    return Opinions(
+        floor=floor,
+        frames=len(asked),
+        proposals=torch.cat([none, *(each.proposals for each in asked)]),
+        pnet_scores=torch.cat([none, *(each.pnet_scores for each in asked)]),
+        refined=Candidates.concatenate([each.refined for each in asked], cpu),
+        finished=Candidates.concatenate([each.finished for each in asked], cpu),
+        costs=_sum_up(asked),
+    )
+
+
+@torch.inference_mode()
+def _ask(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _Asked:
+    """Return the opinions of one frame, given with its number."""
+    frame, pixels = image
+    moments = [time.perf_counter()]
+    sight = detector.look(torch.from_numpy(pixels)[None])
+    proposals = propose(scan(sight, floor))
+    moments.append(time.perf_counter())
+    seen = proposals[_visible(proposals, sight)]
+    refined = judge(sight, seen, "rnet", floor)
+    passed = refined.scores > floor.thresholds[1]
+    refined = refined[passed]
+    moments.append(time.perf_counter())
+    squares = follow(refined)
+    finished = judge_finally(sight, squares, floor)
+    aligned = _spread(finished, _visible(squares, sight))
+    moments.append(time.perf_counter())
+    return _Asked(
+        proposals=proposals.scores.cpu(),
+        pnet_scores=seen.scores[passed].cpu(),
+        refined=_keep(refined, frame),
+        finished=_keep(aligned, frame),
+        moments=tuple(moments),
+    )
+
+
+def _visible(candidates: Candidates, sight: Sight) -> Tensor:
+    """Return (N,) booleans: which candidates a network can be shown."""
+    return place_windows(as_windows(candidates.boxes), sight.size_hw, padding=True)[1]
+
+
+def _spread(candidates: Candidates, places: Tensor) -> Candidates:
+    """Return the candidates at the True places of a mask, zeros at the others."""
+    columns = []
+    for column in fields(candidates):
+        values: Tensor = getattr(candidates, column.name)
+        spread = values.new_zeros(len(places), *values.shape[1:])
+        spread[places] = values
+        columns.append(spread)
+    return Candidates(*columns)
+
+
+def _keep(candidates: Candidates, frame: int) -> Candidates:
+    """Return the candidates of one frame for the archive: in main memory, without landmarks."""
+    columns = [getattr(candidates, column.name).cpu() for column in fields(candidates)]
+    archived = Candidates(*columns)
+    return replace(
+        archived,
+        image_index=torch.full_like(archived.image_index, frame),
+        landmarks=archived.landmarks[:, :0],
+    )
+
+
+def _sum_up(asked: Sequence[_Asked]) -> Costs:
+    """Return the costs; the median frame stands for all, because the first has to warm up."""
+    laps = torch.tensor([each.moments for each in asked], dtype=torch.float64).reshape(-1, 4).diff()
+    shown = torch.tensor([[len(each.proposals), len(each.refined)] for each in asked])
+    _, rnet, onet = laps.sum(dim=0).tolist()
+    rnet_windows, onet_windows = shown.reshape(-1, 2).sum(dim=0).clamp(min=1).tolist()
+    frame = float(laps[:, 0].median()) if asked else 0.0
+    return Costs(frame, rnet / rnet_windows, onet / onet_windows)

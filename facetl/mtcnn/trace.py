@@ -1,0 +1,208 @@
+"""The way of one image through the cascade, every step of it kept to be looked at.
+
+The steps are the detector's own functions, called one by one: what a story tells is what
+:class:`facetl.mtcnn.detector.Detector` does, and ``tests/test_story.py`` holds it to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facetl.boxes import Boxes
+from facetl.data.images import Pixels
+from facetl.mtcnn.backend import Sight
+from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.detector import Detector, border_of, finish, propose, refine, spot, thin
+from facetl.mtcnn.geometry import PNET_STRIDE, as_windows, pnet_windows
+from facetl.mtcnn.pyramid import PNET_WINDOW, level_size, map_size, pyramid_scales
+from facetl.mtcnn.resampling import IntegralImages
+from facetl.results.detections import Floats
+from facetl.search.settings import Settings
+
+Step = Literal["passed", "distinct", "squares", "refined", "found"]
+STEPS: tuple[Step, ...] = get_args(Step)
+"""What is left: by PNet's threshold; by its NMS; these moved and made square, which RNet sees;
+by RNet, moved and made square again, which ONet sees; by ONet: the faces."""
+STEP_NAMES: Final[Mapping[Step, str]] = {
+    "passed": "PNet passes",
+    "distinct": "NMS leaves",
+    "squares": "RNet is shown",
+    "refined": "ONet is shown",
+    "found": "ONet finds",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """A level of the image pyramid as PNet saw it.
+
+    Attributes:
+        scale: its size as a share of the image's.
+        pixels: (h, w, 3) uint8, without the border.
+        border: pixels of black around it that PNet saw as well.
+        scores: (rows, columns) float32 in [0, 1], PNet's score of each window, 2 pixels apart.
+    """
+
+    scale: float
+    pixels: Pixels
+    border: int
+    scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        height, width = self.pixels.shape[:2]
+        expected = map_size((height + 2 * self.border, width + 2 * self.border))
+        if self.scores.shape != expected:
+            raise ValueError(f"expected scores of shape {expected}, got {self.scores.shape}")
+
+    @property
+    def window(self) -> float:
+        """Side in pixels of the image of what PNet's window covers."""
+        return PNET_WINDOW / self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class Remaining:
+    """The candidates that are left after a step, best score first from PNet's NMS on.
+
+    Attributes:
+        boxes: (N, 4) float64 half-open pixels of the image; may leave it.
+        scores: (N,) float32 in [0, 1], of the network that judged last.
+        landmarks: (N, 5, 2) float32 x, y in pixels after ONet, (0, 5, 2) before.
+    """
+
+    boxes: Boxes
+    scores: Floats
+    landmarks: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """How one image was searched.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        settings: how the weights search.
+        levels: of the image pyramid, largest first; none if the image is too small.
+        steps: what was left after each step, in order.
+    """
+
+    image: Pixels
+    settings: Settings
+    levels: tuple[Level, ...]
+    steps: Mapping[Step, Remaining]
+
+    @property
+    def windows(self) -> int:
+        """How many windows PNet looked at, over all levels."""
+        return sum(level.scores.size for level in self.levels)
+
+    @property
+    def shown(self) -> Remaining:
+        """The faces in the end that reach the score from which they are shown."""
+        found = self.steps["found"]
+        keep = found.scores >= self.settings.score
+        return Remaining(found.boxes[keep], found.scores[keep], found.landmarks[keep])
+
+    def best_scores(self) -> NDArray[np.float32]:
+        """Return (H, W) in [0, 1]: PNet's best score, over all levels, of a window around here.
+
+        A window's score is painted where its middle is; 0 where no window has its middle.
+        """
+        best = np.zeros(self.image.shape[:2], np.float32)
+        for level in self.levels:
+            np.maximum(best, _spread(level, self.image.shape[:2]), out=best)
+        return best
+
+
+@torch.inference_mode()
+def tell(detector: Detector, image: Pixels, settings: Settings) -> Story:
+    """Search one (H, W, 3) RGB image and keep every step.
+
+    Args:
+        detector: the cascade.
+        image: (H, W, 3) uint8, RGB.
+        settings: how to search.
+    """
+    sight = detector.look(torch.from_numpy(image)[None])
+    passed, level = spot(sight, settings)
+    distinct = thin(passed, level)
+    squares = propose(distinct)
+    refined = refine(sight, squares, settings)
+    found = finish(sight, refined, settings)
+    steps: dict[Step, Remaining] = {
+        "passed": _remaining(passed, pnet_windows(passed.boxes)),
+        "distinct": _remaining(distinct, pnet_windows(distinct.boxes)),
+        "squares": _remaining(squares, as_windows(squares.boxes)),
+        "refined": _remaining(refined, as_windows(refined.boxes)),
+        "found": _remaining(found, found.boxes),
+    }
+    return Story(image, settings, tuple(_levels(sight, image, settings)), steps)
+
+
+@torch.inference_mode()
+def score_maps(sight: Sight, settings: Settings) -> list[NDArray[np.float32]]:
+    """Return PNet's scores of all windows of one image, (rows, columns) for each level.
+
+    They come from the same sweep as the detector's candidates, with a threshold that all pass.
+    """
+    scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
+    if not scales:
+        return []
+    border = border_of(settings)
+    cells = sight.sweep(scales, border, 0.0)
+    columns, rows = cells.places.long().T.cpu().numpy()
+    scores, level = cells.scores.cpu().numpy(), cells.level.cpu().numpy()
+    maps = []
+    for number, scale in enumerate(scales):
+        height, width = level_size(sight.size_hw, scale)
+        own = level == number
+        found = np.zeros(map_size((height + 2 * border, width + 2 * border)), np.float32)
+        found[rows[own], columns[own]] = scores[own]
+        maps.append(found)
+    return maps
+
+
+def _levels(sight: Sight, image: Pixels, settings: Settings) -> Iterator[Level]:
+    images = IntegralImages(torch.from_numpy(image)[None])
+    scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
+    for scale, scores in zip(scales, score_maps(sight, settings), strict=True):
+        pixels = images.resize(level_size(sight.size_hw, scale))[0].permute(1, 2, 0)
+        yield Level(scale, pixels.round().byte().numpy(), border_of(settings), scores)
+
+
+def _remaining(candidates: Candidates, boxes: Tensor) -> Remaining:
+    """Return candidates as arrays; ``boxes`` are theirs, half open."""
+    landmarks = candidates.landmarks.reshape(-1, 2, 5).transpose(1, 2)
+    columns = (boxes.double(), candidates.scores, landmarks)
+    return Remaining(*(column.cpu().numpy() for column in columns))
+
+
+def _spread(level: Level, size_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Return (H, W): for each pixel of the image the score of the window with its middle there."""
+    rows, columns = (
+        _nearest(side, level, count)
+        for side, count in zip(size_hw, level.scores.shape, strict=True)
+    )
+    framed = np.pad(level.scores, ((0, 1), (0, 1)))  # the last row and column: no window
+    return framed[rows[:, None], columns]
+
+
+def _nearest(side: int, level: Level, count: int) -> NDArray[np.int64]:
+    """Return for each pixel of an edge which of ``count`` windows has its middle nearest.
+
+    Window ``k`` starts at pixel ``2 k`` of the bordered level, and its middle stands for two
+    pixels; ``count`` itself means none.
+    """
+    places = (np.arange(side) + 0.5) * level.scale + level.border
+    nearest = np.floor((places - (PNET_WINDOW - PNET_STRIDE) / 2) / PNET_STRIDE).astype(np.int64)
+    return np.where((nearest >= 0) & (nearest < count), nearest, count)

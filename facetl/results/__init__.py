@@ -1,0 +1,1 @@
+"""What a detector found: values, and the files that keep them."""

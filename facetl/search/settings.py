@@ -1,0 +1,104 @@
+"""How a detector searches, and the settings that a weights file recommends for itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from facetl.errors import WeightsError
+from facetl.results.shown_score import SCORE
+
+DETECTION = "detection"
+"""Where a weights file's metadata keeps the settings that were chosen for these weights."""
+LEAST_FACE = 1
+"""Pixels of the smallest face that can be looked for."""
+FACTORS = (0.1, 0.99)
+"""Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
+
+_SWITCHES = frozenset({"padding", "voting"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a detector searches.
+
+    Attributes:
+        thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
+        min_face: side in pixels of the smallest face looked for, at least :data:`LEAST_FACE`.
+        factor: ratio of neighbouring levels of the image pyramid, within :data:`FACTORS`.
+        padding: whether windows may leave the image, and are black there.  Otherwise PNet's
+            stay inside, and what is left of RNet's and ONet's is stretched, as facenet-pytorch
+            does it, so that the network can't tell how much is missing.
+        voting: whether all of ONet's boxes around a face have a say in where it is, not only
+            the one with the best score (see :func:`facetl.mtcnn.nms.vote`).  RNet's NMS then
+            leaves more of them.
+        score: least score in [0, 1] of what is drawn, counted, cut out and exported.  The search
+            does not depend on it: what it finds below is kept.
+    """
+
+    thresholds: tuple[float, float, float] = (0.1, 0.2, 0.2)
+    min_face: float = 20.0
+    factor: float = 0.709
+    padding: bool = False
+    voting: bool = False
+    score: float = SCORE
+
+    def __post_init__(self) -> None:
+        if len(self.thresholds) != 3 or not all(0 <= t <= 1 for t in self.thresholds):
+            raise ValueError(f"expected three thresholds in [0, 1], got {self.thresholds}")
+        if not LEAST_FACE <= self.min_face <= sys.float_info.max:
+            raise ValueError(
+                f"expected min_face of {LEAST_FACE} pixel or more, got {self.min_face}"
+            )
+        if not FACTORS[0] <= self.factor <= FACTORS[1]:
+            raise ValueError(
+                f"expected a factor from {FACTORS[0]} to {FACTORS[1]}, got {self.factor}"
+            )
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"expected a score in [0, 1], got {self.score}")
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"expected {name} true or false, got {getattr(self, name)!r}")
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Settings:
+        """Return the settings that a weights file's metadata recommends, the usual ones if none.
+
+        What the recommendation leaves out is as usual; what it tells beyond settings (the aim,
+        the figures) is passed over.
+
+        Raises:
+            WeightsError: if a recommended value is not what it should be.
+        """
+        record = metadata.get(DETECTION, {})
+        if not isinstance(record, Mapping):
+            raise WeightsError(_complaint(f"{record!r}, expected an object"))
+        known = {each.name for each in fields(cls)} & record.keys()
+        try:
+            numbers = {name: _as_numbers(record[name]) for name in known - _SWITCHES}
+            return cls(**numbers, **{name: record[name] for name in known & _SWITCHES})
+        except (TypeError, ValueError) as error:
+            raise WeightsError(_complaint(str(error))) from error
+
+    def override(self, **given: Any) -> Settings:
+        """Return the same settings with those of ``given`` that are not None in their place."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a JSON-able dict."""
+        return asdict(self)
+
+
+def _as_numbers(value: Any) -> Any:
+    """Return a number as it is and a list of numbers as a tuple; JSON has other values too."""
+    if isinstance(value, list | tuple):
+        return tuple(_as_numbers(each) for each in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, got {value!r}")
+    return value
+
+
+def _complaint(found: str) -> str:
+    return f"found wrong settings under {DETECTION!r} in its metadata ({found}); run facetl tune"
