@@ -38,7 +38,7 @@ from PIL import Image
 from facetl import Detections, Detector, draw_frame, load_image
 from facetl.cores import usable_cores
 from facetl.data.images import image_paths, save_image
-from facetl.mtcnn.detector import finish, propose, refine, scan
+from facetl.mtcnn.detector import onet_stage, pnet_candidates, pnet_squares, rnet_stage
 from facetl.mtcnn.engines import Engine, why_not_native
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.pyramid import level_size, pyramid_scales
@@ -176,12 +176,12 @@ def time_stages(
     settings, seconds, judged = Settings(), np.zeros(3), np.zeros(2, np.int64)
     for image in images:
         moments = [time.perf_counter()]
-        sight = detector.look(torch.from_numpy(image)[None])
-        proposed = propose(scan(sight, settings))
+        backend = detector.backend(torch.from_numpy(image)[None])
+        proposed = pnet_squares(pnet_candidates(backend, settings))
         moments.append(time.perf_counter())
-        refined = refine(sight, proposed, settings)
+        refined = rnet_stage(backend, proposed, settings)
         moments.append(time.perf_counter())
-        finish(sight, refined, settings)
+        onet_stage(backend, refined, settings)
         seconds += np.diff([*moments, time.perf_counter()])
         judged += [len(proposed), len(refined)]
     return seconds, judged

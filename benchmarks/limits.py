@@ -23,7 +23,14 @@ from facetl.boxes import Boxes, iou, square
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.detector import finish, judge_finally, propose, refine, scan, settle_finished
+from facetl.mtcnn.detector import (
+    onet_boxes,
+    onet_nms,
+    onet_stage,
+    pnet_candidates,
+    pnet_squares,
+    rnet_stage,
+)
 
 RECALLS = (0.3, 0.5, 0.7, 0.8)
 BACKGROUND = 0.1
@@ -45,12 +52,15 @@ class Found:
 @torch.inference_mode()
 def look(detector: Detector, path: Path, faces: Boxes) -> Found:
     """Search a frame, and ask ONet about the true squares as well."""
-    sight, settings = detector.look(torch.from_numpy(load_image(path))[None]), detector.settings
-    proposed = propose(scan(sight, settings))
-    refined = refine(sight, proposed, settings)
-    finished = finish(sight, refined, settings)
-    given = judge_finally(sight, as_candidates(faces), settings)
-    truth = settle_finished(given, settings)
+    backend, settings = (
+        detector.backend(torch.from_numpy(load_image(path))[None]),
+        detector.settings,
+    )
+    proposed = pnet_squares(pnet_candidates(backend, settings))
+    refined = rnet_stage(backend, proposed, settings)
+    finished = onet_stage(backend, refined, settings)
+    given = onet_boxes(backend, as_candidates(faces), settings)
+    truth = onet_nms(given, settings)
     return Found(
         faces,
         proposed.boxes.double().numpy(),

@@ -4,6 +4,7 @@
 
     FacetlError                 anything the user can mend; the command line prints its one line
     ├── InputError              a file or value that was given is not what it should be
+    │   ├── UsageError          options or settings that do not go together
     │   ├── AnnotationError     a line or a box of an annotation file
     │   ├── ImageError          a picture that cannot be read
     │   ├── VideoError          a video that cannot be read
@@ -31,6 +32,10 @@ class FacetlError(Exception):
 
 class InputError(FacetlError):
     """A file or value that was given is not what it should be."""
+
+
+class UsageError(InputError):
+    """What was asked for does not go together; the command line exits with code 2."""
 
 
 class AnnotationError(InputError):

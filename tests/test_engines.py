@@ -22,7 +22,7 @@ from facetl.boxes import iou
 from facetl.data.pictures import as_pixels
 from facetl.errors import InputError
 from facetl.mtcnn import native
-from facetl.mtcnn.backend import Answers, Cells, TorchSight
+from facetl.mtcnn.backend import Answers, Cells, TorchBackend
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import EngineChoice, choose_engine, why_not_native
 from facetl.mtcnn.native import NativeNetworks, find_kernels
@@ -86,8 +86,8 @@ def test_pnet_sees_the_same(
     if min(level_size(size, scale * 0.8)) + 2 * border < 12:
         return
     with torch.inference_mode():
-        expected = TorchSight(pixels, networks).sweep([scale, scale * 0.8], border, 0.0)
-    found = NativeNetworks(networks).look(pixels).sweep([scale, scale * 0.8], border, 0.0)
+        expected = TorchBackend(pixels, networks).scan_pyramid([scale, scale * 0.8], border, 0.0)
+    found = NativeNetworks(networks).backend(pixels).scan_pyramid([scale, scale * 0.8], border, 0.0)
     assert len(found.scores)
     assert_same(found, expected)
 
@@ -116,8 +116,8 @@ def test_windows_are_judged_the_same(
     windows = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in corners]).view(-1, 4).long()
     index = torch.arange(len(windows)) % 2
     with torch.inference_mode():
-        expected = TorchSight(pixels, networks).judge(stage, windows, index)
-    assert_same(NativeNetworks(networks).look(pixels).judge(stage, windows, index), expected)
+        expected = TorchBackend(pixels, networks).classify(stage, windows, index)
+    assert_same(NativeNetworks(networks).backend(pixels).classify(stage, windows, index), expected)
 
 
 @needs_kernels
@@ -125,8 +125,8 @@ def test_sums_of_a_large_white_image_do_not_overflow(networks: dict[Stage, Netwo
     pixels = torch.full((1, 2900, 2900, 3), 255, dtype=torch.uint8)
     whole, index = torch.tensor([[0, 0, 2900, 2900]]), torch.tensor([0])
     with torch.inference_mode():
-        expected = TorchSight(pixels, networks).judge("rnet", whole, index)
-    assert_same(NativeNetworks(networks).look(pixels).judge("rnet", whole, index), expected)
+        expected = TorchBackend(pixels, networks).classify("rnet", whole, index)
+    assert_same(NativeNetworks(networks).backend(pixels).classify("rnet", whole, index), expected)
 
 
 @needs_kernels
@@ -134,18 +134,22 @@ def test_sums_of_a_large_white_image_do_not_overflow(networks: dict[Stage, Netwo
 def test_exactly_the_cells_above_the_threshold_pass(
     networks: dict[Stage, Network], threshold: float
 ) -> None:
-    sight = NativeNetworks(networks).look(images_of(1, 80, 90, 3))
-    every = sight.sweep([1.0], 0, 0.0)
+    backend = NativeNetworks(networks).backend(images_of(1, 80, 90, 3))
+    every = backend.scan_pyramid([1.0], 0, 0.0)
     passing = every.scores >= threshold
-    found = sight.sweep([1.0], 0, threshold)
+    found = backend.scan_pyramid([1.0], 0, threshold)
     for own, other in zip(found, every, strict=True):
         assert torch.equal(own, other[passing])
 
 
 @needs_kernels
 def test_networks_may_go_before_what_they_said(networks: dict[Stage, Network]) -> None:
-    sight = NativeNetworks(networks).look(images_of(1, 40, 40, 1))
-    assert len(sight.sweep([1.0], 0, 0.0).scores) == len(sight.sweep([1.0], 0, 0.0).scores) > 0
+    backend = NativeNetworks(networks).backend(images_of(1, 40, 40, 1))
+    assert (
+        len(backend.scan_pyramid([1.0], 0, 0.0).scores)
+        == len(backend.scan_pyramid([1.0], 0, 0.0).scores)
+        > 0
+    )
 
 
 @needs_half
@@ -172,7 +176,7 @@ def test_half_precision_answers_nearly_the_same(
     index = torch.zeros(len(windows), dtype=torch.long)
     pixels = images_of(1, 40, 90, 1)
     exact, half = (
-        NativeNetworks(networks, half=half).look(pixels).judge(stage, windows, index)
+        NativeNetworks(networks, half=half).backend(pixels).classify(stage, windows, index)
         for half in (False, True)
     )
     for own, other in zip(half, exact, strict=True):
@@ -296,11 +300,11 @@ def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
 def test_bands_of_a_level_change_nothing(
     networks: dict[Stage, Network], size: tuple[int, int], border: int, at_once: int
 ) -> None:
-    sight = TorchSight(images_of(2, *size, 7), networks)
+    backend = TorchBackend(images_of(2, *size, 7), networks)
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
-        whole = sight.sweep([0.97, 0.93], border, 0.4)
+        whole = backend.scan_pyramid([0.97, 0.93], border, 0.4)
         patch.setattr("facetl.mtcnn.backend.LEVEL_PIXELS_AT_ONCE", at_once)
-        assert_same(sight.sweep([0.97, 0.93], border, 0.4), whole)
+        assert_same(backend.scan_pyramid([0.97, 0.93], border, 0.4), whole)
 
 
 # ---- boxes that are none
@@ -316,8 +320,8 @@ def test_boxes_that_are_none_leave_no_stage(
     settings = detector.settings.override(thresholds=(0.1, 0.05, 0.0), voting=voting)
     image = as_pixels(NOISE)
     for boxes, scores in (
-        detector.find_with(last, image, settings),
-        detector.propose_to(last, image, settings),
+        detector.find_with_last(last, image, settings),
+        detector.windows_shown_to(last, image, settings),
     ):
         assert len(boxes)
         assert (boxes[:, 2:] > boxes[:, :2]).all()

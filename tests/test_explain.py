@@ -21,11 +21,11 @@ from facetl.evaluation.report.trace_figures import (
     draw_candidates,
     draw_pyramid,
     draw_scores,
-    draw_story,
+    draw_sheet,
     save_drawing,
 )
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.trace import STEP_NAMES, STEPS, Story, tell
+from facetl.mtcnn.trace import STEP_NAMES, STEPS, Trace, trace_search
 from facetl.search.settings import Settings
 
 PICTURES = ["candidates", "pyramid", "scores", "story"]
@@ -40,26 +40,26 @@ def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def story(frame: Path) -> Story:
-    return tell(Detector.load("cartoon", "cpu"), load_image(frame), SETTINGS)
+def trace(frame: Path) -> Trace:
+    return trace_search(Detector.load("cartoon", "cpu"), load_image(frame), SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def blind(frame: Path) -> Story:
-    """A story without a level: the image is too small for the faces looked for."""
-    return tell(Detector.load("cartoon", "cpu"), load_image(frame), Settings(min_face=500))
+def blind(frame: Path) -> Trace:
+    """A trace without a level: the image is too small for the faces looked for."""
+    return trace_search(Detector.load("cartoon", "cpu"), load_image(frame), Settings(min_face=500))
 
 
 def explain(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["explain", "--device", "cpu", *map(str, arguments)])
 
 
-def texts_of(story: Story) -> list[str]:
-    figure = draw_candidates({"tuned": story})
+def texts_of(trace: Trace) -> list[str]:
+    figure = draw_candidates({"tuned": trace})
     return [axes.get_title(loc="left") for axes in figure.axes]
 
 
-def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, story: Story) -> None:
+def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, trace: Trace) -> None:
     out = tmp_path / "out"
     result = success(explain(frame, "--out", out, "--min-face", "12"))
     expected = [f"{name}{suffix}" for name in PICTURES for suffix in (".png", ".svg")]
@@ -68,17 +68,17 @@ def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, story
         assert load_image(out / f"{name}.png").shape[1] >= 1400
         assert "<svg" in (out / f"{name}.svg").read_text("utf-8")
     lines = result.stdout.splitlines()
-    height, width = story.image.shape[:2]
-    count = len(story.levels)
+    height, width = trace.image.shape[:2]
+    count = len(trace.levels)
     assert f"pretrained: frame.png, {width}×{height} pixels, {count} levels" in lines
     assert f"cartoon: frame.png, {width}×{height} pixels, {count} levels" in lines
     rows = {line[:14].strip(): line.split()[-2:] for line in lines[-10:-1]}
     assert rows["windows"] == ["pretrained", "cartoon"]
-    pretrained = tell(Detector.load("pretrained", "cpu"), story.image, SETTINGS)
+    pretrained = trace_search(Detector.load("pretrained", "cpu"), trace.image, SETTINGS)
     assert rows["PNet looks at"][0] == f"{pretrained.windows:,}"
     for step in STEPS:
         assert rows[STEP_NAMES[step]][0] == f"{len(pretrained.steps[step]):,}"
-    assert rows["drawn"][1] == f"{(story.steps['found'].scores >= 0.92).sum():,}"
+    assert rows["drawn"][1] == f"{(trace.steps['found'].scores >= 0.92).sum():,}"
     assert rows["from score"] == ["0.7", "0.92"]
     assert "story.png" in result.stderr
 
@@ -99,9 +99,9 @@ def test_a_picture_that_cannot_be_drawn_costs_no_other(
     assert "no picture can be drawn; try another image" in result.stderr
 
 
-def test_the_same_command_writes_the_same_pictures(story: Story, tmp_path: Path) -> None:
+def test_the_same_command_writes_the_same_pictures(trace: Trace, tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        save_drawing(tmp_path / folder, "story", draw_story({"cartoon": story}))
+        save_drawing(tmp_path / folder, "story", draw_sheet({"cartoon": trace}))
     for name in ("story.png", "story.svg"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -142,35 +142,35 @@ def test_an_image_that_is_too_small_is_explained_as_well(tmp_path: Path) -> None
     assert len(left_in(tmp_path / "out")) == 8
 
 
-def test_panels_are_named_after_steps_with_their_counts(story: Story) -> None:
-    assert texts_of(story) == [f"{STEP_NAMES[step]}: {len(story.steps[step]):,}" for step in STEPS]
+def test_panels_are_named_after_steps_with_their_counts(trace: Trace) -> None:
+    assert texts_of(trace) == [f"{STEP_NAMES[step]}: {len(trace.steps[step]):,}" for step in STEPS]
 
 
-def test_each_step_shows_its_boxes(story: Story) -> None:
-    figure = draw_candidates({"tuned": story})
+def test_each_step_shows_its_boxes(trace: Trace) -> None:
+    figure = draw_candidates({"tuned": trace})
     for axes, step in zip(figure.axes, STEPS, strict=True):
         lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
-        assert len(lines) == len(story.steps[step]) <= MOST_DRAWN
+        assert len(lines) == len(trace.steps[step]) <= MOST_DRAWN
     corners = {tuple(corner) for line in lines for corner in np.asarray(line).tolist()}
-    x1, y1, x2, y2 = story.steps["found"].boxes[0]
+    x1, y1, x2, y2 = trace.steps["found"].boxes[0]
     assert {(x1, y1), (x2, y2), (x1, y2), (x2, y1)} <= corners
 
 
-def test_the_pyramid_shows_the_best_window_of_each_level(story: Story) -> None:
-    left, right = draw_pyramid(story).axes
-    assert len(left.patches) == len(right.patches) == len(story.levels) == len(left.images)
-    for level, patch in zip(story.levels, right.patches, strict=True):
+def test_the_pyramid_shows_the_best_window_of_each_level(trace: Trace) -> None:
+    left, right = draw_pyramid(trace).axes
+    assert len(left.patches) == len(right.patches) == len(trace.levels) == len(left.images)
+    for level, patch in zip(trace.levels, right.patches, strict=True):
         row, column = divmod(int(level.scores.argmax()), level.scores.shape[1])
         x, y = patch.get_x(), patch.get_y()  # type: ignore[attr-defined]
         np.testing.assert_allclose([x, y], np.array([2 * column, 2 * row]) / level.scale)
         assert patch.get_width() == pytest.approx(12 / level.scale)  # type: ignore[attr-defined]
 
 
-def test_heat_maps_lie_where_their_windows_do(story: Story) -> None:
-    axes = draw_scores({"tuned": story}).axes
+def test_heat_maps_lie_where_their_windows_do(trace: Trace) -> None:
+    axes = draw_scores({"tuned": trace}).axes
     level = axes[2]  # after the image and the best of all
     left, right, bottom, top = level.images[-1].get_extent()
-    first = story.levels[0]
+    first = trace.levels[0]
     assert np.array_equal(np.asarray(level.images[-1].get_array()), first.scores)
     assert left == top == pytest.approx(5 / first.scale)
     assert right == pytest.approx((5 + 2 * first.scores.shape[1]) / first.scale)
@@ -178,9 +178,9 @@ def test_heat_maps_lie_where_their_windows_do(story: Story) -> None:
     assert len(axes) == 2 + LEVELS_SHOWN + 1  # and the scale
 
 
-def test_scales_mark_the_threshold_of_each(story: Story) -> None:
-    other = tell(Detector.load("cartoon", "cpu"), story.image, Settings((0.5, 0.2, 0.2)))
-    scale = draw_scores({"a": story, "b": other}).axes[-1]
+def test_scales_mark_the_threshold_of_each(trace: Trace) -> None:
+    other = trace_search(Detector.load("cartoon", "cpu"), trace.image, Settings((0.5, 0.2, 0.2)))
+    scale = draw_scores({"a": trace, "b": other}).axes[-1]
     marks = {float(np.asarray(line.get_ydata())[0]) for line in scale.lines}
     assert marks == {SETTINGS.thresholds[0], 0.5}
 
@@ -197,12 +197,12 @@ def test_large_images_are_drawn_coarser(shape: tuple[int, ...]) -> None:
 
 
 def test_where_too_many_windows_pass_the_best_are_drawn(
-    story: Story, monkeypatch: pytest.MonkeyPatch
+    trace: Trace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trace_figures, "MOST_DRAWN", 3)
-    axes = draw_candidates({"tuned": story}).axes[0]
-    assert axes.get_title(loc="left").endswith(f"{len(story.steps['passed']):,} (3 drawn)")
-    passed = story.steps["passed"]
+    axes = draw_candidates({"tuned": trace}).axes[0]
+    assert axes.get_title(loc="left").endswith(f"{len(trace.steps['passed']):,} (3 drawn)")
+    passed = trace.steps["passed"]
     best = passed.boxes[np.argsort(-passed.scores, kind="stable")[:3]]
     lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
     assert {tuple(np.asarray(line)[0]) for line in lines} == {tuple(box[:2]) for box in best}
@@ -211,13 +211,13 @@ def test_where_too_many_windows_pass_the_best_are_drawn(
 @pytest.mark.parametrize("size", [(40, 200), (200, 40)])
 def test_long_images_fit(size: tuple[int, int], tmp_path: Path) -> None:
     image: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
-    story = tell(Detector.load("pretrained", "cpu"), image, SETTINGS)
-    save_drawing(tmp_path, "story", draw_story({"pretrained": story}))
+    trace = trace_search(Detector.load("pretrained", "cpu"), image, SETTINGS)
+    save_drawing(tmp_path, "story", draw_sheet({"pretrained": trace}))
     height, width = load_image(tmp_path / "story.png").shape[:2]
     assert 0.1 < height / width < 1.2
 
 
-def test_without_a_level_the_pictures_say_so(blind: Story) -> None:
+def test_without_a_level_the_pictures_say_so(blind: Trace) -> None:
     texts = [text.get_text() for text in draw_pyramid(blind).axes[0].texts]
     assert texts == ["160×120 pixels are too few for a face of 500"]
     assert draw_scores({"blind": blind}).axes

@@ -13,8 +13,9 @@ import facetl
 PACKAGE = Path(facetl.__file__).parent
 
 FLOORS = {
-    "facetl.__main__": 9,
-    "facetl.cli": 8,
+    "facetl.__main__": 10,
+    "facetl.cli": 9,
+    "facetl.commands": 8,
     "facetl.experiments": 7,
     "facetl.evaluation": 6,
     "facetl.compat": 5,
@@ -32,6 +33,7 @@ FLOORS = {
     "facetl.errors": -1,
     "facetl.interruptions": -1,
     "facetl.palette": -1,
+    "facetl.reporting": -1,
     "facetl.run_onnx": -1,
     "facetl.version": -1,
 }

@@ -28,8 +28,8 @@ from warm import Ending, Warm
 from whole_world import NO_WORLD, World, make_world
 
 from facetl import interruptions
+from facetl.cli.ending import stopping_in_one_line
 from facetl.cli.searching import remove_other_runs
-from facetl.cli.stopping import stopping_in_one_line
 from facetl.files import remove_folder
 from facetl.interruptions import Terminated, exit_code, heeding_signals, holding_signals
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from facetl.boxes import Boxes, as_boxes, iou, square
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image
-from facetl.mtcnn.backend import TorchSight
+from facetl.mtcnn.backend import TorchBackend
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.detector import Detector, follow, judge, judge_finally
+from facetl.mtcnn.detector import Detector, onet_boxes, rnet_squares, score_windows
 from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
 from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage
 from facetl.mtcnn.resampling import IntegralImages, place_windows
@@ -91,8 +91,8 @@ def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
     candidates = as_candidates(np.array([[*corner, corner[0] + side, corner[1] + side]]))
     window = candidates.boxes.double().numpy() - [1, 1, 0, 0]
     watcher: Any = Oracle(torch.zeros(1, 4))
-    sight = TorchSight(torch.from_numpy(image)[None], {"rnet": watcher})
-    judge(sight, candidates, "rnet", replace(MINING, padding=padding))
+    backend = TorchBackend(torch.from_numpy(image)[None], {"rnet": watcher})
+    score_windows(backend, candidates, "rnet", replace(MINING, padding=padding))
     seen = (watcher.seen / 0.0078125 + 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
     np.testing.assert_array_equal(cut_pixels(image, window, 24, padding=padding), seen)
 
@@ -136,9 +136,9 @@ def test_a_trained_stage_ranks_its_proposals_itself(
     before, own = (Miner(pretrained, stage, judged=each)(image) for each in (False, True))
     visible = visible_of(before.windows)
     candidates = as_candidates(before.windows[visible])
-    sight = pretrained.look(torch.from_numpy(image)[None])
+    backend = pretrained.backend(torch.from_numpy(image)[None])
     with torch.no_grad():
-        said = judge(sight, candidates, stage, MINING).scores
+        said = score_windows(backend, candidates, stage, MINING).scores
     order = said.argsort(descending=True, stable=True).numpy()
     np.testing.assert_allclose(own.scores, said.numpy()[order], atol=1e-5)
     np.testing.assert_allclose(own.windows, before.windows[visible][order], atol=1e-3)
@@ -215,9 +215,9 @@ def detect_with_perfect_offsets(
         stage, torch.from_numpy(patches.offsets[rows]), windows[:, 2] - windows[:, 0]
     )
     oracle: Any = Oracle(targets)
-    sight = TorchSight(torch.from_numpy(image)[None], {"rnet": oracle, "onet": oracle})
-    judged = judge_finally(sight, as_candidates(patches.windows[rows]), MINING)
-    judge(sight, as_candidates(patches.windows[rows]), stage, MINING)
+    backend = TorchBackend(torch.from_numpy(image)[None], {"rnet": oracle, "onet": oracle})
+    judged = onet_boxes(backend, as_candidates(patches.windows[rows]), MINING)
+    score_windows(backend, as_candidates(patches.windows[rows]), stage, MINING)
     pixels = (oracle.seen / 0.0078125 + 127.5).round().to(torch.uint8)
     return np.asarray(pixels.permute(0, 2, 3, 1).numpy()), judged.boxes.double().numpy()
 
@@ -239,7 +239,7 @@ def test_rnets_perfect_offsets_give_the_square_of_the_face() -> None:
     window, face = as_boxes([[10.3, 20.6, 50.3, 60.6]]), as_boxes([[14.2, 22.0, 40.8, 55.5]])
     offsets = torch.from_numpy((face - window) / 40)
     targets = regression_targets("rnet", offsets, torch.tensor([40.0]))
-    followed = follow(replace(as_candidates(window), offsets=targets.float()))
+    followed = rnet_squares(replace(as_candidates(window), offsets=targets.float()))
     np.testing.assert_allclose(followed.boxes.numpy(), square(face), atol=1e-3)
 
 

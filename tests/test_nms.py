@@ -13,7 +13,7 @@ from reference_mtcnn import greedy_nms, iou, overlap_with_smaller
 
 from facetl.boxes import FARTHEST
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.detector import settle_finished
+from facetl.mtcnn.detector import onet_nms
 from facetl.mtcnn.nms import BLOCK, TOGETHER, suppress, suppress_nested, vote
 from facetl.search.settings import Settings
 
@@ -139,13 +139,13 @@ def test_what_is_no_box_goes_and_leaves_the_others_alone(
     )
     sound = replace(crowd(9, seed=2), landmarks=torch.zeros(9, 10))
     how = Settings((0, 0, 0), voting=voting)
-    found = settle_finished(Candidates.concatenate([odd, sound], torch.device("cpu")), how)
+    found = onet_nms(Candidates.concatenate([odd, sound], torch.device("cpu")), how)
     boxes = found.boxes
     assert (boxes[:, 2:] > boxes[:, :2]).all()
     assert (boxes.abs() <= FARTHEST).all()
     assert found.scores.isfinite().all()
     if image:
-        alone = settle_finished(sound, how).boxes
+        alone = onet_nms(sound, how).boxes
         torch.testing.assert_close(boxes[found.image_index == 0], alone, rtol=0, atol=1e-3)
 
 

@@ -17,7 +17,7 @@ from outcomes import assert_refused, complaint, success
 from tiny_world import save_frames
 
 from facetl.cli import main
-from facetl.cli.stopping import describe_shortage
+from facetl.cli.ending import describe_shortage
 from facetl.data import images
 from facetl.data.images import load_image
 from facetl.errors import ImageError

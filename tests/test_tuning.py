@@ -35,7 +35,7 @@ from facetl.evaluation.tuning.trials import (
     try_setting,
     try_settings,
 )
-from facetl.mtcnn.cached_scores import Costs, Opinions
+from facetl.mtcnn.cached_scores import CachedScores, Costs
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector
 from facetl.search.settings import Settings
@@ -141,13 +141,13 @@ def test_thresholds_are_short_and_part_the_scores() -> None:
 FACES = [np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 10, 10]]), np.zeros((0, 4))]
 
 
-def opinions() -> Opinions:
+def cached() -> CachedScores:
     """Two faces found at PNet's scores 0.9 and 0.3, and a false alarm at 0.5."""
     pnet = torch.tensor([0.9, 0.3, 0.5])
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [40, 40, 60, 60]])
     frame = torch.tensor([0, 1, 2])
     offsets, nothing = torch.zeros(3, 4), torch.zeros(3, 0)
-    return Opinions(
+    return CachedScores(
         floor=Settings(FLOOR, min_face=10),
         frames=3,
         proposals=torch.tensor([0.9, 0.3, 0.5, 0.15]),
@@ -159,7 +159,7 @@ def opinions() -> Opinions:
 
 
 def try_pair(first: float, second: float, aim: str = "ap") -> Trial:
-    (trial,) = try_settings(opinions(), TrueBoxes.of(FACES), Aim.parse(aim), [first], [second])
+    (trial,) = try_settings(cached(), TrueBoxes.of(FACES), Aim.parse(aim), [first], [second])
     return trial
 
 
@@ -193,13 +193,13 @@ def test_thresholds_decide_what_is_seen() -> None:
 
 
 def test_settings_that_find_nothing_are_passed_over() -> None:
-    assert list(try_settings(opinions(), TrueBoxes.of(FACES), Aim("f1"), [0.95, 0.9], [0.1])) != []
-    assert list(try_settings(opinions(), TrueBoxes.of(FACES), Aim("f1"), [0.95], [0.1])) == []
-    assert try_setting(opinions(), TrueBoxes.of(FACES), Settings((0.1, 0.1, 0.95), 10)) is None
+    assert list(try_settings(cached(), TrueBoxes.of(FACES), Aim("f1"), [0.95, 0.9], [0.1])) != []
+    assert list(try_settings(cached(), TrueBoxes.of(FACES), Aim("f1"), [0.95], [0.1])) == []
+    assert try_setting(cached(), TrueBoxes.of(FACES), Settings((0.1, 0.1, 0.95), 10)) is None
 
 
 def test_a_single_setting_is_measured_as_it_is() -> None:
-    trial = try_setting(opinions(), TrueBoxes.of(FACES), Settings((0.1, 0.1, 0.65), 10))
+    trial = try_setting(cached(), TrueBoxes.of(FACES), Settings((0.1, 0.1, 0.65), 10))
     assert trial is not None
     assert trial.settings.thresholds == (0.1, 0.1, 0.65)
     assert (trial.precision, trial.recall) == (0.5, 0.5)
@@ -374,13 +374,13 @@ def test_what_is_to_be_ignored_is_no_false_alarm_of_a_trial() -> None:
     nothing = np.zeros((0, 4))
     crowd = np.array([[30.0, 30.0, 70.0, 70.0]])  # around the false alarm in the third frame
     faces = TrueBoxes.of(FACES, [nothing, nothing, crowd])
-    (trial,) = try_settings(opinions(), faces, Aim("f1"), [0.1], [0.1])
+    (trial,) = try_settings(cached(), faces, Aim("f1"), [0.1], [0.1])
     assert (trial.precision, trial.recall, trial.ap["0.3"], trial.ap["0.5:0.95"]) == (1, 1, 1, 1)
     assert trial.settings.thresholds == (0.1, 0.1, 0.05)
-    single = try_setting(opinions(), faces, Settings((0.1, 0.1, 0.65), 10))
+    single = try_setting(cached(), faces, Settings((0.1, 0.1, 0.65), 10))
     assert single is not None
     assert (single.precision, single.recall) == (1, 0.5)
     # nothing is left if all that passes is to be ignored
     everything = TrueBoxes.of([nothing, FACES[0], nothing], [FACES[0], nothing, crowd])
-    assert try_setting(opinions(), everything, Settings((0.1, 0.1, 0.65), 10)) is None
-    assert list(try_settings(opinions(), everything, Aim("f1"), [0.4], [0.1])) == []
+    assert try_setting(cached(), everything, Settings((0.1, 0.1, 0.65), 10)) is None
+    assert list(try_settings(cached(), everything, Aim("f1"), [0.4], [0.1])) == []

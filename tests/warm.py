@@ -167,7 +167,7 @@ def _hear_while_heeded(tell: int) -> None:
         tell: a pipe that is told when the command begins, and how many seconds it took.
     """
     from facetl import cli
-    from facetl.cli.stopping import stopping_in_one_line
+    from facetl.cli.ending import stopping_in_one_line
     from facetl.interruptions import SIGNALS, heeding_signals
 
     @contextmanager

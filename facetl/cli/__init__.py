@@ -17,18 +17,18 @@ from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
+from facetl.cli.ending import (
+    describe_missing_library,
+    describe_shortage,
+    leave_broken_pipe,
+    stopping_in_one_line,
+)
 from facetl.cli.evaluate import evaluate
 from facetl.cli.explain import explain
 from facetl.cli.export import export
 from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
 from facetl.cli.recording import leaving_manifest
-from facetl.cli.stopping import (
-    describe_missing_library,
-    describe_shortage,
-    leave_broken_pipe,
-    stopping_in_one_line,
-)
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune

@@ -60,7 +60,7 @@ class Count:
 
 
 @click.command(short_help="Draw frames of the built-in cartoon.")
-@click.argument("out", type=options.FILE_OR_FOLDER)
+@click.argument("out", type=options.WRITE)
 @click.option("--train", type=click.IntRange(min=1), default=120, help="Training frames.")
 @click.option("--test", type=click.IntRange(min=1), default=60, help="Validation frames.")
 @options.seed

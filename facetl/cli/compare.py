@@ -14,8 +14,8 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import chosen_format, note_problems
 from facetl.cli.console import TimeBar, note, print_table, say_time
+from facetl.cli.ending import resumable
 from facetl.cli.optional_pictures import OptionalPictures
-from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import (
     is_occupied,
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Compare ways of transferring weights: a study.")
-@click.argument("data", type=options.FILE_OR_FOLDER, callback=options.expecting("frames"))
+@click.argument("data", type=options.READ, callback=options.expecting("frames"))
 @click.option(
     "--out",
-    type=options.FILE_OR_FOLDER,
+    type=options.WRITE,
     required=True,
     metavar="FOLDER",
     help="Where cells, tables and plots go; several studies of the same frames may share it.",
@@ -52,12 +52,13 @@ if TYPE_CHECKING:
     "--study",
     "source",
     default="strategies",
+    type=options.READ_NAME,
     metavar="NAME|FILE.toml",
     help="A study that comes with facetl, or a file.",
 )
 @click.option(
     "--test",
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     metavar="FOLDER",
     help="Frames to measure on, if DATA has no such part; else a fifth of DATA is put aside.",
 )

@@ -36,16 +36,14 @@ TARGETS = (*DATASETS, *(name for name in EXPORT_NAMES if name not in DATASETS))
 
 
 @click.command(short_help="Write annotations or detections in another format.")
-@click.argument(
-    "source", metavar="IN", type=options.FILE_OR_FOLDER, callback=options.expecting("annotated")
-)
-@click.argument("out", metavar="OUT", type=options.FILE_OR_FOLDER)
+@click.argument("source", metavar="IN", type=options.READ, callback=options.expecting("annotated"))
+@click.argument("out", metavar="OUT", type=options.WRITE)
 @click.option(
     "--to", "target", required=True, type=click.Choice(TARGETS), help="The format to write."
 )
 @click.option(
     "--images",
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     metavar="FOLDER",
     help="The frames, if IN is their annotation file and they are not beside it.",
 )

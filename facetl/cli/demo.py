@@ -16,7 +16,7 @@ from facetl.files import refuse_to_overwrite
 @click.command(short_help="Watch a detector learn the built-in cartoon.")
 @click.option(
     "--out",
-    type=options.FILE_OR_FOLDER,
+    type=options.WRITE,
     default=Path("facetl-demo"),
     metavar="FOLDER",
     help="Where everything goes.",

@@ -13,6 +13,7 @@ import click
 from facetl.cli import options
 from facetl.cli.console import suggest
 from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
+from facetl.cli.ending import resumable
 from facetl.cli.exports import exports_option, save_exports
 from facetl.cli.fleet import RAY, FleetSearch, fleet_options, plan_runs, settle_fleet
 from facetl.cli.folders import FolderSearch
@@ -27,7 +28,6 @@ from facetl.cli.searching import (
     remove_other_runs,
     tell_facts,
 )
-from facetl.cli.stopping import resumable
 from facetl.cli.videos import Viewing, search_videos
 from facetl.files import note_written, refuse_to_overwrite, require_writable
 
@@ -56,7 +56,7 @@ def _place_beside(
     "images",
     nargs=-1,
     required=True,
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     callback=options.expecting("images"),
 )
 @click.option(
@@ -64,13 +64,14 @@ def _place_beside(
     multiple=True,
     default=("cartoon",),
     callback=parse_weights,
+    type=options.READ_NAME,
     metavar="[NAME=]FILE",
     help="A weights file, 'cartoon' (shipped with facetl) or 'pretrained' (on photographs); "
     "repeat it to compare.",
 )
 @click.option(
     "--out",
-    type=options.FILE_OR_FOLDER,
+    type=options.WRITE,
     callback=_place_beside,
     metavar="FOLDER",
     show_default="INPUT.faces, beside the input",
@@ -99,7 +100,7 @@ def _place_beside(
 @click.option("--overlays", is_flag=True, help="Draw the boxes, one picture per image.")
 @click.option(
     "--truth",
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     metavar="FILE_OR_FOLDER",
     help="True faces to draw on the overlays as well.",
 )

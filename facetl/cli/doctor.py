@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
-from facetl.cli.stopping import describe_missing_library
+from facetl.cli.ending import describe_missing_library
 from facetl.errors import InputError
 from facetl.version import VERSION
 

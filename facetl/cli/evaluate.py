@@ -54,18 +54,20 @@ def _parse_peers(
 
 
 @click.command(short_help="Score detections against the true faces.")
-@click.argument("results", type=options.FILE_OR_FOLDER, callback=options.expecting("results"))
+@click.argument(
+    "results", type=options.ReadPath(beside=True), callback=options.expecting("results")
+)
 @click.option(
     "--truth",
     required=True,
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     callback=options.expecting("frames"),
     metavar="FILE_OR_FOLDER",
     help="The true faces: an annotation file, or a folder of annotated frames.",
 )
 @click.option(
     "--out",
-    type=options.FILE_OR_FOLDER,
+    type=options.WRITE,
     metavar="FOLDER",
     show_default="the results folder",
     help="Where metrics.json and the plots go.",
@@ -75,6 +77,7 @@ def _parse_peers(
     "peers",
     multiple=True,
     callback=_parse_peers,
+    type=options.READ_NAME,
     metavar="NAME=FOLDER",
     help="Score someone's three .npy arrays (the course's format) beside the runs; repeatable.",
 )
@@ -83,13 +86,13 @@ def _parse_peers(
 )
 @click.option(
     "--train",
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     metavar="FOLDER",
     help="The frames trained on: AP on near-duplicates of them and on unlike frames apart.",
 )
 @click.option(
     "--images",
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     metavar="FOLDER",
     help="The frames, for the report's pictures, if the truth is a file without them.",
 )

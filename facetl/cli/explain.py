@@ -19,9 +19,9 @@ from facetl.files import refuse_to_overwrite, require_writable
 if TYPE_CHECKING:
     from facetl.data.images import Pixels
     from facetl.evaluation.report.figures import Figure
-    from facetl.evaluation.report.trace_figures import Stories
+    from facetl.evaluation.report.trace_figures import Traces
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.trace import Story
+    from facetl.mtcnn.trace import Trace
 
 
 def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> NamedWeights:
@@ -30,17 +30,19 @@ def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> Name
 
 
 @click.command(short_help="Show in pictures how MTCNN searches an image.")
-@click.argument("image", type=options.FILE_OR_FOLDER, callback=options.expecting("image"))
+@click.argument("image", type=options.READ, callback=options.expecting("image"))
 @click.option(
-    "--out", type=options.FILE_OR_FOLDER, required=True, metavar="FOLDER",
+    "--out", type=options.WRITE, required=True, metavar="FOLDER",
     help="Where the pictures go.",
 )  # fmt: skip
 @click.option(
-    "--weights", default="cartoon", callback=parse_source, metavar="[NAME=]FILE",
+    "--weights", default="cartoon", callback=parse_source, type=options.READ_NAME,
+metavar="[NAME=]FILE",
     help="A weights file, 'cartoon' or 'pretrained'.",
 )  # fmt: skip
 @click.option(
-    "--against", default="pretrained", callback=parse_source, metavar="[NAME=]FILE",
+    "--against", default="pretrained", callback=parse_source, type=options.READ_NAME,
+metavar="[NAME=]FILE",
     help="Weights to compare with, drawn first; the same as --weights: none.",
 )  # fmt: skip
 @options.thresholds
@@ -90,18 +92,18 @@ def explain(
             f"--weights and --against are both called {weights.name}; write NAME=FILE"
         )
     given = {"thresholds": thresholds, "min_face": min_face, "factor": factor, "score": score}
-    stories = {
-        name: tell_story(pixels, source, given, device, engine) for name, source in sources.items()
+    traces = {
+        name: trace_image(pixels, source, given, device, engine) for name, source in sources.items()
     }
-    _report(image, stories)
-    save_pictures(out, stories)
+    _report(image, traces)
+    save_pictures(out, traces)
     click.echo(f"wrote {out}")
     note(f"look at {out / 'story.png'} first; docs/mtcnn.md explains what it shows")
 
 
-def tell_story(
+def trace_image(
     pixels: Pixels, source: str, given: dict[str, Any], device: str, engine: EngineChoice
-) -> Story:
+) -> Trace:
     """Search an image with a set of weights, step by step.
 
     Args:
@@ -112,13 +114,13 @@ def tell_story(
         engine: what does their arithmetic.
     """
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.trace import tell
+    from facetl.mtcnn.trace import trace_search
 
     detector = Detector.load(source, device, engine)
-    return tell(detector, pixels, detector.settings.override(**given))
+    return trace_search(detector, pixels, detector.settings.override(**given))
 
 
-def save_pictures(out: Path, stories: Stories) -> None:
+def save_pictures(out: Path, traces: Traces) -> None:
     """Draw and write all pictures; the pyramid is that of the last set of weights.
 
     Raises:
@@ -126,12 +128,12 @@ def save_pictures(out: Path, stories: Stories) -> None:
     """
     from facetl.evaluation.report import trace_figures
 
-    last = list(stories.values())[-1]
+    last = list(traces.values())[-1]
     drawn: dict[str, Callable[[], Figure]] = {
         "pyramid": partial(trace_figures.draw_pyramid, last),
-        "scores": partial(trace_figures.draw_scores, stories),
-        "candidates": partial(trace_figures.draw_candidates, stories),
-        "story": partial(trace_figures.draw_story, stories),
+        "scores": partial(trace_figures.draw_scores, traces),
+        "candidates": partial(trace_figures.draw_candidates, traces),
+        "story": partial(trace_figures.draw_sheet, traces),
     }
     pictures = OptionalPictures()
     for name, draw in drawn.items():
@@ -142,27 +144,27 @@ def save_pictures(out: Path, stories: Stories) -> None:
         raise OutputError(f"{out}: no picture can be drawn; try another image, or other weights")
 
 
-def _report(image: Path, stories: Stories) -> None:
+def _report(image: Path, traces: Traces) -> None:
     """Print the levels of each pyramid, and a table of what was left after each step."""
-    for name, story in stories.items():
-        height, width = story.image.shape[:2]
-        click.echo(f"{name}: {image.name}, {width}×{height} pixels, {len(story.levels)} levels")
-        for level in story.levels:
+    for name, trace in traces.items():
+        height, width = trace.image.shape[:2]
+        click.echo(f"{name}: {image.name}, {width}×{height} pixels, {len(trace.levels)} levels")
+        for level in trace.levels:
             rows, columns = level.scores.shape
             click.echo(
                 f"  ×{level.scale:.3f}  {columns:4}×{rows:<4} windows of {level.window:5.0f} px, "
                 f"best score {level.scores.max():.3f}"
             )
-    _print_steps(stories)
+    _print_steps(traces)
 
 
-def _print_steps(stories: Stories) -> None:
+def _print_steps(traces: Traces) -> None:
     from facetl.mtcnn.trace import STEP_NAMES
 
-    table = plain_table("windows", list(stories))
-    table.add_row("PNet looks at", *(f"{story.windows:,}" for story in stories.values()))
+    table = plain_table("windows", list(traces))
+    table.add_row("PNet looks at", *(f"{trace.windows:,}" for trace in traces.values()))
     for step, name in STEP_NAMES.items():
-        table.add_row(name, *(f"{len(story.steps[step]):,}" for story in stories.values()))
-    table.add_row("drawn", *(f"{len(story.shown):,}" for story in stories.values()))
-    table.add_row("  from score", *(f"{story.settings.score:g}" for story in stories.values()))
+        table.add_row(name, *(f"{len(trace.steps[step]):,}" for trace in traces.values()))
+    table.add_row("drawn", *(f"{len(trace.shown):,}" for trace in traces.values()))
+    table.add_row("  from score", *(f"{trace.settings.score:g}" for trace in traces.values()))
     print_table(table)

@@ -16,13 +16,14 @@ from facetl.files import refuse_to_overwrite, require_writable
 @click.option(
     "--weights",
     default="cartoon",
+    type=options.READ_NAME,
     metavar="FILE",
     help="A weights file, 'cartoon' (shipped with facetl) or 'pretrained' (on photographs).",
 )
 @click.option(
     "--out",
     required=True,
-    type=options.FILE_OR_FOLDER,
+    type=options.WRITE,
     metavar="FOLDER",
     help="Where the files go.",
 )

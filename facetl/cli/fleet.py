@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli.console import note, track
+from facetl.cli.ending import resumable
 from facetl.cli.folders import describe_lasting, describe_score
 from facetl.cli.options import is_given
-from facetl.cli.stopping import resumable
 from facetl.cli.videos import name_videos
 from facetl.errors import ImageError, OutputError, VideoError
 from facetl.files import about_to_write, note_written, remove_folder

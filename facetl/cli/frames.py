@@ -36,13 +36,13 @@ LISTING = "frames.csv"
     "videos",
     nargs=-1,
     required=True,
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     callback=options.expecting("videos"),
 )
 @click.option(
     "--out",
     required=True,
-    type=options.FILE_OR_FOLDER,
+    type=options.WRITE,
     metavar="FOLDER",
     help="Where the frames go: new or empty.",
 )
@@ -56,13 +56,14 @@ LISTING = "frames.csv"
 @click.option(
     "--weights",
     default="cartoon",
+    type=options.READ_NAME,
     metavar="FILE",
     help="The detector whose doubts count: a weights file, 'cartoon' or 'pretrained'.",
 )
 @click.option(
     "--unlike",
     multiple=True,
-    type=options.FILE_OR_FOLDER,
+    type=options.READ,
     metavar="FOLDER",
     help="Frames that are annotated already: pick none like them; repeatable.",
 )

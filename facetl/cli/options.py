@@ -26,8 +26,47 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-FILE_OR_FOLDER = click.Path(path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
+
+class ReadPath(click.Path):
+    """A file or folder that a command reads; its manifest tells what was in it.
+
+    Args:
+        beside: the command writes beside it, or into it, where it has no ``--out``.
+    """
+
+    is_read = True
+
+    def __init__(self, *, beside: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self.is_written_beside = beside
+
+
+class ReadName(click.types.StringParamType):
+    """A text that may name a file to read, as built-in weights or ``NAME=FILE`` do.
+
+    Args:
+        beside: the command writes beside the file where it has no ``--out``.
+    """
+
+    is_read = True
+
+    def __init__(self, *, beside: bool = False) -> None:
+        self.is_written_beside = beside
+
+
+class WritePath(click.Path):
+    """A file or folder that a command writes."""
+
+    is_written = True
+
+    def __init__(self, *, dir_okay: bool = True) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay)
+
+
+READ = ReadPath()
+READ_NAME = ReadName()
+WRITE = WritePath()
+WRITE_FILE = WritePath(dir_okay=False)
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -152,20 +191,21 @@ score = click.option(
 start = click.option(
     "--start",
     default="pretrained",
+    type=READ_NAME,
     metavar="pretrained|scratch|FILE",
     help="Weights to start from.",
 )
 resume = click.option("--resume", is_flag=True, help="Go on with the training that was broken off.")
 images_folder = click.option(
     "--images",
-    type=FILE_OR_FOLDER,
+    type=READ,
     callback=expecting("frames"),
     metavar="FOLDER",
     help="The frames, if not DATA.",
 )
 annotation_file = click.option(
     "--annotations",
-    type=FILE_OR_FOLDER,
+    type=READ,
     metavar="FILE",
     help="Their annotation file, if it is not found by itself.",
 )
@@ -187,7 +227,7 @@ def require_safetensors(context: click.Context, parameter: click.Parameter, out:
 
 weights_out = click.option(
     "--out",
-    type=FILE,
+    type=WRITE_FILE,
     required=True,
     callback=require_safetensors,
     metavar="FILE",

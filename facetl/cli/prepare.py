@@ -12,8 +12,8 @@ import click
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source
 from facetl.cli.console import note, plain_table, print_table, suggest, track
+from facetl.cli.ending import resumable
 from facetl.cli.optional_pictures import OptionalPictures
-from facetl.cli.stopping import resumable
 from facetl.errors import OutputError
 from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
 
@@ -41,13 +41,11 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 
 
 @click.command(short_help="Cut labelled patches from annotated frames.")
-@click.argument(
-    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.expecting("frames")
-)
+@click.argument("data", required=False, type=options.READ, callback=options.expecting("frames"))
 @click.option(
     "--out",
     required=True,
-    type=options.FILE_OR_FOLDER,
+    type=options.WRITE,
     metavar="FOLDER",
     help="Where the patch file and its contact sheet go.",
 )
@@ -59,6 +57,7 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 )
 @click.option(
     "--weights",
+    type=options.READ_NAME,
     metavar="FILE",
     help="For rnet and onet: the tuned stages before, whose proposals are mined. A weights file, "
     "'cartoon' or 'pretrained'.",

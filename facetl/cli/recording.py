@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import click
 
 from facetl.cli.console import note, typed_command
+from facetl.cli.options import ReadName, ReadPath, WritePath
+from facetl.errors import UsageError
 from facetl.files import Ledger, absolute, keeping_ledger
 from facetl.locks import clear, locking
 from facetl.manifests.checking import mark_input, names_in
@@ -35,9 +37,6 @@ LIBRARIES = (
     *("av", "facenet-pytorch", "matplotlib", "numpy", "onnx", "opencv-python", "pillow"),
     *("pyarrow", "ray", "safetensors", "torch", "trackers"),
 )
-WRITES_TO = ("out", "results", "weights")
-"""Parameters that say where a command writes; of those that a command has and that are given, the
-first one holds."""
 UNREAD_EXIT = 1
 """Exit code of a command that did its work, but not all that was given could be read."""
 
@@ -57,6 +56,8 @@ def leaving_manifest(command: click.Command) -> click.Command:
                 if end.code == UNREAD_EXIT:
                     recorder.save()
                 raise
+            except UsageError as error:
+                raise click.UsageError(str(error)) from error
             recorder.save()
         return result
 
@@ -214,22 +215,30 @@ class Holding(NamedTuple):
 
 
 def _place_of(context: click.Context) -> Place | None:
+    """Return where a command writes: at its --out, else beside what it reads."""
     types = {parameter.name: parameter.type for parameter in context.command.params}
-    for name in WRITES_TO:
-        if isinstance(given := context.params.get(name), Path | str):
-            kind, path = types[name], Path(given)
-            if name == "results" and (not path.is_dir() or path.suffix == ".parquet"):
-                path = path.parent  # of a run, which is read; what is written goes beside it
-            is_file = isinstance(kind, click.Path) and not kind.dir_okay
-            return Place(path, is_file, name != "results")
+    given = {name: each for name, each in context.params.items() if isinstance(each, Path | str)}
+    for name, kind in types.items():
+        if isinstance(kind, WritePath) and name in given:
+            return Place(Path(given[name]), is_file=not kind.dir_okay, is_own=True)
+    for name, kind in types.items():
+        if isinstance(kind, ReadPath | ReadName) and kind.is_written_beside and name in given:
+            return _place_beside(Path(given[name]), is_path=isinstance(kind, ReadPath))
     return None
+
+
+def _place_beside(path: Path, *, is_path: bool) -> Place:
+    """Return where a command writes that has no --out: beside a run, or into a folder of runs."""
+    if not is_path:
+        return Place(path, is_file=False, is_own=True)
+    is_run = not path.is_dir() or path.suffix == ".parquet"
+    return Place(path.parent if is_run else path, is_file=False, is_own=False)
 
 
 def _given(context: click.Context) -> Iterator[Path | str]:
     """Yield what a command was given to read: paths, and texts that stand for files."""
     for parameter in context.command.params:
-        speaks = re.search("FILE|FOLDER", parameter.metavar or "")
-        if parameter.name != "out" and (speaks or isinstance(parameter.type, click.Path)):
+        if isinstance(parameter.type, ReadPath | ReadName):
             yield from _places_in(context.params.get(parameter.name or ""))
 
 

@@ -16,8 +16,8 @@ from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source, spread
 from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest, track
+from facetl.cli.ending import resumable
 from facetl.cli.optional_pictures import OptionalPictures
-from facetl.cli.stopping import resumable
 from facetl.cli.train_stage import tell_busy_cores
 from facetl.cli.training_files import TrainingFiles
 from facetl.cli.training_view import TrainingView
@@ -37,9 +37,7 @@ MOST_SEARCHED = 200
 
 
 @click.command(short_help="Train the whole cascade on annotated frames.")
-@click.argument(
-    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.expecting("frames")
-)
+@click.argument("data", required=False, type=options.READ, callback=options.expecting("frames"))
 @options.weights_out
 @options.images_folder
 @options.annotation_file

@@ -12,8 +12,8 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import LINE, note, suggest
+from facetl.cli.ending import resumable, resuming_command
 from facetl.cli.optional_pictures import OptionalPictures
-from facetl.cli.stopping import resumable, resuming_command
 from facetl.cli.training_files import TrainingFiles
 from facetl.files import write_text
 from facetl.search.settings import DETECTION, Settings
@@ -39,11 +39,12 @@ def build_command(stage: Stage) -> click.Command:
     """Return the command that trains one stage; all three are the same but for their defaults."""
 
     @click.command(f"train-{stage}", short_help=f"Retrain {_WHAT[stage]} on patches.")
-    @click.argument("patches", type=options.FILE_OR_FOLDER, callback=options.expecting("patches"))
+    @click.argument("patches", type=options.READ, callback=options.expecting("patches"))
     @options.weights_out
     @options.start
     @click.option(
         "--join",
+        type=options.READ_NAME,
         metavar="FILE",
         help="A weights file, 'cartoon' or 'pretrained', whose other stages go into --out too.",
     )

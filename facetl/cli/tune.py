@@ -55,9 +55,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 
 
 @click.command(short_help="Choose thresholds and pyramid for an aim.")
-@click.argument(
-    "data", required=False, type=options.FILE_OR_FOLDER, callback=options.expecting("frames")
-)
+@click.argument("data", required=False, type=options.READ, callback=options.expecting("frames"))
 @options.images_folder
 @options.annotation_file
 @options.annotation_format
@@ -68,11 +66,15 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     help="Which part of a DATA that has both.",
 )
 @click.option(
-    "--weights", required=True, metavar="FILE", help="A weights file, 'cartoon' or 'pretrained'."
+    "--weights",
+    required=True,
+    type=options.ReadName(beside=True),
+    metavar="FILE",
+    help="A weights file, 'cartoon' or 'pretrained'.",
 )
 @click.option(
     "--out",
-    type=options.FILE,
+    type=options.WRITE_FILE,
     callback=_check_name,
     metavar="FILE",
     help="Where the weights go with what was chosen; without it, --force writes into --weights.",
@@ -223,7 +225,7 @@ def _try_all(
     from facetl.data.images import load_image
     from facetl.evaluation.matching import TrueBoxes
     from facetl.evaluation.tuning.trials import try_setting, try_settings
-    from facetl.mtcnn.cached_scores import collect_opinions
+    from facetl.mtcnn.cached_scores import cache_scores
 
     boxes, ignored = zip(*((frame.boxes, frame.ignored) for frame in dataset), strict=True)
     faces = TrueBoxes.of(boxes, ignored)
@@ -233,10 +235,10 @@ def _try_all(
         pixels = (load_image(frame.path) for frame in dataset)
         title = f"asking the networks, pyramid {number} of {len(pyramids)}"
         shown = track(pixels, title, len(dataset))
-        opinions = collect_opinions(detector, shown, pyramid, workers)
-        trials += try_settings(opinions, faces, aim)
-        if opinions.covers(detector.settings):
-            before = try_setting(opinions, faces, detector.settings)
+        cached = cache_scores(detector, shown, pyramid, workers)
+        trials += try_settings(cached, faces, aim)
+        if cached.covers(detector.settings):
+            before = try_setting(cached, faces, detector.settings)
     return trials, before
 
 

@@ -23,7 +23,7 @@ SHOWN = 5
 
 
 @click.command(short_help="Check outputs against their manifests.")
-@click.argument("paths", nargs=-1, required=True, type=options.FILE_OR_FOLDER)
+@click.argument("paths", nargs=-1, required=True, type=options.READ)
 @click.option(
     "--inputs",
     is_flag=True,

@@ -258,7 +258,7 @@ def _measure(
     detector, last = Detector(Weights(stages), device), _only_stage(target)
     found, truth, ignored = [], [], []
     for pixels, boxes, regions in pictures:
-        found.append(detector.find_with(last, pixels, TUNED))
+        found.append(detector.find_with_last(last, pixels, TUNED))
         truth.append(boxes)
         ignored.append(regions)
     return _score(found, TrueBoxes.of(truth, ignored))

@@ -1,6 +1,6 @@
 """How a batch of images is seen: PNet over a level of its pyramid, RNet and ONet in windows.
 
-A detector asks a :class:`Sight` and does the rest: thresholds, NMS, moving boxes.  The one here
+A detector asks a :class:`Backend` and does the rest: thresholds, NMS, moving boxes.  The one here
 is torch's: it runs anywhere, all images of a batch at once, and is what the other
 (:mod:`facetl.mtcnn.native`) has to agree with.
 """
@@ -59,7 +59,7 @@ class Answers(NamedTuple):
     landmarks: Tensor
 
 
-class Sight(Protocol):
+class Backend(Protocol):
     """Images of one size, and networks that look at them.
 
     Attributes:
@@ -72,7 +72,7 @@ class Sight(Protocol):
     count: int
     device: torch.device
 
-    def sweep(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
+    def scan_pyramid(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
         """Return PNet's cells that score at least ``threshold`` on the levels of a pyramid.
 
         Args:
@@ -81,37 +81,37 @@ class Sight(Protocol):
             threshold: least score.
         """
 
-    def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
+    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
         """Return what RNet or ONet says of (N, 4) windows of whole pixels of the images.
 
         What lies outside an image is black.
         """
 
 
-Look = Callable[[Tensor], Sight]
+BackendFactory = Callable[[Tensor], Backend]
 """Takes (B, H, W, 3) uint8 images and returns how they are seen."""
 
 
-class TorchSight:
+class TorchBackend:
     """Images seen by torch."""
 
     def __init__(self, pixels: Tensor, networks: Mapping[Stage, Network]) -> None:
-        """Look at (B, H, W, 3) uint8 images, on the device of the networks."""
+        """Take (B, H, W, 3) uint8 images, on the device of the networks."""
         self._images = IntegralImages(pixels)
         self._networks = networks
         self.size_hw, self.count = self._images.size_hw, self._images.count
         self.device = self._images.device
 
-    def sweep(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
-        """Return PNet's cells that pass on the levels of a pyramid (see :class:`Sight`)."""
-        swept = [
-            self._sweep_band(number, size, band, border, threshold)
+    def scan_pyramid(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
+        """Return PNet's cells that pass on the levels of a pyramid (see :class:`Backend`)."""
+        scanned = [
+            self._scan_band(number, size, band, border, threshold)
             for number, size in enumerate(level_size(self.size_hw, scale) for scale in scales)
             for band in _bands(size, border, self.count)
         ]
-        return Cells(*map(torch.cat, zip(*swept, strict=True)))
+        return Cells(*map(torch.cat, zip(*scanned, strict=True)))
 
-    def _sweep_band(
+    def _scan_band(
         self, number: int, size: tuple[int, int], band: range, border: int, threshold: float
     ) -> Cells:
         """Return the cells that pass among some rows of the bordered level of a number and size."""
@@ -132,8 +132,8 @@ class TorchSight:
             level=torch.full_like(image_index, number),
         )
 
-    def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
-        """Return what RNet or ONet says of windows (see :class:`Sight`)."""
+    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
+        """Return what RNet or ONet says of windows (see :class:`Backend`)."""
         size, count = INPUT_SIZES[stage], CROPS_AT_ONCE[stage]
         said = [
             self._ask(stage, self._images.crop(some, index, size))

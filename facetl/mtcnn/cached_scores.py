@@ -25,17 +25,17 @@ import torch
 from torch import Tensor
 
 from facetl.data.images import Pixels
-from facetl.mtcnn.backend import Sight
+from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import (
     Detector,
-    follow,
-    judge,
-    judge_finally,
-    propose,
-    scan,
-    settle_finished,
-    settle_refined,
+    onet_boxes,
+    onet_nms,
+    pnet_candidates,
+    pnet_squares,
+    rnet_nms,
+    rnet_squares,
+    score_windows,
 )
 from facetl.mtcnn.geometry import as_windows
 from facetl.mtcnn.resampling import place_windows
@@ -77,8 +77,8 @@ class Settled:
 
 
 @dataclass(frozen=True, eq=False)
-class Opinions:
-    """The networks' opinions of the windows of many frames, numbers only.
+class CachedScores:
+    """The networks' cached of the windows of many frames, numbers only.
 
     Attributes:
         floor: the lowest thresholds that can be replayed, and the pyramid.
@@ -130,7 +130,7 @@ class Opinions:
         """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
         blocks = finished.image_index // FRAMES_TOGETHER
         settled = [
-            settle_finished(finished[blocks == block], self.floor) for block in torch.unique(blocks)
+            onet_nms(finished[blocks == block], self.floor) for block in torch.unique(blocks)
         ]
         faces = Candidates.concatenate(settled, finished.scores.device)
         return faces[faces.scores.argsort(descending=True, stable=True)]
@@ -138,7 +138,7 @@ class Opinions:
     def _left_by_rnet(self, threshold: float) -> Tensor:
         """Return the rows that PNet's threshold and RNet's NMS leave."""
         rows = (self.pnet_scores >= threshold).nonzero()[:, 0]
-        return rows[settle_refined(self.refined[rows], self.floor)]
+        return rows[rnet_nms(self.refined[rows], self.floor)]
 
     def _seconds(self, pnet_threshold: float, shown_to_onet: int) -> float:
         shown_to_rnet = int((self.proposals >= pnet_threshold).sum())
@@ -148,7 +148,7 @@ class Opinions:
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """The opinions of one frame, and the moments at which each network had spoken."""
+    """The cached of one frame, and the moments at which each network had spoken."""
 
     proposals: Tensor
     pnet_scores: Tensor
@@ -157,9 +157,9 @@ class _Asked:
     moments: tuple[float, ...]
 
 
-def collect_opinions(
+def cache_scores(
     detector: Detector, images: Iterable[Pixels], floor: Settings, workers: int = 1
-) -> Opinions:
+) -> CachedScores:
     """Ask the networks about the windows of many frames, one frame at a time.
 
     Args:
@@ -172,7 +172,7 @@ def collect_opinions(
     asked = list(in_parallel(ask, enumerate(images), workers))
     cpu = torch.device("cpu")
     none = Candidates.empty(cpu).scores
-    return Opinions(
+    return CachedScores(
         floor=floor,
         frames=len(asked),
         proposals=torch.cat([none, *(each.proposals for each in asked)]),
@@ -185,20 +185,20 @@ def collect_opinions(
 
 @torch.inference_mode()
 def _ask(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _Asked:
-    """Return the opinions of one frame, given with its number."""
+    """Return the cached of one frame, given with its number."""
     frame, pixels = image
     moments = [time.perf_counter()]
-    sight = detector.look(torch.from_numpy(pixels)[None])
-    proposals = propose(scan(sight, floor))
+    backend = detector.backend(torch.from_numpy(pixels)[None])
+    proposals = pnet_squares(pnet_candidates(backend, floor))
     moments.append(time.perf_counter())
-    seen = proposals[_visible(proposals, sight)]
-    refined = judge(sight, seen, "rnet", floor)
+    seen = proposals[_visible(proposals, backend)]
+    refined = score_windows(backend, seen, "rnet", floor)
     passed = refined.scores > floor.thresholds[1]
     refined = refined[passed]
     moments.append(time.perf_counter())
-    squares = follow(refined)
-    finished = judge_finally(sight, squares, floor)
-    aligned = _spread(finished, _visible(squares, sight))
+    squares = rnet_squares(refined)
+    finished = onet_boxes(backend, squares, floor)
+    aligned = _spread(finished, _visible(squares, backend))
     moments.append(time.perf_counter())
     return _Asked(
         proposals=proposals.scores.cpu(),
@@ -209,9 +209,9 @@ def _ask(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _Ask
     )
 
 
-def _visible(candidates: Candidates, sight: Sight) -> Tensor:
+def _visible(candidates: Candidates, backend: Backend) -> Tensor:
     """Return (N,) booleans: which candidates a network can be shown."""
-    return place_windows(as_windows(candidates.boxes), sight.size_hw, padding=True)[1]
+    return place_windows(as_windows(candidates.boxes), backend.size_hw, padding=True)[1]
 
 
 def _spread(candidates: Candidates, places: Tensor) -> Candidates:

@@ -23,9 +23,9 @@ from facetl.cores import usable_cores
 from facetl.data.images import OneImage
 from facetl.data.pictures import Picture, as_pixels, as_rgb, each_of, held_by, is_array, is_one
 from facetl.errors import InputError
-from facetl.mtcnn.backend import Sight
+from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.engines import EngineChoice, build_look, choose_engine
+from facetl.mtcnn.engines import EngineChoice, build_backend, choose_engine
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
     as_windows,
@@ -108,7 +108,7 @@ class Detector:
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
         self.engine = choose_engine(engine, self.device)
-        self._look = build_look(self.engine, self._networks, self.device)
+        self._backend_for = build_backend(self.engine, self._networks, self.device)
 
     @classmethod
     def load(
@@ -167,12 +167,12 @@ class Detector:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes along; kernels are packed anew from the networks."""
-        return {name: value for name, value in self.__dict__.items() if name != "_look"}
+        return {name: value for name, value in self.__dict__.items() if name != "_backend_for"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.engine = choose_engine(self.engine, self.device)
-        self._look = build_look(self.engine, self._networks, self.device)
+        self._backend_for = build_backend(self.engine, self._networks, self.device)
 
     @overload
     def detect(  # type: ignore[overload-overlap]  # a str is an iterable of str
@@ -341,12 +341,12 @@ class Detector:
         found = in_parallel(search, batches, workers) if workers > 1 else map(search, batches)
         return chain.from_iterable(found)
 
-    def look(self, pixels: Tensor) -> Sight:
+    def backend(self, pixels: Tensor) -> Backend:
         """Look at (B, H, W, 3) uint8 images."""
-        return self._look(pixels)
+        return self._backend_for(pixels)
 
     @torch.inference_mode()
-    def propose_to(
+    def windows_shown_to(
         self,
         stage: Stage,
         image: NDArray[np.uint8],
@@ -368,20 +368,20 @@ class Detector:
             (N, 4) float64 half-open squares, not clipped, corners not rounded, best first; and
             their (N,) scores.
         """
-        sight = self.look(torch.from_numpy(image)[None])
-        candidates = scan(sight, settings)
+        backend = self.backend(torch.from_numpy(image)[None])
+        candidates = pnet_candidates(backend, settings)
         if stage == "pnet":
             return _as_arrays(pnet_windows(candidates.boxes), candidates.scores)
-        candidates = propose(candidates)
+        candidates = pnet_squares(candidates)
         if stage == "onet":
-            candidates = refine(sight, candidates, settings)
+            candidates = rnet_stage(backend, candidates, settings)
         if judged:
-            candidates = judge(sight, candidates, stage, settings)
+            candidates = score_windows(backend, candidates, stage, settings)
             candidates = candidates[candidates.scores.argsort(descending=True, stable=True)]
         return _as_arrays(as_windows(candidates.boxes.double()), candidates.scores)
 
     @torch.inference_mode()
-    def find_with(
+    def find_with_last(
         self, last: Stage, image: NDArray[np.uint8], settings: Settings
     ) -> tuple[Boxes, NDArray[np.float32]]:
         """Return what the cascade finds in one image if it ends with a stage: that one's boxes.
@@ -394,8 +394,8 @@ class Detector:
         Returns:
             (N, 4) float64 half-open boxes, best first; and their (N,) scores.
         """
-        sight = self.look(torch.from_numpy(image)[None])
-        found = conclude(sight, last, settings)
+        backend = self.backend(torch.from_numpy(image)[None])
+        found = cascade_until(backend, last, settings)
         return _as_arrays(found.boxes, found.scores)
 
     def _search_batch(self, batch: Sequence[Picture], settings: Settings) -> list[Search]:
@@ -410,12 +410,12 @@ class Detector:
     @torch.inference_mode()
     def _search_together(self, pixels: Tensor, settings: Settings) -> list[Search]:
         """Search (B, H, W, 3) images of one size."""
-        sight = self.look(pixels)
-        after_pnet = propose(scan(sight, settings))
-        after_rnet = refine(sight, after_pnet, settings)
-        after_onet = finish(sight, after_rnet, settings)
+        backend = self.backend(pixels)
+        after_pnet = pnet_squares(pnet_candidates(backend, settings))
+        after_rnet = rnet_stage(backend, after_pnet, settings)
+        after_onet = onet_stage(backend, after_rnet, settings)
         stages = (after_pnet, after_rnet, after_onet)
-        counts = zip(*(candidates.counts(sight.count) for candidates in stages), strict=True)
+        counts = zip(*(candidates.counts(backend.count) for candidates in stages), strict=True)
         size = (pixels.shape[1], pixels.shape[2])
         return [
             Search(_detections_of(after_onet, image), dict(zip(STAGES, count, strict=True)), size)
@@ -445,23 +445,23 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def scan(sight: Sight, settings: Settings) -> Candidates:
+def pnet_candidates(backend: Backend, settings: Settings) -> Candidates:
     """Return the windows that PNet passes, over all levels of the pyramid, the best of each place.
 
-    The same as :func:`spot`, then :func:`thin`.
+    The same as :func:`pnet_scan`, then :func:`pnet_nms`.
     """
-    return thin(*spot(sight, settings))
+    return pnet_nms(*pnet_scan(backend, settings))
 
 
-def spot(sight: Sight, settings: Settings) -> tuple[Candidates, Tensor]:
+def pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]:
     """Return every window that PNet passes, and (N,) the level of the pyramid where it lies."""
-    scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
+    scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
     if not scales:
-        none = Candidates.empty(sight.device)
+        none = Candidates.empty(backend.device)
         return none, none.image_index
     border = border_of(settings)
-    cells = sight.sweep(scales, border, settings.thresholds[0])
-    scale = torch.tensor(scales, dtype=torch.float32, device=sight.device)[cells.level]
+    cells = backend.scan_pyramid(scales, border, settings.thresholds[0])
+    scale = torch.tensor(scales, dtype=torch.float32, device=backend.device)[cells.level]
     candidates = Candidates(
         boxes=pnet_boxes(cells.places - border / PNET_STRIDE, scale[:, None]),
         scores=cells.scores,
@@ -472,7 +472,7 @@ def spot(sight: Sight, settings: Settings) -> tuple[Candidates, Tensor]:
     return candidates, cells.level
 
 
-def thin(candidates: Candidates, level: Tensor) -> Candidates:
+def pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
     """Return what NMS leaves of PNet's windows, first within each level, then over all."""
     candidates = candidates[suppress(candidates, 0.5, among=level)]
     return candidates[suppress(candidates, 0.7)]
@@ -483,24 +483,24 @@ def border_of(settings: Settings) -> int:
     return PNET_BORDER if settings.padding else 0
 
 
-def propose(candidates: Candidates) -> Candidates:
+def pnet_squares(candidates: Candidates) -> Candidates:
     """Return the squares around where PNet sees the faces in its windows."""
     boxes = candidates.boxes
     return candidates.moved_to(square(move(boxes, candidates.offsets, sides(boxes)))).valid()
 
 
-def refine(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
+def rnet_stage(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the squares that RNet leaves, moved to where it sees the faces."""
-    return follow(_judge_squares(sight, candidates, settings)).valid()
+    return rnet_squares(_rnet_survivors(backend, candidates, settings)).valid()
 
 
-def _judge_squares(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
+def _rnet_survivors(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the squares that RNet leaves, where they are."""
-    judged = judge(sight, candidates, "rnet", settings)
-    return judged[settle_refined(judged, settings)]
+    judged = score_windows(backend, candidates, "rnet", settings)
+    return judged[rnet_nms(judged, settings)]
 
 
-def settle_refined(judged: Candidates, settings: Settings) -> Tensor:
+def rnet_nms(judged: Candidates, settings: Settings) -> Tensor:
     """Return the indices of what RNet's threshold and NMS leave, best score first.
 
     The NMS is more lenient where ONet's boxes vote: more of them make a better average.
@@ -509,7 +509,7 @@ def settle_refined(judged: Candidates, settings: Settings) -> Tensor:
     return rows[suppress(judged[rows], VOTERS_IOU if settings.voting else 0.7)]
 
 
-def follow(judged: Candidates) -> Candidates:
+def rnet_squares(judged: Candidates) -> Candidates:
     """Return the squares around where RNet sees the faces in the squares that it judged."""
     return judged.moved_to(square(_boxes_in(judged)))
 
@@ -519,27 +519,27 @@ def _boxes_in(judged: Candidates) -> Tensor:
     return move(judged.boxes, judged.offsets, inclusive_sides(judged.boxes))
 
 
-def finish(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
+def onet_stage(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
     """Return the boxes and landmarks, now in pixels, that ONet gives."""
-    return settle_finished(judge_finally(sight, candidates, settings), settings)
+    return onet_nms(onet_boxes(backend, candidates, settings), settings)
 
 
-def conclude(sight: Sight, last: Stage, settings: Settings) -> Candidates:
+def cascade_until(backend: Backend, last: Stage, settings: Settings) -> Candidates:
     """Return the boxes of a cascade that ends with a stage, best score first."""
-    candidates = scan(sight, settings)
+    candidates = pnet_candidates(backend, settings)
     if last == "pnet":
         boxes = move(candidates.boxes, candidates.offsets, sides(candidates.boxes))
-        return settle_finished(candidates.moved_to(boxes), settings)
-    candidates = propose(candidates)
+        return onet_nms(candidates.moved_to(boxes), settings)
+    candidates = pnet_squares(candidates)
     if last == "rnet":
-        judged = _judge_squares(sight, candidates, settings)
-        return settle_finished(judged.moved_to(_boxes_in(judged)), settings)
-    return finish(sight, refine(sight, candidates, settings), settings)
+        judged = _rnet_survivors(backend, candidates, settings)
+        return onet_nms(judged.moved_to(_boxes_in(judged)), settings)
+    return onet_stage(backend, rnet_stage(backend, candidates, settings), settings)
 
 
-def judge_finally(sight: Sight, candidates: Candidates, settings: Settings) -> Candidates:
+def onet_boxes(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
     """Return ONet's box, score and landmarks, in pixels, for each candidate by itself."""
-    judged = judge(sight, candidates, "onet", settings)
+    judged = score_windows(backend, candidates, "onet", settings)
     boxes = judged.boxes
     return replace(
         judged,
@@ -548,7 +548,7 @@ def judge_finally(sight: Sight, candidates: Candidates, settings: Settings) -> C
     )
 
 
-def settle_finished(judged: Candidates, settings: Settings) -> Candidates:
+def onet_nms(judged: Candidates, settings: Settings) -> Candidates:
     """Return what the last NMS and ONet's threshold leave, best score first.
 
     The threshold only cuts the list short: boxes below it still vote.  A box with its corners
@@ -563,22 +563,24 @@ def settle_finished(judged: Candidates, settings: Settings) -> Candidates:
     return judged[suppress_nested(judged, 0.7)]
 
 
-def judge(sight: Sight, candidates: Candidates, stage: Stage, settings: Settings) -> Candidates:
+def score_windows(
+    backend: Backend, candidates: Candidates, stage: Stage, settings: Settings
+) -> Candidates:
     """Return the candidates that hold a pixel of their image, with a network's opinion of each.
 
     Args:
-        sight: the images of the batch.
+        backend: the images of the batch.
         candidates: squares to cut out.
         stage: RNet or ONet.
         settings: whether what lies outside the image is padded.
     """
     windows, visible = place_windows(
-        as_windows(candidates.boxes), sight.size_hw, padding=settings.padding
+        as_windows(candidates.boxes), backend.size_hw, padding=settings.padding
     )
     windows, candidates = windows[visible], candidates[visible]
     if not len(candidates):
         return candidates
-    answers = sight.judge(stage, windows, candidates.image_index)
+    answers = backend.classify(stage, windows, candidates.image_index)
     return replace(candidates, **answers._asdict())
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facetl.cores import usable_cores
 from facetl.errors import InputError
-from facetl.mtcnn.backend import Look, Sight, TorchSight
+from facetl.mtcnn.backend import Backend, BackendFactory, TorchBackend
 from facetl.mtcnn.native import NativeNetworks, find_kernels
 from facetl.mtcnn.networks import Network, Stage
 
@@ -49,15 +49,17 @@ def why_not_native(device: torch.device, *, half: bool = False) -> str:
     return find_kernels(half=half).lacking
 
 
-def build_look(engine: Engine, networks: Mapping[Stage, Network], device: torch.device) -> Look:
-    """Return how an engine looks at images with networks that lie on ``device``."""
+def build_backend(
+    engine: Engine, networks: Mapping[Stage, Network], device: torch.device
+) -> BackendFactory:
+    """Return what an engine makes of images, with networks that lie on ``device``."""
     if engine != "torch":
-        return NativeNetworks(networks, half=engine == "half").look
+        return NativeNetworks(networks, half=engine == "half").backend
 
-    def look(pixels: Tensor) -> Sight:
-        return TorchSight(pixels.to(device), networks)
+    def backend(pixels: Tensor) -> Backend:
+        return TorchBackend(pixels.to(device), networks)
 
-    return look
+    return backend
 
 
 def describe_device(device: torch.device) -> str:

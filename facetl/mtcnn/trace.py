@@ -1,6 +1,6 @@
 """The way of one image through the cascade, every step of it kept to be looked at.
 
-The steps are the detector's own functions, called one by one: what a story tells is what
+The steps are the detector's own functions, called one by one: what a trace tells is what
 :class:`facetl.mtcnn.detector.Detector` does, and ``tests/test_story.py`` holds it to that.
 """
 
@@ -17,20 +17,28 @@ from torch import Tensor
 
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
-from facetl.mtcnn.backend import Sight
+from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.detector import Detector, border_of, finish, propose, refine, spot, thin
+from facetl.mtcnn.detector import (
+    Detector,
+    border_of,
+    onet_stage,
+    pnet_nms,
+    pnet_scan,
+    pnet_squares,
+    rnet_stage,
+)
 from facetl.mtcnn.geometry import PNET_STRIDE, as_windows, pnet_windows
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size, map_size, pyramid_scales
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.results.detections import Floats
 from facetl.search.settings import Settings
 
-Step = Literal["passed", "distinct", "squares", "refined", "found"]
-STEPS: tuple[Step, ...] = get_args(Step)
+TraceStep = Literal["passed", "distinct", "squares", "refined", "found"]
+STEPS: tuple[TraceStep, ...] = get_args(TraceStep)
 """What is left: by PNet's threshold; by its NMS; these moved and made square, which RNet sees;
 by RNet, moved and made square again, which ONet sees; by ONet: the faces."""
-STEP_NAMES: Final[Mapping[Step, str]] = {
+STEP_NAMES: Final[Mapping[TraceStep, str]] = {
     "passed": "PNet passes",
     "distinct": "NMS leaves",
     "squares": "RNet is shown",
@@ -86,7 +94,7 @@ class Remaining:
 
 
 @dataclass(frozen=True, eq=False)
-class Story:
+class Trace:
     """How one image was searched.
 
     Attributes:
@@ -99,7 +107,7 @@ class Story:
     image: Pixels
     settings: Settings
     levels: tuple[Level, ...]
-    steps: Mapping[Step, Remaining]
+    steps: Mapping[TraceStep, Remaining]
 
     @property
     def windows(self) -> int:
@@ -125,7 +133,7 @@ class Story:
 
 
 @torch.inference_mode()
-def tell(detector: Detector, image: Pixels, settings: Settings) -> Story:
+def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace:
     """Search one (H, W, 3) RGB image and keep every step.
 
     Args:
@@ -133,38 +141,38 @@ def tell(detector: Detector, image: Pixels, settings: Settings) -> Story:
         image: (H, W, 3) uint8, RGB.
         settings: how to search.
     """
-    sight = detector.look(torch.from_numpy(image)[None])
-    passed, level = spot(sight, settings)
-    distinct = thin(passed, level)
-    squares = propose(distinct)
-    refined = refine(sight, squares, settings)
-    found = finish(sight, refined, settings)
-    steps: dict[Step, Remaining] = {
+    backend = detector.backend(torch.from_numpy(image)[None])
+    passed, level = pnet_scan(backend, settings)
+    distinct = pnet_nms(passed, level)
+    squares = pnet_squares(distinct)
+    refined = rnet_stage(backend, squares, settings)
+    found = onet_stage(backend, refined, settings)
+    steps: dict[TraceStep, Remaining] = {
         "passed": _remaining(passed, pnet_windows(passed.boxes)),
         "distinct": _remaining(distinct, pnet_windows(distinct.boxes)),
         "squares": _remaining(squares, as_windows(squares.boxes)),
         "refined": _remaining(refined, as_windows(refined.boxes)),
         "found": _remaining(found, found.boxes),
     }
-    return Story(image, settings, tuple(_levels(sight, image, settings)), steps)
+    return Trace(image, settings, tuple(_levels(backend, image, settings)), steps)
 
 
 @torch.inference_mode()
-def score_maps(sight: Sight, settings: Settings) -> list[NDArray[np.float32]]:
+def score_maps(backend: Backend, settings: Settings) -> list[NDArray[np.float32]]:
     """Return PNet's scores of all windows of one image, (rows, columns) for each level.
 
-    They come from the same sweep as the detector's candidates, with a threshold that all pass.
+    They come from the scan that gives the detector's candidates, with a threshold that all pass.
     """
-    scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
+    scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
     if not scales:
         return []
     border = border_of(settings)
-    cells = sight.sweep(scales, border, 0.0)
+    cells = backend.scan_pyramid(scales, border, 0.0)
     columns, rows = cells.places.long().T.cpu().numpy()
     scores, level = cells.scores.cpu().numpy(), cells.level.cpu().numpy()
     maps = []
     for number, scale in enumerate(scales):
-        height, width = level_size(sight.size_hw, scale)
+        height, width = level_size(backend.size_hw, scale)
         own = level == number
         found = np.zeros(map_size((height + 2 * border, width + 2 * border)), np.float32)
         found[rows[own], columns[own]] = scores[own]
@@ -172,11 +180,11 @@ def score_maps(sight: Sight, settings: Settings) -> list[NDArray[np.float32]]:
     return maps
 
 
-def _levels(sight: Sight, image: Pixels, settings: Settings) -> Iterator[Level]:
+def _levels(backend: Backend, image: Pixels, settings: Settings) -> Iterator[Level]:
     images = IntegralImages(torch.from_numpy(image)[None])
-    scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
-    for scale, scores in zip(scales, score_maps(sight, settings), strict=True):
-        pixels = images.resize(level_size(sight.size_hw, scale))[0].permute(1, 2, 0)
+    scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
+    for scale, scores in zip(scales, score_maps(backend, settings), strict=True):
+        pixels = images.resize(level_size(backend.size_hw, scale))[0].permute(1, 2, 0)
         yield Level(scale, pixels.round().byte().numpy(), border_of(settings), scores)
 
 

@@ -56,7 +56,7 @@ class Miner:
 
     def __call__(self, image: Pixels) -> Proposals:
         """Return the proposals in one image, (H, W, 3) uint8."""
-        found = self.detector.propose_to(self.stage, image, self.settings, judged=self.judged)
+        found = self.detector.windows_shown_to(self.stage, image, self.settings, judged=self.judged)
         return Proposals(*found)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Pictures of how an image was searched: pyramid, heat maps, candidates, and one sheet of all.
 
-Each takes the stories of one image by the name of the weights, before and after training, and
+Each takes the traces of one image by the name of the weights, before and after training, and
 gives a Figure.  Heat maps are in cividis, a colour scale made to be read with any colour vision
 (Nuñez, Anderton and Renslow, "Optimizing colormaps with consideration for color vision
 deficiency", 2018).
@@ -38,10 +38,10 @@ from facetl.evaluation.report.plots import PALETTE
 from facetl.files import write_bytes
 from facetl.mtcnn.geometry import PNET_STRIDE
 from facetl.mtcnn.pyramid import PNET_WINDOW
-from facetl.mtcnn.trace import STEP_NAMES, STEPS, Level, Step, Story
+from facetl.mtcnn.trace import STEP_NAMES, STEPS, Level, Trace, TraceStep
 from facetl.palette import BLUE, ORANGE, SKY
 
-Stories = Mapping[str, Story]
+Traces = Mapping[str, Trace]
 """By the name of the weights: the same image, searched by each."""
 
 MOST_DRAWN = 3000
@@ -57,54 +57,54 @@ _FINEST = 640
 """Pixels of an image's shorter edge from which on a panel shows it coarser."""
 
 
-def draw_pyramid(story: Story) -> Figure:
+def draw_pyramid(trace: Trace) -> Figure:
     """Draw the image pyramid with PNet's window on each level, and what the windows cover."""
     with styled(style=_STYLE):
-        figure = Figure(figsize=(16, _pyramid_height(story, 16)))
-        _fill_pyramid(figure, story)
+        figure = Figure(figsize=(16, _pyramid_height(trace, 16)))
+        _fill_pyramid(figure, trace)
     return figure
 
 
-def draw_scores(stories: Stories) -> Figure:
+def draw_scores(traces: Traces) -> Figure:
     """Draw heat maps of PNet's scores, a row for each set of weights: the best, then levels."""
     columns = 2 + LEVELS_SHOWN
-    with styled(stories, _STYLE):
-        figure = Figure(figsize=(18, _row_height(stories, columns, 18)))
-        panels = figure.subplots(len(stories), columns, squeeze=False)
-        for row, (name, story) in zip(panels, stories.items(), strict=True):
-            _fill_step(row[0], story, "found")
-            shown = _fill_best_scores(row[1], story)
-            _fill_levels(row[2:], story)
+    with styled(traces, _STYLE):
+        figure = Figure(figsize=(18, _row_height(traces, columns, 18)))
+        panels = figure.subplots(len(traces), columns, squeeze=False)
+        for row, (name, trace) in zip(panels, traces.items(), strict=True):
+            _fill_step(row[0], trace, "found")
+            shown = _fill_best_scores(row[1], trace)
+            _fill_levels(row[2:], trace)
             _name_row(row[0], name)
-        _add_scale(figure, shown, panels, stories)
+        _add_scale(figure, shown, panels, traces)
     return figure
 
 
-def draw_candidates(stories: Stories) -> Figure:
+def draw_candidates(traces: Traces) -> Figure:
     """Draw what is left after each step, a row for each set of weights."""
-    with styled(stories, _STYLE):
-        figure = Figure(figsize=(16, _row_height(stories, len(STEPS), 16)))
-        panels = figure.subplots(len(stories), len(STEPS), squeeze=False)
-        for row, (name, story) in zip(panels, stories.items(), strict=True):
-            _fill_steps(row, story)
+    with styled(traces, _STYLE):
+        figure = Figure(figsize=(16, _row_height(traces, len(STEPS), 16)))
+        panels = figure.subplots(len(traces), len(STEPS), squeeze=False)
+        for row, (name, trace) in zip(panels, traces.items(), strict=True):
+            _fill_steps(row, trace)
             _name_row(row[0], name)
     return figure
 
 
-def draw_story(stories: Stories) -> Figure:
+def draw_sheet(traces: Traces) -> Figure:
     """Draw the whole way on one sheet: the pyramid, then a row for each set of weights."""
     columns = 1 + len(STEPS)
-    heights = _pyramid_height(list(stories.values())[-1], 18), _row_height(stories, columns, 18)
-    with styled(stories, _STYLE):
+    heights = _pyramid_height(list(traces.values())[-1], 18), _row_height(traces, columns, 18)
+    with styled(traces, _STYLE):
         figure = Figure(figsize=(18, sum(heights)))
         (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
-        _fill_pyramid(above, list(stories.values())[-1])
-        panels = below.subplots(len(stories), columns, squeeze=False)
-        for row, (name, story) in zip(panels, stories.items(), strict=True):
-            shown = _fill_best_scores(row[0], story)
-            _fill_steps(row[1:], story)
+        _fill_pyramid(above, list(traces.values())[-1])
+        panels = below.subplots(len(traces), columns, squeeze=False)
+        for row, (name, trace) in zip(panels, traces.items(), strict=True):
+            shown = _fill_best_scores(row[0], trace)
+            _fill_steps(row[1:], trace)
             _name_row(row[0], name)
-        _add_scale(below, shown, panels, stories)
+        _add_scale(below, shown, panels, traces)
     return figure
 
 
@@ -116,31 +116,31 @@ def save_drawing(folder: Path, name: str, figure: Figure) -> list[Path]:
     """
     paths = [folder / f"{name}{suffix}" for suffix in (".png", ".svg")]
     for path in paths:
-        # A fixed salt and no date: the same story gives the same file.
+        # A fixed salt and no date: the same trace gives the same file.
         style = {**_STYLE, "svg.hashsalt": name}
         picture = render(figure, path.suffix[1:], style, dpi=DPI, metadata={"Date": None})
         write_bytes(path, picture)
     return paths
 
 
-def _row_height(stories: Stories, columns: int, width: float) -> float:
+def _row_height(traces: Traces, columns: int, width: float) -> float:
     """Return the inches that rows of panels need in which the image fills its column."""
-    panel = 0.93 * width / columns * _aspect(next(iter(stories.values())))
-    return len(stories) * (panel + 0.35)
+    panel = 0.93 * width / columns * _aspect(next(iter(traces.values())))
+    return len(traces) * (panel + 0.35)
 
 
-def _aspect(story: Story) -> float:
+def _aspect(trace: Trace) -> float:
     """Return height over width of the panels, which very long images do not fill."""
-    height, width = story.image.shape[:2]
+    height, width = trace.image.shape[:2]
     return float(min(max(height / width, 0.4), 2.0))
 
 
-def _pyramid_height(story: Story, width: float) -> float:
+def _pyramid_height(trace: Trace, width: float) -> float:
     """Return the inches at which levels and image stand equally high side by side.
 
     Tall ones are drawn smaller than the width would allow.
     """
-    return min(width / (_breadth(story.levels) + 1 / _aspect(story)), width / 2) + 0.35
+    return min(width / (_breadth(trace.levels) + 1 / _aspect(trace)), width / 2) + 0.35
 
 
 def _breadth(levels: Sequence[Level]) -> float:
@@ -156,23 +156,23 @@ def _cells(levels: Sequence[Level]) -> list[float]:
     return [max(level.pixels.shape[1], _NARROWEST * largest) + _GAP * largest for level in levels]
 
 
-def _fill_pyramid(figure: Figure | SubFigure, story: Story) -> None:
+def _fill_pyramid(figure: Figure | SubFigure, trace: Trace) -> None:
     """Draw the levels side by side on the left, the image with their windows on the right."""
-    if not story.levels:
-        _say_too_small(figure.add_subplot(), story)
+    if not trace.levels:
+        _say_too_small(figure.add_subplot(), trace)
         return
-    ratios = (_breadth(story.levels), 1 / _aspect(story))
+    ratios = (_breadth(trace.levels), 1 / _aspect(trace))
     left, right = figure.subplots(1, 2, width_ratios=ratios)
-    places = [_place_best(level) for level in story.levels]
-    starts = _stand_side_by_side(left, story.levels)
-    _show(right, story.image)
+    places = [_place_best(level) for level in trace.levels]
+    starts = _stand_side_by_side(left, trace.levels)
+    _show(right, trace.image)
     for level, (x, y), start, colour in zip(
-        story.levels, places, starts, cycle(PALETTE), strict=False
+        trace.levels, places, starts, cycle(PALETTE), strict=False
     ):
         _draw_window(left, (x + start, y), PNET_WINDOW, colour)
         _draw_window(right, (x / level.scale, y / level.scale), level.window, colour)
     left.set_title(
-        f"Image pyramid of {len(story.levels)} levels, on each the window of 12×12 pixels that "
+        f"Image pyramid of {len(trace.levels)} levels, on each the window of 12×12 pixels that "
         "PNet likes best"
     )
     right.set_title("The same windows on the image")
@@ -212,22 +212,22 @@ def _draw_window(axes: Axes, corner: tuple[float, float], side: float, colour: s
     )
 
 
-def _fill_best_scores(axes: Axes, story: Story) -> AxesImage:
+def _fill_best_scores(axes: Axes, trace: Trace) -> AxesImage:
     """Draw PNet's best score at each place, and the faces that are shown in the end."""
-    shown = _show(axes, story.best_scores(), **_HEAT)
-    _draw_boxes(axes, story.shown.boxes, "white", 1.2)
+    shown = _show(axes, trace.best_scores(), **_HEAT)
+    _draw_boxes(axes, trace.shown.boxes, "white", 1.2)
     axes.set_title("PNet's best scores")
     return shown
 
 
-def _fill_levels(panels: Sequence[Axes], story: Story) -> None:
+def _fill_levels(panels: Sequence[Axes], trace: Trace) -> None:
     """Draw PNet's map of some levels, evenly chosen, as coarse as it is."""
-    count = len(story.levels)
+    count = len(trace.levels)
     chosen = sorted({round(place) for place in np.linspace(0, count - 1, min(count, len(panels)))})
-    for axes, level in zip(panels, [story.levels[number] for number in chosen], strict=False):
-        _show(axes, _fade(story.image))
+    for axes, level in zip(panels, [trace.levels[number] for number in chosen], strict=False):
+        _show(axes, _fade(trace.image))
         axes.imshow(level.scores, extent=_reach(level), interpolation="nearest", **_HEAT)
-        axes.set(xlim=(0, story.image.shape[1]), ylim=(story.image.shape[0], 0))
+        axes.set(xlim=(0, trace.image.shape[1]), ylim=(trace.image.shape[0], 0))
         axes.set_title(f"×{level.scale:.2g}: windows of {level.window:.0f} px")
     for axes in panels[len(chosen) :]:
         axes.set_axis_off()
@@ -243,28 +243,28 @@ def _reach(level: Level) -> tuple[float, float, float, float]:
     return left, right, bottom, left
 
 
-def _fill_steps(panels: Sequence[Axes], story: Story) -> None:
+def _fill_steps(panels: Sequence[Axes], trace: Trace) -> None:
     """Draw the candidates after each step."""
     for axes, step in zip(panels, STEPS, strict=True):
-        _fill_step(axes, story, step)
+        _fill_step(axes, trace, step)
 
 
-def _fill_step(axes: Axes, story: Story, step: Step) -> None:
+def _fill_step(axes: Axes, trace: Trace, step: TraceStep) -> None:
     """Draw the candidates after a step on the image, which is pale until ONet has spoken.
 
     The lower a score, the fainter its box.
     """
-    left, drawn = story.steps[step], MOST_DRAWN
+    left, drawn = trace.steps[step], MOST_DRAWN
     if step == "found":
-        shown = story.shown
-        _show(axes, story.image)
+        shown = trace.shown
+        _show(axes, trace.image)
         _draw_boxes(axes, shown.boxes, "black", 3.6)
         _draw_boxes(axes, shown.boxes, SKY, 2.2)
         points = shown.landmarks.reshape(-1, 2).T
         axes.plot(*points, "o", color=ORANGE, ms=2.6, mec="black", mew=0.5)
         drawn = len(shown)
     else:
-        _show(axes, _fade(story.image))
+        _show(axes, _fade(trace.image))
         order = np.argsort(left.scores, kind="stable")[-MOST_DRAWN:]
         tints = [to_rgba(BLUE, 0.1 + 0.9 * float(score)) for score in left.scores[order]]
         _draw_boxes(axes, left.boxes[order], tints, _thickness(len(order)))
@@ -319,17 +319,17 @@ def _name_row(axes: Axes, name: str) -> None:
 
 
 def _add_scale(
-    figure: Figure | SubFigure, shown: AxesImage, panels: NDArray[Any], stories: Stories
+    figure: Figure | SubFigure, shown: AxesImage, panels: NDArray[Any], traces: Traces
 ) -> None:
     """Explain the colours, with a mark at each score from which PNet passes a window."""
     bar = figure.colorbar(shown, ax=panels.ravel().tolist(), shrink=0.6, pad=0.01, aspect=25)
     bar.set_label("PNet's score; white: its thresholds")
-    for threshold in {story.settings.thresholds[0] for story in stories.values()}:
+    for threshold in {trace.settings.thresholds[0] for trace in traces.values()}:
         bar.ax.axhline(threshold, color="white", linewidth=1.5)
 
 
-def _say_too_small(axes: Axes, story: Story) -> None:
-    height, width = story.image.shape[:2]
-    message = f"{width}×{height} pixels are too few for a face of {story.settings.min_face:g}"
+def _say_too_small(axes: Axes, trace: Trace) -> None:
+    height, width = trace.image.shape[:2]
+    message = f"{width}×{height} pixels are too few for a face of {trace.settings.min_face:g}"
     axes.text(0.5, 0.5, message, ha="center", va="center")
     axes.set_axis_off()

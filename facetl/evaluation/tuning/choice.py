@@ -24,7 +24,7 @@ from facetl.errors import InputError
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.aims import Aim
 from facetl.evaluation.tuning.trials import FLOOR, Trial, find_cut, try_setting
-from facetl.mtcnn.cached_scores import collect_opinions
+from facetl.mtcnn.cached_scores import cache_scores
 from facetl.mtcnn.detector import Detector
 from facetl.search.settings import Settings
 
@@ -149,8 +149,8 @@ def find_score(
     """
     if len(faces) < FEWEST_FACES:
         return None
-    opinions = collect_opinions(detector, images, detector.settings, workers)
-    trial = try_setting(opinions, faces, detector.settings)
+    cached = cache_scores(detector, images, detector.settings, workers)
+    trial = try_setting(cached, faces, detector.settings)
     return None if trial is None else shown_score(trial, Aim("ap"))
 
 

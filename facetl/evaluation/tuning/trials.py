@@ -16,7 +16,7 @@ import numpy as np
 from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps
 from facetl.evaluation.metrics import Curve, Floats, average_precision, by_iou, draw_curve
 from facetl.evaluation.tuning.aims import Aim
-from facetl.mtcnn.cached_scores import Opinions, Settled
+from facetl.mtcnn.cached_scores import CachedScores, Settled
 from facetl.search.settings import Settings
 
 IOU_THRESHOLD = 0.5
@@ -73,7 +73,7 @@ class Cut:
 
 
 def try_settings(
-    opinions: Opinions,
+    cached: CachedScores,
     faces: TrueBoxes,
     aim: Aim,
     pnet: Sequence[float] = PNET_THRESHOLDS,
@@ -84,27 +84,27 @@ def try_settings(
     Settings that find nothing at all are passed over.
 
     Args:
-        opinions: what the networks say of the frames.
+        cached: what the networks say of the frames.
         faces: the true boxes of these frames, in their order.
         aim: what the final threshold is for.
         pnet: thresholds of PNet to try.
         rnet: thresholds of RNet to try.
     """
-    for settled in opinions.settle(pnet, rnet):
+    for settled in cached.settle(pnet, rnet):
         if trial := _measure(settled, faces, lambda curve: find_cut(curve, aim, FLOOR[2])):
             yield trial
 
 
-def try_setting(opinions: Opinions, faces: TrueBoxes, settings: Settings) -> Trial | None:
+def try_setting(cached: CachedScores, faces: TrueBoxes, settings: Settings) -> Trial | None:
     """Return what the detector does at one setting; None if nothing is found.
 
     Args:
-        opinions: what the networks say of the frames, at the pyramid of the settings.
+        cached: what the networks say of the frames, at the pyramid of the settings.
         faces: the true boxes of these frames, in their order.
-        settings: thresholds that are not below those of the opinions.
+        settings: thresholds that are not below those of the cached.
     """
     first, second, last = settings.thresholds
-    (settled,) = opinions.settle([first], [second])
+    (settled,) = cached.settle([first], [second])
     least = float(np.float32(last))  # as the detector compares
     return _measure(settled, faces, lambda curve: Cut(int((curve.scores > least).sum()), last))
 

@@ -105,13 +105,13 @@ class NativeNetworks:
         if hasattr(self, "handle"):
             self.library.facetl_free(self.handle)
 
-    def look(self, pixels: Tensor) -> NativeSight:
-        """Look at (B, H, W, 3) uint8 images."""
-        return NativeSight(self, pixels)
+    def backend(self, pixels: Tensor) -> NativeBackend:
+        """BackendFactory at (B, H, W, 3) uint8 images."""
+        return NativeBackend(self, pixels)
 
 
-class NativeSight:
-    """Images seen by the kernels, one after the other (see :class:`facetl.mtcnn.backend.Sight`)."""
+class NativeBackend:
+    """The kernels on images, one after the other (see :class:`facetl.mtcnn.backend.Backend`)."""
 
     def __init__(self, networks: NativeNetworks, pixels: Tensor) -> None:
         self._networks = networks
@@ -120,7 +120,7 @@ class NativeSight:
         self.size_hw = (height, width)
         self.device = torch.device("cpu")
 
-    def sweep(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
+    def scan_pyramid(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
         """Return PNet's cells that pass on the levels of a pyramid."""
         sizes = [level_size(self.size_hw, scale) for scale in scales]
         found = [
@@ -133,7 +133,7 @@ class NativeSight:
         image_index, level = map_index // len(sizes), map_index % len(sizes)
         return Cells(cells[:, :2], cells[:, 2], cells[:, 3:], image_index, level)
 
-    def judge(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
+    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
         """Return what RNet or ONet says of windows of whole pixels."""
         answers = np.empty((len(windows), _ANSWERS[stage]), np.float32)
         asked, index = windows.numpy(), image_index.numpy()

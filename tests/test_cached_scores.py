@@ -1,4 +1,4 @@
-"""Settings replayed from cached opinions beside the detector itself."""
+"""Settings replayed from cached cached beside the detector itself."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from torch import Tensor
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels, load_image
 from facetl.mtcnn import cached_scores as opinions_module
-from facetl.mtcnn.cached_scores import Costs, Opinions, Settled, collect_opinions
+from facetl.mtcnn.cached_scores import CachedScores, Costs, Settled, cache_scores
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.detector import Detector, follow
+from facetl.mtcnn.detector import Detector, rnet_squares
 from facetl.mtcnn.nms import suppress, suppress_nested
 from facetl.search.settings import Settings
 
@@ -37,14 +37,14 @@ def frames(portrait: Path) -> list[Pixels]:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["stretched", "padded"])
-def opinions(
+def cached(
     pretrained: Detector, frames: list[Pixels], request: pytest.FixtureRequest
-) -> Opinions:
-    return collect_opinions(pretrained, iter(frames), replace(FLOOR, padding=request.param))
+) -> CachedScores:
+    return cache_scores(pretrained, iter(frames), replace(FLOOR, padding=request.param))
 
 
-def replay(opinions: Opinions, first: float, second: float) -> Settled:
-    (settled,) = opinions.settle([first], [second])
+def replay(cached: CachedScores, first: float, second: float) -> Settled:
+    (settled,) = cached.settle([first], [second])
     return settled
 
 
@@ -59,82 +59,78 @@ def random_thresholds() -> list[tuple[float, float, float]]:
 def test_a_replayed_setting_gives_what_the_detector_finds(
     pretrained: Detector,
     frames: list[Pixels],
-    opinions: Opinions,
+    cached: CachedScores,
     thresholds: tuple[float, float, float],
     voting: bool,
 ) -> None:
-    opinions = replace(opinions, floor=replace(opinions.floor, voting=voting))
-    settings = replace(opinions.floor, thresholds=thresholds)
+    cached = replace(cached, floor=replace(cached.floor, voting=voting))
+    settings = replace(cached.floor, thresholds=thresholds)
     searches = list(pretrained.search(frames, settings))
-    found = replay(opinions, *thresholds[:2]).detections
+    found = replay(cached, *thresholds[:2]).detections
     found = found[found.scores > thresholds[2]]
     for frame, search in enumerate(searches):
         own = found[found.image_index == frame]
         assert len(own) == len(search.detections)
         np.testing.assert_allclose(own.boxes, search.detections.boxes, rtol=0, atol=0.01)
         np.testing.assert_allclose(own.scores, search.detections.scores, rtol=0, atol=1e-4)
-    assert_windows_counted(
-        opinions, thresholds, "pnet", sum(s.candidates["pnet"] for s in searches)
-    )
-    assert_windows_counted(
-        opinions, thresholds, "rnet", sum(s.candidates["rnet"] for s in searches)
-    )
+    assert_windows_counted(cached, thresholds, "pnet", sum(s.candidates["pnet"] for s in searches))
+    assert_windows_counted(cached, thresholds, "rnet", sum(s.candidates["rnet"] for s in searches))
 
 
 def assert_windows_counted(
-    opinions: Opinions, thresholds: tuple[float, float, float], after: str, count: int
+    cached: CachedScores, thresholds: tuple[float, float, float], after: str, count: int
 ) -> None:
     """With a second a window, the time of all frames is the number of windows."""
     price = Costs(0, rnet=after == "pnet", onet=after == "rnet")
-    priced = replay(replace(opinions, costs=price), *thresholds[:2])
-    assert priced.seconds * opinions.frames == pytest.approx(count)
+    priced = replay(replace(cached, costs=price), *thresholds[:2])
+    assert priced.seconds * cached.frames == pytest.approx(count)
 
 
-def test_the_frames_have_faces_and_squares_that_leave_them(opinions: Opinions) -> None:
+def test_the_frames_have_faces_and_squares_that_leave_them(cached: CachedScores) -> None:
     # otherwise the comparison above would compare nothing
-    assert len(replay(opinions, 0.1, 0.1).detections) > 3
-    unseen = opinions.finished.boxes.abs().sum(dim=1) == 0
-    assert opinions.finished.scores[unseen].eq(0).all()
-    assert len(opinions.finished) == len(opinions.refined) == len(opinions.pnet_scores)
+    assert len(replay(cached, 0.1, 0.1).detections) > 3
+    unseen = cached.finished.boxes.abs().sum(dim=1) == 0
+    assert cached.finished.scores[unseen].eq(0).all()
+    assert len(cached.finished) == len(cached.refined) == len(cached.pnet_scores)
 
 
 def test_squares_out_of_sight_stay_in_line_and_are_never_found(
     pretrained: Detector, frames: list[Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stray(judged: Candidates) -> Candidates:
-        squares = follow(judged)
+        squares = rnet_squares(judged)
         aside = torch.arange(len(squares)) % 2 == 0
         return squares.moved_to(squares.boxes - 1e4 * aside[:, None])
 
-    monkeypatch.setattr(opinions_module, "follow", stray)
-    strayed = collect_opinions(pretrained, frames[:1], FLOOR)
+    monkeypatch.setattr(opinions_module, "rnet_squares", stray)
+    strayed = cache_scores(pretrained, frames[:1], FLOOR)
     assert len(strayed.finished) == len(strayed.refined) > 2
     assert strayed.finished.scores[::2].eq(0).all()
     assert strayed.finished.scores[1::2].gt(0).all()
     assert all(replay(strayed, 0.1, 0.1).detections.scores > 0.05)
 
 
-def test_a_grid_is_settled_pair_by_pair(opinions: Opinions) -> None:
-    grid = list(opinions.settle([0.2, 0.6], [0.3, 0.5]))
+def test_a_grid_is_settled_pair_by_pair(cached: CachedScores) -> None:
+    grid = list(cached.settle([0.2, 0.6], [0.3, 0.5]))
     pairs = [settled.settings.thresholds for settled in grid]
     assert pairs == [(0.2, 0.3, 0.05), (0.2, 0.5, 0.05), (0.6, 0.3, 0.05), (0.6, 0.5, 0.05)]
     assert all(settled.settings.min_face == 24 for settled in grid)
-    assert torch.equal(grid[3].detections.boxes, replay(opinions, 0.6, 0.5).detections.boxes)
+    assert torch.equal(grid[3].detections.boxes, replay(cached, 0.6, 0.5).detections.boxes)
     assert grid[0].seconds > grid[3].seconds > 0
 
 
 def test_no_frames_no_detections(pretrained: Detector) -> None:
-    nothing = collect_opinions(pretrained, [], FLOOR)
+    nothing = cache_scores(pretrained, [], FLOOR)
     settled = replay(nothing, 0.1, 0.1)
     assert (len(settled.detections), settled.seconds) == (0, 0)
 
 
 @pytest.mark.parametrize("below", [([0.05], [0.2]), ([0.2], [0.2, 0.05])])
 def test_thresholds_below_the_floor_cannot_be_replayed(
-    opinions: Opinions, below: tuple[list[float], list[float]]
+    cached: CachedScores, below: tuple[list[float], list[float]]
 ) -> None:
     with pytest.raises(ValueError, match="expected thresholds of at least"):
-        list(opinions.settle(*below))
+        list(cached.settle(*below))
 
 
 @pytest.mark.parametrize(
@@ -148,13 +144,13 @@ def test_thresholds_below_the_floor_cannot_be_replayed(
         ({"voting": True}, False),
     ],
 )
-def test_what_is_covered(opinions: Opinions, other: dict[str, Any], covered: bool) -> None:
-    assert opinions.covers(replace(opinions.floor, **other)) is covered
+def test_what_is_covered(cached: CachedScores, other: dict[str, Any], covered: bool) -> None:
+    assert cached.covers(replace(cached.floor, **other)) is covered
 
 
-def test_the_other_way_to_see_beyond_the_edge_is_not_covered(opinions: Opinions) -> None:
-    other = replace(opinions.floor, padding=not opinions.floor.padding)
-    assert not opinions.covers(other)
+def test_the_other_way_to_see_beyond_the_edge_is_not_covered(cached: CachedScores) -> None:
+    other = replace(cached.floor, padding=not cached.floor.padding)
+    assert not cached.covers(other)
 
 
 # ---- why a threshold may be raised after NMS

@@ -7,16 +7,19 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import click
 
-from facetl.cli.console import typed_command
+from facetl.cli.console import note, track, typed_command
 from facetl.errors import printable
 from facetl.interruptions import exit_code, undisguised
+from facetl.reporting import Reporter
+
+T = TypeVar("T")
 
 _BROKEN_PIPE = 128 + 13
 """Exit code where nobody reads stdout any more: that of SIGPIPE, as with other tools."""
@@ -54,6 +57,27 @@ def resumable(place: Path, is_kept: Callable[[], bool] | None = None) -> Iterato
         if (is_kept or place.exists)() and not hasattr(interruption, "__notes__"):
             interruption.add_note(f"{place} keeps what is done; go on with: {resuming_command()}")
         raise
+
+
+class ConsoleReporter(Reporter):
+    """Says on stderr how the running command gets on."""
+
+    def __init__(self) -> None:
+        self.command = typed_command()
+
+    def note(self, message: str) -> None:
+        """Say something on stderr, in one line."""
+        note(message)
+
+    def track(self, items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+        """Yield the items with a progress bar on stderr, if that is a terminal."""
+        return track(items, description, total)
+
+    def resumable(
+        self, place: Path, is_kept: Callable[[], bool] | None = None
+    ) -> AbstractContextManager[None]:
+        """If the block is told to stop, have it said which command resumes."""
+        return resumable(place, is_kept)
 
 
 @contextmanager

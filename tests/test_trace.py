@@ -1,4 +1,4 @@
-"""The story of a search is the search: same candidates, same scores, step by step."""
+"""The trace of a search is the search: same candidates, same scores, step by step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import build_network, normalise
 from facetl.mtcnn.pyramid import level_size, map_size, pyramid_scales
 from facetl.mtcnn.resampling import IntegralImages
-from facetl.mtcnn.trace import STEPS, Level, Story, score_maps, tell
+from facetl.mtcnn.trace import STEPS, Level, Trace, score_maps, trace_search
 from facetl.search.settings import Settings
 
 PADDED = Settings(thresholds=(0.2, 0.1, 0.1), min_face=12, padding=True, voting=True)
@@ -50,24 +50,24 @@ def pnet_by_torch(detector: Detector, image: NDArray[np.uint8], settings: Settin
 def test_score_maps_are_what_pnet_says_of_each_level(
     pretrained: Detector, frame: NDArray[np.uint8], settings: Settings
 ) -> None:
-    story = tell(pretrained, frame, settings)
+    trace = trace_search(pretrained, frame, settings)
     expected = pnet_by_torch(pretrained, frame, settings)
-    assert len(story.levels) == len(expected) > 3
-    for level, scores in zip(story.levels, expected, strict=True):
+    assert len(trace.levels) == len(expected) > 3
+    for level, scores in zip(trace.levels, expected, strict=True):
         assert level.scores.shape == scores.shape
         np.testing.assert_allclose(level.scores, scores.numpy(), atol=1e-4)
-    assert story.windows == sum(scores.numel() for scores in expected)
+    assert trace.windows == sum(scores.numel() for scores in expected)
 
 
 @pytest.mark.parametrize("settings", [PLAIN, PADDED], ids=["plain", "padded"])
 def test_score_maps_hold_the_scores_that_a_scan_passes(
     pretrained: Detector, frame: NDArray[np.uint8], settings: Settings
 ) -> None:
-    sight = pretrained.look(torch.from_numpy(frame)[None])
-    maps = score_maps(sight, settings)
+    backend = pretrained.backend(torch.from_numpy(frame)[None])
+    maps = score_maps(backend, settings)
     with torch.inference_mode():
-        scales = pyramid_scales(sight.size_hw, settings.min_face, settings.factor)
-        cells = sight.sweep(scales, 6 if settings.padding else 0, settings.thresholds[0])
+        scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
+        cells = backend.scan_pyramid(scales, 6 if settings.padding else 0, settings.thresholds[0])
     passed = [np.argwhere(scores >= settings.thresholds[0]) for scores in maps]
     assert sum(map(len, passed)) == len(cells.scores) > 0
     for (column, row), score, level in zip(
@@ -80,14 +80,14 @@ def test_score_maps_hold_the_scores_that_a_scan_passes(
 def test_the_story_ends_as_the_search_does(
     pretrained: Detector, frame: NDArray[np.uint8], settings: Settings
 ) -> None:
-    story = tell(pretrained, frame, settings)
+    trace = trace_search(pretrained, frame, settings)
     (search,) = pretrained.search([frame], settings)
-    left = {step: len(story.steps[step]) for step in STEPS}
+    left = {step: len(trace.steps[step]) for step in STEPS}
     assert left["squares"] == left["distinct"] == search.candidates["pnet"]
     assert left["refined"] == search.candidates["rnet"]
     assert left["found"] == search.candidates["onet"] > 0
     assert left["passed"] > left["distinct"] > left["refined"] > left["found"]
-    found = story.steps["found"]
+    found = trace.steps["found"]
     for column in ("boxes", "scores", "landmarks"):
         assert np.array_equal(getattr(found, column), getattr(search.detections, column))
 
@@ -95,10 +95,10 @@ def test_the_story_ends_as_the_search_does(
 def test_each_stage_is_shown_what_the_detector_shows_it(
     pretrained: Detector, frame: NDArray[np.uint8]
 ) -> None:
-    story = tell(pretrained, frame, PADDED)
+    trace = trace_search(pretrained, frame, PADDED)
     for step, stage in (("distinct", "pnet"), ("squares", "rnet"), ("refined", "onet")):
-        boxes, scores = pretrained.propose_to(stage, frame, PADDED)  # type: ignore[arg-type]
-        left = story.steps[step]  # type: ignore[index]
+        boxes, scores = pretrained.windows_shown_to(stage, frame, PADDED)  # type: ignore[arg-type]
+        left = trace.steps[step]  # type: ignore[index]
         np.testing.assert_array_equal(left.scores, scores)
         np.testing.assert_allclose(left.boxes, boxes, atol=1e-4)
 
@@ -107,17 +107,17 @@ def test_each_stage_is_shown_what_the_detector_shows_it(
 def test_an_image_without_a_level_has_a_short_story(
     pretrained: Detector, settings: Settings
 ) -> None:
-    story = tell(pretrained, TOO_SMALL, replace(settings, min_face=20))
-    assert (story.levels, story.windows) == ((), 0)
-    assert [len(story.steps[step]) for step in STEPS] == [0] * len(STEPS)
-    assert story.steps["found"].landmarks.shape == (0, 5, 2)
-    assert np.array_equal(story.best_scores(), np.zeros((10, 30)))
+    trace = trace_search(pretrained, TOO_SMALL, replace(settings, min_face=20))
+    assert (trace.levels, trace.windows) == ((), 0)
+    assert [len(trace.steps[step]) for step in STEPS] == [0] * len(STEPS)
+    assert trace.steps["found"].landmarks.shape == (0, 5, 2)
+    assert np.array_equal(trace.best_scores(), np.zeros((10, 30)))
 
 
 def test_no_window_passes(pretrained: Detector, frame: NDArray[np.uint8]) -> None:
-    story = tell(pretrained, frame, replace(PLAIN, thresholds=(1.0, 1.0, 1.0)))
-    assert story.windows > 0
-    assert [len(story.steps[step]) for step in STEPS] == [0] * len(STEPS)
+    trace = trace_search(pretrained, frame, replace(PLAIN, thresholds=(1.0, 1.0, 1.0)))
+    assert trace.windows > 0
+    assert [len(trace.steps[step]) for step in STEPS] == [0] * len(STEPS)
 
 
 @tries(max_examples=25)
@@ -128,10 +128,10 @@ def test_a_map_has_the_size_that_pnet_gives_it(height: int, width: int) -> None:
     assert map_size((height, width)) == tuple(scores.shape)
 
 
-def slow_best_scores(story: Story) -> NDArray[np.float32]:
+def slow_best_scores(trace: Trace) -> NDArray[np.float32]:
     """The slow obvious way: each window's score onto the pixels around its middle, one by one."""
-    best = np.zeros(story.image.shape[:2], np.float32)
-    for level in story.levels:
+    best = np.zeros(trace.image.shape[:2], np.float32)
+    for level in trace.levels:
         for place, score in np.ndenumerate(level.scores):
             # Of 12 pixels that start at twice its place, the middle two are 5 and 6.
             edges = [(2 * each + 5 - level.border) / level.scale for each in place]
@@ -155,9 +155,9 @@ def test_best_scores_lie_at_the_middle_of_their_windows(border: int) -> None:
         scores = chance.random(map_size((height + 2 * border, width + 2 * border)))
         pixels = np.zeros((height, width, 3), np.uint8)
         levels.append(Level(scale, pixels, border, scores.astype(np.float32)))
-    story = Story(image, Settings(), tuple(levels), {})
-    assert np.array_equal(story.best_scores(), slow_best_scores(story))
-    assert story.best_scores().max() > 0.5
+    trace = Trace(image, Settings(), tuple(levels), {})
+    assert np.array_equal(trace.best_scores(), slow_best_scores(trace))
+    assert trace.best_scores().max() > 0.5
 
 
 def test_a_level_wants_a_score_for_each_window() -> None:
