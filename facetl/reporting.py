@@ -48,3 +48,8 @@ class Reporter:
 
 
 SILENT = Reporter()
+
+
+def say_time(seconds: float) -> str:
+    """Return a time in words: ``40 s``, ``3 min``."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

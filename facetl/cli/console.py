@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import click
 
 from facetl.errors import printable
+from facetl.reporting import say_time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -211,11 +212,6 @@ class TimeBar:
         """Hear that so much work had been done before."""
         self._skipped += foreseen
         self.advance(foreseen)
-
-
-def say_time(seconds: float) -> str:
-    """Return a time as people say it: ``40 s``, ``3 min``."""
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def plain_table(title: str, headers: Sequence[str]) -> Table:

@@ -13,8 +13,8 @@ import numpy as np
 
 from facetl.evaluation.report.figures import INK, Artist, Axes, Figure, MaxNLocator, styled
 from facetl.evaluation.report.plots import PALETTE
-from facetl.experiments.naming import PLAIN, describe_method
-from facetl.experiments.results import Group, Result, Row, Spread, gather
+from facetl.experiments.results import Result, Row, Spread, gather
+from facetl.experiments.study import PLAIN, Group, describe_method
 from facetl.experiments.tables import COMPARED, title_of
 from facetl.palette import BLUE, VERMILION
 
@@ -225,7 +225,7 @@ def _draw_by_epoch(axes: Axes, values: Values, name: str, colour: str) -> None:
 
 def _by_section(results: Sequence[Result]) -> dict[Group, list[Result]]:
     """Return the results by what their cells have in common: the group of plain fine-tuning."""
-    return gather(results, lambda result: Group.of(result.cell).plain)
+    return gather(results, lambda result: result.cell.group.plain)
 
 
 def _rows_by_section(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -233,7 +233,7 @@ def _rows_by_section(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _by_group(results: Sequence[Result]) -> dict[Group, list[Result]]:
-    return gather(results, lambda result: Group.of(result.cell))
+    return gather(results, lambda result: result.cell.group)
 
 
 def _grid(count: int, height: float) -> tuple[Figure, list[Axes]]:

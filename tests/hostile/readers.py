@@ -17,7 +17,6 @@ from PIL import Image, features
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
 
-from facetl.cli.compare import find_room
 from facetl.cli.report import recall_training
 from facetl.cli.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
@@ -38,10 +37,10 @@ from facetl.evaluation.report.gallery import hang
 from facetl.evaluation.report.page import Report, choose_exhibits, render
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
 from facetl.experiments.description import load_study
-from facetl.experiments.naming import PLAIN
 from facetl.experiments.results import load_cell, summarise
 from facetl.experiments.runner import FORMAT as CELLS
-from facetl.experiments.study import Cell
+from facetl.experiments.setup import require_place
+from facetl.experiments.study import PLAIN, Cell
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.checking import check_outputs
 from facetl.manifests.fingerprints import FileMark, FolderMark, mark_file
@@ -626,7 +625,7 @@ READERS = (
     Reader("cell", _cell, _read_cell),
     Reader("task", _task, lambda path: Workshop(path.parent).open(TASK)),
     Reader("budget", _budget, _read_budget),
-    Reader("claim", _claim, lambda path: find_room(path.parent, resume=True, force=False)),
+    Reader("claim", _claim, lambda path: require_place(path.parent, resume=True, force=False)),
     Reader("manifest", _manifest, _read_manifest),
     Reader("video", _video, _read_video),
 )
