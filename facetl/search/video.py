@@ -14,6 +14,7 @@ from facetl.data.images import Pixels
 from facetl.data.shots import Look, is_cut, look_at
 from facetl.data.tracks import FaceTracker
 from facetl.data.video import Every, Footage, VideoFacts, VideoFrame
+from facetl.reporting import Reporter
 from facetl.results.detections import Detections, FrameResult
 from facetl.results.origin import Origin
 from facetl.search.pipeline import BATCH_SIZE, Progress, Searched, Searcher, search_all
@@ -140,6 +141,26 @@ def _look_back(
         run: replace(result, tracks=trackers[run].amend(result.tracks or ()))
         for run, result in results.items()
     }
+
+
+@dataclass(frozen=True)
+class NamedVideo:
+    """A video that can be read, and its name in results."""
+
+    name: str
+    footage: Footage
+    facts: VideoFacts
+
+    def frames(self, every: Every, doing: str, reporter: Reporter) -> Iterator[VideoFrame]:
+        """Yield the frames that count, with a progress bar."""
+        frames = self.footage.frames(every)
+        return reporter.track(frames, f"{doing} {self.name}", self.facts.count(every))
+
+    def note_faults(self, reporter: Reporter) -> list[str]:
+        """Say what was wrong with the file when it was read last; return it."""
+        for fault in self.footage.faults:
+            reporter.note(f"{self.footage.path}: {fault}; what was read counts")
+        return self.footage.faults
 
 
 @dataclass(frozen=True)
