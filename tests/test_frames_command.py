@@ -16,7 +16,8 @@ from outcomes import assert_refused, success
 
 from facetl.cli import main
 from facetl.data.dataset import load_dataset
-from facetl.data.images import image_paths, load_image, save_image
+from facetl.data.images import load_image, save_image
+from facetl.data.media_types import image_paths
 from facetl.data.near_duplicates import NEAR_TWIN, thumbnail
 from facetl.data.video import Footage
 

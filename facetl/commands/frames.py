@@ -19,7 +19,8 @@ from facetl.data.active_learning import (
     pick_frames,
 )
 from facetl.data.annotations import save_annotations
-from facetl.data.images import image_paths, load_image, save_image
+from facetl.data.images import load_image, save_image
+from facetl.data.media_types import image_paths
 from facetl.data.shots import Look, look_at
 from facetl.data.video import Every
 from facetl.errors import ImageError, InputError, OutputError, UsageError

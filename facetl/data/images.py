@@ -112,13 +112,6 @@ def as_image(source: ImageLike) -> Pixels:
     )
 
 
-def pixels_held_by(source: object) -> int:
-    """Return how many pixels, of three bytes each, a picture keeps in memory; none for a path."""
-    if isinstance(source, np.ndarray):
-        return source.nbytes // 3
-    return source.width * source.height if isinstance(source, Image.Image) else 0
-
-
 def as_images(batch: NDArray[Any]) -> list[Pixels]:
     """Return the images of a (B, H, W, 1, 3 or 4) array, each as :func:`as_image` would.
 

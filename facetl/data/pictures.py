@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from facetl.data.images import (
     ImageLike,
     OneImage,
+    PilImage,
     Pixels,
     as_image,
     as_images,
-    pixels_held_by,
 )
 from facetl.errors import ImageError
 
@@ -67,7 +67,9 @@ def as_rgb(picture: Picture, bgr: bool) -> Pixels:
 
 def held_by(picture: Picture) -> int:
     """Return how many pixels, of three bytes each, a picture keeps in memory; none for a path."""
-    return picture.nbytes // 3 if _is_tensor(picture) else pixels_held_by(picture)
+    if isinstance(picture, np.ndarray) or _is_tensor(picture):
+        return picture.nbytes // 3
+    return picture.width * picture.height if isinstance(picture, PilImage) else 0
 
 
 def is_one(pictures: object) -> bool:

@@ -162,7 +162,7 @@ def _measure_photographs(
 ) -> dict[str, float]:
     """Return AP on photographs of a face, with pretrained stages before what was trained."""
     nothing = as_boxes([])
-    pictures = ((picture.pixels, picture.boxes, nothing) for picture in photographs())
+    pictures = ((pixels, box, nothing) for pixels, box in photographs())
     return _measure(stages, target, device, pictures)
 
 

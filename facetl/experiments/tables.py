@@ -103,7 +103,7 @@ def _markdown_line(texts: Sequence[str], widths: Sequence[int]) -> str:
 
 def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[Entry, ...]:
     figures = [
-        Entry(show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
+        Entry(_show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
         for name in FIGURES
     ]
     differences = [
@@ -125,7 +125,7 @@ def title_of(group: Group) -> str:
     return f"{group.target}, {frames}{start}"
 
 
-def show(spread: Spread, digits: int = 3) -> str:
+def _show(spread: Spread, digits: int = 3) -> str:
     """Return ``mean ± deviation``, or the mean alone where there is one value."""
     if math.isnan(spread.mean):
         return UNDEFINED
