@@ -21,8 +21,8 @@ from facetl.data.active_learning import (
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.data.media_types import image_paths
-from facetl.data.shots import Look, look_at
-from facetl.data.video import Every
+from facetl.data.shots import FrameSignature, frame_signature
+from facetl.data.video import Sampling
 from facetl.errors import ImageError, InputError, OutputError, UsageError
 from facetl.files import folder_in_place, is_occupied, require_writable, write_text
 from facetl.mtcnn.detector import Detector
@@ -31,10 +31,10 @@ from facetl.reporting import SILENT, Reporter
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.pipeline import Searched
 from facetl.search.settings import Settings
-from facetl.search.video import FilmPicture, NamedVideo, frame_name, search_footage
+from facetl.search.video import FilmPicture, NamedVideo, frame_name, search_video
 
 LISTING = "frames.csv"
-HALF_SECOND = Every(seconds=0.5)
+HALF_SECOND = Sampling(seconds=0.5)
 _BATCH_SIZE = 4
 
 
@@ -59,7 +59,7 @@ class FramesRequest:
     videos: Sequence[Path]
     out: Path
     count: int = 100
-    every: Every = HALF_SECOND
+    every: Sampling = HALF_SECOND
     weights: str = "cartoon"
     unlike: Sequence[Path] = ()
     variety: float = 0.5
@@ -151,7 +151,7 @@ def _refuse_occupied(out: Path) -> None:
 def _refuse_long_names(videos: Sequence[NamedVideo]) -> None:
     """Refuse, before the work, videos whose names are too long for an annotation file's."""
     for video in videos:
-        path = video.footage.path
+        path = video.reader.path
         try:
             _annotations_path(path.parent, video).lstat()
         except FileNotFoundError:
@@ -167,16 +167,16 @@ def _annotations_path(folder: Path, video: NamedVideo) -> Path:
     return folder / f"{video.name}_annotations.txt"
 
 
-def _load_known(folders: Sequence[Path], reporter: Reporter) -> list[Look]:
+def _load_known(folders: Sequence[Path], reporter: Reporter) -> list[FrameSignature]:
     """Return what all images in the folders look like from afar."""
     paths = [path for folder in folders for path in image_paths(folder)]
-    looks = []
+    signatures = []
     for path in reporter.track(paths, "reading known frames", len(paths)):
         try:
-            looks.append(look_at(load_image(path)))
+            signatures.append(frame_signature(load_image(path)))
         except ImageError as error:
             reporter.note(f"skipped {error}")
-    return looks
+    return signatures
 
 
 def _candidates(
@@ -188,7 +188,7 @@ def _candidates(
 ) -> Iterator[Candidate]:
     """Yield the frames of all videos with what the detector finds in them."""
     for video in videos:
-        found = search_footage(
+        found = search_video(
             video.name,
             video.frames(request.every, "searching", reporter),
             {"": detector},
@@ -206,8 +206,8 @@ def _as_candidate(found: Searched[FilmPicture]) -> Candidate:
     has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return Candidate(
         video=found.picture.video,
-        stamp=found.picture.moment.stamps[0],
-        look=look_at(pixels),
+        stamp=found.picture.held_frame.stamps[0],
+        signature=frame_signature(pixels),
         sharpness=measure_sharpness(pixels),
         boxes=boxes[has_area],
         scores=result.detections.scores[has_area],
@@ -217,7 +217,7 @@ def _as_candidate(found: Searched[FilmPicture]) -> Candidate:
 def _save_pictures(
     place: Path,
     videos: Sequence[NamedVideo],
-    every: Every,
+    every: Sampling,
     picks: Sequence[Pick],
     reporter: Reporter,
 ) -> None:

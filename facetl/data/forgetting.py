@@ -62,8 +62,8 @@ def _turn(pixels: Pixels, box: Boxes, degrees: float) -> Pixels:
 
 def _levels(gain: float, offset: float, pixels: Pixels) -> Pixels:
     """Return pixels of another brightness: each value times a gain, plus an offset."""
-    levels = pixels.astype(np.float32) * gain + offset
-    return np.clip(levels.round(), 0, 255).astype(np.uint8)
+    levels = (pixels.astype(np.float32) * gain + offset).round()
+    return np.asarray(np.clip(levels, 0, 255), np.uint8)
 
 
 def _grey(pixels: Pixels) -> Pixels:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from facetl.data.images import name_below
 from facetl.data.media_types import is_video, scan_folder
-from facetl.data.video import Footage
+from facetl.data.video import VideoReader
 from facetl.errors import ImageError, InputError, VideoError
 from facetl.reporting import Reporter
 from facetl.search.pipeline import NamedImage
@@ -118,9 +118,9 @@ def open_videos(
     """
     ready, unreadable = [], {}
     for each in videos:
-        footage = Footage(each.path)
+        reader = VideoReader(each.path)
         try:
-            ready.append(NamedVideo(each.name, footage, footage.facts()))
+            ready.append(NamedVideo(each.name, reader, reader.facts()))
         except VideoError as error:
             if len(videos) == 1 and not beside_images:
                 raise

@@ -28,8 +28,8 @@ from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.data.frame import Frame
 from facetl.data.images import image_size, load_image
-from facetl.data.thumbnails import make_miniatures
-from facetl.data.video import Footage
+from facetl.data.thumbnails import make_thumbnails
+from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, OutputError
 from facetl.evaluation.metrics_file import FORMAT as METRICS
 from facetl.evaluation.metrics_file import load_metrics
@@ -133,7 +133,7 @@ def _read_picture(path: Path) -> None:
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] == 3
     assert pixels.shape[:2] == size or path.suffix in (".gif", ".tif")
-    assert dict(make_miniatures({"a": path}, 10_000))["a"]
+    assert dict(make_thumbnails({"a": path}, 10_000))["a"]
 
 
 def _course(folder: Path) -> list[Path]:
@@ -548,9 +548,9 @@ def _video(folder: Path) -> list[Path]:
 
 
 def _read_video(path: Path) -> None:
-    footage = Footage(path)
-    footage.facts()
-    for number, _ in enumerate(footage.frames()):
+    reader = VideoReader(path)
+    reader.facts()
+    for number, _ in enumerate(reader.frames()):
         if number > 50:
             break
 
