@@ -243,7 +243,7 @@ def save_plots(
         path_of: gives the path of a file by the end of its name.
         results: of all cells.
         rows: of the table.
-        reporter: is told what is missing.
+        reporter: receives a note of those that cannot be drawn.
     """
     pictures = OptionalPictures()
     for name, plot in plot_study(results, rows):

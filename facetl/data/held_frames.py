@@ -27,7 +27,7 @@ and by 11 at 32; a camera that moves by one pixel by at least 17, a face that mo
 in a picture that stands still by at least 14.
 """
 LONGEST_HOLD = 250
-"""Frames after which a still picture is searched anew, so that memory stays flat."""
+"""Frames after which a still picture is searched again, so that memory stays flat."""
 
 
 @dataclass(frozen=True)

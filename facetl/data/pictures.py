@@ -1,4 +1,4 @@
-"""What people hold pictures in: paths, PIL images, arrays, torch tensors; one, a batch, a list.
+"""Pictures as paths, PIL images, arrays or torch tensors; single ones, batches, lists.
 
 A tensor has its channels where torch has them, (3, H, W), or last, (H, W, 3), whichever of the
 two axes can be colours; where both can, it is refused.
@@ -91,7 +91,7 @@ def each_of(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
 
 
 def _is_tensor(picture: object) -> TypeGuard[Tensor]:
-    """Return whether this is a tensor; nobody has one who has not loaded torch."""
+    """Return whether this is a tensor; without torch being loaded there are none."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(picture, torch.Tensor)
 

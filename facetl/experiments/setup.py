@@ -1,4 +1,4 @@
-"""The folder of a study: what its cells have in common, and where everything is."""
+"""What the cells of a study have in common, and the files in its folder."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def require_place(out: Path, *, resume: bool, force: bool) -> None:
 
 
 def has_begun(out: Path) -> bool:
-    """Return whether a study lies in a folder, done or not."""
+    """Return whether a folder holds a study, finished or not."""
     return (out / _CLAIM).exists()
 
 

@@ -41,7 +41,7 @@ class Entry:
     """A cell of a table.
 
     Attributes:
-        text: what it says.
+        text: its text.
         best: whether it is the best of its column.
     """
 
