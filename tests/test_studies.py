@@ -654,7 +654,7 @@ def test_one_command_compares_and_can_go_on(command: Command, tmp_path: Path) ->
     again = command("--resume")
     assert "8 tasks, 8 done" in again.stderr
     assert before == {name: (lab / name).read_bytes() for name in before}
-    assert_refused(command(), "exists already; go on with --resume")
+    assert_refused(command(), "exists already; resume with --resume")
 
 
 def test_a_dry_run_writes_nothing(command: Command, tmp_path: Path) -> None:
@@ -770,7 +770,7 @@ def test_a_killed_worker_is_one_line(
     result = command("--workers=2")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
-        "facetl: a task's process was killed, perhaps for lack of memory; go on with --resume and "
+        "facetl: a task's process was killed, perhaps for lack of memory; resume with --resume and "
         "fewer --workers"
     )
 

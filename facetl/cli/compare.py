@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @options.workers
 @options.device
 @options.on_error
-@click.option("--resume", is_flag=True, help="Go on, or add a study to the folder's.")
+@click.option("--resume", is_flag=True, help="Resume, or add a study to the folder's.")
 @options.force
 def compare(source: str, workers: int, **given: Any) -> None:
     """Train by every method of a study, measure, and compare with plain fine-tuning.

@@ -181,7 +181,7 @@ def load_cell(path: Path, cell: Cell) -> Result:
     Raises:
         InputError: if the file is damaged, or another cell's.
     """
-    remedy = "delete the file and go on with --resume"
+    remedy = "delete the file and resume with --resume"
     try:
         content = read_json(path)
         found = content["format"], content["version"]

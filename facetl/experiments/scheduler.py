@@ -96,7 +96,7 @@ def _check(future: Future[None]) -> None:
         raise KeyboardInterrupt from None
     except BrokenProcessPool:
         raise FacetlError(
-            "a task's process was killed, perhaps for lack of memory; go on with --resume and "
+            "a task's process was killed, perhaps for lack of memory; resume with --resume and "
             "fewer --workers"
         ) from None
 

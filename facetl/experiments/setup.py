@@ -125,7 +125,7 @@ def require_place(out: Path, *, resume: bool, force: bool) -> None:
     """
     occupied = is_occupied(out)
     if occupied and not (resume or force):
-        raise OutputError(f"{out} exists already; go on with --resume, or start anew with --force")
+        raise OutputError(f"{out} exists already; resume with --resume, or start anew with --force")
     if occupied and _read_claim(out).get("format") != _FORMAT:
         raise OutputError(f"{out} holds no study of facetl; choose another --out")
     require_writable(out)
