@@ -74,11 +74,11 @@ IGNORED = [[2.0, 3.0, 22.0, 13.0]]
 def home(name: str) -> ModuleType:
     """Return the module of what has no public name; all that is needed of that stands here."""
     homes = {
-        "Memory": "facetl.training.pace",
-        "gain_of_one_thread": "facetl.training.planning",
+        "SavedBudget": "facetl.training.time_budget",
+        "gain_of_one_thread": "facetl.training.time_estimate",
         "load_metrics": "facetl.evaluation.metrics_file",
-        "measure_speed": "facetl.studies.forecast",
-        "TYPICAL": "facetl.training.planning",
+        "measure_speed": "facetl.experiments.forecast",
+        "TYPICAL": "facetl.training.time_estimate",
     }
     return import_module(homes[name])
 
@@ -431,7 +431,7 @@ def test_a_finished_step_of_a_workshop() -> None:
 
 def test_what_a_training_with_a_budget_remembers() -> None:
     folder = Path("unfinished/budget.safetensors.work")
-    memory = home("Memory").Memory.load(folder / "budget.json")
+    memory = home("SavedBudget").SavedBudget.load(folder / "budget.json")
     assert (0 < memory.spent < 600, memory.patches) == (True, {"1_pnet": 1.0})
     task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
     assert (task["budget"], task["data"]) == (600.0, "c4ed6bbfb31b0576")
