@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facetl.data import sources
+from facetl.data import name_matching
 from facetl.data.annotations import Kind
 from facetl.data.dataset import FaceDataset, fingerprint, load_dataset
 from facetl.data.frame import Frame
@@ -132,7 +132,7 @@ def test_however_many_folders_what_lies_beside_them_is_listed_once(
     assert counts[0] == counts[1]
 
 
-@pytest.mark.parametrize(("owner", "name"), [(PurePath, "__lt__"), (sources, "normalize")])
+@pytest.mark.parametrize(("owner", "name"), [(PurePath, "__lt__"), (name_matching, "normalize")])
 def test_frames_are_not_sorted_to_find_what_lies_beside_them(
     tmp_path: Path, owner: object, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
