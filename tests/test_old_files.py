@@ -77,7 +77,7 @@ def home(name: str) -> ModuleType:
         "SavedBudget": "facetl.training.time_budget",
         "gain_of_one_thread": "facetl.training.time_estimate",
         "load_metrics": "facetl.evaluation.metrics_file",
-        "measure_speed": "facetl.experiments.forecast",
+        "measure_speed": "facetl.experiments.scheduler",
         "TYPICAL": "facetl.training.time_estimate",
     }
     return import_module(homes[name])
