@@ -23,7 +23,7 @@ quick: .venv/test
 	$(BIN)/pytest -n auto -m "not slow"
 
 docs: .venv/test
-	$(BIN)/mkdocs build --quiet
+	$(BIN)/mkdocs build
 	@echo "open build/site/index.html"
 
 benchmark: .venv/test
