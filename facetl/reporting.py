@@ -18,9 +18,11 @@ class Reporter:
 
     Attributes:
         command: the command as it was typed, for the files that record it; empty in Python.
+        resuming: the command that resumes it; empty in Python.
     """
 
     command = ""
+    resuming = ""
 
     def note(self, message: str) -> None:
         """Say something, in one line, that is not a result."""

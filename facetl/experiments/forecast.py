@@ -12,7 +12,7 @@ from facetl.experiments.study import Cell
 from facetl.experiments.tasks import PatchTask, StartTask, Task
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.plan import CascadePlan
-from facetl.training.time_estimate import Speed, estimate, measure_speed
+from facetl.training.time_estimate import Speed, measure_speed
 
 MEASURING = 0.01
 """Seconds to search a test frame."""
@@ -35,7 +35,8 @@ def measure_thread(bench: Bench) -> Speed:
 def _forecast_task(task: Task, bench: Bench, speed: Speed) -> float:
     plan = bench.plan(task.frames, task.seed, task.method if isinstance(task, Cell) else PLAIN)
     frames = plan.choose_frames(bench.train_frames)
-    steps = dict(zip(STAGES, estimate(plan, len(frames), frames.face_count, speed), strict=True))
+    estimates = speed.estimate(plan, len(frames), frames.face_count)
+    steps = dict(zip(STAGES, estimates, strict=True))
     if isinstance(task, PatchTask):
         return steps[task.stage].cutting
     stages: tuple[Stage, ...] = STAGES

@@ -32,16 +32,18 @@ from facetl.files import remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
-from facetl.training.cascade import TUNED, Silent, Training, Workshop
+from facetl.training.cascade import TUNED, Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
 from facetl.training.mining import Miner, mining_settings
+from facetl.training.parts import count_parameters
 from facetl.training.patches import Patches, load_patches
-from facetl.training.plan import AT_LEAST, CascadePlan
+from facetl.training.plan import CascadePlan
 from facetl.training.preparation import prepare_patches
+from facetl.training.progress import Watcher
 from facetl.training.settings import TrainingSettings
-from facetl.training.strategies import count_parameters
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 FORMAT = "facetl-cell"
@@ -106,7 +108,7 @@ class Bench:
         plan = CascadePlan.default(seed=seed, frames=frames or None).transferring(method)
         plan = plan.with_epochs([self.epochs[stage] for stage in STAGES])
         chosen = plan.choose_frames(self.train_frames)
-        views = {stage: self.epochs[stage] * AT_LEAST[stage] for stage in STAGES}
+        views = {stage: self.epochs[stage] * STAGE_FACTS[stage].least_patches for stage in STAGES}
         return plan.enriched(chosen).stretched(chosen, views)
 
     def settings(
@@ -221,7 +223,7 @@ def _train_cascade(cell: Cell, bench: Bench) -> _Trained:
     plan = bench.plan(cell.frames, cell.seed, cell.method)
     frames = plan.choose_frames(bench.train_frames)
     workshop, device = Workshop(bench.workshop_of(cell)), torch.device(bench.device)
-    cascade = Training(frames, replace(plan, frames=None), workshop, Silent(), device).run()
+    cascade = Training(frames, replace(plan, frames=None), workshop, Watcher(), device).run()
     parameters = sum(
         count_parameters(build_network(stage), stage, each.training.phases[-1].part)
         for stage, each in plan.stages.items()

@@ -19,7 +19,7 @@ from facetl.mtcnn.networks import STAGES
 from facetl.training.patches import PATCH_COUNTS
 
 PARTS = ("train", "learnt", "validation", "angles")
-"""What a record tells of an epoch: figures by name, in each part."""
+"""What a record holds of an epoch: figures by name, in each part."""
 LARGEST = 1e30
 """Above this a figure is none: no loss gets there before it is infinite, and no plot holds it."""
 MOST = 10**9
@@ -29,7 +29,7 @@ Record = Mapping[str, Any]
 
 
 class History(NamedTuple):
-    """What a weights file tells of its making.
+    """What a weights file records of its training.
 
     Attributes:
         records: one an epoch, in order.
@@ -45,7 +45,7 @@ class History(NamedTuple):
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> History:
-        """Return what the metadata of a weights file tells; nothing where it is silent.
+        """Return what the metadata of a weights file records; empty where there is nothing.
 
         Raises:
             ValueError: if it is not what a training writes; says what is wrong.
@@ -96,7 +96,7 @@ def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str
 
     Args:
         records: one an epoch, in order.
-        stage: the stage of all of them, where they don't tell.
+        stage: the stage of all of them, where they don't name it.
     """
     several = len({record.get("round") for record in records}) > 1
     trainings: dict[str, list[Record]] = {}
