@@ -130,14 +130,14 @@ MIN_FACE = FiniteRange(LEAST_FACE)
 PYRAMID_FACTOR = FiniteRange(*FACTORS)
 
 
-def type_of(value: Any, allowed: Range | tuple[str, ...] | None) -> Any:
+def _type_of(value: Any, allowed: Range | tuple[str, ...] | None) -> Any:
     """Return click's type for values like one that are allowed."""
     if isinstance(allowed, tuple):
         return click.Choice(allowed)
     if allowed is None:
         return None
     if isinstance(value, tuple):
-        return (type_of(value[0], allowed),) * len(value)
+        return (_type_of(value[0], allowed),) * len(value)
     kind = click.IntRange if isinstance(value, int) else FiniteRange
     limits: Any = (allowed.least, allowed.most, allowed.above, allowed.below)
     return kind(*limits)
@@ -175,7 +175,7 @@ def _from_field(name: str, entry: Setting, value: Any, unset: str | None) -> Dec
     return click.option(
         entry.flag or f"--{name.replace('_', '-')}",
         name,
-        type=None if is_flag else type_of(value, entry.allowed),
+        type=None if is_flag else _type_of(value, entry.allowed),
         is_flag=is_flag,
         multiple=value == (),
         default=None if unset or value == () else value,
@@ -278,7 +278,7 @@ def epochs_by_stage(*default: int) -> Decorator:
     """Give a command the epochs of all three stages, PNet's first."""
     return click.option(
         "--epochs",
-        type=type_of(default, AT_LEAST_ONE),
+        type=_type_of(default, AT_LEAST_ONE),
         default=default,
         metavar="PNET RNET ONET",
         help="Rounds of training of each stage.",

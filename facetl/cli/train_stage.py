@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facetl.commands.train_stage import TrainStageRequest
 
 
-def build_command(stage: Stage) -> click.Command:
+def _build_command(stage: Stage) -> click.Command:
     """Return the command that trains one stage; all three are the same but for their defaults."""
     facts = STAGE_FACTS[stage]
 
@@ -111,6 +111,6 @@ def _help(stage: Stage) -> str:
     """
 
 
-train_pnet = build_command("pnet")
-train_rnet = build_command("rnet")
-train_onet = build_command("onet")
+train_pnet = _build_command("pnet")
+train_rnet = _build_command("rnet")
+train_onet = _build_command("onet")

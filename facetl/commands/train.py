@@ -38,7 +38,7 @@ from facetl.training.time_estimate import trial_of
 from facetl.training.training_log import by_training
 from facetl.training.transfer import Transfer
 
-MOST_SEARCHED = 200
+_MOST_SEARCHED = 200
 """Frames that are searched to choose the score to show from."""
 
 Watch = Callable[[CascadePlan, FaceDataset], AbstractContextManager[Watcher]]
@@ -142,7 +142,7 @@ def train(
     files.find_room(resume=request.resume, force=request.force, reporter=reporter)
     with reporter.resumable(files.workshop), files.tidied():
         dataset = _load(request, files, reporter)
-        plan = make_plan(request, start, dataset)
+        plan = _make_plan(request, start, dataset)
         budget = _start_budget(request, plan, dataset, machine, began)
         if budget:
             _describe_budget(budget, reporter)
@@ -156,7 +156,7 @@ def train(
         cascade = choose_score(cascade, dataset, *machine, reporter)
         files.save(cascade, dataset, reporter)
         if budget:
-            done = describe_epochs(budget.done(cascade.records))
+            done = _describe_epochs(budget.done(cascade.records))
             reporter.note(f"budget of {budget.seconds:.0f} s: took {budget.spent:.0f} s for {done}")
     return TrainResult(files, cascade)
 
@@ -217,15 +217,16 @@ class CascadeFiles(TrainingFiles):
         write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
         save_weights(self.weights, cascade.weights)
         pictures = OptionalPictures()
+        self.draw_losses(by_training(cascade.records), pictures)
         with pictures.drawing(self.suspects_sheet):
             self.suspects_sheet.unlink(missing_ok=True)  # of an earlier training
             if cascade.suspects:
                 save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
-        self.draw_losses(by_training(cascade.records), reporter, pictures)
+        pictures.note_missing(reporter)
         self.clear_workshop()
 
 
-def make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> CascadePlan:
+def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> CascadePlan:
     """Return what is trained on the frames, and how, before a budget reduces it."""
     plan = CascadePlan.default(rounds=request.rounds, start=start, seed=request.seed)
     if request.epochs:
@@ -270,10 +271,10 @@ def _frames_to_choose_on(
 ) -> tuple[FaceDataset, str, float]:
     """Return frames to choose a score on, what they are, and the least score to choose."""
     frames = tuple(frame for frame in dataset if frame.name in set(aside))
-    chosen = spread(replace(dataset, frames=frames), MOST_SEARCHED)
+    chosen = spread(replace(dataset, frames=frames), _MOST_SEARCHED)
     if chosen.face_count >= FEWEST_FACES:
         return chosen, "put aside", 0.0
-    return leave_out_unreadable(spread(dataset, MOST_SEARCHED)), "learnt from", SCORE
+    return leave_out_unreadable(spread(dataset, _MOST_SEARCHED)), "learnt from", SCORE
 
 
 def _load(request: TrainRequest, files: CascadeFiles, reporter: Reporter) -> FaceDataset:
@@ -328,7 +329,7 @@ def _describe_budget(budget: TimeBudget, reporter: Reporter) -> None:
     if budget.is_resumed:
         reporter.note(f"{head}: resuming after {budget.spent:.0f} s")
     else:
-        epochs = describe_epochs(budget.plan.reduced(budget.share))
+        epochs = _describe_epochs(budget.plan.reduced(budget.share))
         patches = f"{budget.share.patches:.0%} of their patches"
         reporter.note(f"{head}: all {budget.frames:,} frames, {epochs}, {patches}")
         if not budget.is_enough:
@@ -339,7 +340,7 @@ def _describe_budget(budget: TimeBudget, reporter: Reporter) -> None:
         reporter.note("the cores are busy with other work: one thread trains faster than all")
 
 
-def describe_epochs(plan: CascadePlan) -> str:
+def _describe_epochs(plan: CascadePlan) -> str:
     """Return the epochs of the stages: ``20 + 8 + 10 epochs``."""
     counts = (str(each.training.total_epochs) for each in plan.stages.values())
     return f"{' + '.join(counts)} epochs"

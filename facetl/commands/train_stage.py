@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import facetl.training.loop as training
+from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.training_files import TrainingFiles, note_busy_cores
 from facetl.files import write_text
 from facetl.mtcnn.detector import choose_device
@@ -199,7 +200,9 @@ class _Run:
         write_text(self.files.records, "".join(lines))
         stages = {**self.others, self.stage: checkpoint.kept(keep)}
         save_weights(self.files.weights, Weights(stages, metadata))
-        self.files.draw_losses({self.stage: checkpoint.records}, self.reporter)
+        pictures = OptionalPictures()
+        self.files.draw_losses({self.stage: checkpoint.records}, pictures)
+        pictures.note_missing(self.reporter)
 
     def _note_kept(self, checkpoint: Checkpoint, interruption: KeyboardInterrupt) -> None:
         kept = f"the weights of epoch {checkpoint.kept_epoch(self.settings.keep)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.errors import OutputError
@@ -15,6 +15,9 @@ from facetl.mtcnn.stages import Stage
 from facetl.reporting import Reporter
 from facetl.training.settings import TrainingSettings
 from facetl.training.time_estimate import gain_of_one_thread
+
+if TYPE_CHECKING:
+    from facetl.evaluation.report.figures import Figure
 
 
 @dataclass(frozen=True)
@@ -42,27 +45,16 @@ class TrainingFiles:
         return self.weights.with_name(f"{self.weights.stem}_{ending}")
 
     def draw_losses(
-        self,
-        trainings: Mapping[str, Sequence[Mapping[str, Any]]],
-        reporter: Reporter,
-        pictures: OptionalPictures | None = None,
+        self, trainings: Mapping[str, Sequence[Mapping[str, Any]]], pictures: OptionalPictures
     ) -> None:
-        """Draw and write the losses of trainings, given by name as records of their epochs.
+        """Draw and write the losses of trainings, given by name as records of their epochs."""
 
-        Args:
-            trainings: the records.
-            reporter: is given the number of pictures that cannot be drawn.
-            pictures: counts them; those of before are in it.
-        """
-
-        def draw() -> Any:
+        def draw() -> Figure:
             from facetl.evaluation.report.plots import plot_losses
 
             return plot_losses(trainings)
 
-        pictures = pictures or OptionalPictures()
         pictures.save_figure(self.curves, draw)
-        pictures.note_missing(reporter)
 
     def describe(self) -> str:
         """Return a line that says what was written."""

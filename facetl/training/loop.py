@@ -47,11 +47,11 @@ from facetl.training.sampling import Label
 from facetl.training.settings import Phase, TrainingSettings, learning_rate
 
 VALIDATION_BATCH = 1024
-SAMPLE = 512
+_SAMPLE = 512
 """Patches by which a regulariser learns what the loss of a network is."""
 
 
-class Predictions(NamedTuple):
+class _Predictions(NamedTuple):
     """What a network predicts for N patches, and what is true.
 
     Attributes:
@@ -67,7 +67,7 @@ class Predictions(NamedTuple):
     landmarks: Tensor | None
 
     @classmethod
-    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+    def joined(cls, parts: Sequence[_Predictions]) -> _Predictions:
         """Return all patches of several parts."""
         outputs, labels, targets, landmarks = zip(*parts, strict=True)
         return cls(
@@ -157,14 +157,14 @@ class _Setup:
         """Return patches on the device of the network."""
         return load_batch(patches, indices, _place(self.network))
 
-    def predict(self, batch: Batch, network: Network | None = None) -> Predictions:
+    def predict(self, batch: Batch, network: Network | None = None) -> _Predictions:
         """Return what the network predicts for a batch, and what is true."""
         with mixed_precision(self.stage, batch.pixels.device):
             outputs = (network or self.network)(normalise(batch.pixels))
         flat = Outputs(*(part.flatten(1).float() for part in outputs))  # PNet gives maps of 1 × 1
         targets = regression_targets(self.stage, batch.offsets, batch.sides)
         landmarks = self.teacher(batch.pixels, batch.labels) if self.teacher else None
-        return Predictions(flat, batch.labels, targets, landmarks)
+        return _Predictions(flat, batch.labels, targets, landmarks)
 
 
 def name_validation_frames(patches: Patches, settings: TrainingSettings) -> list[str]:
@@ -197,7 +197,7 @@ def _hold(
 
     @cache
     def sample() -> Batch:
-        return setup.read(patches, _draw(training, SAMPLE, setup.settings.seed))
+        return setup.read(patches, _draw(training, _SAMPLE, setup.settings.seed))
 
     def loss(network: Network) -> Tensor:
         losses = detection_losses(*setup.predict(sample(), network))
@@ -222,7 +222,7 @@ def _validate(setup: _Setup, patches: Patches, indices: Indices) -> dict[str, fl
     """
     setup.network.eval()
     chunks = (indices[i : i + VALIDATION_BATCH] for i in range(0, len(indices), VALIDATION_BATCH))
-    predictions = Predictions.joined(
+    predictions = _Predictions.joined(
         [setup.predict(setup.read(patches, chunk)) for chunk in chunks]
     )
     losses = detection_losses(*predictions)

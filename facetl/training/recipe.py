@@ -12,7 +12,7 @@ from facetl.settings import NOT_NEGATIVE, SHARE, find_fault, setting
 Match = Literal["square", "box"]
 """What a window's overlap with a face is measured against: the face's square, or its box."""
 
-MOST_ENRICHED = 8
+_MOST_ENRICHED = 8
 """How many times as many windows a frame may give if there are few frames."""
 
 
@@ -70,7 +70,7 @@ class Recipe:
     def enriched(self, frames: int, faces: int, at_least: int) -> Recipe:
         """Return a recipe that cuts at least so many patches in all, if it can.
 
-        All counts grow by one whole factor, ``MOST_ENRICHED`` at most.  With few frames, more
+        All counts grow by one whole factor, ``_MOST_ENRICHED`` at most.  With few frames, more
         windows of each are worth having; see ``docs/performance.md`` for what they bring.
 
         Args:
@@ -79,7 +79,7 @@ class Recipe:
             at_least: number of patches wanted.
         """
         expected = faces * (self.positives + self.parts) + frames * self.negatives
-        factor = min(max(-(-at_least // max(expected, 1)), 1), MOST_ENRICHED)
+        factor = min(max(-(-at_least // max(expected, 1)), 1), _MOST_ENRICHED)
         return self._with_counts(lambda count: factor * count)
 
     def thinned(self, share: float) -> Recipe:

@@ -23,7 +23,7 @@ from facetl.training.transfer import Transfer
 Optimiser = Literal["adam", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
 Keep = Literal["best", "last"]
-WARM_UP = 0.3
+_WARM_UP = 0.3
 """Share of the steps in which the one-cycle schedule rises."""
 
 
@@ -200,9 +200,9 @@ def learning_rate(schedule: Schedule, peak: float, progress: float) -> float:
         return peak
     if schedule == "cosine":
         return _ease(peak, 0.0, progress)
-    if progress < WARM_UP:
-        return _ease(peak / 25, peak, progress / WARM_UP)
-    return _ease(peak, peak / 25e4, (progress - WARM_UP) / (1 - WARM_UP))
+    if progress < _WARM_UP:
+        return _ease(peak / 25, peak, progress / _WARM_UP)
+    return _ease(peak, peak / 25e4, (progress - _WARM_UP) / (1 - _WARM_UP))
 
 
 def _ease(start: float, end: float, progress: float) -> float:

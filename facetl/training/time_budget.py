@@ -28,10 +28,10 @@ from facetl.training.time_estimate import (
     possible_shares,
 )
 
-USABLE = 0.9
+_USABLE = 0.9
 """Share of a budget that is planned for: the curves are drawn after the last epoch."""
 
-SLACK = 0.8
+_SLACK = 0.8
 """A plan that uses at least this share of the time left, and not more than it, stays."""
 
 _CHANGED = 1.5
@@ -133,7 +133,7 @@ class TimeBudget:
     @property
     def left(self) -> float:
         """Seconds that may be planned for."""
-        return USABLE * self.seconds - self.spent
+        return _USABLE * self.seconds - self.spent
 
     @property
     def uses_fewer_threads(self) -> bool:
@@ -178,7 +178,7 @@ class TimeBudget:
         """Learn from the seconds of an epoch; return the settings of those to come."""
         self._learn(begun, seconds)
         work = self._work_after(begun)
-        if not SLACK * self.left <= work.seconds(self.share, self.speed) <= self.left:
+        if not _SLACK * self.left <= work.seconds(self.share, self.speed) <= self.left:
             self.share = self._fit(work)
         return self._settle(begun)
 

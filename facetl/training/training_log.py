@@ -22,7 +22,7 @@ PARTS = ("train", "learnt", "validation", "angles")
 """What a record holds of an epoch: figures by name, in each part."""
 LARGEST = 1e30
 """Above this a figure is none: no loss gets there before it is infinite, and no plot holds it."""
-MOST = 10**9
+_MOST = 10**9
 """Above this a count of epochs, rounds or frames is none."""
 
 Record = Mapping[str, Any]
@@ -72,7 +72,7 @@ def check_records(records: object) -> tuple[dict[str, Any], ...]:
     checked = _objects(records, "records")
     for record in checked:
         _check_origin(record)
-        if not is_count(record.get("epoch")):
+        if not _is_count(record.get("epoch")):
             raise ValueError(f"found {_show(record.get('epoch'))} as an epoch")
         for part in PARTS:
             figures = record.get(part, {})
@@ -86,9 +86,9 @@ def is_figure(value: object) -> bool:
     return type(value) in (int, float) and not abs(value) > LARGEST  # type: ignore[arg-type]
 
 
-def is_count(value: object) -> bool:
+def _is_count(value: object) -> bool:
     """Return whether a value is a number of epochs, rounds or frames that there may be."""
-    return type(value) is int and 1 <= value <= MOST
+    return type(value) is int and 1 <= value <= _MOST
 
 
 def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str, list[Record]]:
@@ -120,7 +120,7 @@ def _objects(values: object, what: str) -> tuple[dict[str, Any], ...]:
 
 def _check_origin(entry: Record) -> None:
     """Raise unless stage and round are what they should be, where there are any."""
-    if entry.get("stage", STAGES[0]) not in STAGES or not is_count(entry.get("round", 1)):
+    if entry.get("stage", STAGES[0]) not in STAGES or not _is_count(entry.get("round", 1)):
         found = f"{_show(entry.get('stage'))}, round {_show(entry.get('round'))}"
         raise ValueError(f"found a training called {found}")
 
