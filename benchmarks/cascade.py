@@ -36,15 +36,16 @@ from facetl.training.cascade import Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.progress import Watcher
+from facetl.training.stages import STAGE_FACTS
 
-DEFAULT_EPOCHS = [each.epochs for each in STAGE_SETTINGS.values()]
+DEFAULT_EPOCHS = [facts.training.epochs for facts in STAGE_FACTS.values()]
 SIZES = (10, 25, 50, 100, 200, 400)
 DRAWN = 400
 
 
 @dataclass
-class Stopwatch:
+class Stopwatch(Watcher):
     """A watcher that adds up the seconds of every part."""
 
     seconds: dict[str, float] = field(default_factory=dict)

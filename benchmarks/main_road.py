@@ -45,8 +45,7 @@ from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.mtcnn.detector import Detector, pnet_candidates, pnet_squares
 from facetl.training.initialisation import build_starting_network
 from facetl.training.patches import patches_path
-from facetl.training.plan import AT_LEAST
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.stages import STAGE_FACTS
 
 Figures = dict[str, float]
 
@@ -55,10 +54,10 @@ def retrain(data: FaceDataset, seed: int, workers: int, epochs: int) -> tuple[We
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         path = patches_path(Path(folder))
-        recipe = Recipe().enriched(len(data), data.face_count, AT_LEAST["pnet"])
+        recipe = Recipe().enriched(len(data), data.face_count, STAGE_FACTS["pnet"].least_patches)
         prepare_patches(data, path, recipe, seed=seed, workers=workers)
         middle = time.perf_counter()
-        settings = replace(STAGE_SETTINGS["pnet"], seed=seed, epochs=epochs)
+        settings = replace(STAGE_FACTS["pnet"].training, seed=seed, epochs=epochs)
         network = build_starting_network("pnet", "pretrained", seed)
         *_, last = train(network, "pnet", load_patches(path), settings)
         seconds = {"prepare": middle - began, "train": time.perf_counter() - middle}
@@ -136,7 +135,7 @@ def main() -> None:
     source.add_argument("--cartoon", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=STAGE_SETTINGS["pnet"].epochs)
+    parser.add_argument("--epochs", type=int, default=STAGE_FACTS["pnet"].training.epochs)
     arguments = parser.parse_args()
     gains: list[float] = []
     broken: list[str] = []

@@ -25,7 +25,7 @@ from facetl.mtcnn.networks import Outputs
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.patches import patches_path
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.stages import STAGE_FACTS
 
 
 class Peer(PeerPNet):  # type: ignore[misc]
@@ -45,7 +45,7 @@ def draw_patches(folder: Path) -> Patches:
 
 
 def seconds_per_epoch(network: torch.nn.Module, patches: Patches, epochs: int) -> float:
-    settings = replace(STAGE_SETTINGS["pnet"], epochs=epochs)
+    settings = replace(STAGE_FACTS["pnet"].training, epochs=epochs)
     *_, last = train(network, "pnet", patches, settings)  # type: ignore[arg-type]
     return float(statistics.median(record["seconds"] for record in last.records))
 

@@ -32,16 +32,20 @@ from train import draw_patches
 from facetl import Patches, load_patches
 from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.training.augmentation import augment
 from facetl.training.batches import Batch, balanced_batches, load_batch
-from facetl.training.gradients import angle, dtnh, flatten, plain_sum
+from facetl.training.gradient_rules import dtnh, plain_sum
+from facetl.training.gradients import angle, flatten
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.losses import detection_losses, weighted_sum
-from facetl.training.regularisers import build_regulariser
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.penalties import Held
+from facetl.training.regularisers import find_regulariser
+from facetl.training.sampling import Label
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
-SETTINGS = STAGE_SETTINGS["pnet"]
+SETTINGS = STAGE_FACTS["pnet"].training
 CPU = torch.device("cpu")
 METHODS = {
     "plain fine-tuning": Transfer(),
@@ -133,7 +137,10 @@ def measure_noise(patches: Patches) -> None:
         source = build_starting_network("pnet", "pretrained", 1).requires_grad_(False)
         network = build_starting_network("pnet", "pretrained", 1)
         *_, last = train(network, "pnet", patches, replace(SETTINGS, epochs=8, transfer=transfer))
-        regulariser = build_regulariser(network, "pnet", transfer, source)
+        kind = find_regulariser(transfer.regulariser)
+        assert kind is not None
+        held = Held(network, "pnet", transfer, source, lambda _: torch.zeros(()))
+        regulariser = kind.build(held)
         assert regulariser is not None
         parameters, chance = list(network.parameters()), torch.Generator().manual_seed(1)
         gradients = torch.stack(
@@ -142,7 +149,9 @@ def measure_noise(patches: Patches) -> None:
         mean = gradients.mean(0)
         pull = regulariser(parameters, torch.empty(0)).gradient
         share = float(mean.square().sum() / gradients.square().sum(1).mean())
-        against = [float(torch.dot(rule(g, pull) - g, mean)) for g in gradients for rule in RULES]
+        against = [
+            float(torch.dot(rule(g, pull, 1.0) - g, mean)) for g in gradients for rule in RULES
+        ]
         removed = 1 - sum(against[1::2]) / sum(against[::2])
         mini = statistics.mean(angle(g, pull) for g in gradients)
         print(
@@ -160,7 +169,7 @@ BATCHES = 120
 def gradient_of(network: Network, batch: Batch, chance: torch.Generator) -> Tensor:
     """Return the gradient of the loss as the training loop has it, augmentation and all."""
     parameters = list(network.parameters())
-    pixels, offsets = SETTINGS.augmentation(batch.pixels, batch.offsets, chance)
+    pixels, offsets = augment(batch.pixels, batch.offsets, SETTINGS.augmentation, chance)
     outputs = Outputs(*(part.flatten(1) for part in network(normalise(pixels))))
     targets = regression_targets("pnet", offsets, batch.sides)
     losses = detection_losses(outputs, batch.labels, targets, hard_share=SETTINGS.hard_share)
@@ -169,7 +178,9 @@ def gradient_of(network: Network, batch: Batch, chance: torch.Generator) -> Tens
 
 
 def draw_batches(patches: Patches, count: int) -> list[Batch]:
-    shares, order = SETTINGS.class_shares, np.random.default_rng(0)
+    labels = (Label.NEGATIVE, Label.POSITIVE, Label.PART)
+    shares = dict(zip(labels, SETTINGS.shares, strict=True))
+    order = np.random.default_rng(0)
     chosen = balanced_batches(patches.labels, SETTINGS.batch_size, shares, order)
     while len(chosen) < count:
         more = balanced_batches(patches.labels, SETTINGS.batch_size, shares, order)

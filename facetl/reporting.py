@@ -18,9 +18,11 @@ class Reporter:
 
     Attributes:
         command: the command line as it was typed, for files that record it; empty in Python.
+        resuming: the command that resumes it; empty in Python.
     """
 
     command = ""
+    resuming = ""
 
     def note(self, message: str) -> None:
         """Report something that is not a result, in one line."""

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from facetl.training.patches import Patches, writing_patches
 from facetl.training.sampling import Label, LabelledWindows
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.stages import STAGE_FACTS
 
 SIZE = 12
 QUICK = replace(
-    STAGE_SETTINGS["pnet"], epochs=3, batch_size=64, learning_rate=5e-3, validation_share=0.25
+    STAGE_FACTS["pnet"].training, epochs=3, batch_size=64, learning_rate=5e-3, validation_share=0.25
 )
 """Settings with which PNet learns the blobs in a fraction of a second."""
 

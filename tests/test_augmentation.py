@@ -16,7 +16,8 @@ from torch import Tensor
 
 from facetl.boxes import offsets as offsets_between
 from facetl.errors import InputError
-from facetl.training.augmentation import Augmentation, flip
+from facetl.training.augmentation import augment, flip
+from facetl.training.settings import Augmentation
 
 STILL = Augmentation(flip=0, brightness=0, contrast=0, colour=0, repaint=0)
 
@@ -75,21 +76,21 @@ def test_flipped_twice_is_as_before() -> None:
 
 def test_strength_0_changes_nothing() -> None:
     pixels, offsets = some_patches()
-    changed, kept = STILL(pixels, offsets, chance())
+    changed, kept = augment(pixels, offsets, STILL, chance())
     assert torch.equal(changed, pixels)
     assert torch.equal(kept, offsets)
 
 
 def test_half_of_the_patches_are_flipped() -> None:
     pixels, offsets = some_patches(2000)
-    _, turned = replace(STILL, flip=0.5)(pixels, offsets, chance())
+    _, turned = augment(pixels, offsets, replace(STILL, flip=0.5), chance())
     share = (turned[:, 0] != offsets[:, 0]).float().mean().item()
     assert share == pytest.approx(0.5, abs=0.05)  # four and a half standard deviations
 
 
 def test_brightness_is_one_factor_a_patch_within_its_range() -> None:
     pixels, offsets = torch.full((2000, 3, 2, 2), 100.0), torch.zeros(2000, 4)
-    changed, _ = replace(STILL, brightness=0.15)(pixels, offsets, chance())
+    changed, _ = augment(pixels, offsets, replace(STILL, brightness=0.15), chance())
     factors = changed.flatten(1) / 100
     assert (factors == factors[:, :1]).all()
     assert factors.min().item() == pytest.approx(0.85, abs=0.01)
@@ -100,7 +101,7 @@ def test_brightness_is_one_factor_a_patch_within_its_range() -> None:
 
 def test_contrast_moves_pixels_from_middle_grey_within_its_range() -> None:
     pixels, offsets = torch.tensor([27.5, 127.5, 227.5]).expand(2000, 3, 3, 3), torch.zeros(2000, 4)
-    changed, _ = replace(STILL, contrast=0.2)(pixels, offsets, chance())
+    changed, _ = augment(pixels, offsets, replace(STILL, contrast=0.2), chance())
     torch.testing.assert_close(changed[..., 1], pixels[..., 1])
     factors = (changed[..., 2] - 127.5) / 100
     torch.testing.assert_close(factors, (127.5 - changed[..., 0]) / 100)
@@ -111,7 +112,7 @@ def test_contrast_moves_pixels_from_middle_grey_within_its_range() -> None:
 
 def test_some_patches_are_painted_in_other_colours() -> None:
     pixels = torch.tensor([10.0, 20.0, 30.0])[:, None, None].expand(6000, 3, 2, 2)
-    changed, _ = replace(STILL, repaint=0.6)(pixels, torch.zeros(6000, 4), chance())
+    changed, _ = augment(pixels, torch.zeros(6000, 4), replace(STILL, repaint=0.6), chance())
     assert (changed == changed[:, :, :1, :1]).all()
     orders = Counter(tuple(order) for order in changed[:, :, 0, 0].tolist())
     # each of the six orders gets a tenth; their own also what is not repainted, two fifths
@@ -124,7 +125,7 @@ def test_some_patches_are_painted_in_other_colours() -> None:
 
 def test_colour_is_one_shift_a_channel_within_its_range() -> None:
     pixels, offsets = torch.full((2000, 3, 2, 2), 100.0), torch.zeros(2000, 4)
-    changed, _ = replace(STILL, colour=0.2)(pixels, offsets, chance())
+    changed, _ = augment(pixels, offsets, replace(STILL, colour=0.2), chance())
     shifts = (changed - 100).flatten(2)
     assert (shifts == shifts[..., :1]).all()
     assert not (shifts[:, 0] == shifts[:, 1]).all()
@@ -136,14 +137,14 @@ def test_colour_is_one_shift_a_channel_within_its_range() -> None:
 
 def test_pixels_stay_pixels() -> None:
     pixels, offsets = some_patches()
-    changed, _ = Augmentation(0.5, 1, 1, 1, 1)(pixels, offsets, chance())
+    changed, _ = augment(pixels, offsets, Augmentation(0.5, 1, 1, 1, 1), chance())
     assert changed.min() >= 0
     assert changed.max() <= 255
 
 
 def test_the_generator_decides() -> None:
     patches = some_patches()
-    one, same, other = (Augmentation()(*patches, chance(seed)) for seed in (7, 7, 8))
+    one, same, other = (augment(*patches, Augmentation(), chance(seed)) for seed in (7, 7, 8))
     assert torch.equal(one[0], same[0])
     assert torch.equal(one[1], same[1])
     assert not torch.equal(one[0], other[0])

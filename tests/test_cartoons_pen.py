@@ -7,7 +7,7 @@ from facetl.cartoons.colours import darken, lighten, mix, rgb
 from facetl.cartoons.paths import cloud, curve, mirror, oval, rectangle, zigzag
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.props import PROPS, prop
-from facetl.cartoons.registry import Registry
+from facetl.registry import Registry
 
 
 @pytest.fixture

@@ -24,8 +24,7 @@ from facetl.training import cascade, preparation
 from facetl.training.cascade import TUNED, Cascade, Training, Workshop
 from facetl.training.patches import load_patches
 from facetl.training.plan import MOST_STRETCHED, CascadePlan, Step
-from facetl.training.recipe import RECIPES
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.suspects import Suspect
 
 pytestmark = pytest.mark.slow
@@ -270,14 +269,14 @@ def test_steps_are_called_by_stage_and_from_the_second_round_by_round() -> None:
 def test_the_default_plan_is_that_of_the_stages() -> None:
     plan = CascadePlan.default()
     for stage in STAGES:
-        assert plan.stages[stage].recipe == RECIPES[stage]
-        assert plan.stages[stage].training == STAGE_SETTINGS[stage]
+        assert plan.stages[stage].recipe == STAGE_FACTS[stage].recipe
+        assert plan.stages[stage].training == STAGE_FACTS[stage].training
 
 
 def test_epochs_go_to_the_stages_in_order() -> None:
     plan = CascadePlan.default().with_epochs([4, 5, 6])
     assert [each.training.epochs for each in plan.stages.values()] == [4, 5, 6]
-    usual = [STAGE_SETTINGS[stage].epochs for stage in STAGES]
+    usual = [STAGE_FACTS[stage].training.epochs for stage in STAGES]
     assert plan.with_epochs(usual) == CascadePlan.default()
     with pytest.raises(ValueError, match="zip"):
         plan.with_epochs([1, 2])
@@ -334,5 +333,5 @@ def test_a_plan_is_told_as_plain_values() -> None:
         "frames": 7,
         "seed": 5,
     }
-    assert told["onet"]["training"]["epochs"] == STAGE_SETTINGS["onet"].epochs
+    assert told["onet"]["training"]["epochs"] == STAGE_FACTS["onet"].training.epochs
     assert told["pnet"]["recipe"]["bands"]["positive"] == 0.65

@@ -33,8 +33,10 @@ FLOORS = {
     "facetl.errors": -1,
     "facetl.interruptions": -1,
     "facetl.palette": -1,
+    "facetl.registry": -1,
     "facetl.reporting": -1,
     "facetl.run_onnx": -1,
+    "facetl.settings": -1,
     "facetl.version": -1,
 }
 CATALOGUE = "facetl"  # names everything and is imported by nobody

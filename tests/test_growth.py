@@ -19,8 +19,8 @@ from facetl.errors import OutputError, PatchesError
 from facetl.training import preparation
 from facetl.training.patches import load_patches
 from facetl.training.preparation import FrameCut, cut_frame, prepare_patches
-from facetl.training.recipe import RECIPES
 from facetl.training.resume import growing, has_work, work_folder
+from facetl.training.stages import STAGE_FACTS
 
 COUNT = 8
 BROKEN = "3.png"  # cut short: its place is remembered as well
@@ -234,7 +234,7 @@ def test_the_stream_of_frames_begins_with_those_from_before(frames: Path, broken
 
 def test_what_is_remembered_of_a_frame_is_remembered_exactly(frames: Path) -> None:
     (place, *_) = enumerate(load_dataset(frames))
-    cutting = cut_frame(place, recipe=RECIPES["pnet"], size=12, seed=1)
+    cutting = cut_frame(place, recipe=STAGE_FACTS["pnet"].recipe, size=12, seed=1)
     assert not isinstance(cutting, preparation.Unreadable)
     again = FrameCut.from_json(cutting.cut.to_json())
     assert (again.thumbnail == cutting.cut.thumbnail).all()

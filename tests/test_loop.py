@@ -21,7 +21,6 @@ from facetl.errors import InputError, NonFiniteLossError
 from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.networks import Network, Stage, normalise
 from facetl.training import loop
-from facetl.training.augmentation import Augmentation
 from facetl.training.batches import Batch, Indices, load_batch
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network
@@ -30,7 +29,7 @@ from facetl.training.loop import train
 from facetl.training.losses import SMOOTH_L1_BETA
 from facetl.training.patches import Patches
 from facetl.training.sampling import Label
-from facetl.training.settings import TrainingSettings
+from facetl.training.settings import Augmentation, TrainingSettings
 
 Rows = list[list[float]]
 
@@ -233,7 +232,7 @@ def run_with_validation(
 
 
 def validate(network: Network, patches: Patches, indices: Indices) -> dict[str, float]:
-    course = loop._Course(network, "pnet", QUICK, find_teacher("pnet", torch.device("cpu")))
+    course = loop._Setup(network, "pnet", QUICK, find_teacher("pnet", torch.device("cpu")))
     return loop._validate(course, patches, indices)
 
 

@@ -401,11 +401,13 @@ def small_plan(seed: int = 1) -> CascadePlan:
 
 def go_on_in(folder: str, plan: CascadePlan) -> list[str]:
     """Go on with a cascade's training until it has done a bit; return what it did."""
-    watcher, device = Watcher(), torch.device("cpu")
+    watcher: Any = Watcher()
+    device = torch.device("cpu")
     workshop = Workshop(Path("unfinished", folder))
     with suppress(StopError):
         Training(load_dataset("toons"), plan, workshop, watcher, device, "torch").run()
-    return watcher.notes
+    notes: list[str] = watcher.notes
+    return notes
 
 
 @pytest.mark.usefixtures("_in_a_copy")

@@ -17,24 +17,19 @@ from tiny_world import tiny_plan
 from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training import time_estimate
-from facetl.training.plan import CascadePlan
+from facetl.training.plan import CascadePlan, Share
 from facetl.training.settings import TrainingSettings
 from facetl.training.time_budget import SavedBudget, TimeBudget
 from facetl.training.time_estimate import (
     LEAST_PATCHES,
     TYPICAL,
-    Share,
     Speed,
     StepProgress,
     Trial,
     Work,
     choose_threads,
-    estimate,
-    estimate_epoch,
-    estimate_stage,
     measure_speed,
     possible_shares,
-    reduce_plan,
     try_training,
 )
 from facetl.training.transfer import Transfer
@@ -51,7 +46,7 @@ def work(plan: CascadePlan = PLAN, frames: int = FRAMES, faces: int = FACES) -> 
 
 def fit(seconds: float, whole: Work | None = None, **how: bool) -> CascadePlan:
     whole = whole or work()
-    return reduce_plan(whole.plan, whole.fit(seconds, TYPICAL, possible_shares(**how)))
+    return whole.plan.reduced(whole.fit(seconds, TYPICAL, possible_shares(**how)))
 
 
 def epochs(plan: CascadePlan) -> list[int]:
@@ -68,16 +63,16 @@ def negatives(plan: CascadePlan) -> list[int]:
 def test_an_estimate_by_hand() -> None:
     # 10 frames with 15 faces; PNet cuts 15 × (3 + 2) + 10 × 4 = 115 patches, and so do the others;
     # in batches of 16 it is shown 128
-    found = estimate(tiny_plan(rounds=2), 10, 15, SPEED)
+    found = SPEED.estimate(tiny_plan(rounds=2), 10, 15)
     assert len(found) == 6
     assert (found[0].cutting, found[0].epoch, found[0].epochs) == pytest.approx((0.1, 0.128, 2))
     assert found[0].total == pytest.approx(0.1 + 2 * 0.128)
     assert found[1].total == pytest.approx(0.1 + 0.128)
     assert found[3:] == found[:3]
     cut = replace(SPEED, per_window=dict.fromkeys(STAGES, 0.01))
-    assert estimate(tiny_plan(), 10, 15, cut)[0].cutting == pytest.approx(0.1 + 1.15)
+    assert cut.estimate(tiny_plan(), 10, 15)[0].cutting == pytest.approx(0.1 + 1.15)
     held = tiny_plan().transferring(Transfer(regulariser="delta"))
-    assert estimate(held, 10, 15, SPEED)[0].epoch == pytest.approx(1.7 * 0.128)
+    assert SPEED.estimate(held, 10, 15)[0].epoch == pytest.approx(1.7 * 0.128)
 
 
 def test_what_is_left_to_do_by_hand() -> None:
@@ -188,12 +183,12 @@ class Machine:
         story = []
         for step in plan.steps:
             chosen = budget.begin_step(step)
-            self.do(estimate_stage(step.stage, chosen, frames, faces, self.speed).cutting)
+            self.do(self.speed.estimate_stage(step.stage, chosen, frames, faces).cutting)
             budget.has_cut(step)
             patches, done = chosen.count_patches(frames, faces), 0
             settings = budget.begin_training(StepProgress(step, patches))
             while done < settings.total_epochs:
-                epoch = estimate_epoch(step.stage, settings, patches, self.speed)
+                epoch = self.speed.estimate_epoch(step.stage, settings, patches)
                 taken = self.do(epoch * self.mistake)
                 done += 1
                 settings = budget.after_epoch(StepProgress(step, patches, done), taken)
@@ -235,7 +230,7 @@ def test_a_training_takes_as_long_as_its_budget_within_a_third(
     budget = budget_on(machine, 120, tmp_path, whole)
     machine.train(budget, whole.plan, whole.frames, whole.faces)
     assert machine.now <= 120 * 4 / 3
-    done = reduce_plan(whole.plan, Share(2.0, 1.0)) if budget.share.epochs == 2.0 else None
+    done = whole.plan.reduced(Share(2.0, 1.0)) if budget.share.epochs == 2.0 else None
     assert machine.now >= 120 * 2 / 3 or done is not None  # there is no more to do than twice
 
 
@@ -269,12 +264,12 @@ def test_every_new_plan_is_told(tmp_path: Path) -> None:
     heard: list[tuple[str, list[int]]] = []
     machine = Machine(TYPICAL, BUSY["busy from early on"])
     budget = budget_on(machine, 60, tmp_path, HUNDRED)
-    budget.tell = lambda step, plan, _: heard.append((step.name, epochs(plan)))
+    budget.on_plan = lambda step, plan, _: heard.append((step.name, epochs(plan)))
     machine.train(budget, PLAN, 100, 150)
     assert [name for name, _ in heard] == sorted(
         (name for name, _ in heard), key=["1_pnet", "1_rnet", "1_onet"].index
     )
-    assert epochs(reduce_plan(PLAN, budget.share)) < heard[0][1]
+    assert epochs(PLAN.reduced(budget.share)) < heard[0][1]
 
 
 def test_what_was_done_is_told_by_the_records(tmp_path: Path) -> None:
@@ -403,7 +398,7 @@ def test_a_slow_epoch_has_the_threads_chosen_anew(tmp_path: Path) -> None:
     budget.begin_step(step)
     budget.begin_training(StepProgress(step, 1000))
     before = machine.trials
-    usual = estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000, TYPICAL)
+    usual = TYPICAL.estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000)
     budget.after_epoch(StepProgress(step, 1000, 1), usual)
     assert machine.trials == before
     budget.after_epoch(StepProgress(step, 1000, 2), 4 * usual)
@@ -418,7 +413,7 @@ def test_one_thread_is_left_again_when_the_cores_are_free(tmp_path: Path) -> Non
     step = PLAN.steps[0]
     budget.begin_step(step)
     budget.begin_training(StepProgress(step, 1000))
-    usual = estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000, budget.speed)
+    usual = budget.speed.estimate_epoch("pnet", PLAN.stages["pnet"].training, 1000)
     budget.after_epoch(StepProgress(step, 1000, 1), 0.5 * usual)  # this may be so with PNet
     assert budget.threads == 1
     budget.after_epoch(StepProgress(step, 1000, 2), 0.2 * usual)

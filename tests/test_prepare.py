@@ -27,10 +27,10 @@ from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import patch_sheet, preparation
 from facetl.training.patches import load_patches
-from facetl.training.plan import AT_LEAST
 from facetl.training.preparation import Preparation, group_frames, prepare_patches
-from facetl.training.recipe import RECIPES, Bands, Recipe
+from facetl.training.recipe import Bands, Recipe
 from facetl.training.sampling import Label, draw_pool, faces_without_positive
+from facetl.training.stages import STAGE_FACTS
 
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
 FACES = {
@@ -378,7 +378,7 @@ def test_later_stages_learn_from_what_the_earlier_ones_propose(
     patches = load_patches(out, stage)
     assert patches.size == size
     assert (patches.metadata["stage"], patches.metadata["mined"]["judged"]) == (stage, False)
-    assert patches.metadata["recipe"] == json.loads(json.dumps(RECIPES[stage].to_json()))  # type: ignore[index]
+    assert patches.metadata["recipe"] == json.loads(json.dumps(STAGE_FACTS[stage].recipe.to_json()))  # type: ignore[index]
     assert (patches.windows != np.rint(patches.windows)).any(), "there are proposals among them"
     missing = f"{pnet} holds no rnet; the pretrained one proposes" in result.stderr
     assert missing == (stage == "onet")
@@ -434,7 +434,7 @@ def test_the_options_say_what_the_recipes_say() -> None:
     counts = ("positives", "parts", "negatives")
     assert [given[name] for name in counts] == [None] * 3, "the stage's own recipe"
     bands = Bands(given["negative_below"], given["part_from"], given["positive_from"])
-    for recipe in RECIPES.values():
+    for recipe in (facts.recipe for facts in STAGE_FACTS.values()):
         told = (bands, given["match"], given["padding"])
         assert told == (recipe.bands, recipe.match, recipe.padding)
 
@@ -443,9 +443,12 @@ def test_the_help_names_the_counts_of_the_recipes() -> None:
     shown = {each.name: each.show_default for each in main.commands["prepare"].params
              if isinstance(each, click.Option)}  # fmt: skip
     for name in ("positives", "parts", "negatives"):
-        counts = ", ".join(str(getattr(RECIPES[stage], name)) for stage in STAGES)
+        counts = ", ".join(str(getattr(STAGE_FACTS[stage].recipe, name)) for stage in STAGES)
         assert shown[name] == f"by stage: {counts}"
-    assert shown["at_least"] == f"by stage: {', '.join(map(str, AT_LEAST.values()))}"
+    assert (
+        shown["at_least"]
+        == f"by stage: {', '.join(str(each.least_patches) for each in STAGE_FACTS.values())}"
+    )
 
 
 def test_nothing_is_learnt_from_what_is_to_be_ignored(tmp_path: Path, dataset: FaceDataset) -> None:

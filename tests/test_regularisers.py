@@ -12,19 +12,15 @@ from torch import Tensor, nn
 
 from facetl.errors import InputError
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Stage, normalise
-from facetl.training import regularisers
-from facetl.training.channel_weights import weigh_channels
 from facetl.training.gradients import flatten
 from facetl.training.initialisation import build_starting_network
-from facetl.training.regularisers import (
-    FEATURE_LAYERS,
-    FeaturePenalty,
-    Penalty,
-    WeightPenalty,
-    build_regulariser,
-    weights_of,
-)
-from facetl.training.strategies import HEADS, release, trained_parameters
+from facetl.training.parts import release, trained_parameters
+from facetl.training.penalties import Held, Penalty, weights_of
+from facetl.training.regularisers import feature_map, find_regulariser
+from facetl.training.regularisers.delta import weigh_channels
+from facetl.training.regularisers.feature_map import FeaturePenalty
+from facetl.training.regularisers.l2 import WeightPenalty
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 
@@ -46,8 +42,10 @@ def pixels_for(stage: Stage, count: int = 5) -> Tensor:
 
 def ask(network: Network, source: Network, stage: Stage, **transfer: Any) -> Penalty:
     """Return what a regulariser says of a network after a forward pass."""
-    regulariser = build_regulariser(network, stage, Transfer(**transfer), source)
-    assert regulariser is not None
+    chosen = Transfer(**transfer)
+    kind = find_regulariser(chosen.regulariser)
+    assert kind is not None
+    regulariser = kind.build(Held(network, stage, chosen, source, lambda _: torch.zeros(())))
     pixels = pixels_for(stage).float()
     with regulariser.attached(network):
         network(normalise(pixels))
@@ -65,7 +63,7 @@ def gradient_of(value: Tensor, network: Network) -> Tensor:
 def test_l2_sp_is_its_formula_and_its_gradient_is_torchs(stage: Stage, reset: bool) -> None:
     network, source = moved(stage)
     found = ask(network, source, stage, regulariser="l2-sp", alpha=0.3, beta=0.7, reset_head=reset)
-    new = HEADS[stage] if reset else ()
+    new = STAGE_FACTS[stage].head if reset else ()
     wanted = reference.weight_penalty(network, source.state_dict(), 0.3, 0.7, new)
     torch.testing.assert_close(found.value, wanted.detach())
     torch.testing.assert_close(found.gradient, gradient_of(wanted, network))
@@ -101,7 +99,7 @@ def test_frozen_weights_do_not_count() -> None:
     network, source = moved()
     release(network, "pnet", "head")
     found = ask(network, source, "pnet", regulariser="l2", alpha=2.0)
-    heads = [weights_of(network)[name] for name in HEADS["pnet"]]
+    heads = [weights_of(network)[name] for name in STAGE_FACTS["pnet"].head]
     torch.testing.assert_close(found.value, sum(head.square().sum() for head in heads).detach())  # type: ignore[union-attr]
 
 
@@ -111,10 +109,10 @@ def test_feature_maps_are_their_formula(
     stage: Stage, layers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # in full precision, as the network is run here
-    monkeypatch.setattr(regularisers, "mixed_precision", lambda *_: nullcontext())
+    monkeypatch.setattr(feature_map, "mixed_precision", lambda *_: nullcontext())
     network, source = moved(stage)
     found = ask(network, source, stage, regulariser="feature-map", alpha=0.3, feature_layers=layers)
-    chosen = layers or FEATURE_LAYERS[stage]
+    chosen = layers or STAGE_FACTS[stage].feature_layers
     wanted = reference.feature_penalty(network, source, chosen, 0.3, pixels_for(stage).float())
     torch.testing.assert_close(found.value, wanted.detach(), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found.gradient, gradient_of(wanted, network), rtol=1e-3, atol=1e-4)
@@ -182,8 +180,7 @@ def test_layers_that_have_no_features_are_refused(layer: str) -> None:
 
 
 def test_without_a_regulariser_nothing_holds() -> None:
-    network, source = moved()
-    assert build_regulariser(network, "pnet", Transfer(), source) is None
+    assert find_regulariser(Transfer().regulariser) is None
 
 
 # The linear regression of Li, Grandvalet and Davoine 2018: X has orthonormal columns.

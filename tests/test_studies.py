@@ -31,7 +31,6 @@ from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.errors import FacetlError, InputError
 from facetl.evaluation.report import plots
 from facetl.experiments import scheduler
-from facetl.experiments import setup as study_setup
 from facetl.experiments.description import built_in_studies, load_study
 from facetl.experiments.plots import plot_study
 from facetl.experiments.results import Result as CellResult
@@ -58,12 +57,12 @@ from facetl.manifests.updating import add_step
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import Reporter
-from facetl.training import plan as plan_module
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.patches import load_patches
-from facetl.training.recipe import RECIPES
+from facetl.training.plan import CascadePlan
 from facetl.training.sampling import Label
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.time_estimate import TYPICAL
 from facetl.training.transfer import Transfer
 
@@ -403,11 +402,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few patches, so that a cell takes a second."""
-    few = {stage: replace(RECIPES[stage], positives=3, parts=2, negatives=4) for stage in STAGES}
-    monkeypatch.setattr(plan_module, "RECIPES", few)
+    for stage, facts in STAGE_FACTS.items():
+        few = replace(facts.recipe, positives=3, parts=2, negatives=4)
+        monkeypatch.setitem(STAGE_FACTS, stage, replace(facts, recipe=few, least_patches=1))
     monkeypatch.setattr(scheduler, "measure_speed", lambda *_: TYPICAL)
-    monkeypatch.setattr(study_setup, "AT_LEAST", dict.fromkeys(STAGES, 1))
-    monkeypatch.setattr(plan_module.CascadePlan, "enriched", lambda plan, *_: plan)
+    monkeypatch.setattr(CascadePlan, "enriched", lambda plan, *_: plan)
 
 
 def make_setup(world: Path, folder: Path) -> Setup:
@@ -438,7 +437,7 @@ def test_all_methods_see_as_many_patches_of_the_same_frames(
             assert ours.recipe == plain.recipe
             assert ours.training.total_epochs == plain.training.total_epochs
             # few frames: more windows of each, and more epochs
-            assert ours.recipe.positives > RECIPES[stage].positives
+            assert ours.recipe.positives > STAGE_FACTS[stage].recipe.positives
             assert epochs <= ours.training.total_epochs <= 3 * epochs
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +22,7 @@ from tiny_world import assert_same_weights, save_frames
 from facetl.cli import main
 from facetl.cli.console import LINE
 from facetl.cli.options import Duration
+from facetl.commands import train as train_module
 from facetl.data.dataset import load_dataset
 from facetl.data.images import load_image
 from facetl.errors import OutputError
@@ -30,12 +31,12 @@ from facetl.files import plot_paths
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.reporting import Reporter
 from facetl.training import cascade, preparation, time_estimate
-from facetl.training import suspects as suspects_module
 from facetl.training.cascade import Cascade, Training
 from facetl.training.checkpoint import save_checkpoint
-from facetl.training.plan import AT_LEAST, CascadePlan
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.plan import CascadePlan
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.suspects import Suspect
 from facetl.training.time_estimate import TYPICAL, Trial
 from facetl.training.training_log import by_training
@@ -43,7 +44,6 @@ from facetl.training.training_log import by_training
 FILES = ["all.jsonl", "all.safetensors", "all_losses.png", "all_losses.svg", "all_suspects.json"]
 QUICKLY = ("--epochs", "2", "1", "1")
 
-train_module: Any = import_module("facetl.cli.train")  # as an attribute it is the command
 
 Command = Callable[..., Result]
 
@@ -57,8 +57,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_and_certain() -> Iterator[None]:
     """Let few frames give no more patches than many, and leave no suspects to chance."""
     with pytest.MonkeyPatch.context() as patched:
-        for stage in AT_LEAST:
-            patched.setitem(AT_LEAST, stage, 0)
+        for stage, facts in STAGE_FACTS.items():
+            patched.setitem(STAGE_FACTS, stage, replace(facts, least_patches=0))
         patched.setattr(preparation, "find_suspects", lambda *_: ())
         yield
 
@@ -175,7 +175,7 @@ def test_pictures_that_cannot_be_drawn_cost_no_weights(
     found = (Suspect("1.png", (10.0, 10.0, 40.0, 40.0), 0.97),)
     monkeypatch.setattr(preparation, "find_suspects", lambda *_: found)
     monkeypatch.setattr(plots, "save_plot", cannot_draw)
-    monkeypatch.setattr(suspects_module, "draw_suspects", cannot_draw)
+    monkeypatch.setattr(train_module, "draw_suspects", cannot_draw)
     result = success(command())
     assert left_in(out.parent) == ["all.jsonl", "all.safetensors", "all_suspects.json"]
     assert "pictures that cannot be drawn, left out: 2 (" in result.stderr
@@ -267,7 +267,7 @@ def test_few_frames_are_seen_more_often_unless_epochs_are_given(
     assert CliRunner().invoke(main, bare).exit_code == 130
     given, usual = ([each.training.epochs for each in plan.stages.values()] for plan in planned)
     assert given == [2, 1, 1]
-    assert usual == [3 * STAGE_SETTINGS[stage].epochs for stage in STAGES]
+    assert usual == [3 * STAGE_FACTS[stage].training.epochs for stage in STAGES]
 
 
 def test_the_transfer_of_every_stage_can_be_chosen(command: Command, out: Path) -> None:
@@ -604,6 +604,10 @@ def test_the_score_shown_is_chosen_on_frames_put_aside_if_they_hold_enough_faces
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    class Notes(Reporter):
+        def note(self, message: str) -> None:
+            print(message, file=sys.stderr)
+
     dataset = load_dataset(frames)
     seen: list[Any] = []
 
@@ -611,12 +615,12 @@ def test_the_score_shown_is_chosen_on_frames_put_aside_if_they_hold_enough_faces
         seen.extend([detector.settings, len(list(images)), len(faces), workers])
         return best
 
-    monkeypatch.setattr("facetl.evaluation.tuning.choice.find_score", find)
+    monkeypatch.setattr(train_module, "find_score", find)
     enough = sum(len(frame.boxes) for frame in dataset.frames[:3])
-    monkeypatch.setattr("facetl.evaluation.tuning.choice.FEWEST_FACES", enough)
+    monkeypatch.setattr(train_module, "FEWEST_FACES", enough)
     names = tuple(frame.name for frame in dataset.frames[:aside])
     cascade = Cascade(load_weights("cartoon"), (), (), names)
-    chosen = train_module.choose_score(cascade, dataset, torch.device("cpu"), "auto", 2)
+    chosen = train_module.choose_score(cascade, dataset, torch.device("cpu"), "auto", 2, Notes())
     own = cascade.weights.settings
     faces = sum(len(frame.boxes) for frame in dataset.frames[:frames_searched])
     assert seen == [own, frames_searched, faces, 2]

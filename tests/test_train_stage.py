@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -15,7 +15,8 @@ from reference_training import QUICK, blob_patches, save_patches, without_times
 from tiny_world import save_frames
 
 from facetl.cli import main
-from facetl.cli import train_stage as train_module
+from facetl.commands import train_stage as train_module
+from facetl.commands.train_stage import TrainStageRequest
 from facetl.evaluation.report import plots
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
@@ -25,7 +26,7 @@ from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.patches import load_patches
-from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
+from facetl.training.stages import STAGE_FACTS
 
 BLOBS = blob_patches()
 
@@ -253,7 +254,7 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             if pressed:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(checkpoint, "save_checkpoint", save_or_stop)
+        monkeypatch.setattr(train_module, "save_checkpoint", save_or_stop)
 
     return press
 
@@ -398,14 +399,19 @@ def test_patches_and_out_are_asked_for(patches: Path) -> None:
 def test_the_options_say_what_the_settings_say(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[TrainingSettings] = []
-    monkeypatch.setattr(train_module, "train_and_save", lambda *given: asked.append(given[3]))
+    asked: list[TrainStageRequest] = []
+
+    def train_nothing(request: TrainStageRequest, _: object) -> NoReturn:
+        asked.append(request)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "train_stage", train_nothing)
     data = blob_patches(frames=2, each=1, size=INPUT_SIZES[stage])
     patches = save_patches(tmp_path / f"{stage}.patches", data)
     out = tmp_path / "out.safetensors"
     result = CliRunner().invoke(main, [f"train-{stage}", str(patches), "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    assert asked == [STAGE_SETTINGS[stage]]
+    assert result.exit_code == 130, result.output
+    assert asked == [TrainStageRequest(stage, patches, out, settings=STAGE_FACTS[stage].training)]
 
 
 # ---- stage by stage

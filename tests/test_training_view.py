@@ -11,19 +11,19 @@ from tiny_world import tiny_plan
 from facetl.boxes import as_boxes
 from facetl.cli import training_view
 from facetl.cli.console import LINE
-from facetl.cli.train_stage import describe_epoch
 from facetl.cli.training_view import TrainingView
 from facetl.data.dataset import FaceDataset
 from facetl.data.frame import Frame
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
-from facetl.training.time_estimate import estimate
+from facetl.training.progress import describe_epoch
+from facetl.training.time_estimate import TYPICAL
 
 PNET, RNET, ONET = tiny_plan().steps
 FRAME = Frame(Path("a.png"), "a.png", as_boxes([[10, 10, 30, 30]]), (None,), (120, 160))
 DATASET = FaceDataset((FRAME,) * 4)
-CUTTING_PNET, *_ = ESTIMATES = estimate(tiny_plan(), 4, 4)
+CUTTING_PNET, *_ = ESTIMATES = TYPICAL.estimate(tiny_plan(), 4, 4)
 CUTS: list[FrameCut | Unreadable] = [Unreadable(index, "a.png", "why") for index in range(4)]
 
 
@@ -102,7 +102,7 @@ def test_a_new_plan_changes_what_is_left_alone(view: TrainingView) -> None:
     done = bar.done
     longer = tiny_plan().with_epochs([9, 3, 1])
     view.replans(RNET, longer, 100)
-    _, rnet, onet = estimate(longer, 4, 4)
+    _, rnet, onet = TYPICAL.estimate(longer, 4, 4)
     assert bar.foreseen == pytest.approx(done + rnet.total + onet.total)
     list(view.cutting(RNET, iter(CUTS)))
     view.has_trained(RNET, checkpoint_after(1))

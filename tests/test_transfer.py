@@ -15,11 +15,12 @@ from facetl.errors import InputError
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import State, load_pretrained_stage
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.gradients import GRADIENT_RULES, dtnh, plain_sum
+from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
-from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
-from facetl.training.strategies import HEADS, count_parameters, layers_of, release
+from facetl.training.parts import count_parameters, layers_of, release
+from facetl.training.settings import TrainingSettings
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 pytestmark = pytest.mark.slow
@@ -75,7 +76,7 @@ def test_gradual_training_thaws_one_part_after_the_other() -> None:
     assert chosen.total_epochs == len(checkpoints) == 4
     states = [load_pretrained_stage("pnet"), *(each.weights for each in checkpoints)]
     steps = [changed(*pair) for pair in pairwise(states)]
-    head, block = set(HEADS["pnet"]), {"conv3", "prelu3"}
+    head, block = set(STAGE_FACTS["pnet"].head), {"conv3", "prelu3"}
     assert steps[0] == head
     assert steps[1] == steps[2] == head | block
     assert "conv1" in steps[3]
@@ -108,9 +109,9 @@ def test_a_new_head_is_drawn_from_the_seed_and_the_rest_is_shared(stage: Stage) 
         build_training_network(stage, "pretrained", replace(settings(reset_head=True), seed=seed))
         for seed in (1, 1, 2)
     )
-    assert changed(load_pretrained_stage(stage), one.state_dict()) == set(HEADS[stage])
+    assert changed(load_pretrained_stage(stage), one.state_dict()) == set(STAGE_FACTS[stage].head)
     assert not changed(one.state_dict(), twin.state_dict())
-    assert changed(one.state_dict(), other.state_dict()) == set(HEADS[stage])
+    assert changed(one.state_dict(), other.state_dict()) == set(STAGE_FACTS[stage].head)
 
 
 HOLDING: list[dict[str, Any]] = [
@@ -233,7 +234,7 @@ def test_no_step_works_against_the_loss_of_its_batch(
         square = torch.dot(g, g)
         assert torch.dot(direction, g) >= square * (1 - 1e-4)
         if torch.dot(g, h) >= 0:
-            assert direction.equal(plain_sum(g, h))
+            assert direction.equal(plain_sum(g, h, 1.0))
     # the plain sum would have
     assert all(torch.dot(g + h, g) < torch.dot(g, g) for g, h, _ in conflicts)
 
@@ -273,6 +274,6 @@ def test_there_must_be_something_to_hold() -> None:
 
 
 def test_settings_go_through_json() -> None:
-    told = json.loads(json.dumps(STAGE_SETTINGS["pnet"].to_json()))
+    told = json.loads(json.dumps(STAGE_FACTS["pnet"].training.to_json()))
     assert told["transfer"]["strategy"] == "full"
     assert told["transfer"]["phase_epochs"] == [5, 5, 15]

@@ -18,8 +18,8 @@ from facetl.mtcnn.weights import Weights
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, StagePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
-from facetl.training.recipe import RECIPES
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.progress import Watcher
+from facetl.training.stages import STAGE_FACTS
 
 SHRUNK = 3  # frames of 480 × 360 become 160 × 120
 
@@ -49,8 +49,8 @@ def tiny_plan(rounds: int = 1, seed: int = 1) -> CascadePlan:
     """Return a plan of few patches and one epoch for each stage, two for PNet."""
     stages = {
         stage: StagePlan(
-            replace(RECIPES[stage], positives=3, parts=2, negatives=4),
-            replace(STAGE_SETTINGS[stage], epochs=1, batch_size=16, validation_share=0.25),
+            replace(STAGE_FACTS[stage].recipe, positives=3, parts=2, negatives=4),
+            replace(STAGE_FACTS[stage].training, epochs=1, batch_size=16, validation_share=0.25),
         )
         for stage in STAGES
     }
@@ -62,7 +62,7 @@ class BrokenOffError(Exception):
 
 
 @dataclass
-class Diary:
+class Diary(Watcher):
     """Notes what a training tells; breaks it off instead of noting entry number ``last``."""
 
     last: int = -1

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -98,12 +98,12 @@ def make_small() -> None:
     from facetl.experiments import scheduler
     from facetl.files import plot_paths, write_text
     from facetl.training import loop
-    from facetl.training.plan import AT_LEAST
+    from facetl.training.stages import STAGE_FACTS
     from facetl.training.time_estimate import TYPICAL
 
     vars(loop)["time"] = SimpleNamespace(perf_counter=lambda: 0.0)
-    for stage in AT_LEAST:
-        AT_LEAST[stage] = 1
+    for stage, facts in STAGE_FACTS.items():
+        STAGE_FACTS[stage] = replace(facts, least_patches=1)
     vars(scheduler)["measure_speed"] = lambda *_: TYPICAL
 
     def jot(path: Path, figure: object) -> None:

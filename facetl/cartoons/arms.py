@@ -10,8 +10,8 @@ from random import Random
 from facetl.cartoons.colours import CLOTH, Colour
 from facetl.cartoons.paths import arc, as_path, curve, loop, oval, polar, rectangle
 from facetl.cartoons.pen import Pen
-from facetl.cartoons.registry import Registry
 from facetl.cartoons.toon import Toon
+from facetl.registry import Registry
 
 Point = tuple[float, float]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from facetl.cartoons.colours import INK, WHITE
 from facetl.cartoons.paths import Path, oval, rectangle
 from facetl.cartoons.pen import Pen
-from facetl.cartoons.registry import Registry
 from facetl.cartoons.toon import Toon
+from facetl.registry import Registry
 
 decoration: Registry[Callable[[Pen, Toon, Path], None]] = Registry()
 """Drawing functions that are given the pen, the toon and the outline of its torso."""

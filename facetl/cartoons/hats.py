@@ -8,8 +8,8 @@ from random import Random
 from facetl.cartoons.colours import Colour, darken, lighten
 from facetl.cartoons.paths import Path, arc, cloud, curve, join, loop, oval, rectangle
 from facetl.cartoons.pen import Pen
-from facetl.cartoons.registry import Registry
 from facetl.cartoons.toon import Toon, ToonDrawer
+from facetl.registry import Registry
 
 hat: Registry[ToonDrawer] = Registry()
 

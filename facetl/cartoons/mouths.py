@@ -9,7 +9,7 @@ from random import Random
 from facetl.cartoons.colours import WHITE, Colour
 from facetl.cartoons.paths import Path, as_path, curve, loop, oval, rectangle
 from facetl.cartoons.pen import Pen
-from facetl.cartoons.registry import Registry
+from facetl.registry import Registry
 
 LIPSTICK = "#c9344c"
 _THROAT = "#6b1f2b"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from facetl.cartoons.colours import INK, Colour, mix
 from facetl.cartoons.paths import arc, curve, loop, oval
 from facetl.cartoons.pen import Pen
-from facetl.cartoons.registry import Registry
 from facetl.cartoons.toon import Toon
+from facetl.registry import Registry
 
 nose: Registry[Callable[[Pen, Colour], None]] = Registry()
 """Drawing functions that are given the pen and the skin; the origin is the root of the nose."""

@@ -64,6 +64,7 @@ class ConsoleReporter(Reporter):
 
     def __init__(self) -> None:
         self.command = typed_command()
+        self.resuming = resuming_command()
 
     def note(self, message: str) -> None:
         """Say something on stderr, in one line."""

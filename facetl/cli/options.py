@@ -5,24 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from facetl.cli.console import note
 from facetl.cli.input_hints import expecting as expecting
 from facetl.cores import usable_cores
-from facetl.results.shown_score import SCORE
-from facetl.search.settings import FACTORS, LEAST_FACE
+from facetl.search.settings import FACTORS, LEAST_FACE, Settings
+from facetl.settings import AT_LEAST_ONE, Range, Setting, settings_of
 
 if TYPE_CHECKING:
     from facetl.data.video import Sampling
-    from facetl.mtcnn.networks import Stage
-    from facetl.training.settings import TrainingSettings
-    from facetl.training.transfer import Transfer
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -131,9 +126,64 @@ class Frequency(click.ParamType):  # type: ignore[type-arg]
 
 SHARE = FiniteRange(0, 1)
 POSITIVE_SHARE = FiniteRange(0, 1, min_open=True)
-FACTOR = FiniteRange(min=0)
-MIN_FACE = FiniteRange(min=LEAST_FACE)
+MIN_FACE = FiniteRange(LEAST_FACE)
 PYRAMID_FACTOR = FiniteRange(*FACTORS)
+
+
+def _type_of(value: Any, allowed: Range | tuple[str, ...] | None) -> Any:
+    """Return click's type for values like one that are allowed."""
+    if isinstance(allowed, tuple):
+        return click.Choice(allowed)
+    if allowed is None:
+        return None
+    if isinstance(value, tuple):
+        return (_type_of(value[0], allowed),) * len(value)
+    kind = click.IntRange if isinstance(value, int) else FiniteRange
+    limits: Any = (allowed.least, allowed.most, allowed.above, allowed.below)
+    return kind(*limits)
+
+
+def from_fields(settings: Any, *names: str, unset: str | None = None) -> Decorator:
+    """Give a command the options that fields of settings are, in the order of the names.
+
+    Args:
+        settings: whose values are the defaults.
+        names: of the fields; all that say something of themselves if there are none.
+        unset: what the help shows as the default where None is it, which is what is given then.
+    """
+    entries = settings_of(settings)
+    chosen = [
+        _from_field(name, entries[name], getattr(settings, name), unset)
+        for name in names or entries
+    ]
+    return together(*chosen)
+
+
+def together(*decorators: Decorator) -> Decorator:
+    """Give a command several options, the first of them first."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(decorators):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _from_field(name: str, entry: Setting, value: Any, unset: str | None) -> Decorator:
+    is_flag = isinstance(value, bool)
+    return click.option(
+        entry.flag or f"--{name.replace('_', '-')}",
+        name,
+        type=None if is_flag else _type_of(value, entry.allowed),
+        is_flag=is_flag,
+        multiple=value == (),
+        default=None if unset or value == () else value,
+        show_default=unset or entry.shown_default,
+        metavar=entry.metavar,
+        help=entry.help or None,
+    )
+
 
 seed = click.option("--seed", type=click.IntRange(min=0), default=1, help="Seed of all chance.")
 force = click.option("--force", is_flag=True, help="Overwrite what is at --out.")
@@ -162,31 +212,20 @@ on_error = click.option(
     default="strict",
     help="Bad annotation lines: stop at the end of reading, or leave them out and count them.",
 )
-thresholds = click.option(
-    "--thresholds",
-    type=(SHARE, SHARE, SHARE),
-    show_default="those of the weights, else 0.1 0.2 0.2",
-    metavar="PNET RNET ONET",
-    help="Least score to pass each stage.",
-)
-min_face = click.option(
-    "--min-face",
-    type=MIN_FACE,
-    show_default="that of the weights, else 20",
-    help="Side of the smallest face looked for, in pixels.",
-)
-factor = click.option(
-    "--factor",
-    type=PYRAMID_FACTOR,
-    show_default="that of the weights, else 0.709",
-    help="Ratio of neighbouring levels of the image pyramid.",
-)
-score = click.option(
-    "--score",
-    type=SHARE,
-    show_default=f"that of the weights, else {SCORE:g}",
-    help="Least score of a box that is drawn, counted, cut out or exported; 0 takes all.",
-)
+
+
+def _of_weights(name: str, word: str = "that") -> Decorator:
+    """Return the option for a setting that weights recommend."""
+    usual = getattr(Settings(), name)
+    numbers = usual if isinstance(usual, tuple) else (usual,)
+    shown = " ".join(f"{number:g}" for number in numbers)
+    return from_fields(Settings(), name, unset=f"{word} of the weights, else {shown}")
+
+
+thresholds = _of_weights("thresholds", "those")
+min_face = _of_weights("min_face")
+factor = _of_weights("factor")
+score = _of_weights("score")
 
 start = click.option(
     "--start",
@@ -234,235 +273,16 @@ weights_out = click.option(
     help="The weights file to write (.safetensors); records and loss curves go beside it.",
 )
 
-_TRANSFER_OPTIONS: tuple[Decorator, ...] = (
-    click.option(
-        "--strategy",
-        type=click.Choice(["full", "last-block", "head", "gradual", "scratch"]),
-        default="full",
-        help="What learns: everything, the last block and the two output layers, these two alone, "
-        "one after the other, or everything from a random start.",
-    ),
-    click.option("--reset-head", is_flag=True, help="Draw the two output layers anew."),
-    click.option(
-        "--regulariser",
-        type=click.Choice(["none", "l2", "l2-sp", "feature-map", "delta"]),
-        default="none",
-        help="What holds the weights: small ones, the start's, or the start's feature maps.",
-    ),
-    click.option(
-        "--alpha", type=FACTOR, default=0.01, help="Its strength, on what the start shares."
-    ),
-    click.option(
-        "--beta", type=FACTOR, default=0.01, help="Its strength on reset layers (l2-sp alone)."
-    ),
-    click.option(
-        "--decay", type=POSITIVE_SHARE, default=1.0, help="Strength times this after each epoch."
-    ),
-    click.option(
-        "--feature-layer",
-        "feature_layers",
-        multiple=True,
-        metavar="LAYER",
-        show_default="the last convolution and hidden dense layer",
-        help="Layers whose feature maps are held, e.g. conv2; repeatable.",
-    ),
-    click.option(
-        "--gradient-rule",
-        type=click.Choice(["sum", "dtnh"]),
-        default="sum",
-        help="How the regulariser's gradient joins the loss's: added, or without the part that "
-        "works against it.",
-    ),
-    click.option(
-        "--phase-epochs",
-        type=(click.IntRange(min=1),) * 3,
-        default=(5, 5, 15),
-        metavar="HEAD BLOCK FULL",
-        help="Epochs of the phases of --strategy gradual, instead of --epochs.",
-    ),
-    click.option(
-        "--phase-rates",
-        type=(FiniteRange(min=0, min_open=True),) * 3,
-        default=(1e-3, 1e-4, 1e-5),
-        metavar="HEAD BLOCK FULL",
-        help="Highest learning rates of these phases.",
-    ),
-)
-
-
-def transfer(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of how weights are transferred."""
-    for option in reversed(_TRANSFER_OPTIONS):
-        command = option(command)
-    return command
-
-
-def take_transfer(given: dict[str, Any]) -> Transfer:
-    """Take the options of the transfer out of all that were given; return what they say."""
-    from facetl.training.transfer import Transfer
-
-    return Transfer(**{each.name: given.pop(each.name) for each in fields(Transfer)})
-
-
-def settle_start(start: str, strategy: str) -> str:
-    """Return what a training starts from: with the strategy ``scratch``, from chance.
-
-    Raises:
-        click.UsageError: if another start was asked for by hand.
-    """
-    if strategy != "scratch":
-        return start
-    if is_given("start") and start != "scratch":
-        raise click.UsageError(
-            f"--strategy scratch starts from chance, not from {start}; leave out one of them"
-        )
-    return "scratch"
-
-
-def tell_idle_epochs(strategy: str) -> None:
-    """Say so where --epochs was given for a strategy that has its own."""
-    if strategy == "gradual" and is_given("epochs"):
-        note("--strategy gradual takes its epochs from --phase-epochs, not from --epochs")
-
-
-EPOCHS = {"pnet": 20, "rnet": 8, "onet": 10}
-_BATCH_SIZES = {"pnet": 1024, "rnet": 512, "onet": 128}
-_LEARNING_RATES = {"pnet": 3e-3, "rnet": 2e-3, "onet": 1e-3}
-_KEEP = {"pnet": "best", "rnet": "last", "onet": "last"}
-_BOX_WEIGHTS = {"pnet": 2.0, "rnet": 2.0, "onet": 4.0}
-_CONTRASTS = {"pnet": 0.0, "rnet": 0.15, "onet": 0.15}
-_REPAINTS = {"pnet": 0.0, "rnet": 0.05, "onet": 0.05}
-_SHARES = {"pnet": (3.0, 1.0, 1.0), "rnet": (3.0, 1.0, 1.0), "onet": (2.0, 3.0, 1.0)}
-
 
 def epochs_by_stage(*default: int) -> Decorator:
     """Give a command the epochs of all three stages, PNet's first."""
     return click.option(
         "--epochs",
-        type=(click.IntRange(min=1),) * 3,
+        type=_type_of(default, AT_LEAST_ONE),
         default=default,
         metavar="PNET RNET ONET",
         help="Rounds of training of each stage.",
     )
-
-
-def _stage_options(stage: Stage) -> tuple[Decorator, ...]:
-    """Return the options of a training whose defaults depend on the stage."""
-    return (
-        click.option(
-            "--epochs",
-            type=click.IntRange(min=1),
-            default=EPOCHS[stage],
-            help="Rounds of training.",
-        ),
-        click.option(
-            "--batch-size",
-            type=click.IntRange(min=2),
-            default=_BATCH_SIZES[stage],
-            help="Patches in a step.",
-        ),
-        click.option(
-            "--learning-rate",
-            type=FiniteRange(min=0, min_open=True),
-            default=_LEARNING_RATES[stage],
-            help="Highest learning rate of the schedule.",
-        ),
-        click.option(
-            "--keep",
-            type=click.Choice(["best", "last"]),
-            default=_KEEP[stage],
-            help="Weights to keep: of the epoch with the lowest validation loss, or the last.",
-        ),
-        click.option(
-            "--box-weight",
-            type=FACTOR,
-            default=_BOX_WEIGHTS[stage],
-            help="Weight of the box loss.",
-        ),
-        click.option(
-            "--class-shares",
-            "shares",
-            type=(FACTOR, FACTOR, FACTOR),
-            default=_SHARES[stage],
-            metavar="NEGATIVE POSITIVE PART",
-            help="Relative share of the classes in a batch.",
-        ),
-        click.option(
-            "--contrast",
-            type=SHARE,
-            default=_CONTRASTS[stage],
-            help="Distances from middle grey times 1 minus to 1 plus this.",
-        ),
-        repaint(_REPAINTS[stage]),
-    )
-
-
-def repaint(default: float | None) -> Decorator:
-    """Return the option for how many patches are painted in other colours."""
-    return click.option(
-        "--repaint",
-        type=SHARE,
-        default=default,
-        show_default=default is not None or "0 for PNet, else 0.05",
-        help="Share with colour channels exchanged: more for other cartoons' sake.",
-    )
-
-
-_TRAINING_OPTIONS: tuple[Decorator, ...] = (
-    click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam"),
-    click.option(
-        "--schedule",
-        type=click.Choice(["one-cycle", "cosine", "constant"]),
-        default="one-cycle",
-        help="How the learning rate goes.",
-    ),
-    click.option(
-        "--hard-share",
-        type=POSITIVE_SHARE,
-        default=0.7,
-        help="Online hard example mining: share of the examples that counts.",
-    ),
-    click.option(
-        "--classification-weight", type=FACTOR, default=1.0, help="Weight of the face loss."
-    ),
-    click.option(
-        "--landmark-weight",
-        type=FACTOR,
-        default=1.0,
-        help="Weight of keeping the pretrained landmarks; ONet alone has any.",
-    ),
-    click.option(
-        "--validation-share",
-        type=FiniteRange(0, 1, min_open=True, max_open=True),
-        default=0.1,
-        help="Share of the frames put aside to choose the best epoch.",
-    ),
-    click.option(
-        "--patience",
-        type=click.IntRange(min=0),
-        default=0,
-        help="Stop after so many epochs without improvement; 0: never.",
-    ),
-    click.option(
-        "--score-threshold",
-        type=SHARE,
-        default=0.1,
-        help="Where recall and false alarms are recorded.",
-    ),
-    click.option("--flip", type=SHARE, default=0.5, help="Share mirrored."),
-    click.option(
-        "--brightness",
-        type=SHARE,
-        default=0.15,
-        help="Pixels times 1 minus to 1 plus this.",
-    ),
-    click.option(
-        "--colour",
-        type=SHARE,
-        default=0.2,
-        help="Each channel plus or minus up to this share of half the range.",
-    ),
-)
 
 
 def is_given(option: str) -> bool:
@@ -484,27 +304,3 @@ def refuse_idle(why: str, **flags: str) -> None:
     for option, flag in flags.items():
         if is_given(option):
             raise click.UsageError(f"{flag} {why}")
-
-
-def training_settings(stage: Stage) -> Decorator:
-    """Give a command the options of a stage's training."""
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed((*_stage_options(stage), *_TRAINING_OPTIONS)):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_CHANGES = ("flip", "brightness", "contrast", "colour", "repaint")
-
-
-def build_settings(**given: Any) -> TrainingSettings:
-    """Return the settings that the options of a training say."""
-    from facetl.training.augmentation import Augmentation
-    from facetl.training.settings import TrainingSettings
-
-    augmentation = Augmentation(**{change: given.pop(change) for change in _CHANGES})
-    transfer = take_transfer(given)
-    return TrainingSettings(augmentation=augmentation, transfer=transfer, **given)

@@ -136,9 +136,9 @@ def prepare(
       facetl prepare cartoons --out patches --resume
     """
     from facetl.training.patches import patches_path
-    from facetl.training.plan import AT_LEAST
     from facetl.training.preparation import prepare_patches
     from facetl.training.resume import has_work, work_folder
+    from facetl.training.stages import STAGE_FACTS
 
     require_source(data, images)
     path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
@@ -153,7 +153,8 @@ def prepare(
     with resumable(path, partial(_lacks_sheet_alone, path, sheet)):
         with resumable(work_folder(path), partial(has_work, path)):
             dataset = load_frames(data, images, annotations, on_error, form=form)
-            recipe = _enrich(recipe, dataset, AT_LEAST[stage] if at_least is None else at_least)
+            least = STAGE_FACTS[stage].least_patches if at_least is None else at_least
+            recipe = _enrich(recipe, dataset, least)
             preparation = prepare_patches(
                 dataset,
                 path,
@@ -259,11 +260,12 @@ def _build_recipe(
     **counts: int | None,
 ) -> Recipe:
     """Return the stage's own recipe with what was chosen otherwise."""
-    from facetl.training.recipe import RECIPES, Bands
+    from facetl.training.recipe import Bands
+    from facetl.training.stages import STAGE_FACTS
 
     bands = Bands(negative=negative_below, part=part_from, positive=positive_from)
     chosen: dict[str, Any] = {name: each for name, each in counts.items() if each is not None}
-    return replace(RECIPES[stage], bands=bands, match=match, padding=padding, **chosen)
+    return replace(STAGE_FACTS[stage].recipe, bands=bands, match=match, padding=padding, **chosen)
 
 
 def _draw_sheet(path: Path, stage: Stage, sheet: Path, seed: int) -> bool:

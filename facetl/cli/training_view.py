@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from facetl.cli.console import LINE, TimeBar
-from facetl.cli.train_stage import describe_epoch, describe_parts
-
-if TYPE_CHECKING:
-    from facetl.data.dataset import FaceDataset
-    from facetl.training.checkpoint import Checkpoint
-    from facetl.training.plan import CascadePlan, Step
-    from facetl.training.preparation import FrameCut, Preparation, Unreadable
-    from facetl.training.time_estimate import Estimate
+from facetl.data.dataset import FaceDataset
+from facetl.training.checkpoint import Checkpoint
+from facetl.training.plan import CascadePlan, Step
+from facetl.training.preparation import FrameCut, Preparation, Unreadable
+from facetl.training.progress import Watcher, describe_epoch, describe_parts
+from facetl.training.time_estimate import TYPICAL, Estimate
 
 
 @dataclass
-class TrainingView:
+class TrainingView(Watcher):
     """Shows how far a training has come: a line per epoch, and a bar with the time left.
 
     Attributes:
@@ -31,16 +28,14 @@ class TrainingView:
     dataset: FaceDataset
     _bar: TimeBar = field(init=False)
     _estimates: dict[Step, Estimate] = field(init=False)
-    _heard: defaultdict[Step, float] = field(init=False)
+    _done: defaultdict[Step, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        from facetl.training.time_estimate import estimate
-
         chosen = self.plan.choose_frames(self.dataset)
         self._frames, self._faces = len(chosen), chosen.face_count
-        estimates = estimate(self.plan, self._frames, self._faces)
+        estimates = TYPICAL.estimate(self.plan, self._frames, self._faces)
         self._estimates = dict(zip(self.plan.steps, estimates, strict=True))
-        self._heard = defaultdict(float)  # seconds of each step's work, as they were foreseen
+        self._done = defaultdict(float)  # seconds of each step's work, as they were foreseen
         self._bar = TimeBar(self._foreseen)
 
     def __enter__(self) -> TrainingView:
@@ -55,17 +50,15 @@ class TrainingView:
         return sum(each.total for each in self._estimates.values())
 
     def replans(self, step: Step, plan: CascadePlan, left: float) -> None:
-        """Hear of another plan for a step that is begun and those after it, and its seconds."""
-        from facetl.training.time_estimate import estimate
-
+        """Show another plan for a step that is begun and those after it, and its seconds."""
         self.plan = plan
         ahead = plan.steps.index(step)
-        anew = zip(plan.steps, estimate(plan, self._frames, self._faces), strict=True)
+        anew = zip(plan.steps, TYPICAL.estimate(plan, self._frames, self._faces), strict=True)
         self._estimates.update(list(anew)[ahead:])
         self._bar.resize(self._foreseen, left)
 
     def skips(self, step: Step) -> None:
-        """Hear of a step that was finished before a break."""
+        """Show a step that was finished before a break."""
         self._bar.say(f"[{step.label}] finished before")
         self._bar.skip(self._estimates[step].total)
 
@@ -80,7 +73,7 @@ class TrainingView:
             self._advance(step, seconds)
 
     def has_cut(self, step: Step, preparation: Preparation) -> None:
-        """Hear of the patches of a step."""
+        """Show the patches of a step."""
         for frame in preparation.unreadable:
             self._bar.say(f"skipped {frame.reason}")
         counts = ", ".join(
@@ -92,11 +85,11 @@ class TrainingView:
         self._bar.describe(f"{step.label}: training")
 
     def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
-        """Hear of another epoch."""
+        """Show another epoch."""
         foreseen = self._estimates[step]
         before = foreseen.cutting + foreseen.epoch * (checkpoint.epoch - 1)
-        self._bar.skip(before - self._heard[step])  # what was done before a break
-        self._heard[step] = before
+        self._bar.skip(before - self._done[step])  # what was done before a break
+        self._done[step] = before
         self._advance(step, foreseen.epoch)
         label, left = f"[{step.label}]", f"{self._bar.left} left"
         settings = self.plan.stages[step.stage].training
@@ -104,5 +97,5 @@ class TrainingView:
         self._bar.say(f"{label} {describe_epoch(checkpoint, settings, room)}  {left}")
 
     def _advance(self, step: Step, seconds: float) -> None:
-        self._heard[step] += seconds
+        self._done[step] += seconds
         self._bar.advance(seconds)

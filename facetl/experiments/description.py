@@ -33,8 +33,8 @@ from facetl.errors import InputError
 from facetl.experiments.study import PLAIN, Start, Study, Target
 from facetl.files import read_regular
 from facetl.mtcnn.networks import STAGES, Stage, build_network
-from facetl.training.regularisers import feature_layers
-from facetl.training.settings import STAGE_SETTINGS
+from facetl.training.regularisers.feature_map import feature_layers
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 LARGEST = 2**20
@@ -133,7 +133,7 @@ def _frames(count: Any) -> int:
 def _epochs(content: Any) -> dict[Stage, int]:
     if not isinstance(content, dict) or content.keys() - set(STAGES):
         raise InputError(f"found epochs = {content!r}, expected a number for {', '.join(STAGES)}")
-    usual = {stage: STAGE_SETTINGS[stage].epochs for stage in STAGES}
+    usual = {stage: STAGE_FACTS[stage].training.epochs for stage in STAGES}
     return {stage: _whole("epochs", content.get(stage, usual[stage]), 1) for stage in STAGES}
 
 

@@ -28,14 +28,15 @@ from facetl.files import remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import Stage, build_network
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
-from facetl.training.cascade import TUNED, Silent, Training, Workshop
+from facetl.training.cascade import TUNED, Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
 from facetl.training.mining import Miner, mining_settings
+from facetl.training.parts import count_parameters
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import prepare_patches
-from facetl.training.strategies import count_parameters
+from facetl.training.progress import Watcher
 
 FORMAT = "facetl-cell"
 FORMAT_VERSION = 1
@@ -142,7 +143,7 @@ def _train_cascade(cell: Cell, setup: Setup) -> _Trained:
     plan = setup.plan(cell.frames, cell.seed, cell.method)
     frames = plan.choose_frames(setup.train_frames)
     workshop, device = Workshop(setup.unfinished(cell)), torch.device(setup.device)
-    cascade = Training(frames, replace(plan, frames=None), workshop, Silent(), device).run()
+    cascade = Training(frames, replace(plan, frames=None), workshop, Watcher(), device).run()
     parameters = sum(
         count_parameters(build_network(stage), stage, each.training.phases[-1].part)
         for stage, each in plan.stages.items()

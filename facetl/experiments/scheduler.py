@@ -22,7 +22,7 @@ from facetl.experiments.study import PLAIN, Cell, Graph, PatchTask, StartTask, T
 from facetl.interruptions import obey_parent, starting_workers
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.plan import CascadePlan
-from facetl.training.time_estimate import Speed, estimate, measure_speed
+from facetl.training.time_estimate import Speed, measure_speed
 
 MEASURING = 0.01
 """Seconds to search a test frame."""
@@ -148,7 +148,8 @@ def forecast(tasks: Iterable[Task], setup: Setup, workers: int) -> float:
 def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
     plan = setup.plan(task.frames, task.seed, task.method if isinstance(task, Cell) else PLAIN)
     frames = plan.choose_frames(setup.train_frames)
-    steps = dict(zip(STAGES, estimate(plan, len(frames), frames.face_count, speed), strict=True))
+    estimates = speed.estimate(plan, len(frames), frames.face_count)
+    steps = dict(zip(STAGES, estimates, strict=True))
     if isinstance(task, PatchTask):
         return steps[task.stage].cutting
     stages: tuple[Stage, ...] = STAGES

@@ -14,8 +14,9 @@ from facetl.errors import OutputError
 from facetl.experiments.study import PLAIN, Cell, PatchTask, StartTask, Task
 from facetl.files import is_occupied, read_json, remove_folder, require_writable, write_text
 from facetl.mtcnn.networks import STAGES, Stage
-from facetl.training.plan import AT_LEAST, CascadePlan
+from facetl.training.plan import CascadePlan
 from facetl.training.settings import TrainingSettings
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 _PATCHES, _STARTS, _CELLS, _UNFINISHED = _FOLDERS = ("patches", "starts", "cells", "work")
@@ -107,7 +108,7 @@ class Setup:
         plan = CascadePlan.default(seed=seed, frames=frames or None).transferring(method)
         plan = plan.with_epochs([self.epochs[stage] for stage in STAGES])
         chosen = plan.choose_frames(self.train_frames)
-        views = {stage: self.epochs[stage] * AT_LEAST[stage] for stage in STAGES}
+        views = {stage: self.epochs[stage] * STAGE_FACTS[stage].least_patches for stage in STAGES}
         return plan.enriched(chosen).stretched(chosen, views)
 
     def settings(

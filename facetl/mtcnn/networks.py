@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from facetl.mtcnn.activation import ActivateAndPool
-
-Stage = Literal["pnet", "rnet", "onet"]
-STAGES: tuple[Stage, ...] = ("pnet", "rnet", "onet")
-INPUT_SIZES: dict[Stage, int] = {"pnet": 12, "rnet": 24, "onet": 48}
-"""Side in pixels of the window that each network judges."""
+from facetl.mtcnn.stages import INPUT_SIZES as INPUT_SIZES
+from facetl.mtcnn.stages import STAGES as STAGES
+from facetl.mtcnn.stages import Stage as Stage
 
 
 class Outputs(NamedTuple):

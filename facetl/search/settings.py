@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from facetl.errors import WeightsError
 from facetl.results.shown_score import SCORE
+from facetl.settings import SHARE, Range, find_fault, setting
 
 DETECTION = "detection"
 """Where a weights file's metadata keeps the settings that were chosen for these weights."""
@@ -38,35 +38,35 @@ class Settings:
             does not depend on it: what it finds below is kept.
     """
 
-    thresholds: tuple[float, float, float] = (0.1, 0.2, 0.2)
-    min_face: float = 20.0
-    factor: float = 0.709
+    thresholds: tuple[float, float, float] = setting(
+        (0.1, 0.2, 0.2), "Least score to pass each stage.", SHARE, metavar="PNET RNET ONET"
+    )
+    min_face: float = setting(
+        20.0, "Side of the smallest face looked for, in pixels.", Range(LEAST_FACE)
+    )
+    factor: float = setting(
+        0.709, "Ratio of neighbouring levels of the image pyramid.", Range(*FACTORS)
+    )
     padding: bool = False
     voting: bool = False
-    score: float = SCORE
+    score: float = setting(
+        SCORE,
+        "Least score of a box that is drawn, counted, cut out or exported; 0 takes all.",
+        SHARE,
+    )
 
     def __post_init__(self) -> None:
-        if len(self.thresholds) != 3 or not all(0 <= t <= 1 for t in self.thresholds):
-            raise ValueError(f"expected three thresholds in [0, 1], got {self.thresholds}")
-        if not LEAST_FACE <= self.min_face <= sys.float_info.max:
-            raise ValueError(
-                f"expected min_face of {LEAST_FACE} pixel or more, got {self.min_face}"
-            )
-        if not FACTORS[0] <= self.factor <= FACTORS[1]:
-            raise ValueError(
-                f"expected a factor from {FACTORS[0]} to {FACTORS[1]}, got {self.factor}"
-            )
-        if not 0 <= self.score <= 1:
-            raise ValueError(f"expected a score in [0, 1], got {self.score}")
+        if fault := find_fault(self):
+            raise ValueError(fault)
         for name in _SWITCHES:
             if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"expected {name} true or false, got {getattr(self, name)!r}")
+                raise ValueError(f"found {name} {getattr(self, name)!r}, expected true or false")
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Settings:
         """Return the settings that a weights file's metadata recommends, the usual ones if none.
 
-        What the recommendation leaves out is as usual; what it tells beyond settings (the aim,
+        What the recommendation leaves out is as usual; what it holds beyond settings (the aim,
         the figures) is passed over.
 
         Raises:

@@ -53,7 +53,7 @@ def split_by_frame(
 
     Whole groups of near-duplicate frames go to one side, and so do whole frames: a network that
     has seen one of them knows the others.  Only if all frames are of one group are they divided
-    after all, for there is no better way to tell when to stop.
+    after all, for there is no better way to know when to stop.
 
     Args:
         frame_index: (N,) the frame that each patch was cut from.
@@ -130,7 +130,7 @@ def _groups_of(frames: NDArray[np.integer], groups: ArrayLike | None) -> NDArray
 def _draw_groups(
     groups: NDArray[np.integer], aside: int, generator: np.random.Generator
 ) -> list[int]:
-    """Return groups drawn by lot that have ``aside`` frames together, or nearly so.
+    """Return groups drawn at random that have ``aside`` frames together, or nearly so.
 
     A group that is larger than what is left to fill is passed over, so that one long shot does
     not become all of the validation; if every group is too large, the smallest is taken.

@@ -2,7 +2,7 @@
 
 The trainings are steps (round, stage), and what they leave lies in a folder until the last one
 is done: patches, a checkpoint after every epoch, and the weights of finished steps.  A run that
-was broken off finds them there and goes on; as every step depends on nothing but its input and
+was broken off finds them there and resumes; as every step depends on nothing but its input and
 the seed, it ends with the same weights.
 """
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -37,7 +37,8 @@ from facetl.training.loop import name_validation_frames, train
 from facetl.training.mining import Miner, mining_settings
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, StagePlan, Step
-from facetl.training.preparation import FrameCut, Preparation, Unreadable, prepare_patches
+from facetl.training.preparation import prepare_patches
+from facetl.training.progress import Watcher
 from facetl.training.settings import TrainingSettings
 from facetl.training.time_budget import TimeBudget
 from facetl.training.time_estimate import StepProgress
@@ -47,43 +48,6 @@ _TASK = "task.json"
 
 TUNED = Settings(thresholds=(0.2, 0.1, 0.1), padding=True, voting=True)
 """How a trained cascade searches, until ``facetl tune`` chooses for the frames at hand."""
-
-
-class Watcher(Protocol):
-    """Somebody who is told how far a training has come."""
-
-    def skips(self, step: Step) -> None:
-        """Hear of a step that was finished before."""
-
-    def cutting(
-        self, step: Step, frames: Iterator[FrameCut | Unreadable]
-    ) -> Iterator[FrameCut | Unreadable]:
-        """Wrap the stream of frames that patches are cut from."""
-
-    def has_cut(self, step: Step, preparation: Preparation) -> None:
-        """Hear of the patches of a step."""
-
-    def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
-        """Hear of another epoch."""
-
-
-class Silent:
-    """A watcher that keeps what it hears to itself."""
-
-    def skips(self, step: Step) -> None:
-        """Hear of a step that was finished before."""
-
-    def cutting(
-        self, step: Step, frames: Iterator[FrameCut | Unreadable]
-    ) -> Iterator[FrameCut | Unreadable]:
-        """Return the stream of frames as it is."""
-        return frames
-
-    def has_cut(self, step: Step, preparation: Preparation) -> None:
-        """Hear of the patches of a step."""
-
-    def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:
-        """Hear of another epoch."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +69,7 @@ class Cascade:
 
 @dataclass(frozen=True)
 class Workshop:
-    """The folder in which a cascade is made."""
+    """The folder of an unfinished training."""
 
     folder: Path
 
@@ -114,7 +78,7 @@ class Workshop:
         return self.folder / f"{step.name}.patches"
 
     def checkpoint(self, step: Step) -> Path:
-        """Return where it is kept how far the training of a step has come."""
+        """Return where the checkpoint of a step lies."""
         return self.folder / f"{step.name}.checkpoint"
 
     def weights(self, step: Step) -> Path:
@@ -123,11 +87,11 @@ class Workshop:
 
     @property
     def has_work(self) -> bool:
-        """Whether there is anything that a training would be shorter for."""
+        """Whether it holds anything that a resumed training would use."""
         return any(self.folder.glob("[0-9]*_*"))
 
     def open(self, task: dict[str, Any]) -> None:
-        """Begin a task, or go on with it.
+        """Begin a task, or resume it.
 
         Raises:
             WeightsError: if the folder holds another task.
@@ -146,13 +110,13 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Training:
-    """A cascade in the making.
+    """The training of a cascade.
 
     Attributes:
         dataset: frames to learn from.
         plan: what is trained, and how.
         workshop: where unfinished work lies.
-        watcher: who is told.
+        watcher: is called as it gets on.
         device: where networks run.
         engine: what searches the training frames.
         workers: threads that cut patches side by side.
@@ -331,7 +295,7 @@ def _keeping_threads() -> Iterator[None]:
 
 
 def load_step(path: Path, step: Step) -> tuple[State, History]:
-    """Read the weights that a finished step has left, and what they tell of their making.
+    """Read the weights that a finished step has left, and their history.
 
     Raises:
         WeightsError: if the file is damaged, or another step's.
@@ -344,7 +308,7 @@ def load_step(path: Path, step: Step) -> tuple[State, History]:
 
 
 def _read_task(path: Path) -> dict[str, Any]:
-    """Return the task that a workshop was opened for.
+    """Return the task of an unfinished training.
 
     Raises:
         WeightsError: if the file is damaged.

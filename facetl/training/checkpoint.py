@@ -1,4 +1,4 @@
-"""Where a training stands: enough to go on to the same result as if it had never stopped."""
+"""Where a training stands: enough to resume to the same result as if it had never stopped."""
 
 from __future__ import annotations
 

@@ -1,51 +1,13 @@
-"""How two gradients become one direction: that of the loss, and that of the regulariser.
-
-Pure functions of vectors.  Steps go against the direction, whatever the optimiser.
-"""
+"""Gradients of all trained parameters as one vector, and the angles between them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-
-from facetl.training.transfer import GradientRule as GradientRuleName
-
-GradientRule = Callable[[Tensor, Tensor, float], Tensor]
-"""From the gradients g of the loss and h of the regulariser, both (P,), and the strength λ of the
-regulariser to the (P,) direction."""
-
-
-def plain_sum(g: Tensor, h: Tensor, strength: float = 1.0) -> Tensor:
-    """Return g + λh, the gradient of the regularised loss."""
-    return g + strength * h
-
-
-def dtnh(g: Tensor, h: Tensor, strength: float = 1.0) -> Tensor:
-    """Return a direction in which the regulariser never works against the loss.
-
-    If ⟨g, h⟩ ≥ 0 it is g + λh.  Else h is split into its part along g,
-    h∥ = (⟨g, h⟩ / ‖g‖²) g, and the rest h⊥ = h − h∥, and the direction is g + λh⊥, so that
-    ⟨direction, g⟩ = ‖g‖²: a small step lowers the loss as much as without the regulariser.
-
-    Wan, Xiong, Li, Zhu and Huan, "Towards making deep transfer learning never hurt", ICDM 2019,
-    section IV.
-
-    Args:
-        g: (P,) gradient of the empirical loss over all trained parameters.
-        h: (P,) gradient of the regulariser over the same.
-        strength: λ ≥ 0.
-    """
-    product, square = torch.dot(g, h), torch.dot(g, g)
-    if product >= 0 or square == 0:
-        return plain_sum(g, h, strength)
-    return g + strength * (h - (product / square) * g)
-
-
-GRADIENT_RULES: dict[GradientRuleName, GradientRule] = {"sum": plain_sum, "dtnh": dtnh}
 
 
 def angle(a: Tensor, b: Tensor) -> float:
@@ -81,7 +43,7 @@ class AngleLog:
     _steps: int = 0
 
     def add(self, g: Tensor, h: Tensor, direction: Tensor) -> None:
-        """Note one step; one in which the regulariser says nothing has no angles."""
+        """Note one step; one in which the regulariser is idle has no angles."""
         if not (g.any() and h.any()):
             return
         angles = {

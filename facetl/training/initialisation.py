@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
-from facetl.errors import InputError, WeightsError
+from facetl.errors import InputError, UsageError, WeightsError
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.mtcnn.weights import BUILT_IN, PRETRAINED, load_weights
+from facetl.training.parts import reset_head
 from facetl.training.settings import TrainingSettings
-from facetl.training.strategies import reset_head
+from facetl.training.transfer import Transfer
 
 SCRATCH = "scratch"
 
@@ -51,7 +52,7 @@ def build_training_network(stage: Stage, start: str, settings: TrainingSettings)
         InputError: if a regulariser would hold the network to chance.
     """
     transfer = settings.transfer
-    start = SCRATCH if transfer.strategy == "scratch" else start
+    start = SCRATCH if transfer.layout.is_random else start
     if start == SCRATCH and transfer.holds_start:
         raise InputError(
             f"found the regulariser {transfer.regulariser} with a random start, which is not worth "
@@ -61,6 +62,27 @@ def build_training_network(stage: Stage, start: str, settings: TrainingSettings)
     if transfer.reset_head:
         reset_head(network, stage, settings.seed)
     return network
+
+
+def settle_start(start: str | None, transfer: Transfer) -> str:
+    """Return what a training starts from.
+
+    Args:
+        start: what was asked for; None: the pretrained weights, or random ones if the strategy
+            wants them.
+        transfer: with the strategy.
+
+    Raises:
+        UsageError: if other weights were asked for than the strategy starts from.
+    """
+    if not transfer.layout.is_random:
+        return start or PRETRAINED
+    if start and start != SCRATCH:
+        raise UsageError(
+            f"--strategy {transfer.strategy} starts from chance, not from {start}; leave out one "
+            "of them"
+        )
+    return SCRATCH
 
 
 def require_start(start: str) -> None:

@@ -1,4 +1,4 @@
-"""Landmarks without labels: ONet is kept near what the pretrained one says of the same patches.
+"""Landmarks without labels: ONet is kept near what the pretrained one predicts for patches.
 
 Cartoons come without landmarks.  Left alone, the landmark outputs would drift to noise while
 the rest of the network learns; knowledge distillation (Hinton, Vinyals and Dean 2015) gives

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from facetl.mtcnn.networks import (
     Stage,
     normalise,
 )
+from facetl.training.augmentation import augment
 from facetl.training.batches import (
     Batch,
     Indices,
@@ -30,26 +32,27 @@ from facetl.training.batches import (
     load_batch,
     split_by_frame,
 )
-from facetl.training.channel_weights import weigh_channels
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.gradients import GRADIENT_RULES, AngleLog, flatten, set_gradient
+from facetl.training.gradient_rules import GRADIENT_RULES
+from facetl.training.gradients import AngleLog, flatten, set_gradient
 from facetl.training.landmarks import Teacher, find_teacher
 from facetl.training.losses import detection_losses, weighted_sum
 from facetl.training.malloc import keep_freed_memory
+from facetl.training.parts import release, trained_parameters
 from facetl.training.patches import Patches
+from facetl.training.penalties import Held, Regulariser
 from facetl.training.precision import mixed_precision
-from facetl.training.regularisers import Attention, Regulariser, build_regulariser, feature_layers
+from facetl.training.regularisers import find_regulariser
 from facetl.training.sampling import Label
 from facetl.training.settings import Phase, TrainingSettings, learning_rate
-from facetl.training.strategies import release, trained_parameters
 
 VALIDATION_BATCH = 1024
-ATTENTION_PATCHES = 512
-"""Patches by which the channels of feature maps are weighed."""
+_SAMPLE = 512
+"""Patches by which a regulariser learns what the loss of a network is."""
 
 
-class Judged(NamedTuple):
-    """What a network says of N patches, and what it should have said.
+class _Predictions(NamedTuple):
+    """What a network predicts for N patches, and what is true.
 
     Attributes:
         outputs: of the network.
@@ -64,7 +67,7 @@ class Judged(NamedTuple):
     landmarks: Tensor | None
 
     @classmethod
-    def joined(cls, parts: Sequence[Judged]) -> Judged:
+    def joined(cls, parts: Sequence[_Predictions]) -> _Predictions:
         """Return all patches of several parts."""
         outputs, labels, targets, landmarks = zip(*parts, strict=True)
         return cls(
@@ -87,24 +90,24 @@ def train(
 ) -> Iterator[Checkpoint]:
     """Train a network in place; yield a checkpoint after every epoch.
 
-    An epoch's record tells ``train``, the mean losses of its steps (hard examples, augmented,
+    An epoch's record holds ``train``, the mean losses of its steps (hard examples, augmented,
     while the weights move); ``validation``, the losses on patches put aside; ``learnt``, the same
     on a sample of the patches trained on: what they differ by is the generalisation gap.
 
-    An unbroken run and one that goes on from any of its checkpoints give the same weights, bit
-    for bit, on the same CPU: chance depends on seed and epoch alone.
+    An unbroken run and one that resumes from any of its checkpoints give the same weights, bit
+    for bit, on the same CPU: what is random depends on seed and epoch alone.
 
     Args:
         network: the network to train, on its device.
         stage: which one it is.
         patches: patches of its size.
         settings: how to train.
-        start: the checkpoint to go on from.
+        start: the checkpoint to resume from.
         source: what a regulariser holds the network to; by default the network as it comes.
         progress: is called after every step with the number of steps that are done and that of
             all epochs; what it raises ends the training.
         replan: gives the settings of the epochs to come, after each one; they may have another
-            number of epochs. The records then tell it, and how many threads there were.
+            number of epochs. The records then hold it, and how many threads there were.
 
     Raises:
         NonFiniteLossError: as soon as a loss is infinite or not a number.
@@ -114,35 +117,35 @@ def train(
     training, validation = _split(patches, settings)
     _require_faces(patches, training)
     keep_freed_memory()
-    course = _Course(network, stage, settings, find_teacher(stage, _place(network)))
-    course = replace(course, regulariser=_hold(course, patches, training, source or network))
+    setup = _Setup(network, stage, settings, find_teacher(stage, _place(network)))
+    setup = replace(setup, regulariser=_hold(setup, patches, training, source or network))
     learnt = _draw(training, len(validation), settings.seed)
     optimiser = _build_optimiser(network, settings)
     checkpoint = start or Checkpoint.beginning()
     checkpoint.restore(network, optimiser)
-    with course.regulariser.attached(network) if course.regulariser else nullcontext():
-        while not _is_finished(checkpoint, course.settings):
+    with setup.regulariser.attached(network) if setup.regulariser else nullcontext():
+        while not _is_finished(checkpoint, setup.settings):
             epoch, began = checkpoint.epoch + 1, time.perf_counter()
-            trained, angles = _train_epoch(course, patches, training, optimiser, epoch, progress)
+            trained, angles = _train_epoch(setup, patches, training, optimiser, epoch, progress)
             record = {
                 "epoch": epoch,
                 "train": trained,
-                "learnt": _validate(course, patches, learnt),
-                "validation": _validate(course, patches, validation),
+                "learnt": _validate(setup, patches, learnt),
+                "validation": _validate(setup, patches, validation),
                 **({"angles": angles} if angles else {}),
-                **(_tell_plan(course.settings) if replan else {}),
+                **(_describe_plan(setup.settings) if replan else {}),
                 "learning_rate": optimiser.param_groups[0]["lr"],
                 "seconds": round(time.perf_counter() - began, 3),
             }
             checkpoint = checkpoint.after(record, network, optimiser)
             yield checkpoint
             if replan:
-                course = replace(course, settings=replan(checkpoint))
+                setup = replace(setup, settings=replan(checkpoint))
 
 
 @dataclass(frozen=True)
-class _Course:
-    """Who learns what from whom, and what holds it."""
+class _Setup:
+    """What is trained, and by what."""
 
     network: Network
     stage: Stage
@@ -154,14 +157,14 @@ class _Course:
         """Return patches on the device of the network."""
         return load_batch(patches, indices, _place(self.network))
 
-    def judge(self, batch: Batch, network: Network | None = None) -> Judged:
-        """Return what the network says of a batch, and what it should have said."""
+    def predict(self, batch: Batch, network: Network | None = None) -> _Predictions:
+        """Return what the network predicts for a batch, and what is true."""
         with mixed_precision(self.stage, batch.pixels.device):
             outputs = (network or self.network)(normalise(batch.pixels))
         flat = Outputs(*(part.flatten(1).float() for part in outputs))  # PNet gives maps of 1 × 1
         targets = regression_targets(self.stage, batch.offsets, batch.sides)
         landmarks = self.teacher(batch.pixels, batch.labels) if self.teacher else None
-        return Judged(flat, batch.labels, targets, landmarks)
+        return _Predictions(flat, batch.labels, targets, landmarks)
 
 
 def name_validation_frames(patches: Patches, settings: TrainingSettings) -> list[str]:
@@ -178,60 +181,61 @@ def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indic
     return split_by_frame(patches.frame_index, share, seed, groups)
 
 
-def _tell_plan(settings: TrainingSettings) -> dict[str, int]:
+def _describe_plan(settings: TrainingSettings) -> dict[str, int]:
     """Return what an epoch depends on that a clock has chosen."""
     return {"epochs": settings.total_epochs, "threads": torch.get_num_threads()}
 
 
 def _hold(
-    course: _Course, patches: Patches, training: Indices, source: Network
+    setup: _Setup, patches: Patches, training: Indices, source: Network
 ) -> Regulariser | None:
     """Return what holds the network to a source, of which a copy is kept."""
-    transfer = course.settings.transfer
-    if not transfer.holds:
+    transfer = setup.settings.transfer
+    regulariser = find_regulariser(transfer.regulariser)
+    if regulariser is None:
         return None
+
+    @cache
+    def sample() -> Batch:
+        return setup.read(patches, _draw(training, _SAMPLE, setup.settings.seed))
+
+    def loss(network: Network) -> Tensor:
+        losses = detection_losses(*setup.predict(sample(), network))
+        return weighted_sum(losses, setup.settings.loss_weights)
+
     source = deepcopy(source).requires_grad_(False).eval()
-    attention: Attention = {}
-    if transfer.regulariser == "delta":
-        layers = feature_layers(source, course.stage, transfer)
-        chosen = _draw(training, ATTENTION_PATCHES, course.settings.seed)
-        batch = course.read(patches, chosen)
-
-        def loss(network: Network) -> Tensor:
-            losses = detection_losses(*course.judge(batch, network))
-            return weighted_sum(losses, course.settings.loss_weights)
-
-        attention = weigh_channels(source, layers, loss)
-    return build_regulariser(course.network, course.stage, transfer, source, attention)
+    return regulariser.build(Held(setup.network, setup.stage, transfer, source, loss))
 
 
 def _draw(indices: Indices, count: int, seed: int) -> Indices:
-    """Return at most so many of the indices, drawn by lot, in their order."""
+    """Return at most so many of the indices, drawn at random, in their order."""
     drawn = np.random.default_rng(seed).permutation(len(indices))[:count]
     return indices[np.sort(drawn)]
 
 
 @torch.no_grad()
-def _validate(course: _Course, patches: Patches, indices: Indices) -> dict[str, float]:
+def _validate(setup: _Setup, patches: Patches, indices: Indices) -> dict[str, float]:
     """Return losses (over all patches, easy and hard), accuracy, recall and false alarms.
 
     ``recall`` is the share of positives and ``false_alarms`` that of negatives that score at
     least ``settings.score_threshold``; ``accuracy`` that of both on the right side of 0.5.
     """
-    course.network.eval()
+    setup.network.eval()
     chunks = (indices[i : i + VALIDATION_BATCH] for i in range(0, len(indices), VALIDATION_BATCH))
-    judged = Judged.joined([course.judge(course.read(patches, chunk)) for chunk in chunks])
-    losses = detection_losses(*judged)
-    total = weighted_sum(losses, course.settings.loss_weights)
+    predictions = _Predictions.joined(
+        [setup.predict(setup.read(patches, chunk)) for chunk in chunks]
+    )
+    losses = detection_losses(*predictions)
+    total = weighted_sum(losses, setup.settings.loss_weights)
     return {
         "total": float(total),
         **{name: float(loss) for name, loss in losses.items()},
-        **_rates(judged.outputs.scores, judged.labels, course.settings.score_threshold),
+        **_rates(predictions.outputs.scores, predictions.labels, setup.settings.score_threshold),
     }
 
 
 def _train_epoch(
-    course: _Course,
+    setup: _Setup,
     patches: Patches,
     training: Indices,
     optimiser: torch.optim.Optimizer,
@@ -242,15 +246,15 @@ def _train_epoch(
 
     ``total`` is the empirical loss; what the regulariser adds is the ``penalty``.
     """
-    course.network.train()
-    settings = course.settings
+    setup.network.train()
+    settings = setup.settings
     phase, done = _find_phase(settings, epoch)
-    release(course.network, course.stage, phase.part)
-    # a stream of chance for each epoch: going on after a break needs no history
+    release(setup.network, setup.stage, phase.part)
+    # a random stream for each epoch: resuming needs no history
     order = np.random.default_rng([settings.seed, epoch])
     chance = torch.Generator().manual_seed(int(order.integers(2**62)))
     batches = balanced_batches(
-        patches.labels[training], settings.batch_size, settings.class_shares, order
+        patches.labels[training], settings.batch_size, _class_shares(settings), order
     )
     sums: dict[str, float] = {}
     log = AngleLog()
@@ -258,11 +262,11 @@ def _train_epoch(
         share = (done + step / len(batches)) / phase.epochs
         rate = learning_rate(settings.schedule, phase.learning_rate, share)
         _set_learning_rate(optimiser, rate)
-        batch = _augment(course.read(patches, training[indices]), settings, chance)
-        losses = detection_losses(*course.judge(batch), hard_share=settings.hard_share)
+        batch = _augment(setup.read(patches, training[indices]), settings, chance)
+        losses = detection_losses(*setup.predict(batch), hard_share=settings.hard_share)
         total = weighted_sum(losses, settings.loss_weights)
         optimiser.zero_grad()
-        penalty = _find_gradient(course, total, batch, settings.transfer.strength(epoch), log)
+        penalty = _find_gradient(setup, total, batch, settings.transfer.strength(epoch), log)
         optimiser.step()
         for name, loss in {"total": total, **losses, **penalty}.items():
             sums[name] = sums.get(name, 0.0) + loss.item()
@@ -273,22 +277,27 @@ def _train_epoch(
 
 
 def _augment(batch: Batch, settings: TrainingSettings, chance: torch.Generator) -> Batch:
-    pixels, offsets = settings.augmentation(batch.pixels, batch.offsets, chance)
+    pixels, offsets = augment(batch.pixels, batch.offsets, settings.augmentation, chance)
     return replace(batch, pixels=pixels, offsets=offsets)
 
 
+def _class_shares(settings: TrainingSettings) -> dict[Label, float]:
+    """Return the share of each class in a batch."""
+    return dict(zip((Label.NEGATIVE, Label.POSITIVE, Label.PART), settings.shares, strict=True))
+
+
 def _find_gradient(
-    course: _Course, total: Tensor, batch: Batch, strength: float, log: AngleLog
+    setup: _Setup, total: Tensor, batch: Batch, strength: float, log: AngleLog
 ) -> dict[str, Tensor]:
     """Give the parameters the gradient to step against; return the penalty, if there is one."""
-    if course.regulariser is None:
+    if setup.regulariser is None:
         torch.autograd.backward(total)
         return {}
-    parameters = trained_parameters(course.network)
-    penalty = course.regulariser(parameters, batch.pixels)
+    parameters = trained_parameters(setup.network)
+    penalty = setup.regulariser(parameters, batch.pixels)
     torch.autograd.backward(total)
     gradient = flatten([parameter.grad for parameter in parameters], parameters)
-    combine = GRADIENT_RULES[course.settings.transfer.gradient_rule]
+    combine = GRADIENT_RULES[setup.settings.transfer.gradient_rule]
     direction = combine(gradient, penalty.gradient, strength)
     log.add(gradient, penalty.gradient, direction)
     set_gradient(parameters, direction)

@@ -58,9 +58,9 @@ def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0)
     counts (Zhang et al. 2016, section II-C, with a share of 0.7).  Part faces do not count;
     0 if there is nothing but part faces.
     """
-    judged = labels != Label.PART
+    counted = labels != Label.PART
     losses = functional.cross_entropy(
-        logits[judged], (labels[judged] == Label.POSITIVE).long(), reduction="none"
+        logits[counted], (labels[counted] == Label.POSITIVE).long(), reduction="none"
     )
     hardest = losses.topk(math.ceil(hard_share * len(losses))).values
     return hardest.sum() / max(len(hardest), 1)

@@ -12,7 +12,7 @@ _PADDING = 128 * 2**20
 
 @cache
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed memory for this process; return whether it could be told.
+    """Have glibc keep freed memory for this process; return whether it does.
 
     A training step frees and allocates the same large tensors as the step before.  By default
     glibc returns them to the system, which hands them out again page by page, each filled with

@@ -26,7 +26,7 @@ def mining_settings(recipe: Recipe) -> Settings:
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """Windows of one image that a stage is asked to judge, best score first.
+    """Windows of one image that a stage is shown, best score first.
 
     Attributes:
         windows: (N, 4) squares, ``x1, y1, x2, y2`` in pixels, half open, corners not rounded.

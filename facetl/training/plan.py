@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from facetl.data.dataset import FaceDataset
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import PRETRAINED
 from facetl.training.initialisation import SCRATCH, fingerprint_start
-from facetl.training.recipe import RECIPES, Recipe
-from facetl.training.settings import STAGE_SETTINGS, TrainingSettings
+from facetl.training.recipe import Recipe
+from facetl.training.settings import TrainingSettings
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
-
-AT_LEAST: dict[Stage, int] = {"pnet": 50_000, "rnet": 50_000, "onet": 25_000}
-"""Patches of each stage that few frames are made to give, as far as they can."""
-
-ENOUGH_VIEWS: dict[Stage, int] = {"pnet": 800_000, "rnet": 400_000, "onet": 200_000}
-"""Patches that each stage is shown at least, counting repetitions, if frames are few."""
 
 MOST_STRETCHED = 3
 """How many times as many epochs there are for few frames."""
+
+
+class Share(NamedTuple):
+    """What is kept of a plan: of its epochs, and of the patches of each frame."""
+
+    epochs: float
+    patches: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class StagePlan:
         recipe = self.recipe
         return faces * (recipe.positives + recipe.parts) + frames * recipe.negatives
 
+    def with_epochs(self, count: int) -> StagePlan:
+        """Return the plan with another number of epochs."""
+        return replace(self, training=self.training.with_epochs(count))
+
     def stretched(self, views: int, patches: int) -> StagePlan:
         """Return the plan with so many epochs that a number of views of patches is reached.
 
@@ -46,8 +52,14 @@ class StagePlan:
         """
         epochs = self.training.total_epochs
         enough = -(-views // max(patches, 1))
-        chosen = min(max(epochs, enough), MOST_STRETCHED * epochs)
-        return replace(self, training=self.training.with_epochs(chosen))
+        return self.with_epochs(min(max(epochs, enough), MOST_STRETCHED * epochs))
+
+    def reduced(self, share: Share) -> StagePlan:
+        """Return the plan with a share of its epochs and patches, at least one of each kind."""
+        plan = replace(self, recipe=self.recipe.thinned(share.patches))
+        if share.epochs == 1:
+            return plan
+        return plan.with_epochs(max(round(self.training.total_epochs * share.epochs), 1))
 
 
 @dataclass(frozen=True)
@@ -59,18 +71,13 @@ class Step:
 
     @property
     def name(self) -> str:
-        """How the step's files are called."""
+        """The name of the step's files."""
         return f"{self.round}_{self.stage}"
 
     @property
     def label(self) -> str:
-        """How people are told of the step."""
+        """The name of the step in messages."""
         return self.stage if self.round == 1 else f"{self.stage}, round {self.round}"
-
-
-def default_stages() -> dict[Stage, StagePlan]:
-    """Return the plan of each stage if nothing else is asked for."""
-    return {stage: StagePlan(RECIPES[stage], STAGE_SETTINGS[stage]) for stage in STAGES}
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,9 @@ class CascadePlan:
     Attributes:
         stages: what each stage learns from, and how.
         rounds: how often the stages are trained; each round mines with the cascade of the
-            round before and goes on from its weights.
+            round before and starts from its weights.
         start: what the first round starts from: ``pretrained``, ``scratch`` or a weights file.
-        frames: how many of the frames to learn from, drawn by lot; None: all.
+        frames: how many of the frames to learn from, drawn at random; None: all.
         seed: of all chance.
     """
 
@@ -95,7 +102,10 @@ class CascadePlan:
     @classmethod
     def default(cls, **changes: Any) -> CascadePlan:
         """Return the plan for many frames; ``changes`` are attributes."""
-        return cls(**{"stages": default_stages(), **changes})
+        stages = {
+            stage: StagePlan(facts.recipe, facts.training) for stage, facts in STAGE_FACTS.items()
+        }
+        return cls(**{"stages": stages, **changes})
 
     @property
     def steps(self) -> list[Step]:
@@ -103,54 +113,63 @@ class CascadePlan:
         return [Step(number, stage) for number in range(1, self.rounds + 1) for stage in STAGES]
 
     def enriched(
-        self, dataset: FaceDataset, at_least: Mapping[Stage, int] = AT_LEAST
+        self, dataset: FaceDataset, at_least: Mapping[Stage, int] | None = None
     ) -> CascadePlan:
-        """Return a plan that cuts more windows from each of few frames."""
+        """Return a plan that cuts more windows from each of few frames.
+
+        Args:
+            dataset: the frames.
+            at_least: patches that each stage gets, as far as possible; the usual numbers if it
+                is None.
+        """
+        least = at_least or {stage: facts.least_patches for stage, facts in STAGE_FACTS.items()}
         frames, faces = len(dataset), dataset.face_count
-        return replace(
-            self,
-            stages={
-                stage: replace(plan, recipe=plan.recipe.enriched(frames, faces, at_least[stage]))
-                for stage, plan in self.stages.items()
-            },
+        return self._with_stages(
+            lambda stage, plan: replace(
+                plan, recipe=plan.recipe.enriched(frames, faces, least[stage])
+            )
         )
 
     def stretched(
-        self, dataset: FaceDataset, views: Mapping[Stage, int] = ENOUGH_VIEWS
+        self, dataset: FaceDataset, views: Mapping[Stage, int] | None = None
     ) -> CascadePlan:
-        """Return a plan with more epochs for few frames, so that every network sees enough."""
+        """Return a plan with more epochs for few frames, so that every network sees enough.
+
+        Args:
+            dataset: the frames.
+            views: patches that each stage is shown at least, counting repetitions; the usual
+                numbers if it is None.
+        """
+        views = views or {stage: facts.enough_views for stage, facts in STAGE_FACTS.items()}
         frames, faces = len(dataset), dataset.face_count
-        stages = {
-            stage: plan.stretched(views[stage], plan.count_patches(frames, faces))
-            for stage, plan in self.stages.items()
-        }
-        return replace(self, stages=stages)
+        return self._with_stages(
+            lambda stage, plan: plan.stretched(views[stage], plan.count_patches(frames, faces))
+        )
+
+    def reduced(self, share: Share) -> CascadePlan:
+        """Return the plan with a share of its epochs and patches, at least one of each kind."""
+        return self._with_stages(lambda _, plan: plan.reduced(share))
 
     def with_epochs(self, epochs: Sequence[int]) -> CascadePlan:
         """Return the plan with other numbers of epochs, in the order of the stages."""
-        stages = {
-            stage: replace(each, training=each.training.with_epochs(count))
-            for (stage, each), count in zip(self.stages.items(), epochs, strict=True)
-        }
-        return replace(self, stages=stages)
+        counts = dict(zip(self.stages, epochs, strict=True))
+        return self._with_stages(lambda stage, plan: plan.with_epochs(counts[stage]))
 
     def repainted(self, share: float) -> CascadePlan:
         """Return the plan with another share of patches whose colour channels are exchanged."""
-        stages = {}
-        for stage, each in self.stages.items():
-            augmentation = replace(each.training.augmentation, repaint=share)
-            training = replace(each.training, augmentation=augmentation)
-            stages[stage] = replace(each, training=training)
-        return replace(self, stages=stages)
+
+        def repaint(_: Stage, plan: StagePlan) -> StagePlan:
+            augmentation = replace(plan.training.augmentation, repaint=share)
+            return replace(plan, training=replace(plan.training, augmentation=augmentation))
+
+        return self._with_stages(repaint)
 
     def transferring(self, transfer: Transfer) -> CascadePlan:
         """Return the plan with another way of transferring the weights of every stage."""
-        stages = {
-            stage: replace(each, training=replace(each.training, transfer=transfer))
-            for stage, each in self.stages.items()
-        }
-        start = SCRATCH if transfer.strategy == "scratch" else self.start
-        return replace(self, stages=stages, start=start)
+        plan = self._with_stages(
+            lambda _, plan: replace(plan, training=replace(plan.training, transfer=transfer))
+        )
+        return replace(plan, start=SCRATCH) if transfer.layout.is_random else plan
 
     def choose_frames(self, dataset: FaceDataset) -> FaceDataset:
         """Return the frames to learn from, in their order."""
@@ -171,3 +190,7 @@ class CascadePlan:
                 for stage, plan in self.stages.items()
             },
         }
+
+    def _with_stages(self, change: Callable[[Stage, StagePlan], StagePlan]) -> CascadePlan:
+        stages = {stage: change(stage, plan) for stage, plan in self.stages.items()}
+        return replace(self, stages=stages)

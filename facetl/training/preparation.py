@@ -32,7 +32,7 @@ from facetl.mtcnn.resampling import cut_windows
 from facetl.search.parallel import in_parallel
 from facetl.training.mining import Miner
 from facetl.training.patches import PatchWriter, writing_patches
-from facetl.training.recipe import RECIPES, Match, Recipe
+from facetl.training.recipe import Match, Recipe
 from facetl.training.sampling import (
     Label,
     LabelledWindows,
@@ -41,6 +41,7 @@ from facetl.training.sampling import (
     faces_without_positive,
     pool_proposals,
 )
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.suspects import Suspect, find_suspects
 
 _COUNTED = (Label.POSITIVE, Label.PART, Label.NEGATIVE)
@@ -205,7 +206,7 @@ def prepare_patches(
         OutputError: if ``path`` cannot be written.
         PatchesError: if what was broken off has other settings or frames.
     """
-    recipe = recipe or RECIPES[stage]
+    recipe = recipe or STAGE_FACTS[stage].recipe
     _require_faces(dataset)
     origin = {
         "stage": stage,

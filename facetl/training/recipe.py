@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import Stage
+from facetl.settings import NOT_NEGATIVE, SHARE, find_fault, setting
 
 Match = Literal["square", "box"]
 """What a window's overlap with a face is measured against: the face's square, or its box."""
 
-MOST_ENRICHED = 8
+_MOST_ENRICHED = 8
 """How many times as many windows a frame may give if there are few frames."""
 
 
@@ -54,26 +55,22 @@ class Recipe:
         InputError: if a count is negative, a share not in [0, 1] or ``match`` is unknown.
     """
 
-    positives: int = 12
-    parts: int = 6
-    negatives: int = 18
-    near_share: float = 0.5
+    positives: int = setting(12, allowed=NOT_NEGATIVE)
+    parts: int = setting(6, allowed=NOT_NEGATIVE)
+    negatives: int = setting(18, allowed=NOT_NEGATIVE)
+    near_share: float = setting(0.5, allowed=SHARE)
     bands: Bands = field(default_factory=Bands)
-    match: Match = "square"
+    match: Match = setting("square", allowed=get_args(Match))
     padding: bool = True
 
     def __post_init__(self) -> None:
-        if min(self.positives, self.parts, self.negatives) < 0:
-            raise InputError(f"found a negative number of windows in {self}; choose 0 or more")
-        if not 0 <= self.near_share <= 1:
-            raise InputError(f"found near_share {self.near_share}, expected 0 to 1")
-        if self.match not in get_args(Match):
-            raise InputError(f"found match {self.match!r}; choose one of {get_args(Match)}")
+        if fault := find_fault(self):
+            raise InputError(fault)
 
     def enriched(self, frames: int, faces: int, at_least: int) -> Recipe:
         """Return a recipe that cuts at least so many patches in all, if it can.
 
-        All counts grow by one whole factor, ``MOST_ENRICHED`` at most.  With few frames, more
+        All counts grow by one whole factor, ``_MOST_ENRICHED`` at most.  With few frames, more
         windows of each are worth having; see ``docs/performance.md`` for what they bring.
 
         Args:
@@ -82,35 +79,18 @@ class Recipe:
             at_least: number of patches wanted.
         """
         expected = faces * (self.positives + self.parts) + frames * self.negatives
-        factor = min(max(-(-at_least // max(expected, 1)), 1), MOST_ENRICHED)
-        return replace(
-            self,
-            positives=factor * self.positives,
-            parts=factor * self.parts,
-            negatives=factor * self.negatives,
-        )
+        factor = min(max(-(-at_least // max(expected, 1)), 1), _MOST_ENRICHED)
+        return self._with_counts(lambda count: factor * count)
 
     def thinned(self, share: float) -> Recipe:
         """Return a recipe that cuts a share of the windows, at least one of each class it has."""
+        return self._with_counts(lambda count: max(round(share * count), 1) if count else 0)
 
-        def part(count: int) -> int:
-            return max(round(share * count), 1) if count else 0
-
-        return replace(
-            self,
-            positives=part(self.positives),
-            parts=part(self.parts),
-            negatives=part(self.negatives),
-        )
+    def _with_counts(self, change: Callable[[int], int]) -> Recipe:
+        names = ("positives", "parts", "negatives")
+        counts: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, **counts)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain values, for a file's metadata."""
         return asdict(self)
-
-
-RECIPES: dict[Stage, Recipe] = {
-    "pnet": Recipe(),
-    "rnet": Recipe(positives=12, parts=6, negatives=25, near_share=1.0),
-    "onet": Recipe(positives=8, parts=4, negatives=10, near_share=1.0),
-}
-"""How many windows each stage learns from."""

@@ -145,7 +145,7 @@ def draw_pool(
 def pool_proposals(
     proposals: Boxes, drawn: Pool, size_hw: tuple[int, int], rng: np.random.Generator
 ) -> Pool:
-    """Put the proposals of the earlier stages before the windows drawn by lot.
+    """Put the proposals of the earlier stages before the windows drawn at random.
 
     Hard negative mining: negatives are the proposals with the best scores that show no face.
     Positives and parts are taken from the proposals in random order.  Where there are too few,

@@ -1,21 +1,29 @@
-"""How a network is trained: settings, the defaults of each stage, and how the rate goes."""
+"""How a network is trained: settings, and how the learning rate goes."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import Stage
-from facetl.training.augmentation import Augmentation
-from facetl.training.sampling import Label
-from facetl.training.transfer import GRADUAL, Part, Transfer
+from facetl.settings import (
+    AT_LEAST_ONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    POSITIVE_SHARE,
+    SHARE,
+    Range,
+    find_fault,
+    setting,
+)
+from facetl.training.strategies import Part
+from facetl.training.transfer import Transfer
 
 Optimiser = Literal["adam", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
 Keep = Literal["best", "last"]
-WARM_UP = 0.3
+_WARM_UP = 0.3
 """Share of the steps in which the one-cycle schedule rises."""
 
 
@@ -33,8 +41,37 @@ class Phase(NamedTuple):
     learning_rate: float
 
 
-def _are_shares(shares: tuple[float, float, float]) -> bool:
-    return all(0 <= share < math.inf for share in shares) and min(shares[:2]) > 0
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly patches are changed, see :func:`facetl.training.augmentation.augment`.
+
+    Attributes:
+        flip: probability of mirroring left and right.
+        brightness: factors are drawn from 1 minus to 1 plus this.
+        contrast: distances from middle grey are multiplied by 1 minus to 1 plus this.
+        colour: each channel is shifted by up to this share of 127.5, either way.
+        repaint: probability of exchanging the colour channels at random: green people and red
+            skies, as other cartoons have them.
+
+    Raises:
+        InputError: if one of them is not in [0, 1].
+    """
+
+    flip: float = setting(0.5, "Share mirrored.", SHARE)
+    brightness: float = setting(0.15, "Pixels times 1 minus to 1 plus this.", SHARE)
+    contrast: float = setting(
+        0.15, "Distances from middle grey times 1 minus to 1 plus this.", SHARE
+    )
+    colour: float = setting(
+        0.2, "Each channel plus or minus up to this share of half the range.", SHARE
+    )
+    repaint: float = setting(
+        0.05, "Share with colour channels exchanged: more for other cartoons' sake.", SHARE
+    )
+
+    def __post_init__(self) -> None:
+        if fault := find_fault(self):
+            raise InputError(fault)
 
 
 @dataclass(frozen=True)
@@ -67,43 +104,51 @@ class TrainingSettings:
         InputError: if a number makes no sense.
     """
 
-    epochs: int = 20
-    batch_size: int = 1024
-    learning_rate: float = 3e-3
-    optimiser: Optimiser = "adam"
-    schedule: Schedule = "one-cycle"
-    classification_weight: float = 1.0
-    box_weight: float = 2.0
-    landmark_weight: float = 1.0
-    hard_share: float = 0.7
-    shares: tuple[float, float, float] = (3.0, 1.0, 1.0)
-    validation_share: float = 0.1
-    patience: int = 0
-    keep: Keep = "best"
-    score_threshold: float = 0.1
+    epochs: int = setting(20, "Rounds of training.", AT_LEAST_ONE)
+    batch_size: int = setting(1024, "Patches in a step.", Range(2))
+    learning_rate: float = setting(3e-3, "Highest learning rate of the schedule.", POSITIVE)
+    optimiser: Optimiser = setting("adam", allowed=get_args(Optimiser))
+    schedule: Schedule = setting("one-cycle", "How the learning rate goes.", get_args(Schedule))
+    classification_weight: float = setting(1.0, "Weight of the face loss.", NOT_NEGATIVE)
+    box_weight: float = setting(2.0, "Weight of the box loss.", NOT_NEGATIVE)
+    landmark_weight: float = setting(
+        1.0, "Weight of keeping the pretrained landmarks; ONet alone has any.", NOT_NEGATIVE
+    )
+    hard_share: float = setting(
+        0.7, "Online hard example mining: share of the examples that counts.", POSITIVE_SHARE
+    )
+    shares: tuple[float, float, float] = setting(
+        (3.0, 1.0, 1.0),
+        "Relative share of the classes in a batch.",
+        NOT_NEGATIVE,
+        flag="--class-shares",
+        metavar="NEGATIVE POSITIVE PART",
+    )
+    validation_share: float = setting(
+        0.1,
+        "Share of the frames put aside to choose the best epoch.",
+        Range(0, 1, above=True, below=True),
+    )
+    patience: int = setting(
+        0, "Stop after so many epochs without improvement; 0: never.", NOT_NEGATIVE
+    )
+    keep: Keep = setting(
+        "best",
+        "Weights to keep: of the epoch with the lowest validation loss, or the last.",
+        get_args(Keep),
+    )
+    score_threshold: float = setting(0.1, "Where recall and false alarms are recorded.", SHARE)
     augmentation: Augmentation = field(default_factory=Augmentation)
     transfer: Transfer = field(default_factory=Transfer)
     seed: int = 1
 
     def __post_init__(self) -> None:
-        weights = self.loss_weights.values()
-        rules = {
-            "epochs": (self.epochs >= 1, "at least 1"),
-            "batch_size": (self.batch_size >= 1, "at least 1"),
-            "learning_rate": (0 < self.learning_rate < math.inf, "a number above 0"),
-            "loss_weights": (all(0 <= weight < math.inf for weight in weights), "0 or more"),
-            "hard_share": (0 < self.hard_share <= 1, "above 0, at most 1"),
-            "shares": (
-                _are_shares(self.shares),
-                "negatives and positives above 0, parts 0 or more",
-            ),
-            "validation_share": (0 < self.validation_share < 1, "above 0, below 1"),
-            "patience": (self.patience >= 0, "0 or more"),
-            "score_threshold": (0 <= self.score_threshold <= 1, "0 to 1"),
-        }
-        for name, (kept, expected) in rules.items():
-            if not kept:
-                raise InputError(f"found {name} {getattr(self, name)}, expected {expected}")
+        if fault := find_fault(self):
+            raise InputError(fault)
+        if not min(self.shares[:2]) > 0:
+            raise InputError(
+                f"found shares {self.shares}, expected negatives and positives above 0"
+            )
 
     @property
     def loss_weights(self) -> dict[str, float]:
@@ -116,13 +161,12 @@ class TrainingSettings:
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """What learns when: one phase, but for ``gradual``."""
+        """What learns when: one phase, but for strategies that have several."""
         transfer = self.transfer
-        if transfer.strategy == "gradual":
-            return tuple(map(Phase, GRADUAL, transfer.phase_epochs, transfer.phase_rates))
-        whole = transfer.strategy in ("full", "scratch")
-        part: Part = "full" if whole else transfer.strategy  # type: ignore[assignment]
-        return (Phase(part, self.epochs, self.learning_rate),)
+        parts = transfer.layout.parts
+        if transfer.layout.has_phases:
+            return tuple(map(Phase, parts, transfer.phase_epochs, transfer.phase_rates))
+        return (Phase(parts[0], self.epochs, self.learning_rate),)
 
     @property
     def total_epochs(self) -> int:
@@ -134,36 +178,16 @@ class TrainingSettings:
 
         Every phase keeps at least one epoch, so that ``gradual`` has three at least.
         """
-        if self.transfer.strategy != "gradual":
+        if not self.transfer.layout.has_phases:
             return replace(self, epochs=count)
         ratio = count / self.total_epochs
         first, second = (max(round(ratio * phase.epochs), 1) for phase in self.phases[:2])
         rest = max(count - first - second, 1)
         return replace(self, transfer=replace(self.transfer, phase_epochs=(first, second, rest)))
 
-    @property
-    def class_shares(self) -> dict[Label, float]:
-        """Share of each class in a batch."""
-        return dict(zip((Label.NEGATIVE, Label.POSITIVE, Label.PART), self.shares, strict=True))
-
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON-able dict."""
         return asdict(self)
-
-
-STAGE_SETTINGS: dict[Stage, TrainingSettings] = {
-    "pnet": TrainingSettings(augmentation=Augmentation(contrast=0.0, repaint=0.0)),
-    "rnet": TrainingSettings(epochs=8, batch_size=512, learning_rate=2e-3, keep="last"),
-    "onet": TrainingSettings(
-        epochs=10,
-        batch_size=128,
-        learning_rate=1e-3,
-        box_weight=4.0,
-        shares=(2.0, 3.0, 1.0),
-        keep="last",
-    ),
-}
-"""How each stage is trained, unless something else is asked for."""
 
 
 def learning_rate(schedule: Schedule, peak: float, progress: float) -> float:
@@ -176,9 +200,9 @@ def learning_rate(schedule: Schedule, peak: float, progress: float) -> float:
         return peak
     if schedule == "cosine":
         return _ease(peak, 0.0, progress)
-    if progress < WARM_UP:
-        return _ease(peak / 25, peak, progress / WARM_UP)
-    return _ease(peak, peak / 25e4, (progress - WARM_UP) / (1 - WARM_UP))
+    if progress < _WARM_UP:
+        return _ease(peak / 25, peak, progress / _WARM_UP)
+    return _ease(peak, peak / 25e4, (progress - _WARM_UP) / (1 - _WARM_UP))
 
 
 def _ease(start: float, end: float, progress: float) -> float:

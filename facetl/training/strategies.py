@@ -1,65 +1,41 @@
-"""What of a network learns, by the parts that transfer learning speaks of."""
+"""What of a network learns, and when, by the names of the strategies."""
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from dataclasses import dataclass
+from typing import Literal
 
-from facetl.mtcnn.networks import Network, Stage
-from facetl.training.transfer import Part
+from facetl.registry import Registry
 
-HEADS: dict[Stage, tuple[str, ...]] = {
-    "pnet": ("conv4_1", "conv4_2"),
-    "rnet": ("dense5_1", "dense5_2"),
-    "onet": ("dense6_1", "dense6_2"),
-}
-"""The output layers that say whether there is a face, and where."""
-
-LAST_BLOCKS: dict[Stage, tuple[str, ...]] = {
-    "pnet": ("conv3", "prelu3"),
-    "rnet": ("dense4", "prelu4"),
-    "onet": ("dense5", "prelu5", "dense6_3"),
-}
-"""What the output layers look at; ONet's landmarks go along with it."""
+Part = Literal["head", "last-block", "full"]
+"""What of a network learns: each part holds the one before."""
 
 
-def layers_of(network: Network, stage: Stage, part: Part) -> tuple[str, ...]:
-    """Return the names of the layers of a part of a network."""
-    if part == "head":
-        return HEADS[stage]
-    if part == "last-block":
-        return (*LAST_BLOCKS[stage], *HEADS[stage])
-    return tuple(name for name, _ in network.named_children())
+@dataclass(frozen=True)
+class Strategy:
+    """What learns when.
+
+    Attributes:
+        parts: what learns, phase by phase: a single part, which learns for the epochs of the
+            training, or three with epochs and learning rates of their own.
+        is_random: whether everything starts from random weights.
+    """
+
+    parts: tuple[Part] | tuple[Part, Part, Part]
+    is_random: bool = False
+
+    @property
+    def has_phases(self) -> bool:
+        """Whether there are several phases."""
+        return len(self.parts) > 1
 
 
-def release(network: Network, stage: Stage, part: Part) -> None:
-    """Let a part of a network learn; freeze the rest of it."""
-    learning = layers_of(network, stage, part)
-    for name, layer in network.named_children():
-        layer.requires_grad_(name in learning)
-
-
-def trained_parameters(network: Network) -> list[nn.Parameter]:
-    """Return the parameters that learn, in the network's order."""
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]
-
-
-def count_parameters(network: Network, stage: Stage, part: Part) -> int:
-    """Return how many numbers a part of a network holds."""
-    layers = dict(network.named_children())
-    return sum(
-        parameter.numel()
-        for name in layers_of(network, stage, part)
-        for parameter in layers[name].parameters()
-    )
-
-
-def reset_head(network: Network, stage: Stage, seed: int) -> None:
-    """Draw the output layers anew, as torch initialises them."""
-    layers = dict(network.named_children())
-    with torch.random.fork_rng(devices=[]):  # the caller's chance stays as it was
-        torch.manual_seed(seed % 2**64)
-        for name in HEADS[stage]:
-            layer = layers[name]
-            assert isinstance(layer, nn.Conv2d | nn.Linear), f"{name} has weights to draw"
-            layer.reset_parameters()
+STRATEGIES: Registry[Strategy] = Registry(
+    {
+        "full": Strategy(("full",)),
+        "last-block": Strategy(("last-block",)),
+        "head": Strategy(("head",)),
+        "gradual": Strategy(("head", "last-block", "full")),
+        "scratch": Strategy(("full",), is_random=True),
+    }
+)

@@ -16,27 +16,22 @@ from typing import Any, NamedTuple
 
 from facetl.errors import InputError
 from facetl.files import read_json, write_text
-from facetl.mtcnn.networks import STAGES, Stage
-from facetl.training.plan import CascadePlan, StagePlan, Step
+from facetl.mtcnn.stages import STAGES, Stage
+from facetl.training.plan import CascadePlan, Share, StagePlan, Step
 from facetl.training.settings import TrainingSettings
 from facetl.training.time_estimate import (
     TYPICAL,
-    Share,
     Speed,
     StepProgress,
     Trial,
     Work,
-    estimate_epoch,
-    estimate_stage,
     possible_shares,
-    reduce_plan,
-    reduce_stage,
 )
 
-USABLE = 0.9
+_USABLE = 0.9
 """Share of a budget that is planned for: the curves are drawn after the last epoch."""
 
-SLACK = 0.8
+_SLACK = 0.8
 """A plan that uses at least this share of the time left, and not more than it, stays."""
 
 _CHANGED = 1.5
@@ -69,11 +64,11 @@ class SavedBudget(NamedTuple):
             return cls()
         try:
             found = read_json(path)
-            memory = cls(found["spent"], dict(found["patches"]))
-            _check(memory)
+            saved = cls(found["spent"], dict(found["patches"]))
+            _check(saved)
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InputError(f"{path}: damaged ({error}); start anew with --force") from error
-        return memory
+        return saved
 
 
 @dataclass
@@ -85,12 +80,12 @@ class TimeBudget:
         seconds: the budget.
         frames: frames that there are.
         faces: faces in them.
-        path: where it is remembered what was chosen, for a training that is resumed.
+        path: where what was chosen is saved, for a training that is resumed.
         measure: tries a stage's training on this machine.
         keeps_epochs: whether the plan's epochs stay as they are.
-        clock: tells seconds.
-        began: what the clock said when the work began.
-        tell: hears of every new plan for a step and those after it, and the seconds it will take.
+        clock: returns seconds.
+        began: what the clock returned when the work began.
+        on_plan: called with every new plan for a step and those after it, and its seconds.
         threads: torch's threads to train with.
         speed: of the machine, as far as it is known.
         share: what is kept of the plan, of all that is not begun.
@@ -106,7 +101,7 @@ class TimeBudget:
     keeps_epochs: bool = False
     clock: Callable[[], float] = time.perf_counter
     began: float | None = None
-    tell: Callable[[Step, CascadePlan, float], None] = lambda *_: None
+    on_plan: Callable[[Step, CascadePlan, float], None] = lambda *_: None
     threads: int = field(init=False)
     speed: Speed = field(init=False)
     share: Share = field(init=False)
@@ -119,11 +114,11 @@ class TimeBudget:
     _cutting_since: float = field(init=False)
 
     def __post_init__(self) -> None:
-        memory = SavedBudget.load(self.path)
-        self.is_resumed = memory.spent > 0
-        self._patches = dict(memory.patches)
+        saved = SavedBudget.load(self.path)
+        self.is_resumed = saved.spent > 0
+        self._patches = dict(saved.patches)
         self._steps = self.plan.steps
-        self.began = (self.clock() if self.began is None else self.began) - memory.spent
+        self.began = (self.clock() if self.began is None else self.began) - saved.spent
         self.speed = TYPICAL
         self._choose_threads(STAGES[-1])
         self.speed = self.speed.cutting_times(self._slowness)
@@ -138,7 +133,7 @@ class TimeBudget:
     @property
     def left(self) -> float:
         """Seconds that may be planned for."""
-        return USABLE * self.seconds - self.spent
+        return _USABLE * self.seconds - self.spent
 
     @property
     def uses_fewer_threads(self) -> bool:
@@ -160,16 +155,16 @@ class TimeBudget:
         ahead = self._steps[self._steps.index(step) :]
         self.share = self._fit(self._work(ahead))
         self._patches.setdefault(step.name, self.share.patches)
-        self._remember()
+        self._save()
         self._cutting_since = self.clock()
         plan = self._planned(step)
-        self.tell(step, plan, self._work(ahead).seconds(self.share, self.speed))
+        self.on_plan(step, plan, self._work(ahead).seconds(self.share, self.speed))
         return plan.stages[step.stage]
 
     def has_cut(self, step: Step) -> None:
-        """Hear that the patches of a step are cut: learn how long that takes."""
-        plan = reduce_stage(self.plan.stages[step.stage], Share(1, self._patches[step.name]))
-        foreseen = estimate_stage(step.stage, plan, self.frames, self.faces, self.speed).cutting
+        """Learn from the patches of a step, which are cut, how long that takes."""
+        plan = self.plan.stages[step.stage].reduced(Share(1, self._patches[step.name]))
+        foreseen = self.speed.estimate_stage(step.stage, plan, self.frames, self.faces).cutting
         taken = self.clock() - self._cutting_since
         self.speed = self.speed.cutting_times(_halfway(taken / max(foreseen, 1e-9)))
 
@@ -180,10 +175,10 @@ class TimeBudget:
         return self._settle(begun)
 
     def after_epoch(self, begun: StepProgress, seconds: float) -> TrainingSettings:
-        """Hear how long an epoch took; return the settings of those to come."""
+        """Learn from the seconds of an epoch; return the settings of those to come."""
         self._learn(begun, seconds)
         work = self._work_after(begun)
-        if not SLACK * self.left <= work.seconds(self.share, self.speed) <= self.left:
+        if not _SLACK * self.left <= work.seconds(self.share, self.speed) <= self.left:
             self.share = self._fit(work)
         return self._settle(begun)
 
@@ -206,7 +201,8 @@ class TimeBudget:
         """
         stage = begun.step.stage
         settings = self.plan.stages[stage].training
-        ratio = seconds / max(estimate_epoch(stage, settings, begun.patches, self.speed), 1e-9)
+        foreseen = self.speed.estimate_epoch(stage, settings, begun.patches)
+        ratio = seconds / max(foreseen, 1e-9)
         self.speed = self.speed.training_times(_halfway(ratio))
         if self._is_first:
             own = {stage: self.speed.per_patch[stage] * ratio / _halfway(ratio)}
@@ -218,16 +214,16 @@ class TimeBudget:
             self._choose_threads(stage)
 
     def _settle(self, begun: StepProgress) -> TrainingSettings:
-        self._remember()
+        self._save()
         plan = self._planned(begun.step)
-        self.tell(begun.step, plan, self._work_after(begun).seconds(self.share, self.speed))
+        self.on_plan(begun.step, plan, self._work_after(begun).seconds(self.share, self.speed))
         return plan.stages[begun.step.stage].training
 
     def _planned(self, step: Step) -> CascadePlan:
         """Return what is planned at the moment, with the patches of a step as it has them."""
-        plan = reduce_plan(self.plan, self.share)
+        plan = self.plan.reduced(self.share)
         own = self.share._replace(patches=self._patches[step.name])
-        stage = reduce_stage(self.plan.stages[step.stage], own)
+        stage = self.plan.stages[step.stage].reduced(own)
         return replace(plan, stages={**plan.stages, step.stage: stage})
 
     def _work(self, ahead: Sequence[Step], begun: StepProgress | None = None) -> Work:
@@ -246,7 +242,7 @@ class TimeBudget:
         self._slowness = trial.per_patch / self.speed.per_patch[stage]
         self.speed = self.speed.training_times(self._slowness)
 
-    def _remember(self) -> None:
+    def _save(self) -> None:
         SavedBudget(round(self.spent, 3), self._patches).save(self.path)
 
 
@@ -255,10 +251,10 @@ def _halfway(ratio: float) -> float:
     return (1 + ratio) / 2
 
 
-def _check(memory: SavedBudget) -> None:
-    """Raise ValueError or TypeError if a memory that was read is not what a training writes."""
-    if not 0 <= memory.spent < math.inf:
-        raise ValueError(f"found {memory.spent!r} seconds")
-    for name, share in memory.patches.items():
+def _check(saved: SavedBudget) -> None:
+    """Raise ValueError or TypeError if what was read is not what a training writes."""
+    if not 0 <= saved.spent < math.inf:
+        raise ValueError(f"found {saved.spent!r} seconds")
+    for name, share in saved.patches.items():
         if not 0 < share <= 1:
             raise ValueError(f"found a share {share!r} of the patches of {name}")

@@ -17,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, build_network
+from facetl.mtcnn.networks import build_network
+from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.training.loop import train
 from facetl.training.patches import Patches
-from facetl.training.plan import CascadePlan, StagePlan, Step
+from facetl.training.plan import CascadePlan, Share, StagePlan, Step
 from facetl.training.settings import TrainingSettings
 from facetl.training.transfer import Transfer
 
@@ -31,11 +32,24 @@ _TRIAL_SECONDS = 2.0
 _CLEARLY_FASTER = 0.9
 
 
-class Share(NamedTuple):
-    """What is kept of a plan: of its epochs, and of the patches of each frame."""
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds for the two parts of a step.
 
-    epochs: float
-    patches: float
+    Attributes:
+        cutting: all frames.
+        epoch: one epoch.
+        epochs: how many of them.
+    """
+
+    cutting: float
+    epoch: float
+    epochs: int
+
+    @property
+    def total(self) -> float:
+        """Seconds for the whole step."""
+        return self.cutting + self.epoch * self.epochs
 
 
 @dataclass(frozen=True)
@@ -64,67 +78,34 @@ class Speed:
         """Return the speed where training takes so many times as long."""
         return replace(self, per_patch=_times(self.per_patch, factor))
 
+    def estimate(self, plan: CascadePlan, frames: int, faces: int) -> list[Estimate]:
+        """Return how long each step of a plan takes with so many frames and faces."""
+        return [
+            self.estimate_stage(step.stage, plan.stages[step.stage], frames, faces)
+            for step in plan.steps
+        ]
+
+    def estimate_stage(self, stage: Stage, plan: StagePlan, frames: int, faces: int) -> Estimate:
+        """Return how long one training of a stage takes with so many frames and faces."""
+        patches = plan.count_patches(frames, faces)
+        return Estimate(
+            cutting=frames * self.per_frame[stage] + patches * self.per_window[stage],
+            epoch=self.estimate_epoch(stage, plan.training, patches),
+            epochs=plan.training.total_epochs,
+        )
+
+    def estimate_epoch(self, stage: Stage, settings: TrainingSettings, patches: int) -> float:
+        """Return the seconds of an epoch; its last batch is as full as others."""
+        shown = math.ceil(patches / settings.batch_size) * settings.batch_size
+        return shown * self.per_patch[stage] * settings.transfer.effort
+
 
 TYPICAL = Speed(
     per_frame={"pnet": 0.0035, "rnet": 0.0075, "onet": 0.010},
     per_window={"pnet": 0.000008, "rnet": 0.000015, "onet": 0.00005},
     per_patch={"pnet": 0.000012, "rnet": 0.00011, "onet": 0.0005},
 )
-"""As measured on two cores at 480×360 pixels; to tell how far a training is, ratios are enough."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Seconds for the two parts of a step.
-
-    Attributes:
-        cutting: all frames.
-        epoch: one epoch.
-        epochs: how many of them.
-    """
-
-    cutting: float
-    epoch: float
-    epochs: int
-
-    @property
-    def total(self) -> float:
-        """Seconds for the whole step."""
-        return self.cutting + self.epoch * self.epochs
-
-
-def estimate(plan: CascadePlan, frames: int, faces: int, speed: Speed = TYPICAL) -> list[Estimate]:
-    """Return how long each step of a plan takes with so many frames and faces."""
-    return [
-        estimate_stage(step.stage, plan.stages[step.stage], frames, faces, speed)
-        for step in plan.steps
-    ]
-
-
-def estimate_stage(
-    stage: Stage, plan: StagePlan, frames: int, faces: int, speed: Speed
-) -> Estimate:
-    """Return how long one training of a stage takes with so many frames and faces."""
-    patches = plan.count_patches(frames, faces)
-    return Estimate(
-        cutting=frames * speed.per_frame[stage] + patches * speed.per_window[stage],
-        epoch=estimate_epoch(stage, plan.training, patches, speed),
-        epochs=plan.training.total_epochs,
-    )
-
-
-def estimate_epoch(stage: Stage, settings: TrainingSettings, patches: int, speed: Speed) -> float:
-    """Return the seconds of an epoch over so many patches; its last batch is as full as others."""
-    shown = math.ceil(patches / settings.batch_size) * settings.batch_size
-    return shown * speed.per_patch[stage] * effort(settings.transfer)
-
-
-def effort(transfer: Transfer) -> float:
-    """Return how many times longer an epoch takes than plain fine-tuning.
-
-    Feature maps are those of two networks, and have a second backward pass.
-    """
-    return 1.7 if transfer.regulariser in ("feature-map", "delta") else 1.0
+"""As measured on two cores at 480×360 pixels; to show how far a training is, ratios are enough."""
 
 
 # ---- what is reduced
@@ -148,25 +129,6 @@ def possible_shares(*, keeps_epochs: bool = False) -> list[Share]:
         *(Share(share, LEAST_PATCHES) for share in _falling(REDUCED_EPOCHS, 0.02)),
         Share(0.0, LEAST_PATCHES),
     ]
-
-
-def reduce_plan(plan: CascadePlan, share: Share) -> CascadePlan:
-    """Return the plan with a share of its epochs and patches, at least one of each kind."""
-    return replace(
-        plan, stages={stage: reduce_stage(each, share) for stage, each in plan.stages.items()}
-    )
-
-
-def reduce_stage(plan: StagePlan, share: Share) -> StagePlan:
-    """Return a stage's plan with a share of its epochs and patches, at least one of each kind."""
-    return StagePlan(plan.recipe.thinned(share.patches), reduce_epochs(plan.training, share))
-
-
-def reduce_epochs(settings: TrainingSettings, share: Share) -> TrainingSettings:
-    """Return the settings with a share of their epochs, at least one."""
-    if share.epochs == 1:
-        return settings
-    return settings.with_epochs(max(round(settings.total_epochs * share.epochs), 1))
 
 
 @dataclass(frozen=True)
@@ -205,19 +167,19 @@ class Work:
     def seconds(self, share: Share, speed: Speed) -> float:
         """Return how long it takes if so much of the plan is kept."""
         stages = self.plan.stages
-        ahead = (
-            estimate_stage(
-                step.stage, reduce_stage(stages[step.stage], share), self.frames, self.faces, speed
+        seconds = sum(
+            speed.estimate_stage(
+                step.stage, stages[step.stage].reduced(share), self.frames, self.faces
             ).total
             for step in self.ahead
         )
-        return sum(ahead) + (self._rest_of_begun(self.begun, share, speed) if self.begun else 0.0)
+        return seconds + (self._rest_of_begun(self.begun, share, speed) if self.begun else 0.0)
 
     def _rest_of_begun(self, begun: StepProgress, share: Share, speed: Speed) -> float:
         stage = begun.step.stage
-        settings = reduce_epochs(self.plan.stages[stage].training, share)
+        settings = self.plan.stages[stage].reduced(share).training
         left = max(settings.total_epochs - begun.done, 0)
-        return left * estimate_epoch(stage, settings, begun.patches, speed)
+        return left * speed.estimate_epoch(stage, settings, begun.patches)
 
     def fit(self, seconds: float, speed: Speed, shares: Sequence[Share]) -> Share:
         """Return the first of the shares with which it takes no longer; the last if none does."""
@@ -229,7 +191,7 @@ class Work:
 
 
 class Trial(NamedTuple):
-    """What a few steps of training have told of the machine.
+    """What a few steps of training say about the machine.
 
     Attributes:
         threads: torch's threads that are the fastest.
@@ -250,11 +212,6 @@ def measure_speed(device: torch.device, plan: CascadePlan) -> Speed:
         stage: try_training(stage, plan.stages[stage].training, device).per_patch
         for stage in STAGES
     }
-    return speed_of_trials(per_patch)
-
-
-def speed_of_trials(per_patch: Mapping[Stage, float]) -> Speed:
-    """Return the speed of a machine whose training is known, all else in proportion."""
     slowness = sum(per_patch.values()) / sum(TYPICAL.per_patch.values())
     return replace(TYPICAL.cutting_times(slowness), per_patch=per_patch)
 

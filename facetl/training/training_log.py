@@ -19,17 +19,17 @@ from facetl.mtcnn.networks import STAGES
 from facetl.training.patches import PATCH_COUNTS
 
 PARTS = ("train", "learnt", "validation", "angles")
-"""What a record tells of an epoch: figures by name, in each part."""
+"""What a record holds of an epoch: figures by name, in each part."""
 LARGEST = 1e30
 """Above this a figure is none: no loss gets there before it is infinite, and no plot holds it."""
-MOST = 10**9
+_MOST = 10**9
 """Above this a count of epochs, rounds or frames is none."""
 
 Record = Mapping[str, Any]
 
 
 class History(NamedTuple):
-    """What a weights file tells of its making.
+    """What a weights file records of its training.
 
     Attributes:
         records: one an epoch, in order.
@@ -45,7 +45,7 @@ class History(NamedTuple):
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> History:
-        """Return what the metadata of a weights file tells; nothing where it is silent.
+        """Return what the metadata of a weights file records; empty where there is nothing.
 
         Raises:
             ValueError: if it is not what a training writes; says what is wrong.
@@ -72,7 +72,7 @@ def check_records(records: object) -> tuple[dict[str, Any], ...]:
     checked = _objects(records, "records")
     for record in checked:
         _check_origin(record)
-        if not is_count(record.get("epoch")):
+        if not _is_count(record.get("epoch")):
             raise ValueError(f"found {_show(record.get('epoch'))} as an epoch")
         for part in PARTS:
             figures = record.get(part, {})
@@ -86,9 +86,9 @@ def is_figure(value: object) -> bool:
     return type(value) in (int, float) and not abs(value) > LARGEST  # type: ignore[arg-type]
 
 
-def is_count(value: object) -> bool:
+def _is_count(value: object) -> bool:
     """Return whether a value is a number of epochs, rounds or frames that there may be."""
-    return type(value) is int and 1 <= value <= MOST
+    return type(value) is int and 1 <= value <= _MOST
 
 
 def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str, list[Record]]:
@@ -96,7 +96,7 @@ def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str
 
     Args:
         records: one an epoch, in order.
-        stage: the stage of all of them, where they don't tell.
+        stage: the stage of all of them, where they don't name it.
     """
     several = len({record.get("round") for record in records}) > 1
     trainings: dict[str, list[Record]] = {}
@@ -120,7 +120,7 @@ def _objects(values: object, what: str) -> tuple[dict[str, Any], ...]:
 
 def _check_origin(entry: Record) -> None:
     """Raise unless stage and round are what they should be, where there are any."""
-    if entry.get("stage", STAGES[0]) not in STAGES or not is_count(entry.get("round", 1)):
+    if entry.get("stage", STAGES[0]) not in STAGES or not _is_count(entry.get("round", 1)):
         found = f"{_show(entry.get('stage'))}, round {_show(entry.get('round'))}"
         raise ValueError(f"found a training called {found}")
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 from facetl.errors import InputError
+from facetl.settings import (
+    AT_LEAST_ONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    POSITIVE_SHARE,
+    find_fault,
+    setting,
+)
+from facetl.training.gradient_rules import GRADIENT_RULES
+from facetl.training.regularisers import NONE, find_regulariser, regulariser_names
+from facetl.training.strategies import STRATEGIES, Strategy
 
-Strategy = Literal["full", "last-block", "head", "gradual", "scratch"]
-RegulariserName = Literal["none", "l2", "l2-sp", "feature-map", "delta"]
-GradientRule = Literal["sum", "dtnh"]
-Part = Literal["head", "last-block", "full"]
-"""What of a network learns: each part holds the one before."""
-
-GRADUAL: tuple[Part, ...] = ("head", "last-block", "full")
+_ONLY_SOMETIMES = {"alpha", "beta", "decay", "feature_layers", "phase_epochs", "phase_rates"}
+"""Settings that have an effect only with some strategies or regularisers."""
 
 
 @dataclass(frozen=True)
@@ -41,85 +45,97 @@ class Transfer:
         InputError: if a value makes no sense, or nothing is left to hold.
     """
 
-    strategy: Strategy = "full"
-    reset_head: bool = False
-    regulariser: RegulariserName = "none"
-    alpha: float = 0.01
-    beta: float = 0.01
-    decay: float = 1.0
-    feature_layers: tuple[str, ...] = ()
-    gradient_rule: GradientRule = "sum"
-    phase_epochs: tuple[int, int, int] = (5, 5, 15)
-    phase_rates: tuple[float, float, float] = (1e-3, 1e-4, 1e-5)
+    strategy: str = setting(
+        "full",
+        "What learns: everything, the last block and the two output layers, these two alone, one "
+        "after the other, or everything from a random start.",
+        tuple(STRATEGIES),
+    )
+    reset_head: bool = setting(False, "Draw the two output layers anew.")
+    regulariser: str = setting(
+        NONE,
+        "What holds the weights: small ones, the start's, or the start's feature maps.",
+        regulariser_names(),
+    )
+    alpha: float = setting(0.01, "Its strength, on what the start shares.", NOT_NEGATIVE)
+    beta: float = setting(0.01, "Its strength on reset layers (l2-sp alone).", NOT_NEGATIVE)
+    decay: float = setting(1.0, "Strength times this after each epoch.", POSITIVE_SHARE)
+    feature_layers: tuple[str, ...] = setting(
+        (),
+        "Layers whose feature maps are held, e.g. conv2; repeatable.",
+        flag="--feature-layer",
+        metavar="LAYER",
+        shown_default="the last convolution and hidden dense layer",
+    )
+    gradient_rule: str = setting(
+        "sum",
+        "How the regulariser's gradient joins the loss's: added, or without the part that works "
+        "against it.",
+        tuple(GRADIENT_RULES),
+    )
+    phase_epochs: tuple[int, int, int] = setting(
+        (5, 5, 15),
+        "Epochs of the phases of --strategy gradual, instead of --epochs.",
+        AT_LEAST_ONE,
+        metavar="HEAD BLOCK FULL",
+    )
+    phase_rates: tuple[float, float, float] = setting(
+        (1e-3, 1e-4, 1e-5),
+        "Highest learning rates of these phases.",
+        POSITIVE,
+        metavar="HEAD BLOCK FULL",
+    )
 
     def __post_init__(self) -> None:
-        rules = {
-            "strategy": (self.strategy in get_args(Strategy), _one_of(Strategy)),
-            "regulariser": (
-                self.regulariser in get_args(RegulariserName),
-                _one_of(RegulariserName),
-            ),
-            "gradient_rule": (self.gradient_rule in get_args(GradientRule), _one_of(GradientRule)),
-            "alpha": (0 <= self.alpha < math.inf, "0 or more"),
-            "beta": (0 <= self.beta < math.inf, "0 or more"),
-            "decay": (0 < self.decay <= 1, "above 0, at most 1"),
-            "phase_epochs": (
-                len(self.phase_epochs) == 3 and min(self.phase_epochs) >= 1,
-                "three whole numbers from 1 on",
-            ),
-            "phase_rates": (
-                len(self.phase_rates) == 3
-                and all(0 < rate < math.inf for rate in self.phase_rates),
-                "three numbers above 0",
-            ),
-        }
-        for name, (kept, expected) in rules.items():
-            if not kept:
-                raise InputError(f"found {name} {getattr(self, name)!r}, expected {expected}")
-        if self.strategy == "scratch" and self.holds_start:
+        if fault := find_fault(self):
+            raise InputError(fault)
+        if self.layout.is_random and self.holds_start:
             raise InputError(
-                f"found the regulariser {self.regulariser} with the strategy scratch, which keeps "
-                "nothing that it could hold; choose none or l2"
+                f"found the regulariser {self.regulariser} with the strategy {self.strategy}, "
+                "which keeps nothing that it could hold; choose none or l2"
             )
-        if self.regulariser == "delta" and self.reset_head:
+        if regulariser := find_regulariser(self.regulariser):
+            if fault := regulariser.find_fault(self):
+                raise InputError(fault)
+        elif self.gradient_rule != "sum":
             raise InputError(
-                "found the regulariser delta with new output layers, whose loss says nothing about "
-                "channels; choose feature-map, or keep the head"
+                f"found the gradient rule {self.gradient_rule} without a regulariser, which it "
+                "would tame; choose a regulariser, or the rule sum"
             )
-        if self.gradient_rule == "dtnh" and self.regulariser == "none":
-            raise InputError(
-                "found the gradient rule dtnh without a regulariser, which it would tame; choose "
-                "a regulariser, or the rule sum"
-            )
+
+    @property
+    def layout(self) -> Strategy:
+        """What learns when."""
+        return STRATEGIES[self.strategy]
 
     def normalised(self) -> Transfer:
         """Return the same transfer with usual values where a value has no effect."""
-        usual = Transfer()
-        idle: set[str] = set()
-        if not self.holds:
-            idle |= {"alpha", "decay"}
-        if not (self.regulariser == "l2-sp" and self.reset_head):
-            idle.add("beta")
-        if self.regulariser not in ("feature-map", "delta"):
-            idle.add("feature_layers")
-        if self.strategy != "gradual":
-            idle |= {"phase_epochs", "phase_rates"}
+        regulariser = find_regulariser(self.regulariser)
+        heeded = set(regulariser.settings) if regulariser else set()
+        if not self.reset_head:
+            heeded.discard("beta")
+        if self.layout.has_phases:
+            heeded |= {"phase_epochs", "phase_rates"}
+        usual, idle = Transfer(), _ONLY_SOMETIMES - heeded
         return replace(self, **{name: getattr(usual, name) for name in idle})
 
     @property
     def holds_start(self) -> bool:
         """Whether a regulariser holds something to what it was at the start."""
-        return self.regulariser in ("l2-sp", "feature-map", "delta")
+        regulariser = find_regulariser(self.regulariser)
+        return regulariser is not None and regulariser.holds_start
+
+    @property
+    def effort(self) -> float:
+        """How many times as long an epoch takes as in plain fine-tuning."""
+        regulariser = find_regulariser(self.regulariser)
+        return regulariser.effort if regulariser else 1.0
 
     @property
     def holds(self) -> bool:
         """Whether a regulariser takes part at all."""
-        return self.regulariser != "none"
+        return self.regulariser != NONE
 
     def strength(self, epoch: int) -> float:
         """Return the factor of the regulariser in an epoch, counted from 1."""
         return self.decay ** (epoch - 1)
-
-
-def _one_of(choices: object) -> str:
-    return f"one of {', '.join(get_args(choices))}"

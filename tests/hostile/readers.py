@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
 
 from facetl.cli.report import recall_training
-from facetl.cli.train_stage import recommend_settings
+from facetl.commands.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.coco import load_coco, save_coco

@@ -8,7 +8,7 @@ from random import Random
 
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.props import PropDrawer
-from facetl.cartoons.registry import Registry
+from facetl.registry import Registry
 
 PlaceDrawer = Callable[[Pen, Random], float]
 """Fills the whole frame and returns the height at which the floor begins."""

@@ -9,7 +9,7 @@ from random import Random
 from facetl.cartoons.colours import CLOTH, Colour, darken, mix
 from facetl.cartoons.paths import loop, oval, rectangle
 from facetl.cartoons.pen import WIDTH, Pen
-from facetl.cartoons.registry import Registry
+from facetl.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from facetl.cartoons.pen import Pen
-from facetl.cartoons.registry import Registry
+from facetl.registry import Registry
 
 PropDrawer = Callable[[Pen, Random], None]
 """Draws a thing about 2 wide around the origin; chance comes from the generator alone."""

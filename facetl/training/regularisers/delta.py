@@ -1,4 +1,8 @@
-"""Which channels of a network's feature maps matter for the frames at hand."""
+"""``delta``: feature maps are held, channels that matter for the frames at hand more than others.
+
+Li, Xiong, Wang, Rao, Liu, Chen and Huan, "DELTA: deep learning transfer using feature map with
+attention for convolutional networks", ICLR 2019, equations 4 and 5.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,42 @@ import torch
 from torch import Tensor
 
 from facetl.mtcnn.networks import Network
-from facetl.training.regularisers import Attention
+from facetl.training.penalties import Held
+from facetl.training.regularisers import REGULARISERS
+from facetl.training.regularisers.feature_map import FeaturePenalty, feature_layers
+from facetl.training.transfer import Transfer
+
+
+@REGULARISERS("delta")
+class AttentionPenalty(FeaturePenalty):
+    """The distance of feature maps with a weight for each channel."""
+
+    @classmethod
+    def find_fault(cls, transfer: Transfer) -> str | None:
+        """Return what is wrong if the loss of the start would say nothing about the new task."""
+        if not transfer.reset_head:
+            return None
+        return (
+            "found the regulariser delta with new output layers, whose loss says nothing about "
+            "channels; choose feature-map, or keep the head"
+        )
+
+    @classmethod
+    def build(cls, held: Held) -> FeaturePenalty:
+        """Return what holds the feature maps, weighed by the loss at the start."""
+        layers = feature_layers(held.network, held.stage, held.transfer)
+        attention = weigh_channels(held.source, layers, held.loss)
+        return cls(held.source, held.stage, layers, held.transfer.alpha, attention)
 
 
 @torch.no_grad()
 def weigh_channels(
     source: Network, layers: Sequence[str], loss: Callable[[Network], Tensor]
-) -> Attention:
+) -> dict[str, Tensor]:
     """Weigh each channel by what its loss would cost.
 
     The weights of a layer are the softmax over its C channels of how much the loss on the new
     task grows when the channel is silenced, times C, so that their mean is 1.
-
-    Li, Xiong, Wang, Rao, Liu, Chen and Huan, "DELTA: deep learning transfer using feature map
-    with attention for convolutional networks", ICLR 2019, equations 4 and 5.
 
     Args:
         source: the network as it was.

@@ -1,4 +1,4 @@
-"""Registries: drawing functions by name, each added by a decorator where it is written."""
+"""Registries: functions and classes by name, each added by a decorator where it is written."""
 
 from __future__ import annotations
 

@@ -1,0 +1,346 @@
+"""From annotated frames to a trained cascade."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from facetl.commands.annotated import load_frames, spread
+from facetl.commands.cartoons import CartoonsRequest, cartoons
+from facetl.commands.optional_pictures import OptionalPictures
+from facetl.commands.training_files import TrainingFiles, note_busy_cores
+from facetl.cores import usable_cores
+from facetl.data.annotations import OnError
+from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
+from facetl.data.images import load_image, save_image
+from facetl.errors import FacetlError, UsageError
+from facetl.evaluation.matching import TrueBoxes
+from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
+from facetl.files import remove_folder, write_text
+from facetl.mtcnn.detector import Detector, choose_device
+from facetl.mtcnn.engines import EngineChoice, choose_engine
+from facetl.mtcnn.weights import save_weights
+from facetl.reporting import SILENT, Reporter
+from facetl.results.shown_score import SCORE
+from facetl.search.settings import DETECTION
+from facetl.training.cascade import Cascade, Training, Workshop
+from facetl.training.initialisation import require_start, settle_start
+from facetl.training.plan import CascadePlan
+from facetl.training.progress import Watcher
+from facetl.training.suspects import draw_suspects
+from facetl.training.time_budget import TimeBudget
+from facetl.training.time_estimate import trial_of
+from facetl.training.training_log import by_training
+from facetl.training.transfer import Transfer
+
+_MOST_SEARCHED = 200
+"""Frames that are searched to choose the score to show from."""
+
+Watch = Callable[[CascadePlan, FaceDataset], AbstractContextManager[Watcher]]
+"""Gives, for as long as a plan is trained on frames, what is called as it gets on."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What is trained, on what.
+
+    Attributes:
+        data: the annotated frames; None if they are given as ``images``.
+        out: the weights file to write.
+        images: the frames, if not ``data``.
+        annotations: their annotation file, if it is not found by itself.
+        form: how the faces are annotated, or ``auto``.
+        start: weights to start from; None: the pretrained ones, or random ones where the
+            strategy wants them.
+        epochs: of each stage; None: the usual ones.
+        keep_epochs: whether the epochs stay as they are; else few frames get more of them, and a
+            budget chooses.
+        rounds: how often the stages are trained, each on what those of the round before propose.
+        budget: seconds that it may take; None: as many as it takes.
+        began: what ``time.perf_counter`` returned when the budget began; None: now.
+        with_cartoons: frames of the built-in cartoon to mix in.
+        repaint: share of the patches with colour channels exchanged; None: each stage's own.
+        transfer: how weights are transferred.
+        seed: of all chance.
+        workers: work done side by side; the result does not depend on it.
+        device: where the networks run: ``auto``, ``cpu`` or ``cuda``.
+        engine: what searches frames.
+        on_error: what to do about bad annotation lines.
+        resume: whether a training that was broken off is resumed.
+        force: whether ``out`` may be overwritten.
+    """
+
+    data: Path | None
+    out: Path
+    images: Path | None = None
+    annotations: Path | None = None
+    form: str = "auto"
+    start: str | None = None
+    epochs: tuple[int, int, int] | None = None
+    keep_epochs: bool = False
+    rounds: int = 1
+    budget: float | None = None
+    began: float | None = None
+    with_cartoons: int = 0
+    repaint: float | None = None
+    transfer: Transfer = field(default_factory=Transfer)
+    seed: int = 1
+    workers: int = field(default_factory=usable_cores)
+    device: str = "auto"
+    engine: EngineChoice = "auto"
+    on_error: OnError = "strict"
+    resume: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What was trained.
+
+    Attributes:
+        files: what was written.
+        cascade: the trained cascade.
+    """
+
+    files: CascadeFiles
+    cascade: Cascade
+
+
+def _watch_nothing(plan: CascadePlan, dataset: FaceDataset) -> AbstractContextManager[Watcher]:
+    return nullcontext(Watcher())
+
+
+def train(
+    request: TrainRequest, reporter: Reporter = SILENT, watch: Watch = _watch_nothing
+) -> TrainResult:
+    """Train all stages, each on what those before it propose, and choose the score to show from.
+
+    Args:
+        request: what is trained.
+        reporter: see :class:`Reporter`.
+        watch: shows how far the training is.
+
+    Raises:
+        UsageError: if start and strategy do not go together, or there are no frames.
+        InputError: if frames or weights cannot be read.
+        OutputError: if something is in the way, or the training to resume is finished.
+        NonFiniteLossError: as soon as a loss is infinite or not a number.
+    """
+    began = time.perf_counter() if request.began is None else request.began
+    if request.data is None and request.images is None:
+        raise UsageError("found neither DATA nor --images; say where the frames are")
+    start = settle_start(request.start, request.transfer)
+    device = choose_device(request.device)
+    machine = _Machine(device, choose_engine(request.engine, device), request.workers)
+    require_start(start)
+    files = CascadeFiles(request.out)
+    files.find_room(resume=request.resume, force=request.force, reporter=reporter)
+    with reporter.resumable(files.workshop), files.tidied():
+        dataset = _load(request, files, reporter)
+        plan = _make_plan(request, start, dataset)
+        budget = _start_budget(request, plan, dataset, machine, began)
+        if budget:
+            _describe_budget(budget, reporter)
+        else:
+            note_busy_cores("onet", plan.stages["onet"].training, device, reporter)
+        with watch(plan, dataset) as watcher:
+            if budget:
+                budget.on_plan = watcher.replans
+            workshop = Workshop(files.workshop)
+            cascade = Training(dataset, plan, workshop, watcher, *machine, budget).run()
+        cascade = choose_score(cascade, dataset, *machine, reporter)
+        files.save(cascade, dataset, reporter)
+        if budget:
+            done = _describe_epochs(budget.done(cascade.records))
+            reporter.note(f"budget of {budget.seconds:.0f} s: took {budget.spent:.0f} s for {done}")
+    return TrainResult(files, cascade)
+
+
+class _Machine(NamedTuple):
+    """Where networks run, what searches frames, and with how many workers."""
+
+    device: Any
+    engine: EngineChoice
+    workers: int
+
+
+@dataclass(frozen=True)
+class CascadeFiles(TrainingFiles):
+    """The files of a cascade's training."""
+
+    @property
+    def suspects(self) -> Path:
+        """Regions that look like faces and are not annotated."""
+        return self.beside("suspects.json")
+
+    @property
+    def suspects_sheet(self) -> Path:
+        """The same, to look at."""
+        return self.beside("suspects.png")
+
+    @property
+    def workshop(self) -> Path:
+        """The folder of unfinished work; gone when it is finished."""
+        return self.weights.with_name(f"{self.weights.name}.work")
+
+    def find_room(self, *, resume: bool, force: bool, reporter: Reporter) -> None:
+        """See that there is unfinished work to resume, or nothing in the way of a new training.
+
+        Raises:
+            OutputError: if something is in the way, or the training is finished.
+        """
+        others = (self.suspects, self.suspects_sheet)
+        self.require_room(self.workshop, *others, resume=resume, force=force, reporter=reporter)
+
+    @contextmanager
+    def tidied(self) -> Iterator[None]:
+        """After an error leave nothing of work that never began."""
+        try:
+            yield
+        except FacetlError:
+            if not Workshop(self.workshop).has_work:
+                self.clear_workshop()
+            raise
+
+    def clear_workshop(self) -> None:
+        """Remove unfinished work."""
+        remove_folder(self.workshop)
+
+    def save(self, cascade: Cascade, dataset: FaceDataset, reporter: Reporter) -> None:
+        """Write everything, what was learnt first, and remove the unfinished work."""
+        write_text(self.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
+        write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
+        save_weights(self.weights, cascade.weights)
+        pictures = OptionalPictures()
+        self.draw_losses(by_training(cascade.records), pictures)
+        with pictures.drawing(self.suspects_sheet):
+            self.suspects_sheet.unlink(missing_ok=True)  # of an earlier training
+            if cascade.suspects:
+                save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
+        pictures.note_missing(reporter)
+        self.clear_workshop()
+
+
+def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> CascadePlan:
+    """Return what is trained on the frames, and how, before a budget reduces it."""
+    plan = CascadePlan.default(rounds=request.rounds, start=start, seed=request.seed)
+    if request.epochs:
+        plan = plan.with_epochs(request.epochs)
+    plan = plan.transferring(request.transfer).enriched(dataset)
+    if request.repaint is not None:
+        plan = plan.repainted(request.repaint)
+    return plan if request.keep_epochs else plan.stretched(dataset)
+
+
+def choose_score(
+    cascade: Cascade,
+    dataset: FaceDataset,
+    device: Any,
+    engine: EngineChoice,
+    workers: int,
+    reporter: Reporter = SILENT,
+) -> Cascade:
+    """Return the cascade with the score from which what it finds is shown; report which.
+
+    It is that of the best F1 on frames that were put aside.  Where these hold too few faces, it
+    is that on all frames, but not below the usual one: false alarms are rarer there.
+    """
+    frames, described, least = _frames_to_choose_on(dataset, cascade.aside)
+    pixels = (load_image(frame.path) for frame in frames)
+    detector = Detector(cascade.weights, device, engine)
+    faces = TrueBoxes.of((each.boxes for each in frames), (each.ignored for each in frames))
+    shown = reporter.track(pixels, "choosing the score to show from", len(frames))
+    score = find_score(detector, shown, faces, workers)
+    if score is None:
+        reporter.note(f"shown from score {detector.score:g} on; facetl tune chooses on more frames")
+        return cascade
+    score = max(score, least)
+    reporter.note(f"shown from score {score:g} on, chosen on {len(frames)} frames {described}")
+    settings = detector.settings.override(score=score)
+    metadata = {**cascade.weights.metadata, DETECTION: settings.to_json()}
+    return replace(cascade, weights=replace(cascade.weights, metadata=metadata))
+
+
+def _frames_to_choose_on(
+    dataset: FaceDataset, aside: Sequence[str]
+) -> tuple[FaceDataset, str, float]:
+    """Return frames to choose a score on, what they are, and the least score to choose."""
+    frames = tuple(frame for frame in dataset if frame.name in set(aside))
+    chosen = spread(replace(dataset, frames=frames), _MOST_SEARCHED)
+    if chosen.face_count >= FEWEST_FACES:
+        return chosen, "put aside", 0.0
+    return leave_out_unreadable(spread(dataset, _MOST_SEARCHED)), "learnt from", SCORE
+
+
+def _load(request: TrainRequest, files: CascadeFiles, reporter: Reporter) -> FaceDataset:
+    """Return the frames, with those of the cartoon; an unfinished training goes if need be."""
+    dataset = load_frames(
+        request.data,
+        request.images,
+        request.annotations,
+        request.on_error,
+        form=request.form,
+        reporter=reporter,
+    )
+    if not request.resume:
+        files.clear_workshop()
+    if not request.with_cartoons:
+        return dataset
+    folder = files.workshop / "cartoons"
+    if not folder.exists():
+        unfinished = folder.with_name("drawing")
+        remove_folder(unfinished)
+        count, seed, workers = request.with_cartoons, request.seed, request.workers
+        cartoons(CartoonsRequest(unfinished, count, 1, seed, workers), reporter)
+        unfinished.rename(folder)
+    return dataset.joined(load_dataset(folder, part="train"), prefix="cartoons/")
+
+
+def _start_budget(
+    request: TrainRequest,
+    plan: CascadePlan,
+    dataset: FaceDataset,
+    machine: _Machine,
+    began: float,
+) -> TimeBudget | None:
+    """Return what keeps the training within its budget, if it has one."""
+    if not request.budget:
+        return None
+    return TimeBudget(
+        plan=plan,
+        seconds=request.budget,
+        frames=len(dataset),
+        faces=dataset.face_count,
+        path=CascadeFiles(request.out).workshop / "budget.json",
+        measure=trial_of(machine.device),
+        keeps_epochs=request.keep_epochs,
+        began=began,
+    )
+
+
+def _describe_budget(budget: TimeBudget, reporter: Reporter) -> None:
+    """Report what is planned, or was spent before."""
+    head = f"budget of {budget.seconds:.0f} s"
+    if budget.is_resumed:
+        reporter.note(f"{head}: resuming after {budget.spent:.0f} s")
+    else:
+        epochs = _describe_epochs(budget.plan.reduced(budget.share))
+        patches = f"{budget.share.patches:.0%} of their patches"
+        reporter.note(f"{head}: all {budget.frames:,} frames, {epochs}, {patches}")
+        if not budget.is_enough:
+            reporter.note(
+                f"the least training is chosen; it takes about {budget.foreseen:.0f} s here"
+            )
+    if budget.uses_fewer_threads:
+        reporter.note("the cores are busy with other work: one thread trains faster than all")
+
+
+def _describe_epochs(plan: CascadePlan) -> str:
+    """Return the epochs of the stages: ``20 + 8 + 10 epochs``."""
+    counts = (str(each.training.total_epochs) for each in plan.stages.values())
+    return f"{' + '.join(counts)} epochs"

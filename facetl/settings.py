@@ -1,0 +1,131 @@
+"""What the fields of settings classes say of themselves: what they mean and what they may be.
+
+A default, a help text and a range stand once, at the field.  The class refuses other values, and
+the command line makes an option of the field.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_KEY = "setting"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Finite numbers within limits.
+
+    Attributes:
+        least: the least of them; None if there is no such limit.
+        most: the greatest of them; None if there is no such limit.
+        above: whether ``least`` itself is excluded.
+        below: whether ``most`` itself is excluded.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    above: bool = False
+    below: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        if not abs(value) <= sys.float_info.max:
+            return False
+        high = self.least is None or (value > self.least if self.above else value >= self.least)
+        low = self.most is None or (value < self.most if self.below else value <= self.most)
+        return high and low
+
+    def __str__(self) -> str:
+        if self.most is None:
+            return f"above {self.least:g}" if self.above else f"{self.least:g} or more"
+        if not (self.above or self.below):
+            return f"{self.least:g} to {self.most:g}"
+        first = "above" if self.above else "at least"
+        last = "below" if self.below else "at most"
+        return f"{first} {self.least:g}, {last} {self.most:g}"
+
+
+SHARE = Range(0, 1)
+POSITIVE_SHARE = Range(0, 1, above=True)
+POSITIVE = Range(0, above=True)
+NOT_NEGATIVE = Range(0)
+AT_LEAST_ONE = Range(1)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a field says of itself.
+
+    Attributes:
+        help: what it means, for the command line.
+        allowed: the range of a number, or of each number of a tuple; the choices of a word.
+        metavar: what stands for the value in the help.
+        shown_default: what the help shows as the default, where it is not the field's own.
+        flag: the option, where it is not named like the field.
+    """
+
+    help: str = ""
+    allowed: Range | tuple[str, ...] | None = None
+    metavar: str | None = None
+    shown_default: str | None = None
+    flag: str | None = None
+
+
+def setting(
+    default: T,
+    help: str = "",
+    allowed: Range | tuple[str, ...] | None = None,
+    **more: str,
+) -> T:
+    """Return a field of a settings class with what it says of itself.
+
+    Args:
+        default: its default.
+        help: see :class:`Setting`, as for what follows.
+        allowed: what it may be.
+        **more: the other attributes.
+    """
+    made: T = field(default=default, metadata={_KEY: Setting(help, allowed, **more)})
+    return made
+
+
+def settings_of(settings: Any) -> dict[str, Setting]:
+    """Return what the fields of a settings class say of themselves, by their names."""
+    return {each.name: each.metadata[_KEY] for each in fields(settings) if _KEY in each.metadata}
+
+
+def find_fault(settings: Any) -> str | None:
+    """Return what is wrong with the first value that is not allowed, None if all are."""
+    for each in fields(settings):
+        allowed = each.metadata[_KEY].allowed if _KEY in each.metadata else None
+        value = getattr(settings, each.name)
+        if allowed and (expected := _expected(each, allowed, value)):
+            return f"found {each.name} {value!r}, expected {expected}"
+    return None
+
+
+def filled(settings: T, given: Mapping[str, Any]) -> T:
+    """Return settings with the values that are given by their names, those in parts of it too."""
+    changes: dict[str, Any] = {}
+    for each in fields(settings):  # type: ignore[arg-type]
+        value = getattr(settings, each.name)
+        if is_dataclass(value):
+            changes[each.name] = filled(value, given)
+        elif each.name in given:
+            changes[each.name] = given[each.name]
+    return replace(settings, **changes)  # type: ignore[type-var]
+
+
+def _expected(own: Field[Any], allowed: Range | tuple[str, ...], value: Any) -> str | None:
+    """Return what was expected of a value that is not allowed, None if it is."""
+    if isinstance(allowed, tuple):
+        return None if value in allowed else f"one of {', '.join(allowed)}"
+    if isinstance(own.default, tuple):
+        count = len(own.default)
+        kept = len(value) == count and all(each in allowed for each in value)
+        return None if kept else f"{count} numbers, {allowed}"
+    return None if value in allowed else str(allowed)
