@@ -27,6 +27,7 @@ FLOORS = {
     "facetl.cartoons": 1,
     "facetl.manifests": 1,
     "facetl.locks": 1,
+    "facetl.parts": 1,
     "facetl.files": 0,
     "facetl.boxes": -1,
     "facetl.cores": -1,

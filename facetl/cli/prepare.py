@@ -135,10 +135,10 @@ def prepare(
       facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
       facetl prepare cartoons --out patches --resume
     """
+    from facetl.parts import has_work, work_folder
     from facetl.training.patches import patches_path
     from facetl.training.plan import AT_LEAST
     from facetl.training.preparation import prepare_patches
-    from facetl.training.resume import has_work, work_folder
 
     require_source(data, images)
     path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
@@ -178,7 +178,7 @@ def _find_room(path: Path, sheet: Path, *, resume: bool, force: bool) -> None:
     Raises:
         OutputError: if something is in the way, or the patches to resume are finished.
     """
-    from facetl.training.resume import has_work, work_folder
+    from facetl.parts import has_work, work_folder
 
     if resume:
         claim_place()
@@ -202,7 +202,7 @@ def _find_room(path: Path, sheet: Path, *, resume: bool, force: bool) -> None:
 
 def _lacks_sheet_alone(path: Path, sheet: Path) -> bool:
     """Return whether all that a broken-off run has left to do is the picture of its patches."""
-    from facetl.training.resume import has_work
+    from facetl.parts import has_work
 
     if has_work(path) or not path.exists():
         return False

@@ -25,10 +25,10 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import EngineChoice
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
+from facetl.parts import describe_differences
 from facetl.search.settings import DETECTION, Settings
 from facetl.training.checkpoint import (
     Checkpoint,
-    describe_differences,
     load_checkpoint,
     save_checkpoint,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from facetl.errors import WeightsError
 from facetl.files import require_format, write_bytes
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.weights import State, load_plain
+from facetl.parts import describe_differences
 from facetl.training.settings import Keep
 
 FORMAT = "facetl-checkpoint"
@@ -137,21 +137,6 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             f"{path}: damaged checkpoint ({type(error).__name__}: {error}); start anew with --force"
         ) from error
     return checkpoint
-
-
-def describe_differences(found: dict[str, Any], task: dict[str, Any]) -> str:
-    """Return what a task that was found has otherwise than the one that is wanted; may be empty."""
-    return ", ".join(_differences(found, task))
-
-
-def _differences(found: dict[str, Any], task: dict[str, Any]) -> Iterator[str]:
-    """Yield what the task that was found has otherwise, and what is wanted."""
-    for key, value in task.items():
-        if isinstance(value, dict):
-            part = found.get(key)
-            yield from _differences(part if isinstance(part, dict) else {}, value)
-        elif found.get(key) != value:
-            yield f"{key.replace('_', ' ')} {found.get(key)} (now {value})"
 
 
 def _check(checkpoint: Checkpoint) -> None:
