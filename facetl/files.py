@@ -12,7 +12,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -34,39 +34,28 @@ T = TypeVar("T")
 
 
 class Ledger:
-    """Takes note of the files that a command writes; :func:`keeping_ledger` opens one.
+    """Is told what a command reads and writes; this one ignores it."""
 
-    Attributes:
-        written: absolute paths that were put in place; a folder stands for all that is in it.
-    """
-
-    def __init__(self) -> None:
-        self.written: set[str] = set()
-        self._has_begun = False
-
-    def claim(self) -> None:
-        """Hear that something is about to be changed, as often as it is: see that it may."""
+    def lock(self) -> None:
+        """See that no other command changes the place: something in it is looked at."""
 
     def begin(self) -> None:
-        """Hear, once, that something is about to be written: nothing has changed on disk yet."""
+        """See that the place may be written, and read what was given: it may change soon."""
 
-    def read(self, path: Path) -> None:
-        """Hear that a file or folder belongs to what the command was given."""
+    def add_input(self, path: Path) -> None:
+        """Add a file or folder to what the command was given."""
 
-    def begin_once(self) -> None:
-        """Call :meth:`claim`, and :meth:`begin` unless that was done."""
-        self.claim()
-        if not self._has_begun:
-            self._has_begun = True
-            self.begin()
+    def add_outputs(self, paths: Iterable[Path]) -> None:
+        """Add what was put in place; a folder stands for all that is in it."""
 
 
-_ledgers: list[Ledger] = []
+_ledgers = [Ledger()]
+"""The innermost last.  Worker threads write too, and context variables would not reach them."""
 
 
 @contextmanager
 def keeping_ledger(ledger: Ledger) -> Iterator[None]:
-    """Let a ledger take note of what this process writes in the block; the innermost one does."""
+    """Tell a ledger what this process reads and writes in the block; the innermost one is told."""
     _ledgers.append(ledger)
     try:
         yield
@@ -74,39 +63,34 @@ def keeping_ledger(ledger: Ledger) -> Iterator[None]:
         _ledgers.pop()
 
 
-def claim_place() -> None:
-    """Tell the ledger, if one is kept, that something is looked at that no other may change."""
-    if _ledgers:
-        _ledgers[-1].claim()
+def lock_place() -> None:
+    """Lock the command's place: something is looked at that no other command may change."""
+    _ledgers[-1].lock()
 
 
 def about_to_write() -> None:
-    """Tell the ledger, if one is kept, that something will be written soon."""
-    if _ledgers:
-        _ledgers[-1].begin_once()
+    """Note that something will be written soon."""
+    _ledgers[-1].begin()
 
 
 def note_written(*paths: Path) -> None:
-    """Tell the ledger what was put in place, by other means than this module or other processes.
+    """Note what was put in place, by other means than this module or by other processes.
 
     Args:
         paths: files, or folders that hold nothing but what was written.
     """
-    about_to_write()
-    if _ledgers:
-        _ledgers[-1].written.update(map(absolute, paths))
+    _ledgers[-1].add_outputs(paths)
+
+
+def note_read(*paths: Path) -> None:
+    """Note files that belong to what was given and may lie elsewhere."""
+    for path in paths:
+        _ledgers[-1].add_input(path)
 
 
 def absolute(path: Path | str) -> str:
     """Return a path from the root on, without any ``..``; links are not followed."""
     return os.path.abspath(path)  # noqa: PTH100 - the other way follows links
-
-
-def note_read(*paths: Path) -> None:
-    """Tell the ledger of files that belong to what was given and may lie elsewhere."""
-    if _ledgers:
-        for path in paths:
-            _ledgers[-1].read(path)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ FLOORS = {
     "facetl.results": 2,
     "facetl.data": 1,
     "facetl.cartoons": 1,
-    "facetl.manifests": 1,
+    "facetl.manifests": 2,
     "facetl.locks": 1,
     "facetl.parts": 1,
     "facetl.files": 0,

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from outcomes import assert_refused, left_in, success
 from tiny_world import save_frames
 
-from facetl.cli import main
+from facetl.cli import main, options
 from facetl.cli.recording import leaving_manifest
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.recognition import recognise
@@ -72,9 +72,9 @@ def test_a_step_tells_command_settings_versions_and_fingerprints(frames: Path) -
     assert step.versions.keys() > {"facetl", "python", "torch", "numpy", "platform", "threads"}
     assert (step.versions["engine"], step.versions["device"]) == ("torch", "cpu")
     assert list(step.inputs) == ["frames", "cartoon"]
-    assert (step.inputs["frames"].mark.files, step.inputs["frames"].place) == (4, "../frames")
+    assert (step.inputs["frames"]["files"], step.inputs["frames"]["place"]) == (4, "../frames")
     (shipped,) = built_in_files("cartoon")
-    assert step.inputs["cartoon"].mark.bytes == shipped.stat().st_size
+    assert step.inputs["cartoon"]["bytes"] == shipped.stat().st_size
     assert sorted(step.outputs) == [
         "cartoon.csv",
         "cartoon.detections.json",
@@ -88,7 +88,7 @@ def test_several_commands_stand_in_one_manifest(frames: Path) -> None:
     first, second = steps_in("results")
     assert (first.name, second.name) == ("detect", "evaluate")
     assert "metrics.json" in second.outputs
-    assert second.inputs["results"].mark.files == 1  # what it writes there itself is no input
+    assert second.inputs["results"]["files"] == 1  # what it writes there itself is no input
     success(run("evaluate", "results", "--truth", frames, "--no-report", "--force"))
     again = steps_in("results")[1]
     assert again.inputs == second.inputs
@@ -176,7 +176,7 @@ def test_annotations_beside_the_frames_are_inputs_too(frames: Path) -> None:
     (frames / "faces.txt").rename("frames_annotations.txt")
     success(run("convert", frames, "voc", "--to", "voc"))
     inputs = steps_in("voc")[0].inputs
-    assert {name: given.kind for name, given in inputs.items()} == {
+    assert {name: given["kind"] for name, given in inputs.items()} == {
         "frames": "folder",
         "frames_annotations.txt": "file",
     }
@@ -188,8 +188,8 @@ def test_weights_tuned_in_place_are_read_before(frames: Path) -> None:
     tuning = ("tune", frames, "--device", "cpu", "--min-face", 40, "--weights", "own.safetensors")
     success(run(*tuning, "--force"))
     (step,) = steps_in()
-    assert step.outputs["own.safetensors"] != step.inputs["own.safetensors"].mark[1:]
-    assert step.inputs["own.safetensors"].mark.bytes == shipped.stat().st_size
+    assert step.outputs["own.safetensors"]["sha256"] != step.inputs["own.safetensors"]["sha256"]
+    assert step.inputs["own.safetensors"]["bytes"] == shipped.stat().st_size
 
 
 @pytest.mark.parametrize("text", ['{"name": "An App"}', "[", '{"format": "facetl-manifest"}'])
@@ -225,8 +225,8 @@ def writing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     seen: list[str] = []
 
     @click.command()
-    @click.argument("data", type=click.Path(path_type=Path))
-    @click.option("--out", type=click.Path(path_type=Path))
+    @click.argument("data", type=options.READ)
+    @click.option("--out", type=options.WRITE)
     @click.option("--code", type=int, default=0)
     def write(data: Path, out: Path, code: int) -> None:
         refuse_to_overwrite(out, force=False)
@@ -253,7 +253,7 @@ def test_folders_of_other_processes_are_claimed_as_they_are(writing: list[str]) 
     assert writing == ["data"]
     (step,) = steps_in("out")
     assert list(step.outputs) == ["NAME.parquet/1", "NAME.parquet/2"]
-    assert {name: given.mark.bytes for name, given in step.inputs.items()} == {
+    assert {name: given["bytes"] for name, given in step.inputs.items()} == {
         "data.txt": 4,  # as it was before the work
         "beside.txt": 6,
     }
@@ -409,8 +409,8 @@ def test_inputs_that_a_manifest_only_names_are_not_read(
     files, size = counts
     given = {"kind": "folder", "files": files, "bytes": size, "sha256": "0" * 64}
     changed(Path("results"), inputs={place: given})
-    monkeypatch.setattr("facetl.manifests.checking.mark_given", pytest.fail)
-    monkeypatch.setattr("facetl.manifests.fingerprints.mark_given", pytest.fail)
+    monkeypatch.setattr("facetl.manifests.checking.fingerprint_given", pytest.fail)
+    monkeypatch.setattr("facetl.manifests.fingerprints.fingerprint_given", pytest.fail)
     result = run("verify", "results", "--inputs")
     assert result.exit_code == 1
     assert f": {place}\n" in result.stdout

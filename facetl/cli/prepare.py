@@ -15,7 +15,7 @@ from facetl.cli.console import note, plain_table, print_table, suggest, track
 from facetl.cli.ending import resumable
 from facetl.cli.optional_pictures import OptionalPictures
 from facetl.errors import OutputError
-from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
+from facetl.files import lock_place, note_written, refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -181,7 +181,7 @@ def _find_room(path: Path, sheet: Path, *, resume: bool, force: bool) -> None:
     from facetl.parts import has_work, work_folder
 
     if resume:
-        claim_place()
+        lock_place()
         if has_work(path) or _lacks_sheet_alone(path, sheet):
             return
         if path.exists() and not force:

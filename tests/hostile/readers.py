@@ -44,14 +44,8 @@ from facetl.experiments.runner import FORMAT as CELLS
 from facetl.experiments.study import Cell
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.checking import check_outputs
-from facetl.manifests.fingerprints import FileMark, FolderMark, mark_file
-from facetl.manifests.manifest import (
-    Input,
-    LinkMark,
-    Manifest,
-    load_manifest,
-    save_manifest,
-)
+from facetl.manifests.fingerprints import fingerprint_file
+from facetl.manifests.manifest import Manifest, load_manifest, save_manifest
 from facetl.manifests.manifest import Step as ManifestStep
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
@@ -520,14 +514,14 @@ def _task(folder: Path) -> list[Path]:
 
 def _manifest(folder: Path) -> list[Path]:
     _frame(folder)
-    mark = mark_file(folder / "a.png")
+    found = fingerprint_file(folder / "a.png")
     step = ManifestStep(
         command="facetl detect frames --out .",
         name="detect",
         settings={"seed": 1, "thresholds": [0.1, 0.2], "out": "."},
         versions={"facetl": "0.1.0", "threads": 1},
-        inputs={"frames": Input("folder", FolderMark(2, 30, mark.sha256), "../frames")},
-        outputs={"a.png": mark, "sub/gone.png": FileMark(3, mark.sha256), "l": LinkMark("a.png")},
+        inputs={"frames": {"kind": "folder", "place": "../frames", "files": 2, **found}},
+        outputs={"a.png": found, "sub/gone.png": {**found, "bytes": 3}, "l": {"link": "a.png"}},
         seed=1,
     )
     save_manifest(folder, Manifest((step, step.without({"a.png"}))))
