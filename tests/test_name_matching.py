@@ -19,7 +19,6 @@ from outcomes import success
 from PIL import Image
 
 from facetl.cli import main
-from facetl.cli.report import find_pictures
 from facetl.data.annotations import AnnotationFile, Kind, load_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.formats.names import leads_out, listed_name
@@ -27,6 +26,7 @@ from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import AnnotationError, InputError
 from facetl.evaluation.naming import find_places
+from facetl.evaluation.report.compose import find_pictures
 from facetl.evaluation.report.gallery import Exhibit
 from facetl.evaluation.scoring import evaluate
 from facetl.results.detections import Detections, FrameResult, Run

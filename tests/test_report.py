@@ -17,7 +17,6 @@ from playwright.sync_api import Browser
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.cli.report import MOST_TRAININGS, recall_training
 from facetl.data.annotations import save_annotations
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.conversion import save_single
@@ -26,6 +25,7 @@ from facetl.data.sources import Format
 from facetl.data.thumbnails import make_miniatures
 from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
+from facetl.evaluation.report.compose import MOST_TRAININGS, recall_training
 from facetl.evaluation.report.gallery import hang
 from facetl.evaluation.scoring import Entry, Evaluation, Truth, evaluate_all
 from facetl.mtcnn.weights import Weights, load_weights, save_weights

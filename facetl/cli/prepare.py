@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.networks import Stage
     from facetl.training.mining import Miner
     from facetl.training.preparation import Preparation
@@ -111,7 +110,7 @@ def prepare(
     seed: int,
     workers: int,
     device: str,
-    engine: EngineChoice,
+    engine: str,
     on_error: OnError,
     resume: bool,
     force: bool,
@@ -210,7 +209,7 @@ def _lacks_sheet_alone(path: Path, sheet: Path) -> bool:
 
 
 def _build_miner(
-    stage: Stage, weights: str | None, recipe: Recipe, device: str, engine: EngineChoice
+    stage: Stage, weights: str | None, recipe: Recipe, device: str, engine: str
 ) -> Miner | None:
     """Return what finds the proposals for a later stage.
 

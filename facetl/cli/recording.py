@@ -324,9 +324,9 @@ def _tell_versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
     }
     if "device" in parameters:
         from facetl.mtcnn.detector import choose_device
-        from facetl.mtcnn.engines import tell_machine
+        from facetl.mtcnn.machine import describe_machine
 
-        told |= tell_machine(choose_device(parameters["device"]), parameters.get("engine"))
+        told |= describe_machine(choose_device(parameters["device"]), parameters.get("engine"))
     return told
 
 

@@ -44,12 +44,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from facetl.errors import InputError
 from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Weighing
 from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics, OperatingPoint
 from facetl.evaluation.near_duplicates import MEASURE, Likeness, Part
 from facetl.evaluation.scoring import Evaluation, Truth
-from facetl.files import read_json, require_format, write_text
+from facetl.files import write_text
 from facetl.version import VERSION
 
 FORMAT = "facetl-metrics"
@@ -108,25 +107,6 @@ def save_metrics(path: Path, document: dict[str, Any]) -> None:
     """
     text = json.dumps(_without_undefined(document), ensure_ascii=False, indent=2, allow_nan=False)
     write_text(path, text + "\n")
-
-
-def load_metrics(path: Path) -> dict[str, Any]:
-    """Read a metrics file; undefined figures are None.
-
-    Raises:
-        InputError: if the file is missing, damaged, or of another format or version.
-    """
-    try:
-        document = read_json(path)
-        found = (document["format"], document["version"])
-        document["runs"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: not a metrics file ({error}); make one with facetl evaluate"
-        ) from error
-    remedy = "make it again with facetl evaluate"
-    require_format(found, (FORMAT, FORMAT_VERSION), InputError, remedy, path)
-    return dict(document)
 
 
 def _describe_likeness(likeness: Likeness) -> dict[str, Any]:

@@ -165,3 +165,24 @@ def _bands(size: tuple[int, int], border: int, images: int) -> Iterator[range]:
         yield range(start, height if last else start + step + shared)
         if last:
             return
+
+
+class TorchEngine:
+    """Torch's own arithmetic, on any device (see :class:`facetl.mtcnn.engines.Engine`)."""
+
+    exact = True
+
+    def why_not(self, device: torch.device) -> str:
+        """Return nothing: it can always be used."""
+        return ""
+
+    def describe(self) -> str:
+        """Return nothing: the name says it."""
+        return ""
+
+    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
+        """Return what it makes of images, with networks that lie on ``device``."""
+        return lambda pixels: TorchBackend(pixels.to(device), networks)
+
+
+TORCH = TorchEngine()

@@ -31,10 +31,9 @@ from facetl.mtcnn.detector import (
     Detector,
     onet_boxes,
     onet_nms,
-    pnet_candidates,
-    pnet_squares,
     rnet_nms,
     rnet_squares,
+    run_until,
     score_windows,
 )
 from facetl.mtcnn.geometry import as_windows
@@ -189,7 +188,7 @@ def _ask(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _Ask
     frame, pixels = image
     moments = [time.perf_counter()]
     backend = detector.backend(torch.from_numpy(pixels)[None])
-    proposals = pnet_squares(pnet_candidates(backend, floor))
+    proposals = run_until("rnet_input", backend, floor)
     moments.append(time.perf_counter())
     seen = proposals[_visible(proposals, backend)]
     refined = score_windows(backend, seen, "rnet", floor)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from facetl.data.interop import import_library
 from facetl.files import write_bytes, write_text
-from facetl.mtcnn.engines import own_caches
+from facetl.mtcnn.machine import own_caches
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION

@@ -18,7 +18,6 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
 
 from facetl.cli.compare import find_room
-from facetl.cli.report import recall_training
 from facetl.cli.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import load_dataset
@@ -32,8 +31,7 @@ from facetl.data.images import image_size, load_image
 from facetl.data.thumbnails import make_miniatures
 from facetl.data.video import Footage
 from facetl.errors import FacetlError, OutputError
-from facetl.evaluation.metrics_file import FORMAT as METRICS
-from facetl.evaluation.metrics_file import load_metrics
+from facetl.evaluation.report.compose import recall_training
 from facetl.evaluation.report.gallery import hang
 from facetl.evaluation.report.page import Report, choose_exhibits, render
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
@@ -298,12 +296,6 @@ def _go_on(path: Path) -> None:
     with suppress(OutputError):
         head = describe_head("tuned", RUN_SETTINGS)
         recover({path: head}, ["a.png", "b.png", "c.png", "x"])
-
-
-def _metrics(folder: Path) -> list[Path]:
-    document = {"format": METRICS, "version": 1, "runs": {"tuned": {"ap": {"0.3": 0.5}}}}
-    (folder / "metrics.json").write_text(json.dumps(document))
-    return [folder / "metrics.json"]
 
 
 def _peer(folder: Path) -> list[Path]:
@@ -606,7 +598,6 @@ READERS = (
     Reader("lines", _lines, _read_lines),
     Reader("lines to go on with", _lines, _go_on),
     Reader("shards", _shards, _read_shards),
-    Reader("metrics", _metrics, load_metrics),
     Reader("peer arrays", _peer, _read_peer),
     Reader("safetensors", _weights, _read_weights),
     Reader(

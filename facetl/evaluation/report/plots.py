@@ -5,7 +5,7 @@ Drawn with matplotlib's objects alone, so that nothing global is touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from facetl.evaluation.report.figures import (
     shorten,
     styled,
 )
+from facetl.evaluation.scoring import Evaluation
 from facetl.files import atomic_path, plot_paths
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
@@ -40,6 +41,21 @@ SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
 
 SVG_METADATA = ("Creator", "Date", "Format", "Type")
 """What matplotlib would tell in an SVG unasked."""
+
+
+def plot_all(evaluations: Sequence[Evaluation]) -> dict[str, Callable[[], Figure]]:
+    """Return what draws each plot of an evaluation, by the name of its file."""
+    from facetl.evaluation.report import diagnosis_plots  # which takes the colours from here
+
+    curves = {each.name: each.metrics.curve for each in evaluations}
+    diagnoses = {each.name: each.diagnosis for each in evaluations}
+    return {
+        "precision_recall": lambda: plot_precision_recall(curves),
+        "scores": lambda: plot_scores(curves),
+        "errors": lambda: diagnosis_plots.plot_errors(diagnoses),
+        "recall_by": lambda: diagnosis_plots.plot_recall_by(diagnoses),
+        "calibration": lambda: diagnosis_plots.plot_calibration(diagnoses),
+    }
 
 
 def plot_precision_recall(curves: Mapping[str, Curve]) -> Figure:
@@ -97,34 +113,6 @@ def _draw_training(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _mark_best_epoch(axes, records)
         _add_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
-
-
-def plot_learning_curve(table: Mapping[int, Sequence[Mapping[str, float]]]) -> Figure:
-    """Draw AP by number of annotated frames: a line an IoU threshold, a band over the seeds.
-
-    Args:
-        table: by number of frames, one mapping of AP by IoU threshold a seed; the entry of 0
-            frames, the pretrained detector, becomes a dotted line.
-    """
-    sizes = sorted(size for size in table if size and table[size])
-    with styled():
-        figure = Figure(figsize=(7.0, 4.8))
-        axes = figure.add_subplot()
-        for iou, colour in zip(table[0][0], PALETTE, strict=False):
-            values = [[seed[iou] for seed in table[size]] for size in sizes]
-            means = [float(np.mean(each)) for each in values]
-            axes.plot(sizes, means, "o-", color=colour, label=f"IoU {iou}")
-            axes.fill_between(
-                sizes, [*map(min, values)], [*map(max, values)], color=colour, alpha=0.2
-            )
-            axes.axhline(table[0][0][iou], color=colour, linewidth=1, linestyle=":")
-        axes.set_xscale("log")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.minorticks_off()
-        axes.set(xlabel="annotated frames (dotted: pretrained)", ylabel="AP", ylim=(0, 1.02))
-        axes.set_title("How many frames have to be annotated")
-        _add_legend(axes, loc="lower right")
-    return figure
 
 
 class Drawing(NamedTuple):

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facetl.mtcnn.backend import Answers, Cells
+from facetl.mtcnn.backend import Answers, BackendFactory, Cells
 from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 
@@ -106,7 +106,7 @@ class NativeNetworks:
             self.library.facetl_free(self.handle)
 
     def backend(self, pixels: Tensor) -> NativeBackend:
-        """BackendFactory at (B, H, W, 3) uint8 images."""
+        """Take (B, H, W, 3) uint8 images and return how they are seen."""
         return NativeBackend(self, pixels)
 
 
@@ -169,6 +169,34 @@ class NativeBackend:
             _address(windows), len(windows), _address(answers),
         )  # fmt: skip
         return answers
+
+
+class NativeEngine:
+    """The kernels as an engine (see :class:`facetl.mtcnn.engines.Engine`).
+
+    Args:
+        half: whether they are those of half precision.
+    """
+
+    def __init__(self, *, half: bool) -> None:
+        self.exact = not half
+
+    def why_not(self, device: torch.device) -> str:
+        """Return what keeps the kernels from being used on a device; nothing if they can be."""
+        if device.type != "cpu":
+            return f"the kernels run on the processor, not on {device.type}"
+        return find_kernels(half=not self.exact).lacking
+
+    def describe(self) -> str:
+        """Return what the kernels were compiled for."""
+        return f"compiled for {find_kernels(half=not self.exact).build}"
+
+    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
+        """Return what the kernels make of images, with the weights as they are now."""
+        return NativeNetworks(networks, half=not self.exact).backend
+
+
+NATIVE, HALF = NativeEngine(half=False), NativeEngine(half=True)
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:

@@ -1,68 +1,100 @@
-"""The report that ``facetl evaluate`` leaves: everything gathered for one page."""
+"""What the report of an evaluation holds, gathered from runs, frames, plots and weights files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetl.cli.annotated import describe_suggestions
-from facetl.cli.console import track, typed_command
+from facetl.data.annotations import AnnotationFile
+from facetl.data.dataset import FaceDataset
+from facetl.data.images import image_paths, name_below
+from facetl.data.name_matching import match_names
+from facetl.data.thumbnails import make_miniatures
+from facetl.evaluation.report.gallery import Exhibit, hang
+from facetl.evaluation.report.page import (
+    PICTURES_BYTES,
+    Cell,
+    Numbers,
+    Plot,
+    Report,
+    TableRow,
+    Training,
+    choose_exhibits,
+    render,
+)
+from facetl.evaluation.scoring import Entry, Evaluation, Truth
+from facetl.mtcnn.weights import load_weights
+from facetl.reporting import SILENT, Reporter
+from facetl.training.training_log import History, by_training
 
 if TYPE_CHECKING:
-    from facetl.data.annotations import AnnotationFile
-    from facetl.data.dataset import FaceDataset
-    from facetl.evaluation.report.gallery import Exhibit
-    from facetl.evaluation.report.page import Numbers, Plot, Training
-    from facetl.evaluation.report.plots import Drawing
-    from facetl.evaluation.scoring import Entry, Evaluation
+    from facetl.evaluation.report.plots import Drawing  # takes matplotlib, which may be broken
 
-
+PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
+"""Names of the plots of an evaluation, those of :func:`facetl.evaluation.report.plots.plot_all`."""
+CAPTIONS: Mapping[str, str] = {
+    "errors": "What the missing AP is made of: what mending each kind of mistake would bring.",
+    "recall_by": "Recall by size, aspect ratio and label of the faces, with 95 % intervals.",
+    "calibration": "Calibration: share of hits by score. On the diagonal scores are probabilities.",
+}
+"""Words to the plots that stand in the report."""
 MOST_TRAININGS = 30
 """Of more trainings of one run, the last ones are drawn."""
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Runs and the truth, as they were scored.
+
+    Attributes:
+        entries: the runs.
+        evaluations: their figures.
+        source: the true faces.
+        truth: where they were read from.
+        only_listed: whether frames that the truth does not list are left out.
+    """
+
+    entries: Sequence[Entry]
+    evaluations: Sequence[Evaluation]
+    source: FaceDataset | AnnotationFile
+    truth: Path
+    only_listed: bool = False
+
+
 def compose_report(
-    entries: Sequence[Entry],
-    evaluations: Sequence[Evaluation],
-    source: FaceDataset | AnnotationFile,
+    scored: Scored,
     drawings: Mapping[str, Drawing],
-    *,
-    truth: Path,
-    images: Path | None,
-    only_listed: bool,
-    suggestions: Sequence[Path] = (),
+    images: Path | None = None,
+    warnings: Sequence[str] = (),
+    reporter: Reporter = SILENT,
 ) -> str:
     """Return the report as HTML; it is not written yet.
 
     Args:
-        entries: the runs.
-        evaluations: their figures.
-        source: the true faces.
+        scored: what it is about.
         drawings: the plots that could be drawn, by name.
-        truth: where they were read from.
         images: where the frames lie, if the truth does not tell.
-        only_listed: whether frames that the truth does not list are left out.
-        suggestions: annotation files of the truth that a detector wrote.
+        warnings: what must be known before all figures.
+        reporter: is shown the progress; its command is one of those that make the report again.
     """
-    from facetl.evaluation.report.gallery import hang
-    from facetl.evaluation.report.page import Report, choose_exhibits, render
-    from facetl.evaluation.scoring import Truth
-
-    faces = Truth.of(source)
-    exhibits = hang(entries, faces, only_listed=only_listed)
+    faces, evaluations = Truth.of(scored.source), scored.evaluations
+    exhibits = hang(scored.entries, faces, only_listed=scored.only_listed)
     chosen = choose_exhibits(exhibits, evaluations)
     report = Report(
-        title=_title(truth, evaluations),
-        warnings=[describe_suggestions(suggestions)] if suggestions else [],
+        title=_title(scored),
+        warnings=warnings,
         evaluations=evaluations,
         exhibits=chosen,
         left_out=len(exhibits) - len(chosen),
-        pictures=_picture(chosen, find_pictures(source, chosen, images)),
-        plots=_caption(drawings),
+        pictures=_draw_thumbnails(find_pictures(scored.source, chosen, images), reporter),
+        plots=[
+            Plot(drawings[name].svg, text) for name, text in CAPTIONS.items() if name in drawings
+        ],
         trainings=[training for each in evaluations if (training := recall_training(each))],
-        commands=_commands(evaluations),
-        origin=_origin(truth, faces.fingerprint, evaluations),
+        commands=_commands(evaluations, reporter.command),
+        origin=_origin(scored.truth, faces.fingerprint, evaluations),
     )
     return render(report)
 
@@ -75,10 +107,6 @@ def find_pictures(
     Names are matched with the images that lie below ``images``: a report shows nothing else, that
     nobody meant it to.
     """
-    from facetl.data.dataset import FaceDataset
-    from facetl.data.images import image_paths, name_below
-    from facetl.data.name_matching import match_names
-
     known = {frame.name: frame.path for frame in source} if isinstance(source, FaceDataset) else {}
     missing = [each.name for each in exhibits if each.name not in known]
     if images and images.is_dir() and missing:
@@ -86,30 +114,6 @@ def find_pictures(
         known |= {name: paths[image] for name, image in match_names(missing, paths).items()}
     places = {each.name: known[each.name] for each in exhibits if each.name in known}
     return {name: place for name, place in places.items() if place.is_file()}
-
-
-def _picture(exhibits: Sequence[Exhibit], places: Mapping[str, Path]) -> dict[str, bytes]:
-    from facetl.data.thumbnails import make_miniatures
-    from facetl.evaluation.report.page import PICTURES_BYTES
-
-    made = make_miniatures(places, PICTURES_BYTES)
-    return {
-        name: picture
-        for name, picture in track(made, "drawing the report", len(places))
-        if picture is not None
-    }
-
-
-def _title(truth: Path, evaluations: Sequence[Evaluation]) -> str:
-    names = " and ".join(each.name for each in evaluations)
-    return f"{names} on {truth.name}"
-
-
-def _caption(drawings: Mapping[str, Drawing]) -> list[Plot]:
-    from facetl.evaluation.report.all_plots import CAPTIONS
-    from facetl.evaluation.report.page import Plot
-
-    return [Plot(drawings[name].svg, text) for name, text in CAPTIONS.items() if name in drawings]
 
 
 def recall_training(run: Evaluation) -> Training | None:
@@ -125,10 +129,6 @@ def recall_training(run: Evaluation) -> Training | None:
 
 
 def _recall_training(run: Evaluation) -> Training | None:
-    from facetl.evaluation.report.page import Plot, Training
-    from facetl.mtcnn.weights import load_weights
-    from facetl.training.training_log import History, by_training
-
     weights = load_weights(str(run.settings.get("weights")))
     history = History.of(weights.metadata)
     if weights.fingerprint != run.settings.get("weights_fingerprint"):
@@ -145,8 +145,6 @@ def _recall_training(run: Evaluation) -> Training | None:
 
 
 def _count_patches(rows: Sequence[Mapping[str, object]]) -> Numbers | None:
-    from facetl.evaluation.report.page import Cell, Numbers, TableRow
-
     labels = ("positive", "part", "negative")
     if not rows:
         return None
@@ -162,9 +160,24 @@ def _count_patches(rows: Sequence[Mapping[str, object]]) -> Numbers | None:
     )
 
 
-def _commands(evaluations: Sequence[Evaluation]) -> list[str]:
+def _draw_thumbnails(places: Mapping[str, Path], reporter: Reporter) -> dict[str, bytes]:
+    made = make_miniatures(places, PICTURES_BYTES)
+    return {
+        name: picture
+        for name, picture in reporter.track(made, "drawing the report", len(places))
+        if picture is not None
+    }
+
+
+def _title(scored: Scored) -> str:
+    names = " and ".join(each.name for each in scored.evaluations)
+    return f"{names} on {scored.truth.name}"
+
+
+def _commands(evaluations: Sequence[Evaluation], command: str) -> list[str]:
+    """Return the commands that made the runs and the report, each once, as far as known."""
     commands = [str(each.settings["command"]) for each in evaluations if "command" in each.settings]
-    return [*dict.fromkeys([*commands, typed_command()])]
+    return [*dict.fromkeys([*commands, *[command] * bool(command)])]
 
 
 def _origin(truth: Path, fingerprint: str, evaluations: Sequence[Evaluation]) -> dict[str, str]:
