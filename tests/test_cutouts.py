@@ -15,7 +15,7 @@ from facetl.data.crops import (
     COLUMNS,
     cut_upright,
     cut_window,
-    draw_story,
+    draw_sheet,
     fit_cell,
     in_view,
     tilt,
@@ -144,14 +144,14 @@ def test_a_sheet_has_a_score_below_each_face() -> None:
     assert [cell.shape for cell in cells] == [(CELL, CELL, 3)] * 2
     assert cells[0][0, 0].tolist() == [255] * 3  # proportions are kept
     assert cells[0][CELL // 2, CELL // 2].tolist() == [10] * 3
-    sheet = draw_story(cells, [0.9, 0.1])
+    sheet = draw_sheet(cells, [0.9, 0.1])
     assert (sheet[8 + CELL : -8, 8 : 8 + CELL] < 100).any()
     assert not (sheet[:8] < 255).any()
     with pytest.raises(ValueError, match="expected 2 captions, got 1"):
-        draw_story(cells, [0.9])
+        draw_sheet(cells, [0.9])
 
 
 def test_sheets_have_rows() -> None:
     cells = [fit_cell(np.zeros((5, 5, 3), np.uint8))] * (COLUMNS + 1)
-    height = draw_story(cells[:1], [0.5]).shape[0] - 8
-    assert draw_story(cells, [0.5] * len(cells)).shape[0] == 2 * height + 8
+    height = draw_sheet(cells[:1], [0.5]).shape[0] - 8
+    assert draw_sheet(cells, [0.5] * len(cells)).shape[0] == 2 * height + 8

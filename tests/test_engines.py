@@ -23,7 +23,7 @@ from facetl.boxes import iou
 from facetl.data.pictures import as_pixels
 from facetl.errors import InputError
 from facetl.mtcnn import native
-from facetl.mtcnn.backend import Answers, Backend, BackendFactory, Cells, TorchBackend
+from facetl.mtcnn.backend import Backend, BackendFactory, Cells, TorchBackend, WindowOutputs
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import ENGINES, choose_engine, engine_names, why_not
 from facetl.mtcnn.native import NativeNetworks, find_kernels
@@ -64,7 +64,7 @@ def by_image(cells: Cells) -> Cells:
     return Cells(*(column[order] for column in cells))
 
 
-def assert_same(found: Cells | Answers, expected: Cells | Answers) -> None:
+def assert_same(found: Cells | WindowOutputs, expected: Cells | WindowOutputs) -> None:
     if isinstance(found, Cells) and isinstance(expected, Cells):
         found, expected = by_image(found), by_image(expected)
     for own, other in zip(found, expected, strict=True):

@@ -21,13 +21,13 @@ from facetl.data.dataset import FaceDataset
 from facetl.data.frame import Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError
+from facetl.evaluation.frame_names import find_rows
 from facetl.evaluation.metrics_file import save_metrics
-from facetl.evaluation.naming import find_places
-from facetl.evaluation.near_duplicates import divide
+from facetl.evaluation.near_duplicates import score_subsets
 from facetl.evaluation.report import diagnosis_plots
-from facetl.evaluation.report.gallery import hang
-from facetl.evaluation.report.table import compare
-from facetl.evaluation.scoring import Entry, Truth, evaluate, evaluate_all, measure_frames
+from facetl.evaluation.report.frames import collect_frames
+from facetl.evaluation.report.table import compare_runs
+from facetl.evaluation.scoring import Predictions, Truth, evaluate, evaluate_all, measure_frames
 from facetl.files import read_json
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
 from facetl.results.json_file import save_run
@@ -79,10 +79,10 @@ PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
 
 
 def test_frames_of_other_videos_are_not_taken_for_the_same() -> None:
-    assert find_places(["a.mp4/000.png"], ["000.png"], "run").tolist() == [0]
-    assert find_places(["x/a.mp4/000.png"], ["a.mp4/000.png"], "run").tolist() == [0]
+    assert find_rows(["a.mp4/000.png"], ["000.png"], "run").tolist() == [0]
+    assert find_rows(["x/a.mp4/000.png"], ["a.mp4/000.png"], "run").tolist() == [0]
     with pytest.raises(InputError, match="no frame in common"):
-        find_places(["a.mp4/000.png"], ["b.mp4/000.png"], "run")
+        find_rows(["a.mp4/000.png"], ["b.mp4/000.png"], "run")
 
 
 def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
@@ -428,7 +428,7 @@ def test_figures_of_a_part_are_those_of_a_truth_and_a_run_cut_down(
 ) -> None:
     truth, run, names = scene
     searched = tuple(frame for frame in run.frames if f"shots/{frame.image}" in names)
-    part = measure_frames(Entry.of_run(run), Truth.of(truth), names)
+    part = measure_frames(Predictions.of_run(run), Truth.of(truth), names)
     assert part.frames == len(names)
     if searched:  # else there would be no name in common
         cut = {name: found for name, found in truth.items() if name in names}
@@ -444,7 +444,7 @@ def test_frames_in_between_or_unknown_are_in_no_part() -> None:
     truth = Truth.of({name: boxes(FACE) for name in FRAMES})
     distances = dict(zip(FRAMES, (4.99, 5.0, 12.0), strict=False))
     run = run_of({"a.jpg": [FACE], "c.jpg": [ELSEWHERE]})
-    parts = divide([Entry.of_run(run)], truth, distances)
+    parts = score_subsets([Predictions.of_run(run)], truth, distances)
     assert {name: part.frames for name, part in parts.items()} == {"near_twins": 1, "unlike": 1}
     ap = {name: part.metrics["pretrained"].ap["0.5"] for name, part in parts.items()}
     assert ap == {"near_twins": 1, "unlike": 0}
@@ -460,12 +460,12 @@ def test_plain_boxes_are_a_truth_and_an_empty_run_a_run() -> None:
 
 def test_frames_are_found_by_base_name_if_no_name_is_equal() -> None:
     names = ["shots/002.jpg", "shots\\001.jpg", "shots/009.jpg"]
-    assert find_places(names, ["001.jpg", "002.jpg"], "tuned").tolist() == [1, 0, -1]
+    assert find_rows(names, ["001.jpg", "002.jpg"], "tuned").tolist() == [1, 0, -1]
 
 
 def test_base_names_do_not_matter_if_any_name_is_equal() -> None:
     # mom/002.jpg is another picture than dad/002.jpg
-    places = find_places(["dad/001.jpg", "mom/002.jpg"], ["dad/001.jpg", "dad/002.jpg"], "tuned")
+    places = find_rows(["dad/001.jpg", "mom/002.jpg"], ["dad/001.jpg", "dad/002.jpg"], "tuned")
     assert places.tolist() == [0, -1]
 
 
@@ -481,7 +481,7 @@ def test_names_that_cannot_be_matched_are_both_named(
     names: list[str], roll: list[str], message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        find_places(names, roll, "tuned")
+        find_rows(names, roll, "tuned")
     assert message in str(caught.value)
 
 
@@ -489,7 +489,7 @@ def test_a_frame_twice_in_a_run_is_refused() -> None:
     run = run_of({"001.jpg": [FACE]})
     twice = Run("twice", {}, run.frames * 2)
     with pytest.raises(DetectionsError, match=r"found the frame '001.jpg' twice"):
-        Entry.of_run(twice)
+        Predictions.of_run(twice)
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:
@@ -513,10 +513,10 @@ def test_undefined_figures_are_null_in_the_file(tmp_path: Path, figure: float) -
 
 def test_the_table_marks_the_best_and_dashes_the_undefined() -> None:
     truth = {"001.jpg": boxes(FACE), "002.jpg": boxes(FACE)}
-    half = Entry.of_run(run_of({"001.jpg": [FACE], "002.jpg": []}, "half"))
-    full = Entry.of_run(run_of({"001.jpg": [FACE], "002.jpg": [FACE]}, "full"))
-    none = Entry.of_run(Run("none", {}, ()))
-    groups = compare(evaluate_all([half, full, none], Truth.of(truth)))
+    half = Predictions.of_run(run_of({"001.jpg": [FACE], "002.jpg": []}, "half"))
+    full = Predictions.of_run(run_of({"001.jpg": [FACE], "002.jpg": [FACE]}, "full"))
+    none = Predictions.of_run(Run("none", {}, ()))
+    groups = compare_runs(evaluate_all([half, full, none], Truth.of(truth)))
     rows = {row.title: row for group in groups for row in group}
     assert rows["AP at IoU 0.3"].texts == ("0.500", "1.000", "0.000")
     assert rows["AP at IoU 0.3"].winners == (False, True, False)
@@ -528,7 +528,7 @@ def test_the_table_marks_the_best_and_dashes_the_undefined() -> None:
 @pytest.mark.skipif(not DEXTER.is_dir(), reason="the real frames are not here")
 def test_the_course_staffs_arrays_give_the_courses_figure() -> None:
     truth = Truth.of(load_annotations(DEXTER / "validare/task1_gt_validare20.txt"))
-    staff = Entry.of_peer("staff", load_peer(DEXTER / "evaluare/staff_solution/task1"))
+    staff = Predictions.of_peer("staff", load_peer(DEXTER / "evaluare/staff_solution/task1"))
     metrics = evaluate_all([staff], truth)[0].metrics
     assert metrics.ap_course == pytest.approx(0.7591, abs=5e-5)
     assert (metrics.faces, metrics.detections, metrics.frames) == (33, 871, 20)
@@ -619,16 +619,16 @@ def test_detections_in_a_crowd_are_counted_and_shown(results: Path) -> None:
 def test_the_gallery_shows_regions_and_not_what_was_found_there() -> None:
     crowd = [90.0, 90.0, 200.0, 200.0]
     truth = Truth({"a.jpg": boxes(FACE)}, True, ignored={"a.jpg": boxes(crowd)})
-    (exhibit,) = hang([Entry.of_run(run_of({"a.jpg": [FACE, ELSEWHERE]}))], truth)
-    assert exhibit.ignored.tolist() == [crowd]
-    assert exhibit.findings["pretrained"].boxes.tolist() == [FACE]
-    assert exhibit.mistakes({"pretrained": 0.0}) == 0
+    (frame,) = collect_frames([Predictions.of_run(run_of({"a.jpg": [FACE, ELSEWHERE]}))], truth)
+    assert frame.ignored.tolist() == [crowd]
+    assert frame.detections["pretrained"].boxes.tolist() == [FACE]
+    assert frame.mistakes({"pretrained": 0.0}) == 0
 
 
 def test_regions_to_be_ignored_count_in_parts_and_in_the_fingerprint() -> None:
     faces = {"a.jpg": boxes(FACE), "b.jpg": boxes()}
     truth = Truth(faces, True, ignored={"a.jpg": boxes([90, 90, 200, 200])})
-    entry = Entry.of_run(run_of({"a.jpg": [ELSEWHERE, FACE], "b.jpg": []}))
+    entry = Predictions.of_run(run_of({"a.jpg": [ELSEWHERE, FACE], "b.jpg": []}))
     assert measure_frames(entry, truth, {"a.jpg"}).ap["0.3"] == 1
     assert measure_frames(entry, Truth(faces, True), {"a.jpg"}).ap["0.3"] == 0.5
     assert truth.fingerprint != Truth(faces, True).fingerprint

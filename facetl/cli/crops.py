@@ -139,7 +139,7 @@ class CropCutter:
 
 def save_sheets(folder: Path, crops: Sequence[Crop]) -> None:
     """Draw contact sheets of faces that were cut out, best first; in memory one page at a time."""
-    from facetl.data.crops import COLUMNS, ROWS, draw_story, fit_cell
+    from facetl.data.crops import COLUMNS, ROWS, draw_sheet, fit_cell
     from facetl.data.images import load_image, save_image
 
     ranked = sorted(crops, key=lambda crop: -crop.score)
@@ -148,7 +148,7 @@ def save_sheets(folder: Path, crops: Sequence[Crop]) -> None:
     for number, page in enumerate(pages, start=1):
         name = f"{SHEET}.jpg" if number == 1 else f"{SHEET}_{number}.jpg"
         cells = [fit_cell(load_image(crop.path)) for crop in page]
-        save_image(folder / name, draw_story(cells, [crop.score for crop in page]))
+        save_image(folder / name, draw_sheet(cells, [crop.score for crop in page]))
 
 
 def _cut(path: Path, frame: FrameResult, stem: Path, cropping: Cropping) -> Iterator[Crop]:

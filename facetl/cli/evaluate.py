@@ -16,8 +16,8 @@ from facetl.cli.ending import ConsoleReporter
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from facetl.evaluation.near_duplicates import Likeness, Part
-    from facetl.evaluation.report.table import Row
+    from facetl.evaluation.near_duplicates import Subset, TrainTestOverlap
+    from facetl.evaluation.report.table import MetricRow
     from facetl.evaluation.scoring import Evaluation
 
 
@@ -118,8 +118,8 @@ def evaluate(**given: Any) -> None:
         for text in each.notes:
             note(text)
     print_table(figures_table(result.evaluations))
-    if result.likeness:
-        _print_likeness(result.evaluations, result.likeness)
+    if result.overlap:
+        _print_overlap(result.evaluations, result.overlap)
     click.echo(f"wrote {result.metrics}")
     for plot in result.plots:
         click.echo(f"wrote {plot}.png and .svg")
@@ -128,21 +128,21 @@ def evaluate(**given: Any) -> None:
     _suggest(result.evaluations)
 
 
-def _print_likeness(evaluations: Sequence[Evaluation], likeness: Likeness) -> None:
+def _print_overlap(evaluations: Sequence[Evaluation], overlap: TrainTestOverlap) -> None:
     """Print a table for each run: all frames, near-twins of the training frames, unlike ones."""
     from facetl.evaluation.near_duplicates import MEASURE
-    from facetl.evaluation.report.table import contrast
+    from facetl.evaluation.report.table import compare_subsets
 
-    click.echo(f"\nby distance to the nearest of {likeness.train_frames} training frames")
+    click.echo(f"\nby distance to the nearest of {overlap.train_frames} training frames")
     click.echo(f"({MEASURE}):")
-    headers = [_name_part(name, part) for name, part in likeness.parts.items()]
+    headers = [_name_subset(name, part) for name, part in overlap.parts.items()]
     for each in evaluations:
-        parts = [part.metrics[each.name] for part in likeness.parts.values()]
+        parts = [part.metrics[each.name] for part in overlap.parts.values()]
         click.echo()
-        print_table(_draw(each.name, ["all", *headers], contrast([each.metrics, *parts])))
+        print_table(_draw(each.name, ["all", *headers], compare_subsets([each.metrics, *parts])))
 
 
-def _name_part(name: str, part: Part) -> str:
+def _name_subset(name: str, part: Subset) -> str:
     bound = f"< {part.below:g}" if math.isfinite(part.below) else f">= {part.at_least:g}"
     return f"{name.replace('_', '-')} ({bound})"
 
@@ -169,12 +169,12 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:
     """Return the figures as a table, one column a run, the best of each row in bold."""
-    from facetl.evaluation.report.table import compare
+    from facetl.evaluation.report.table import compare_runs
 
-    return _draw("", [each.name for each in evaluations], compare(evaluations))
+    return _draw("", [each.name for each in evaluations], compare_runs(evaluations))
 
 
-def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[Row]]) -> Table:
+def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[MetricRow]]) -> Table:
     """Return groups of rows as a table, an empty line between them."""
     from rich.text import Text
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from facetl.commands.tune import TuneResult
-    from facetl.evaluation.tuning.trials import Trial
+    from facetl.evaluation.tuning.threshold_grid import Trial
 
 COLUMNS = (
     *("PNet", "RNet", "ONet", "min face", "factor"),

@@ -20,9 +20,9 @@ from facetl.data.near_duplicates import (
 )
 from facetl.errors import InputError
 from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
-from facetl.evaluation.near_duplicates import Likeness, divide
+from facetl.evaluation.near_duplicates import TrainTestOverlap, score_subsets
 from facetl.evaluation.report.compose import PLOTS, Scored, compose_report
-from facetl.evaluation.scoring import Entry, Evaluation, Truth, evaluate_all
+from facetl.evaluation.scoring import Evaluation, Predictions, Truth, evaluate_all
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable, write_text
 from facetl.reporting import SILENT, Reporter
 from facetl.results.peers import load_peer
@@ -78,14 +78,14 @@ class EvaluateResult:
 
     Attributes:
         evaluations: the figures of each run and peer.
-        likeness: the figures by likeness to the training frames, if they were given.
+        overlap: the figures by distance to the training frames, if they were given.
         metrics: the metrics file.
         plots: the plots that could be drawn, without their suffixes, .png and .svg.
         report: the report, if one was asked for.
     """
 
     evaluations: Sequence[Evaluation]
-    likeness: Likeness | None
+    overlap: TrainTestOverlap | None
     metrics: Path
     plots: Sequence[Path]
     report: Path | None
@@ -104,17 +104,17 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
     for path in (folder / FILE_NAME, *plots, *([report] if report else [])):
         refuse_to_overwrite(path, force=request.force)
     require_writable(folder)
-    entries = _load_entries(request)
+    runs = _load_runs(request)
     source = load_truth(request.truth, request.on_error, request.form)
     suggestions = note_problems(source, reporter, f"{request.truth}: ")
-    scored = _score(entries, source, request)
-    likeness = _compare(scored, request, reporter)
+    scored = _score(runs, source, request)
+    overlap = _compare(scored, request, reporter)
     document = describe(
         scored.evaluations,
         Truth.of(source),
         truth_path=request.truth,
         only_listed=request.only_listed,
-        likeness=likeness,
+        overlap=overlap,
         suggestions=suggestions,
     )
     save_metrics(folder / FILE_NAME, document)
@@ -123,7 +123,7 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
         warnings = [describe_suggestions(suggestions)] if suggestions else []
         write_text(report, compose_report(scored, drawings, request.images, warnings, reporter))
     drawn = [folder / name for name in drawings]
-    return EvaluateResult(scored.evaluations, likeness, folder / FILE_NAME, drawn, report)
+    return EvaluateResult(scored.evaluations, overlap, folder / FILE_NAME, drawn, report)
 
 
 def _holds_runs(results: Path) -> bool:
@@ -131,17 +131,17 @@ def _holds_runs(results: Path) -> bool:
     return results.is_dir() and not results.name.endswith(SUFFIXES)
 
 
-def _load_entries(request: EvaluateRequest) -> list[Entry]:
+def _load_runs(request: EvaluateRequest) -> list[Predictions]:
     """Read all runs and peers; their names must differ."""
-    entries = [Entry.of_run(load_run(path)) for path in _run_paths(request)]
-    entries += [Entry.of_peer(name, load_peer(folder)) for name, folder in request.peers]
-    names = [entry.name for entry in entries]
+    runs = [Predictions.of_run(load_run(path)) for path in _run_paths(request)]
+    runs += [Predictions.of_peer(name, load_peer(folder)) for name, folder in request.peers]
+    names = [run.name for run in runs]
     for name in names:
         if names.count(name) > 1:
             raise InputError(
                 f"{request.results}: found {name!r} as the name of two runs; rename one"
             )
-    return entries
+    return runs
 
 
 def _run_paths(request: EvaluateRequest) -> list[Path]:
@@ -156,14 +156,16 @@ def _run_paths(request: EvaluateRequest) -> list[Path]:
 
 
 def _score(
-    entries: Sequence[Entry], source: FaceDataset | AnnotationFile, request: EvaluateRequest
+    runs: Sequence[Predictions], source: FaceDataset | AnnotationFile, request: EvaluateRequest
 ) -> Scored:
-    found = evaluate_all(entries, Truth.of(source), only_listed=request.only_listed)
+    found = evaluate_all(runs, Truth.of(source), only_listed=request.only_listed)
     evaluations = [replace(each, score=request.score) for each in found]
-    return Scored(entries, evaluations, source, request.truth, request.only_listed)
+    return Scored(runs, evaluations, source, request.truth, request.only_listed)
 
 
-def _compare(scored: Scored, request: EvaluateRequest, reporter: Reporter) -> Likeness | None:
+def _compare(
+    scored: Scored, request: EvaluateRequest, reporter: Reporter
+) -> TrainTestOverlap | None:
     """Compare the true frames with the training frames, if there are any; score the parts apart."""
     if request.train is None:
         return None
@@ -178,8 +180,8 @@ def _compare(scored: Scored, request: EvaluateRequest, reporter: Reporter) -> Li
     _, others = _load_thumbnails(trained_on, "training frames", reporter)
     distances = nearest_distances(thumbnails, others)
     by_name = dict(zip(names, distances.tolist(), strict=True))
-    parts = divide(scored.entries, Truth.of(scored.source), by_name)
-    return Likeness(request.train, len(others), parts)
+    parts = score_subsets(scored.runs, Truth.of(scored.source), by_name)
+    return TrainTestOverlap(request.train, len(others), parts)
 
 
 def _load_thumbnails(

@@ -19,7 +19,7 @@ from facetl.errors import InputError, UsageError
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.aims import Aim
 from facetl.evaluation.tuning.choice import plan_pyramids, rank, shown_score
-from facetl.evaluation.tuning.trials import Trial, try_setting, try_settings
+from facetl.evaluation.tuning.threshold_grid import Trial, try_grid, try_setting
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
 from facetl.locks import clear
 from facetl.mtcnn.cached_scores import cache_scores
@@ -196,7 +196,7 @@ def _try_all(
         title = f"asking the networks, pyramid {number} of {len(pyramids)}"
         tracked = reporter.track(pixels, title, len(dataset))
         cached = cache_scores(detector, tracked, pyramid, request.workers)
-        trials += try_settings(cached, faces, request.aim)
+        trials += try_grid(cached, faces, request.aim)
         if cached.covers(detector.settings):
             before = try_setting(cached, faces, detector.settings)
     return trials, before

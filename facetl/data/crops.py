@@ -116,7 +116,7 @@ def fit_cell(face: Pixels) -> Pixels:
     return np.asarray(cell, np.uint8)
 
 
-def draw_story(cells: Sequence[Pixels], scores: Sequence[float]) -> Pixels:
+def draw_sheet(cells: Sequence[Pixels], scores: Sequence[float]) -> Pixels:
     """Return a contact sheet of faces, each with its score below.
 
     Args:

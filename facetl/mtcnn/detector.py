@@ -75,7 +75,7 @@ VOTING_IOU = 0.7
 
 
 class How(TypedDict, total=False):
-    """What :meth:`Detector.detect` can be told by name."""
+    """The keywords of :meth:`Detector.detect`."""
 
     min_face: float | None
     factor: float | None
@@ -463,7 +463,7 @@ def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeS
     yield "pnet_scan", windows
     windows = pnet_nms(windows, level)
     yield "pnet_nms", windows
-    squares = pnet_squares(windows)
+    squares = _pnet_squares(windows)
     yield "rnet_input", squares
     scored = score_windows(backend, squares, "rnet", settings)
     scored = scored[rnet_nms(scored, settings)]
@@ -508,18 +508,18 @@ def border_of(settings: Settings) -> int:
     return PNET_BORDER if settings.padding else 0
 
 
-def pnet_squares(candidates: Candidates) -> Candidates:
+def _pnet_squares(candidates: Candidates) -> Candidates:
     """Return the squares around where PNet sees the faces in its windows."""
     return candidates.moved_to(square(_boxes_in(candidates, "pnet"))).valid()
 
 
-def rnet_nms(judged: Candidates, settings: Settings) -> Tensor:
+def rnet_nms(scored: Candidates, settings: Settings) -> Tensor:
     """Return the indices of what RNet's threshold and NMS leave, best score first.
 
     The NMS is more lenient where ONet's boxes vote: more of them make a better average.
     """
-    rows = (judged.scores > settings.thresholds[1]).nonzero()[:, 0]
-    return rows[suppress(judged[rows], VOTERS_IOU if settings.voting else 0.7)]
+    rows = (scored.scores > settings.thresholds[1]).nonzero()[:, 0]
+    return rows[suppress(scored[rows], VOTERS_IOU if settings.voting else 0.7)]
 
 
 def rnet_squares(scored: Candidates) -> Candidates:
@@ -535,34 +535,34 @@ def _boxes_in(scored: Candidates, stage: Stage) -> Tensor:
 
 def onet_boxes(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
     """Return ONet's box, score and landmarks, in pixels, for each candidate by itself."""
-    judged = score_windows(backend, candidates, "onet", settings)
-    boxes = judged.boxes
+    scored = score_windows(backend, candidates, "onet", settings)
+    boxes = scored.boxes
     return replace(
-        judged,
-        boxes=_boxes_in(judged, "onet"),
-        landmarks=place_landmarks(judged.landmarks, boxes) if len(judged) else judged.landmarks,
+        scored,
+        boxes=_boxes_in(scored, "onet"),
+        landmarks=place_landmarks(scored.landmarks, boxes) if len(scored) else scored.landmarks,
     )
 
 
-def onet_nms(judged: Candidates, settings: Settings) -> Candidates:
+def onet_nms(scored: Candidates, settings: Settings) -> Candidates:
     """Return what the last NMS and ONet's threshold leave, best score first.
 
     The threshold only cuts the list short: boxes below it still vote.  A box with its corners
-    the wrong way round is none: it does not vote either.
+    the wrong way round is no box: it does not vote either.
     """
-    judged = judged.valid()
+    scored = scored.valid()
     if settings.voting:
-        keep = suppress_nested(judged, 0.5)  # stricter: what is suppressed has had its say
-        judged = judged[keep].moved_to(vote(judged, keep, VOTING_IOU)).valid()
-        return judged[judged.scores > settings.thresholds[2]]
-    judged = judged[judged.scores > settings.thresholds[2]]
-    return judged[suppress_nested(judged, 0.7)]
+        keep = suppress_nested(scored, 0.5)  # stricter: what is suppressed has voted
+        scored = scored[keep].moved_to(vote(scored, keep, VOTING_IOU)).valid()
+        return scored[scored.scores > settings.thresholds[2]]
+    scored = scored[scored.scores > settings.thresholds[2]]
+    return scored[suppress_nested(scored, 0.7)]
 
 
 def score_windows(
     backend: Backend, candidates: Candidates, stage: Stage, settings: Settings
 ) -> Candidates:
-    """Return the candidates that hold a pixel of their image, with a network's opinion of each.
+    """Return the candidates that hold a pixel of their image, with a network's score of each.
 
     Args:
         backend: the images of the batch.
@@ -576,8 +576,8 @@ def score_windows(
     windows, candidates = windows[visible], candidates[visible]
     if not len(candidates):
         return candidates
-    answers = backend.classify(stage, windows, candidates.image_index)
-    return replace(candidates, **answers._asdict())
+    outputs = backend.classify(stage, windows, candidates.image_index)
+    return replace(candidates, **outputs._asdict())
 
 
 def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:

@@ -69,7 +69,7 @@ class Remaining:
 
     Attributes:
         boxes: (N, 4) float64 half-open pixels of the image; may leave it.
-        scores: (N,) float32 in [0, 1], of the network that judged last.
+        scores: (N,) float32 in [0, 1], of the last network.
         landmarks: (N, 5, 2) float32 x, y in pixels after ONet, (0, 5, 2) before.
     """
 

@@ -12,19 +12,19 @@ from facetl.data.dataset import FaceDataset
 from facetl.data.images import image_paths, name_below
 from facetl.data.name_matching import match_names
 from facetl.data.thumbnails import make_miniatures
-from facetl.evaluation.report.gallery import Exhibit, hang
+from facetl.evaluation.report.frames import ReportFrame, collect_frames
 from facetl.evaluation.report.page import (
     PICTURES_BYTES,
-    Cell,
-    Numbers,
     Plot,
     Report,
+    ReportTable,
+    TableCell,
     TableRow,
-    Training,
-    choose_exhibits,
-    render,
+    TrainingHistory,
+    choose_frames,
+    render_page,
 )
-from facetl.evaluation.scoring import Entry, Evaluation, Truth
+from facetl.evaluation.scoring import Evaluation, Predictions, Truth
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.training.training_log import History, by_training
@@ -49,14 +49,14 @@ class Scored:
     """Runs and the truth, as they were scored.
 
     Attributes:
-        entries: the runs.
+        runs: the runs.
         evaluations: their figures.
         source: the true faces.
         truth: where they were read from.
         only_listed: whether frames that the truth does not list are left out.
     """
 
-    entries: Sequence[Entry]
+    runs: Sequence[Predictions]
     evaluations: Sequence[Evaluation]
     source: FaceDataset | AnnotationFile
     truth: Path
@@ -80,14 +80,14 @@ def compose_report(
         reporter: is shown the progress; its command is one of those that make the report again.
     """
     faces, evaluations = Truth.of(scored.source), scored.evaluations
-    exhibits = hang(scored.entries, faces, only_listed=scored.only_listed)
-    chosen = choose_exhibits(exhibits, evaluations)
+    frames = collect_frames(scored.runs, faces, only_listed=scored.only_listed)
+    chosen = choose_frames(frames, evaluations)
     report = Report(
         title=_title(scored),
         warnings=warnings,
         evaluations=evaluations,
-        exhibits=chosen,
-        left_out=len(exhibits) - len(chosen),
+        frames=chosen,
+        left_out=len(frames) - len(chosen),
         pictures=_draw_thumbnails(find_pictures(scored.source, chosen, images), reporter),
         plots=[
             Plot(drawings[name].svg, text) for name, text in CAPTIONS.items() if name in drawings
@@ -96,11 +96,11 @@ def compose_report(
         commands=_commands(evaluations, reporter.command),
         origin=_origin(scored.truth, faces.fingerprint, evaluations),
     )
-    return render(report)
+    return render_page(report)
 
 
 def find_pictures(
-    source: FaceDataset | AnnotationFile, exhibits: Sequence[Exhibit], images: Path | None
+    source: FaceDataset | AnnotationFile, frames: Sequence[ReportFrame], images: Path | None
 ) -> dict[str, Path]:
     """Return where the frames lie, by name; those that can't be found are left out.
 
@@ -108,15 +108,15 @@ def find_pictures(
     nobody meant it to.
     """
     known = {frame.name: frame.path for frame in source} if isinstance(source, FaceDataset) else {}
-    missing = [each.name for each in exhibits if each.name not in known]
+    missing = [each.name for each in frames if each.name not in known]
     if images and images.is_dir() and missing:
         paths = {name_below(images, path): path for path in image_paths(images)}
         known |= {name: paths[image] for name, image in match_names(missing, paths).items()}
-    places = {each.name: known[each.name] for each in exhibits if each.name in known}
+    places = {each.name: known[each.name] for each in frames if each.name in known}
     return {name: place for name, place in places.items() if place.is_file()}
 
 
-def recall_training(run: Evaluation) -> Training | None:
+def recall_training(run: Evaluation) -> TrainingHistory | None:
     """Return what the weights of a run tell of their making; None without them, or others.
 
     A detections file may name any path as its weights: whatever is wrong with what lies there,
@@ -128,7 +128,7 @@ def recall_training(run: Evaluation) -> Training | None:
         return None
 
 
-def _recall_training(run: Evaluation) -> Training | None:
+def _recall_training(run: Evaluation) -> TrainingHistory | None:
     weights = load_weights(str(run.settings.get("weights")))
     history = History.of(weights.metadata)
     if weights.fingerprint != run.settings.get("weights_fingerprint"):
@@ -141,19 +141,19 @@ def _recall_training(run: Evaluation) -> Training | None:
 
     epochs = ", ".join(f"{name}: {len(records)}" for name, records in trainings.items())
     drawing = Plot(svg_of(plot_losses(trainings)), f"Losses of {run.name} by epoch ({epochs}).")
-    return Training(run.name, drawing, _count_patches(history.patch_counts))
+    return TrainingHistory(run.name, drawing, _count_patches(history.patch_counts))
 
 
-def _count_patches(rows: Sequence[Mapping[str, object]]) -> Numbers | None:
+def _count_patches(rows: Sequence[Mapping[str, object]]) -> ReportTable | None:
     labels = ("positive", "part", "negative")
     if not rows:
         return None
-    return Numbers(
+    return ReportTable(
         ("patches", *labels),
         tuple(
             TableRow(
                 f"{row['stage']}" + (f", round {row['round']}" if "round" in row else ""),
-                tuple(Cell(f"{row.get(label, 0):,}") for label in labels),
+                tuple(TableCell(f"{row.get(label, 0):,}") for label in labels),
             )
             for row in rows
         ),

@@ -21,7 +21,7 @@ from facetl.evaluation.report.figures import (
     Figure,
     FuncFormatter,
     MaxNLocator,
-    render,
+    render_figure,
     shorten,
     styled,
 )
@@ -124,7 +124,7 @@ class Drawing(NamedTuple):
 
 def draw(figure: Figure) -> Drawing:
     """Draw a figure, once: each time the layout moves by a hair."""
-    return Drawing(render(figure, "png"), svg_of(figure))
+    return Drawing(render_figure(figure, "png"), svg_of(figure))
 
 
 def save_plot(path: Path, figure: Figure | Drawing) -> None:
@@ -155,11 +155,11 @@ def svg_of(figure: Figure, name: str = "facetl") -> str:
         name: tells what it refers to inside itself from what others on the same page do.
     """
     style = {**STYLE, "svg.fonttype": "none", "svg.hashsalt": name}
-    text = render(figure, "svg", style, metadata=dict.fromkeys(SVG_METADATA)).decode()
+    text = render_figure(figure, "svg", style, metadata=dict.fromkeys(SVG_METADATA)).decode()
     return text[text.index("<svg") :].rstrip()
 
 
-def as_label(name: str) -> str:
+def _as_label(name: str) -> str:
     """Return a name as a legend shows it: matplotlib leaves out those that begin with ``_``."""
     name = shorten(name)
     return f" {name}" if name.startswith("_") else name
@@ -173,7 +173,7 @@ def _add_legend(axes: Axes, **options: Any) -> None:
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     """Draw precision and recall at the score thresholds that can be chosen."""
-    label = f"{as_label(name)} · AP {average_precision(curve):.3f}"
+    label = f"{_as_label(name)} · AP {average_precision(curve):.3f}"
     axes.plot(curve.recall[curve.cuts], curve.precision[curve.cuts], color=colour, label=label)
     best = best_point(curve)
     axes.plot(best.recall, best.precision, "o", color=colour, markersize=9, markeredgecolor="white")

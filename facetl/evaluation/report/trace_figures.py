@@ -28,7 +28,7 @@ from facetl.evaluation.report.figures import (
     Rectangle,
     Stroke,
     SubFigure,
-    render,
+    render_figure,
     shorten,
     styled,
     to_rgba,
@@ -124,7 +124,8 @@ def as_drawing(name: str, figure: Figure) -> Drawing:
     """Return a picture drawn, the same for the same traces: by a fixed salt and without a date."""
     style = {**_STYLE, "svg.hashsalt": name}
     png, svg = (
-        render(figure, form, style, dpi=DPI, metadata={"Date": None}) for form in ("png", "svg")
+        render_figure(figure, form, style, dpi=DPI, metadata={"Date": None})
+        for form in ("png", "svg")
     )
     return Drawing(png, svg.decode().rstrip("\n"))
 
