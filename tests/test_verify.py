@@ -24,7 +24,7 @@ from facetl.files import about_to_write, note_read, note_written, refuse_to_over
 from facetl.manifests.manifest import Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
 
-evaluate_module: Any = import_module("facetl.cli.evaluate")
+evaluate_module: Any = import_module("facetl.commands.evaluate")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
 from facetl.cli.ending import (
-    describe_missing_library,
     describe_shortage,
     leave_broken_pipe,
     stopping_in_one_line,
@@ -33,7 +32,7 @@ from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
 from facetl.cli.verify import verify
-from facetl.errors import FacetlError, InputError, printable
+from facetl.errors import FacetlError, InputError, describe_missing_library, printable
 from facetl.interruptions import heeding_signals
 from facetl.version import VERSION
 

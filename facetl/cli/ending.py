@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -33,8 +32,6 @@ _SHORTAGES = (
     "failed to allocate",
     "start new thread",
 )
-_OF_WINDOWS = ("libGL", "libgthread", "libglib", "libSM", "libX", "libICE", "libxcb")
-"""How the libraries begin that OpenCV loads for its windows."""
 _SAVINGS = {
     "workers": "fewer --workers",
     "batch_size": "a smaller --batch-size",
@@ -121,21 +118,6 @@ def describe_shortage(error: BaseException, options: Collection[str]) -> str | N
     return (
         f"out of memory; try {' or '.join(savings or ['smaller images'])}, or close other programs"
     )
-
-
-def describe_missing_library(error: ImportError) -> str | None:
-    """Return in one line how to get a library that another one needs; None for other errors.
-
-    Slim containers lack what OpenCV shows windows with, which facetl never does.
-    """
-    if not (found := re.search(r"(lib\S+): cannot open shared object file", str(error))):
-        return None
-    if found[1].startswith(_OF_WINDOWS):
-        return (
-            f"{found[1]} is missing, which OpenCV needs; install it (Debian, Ubuntu: apt-get "
-            "install libgl1 libglib2.0-0), or OpenCV without it: pip install opencv-python-headless"
-        )
-    return f"{found[1]} is missing, which a library needs; install the system package that has it"
 
 
 def _is_shortage(error: BaseException) -> bool:

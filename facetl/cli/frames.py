@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from facetl.data.shots import Look
     from facetl.data.video import Every
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.engines import EngineChoice
     from facetl.search.pipeline import Searched
     from facetl.search.settings import Settings
     from facetl.search.video import FilmPicture
@@ -88,7 +87,7 @@ def frames(
     score: float | None,
     workers: int,
     device: str,
-    engine: EngineChoice,
+    engine: str,
 ) -> None:
     """Pick the frames of VIDEOS that are most worth annotating.
 

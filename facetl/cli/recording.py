@@ -325,7 +325,7 @@ def _versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
     found["platform"] = platform.platform()
     if "device" in parameters:
         from facetl.mtcnn.detector import choose_device
-        from facetl.mtcnn.engines import tell_machine
+        from facetl.mtcnn.machine import describe_machine
 
-        found |= tell_machine(choose_device(parameters["device"]), parameters.get("engine"))
+        found |= describe_machine(choose_device(parameters["device"]), parameters.get("engine"))
     return found

@@ -27,7 +27,6 @@ from facetl.files import remove_folder, write_text
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.mtcnn.engines import EngineChoice
     from facetl.training.cascade import Cascade
     from facetl.training.plan import CascadePlan
     from facetl.training.time_budget import TimeBudget
@@ -88,7 +87,7 @@ def train(
     seed: int,
     workers: int,
     device: str,
-    engine: EngineChoice,
+    engine: str,
     on_error: OnError,
     resume: bool,
     force: bool,
@@ -222,7 +221,7 @@ def _run(
     plan: CascadePlan,
     dataset: FaceDataset,
     folder: Path,
-    where: tuple[Any, EngineChoice, int],
+    where: tuple[Any, str, int],
     time_budget: TimeBudget | None,
 ) -> Cascade:
     """Train on a device, by an engine and with so many workers, and choose the score to show from.
@@ -241,7 +240,7 @@ def _run(
 
 
 def choose_score(
-    cascade: Cascade, dataset: FaceDataset, device: Any, engine: EngineChoice, workers: int
+    cascade: Cascade, dataset: FaceDataset, device: Any, engine: str, workers: int
 ) -> Cascade:
     """Return the cascade with the score from which what it finds is shown; say which.
 

@@ -21,7 +21,7 @@ from facetl.mtcnn.activation import ActivateAndPool
 Stage = Literal["pnet", "rnet", "onet"]
 STAGES: tuple[Stage, ...] = ("pnet", "rnet", "onet")
 INPUT_SIZES: dict[Stage, int] = {"pnet": 12, "rnet": 24, "onet": 48}
-"""Side in pixels of the window that each network judges."""
+"""Side in pixels of the window that each network classifies."""
 
 
 class Outputs(NamedTuple):
@@ -50,7 +50,7 @@ def normalise(pixels: Tensor) -> Tensor:
 
 
 class PNet(nn.Module):
-    """The proposal network: judges every 12-pixel window of a picture, 2 pixels apart."""
+    """The proposal network: classifies every 12-pixel window of a picture, 2 pixels apart."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class PNet(nn.Module):
 
 
 class RNet(nn.Module):
-    """The refinement network: judges windows of 24 pixels."""
+    """The refinement network: classifies windows of 24 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """The output network: judges windows of 48 pixels and places five landmarks."""
+    """The output network: classifies windows of 48 pixels and places five landmarks."""
 
     def __init__(self) -> None:
         super().__init__()

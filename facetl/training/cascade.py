@@ -22,7 +22,6 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
 from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.engines import EngineChoice
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.parts import describe_differences
@@ -164,7 +163,7 @@ class Training:
     workshop: Workshop
     watcher: Watcher
     device: torch.device
-    engine: EngineChoice = "auto"
+    engine: str = "auto"
     workers: int = 1
     time_budget: TimeBudget | None = None
 

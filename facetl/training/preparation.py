@@ -27,6 +27,7 @@ from facetl.data.frame import Frame
 from facetl.data.images import load_image
 from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
 from facetl.errors import ImageError, InputError
+from facetl.mtcnn.engines import load_engine
 from facetl.mtcnn.networks import INPUT_SIZES, Stage
 from facetl.mtcnn.resampling import cut_windows
 from facetl.search.parallel import in_parallel
@@ -238,8 +239,8 @@ def prepare_patches(
 
 def _describe_proposer(miner: Miner) -> dict[str, Any]:
     """Return what the proposals depend on besides the miner's settings."""
-    halved = miner.detector.engine == "half"
-    return {"weights": miner.detector.fingerprint, "half_precision": halved}
+    is_exact = load_engine(miner.detector.engine).exact
+    return {"weights": miner.detector.fingerprint, "half_precision": not is_exact}
 
 
 def _write_all(
