@@ -20,7 +20,7 @@ from facetl.files import (
     require_writable,
     write_text,
 )
-from facetl.interruptions import obey_parent, starting_workers
+from facetl.interruptions import end_with_parent, starting_workers
 
 if TYPE_CHECKING:
     from facetl.boxes import Boxes
@@ -170,7 +170,7 @@ def _draw_all(jobs: list[Job], place: Path, workers: int) -> Iterator[DrawnFrame
 def _settle_down() -> None:
     from facetl.cartoons import use_one_core
 
-    obey_parent()
+    end_with_parent()
     use_one_core()
 
 

@@ -16,7 +16,7 @@ from graphlib import TopologicalSorter
 from facetl.errors import FacetlError
 from facetl.experiments.runner import Bench, do
 from facetl.experiments.tasks import Graph, Task
-from facetl.interruptions import obey_parent, starting_workers
+from facetl.interruptions import end_with_parent, starting_workers
 
 
 def run(graph: Graph, bench: Bench, workers: int) -> Iterator[Task]:
@@ -101,7 +101,7 @@ def _settle_down(bench: Bench) -> None:
     """Take the bench; learn to leave a task quietly on Ctrl-C, its temporary files removed."""
     global _bench
     _bench = bench
-    obey_parent(_leave)
+    end_with_parent(_leave)
 
 
 def _leave(*_: object) -> None:
