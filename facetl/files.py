@@ -23,12 +23,12 @@ from facetl.interruptions import holding_signals
 UNENCODABLE = "backslashreplace"
 """How texts are encoded that UTF-8 cannot hold."""
 MAKE_ROOM = "make room, then go on with --resume"
-"""What to do if work that can be gone on with cannot be written."""
+"""What to do if work that can be resumed cannot be written."""
 LARGEST = 2**32
 """Bytes of the largest file that is read into memory, where its kind has no smaller bound."""
 
 _LONGEST_SUFFIX = 32
-"""Bytes of a suffix, for writers go by it: what is longer is none."""
+"""Bytes of the longest suffix that is kept: writers choose a format by it."""
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ def folder_in_place(path: Path) -> Iterator[Path]:
     """Give a new hidden folder; move what it holds into ``path`` if the block succeeds.
 
     It lies in ``path``, or beside it if that is yet to be made.  Of what is in ``path``, entries
-    of the same names make way, and everything else stays.  If the block raises, ``path`` stays
+    of the same names are replaced, and everything else stays.  If the block raises, ``path`` stays
     as it was.
 
     Raises:
@@ -142,7 +142,7 @@ def folder_in_place(path: Path) -> Iterator[Path]:
         with holding_signals():
             path.mkdir(exist_ok=True)
             for entry in sorted(temporary.iterdir()):
-                _make_way(path / entry.name)
+                _remove_old_folder(path / entry.name)
                 entry.replace(path / entry.name)
                 note_written(path / entry.name)
     except OSError as error:
@@ -178,7 +178,7 @@ def open_regular(path: Path, largest: int = LARGEST) -> Iterator[BinaryIO]:
     """Give a file that others made, open to be read: nothing waits, and nothing has no end.
 
     Pipes and devices are never opened.  A file that says that it holds nothing is empty: those
-    of ``/proc`` say so, and some of them go on for ever or wait for what comes next.
+    of ``/proc`` say so, and some of them have no end or wait for more.
 
     Args:
         path: the file, or a link to it.
@@ -265,7 +265,7 @@ def require_format(
     """Raise if a file is of another format or version than the one that is read.
 
     Args:
-        found: name and version of the format, as the file tells them.
+        found: name and version of the format, as they stand in the file.
         expected: the same, as they should be.
         error: what to raise.
         remedy: what to do then.
@@ -309,7 +309,7 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
     """Raise if ``path`` exists (a folder only if it holds something) and ``force`` is off.
 
     Raises:
-        OutputError: naming the path and the way out.
+        OutputError: naming the path, and what to do.
     """
     if is_occupied(path) and not force:
         raise OutputError(f"{path} exists already; choose another place, or overwrite with --force")
@@ -319,7 +319,7 @@ def require_writable(folder: Path) -> None:
     """Raise before the work if the folder, or the first that exists above it, can't be written.
 
     Raises:
-        OutputError: naming the folder and the way out.
+        OutputError: naming the folder, and what to do.
     """
     about_to_write()
     place = folder.absolute()
@@ -353,22 +353,22 @@ def remove_folder(path: Path) -> None:
 
 
 def lock_name(place: Path) -> str:
-    """Return how the file is called that tells whether a command is writing to a place."""
+    """Return the name of the file that is locked while a command writes to a place."""
     return f".facetl-{_tag(place)}.lock"
 
 
 def is_lock(name: str) -> bool:
-    """Return whether a file may tell whether a command is writing somewhere."""
+    """Return whether a name is one that :func:`lock_name` gives."""
     return re.fullmatch(r"\.facetl-[0-9a-f]{8}\.lock", name) is not None
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether a file or folder is called as those that are yet to be put in place."""
+    """Return whether a name is one of files and folders that are yet to be put in place."""
     return re.fullmatch(r"\.facetl-[0-9a-f]{8}-[0-9a-f]{8}(\.[^.]*)?", name) is not None
 
 
 def belongs_to(name: str, path: Path) -> bool:
-    """Return whether a file or folder is called as what is to become the one at a path."""
+    """Return whether a name is one of what is yet to be put in place at a path."""
     return is_temporary(name) and name.startswith(f".facetl-{_tag(path)}-")
 
 
@@ -410,7 +410,7 @@ def _put_in_place(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
-def _make_way(path: Path) -> None:
+def _remove_old_folder(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
 

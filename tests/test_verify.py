@@ -16,11 +16,13 @@ from tiny_world import save_frames
 
 from facetl.cli import main, options
 from facetl.cli.recording import leaving_manifest
+from facetl.commands.verify import VerifyRequest, verify
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.recognition import recognise
 from facetl.data.images import image_paths
 from facetl.errors import AnnotationError
 from facetl.files import about_to_write, note_read, note_written, refuse_to_overwrite, write_text
+from facetl.manifests.checking import State
 from facetl.manifests.manifest import Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
 
@@ -198,7 +200,7 @@ def test_something_else_in_its_place_is_refused_before_the_work(
 ) -> None:
     detect(frames, "--out", "results")
     Path("results/manifest.json").write_text(text)
-    monkeypatch.setattr(evaluate_module, "_load_entries", lambda *_: pytest.fail("it works"))
+    monkeypatch.setattr(evaluate_module, "_load_runs", lambda *_: pytest.fail("it works"))
     refused = run("evaluate", "results", "--truth", frames)
     assert_refused(refused, "results/manifest.json", "manifest", "move it away")
     assert Path("results/manifest.json").read_text() == text
@@ -346,6 +348,21 @@ def test_inputs_are_checked_if_asked(frames: Path) -> None:
     frames.rename("moved")
     result = run("verify", "results", "--inputs")
     assert (result.exit_code, "  input of detect, missing: frames\n" in result.stdout) == (1, True)
+
+
+def test_python_can_ask_what_the_command_says(frames: Path) -> None:
+    detect(frames, "--out", "results", "--weights", "pretrained")
+    result = verify(VerifyRequest([Path("results")], inputs=True))
+    (audit,) = result.audits
+    assert result.is_whole
+    assert audit.states == {"pretrained.detections.json": State.SAME}
+    assert audit.inputs == [
+        ("detect", "frames", State.SAME),
+        ("detect", "pretrained", State.SAME),
+    ]
+    (frames / "0.png").unlink()
+    assert verify(VerifyRequest([Path("results")])).is_whole
+    assert not verify(VerifyRequest([Path("results")], inputs=True)).is_whole
 
 
 def test_inputs_are_found_from_elsewhere(frames: Path, monkeypatch: pytest.MonkeyPatch) -> None:

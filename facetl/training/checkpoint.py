@@ -1,4 +1,4 @@
-"""Where a training stands: enough to go on to the same result as if it had never stopped."""
+"""The state of a training: enough to resume it with the same result as if it had never stopped."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ pixels        uint8    (N, S, S, 3)   RGB
 ============  =======  =============  ====================================================
 
 The file's metadata holds one key, ``facetl``: a JSON object with the format's name and version,
-the names of the frames and whatever the maker tells of its settings.  Frame by frame the patches
+the names of the frames and the settings of the maker.  Frame by frame the patches
 are kept as parts beside the target (:mod:`facetl.parts`), which are joined at the end; reading
 maps the file into memory.
 """
@@ -248,7 +248,7 @@ def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
 
 
 def _read_metadata(file: Path) -> dict[str, Any]:
-    """Check that the file is whole and of our format and version; return what it tells."""
+    """Check that the file is whole and of our format and version; return its metadata."""
     try:
         with safe_open(file, framework="numpy") as tensors:
             text = (tensors.metadata() or {}).get("facetl", "{}")
