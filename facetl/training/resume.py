@@ -29,8 +29,6 @@ from facetl.interruptions import holding_signals
 from facetl.training.checkpoint import describe_differences
 from facetl.version import VERSION
 
-FORMAT = "facetl-growth"
-FORMAT_VERSION = 1
 _LOG = "log.jsonl"
 _PIECE = 2**24
 
@@ -227,7 +225,7 @@ def growing(
     try:
         with ExitStack() as stack:
             growth = _open(stack, path, row_bytes)
-            growth.start({"format": FORMAT, "version": FORMAT_VERSION, "task": described})
+            growth.start({"format": "facetl-growth", "version": 1, "task": described})
             yield growth
     except PatchesError:
         raise  # it is another task's work
