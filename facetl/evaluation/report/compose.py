@@ -18,7 +18,6 @@ from facetl.evaluation.report.page import (
     Plot,
     Report,
     ReportTable,
-    TableCell,
     TableRow,
     TrainingHistory,
     choose_frames,
@@ -148,16 +147,14 @@ def _count_patches(rows: Sequence[Mapping[str, object]]) -> ReportTable | None:
     labels = ("positive", "part", "negative")
     if not rows:
         return None
-    return ReportTable(
-        ("patches", *labels),
-        tuple(
-            TableRow(
-                f"{row['stage']}" + (f", round {row['round']}" if "round" in row else ""),
-                tuple(TableCell(f"{row.get(label, 0):,}") for label in labels),
-            )
-            for row in rows
-        ),
-    )
+    counts = [
+        TableRow(
+            f"{row['stage']}" + (f", round {row['round']}" if "round" in row else ""),
+            tuple(f"{row.get(label, 0):,}" for label in labels),
+        )
+        for row in rows
+    ]
+    return ReportTable(("patches", *labels), counts)
 
 
 def _draw_thumbnails(places: Mapping[str, Path], reporter: Reporter) -> dict[str, bytes]:
