@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from facetl.evaluation.report.plots import Drawing  # takes matplotlib, which may be broken
 
 PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
-"""Names of the plots of an evaluation, those of :func:`facetl.evaluation.report.plots.plot_all`."""
+"""Names of the plots, those of :func:`facetl.evaluation.report.plots.plot_evaluation`."""
 CAPTIONS: Mapping[str, str] = {
     "errors": "What the missing AP is made of: what mending each kind of mistake would bring.",
     "recall_by": "Recall by size, aspect ratio and label of the faces, with 95 % intervals.",
