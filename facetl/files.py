@@ -14,6 +14,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -255,30 +256,43 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def require_format(
-    found: tuple[object, object],
-    expected: tuple[str, int],
-    error: type[FacetlError],
-    remedy: str,
-    path: Path | None = None,
-) -> None:
-    """Raise if a file is of another format or version than the one that is read.
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of file of ours, which names itself in the head of each file.
 
-    Args:
-        found: name and version of the format, as they stand in the file.
-        expected: the same, as they should be.
-        error: what to raise.
-        remedy: what to do then.
-        path: the file; None if whoever catches the error names it.
-
-    Raises:
-        FacetlError: of the kind that was asked for.
+    Attributes:
+        name: of the format.
+        error: what is raised about a file of another format or version.
+        remedy: what to do about it.
+        version: of the format.
     """
-    if found != expected:
-        raise error(
-            f"{path}: " * (path is not None) + f"found format {found[0]!r} version {found[1]!r}, "
-            f"expected {expected[0]!r} version {expected[1]}; {remedy}"
-        )
+
+    name: str
+    error: type[FacetlError]
+    remedy: str
+    version: int = 1
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """How a file names its format and version."""
+        return {"format": self.name, "version": self.version}
+
+    def require(self, name: object, version: object, path: Path | None = None) -> None:
+        """Raise if a file is of another format or version than the one that is read.
+
+        Args:
+            name: of the format, as the file names it.
+            version: the same.
+            path: the file; None if whoever catches the error names it.
+
+        Raises:
+            FacetlError: of the kind's own class.
+        """
+        if (name, version) != (self.name, self.version):
+            raise self.error(
+                f"{path}: " * (path is not None) + f"found format {name!r} version {version!r}, "
+                f"expected {self.name!r} version {self.version}; {self.remedy}"
+            )
 
 
 def plot_paths(path: Path) -> tuple[Path, Path]:

@@ -24,8 +24,7 @@ from facetl.files import MAKE_ROOM, cannot_write, parse_json, remove_folder
 from facetl.interruptions import holding_signals
 from facetl.version import VERSION
 
-FORMAT = "facetl-parts"
-FORMAT_VERSION = 1
+_HEAD = {"format": "facetl-parts", "version": 1}
 _TASK = "task.json"
 _OLD_LOG = "log.jsonl"
 """What an older facetl kept instead."""
@@ -175,7 +174,7 @@ def _begin(path: Path, task: str) -> None:
         OutputError: if it cannot be made.
     """
     discard_work(path)
-    head = f'{{"format": "{FORMAT}", "version": {FORMAT_VERSION}, "task": {task}}}\n'
+    head = json.dumps({**_HEAD, "task": json.loads(task)}) + "\n"
     try:
         work_folder(path).mkdir(parents=True)
         (work_folder(path) / _TASK).write_text(head, encoding="utf-8")
@@ -194,7 +193,7 @@ def _is_task(path: Path, task: Mapping[str, Any], error: type[InputError]) -> bo
         raise error(f"{folder}: holds unfinished work of an older facetl; start anew with --force")
     try:
         head = parse_json((folder / _TASK).read_bytes())
-        if (head["format"], head["version"]) != (FORMAT, FORMAT_VERSION):
+        if {name: head[name] for name in _HEAD} != _HEAD:
             return False
         differing = describe_differences(head["task"], task)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

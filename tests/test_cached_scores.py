@@ -1,4 +1,4 @@
-"""Settings replayed from cached cached beside the detector itself."""
+"""Settings replayed from cached scores beside the detector itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels, load_image
-from facetl.mtcnn import cached_scores as opinions_module
+from facetl.mtcnn import cached_scores as cached_scores_module
 from facetl.mtcnn.cached_scores import CachedScores, Costs, ReplayedSearch, cache_scores
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector, rnet_squares
@@ -102,7 +102,7 @@ def test_squares_out_of_sight_stay_in_line_and_are_never_found(
         aside = torch.arange(len(squares)) % 2 == 0
         return squares.moved_to(squares.boxes - 1e4 * aside[:, None])
 
-    monkeypatch.setattr(opinions_module, "rnet_squares", stray)
+    monkeypatch.setattr(cached_scores_module, "rnet_squares", stray)
     strayed = cache_scores(pretrained, frames[:1], FLOOR)
     assert len(strayed.after_onet) == len(strayed.after_rnet) > 2
     assert strayed.after_onet.scores[::2].eq(0).all()
@@ -110,7 +110,7 @@ def test_squares_out_of_sight_stay_in_line_and_are_never_found(
     assert all(replay(strayed, 0.1, 0.1).detections.scores > 0.05)
 
 
-def test_a_grid_is_settled_pair_by_pair(cached: CachedScores) -> None:
+def test_a_grid_is_replayed_pair_by_pair(cached: CachedScores) -> None:
     grid = list(cached.replay([0.2, 0.6], [0.3, 0.5]))
     pairs = [replayed.settings.thresholds for replayed in grid]
     assert pairs == [(0.2, 0.3, 0.05), (0.2, 0.5, 0.05), (0.6, 0.3, 0.05), (0.6, 0.5, 0.05)]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facetl.cli.ending import ConsoleReporter
+from facetl.cli.console import note
+from facetl.reporting import Reporter
 
 if TYPE_CHECKING:
     from facetl.data.annotations import AnnotationFile
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from facetl.data.sources import Format
 
 AUTO = "auto"
+
+
+class Notes(Reporter):
+    """Says on stderr what it is told, also where no command is running."""
+
+    def note(self, message: str) -> None:
+        """Say something on stderr, in one line."""
+        note(message)
 
 
 def chosen_format(form: str) -> Format | None:
@@ -34,14 +43,14 @@ def load_frames(*given: Any, **named: Any) -> FaceDataset:
     """Read annotated frames; say on stderr what is wrong with them but can be tolerated."""
     from facetl.commands import annotated
 
-    return annotated.load_frames(*given, **named, reporter=ConsoleReporter())
+    return annotated.load_frames(*given, **named, reporter=Notes())
 
 
 def note_problems(source: FaceDataset | AnnotationFile, what: str = "") -> None:
     """Say on stderr what was wrong but can be tolerated."""
     from facetl.commands import annotated
 
-    annotated.note_problems(source, ConsoleReporter(), what)
+    annotated.note_problems(source, Notes(), what)
 
 
 def spread(dataset: FaceDataset, limit: int) -> FaceDataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facetl.cli.ending import ConsoleReporter
+from facetl.cli.annotated import Notes
 from facetl.commands import optional_pictures
 from facetl.reporting import Reporter
 
@@ -12,4 +12,4 @@ class OptionalPictures(optional_pictures.OptionalPictures):
 
     def note_missing(self, reporter: Reporter | None = None) -> None:
         """Say on stderr how many pictures are missing, and why the first one is."""
-        super().note_missing(reporter or ConsoleReporter())
+        super().note_missing(reporter or Notes())

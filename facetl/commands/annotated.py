@@ -93,9 +93,9 @@ def note_problems(
         what: what it is, where that needs to be said.
 
     Returns:
-        The annotation files that hold a detector's suggestions, byte for byte.
+        The annotation files that hold a detector's suggestions (see :func:`find_suggestions`).
     """
-    if suggestions := _find_suggestions(source):
+    if suggestions := find_suggestions(source):
         reporter.note(describe_suggestions(suggestions))
     if source.problems:
         reporter.note(what + describe_problems(source.problems))
@@ -106,7 +106,7 @@ def note_problems(
     return suggestions
 
 
-def _find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
+def find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
     """Return the annotation files that hold a detector's suggestions, byte for byte.
 
     Their manifests tell, also in a copy of their folder.

@@ -214,4 +214,4 @@ def _save_plots(
 def _draw(name: str, evaluations: Sequence[Evaluation]) -> Drawing:
     from facetl.evaluation.report import plots
 
-    return plots.draw(plots.plot_all(evaluations)[name]())
+    return plots.draw(plots.plot_evaluation(evaluations)[name]())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facetl.evaluation.report.plots import Drawing
 
 PICTURES = ("pyramid", "scores", "candidates", "story")
-"""Names of the pictures, those of :func:`facetl.evaluation.report.trace_figures.plot_all`."""
+"""Names of the pictures, those of :func:`facetl.evaluation.report.trace_figures.plot_traces`."""
 
 
 @dataclass(frozen=True)
@@ -114,4 +114,4 @@ def _save_pictures(out: Path, traces: Mapping[str, Trace], reporter: Reporter) -
 def _draw(name: str, traces: Mapping[str, Trace]) -> Drawing:
     from facetl.evaluation.report import trace_figures
 
-    return trace_figures.as_drawing(name, trace_figures.plot_all(traces)[name]())
+    return trace_figures.as_drawing(name, trace_figures.plot_traces(traces)[name]())

@@ -52,8 +52,6 @@ from facetl.evaluation.scoring import Evaluation, Truth
 from facetl.files import write_text
 from facetl.version import VERSION
 
-FORMAT = "facetl-metrics"
-FORMAT_VERSION = 1
 FILE_NAME = "metrics.json"
 
 
@@ -77,8 +75,8 @@ def describe(
         suggestions: annotation files of the truth that a detector wrote.
     """
     document = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        "format": "facetl-metrics",
+        "version": 1,
         "facetl": VERSION,
         "settings": {
             "iou_threshold": IOU_THRESHOLD,

@@ -28,7 +28,7 @@ from facetl.evaluation.metrics import measure
 from facetl.experiments.naming import PLAIN
 from facetl.experiments.study import Cell, Target
 from facetl.experiments.tasks import PatchTask, StartTask, Task, plain_cells_before
-from facetl.files import remove_folder, write_text
+from facetl.files import FileKind, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
@@ -44,8 +44,7 @@ from facetl.training.settings import TrainingSettings
 from facetl.training.strategies import count_parameters
 from facetl.training.transfer import Transfer
 
-FORMAT = "facetl-cell"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-cell", InputError, "delete the file and go on with --resume")
 
 
 @dataclass(frozen=True)
@@ -177,8 +176,7 @@ def run_cell(cell: Cell, bench: Bench) -> None:
     trained = _train_cascade(cell, bench) if cell.target == "cascade" else _train_stage(cell, bench)
     fronts = _stages_before(cell.target, cell.frames, cell.seed, bench)
     result = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        **KIND.head,
         "cell": asdict(cell),
         "trained_parameters": trained.parameters,
         "seconds": round(sum(record["seconds"] for record in trained.records), 3),

@@ -135,13 +135,13 @@ class TorchBackend:
     def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> WindowOutputs:
         """Return what RNet or ONet gives for windows (see :class:`Backend`)."""
         size, count = INPUT_SIZES[stage], CROPS_AT_ONCE[stage]
-        outputs_of_chunks = [
+        chunks = [
             self._run_network(stage, self._images.crop(some, index, size))
             for some, index in zip(
                 torch.split(windows, count), torch.split(image_index, count), strict=True
             )
         ]
-        outputs = Outputs(*map(torch.cat, zip(*outputs_of_chunks, strict=True)))
+        outputs = Outputs(*map(torch.cat, zip(*chunks, strict=True)))
         return WindowOutputs(outputs.scores, outputs.offsets, outputs.landmarks)
 
     def _run_network(self, stage: Stage, pixels: Tensor) -> Outputs:

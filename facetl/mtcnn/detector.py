@@ -25,7 +25,7 @@ from facetl.data.pictures import Picture, as_pixels, as_rgb, each_of, held_by, i
 from facetl.errors import InputError
 from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.engines import AUTO, choose_engine, load_engine
+from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
     as_windows,
@@ -105,7 +105,7 @@ class Detector:
     """
 
     def __init__(
-        self, weights: Weights, device: str | torch.device = "cpu", engine: str = AUTO
+        self, weights: Weights, device: str | torch.device = "cpu", engine: str = AUTO_ENGINE
     ) -> None:
         """Build the networks of ``weights`` on ``device``; missing stages are pretrained.
 
@@ -126,7 +126,7 @@ class Detector:
         cls,
         weights: str | Path = CARTOON,
         device: str = "auto",
-        engine: str = AUTO,
+        engine: str = AUTO_ENGINE,
     ) -> Detector:
         """Load a detector from a weights file or by a built-in name.
 

@@ -25,7 +25,7 @@ ENGINES = {
     "half": "facetl.mtcnn.native:HALF",
 }
 """Where the engines lie, ``module:object``, by name."""
-AUTO = "auto"
+AUTO_ENGINE = "auto"
 """The name that stands for the first of :data:`PREFERRED` that can be had."""
 PREFERRED = ("native", "torch")
 
@@ -49,7 +49,7 @@ class Engine(Protocol):
 
 def engine_names() -> tuple[str, ...]:
     """Return all that can be asked for."""
-    return (AUTO, *ENGINES)
+    return (AUTO_ENGINE, *ENGINES)
 
 
 def load_engine(name: str) -> Engine:
@@ -66,7 +66,7 @@ def choose_engine(name: str, device: torch.device) -> str:
     """
     if name not in engine_names():
         raise InputError(f"found engine {name!r}, expected one of {engine_names()}")
-    if name == AUTO:
+    if name == AUTO_ENGINE:
         return next(each for each in PREFERRED if not why_not(each, device))
     if lacking := why_not(name, device):
         raise InputError(f"the {name} engine cannot be had: {lacking}; use --engine auto")

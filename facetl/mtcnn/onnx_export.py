@@ -30,8 +30,6 @@ from facetl.version import VERSION
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-FORMAT = "facetl-onnx"
-FORMAT_VERSION = 1
 RUNNER = "run_onnx.py"
 """The runner's name, beside the networks."""
 
@@ -119,8 +117,8 @@ def build_model(stage: Stage, weights: Weights) -> ModelProto:
 
 def _facts(stage: Stage, weights: Weights) -> dict[str, object]:
     return {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        "format": "facetl-onnx",
+        "version": 1,
         "facetl": VERSION,
         "stage": stage,
         "weights": weights.fingerprint,

@@ -36,13 +36,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from facetl.errors import PatchesError
-from facetl.files import atomic_path, parse_json, require_format
+from facetl.files import FileKind, atomic_path, parse_json
 from facetl.parts import Parts, keeping_parts
 from facetl.training.sampling import Label, LabelledWindows
 from facetl.version import VERSION
 
-FORMAT = "facetl-patches"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-patches", PatchesError, "prepare the patches anew")
 _FINGERPRINTED_PATCHES = 1000
 PATCH_COUNTS = "patch_counts"
 """Where a weights file's metadata keeps what it was trained on: a row for each training."""
@@ -253,13 +252,11 @@ def _read_metadata(file: Path) -> dict[str, Any]:
         with safe_open(file, framework="numpy") as tensors:
             text = (tensors.metadata() or {}).get("facetl", "{}")
         metadata: dict[str, Any] = parse_json(text)
-        found = metadata.pop("format", None), metadata.pop("version", None)
+        KIND.require(metadata.pop("format", None), metadata.pop("version", None), file)
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise PatchesError(
             f"{file} is damaged or no patch file ({error}); prepare the patches anew"
         ) from error
-    remedy = "prepare the patches anew"
-    require_format(found, (FORMAT, FORMAT_VERSION), PatchesError, remedy, file)
     return metadata
 
 
@@ -298,7 +295,7 @@ def _map_columns(file: Path) -> dict[str, NDArray[Any]]:
 
 def _header(count: int, size: int, metadata: Mapping[str, Any]) -> bytes:
     """Return the head of a safetensors file: a length, then JSON padded to eight bytes."""
-    signed = {"format": FORMAT, "version": FORMAT_VERSION, "facetl": VERSION, **metadata}
+    signed = {**KIND.head, "facetl": VERSION, **metadata}
     entries: dict[str, Any] = {"__metadata__": {"facetl": json.dumps(signed)}}
     begin = 0
     for name, shape in _shapes(count, size).items():

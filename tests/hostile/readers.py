@@ -38,7 +38,7 @@ from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
 from facetl.experiments.description import load_study
 from facetl.experiments.naming import PLAIN
 from facetl.experiments.results import load_cell, summarise
-from facetl.experiments.runner import FORMAT as CELLS
+from facetl.experiments.runner import KIND as CELLS
 from facetl.experiments.study import Cell
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.checking import check_outputs
@@ -473,7 +473,7 @@ def _study(folder: Path) -> list[Path]:
 
 def _cell(folder: Path) -> list[Path]:
     content = {
-        "format": CELLS,
+        "format": CELLS.name,
         "version": 1,
         "cell": asdict(CELL),
         "trained_parameters": 5,

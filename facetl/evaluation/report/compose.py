@@ -18,7 +18,6 @@ from facetl.evaluation.report.page import (
     Plot,
     Report,
     ReportTable,
-    TableCell,
     TableRow,
     TrainingHistory,
     choose_frames,
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from facetl.evaluation.report.plots import Drawing  # takes matplotlib, which may be broken
 
 PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
-"""Names of the plots of an evaluation, those of :func:`facetl.evaluation.report.plots.plot_all`."""
+"""Names of the plots, those of :func:`facetl.evaluation.report.plots.plot_evaluation`."""
 CAPTIONS: Mapping[str, str] = {
     "errors": "What the missing AP is made of: what mending each kind of mistake would bring.",
     "recall_by": "Recall by size, aspect ratio and label of the faces, with 95 % intervals.",
@@ -148,16 +147,14 @@ def _count_patches(rows: Sequence[Mapping[str, object]]) -> ReportTable | None:
     labels = ("positive", "part", "negative")
     if not rows:
         return None
-    return ReportTable(
-        ("patches", *labels),
-        tuple(
-            TableRow(
-                f"{row['stage']}" + (f", round {row['round']}" if "round" in row else ""),
-                tuple(TableCell(f"{row.get(label, 0):,}") for label in labels),
-            )
-            for row in rows
-        ),
-    )
+    counts = [
+        TableRow(
+            f"{row['stage']}" + (f", round {row['round']}" if "round" in row else ""),
+            tuple(f"{row.get(label, 0):,}" for label in labels),
+        )
+        for row in rows
+    ]
+    return ReportTable(("patches", *labels), counts)
 
 
 def _draw_thumbnails(places: Mapping[str, Path], reporter: Reporter) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
-from facetl.evaluation.report.table import UNDEFINED, compare_runs
+from facetl.evaluation.report.table import UNDEFINED, MetricRow, compare_runs
 from facetl.evaluation.scoring import Evaluation
 from facetl.version import VERSION
 
@@ -58,25 +58,19 @@ RECALL_BY = {
 PACKAGES = ("torch", "numpy", "pillow", "facenet-pytorch")
 
 
-class TableCell(NamedTuple):
-    """A figure in a table, and whether it is the best of its row."""
-
-    text: str
-    best: bool = False
-
-
 class TableRow(NamedTuple):
-    """A row of a table: what it is about, and its figures."""
+    """A row of a table: what it is about, its figures as text, and which of them are the best."""
 
     title: str
-    cells: tuple[TableCell, ...]
+    texts: tuple[str, ...]
+    winners: tuple[bool, ...] = ()
 
 
 class ReportTable(NamedTuple):
-    """A table of the page."""
+    """A table of the page; rows of metrics will do as they are."""
 
     heads: tuple[str, ...]
-    rows: tuple[TableRow, ...]
+    rows: Sequence[TableRow | MetricRow]
     caption: str = ""
 
 
@@ -294,15 +288,11 @@ def _describe_detections(frame: ReportFrame, run: str) -> dict[str, Any]:
 
 
 def _runs_table(evaluations: Sequence[Evaluation]) -> ReportTable:
-    rows = [
-        TableRow(row.title, tuple(map(TableCell, row.texts, row.winners)))
-        for group in compare_runs(evaluations)
-        for row in group
-    ]
+    rows = [row for group in compare_runs(evaluations) for row in group]
     sizes = (each.settings.get("parameters") for each in evaluations)
-    cells = tuple(TableCell(f"{size:,}" if isinstance(size, int) else UNDEFINED) for size in sizes)
+    texts = tuple(f"{size:,}" if isinstance(size, int) else UNDEFINED for size in sizes)
     names = tuple(each.name for each in evaluations)
-    return ReportTable(("", *names), (*rows, TableRow("weights in the networks", cells)))
+    return ReportTable(("", *names), [*rows, TableRow("weights in the networks", texts)])
 
 
 def _errors(report: Report) -> dict[str, Any]:
@@ -321,14 +311,14 @@ def _mistakes_table(evaluations: Sequence[Evaluation]) -> ReportTable:
         TableRow(mistake.value, tuple(_cost(each, mistake) for each in evaluations))
         for mistake in Mistake
     ]
-    return ReportTable(("AP lost by", *(each.name for each in evaluations)), tuple(rows))
+    return ReportTable(("AP lost by", *(each.name for each in evaluations)), rows)
 
 
-def _cost(run: Evaluation, mistake: Mistake) -> TableCell:
+def _cost(run: Evaluation, mistake: Mistake) -> str:
     usual = run.diagnosis.usual
     lost = usual.lost[mistake]
     figure = UNDEFINED if math.isnan(lost) else f"{lost:.3f}"
-    return TableCell(f"{figure} ({usual.counts[mistake]})")
+    return f"{figure} ({usual.counts[mistake]})"
 
 
 def _recall_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
@@ -340,15 +330,12 @@ def _recall_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
         rows = [
             TableRow(
                 groups[0].name,
-                (
-                    TableCell(f"{groups[0].faces}"),
-                    *(TableCell(f"{group.recall:.3f}") for group in groups),
-                ),
+                (f"{groups[0].faces}", *(f"{group.recall:.3f}" for group in groups)),
             )
             for groups in zip(*columns, strict=True)
         ]
         if rows:
-            tables.append(ReportTable(heads, tuple(rows), f"Recall by {what}"))
+            tables.append(ReportTable(heads, rows, f"Recall by {what}"))
     return tables
 
 
@@ -356,17 +343,13 @@ def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
     return [
         ReportTable(
             ("score", "detections", "mean score", "precision"),
-            tuple(
+            [
                 TableRow(
                     f"{each.low:.1f} to {each.high:.1f}",
-                    (
-                        TableCell(f"{each.detections}"),
-                        TableCell(f"{each.score:.3f}"),
-                        TableCell(f"{each.precision:.3f}"),
-                    ),
+                    (f"{each.detections}", f"{each.score:.3f}", f"{each.precision:.3f}"),
                 )
                 for each in run.diagnosis.calibration
-            ),
+            ],
             f"Calibration of {run.name}: expected error {run.diagnosis.calibration_error:.3f}",
         )
         for run in evaluations
@@ -381,8 +364,7 @@ def _origin_table(origin: Mapping[str, str]) -> ReportTable:
         "Python": ".".join(map(str, sys.version_info[:3])),
         **{package: version(package) for package in PACKAGES},
     }
-    rows = (TableRow(name, (TableCell(text),)) for name, text in facts.items())
-    return ReportTable(("", ""), tuple(rows))
+    return ReportTable(("", ""), [TableRow(name, (text,)) for name, text in facts.items()])
 
 
 def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:

@@ -43,7 +43,7 @@ SVG_METADATA = ("Creator", "Date", "Format", "Type")
 """What matplotlib would tell in an SVG unasked."""
 
 
-def plot_all(evaluations: Sequence[Evaluation]) -> dict[str, Callable[[], Figure]]:
+def plot_evaluation(evaluations: Sequence[Evaluation]) -> dict[str, Callable[[], Figure]]:
     """Return what draws each plot of an evaluation, by the name of its file."""
     from facetl.evaluation.report import diagnosis_plots  # which takes the colours from here
 

@@ -107,7 +107,7 @@ def draw_story(traces: Traces) -> Figure:
     return figure
 
 
-def plot_all(traces: Traces) -> dict[str, Callable[[], Figure]]:
+def plot_traces(traces: Traces) -> dict[str, Callable[[], Figure]]:
     """Return what draws each picture, by the name of its file.
 
     The pyramid is that of the last set of weights.
