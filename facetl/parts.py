@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from facetl.errors import InputError
 from facetl.files import MAKE_ROOM, cannot_write, parse_json, remove_folder
@@ -51,18 +51,6 @@ def discard_work(path: Path) -> None:
         remove_folder(folder)
 
 
-class Part(NamedTuple):
-    """One part of the work.
-
-    Attributes:
-        facts: JSON-able, whatever the maker wants to know again.
-        data: any bytes.
-    """
-
-    facts: Any
-    data: bytes
-
-
 class Parts:
     """Parts on disk, in their order; :func:`keeping_parts` gives them.
 
@@ -81,6 +69,10 @@ class Parts:
     def add(self, facts: Any, data: bytes) -> None:
         """Write one more part.
 
+        Args:
+            facts: JSON-able, whatever the maker wants to know again.
+            data: any bytes.
+
         Raises:
             OutputError: if the disk does not take it.
         """
@@ -90,28 +82,28 @@ class Parts:
             self._file(len(self.facts)).write_bytes(checksum + content)
         except OSError as error:
             raise cannot_write(self._path, error, MAKE_ROOM) from error
-        self._count(Part(facts, data))
+        self._count(facts, data)
 
     def read(self) -> Iterator[bytes]:
         """Yield the data of all parts."""
         for number in range(len(self.facts)):
-            yield self._split(self._file(number).read_bytes()).data
+            yield self._split(self._file(number).read_bytes())[1]
 
     def recover(self) -> None:
         """Count the parts that are there, up to the first that is missing or damaged."""
         with suppress(OSError, ValueError):
             while True:
-                self._count(self._split(self._file(len(self.facts)).read_bytes(), check=True))
+                self._count(*self._split(self._file(len(self.facts)).read_bytes(), check=True))
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:08}"
 
-    def _count(self, part: Part) -> None:
-        self.facts.append(part.facts)
-        self.size += len(part.data)
+    def _count(self, facts: Any, data: bytes) -> None:
+        self.facts.append(facts)
+        self.size += len(data)
 
-    def _split(self, whole: bytes, *, check: bool = False) -> Part:
-        """Return what a file holds.
+    def _split(self, whole: bytes, *, check: bool = False) -> tuple[Any, bytes]:
+        """Return the facts and the data that a file holds.
 
         Raises:
             ValueError: if it shall be checked and is damaged.
@@ -120,7 +112,7 @@ class Parts:
         if check and zlib.crc32(content, self._checksum) != int.from_bytes(checksum, "little"):
             raise ValueError("found a wrong checksum")
         facts, _, data = content.partition(b"\n")
-        return Part(parse_json(facts), data)
+        return parse_json(facts), data
 
 
 @contextmanager
