@@ -17,7 +17,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ import torch
 
 from facetl import FaceDataset, Weights, evaluate, load_dataset, load_weights
 from facetl.commands.cartoons import CartoonsRequest, cartoons
-from facetl.evaluation.report.plots import plot_learning_curve, save_plot
+from facetl.evaluation.report.figures import Figure, styled
+from facetl.evaluation.report.plots import PALETTE, save_plot
 from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.weights import save_weights
@@ -162,6 +163,34 @@ def curve(bench: Bench, data: Path, drawn: int, seeds: Sequence[int]) -> None:
     save_plot(
         bench.out / "learning_curve.png", plot_learning_curve(learning_curve(bench.figures()))
     )
+
+
+def plot_learning_curve(table: Mapping[int, Sequence[Mapping[str, float]]]) -> Figure:
+    """Draw AP by number of annotated frames: a line an IoU threshold, a band over the seeds.
+
+    Args:
+        table: by number of frames, one mapping of AP by IoU threshold a seed; the entry of 0
+            frames, the pretrained detector, becomes a dotted line.
+    """
+    sizes = sorted(size for size in table if size and table[size])
+    with styled():
+        figure = Figure(figsize=(7.0, 4.8))
+        axes = figure.add_subplot()
+        for iou, colour in zip(table[0][0], PALETTE, strict=False):
+            values = [[seed[iou] for seed in table[size]] for size in sizes]
+            means = [float(np.mean(each)) for each in values]
+            axes.plot(sizes, means, "o-", color=colour, label=f"IoU {iou}")
+            axes.fill_between(
+                sizes, [*map(min, values)], [*map(max, values)], color=colour, alpha=0.2
+            )
+            axes.axhline(table[0][0][iou], color=colour, linewidth=1, linestyle=":")
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.set(xlabel="annotated frames (dotted: pretrained)", ylabel="AP", ylim=(0, 1.02))
+        axes.set_title("How many frames have to be annotated")
+        axes.legend(loc="lower right")
+    return figure
 
 
 def learning_curve(figures: dict[str, Any]) -> dict[int, list[dict[str, float]]]:

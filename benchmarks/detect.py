@@ -38,8 +38,8 @@ from PIL import Image
 from facetl import Detections, Detector, draw_frame, load_image
 from facetl.cores import usable_cores
 from facetl.data.images import image_paths, save_image
-from facetl.mtcnn.detector import onet_stage, pnet_candidates, pnet_squares, rnet_stage
-from facetl.mtcnn.engines import Engine, why_not_native
+from facetl.mtcnn.detector import run_cascade
+from facetl.mtcnn.engines import why_not
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.mtcnn.pyramid import level_size, pyramid_scales
 from facetl.search.settings import Settings
@@ -52,8 +52,8 @@ SIZES = (240, 360, 480, 720, 1080, 1440, 2160)
 BATCHES = (1, 2, 4, 8, 16)
 LARGE = (4000, 3000)
 PEER = "facenet-pytorch"
-ENGINES: list[Engine] = ["torch"]
-if not why_not_native(torch.device("cpu")):
+ENGINES: list[str] = ["torch"]
+if not why_not("native", torch.device("cpu")):
     ENGINES.append("native")
 
 
@@ -177,13 +177,13 @@ def time_stages(
     for image in images:
         moments = [time.perf_counter()]
         backend = detector.backend(torch.from_numpy(image)[None])
-        proposed = pnet_squares(pnet_candidates(backend, settings))
-        moments.append(time.perf_counter())
-        refined = rnet_stage(backend, proposed, settings)
-        moments.append(time.perf_counter())
-        onet_stage(backend, refined, settings)
+        shown = []
+        for step, candidates in run_cascade(backend, settings):
+            if step in ("rnet_input", "onet_input"):
+                shown.append(len(candidates))
+                moments.append(time.perf_counter())
         seconds += np.diff([*moments, time.perf_counter()])
-        judged += [len(proposed), len(refined)]
+        judged += shown
     return seconds, judged
 
 

@@ -25,12 +25,12 @@ from facetl import Detector, FaceDataset, evaluate, load_dataset
 from facetl.cores import usable_cores
 from facetl.evaluation.report.figures import Figure, styled
 from facetl.evaluation.report.plots import save_plot
-from facetl.mtcnn.engines import Engine, why_not_native
+from facetl.mtcnn.engines import why_not
 from facetl.palette import BLUE, GREEN, ORANGE
 from facetl.search.pipeline import NamedImage, SideBySide
 from facetl.search.settings import Settings
 
-COLOURS: dict[Engine, str] = {"torch": ORANGE, "native": BLUE, "half": GREEN}
+COLOURS: dict[str, str] = {"torch": ORANGE, "native": BLUE, "half": GREEN}
 PYRAMIDS = ((20.0, 0.709), (24.0, 0.709), (30.0, 0.709), (36.0, 0.709), (36.0, 0.6), (40.0, 0.6))
 PNET_THRESHOLDS = (0.2, 0.4)
 PEERS = ("yolo11n", "yolov8n")
@@ -42,7 +42,7 @@ OWN = ["0.3", "0.5", "0.7", "0.5:0.95"]
 class Trial:
     """A way of searching, what it finds and how long it takes."""
 
-    engine: Engine
+    engine: str
     settings: Settings
     ap: dict[str, float] = field(default_factory=dict)
     milliseconds: list[float] = field(default_factory=list)
@@ -52,11 +52,11 @@ class Trial:
         return statistics.median(self.milliseconds)
 
 
-def engines() -> list[Engine]:
+def engines() -> list[str]:
     cpu = torch.device("cpu")
-    found: list[Engine] = ["torch"]
-    found += ["native"] if not why_not_native(cpu) else []
-    found += ["half"] if not why_not_native(cpu, half=True) else []
+    found: list[str] = ["torch"]
+    found += ["native"] if not why_not("native", cpu) else []
+    found += ["half"] if not why_not("half", cpu) else []
     return found
 
 

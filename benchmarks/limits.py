@@ -26,10 +26,7 @@ from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import (
     onet_boxes,
     onet_nms,
-    onet_stage,
-    pnet_candidates,
-    pnet_squares,
-    rnet_stage,
+    run_cascade,
 )
 
 RECALLS = (0.3, 0.5, 0.7, 0.8)
@@ -56,9 +53,8 @@ def look(detector: Detector, path: Path, faces: Boxes) -> Found:
         detector.backend(torch.from_numpy(load_image(path))[None]),
         detector.settings,
     )
-    proposed = pnet_squares(pnet_candidates(backend, settings))
-    refined = rnet_stage(backend, proposed, settings)
-    finished = onet_stage(backend, refined, settings)
+    steps = dict(run_cascade(backend, settings))
+    proposed, refined, finished = (steps[step] for step in ("rnet_input", "onet_input", "onet_nms"))
     given = onet_boxes(backend, as_candidates(faces), settings)
     truth = onet_nms(given, settings)
     return Found(

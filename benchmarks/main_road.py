@@ -42,7 +42,7 @@ from facetl import (
 )
 from facetl.boxes import iou, square
 from facetl.commands.cartoons import CartoonsRequest, cartoons
-from facetl.mtcnn.detector import Detector, pnet_candidates, pnet_squares
+from facetl.mtcnn.detector import Detector, run_until
 from facetl.training.initialisation import build_starting_network
 from facetl.training.patches import patches_path
 from facetl.training.stages import STAGE_FACTS
@@ -91,9 +91,8 @@ def proposal_recall(
 ) -> float:
     found = 0
     for frame, image in zip(data.frames, images, strict=True):
-        proposals = pnet_squares(
-            pnet_candidates(detector.backend(torch.from_numpy(image)[None]), detector.settings)
-        )
+        backend = detector.backend(torch.from_numpy(image)[None])
+        proposals = run_until("rnet_input", backend, detector.settings)
         overlap = iou(square(frame.boxes), proposals.boxes.double().numpy())
         found += int((overlap.max(axis=1, initial=0) >= iou_threshold).sum())
     return found / data.face_count

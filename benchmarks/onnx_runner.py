@@ -22,13 +22,13 @@ import torch
 
 from facetl import Detections, Detector, draw_frame, load_weights
 from facetl.data.images import image_paths, save_image
-from facetl.mtcnn.engines import Engine, why_not_native
+from facetl.mtcnn.engines import why_not
 from facetl.mtcnn.onnx_export import save_onnx
 from facetl.run_onnx import Cascade, load_image
 
 Search = Callable[[], list[Detections]]
-ENGINES: tuple[Engine, ...] = ("torch",)
-if not why_not_native(torch.device("cpu")):
+ENGINES: tuple[str, ...] = ("torch",)
+if not why_not("native", torch.device("cpu")):
     ENGINES += ("native",)
 
 

@@ -113,7 +113,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'facetl' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except AttributeError as error:  # which "from facetl import" would hide
+        home = _HOMES[name]
+        raise ImportError(f"{home} cannot be imported ({error})", name=home) from error
 
 
 def __dir__() -> list[str]:

@@ -20,10 +20,30 @@ Every message is one line that says what was found, where, and what to do.  Prog
 (an array of the wrong shape) are plain ``ValueError`` or ``TypeError``.
 """
 
+import re
+
+_OF_WINDOWS = ("libGL", "libgthread", "libglib", "libSM", "libX", "libICE", "libxcb")
+"""How the names of the libraries begin that OpenCV loads for its windows."""
+
 
 def printable(message: str) -> str:
     """Return a message in one line: file names may contain line breaks and control sequences."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
+
+
+def describe_missing_library(error: ImportError) -> str | None:
+    """Return in one line how to get a library that another one needs; None for other errors.
+
+    Slim containers lack what OpenCV shows windows with, which facetl never does.
+    """
+    if not (found := re.search(r"(lib\S+): cannot open shared object file", str(error))):
+        return None
+    if found[1].startswith(_OF_WINDOWS):
+        return (
+            f"{found[1]} is missing, which OpenCV needs; install it (Debian, Ubuntu: apt-get "
+            "install libgl1 libglib2.0-0), or OpenCV without it: pip install opencv-python-headless"
+        )
+    return f"{found[1]} is missing, which a library needs; install the system package that has it"
 
 
 class FacetlError(Exception):

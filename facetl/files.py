@@ -12,8 +12,9 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -23,50 +24,39 @@ from facetl.interruptions import holding_signals
 UNENCODABLE = "backslashreplace"
 """How texts are encoded that UTF-8 cannot hold."""
 MAKE_ROOM = "make room, then go on with --resume"
-"""What to do if work that can be gone on with cannot be written."""
+"""What to do if work that can be resumed cannot be written."""
 LARGEST = 2**32
 """Bytes of the largest file that is read into memory, where its kind has no smaller bound."""
 
 _LONGEST_SUFFIX = 32
-"""Bytes of a suffix, for writers go by it: what is longer is none."""
+"""Bytes of the longest suffix that is kept: writers choose a format by it."""
 
 T = TypeVar("T")
 
 
 class Ledger:
-    """Takes note of the files that a command writes; :func:`keeping_ledger` opens one.
+    """Is told what a command reads and writes; this one ignores it."""
 
-    Attributes:
-        written: absolute paths that were put in place; a folder stands for all that is in it.
-    """
-
-    def __init__(self) -> None:
-        self.written: set[str] = set()
-        self._has_begun = False
-
-    def claim(self) -> None:
-        """Hear that something is about to be changed, as often as it is: see that it may."""
+    def lock(self) -> None:
+        """See that no other command changes the place: something in it is looked at."""
 
     def begin(self) -> None:
-        """Hear, once, that something is about to be written: nothing has changed on disk yet."""
+        """See that the place may be written, and read what was given: it may change soon."""
 
-    def read(self, path: Path) -> None:
-        """Hear that a file or folder belongs to what the command was given."""
+    def add_input(self, path: Path) -> None:
+        """Add a file or folder to what the command was given."""
 
-    def begin_once(self) -> None:
-        """Call :meth:`claim`, and :meth:`begin` unless that was done."""
-        self.claim()
-        if not self._has_begun:
-            self._has_begun = True
-            self.begin()
+    def add_outputs(self, paths: Iterable[Path]) -> None:
+        """Add what was put in place; a folder stands for all that is in it."""
 
 
-_ledgers: list[Ledger] = []
+_ledgers = [Ledger()]
+"""The innermost last.  Worker threads write too, and context variables would not reach them."""
 
 
 @contextmanager
 def keeping_ledger(ledger: Ledger) -> Iterator[None]:
-    """Let a ledger take note of what this process writes in the block; the innermost one does."""
+    """Tell a ledger what this process reads and writes in the block; the innermost one is told."""
     _ledgers.append(ledger)
     try:
         yield
@@ -74,39 +64,34 @@ def keeping_ledger(ledger: Ledger) -> Iterator[None]:
         _ledgers.pop()
 
 
-def claim_place() -> None:
-    """Tell the ledger, if one is kept, that something is looked at that no other may change."""
-    if _ledgers:
-        _ledgers[-1].claim()
+def lock_place() -> None:
+    """Lock the command's place: something is looked at that no other command may change."""
+    _ledgers[-1].lock()
 
 
 def about_to_write() -> None:
-    """Tell the ledger, if one is kept, that something will be written soon."""
-    if _ledgers:
-        _ledgers[-1].begin_once()
+    """Note that something will be written soon."""
+    _ledgers[-1].begin()
 
 
 def note_written(*paths: Path) -> None:
-    """Tell the ledger what was put in place, by other means than this module or other processes.
+    """Note what was put in place, by other means than this module or by other processes.
 
     Args:
         paths: files, or folders that hold nothing but what was written.
     """
-    about_to_write()
-    if _ledgers:
-        _ledgers[-1].written.update(map(absolute, paths))
+    _ledgers[-1].add_outputs(paths)
+
+
+def note_read(*paths: Path) -> None:
+    """Note files that belong to what was given and may lie elsewhere."""
+    for path in paths:
+        _ledgers[-1].add_input(path)
 
 
 def absolute(path: Path | str) -> str:
     """Return a path from the root on, without any ``..``; links are not followed."""
     return os.path.abspath(path)  # noqa: PTH100 - the other way follows links
-
-
-def note_read(*paths: Path) -> None:
-    """Tell the ledger of files that belong to what was given and may lie elsewhere."""
-    if _ledgers:
-        for path in paths:
-            _ledgers[-1].read(path)
 
 
 @contextmanager
@@ -144,7 +129,7 @@ def folder_in_place(path: Path) -> Iterator[Path]:
     """Give a new hidden folder; move what it holds into ``path`` if the block succeeds.
 
     It lies in ``path``, or beside it if that is yet to be made.  Of what is in ``path``, entries
-    of the same names make way, and everything else stays.  If the block raises, ``path`` stays
+    of the same names are replaced, and everything else stays.  If the block raises, ``path`` stays
     as it was.
 
     Raises:
@@ -158,7 +143,7 @@ def folder_in_place(path: Path) -> Iterator[Path]:
         with holding_signals():
             path.mkdir(exist_ok=True)
             for entry in sorted(temporary.iterdir()):
-                _make_way(path / entry.name)
+                _remove_old_folder(path / entry.name)
                 entry.replace(path / entry.name)
                 note_written(path / entry.name)
     except OSError as error:
@@ -194,7 +179,7 @@ def open_regular(path: Path, largest: int = LARGEST) -> Iterator[BinaryIO]:
     """Give a file that others made, open to be read: nothing waits, and nothing has no end.
 
     Pipes and devices are never opened.  A file that says that it holds nothing is empty: those
-    of ``/proc`` say so, and some of them go on for ever or wait for what comes next.
+    of ``/proc`` say so, and some of them have no end or wait for more.
 
     Args:
         path: the file, or a link to it.
@@ -271,30 +256,43 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def require_format(
-    found: tuple[object, object],
-    expected: tuple[str, int],
-    error: type[FacetlError],
-    remedy: str,
-    path: Path | None = None,
-) -> None:
-    """Raise if a file is of another format or version than the one that is read.
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of file of ours, which names itself in the head of each file.
 
-    Args:
-        found: name and version of the format, as the file tells them.
-        expected: the same, as they should be.
-        error: what to raise.
-        remedy: what to do then.
-        path: the file; None if whoever catches the error names it.
-
-    Raises:
-        FacetlError: of the kind that was asked for.
+    Attributes:
+        name: of the format.
+        error: what is raised about a file of another format or version.
+        remedy: what to do about it.
+        version: of the format.
     """
-    if found != expected:
-        raise error(
-            f"{path}: " * (path is not None) + f"found format {found[0]!r} version {found[1]!r}, "
-            f"expected {expected[0]!r} version {expected[1]}; {remedy}"
-        )
+
+    name: str
+    error: type[FacetlError]
+    remedy: str
+    version: int = 1
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """How a file names its format and version."""
+        return {"format": self.name, "version": self.version}
+
+    def require(self, name: object, version: object, path: Path | None = None) -> None:
+        """Raise if a file is of another format or version than the one that is read.
+
+        Args:
+            name: of the format, as the file names it.
+            version: the same.
+            path: the file; None if whoever catches the error names it.
+
+        Raises:
+            FacetlError: of the kind's own class.
+        """
+        if (name, version) != (self.name, self.version):
+            raise self.error(
+                f"{path}: " * (path is not None) + f"found format {name!r} version {version!r}, "
+                f"expected {self.name!r} version {self.version}; {self.remedy}"
+            )
 
 
 def plot_paths(path: Path) -> tuple[Path, Path]:
@@ -325,7 +323,7 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
     """Raise if ``path`` exists (a folder only if it holds something) and ``force`` is off.
 
     Raises:
-        OutputError: naming the path and the way out.
+        OutputError: naming the path, and what to do.
     """
     if is_occupied(path) and not force:
         raise OutputError(f"{path} exists already; choose another place, or overwrite with --force")
@@ -335,7 +333,7 @@ def require_writable(folder: Path) -> None:
     """Raise before the work if the folder, or the first that exists above it, can't be written.
 
     Raises:
-        OutputError: naming the folder and the way out.
+        OutputError: naming the folder, and what to do.
     """
     about_to_write()
     place = folder.absolute()
@@ -369,22 +367,22 @@ def remove_folder(path: Path) -> None:
 
 
 def lock_name(place: Path) -> str:
-    """Return how the file is called that tells whether a command is writing to a place."""
+    """Return the name of the file that is locked while a command writes to a place."""
     return f".facetl-{_tag(place)}.lock"
 
 
 def is_lock(name: str) -> bool:
-    """Return whether a file may tell whether a command is writing somewhere."""
+    """Return whether a name is one that :func:`lock_name` gives."""
     return re.fullmatch(r"\.facetl-[0-9a-f]{8}\.lock", name) is not None
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether a file or folder is called as those that are yet to be put in place."""
+    """Return whether a name is one of files and folders that are yet to be put in place."""
     return re.fullmatch(r"\.facetl-[0-9a-f]{8}-[0-9a-f]{8}(\.[^.]*)?", name) is not None
 
 
 def belongs_to(name: str, path: Path) -> bool:
-    """Return whether a file or folder is called as what is to become the one at a path."""
+    """Return whether a name is one of what is yet to be put in place at a path."""
     return is_temporary(name) and name.startswith(f".facetl-{_tag(path)}-")
 
 
@@ -426,7 +424,7 @@ def _put_in_place(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
-def _make_way(path: Path) -> None:
+def _remove_old_folder(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
 

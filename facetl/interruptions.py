@@ -1,8 +1,8 @@
-"""Being told to stop: Ctrl-C (SIGINT) by a person, SIGTERM by a system that shuts down.
+"""Interruptions: Ctrl-C (SIGINT) by a person, SIGTERM by a system that shuts down.
 
 Both arrive as a ``KeyboardInterrupt``, so that whatever keeps its work on Ctrl-C keeps it on
-SIGTERM; they differ in the exit code, 128 and the signal's number.  Processes that work for
-another one are told by it, and end when it ends, however that comes.
+SIGTERM; they differ in the exit code, 128 and the signal's number.  Worker processes are stopped
+by their parent, and end when it ends, for whatever reason.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_ECHO = 1.0
-"""Seconds in which a second signal is the first said twice: it shall not disturb the tidying."""
+_REPEAT = 1.0
+"""Seconds in which a second signal repeats the first: it shall not disturb the cleaning up."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -31,8 +31,8 @@ def exit_code(interruption: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def heeding_signals() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` or :class:`Terminated` if the process is told to stop.
+def catching_signals() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` or :class:`Terminated` if the process is sent a signal.
 
     If it was, signals that come after the block are ignored: the process is about to end.
     Signals that are ignored already stay so, and outside the main thread, where none can be
@@ -44,65 +44,64 @@ def heeding_signals() -> Iterator[None]:
     if not is_main or not taken:
         yield
         return
-    global _ear
-    _ear = ear = _Ear()
+    global _handler
+    _handler = handler = _Handler()
     for number in taken:
-        signal.signal(number, ear)
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        _ear = None
+        _handler = None
         for number in taken:
-            signal.signal(number, signal.SIG_IGN if ear.heard else handlers[number])
+            signal.signal(number, signal.SIG_IGN if handler.received else handlers[number])
 
 
 @contextmanager
-def undisguised() -> Iterator[None]:
-    """Raise an interruption that compiled code has turned into another error as what it is."""
+def restoring_interruptions() -> Iterator[None]:
+    """Raise the interruption again where compiled code has turned it into another error."""
     try:
         yield
     except Exception:
-        if not (_ear and _ear.heard):
+        if not (_handler and _handler.received):
             raise
-        raise _meaning(_ear.heard) from None
+        raise _INTERRUPTIONS[_handler.received]() from None
 
 
 _USUAL = (signal.SIG_DFL, signal.default_int_handler)
 
 
-class _Ear:
-    """Raises what a signal means, once for all that come in a moment.
+_INTERRUPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
+
+
+class _Handler:
+    """Raises the interruption of a signal, once for all that come in a moment.
 
     Attributes:
-        heard: the signal that came last, if any.  What it raised is not kept: with it would stay
+        received: the signal that came last, if any.  What it raised is not kept: with it would stay
             all that was at work then, until the interpreter is gone.
     """
 
     def __init__(self) -> None:
-        self.heard: int | None = None
+        self.received: signal.Signals | None = None
         self._time = -float("inf")
 
     def __call__(self, number: int, frame: object) -> None:
         before, self._time = self._time, time.monotonic()
-        if self._time - before > _ECHO:
-            self.heard = number
-            raise _meaning(number)
+        if self._time - before > _REPEAT:
+            self.received = signal.Signals(number)
+            raise _INTERRUPTIONS[self.received]()
 
 
-_ear: _Ear | None = None
-"""Hears while signals are heeded."""
-
-
-def _meaning(number: int) -> KeyboardInterrupt:
-    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+_handler: _Handler | None = None
+"""The one of the block in which signals are caught."""
 
 
 @contextmanager
 def holding_signals() -> Iterator[None]:
     """Let signals wait until the end of the block.
 
-    They are caught, for to block them would not do: another thread would take them.  Outside the
-    main thread, which no signal disturbs, nothing changes.
+    They are caught and not blocked, as another thread would take them then.  Outside the main
+    thread, which no signal disturbs, nothing changes.
     """
     came: list[int] = []
     try:
@@ -117,9 +116,9 @@ def holding_signals() -> Iterator[None]:
 
 @contextmanager
 def keeping_handlers() -> Iterator[list[signal.Signals]]:
-    """Give signals back, at the end of the block, to who heard them before; yield those signals.
+    """Restore the handlers of signals at the end of the block; yield those signals.
 
-    Outside the main thread, where nobody can take them, there are none.
+    Outside the main thread, where handlers cannot be set, there are none.
     """
     is_main = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in SIGNALS if is_main}
@@ -133,20 +132,20 @@ def keeping_handlers() -> Iterator[list[signal.Signals]]:
 
 @contextmanager
 def starting_workers() -> Iterator[None]:
-    """Let processes that start in the block be born deaf, until they :func:`obey_parent`.
+    """Let processes start in the block with signals blocked, until they :func:`end_with_parent`.
 
-    Else Ctrl-C would meet them while they load what they need, and each would say so.
+    Else Ctrl-C would reach them while they load what they need, and each would print an error.
     """
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # its own start would end the silence
-    with holding_signals(), _deaf_children():
+    resource_tracker.ensure_running()  # its own start would unblock the signals
+    with holding_signals(), _blocking_signals():
         yield
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Block signals in this thread: processes and threads that it starts are born so."""
+def _blocking_signals() -> Iterator[None]:
+    """Block signals in this thread: processes and threads that it starts inherit that."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -157,11 +156,11 @@ def _deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def obey_parent(on_interrupt: Callable[..., Any] | signal.Handlers = signal.SIG_IGN) -> None:
-    """Make a process that works for another one end with it, and hear Ctrl-C as it should.
+def end_with_parent(on_interrupt: Callable[..., Any] | signal.Handlers = signal.SIG_IGN) -> None:
+    """Make a worker process end with its parent, and receive signals.
 
     Args:
-        on_interrupt: what it does on SIGINT; nothing, if its parent ends it by SIGTERM.
+        on_interrupt: what it does on SIGINT; nothing, if its parent stops it by SIGTERM.
     """
     from multiprocessing import parent_process
 
@@ -169,10 +168,10 @@ def obey_parent(on_interrupt: Callable[..., Any] | signal.Handlers = signal.SIG_
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if parent := parent_process():
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
+def _end_after(sentinel: int) -> None:
     """Wait until a process has ended, then end this one at once."""
     from multiprocessing.connection import wait
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -25,18 +26,22 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 
+_BUSY = "another facetl command is writing there; wait until it has ended, or choose another place"
+_PAUSE = 0.02
 _MOST_FOLDERS = 10_000
 """Folders of a place that are looked through: somebody may name a home, which holds any number."""
 
 
 @contextmanager
-def locking(place: Path) -> Iterator[bool]:
+def locking(place: Path, patience: float = 0.0, busy: str = "") -> Iterator[bool]:
     """Let no other command write to a place during the block; yield whether locks are known here.
 
     Where nothing can be written, nothing is locked.
 
     Args:
         place: a file or a folder, there or not.
+        patience: seconds to wait for another command.
+        busy: what to say if another command is writing there still.
 
     Raises:
         OutputError: if another command is writing there.
@@ -44,17 +49,20 @@ def locking(place: Path) -> Iterator[bool]:
     path = _lock_path(place)
     made = [folder for folder in path.parents if not is_there(folder)]
     handle, has_locks = None, True
+    end = time.monotonic() + patience
     try:
-        with holding_signals():
+        while True:
             try:
-                handle = _take(path)
+                with holding_signals():
+                    handle = _take(path)
+                break
             except BlockingIOError:
-                raise OutputError(
-                    f"{place}: another facetl command is writing there; wait until it has ended, "
-                    "or choose another place"
-                ) from None
+                if time.monotonic() >= end:
+                    raise OutputError(busy or f"{place}: {_BUSY}") from None
+                time.sleep(_PAUSE)
             except OSError:
                 has_locks = False
+                break
         yield has_locks
     finally:
         with holding_signals():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facetl.mtcnn.engines import why_not_native
+from facetl.mtcnn.engines import why_not
 
-_LACKING = why_not_native(torch.device("cpu"))
-_NO_HALF = why_not_native(torch.device("cpu"), half=True)
+_LACKING = why_not("native", torch.device("cpu"))
+_NO_HALF = why_not("half", torch.device("cpu"))
 
 needs_kernels = pytest.mark.skipif(bool(_LACKING), reason=_LACKING)
 """For tests of the compiled kernels."""

@@ -1,4 +1,4 @@
-"""Settings replayed from cached cached beside the detector itself."""
+"""Settings replayed from cached scores beside the detector itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels, load_image
-from facetl.mtcnn import cached_scores as opinions_module
-from facetl.mtcnn.cached_scores import CachedScores, Costs, Settled, cache_scores
+from facetl.mtcnn import cached_scores as cached_scores_module
+from facetl.mtcnn.cached_scores import CachedScores, Costs, ReplayedSearch, cache_scores
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector, rnet_squares
 from facetl.mtcnn.nms import suppress, suppress_nested
@@ -43,9 +43,9 @@ def cached(
     return cache_scores(pretrained, iter(frames), replace(FLOOR, padding=request.param))
 
 
-def replay(cached: CachedScores, first: float, second: float) -> Settled:
-    (settled,) = cached.settle([first], [second])
-    return settled
+def replay(cached: CachedScores, first: float, second: float) -> ReplayedSearch:
+    (replayed,) = cached.replay([first], [second])
+    return replayed
 
 
 def random_thresholds() -> list[tuple[float, float, float]]:
@@ -89,9 +89,9 @@ def assert_windows_counted(
 def test_the_frames_have_faces_and_squares_that_leave_them(cached: CachedScores) -> None:
     # otherwise the comparison above would compare nothing
     assert len(replay(cached, 0.1, 0.1).detections) > 3
-    unseen = cached.finished.boxes.abs().sum(dim=1) == 0
-    assert cached.finished.scores[unseen].eq(0).all()
-    assert len(cached.finished) == len(cached.refined) == len(cached.pnet_scores)
+    unseen = cached.after_onet.boxes.abs().sum(dim=1) == 0
+    assert cached.after_onet.scores[unseen].eq(0).all()
+    assert len(cached.after_onet) == len(cached.after_rnet) == len(cached.pnet_scores)
 
 
 def test_squares_out_of_sight_stay_in_line_and_are_never_found(
@@ -102,27 +102,27 @@ def test_squares_out_of_sight_stay_in_line_and_are_never_found(
         aside = torch.arange(len(squares)) % 2 == 0
         return squares.moved_to(squares.boxes - 1e4 * aside[:, None])
 
-    monkeypatch.setattr(opinions_module, "rnet_squares", stray)
+    monkeypatch.setattr(cached_scores_module, "rnet_squares", stray)
     strayed = cache_scores(pretrained, frames[:1], FLOOR)
-    assert len(strayed.finished) == len(strayed.refined) > 2
-    assert strayed.finished.scores[::2].eq(0).all()
-    assert strayed.finished.scores[1::2].gt(0).all()
+    assert len(strayed.after_onet) == len(strayed.after_rnet) > 2
+    assert strayed.after_onet.scores[::2].eq(0).all()
+    assert strayed.after_onet.scores[1::2].gt(0).all()
     assert all(replay(strayed, 0.1, 0.1).detections.scores > 0.05)
 
 
-def test_a_grid_is_settled_pair_by_pair(cached: CachedScores) -> None:
-    grid = list(cached.settle([0.2, 0.6], [0.3, 0.5]))
-    pairs = [settled.settings.thresholds for settled in grid]
+def test_a_grid_is_replayed_pair_by_pair(cached: CachedScores) -> None:
+    grid = list(cached.replay([0.2, 0.6], [0.3, 0.5]))
+    pairs = [replayed.settings.thresholds for replayed in grid]
     assert pairs == [(0.2, 0.3, 0.05), (0.2, 0.5, 0.05), (0.6, 0.3, 0.05), (0.6, 0.5, 0.05)]
-    assert all(settled.settings.min_face == 24 for settled in grid)
+    assert all(replayed.settings.min_face == 24 for replayed in grid)
     assert torch.equal(grid[3].detections.boxes, replay(cached, 0.6, 0.5).detections.boxes)
     assert grid[0].seconds > grid[3].seconds > 0
 
 
 def test_no_frames_no_detections(pretrained: Detector) -> None:
     nothing = cache_scores(pretrained, [], FLOOR)
-    settled = replay(nothing, 0.1, 0.1)
-    assert (len(settled.detections), settled.seconds) == (0, 0)
+    replayed = replay(nothing, 0.1, 0.1)
+    assert (len(replayed.detections), replayed.seconds) == (0, 0)
 
 
 @pytest.mark.parametrize("below", [([0.05], [0.2]), ([0.2], [0.2, 0.05])])
@@ -130,7 +130,7 @@ def test_thresholds_below_the_floor_cannot_be_replayed(
     cached: CachedScores, below: tuple[list[float], list[float]]
 ) -> None:
     with pytest.raises(ValueError, match="expected thresholds of at least"):
-        list(cached.settle(*below))
+        list(cached.replay(*below))
 
 
 @pytest.mark.parametrize(

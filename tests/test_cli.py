@@ -10,9 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from facetl.cli import main
-from facetl.cli.ending import describe_missing_library
 from facetl.cli.options import FiniteRange
-from facetl.errors import FacetlError
+from facetl.errors import FacetlError, describe_missing_library
 
 
 @pytest.fixture

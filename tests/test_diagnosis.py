@@ -18,15 +18,15 @@ from facetl.evaluation.diagnosis import (
     DIAGNOSED_IOUS,
     UNNAMED,
     Diagnosis,
-    Group,
-    Judged,
+    FaceGroup,
+    Matches,
     Mistake,
     calibrate,
     diagnose,
     group_by_label,
     group_by_value,
-    judge,
-    weigh,
+    match_detections,
+    measure_costs,
     wilson,
 )
 from facetl.evaluation.matching import Ranking, TrueBoxes
@@ -44,7 +44,7 @@ LOCALISATION, DUPLICATE, BACKGROUND, MISSED = Mistake
 KINDS = [mistake.value for mistake in Mistake]
 FACE, FAR = [0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]
 HALF, FIFTH, SLIVER = [0.0, 0.0, 10.0, 5.0], [0.0, 0.0, 10.0, 2.0], [0.0, 0.0, 10.0, 0.5]
-NOWHERE = [80.0, 80.0, 90.0, 90.0]
+UNMATCHED = [80.0, 80.0, 90.0, 90.0]
 
 
 def ranking(boxes: list[list[float]], scores: list[float] | None = None) -> Ranking:
@@ -58,8 +58,8 @@ def faces(*boxes: list[float]) -> TrueBoxes:
     return TrueBoxes(np.array(boxes), np.zeros(len(boxes), dtype=np.intp))
 
 
-def verdicts(judged: Judged) -> list[str]:
-    return [str(verdict or "hit") for verdict in judged.verdicts]
+def verdicts(matches: Matches) -> list[str]:
+    return [str(verdict or "hit") for verdict in matches.verdicts]
 
 
 @st.composite
@@ -85,56 +85,57 @@ def as_lists(found: Ranking, true: TrueBoxes) -> tuple[list[Any], list[Any]]:
 
 def test_each_kind_of_mistake_by_hand() -> None:
     # overlaps with the face: 0.2, 1, 0.5 (it is taken), 0.05, 0; nobody comes near the far one
-    judged = judge(ranking([FIFTH, FACE, HALF, SLIVER, NOWHERE]), faces(FAR, FACE))
-    assert verdicts(judged) == ["localisation", "hit", "duplicate", "background", "background"]
-    assert judged.face.tolist() == [1, 1, 1, 1, -1]
-    assert judged.iou.tolist() == pytest.approx([0.2, 1, 0.5, 0.05, 0])
-    assert judged.found_by.tolist() == [-1, 1]
-    assert judged.counts == {LOCALISATION: 1, DUPLICATE: 1, BACKGROUND: 2, MISSED: 1}
+    matches = match_detections(ranking([FIFTH, FACE, HALF, SLIVER, UNMATCHED]), faces(FAR, FACE))
+    assert verdicts(matches) == ["localisation", "hit", "duplicate", "background", "background"]
+    assert matches.face.tolist() == [1, 1, 1, 1, -1]
+    assert matches.iou.tolist() == pytest.approx([0.2, 1, 0.5, 0.05, 0])
+    assert matches.face[matches.hits].tolist() == [1]
+    assert np.flatnonzero(matches.hits).tolist() == [1]
+    assert matches.counts == {LOCALISATION: 1, DUPLICATE: 1, BACKGROUND: 2, MISSED: 1}
 
 
 def test_a_face_that_a_badly_placed_box_was_meant_for_is_not_missed() -> None:
-    judged = judge(ranking([FIFTH]), faces(FACE))
-    assert judged.found_by.tolist() == [-1]
-    assert judged.counts[MISSED] == 0
+    matches = match_detections(ranking([FIFTH]), faces(FACE))
+    assert not matches.hits.any()
+    assert matches.counts[MISSED] == 0
 
 
 def test_the_bounds_of_localisation_are_its_own() -> None:
     # 0.1 is localisation, not background; 0.3 is a hit
     tenth, threshold = [0.0, 0.0, 10.0, 1.0], [0.0, 0.0, 10.0, 3.0]
-    assert verdicts(judge(ranking([tenth]), faces(FACE))) == ["localisation"]
-    assert verdicts(judge(ranking([threshold]), faces(FACE))) == ["hit"]
-    assert verdicts(judge(ranking([HALF]), faces(FACE), 0.6)) == ["localisation"]
-    assert verdicts(judge(ranking([HALF]), faces(FACE), 0.6, 0.55)) == ["background"]
+    assert verdicts(match_detections(ranking([tenth]), faces(FACE))) == ["localisation"]
+    assert verdicts(match_detections(ranking([threshold]), faces(FACE))) == ["hit"]
+    assert verdicts(match_detections(ranking([HALF]), faces(FACE), 0.6)) == ["localisation"]
+    assert verdicts(match_detections(ranking([HALF]), faces(FACE), 0.6, 0.55)) == ["background"]
 
 
 @pytest.mark.parametrize("bounds", [(0.3, 0), (0.3, 0.4)])
 def test_bounds_that_make_no_sense_are_refused(bounds: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="expected 0 < background_iou <= iou_threshold, got"):
-        judge(ranking([]), faces(), *bounds)
+        match_detections(ranking([]), faces(), *bounds)
 
 
 @given(scenes(), st.sampled_from([0.3, 0.5, 0.75]))
 @settings(max_examples=60)
 def test_fast_and_slow_name_the_same_mistakes(scene: tuple[Ranking, TrueBoxes], iou: float) -> None:
-    judged, (detections, truth) = judge(*scene, iou), as_lists(*scene)
-    assert verdicts(judged) == name_mistakes(detections, truth, iou, 0.1)
-    assert np.flatnonzero(judged.flags[MISSED]).tolist() == missed(detections, truth, iou, 0.1)
+    matches, (detections, truth) = match_detections(*scene, iou), as_lists(*scene)
+    assert verdicts(matches) == name_mistakes(detections, truth, iou, 0.1)
+    assert np.flatnonzero(matches.flags[MISSED]).tolist() == missed(detections, truth, iou, 0.1)
     found = [nearest(detection, truth) for detection in rank(detections)]
-    assert judged.face.tolist() == [face for face, _ in found]
-    assert judged.iou.tolist() == pytest.approx([most for _, most in found])
+    assert matches.face.tolist() == [face for face, _ in found]
+    assert matches.iou.tolist() == pytest.approx([most for _, most in found])
 
 
 @given(scenes())
 @settings(max_examples=60)
 def test_every_detection_and_every_face_is_counted_once(scene: tuple[Ranking, TrueBoxes]) -> None:
-    judged = judge(*scene)
-    of_detections = [judged.counts[each] for each in (LOCALISATION, DUPLICATE, BACKGROUND)]
-    assert sum(of_detections) + judged.hits.sum() == len(scene[0])
-    found = judged.found_by >= 0
-    assert found.sum() == judged.hits.sum()
-    assert judged.hits[judged.found_by[found]].all()
-    assert not (found & judged.flags[MISSED]).any()
+    matches = match_detections(*scene)
+    of_detections = [matches.counts[each] for each in (LOCALISATION, DUPLICATE, BACKGROUND)]
+    assert sum(of_detections) + matches.hits.sum() == len(scene[0])
+    found = np.zeros(matches.faces, dtype=bool)
+    found[matches.face[matches.hits]] = True
+    assert found.sum() == matches.hits.sum()
+    assert not (found & matches.flags[MISSED]).any()
 
 
 # ---- what a mistake costs
@@ -144,34 +145,34 @@ def test_what_each_mistake_costs_by_hand() -> None:
     # false alarm of each kind, then a hit, 4 faces of which one was only grazed, two not at all
     third, fourth = [20.0, 0.0, 30.0, 10.0], [0.0, 20.0, 10.0, 30.0]
     grazed = [20.0, 0.0, 30.0, 2.0]
-    found = ranking([grazed, NOWHERE, FACE, HALF])
-    weighing = weigh(found, judge(found, faces(FACE, third, FAR, fourth)))
-    assert weighing.counts == {LOCALISATION: 1, DUPLICATE: 1, BACKGROUND: 1, MISSED: 2}
-    assert weighing.ap == pytest.approx(1 / 4 * 1 / 3)  # precision 1/3 at recall 1/4
-    assert weighing.mended == {
+    found = ranking([grazed, UNMATCHED, FACE, HALF])
+    costs = measure_costs(found, match_detections(found, faces(FACE, third, FAR, fourth)))
+    assert costs.counts == {LOCALISATION: 1, DUPLICATE: 1, BACKGROUND: 1, MISSED: 2}
+    assert costs.ap == pytest.approx(1 / 4 * 1 / 3)  # precision 1/3 at recall 1/4
+    assert costs.mended == {
         LOCALISATION: pytest.approx(1 / 4 * 1 + 1 / 4 * 2 / 3),  # hit, miss, hit
         DUPLICATE: pytest.approx(1 / 4 * 1 / 3),  # it came last and did no harm
         BACKGROUND: pytest.approx(1 / 4 * 1 / 2),
         MISSED: pytest.approx(1 / 2 * 1 / 3),  # as if there were two faces
     }
-    assert weighing.lost[DUPLICATE] == 0
-    assert weighing.lost[BACKGROUND] == pytest.approx(1 / 24)
+    assert costs.lost[DUPLICATE] == 0
+    assert costs.lost[BACKGROUND] == pytest.approx(1 / 24)
 
 
 def test_of_two_boxes_moved_onto_one_face_the_better_scored_stays() -> None:
     # the bad box comes first: moved, it is the hit, and the hit of before is left out
-    found = ranking([FIFTH, FACE, NOWHERE])
-    weighing = weigh(found, judge(found, faces(FACE)))
-    assert (weighing.ap, weighing.mended[LOCALISATION]) == (0.5, 1)
+    found = ranking([FIFTH, FACE, UNMATCHED])
+    costs = measure_costs(found, match_detections(found, faces(FACE)))
+    assert (costs.ap, costs.mended[LOCALISATION]) == (0.5, 1)
 
 
 @given(scenes(), st.sampled_from([0.3, 0.5, 0.75]))
 @settings(max_examples=60)
 def test_fast_and_slow_mend_alike(scene: tuple[Ranking, TrueBoxes], iou: float) -> None:
-    weighing, lists = weigh(scene[0], judge(*scene, iou)), as_lists(*scene)
-    assert weighing.ap == pytest.approx(mended_ap(*lists, [], iou, 0.1))
-    for mistake, mended in weighing.mended.items():
-        if mistake is MISSED and weighing.counts[MISSED] == len(scene[1]):
+    costs, lists = measure_costs(scene[0], match_detections(*scene, iou)), as_lists(*scene)
+    assert costs.ap == pytest.approx(mended_ap(*lists, [], iou, 0.1))
+    for mistake, mended in costs.mended.items():
+        if mistake is MISSED and costs.counts[MISSED] == len(scene[1]):
             assert math.isnan(mended)
         else:
             assert mended == pytest.approx(mended_ap(*lists, [mistake], iou, 0.1))
@@ -182,10 +183,10 @@ def test_fast_and_slow_mend_alike(scene: tuple[Ranking, TrueBoxes], iou: float) 
 def test_mending_never_costs_anything_and_mending_all_gives_everything(
     scene: tuple[Ranking, TrueBoxes], iou: float
 ) -> None:
-    weighing = weigh(scene[0], judge(*scene, iou))
-    for lost in weighing.lost.values():
-        assert math.isnan(lost) or -1e-12 <= lost <= 1 - weighing.ap + 1e-12
-    if weighing.counts[MISSED] < len(scene[1]):
+    costs = measure_costs(scene[0], match_detections(*scene, iou))
+    for lost in costs.lost.values():
+        assert math.isnan(lost) or -1e-12 <= lost <= 1 - costs.ap + 1e-12
+    if costs.counts[MISSED] < len(scene[1]):
         assert mended_ap(*as_lists(*scene), KINDS, iou, 0.1) == pytest.approx(1)
 
 
@@ -316,7 +317,7 @@ def test_calibration_counts_every_detection_once(detections: list[tuple[float, b
 
 def test_no_detections_miss_every_face() -> None:
     diagnosis = diagnose(ranking([]), faces(FACE, FAR), ["mom", None])
-    assert list(diagnosis.weighings) == [f"{iou:g}" for iou in DIAGNOSED_IOUS]
+    assert list(diagnosis.costs) == [f"{iou:g}" for iou in DIAGNOSED_IOUS]
     assert diagnosis.usual.counts == {LOCALISATION: 0, DUPLICATE: 0, BACKGROUND: 0, MISSED: 2}
     assert (diagnosis.usual.ap, diagnosis.usual.lost[BACKGROUND]) == (0, 0)
     assert math.isnan(diagnosis.usual.lost[MISSED])
@@ -324,11 +325,11 @@ def test_no_detections_miss_every_face() -> None:
 
 
 def test_no_faces_leave_it_all_undefined() -> None:
-    diagnosis = diagnose(ranking([NOWHERE]), faces())
+    diagnosis = diagnose(ranking([UNMATCHED]), faces())
     assert diagnosis.usual.counts[BACKGROUND] == 1
     assert all(map(math.isnan, diagnosis.usual.lost.values()))
     assert not any(diagnosis.recall_by.values())
-    assert math.isnan(Group("none", 0, 1, 0, 0).recall)
+    assert math.isnan(FaceGroup("none", 0, 1, 0, 0).recall)
 
 
 # ---- plots
@@ -340,7 +341,7 @@ def texts(figure: Figure) -> list[str]:
 
 def some(labels: int = 2) -> Diagnosis:
     true = faces(*([float(60 * row), 0.0, 60 * row + 50.0, 40.0] for row in range(20)))
-    found = ranking([*true.boxes[:9].tolist(), *true.boxes[:2].tolist(), NOWHERE], [0.7] * 12)
+    found = ranking([*true.boxes[:9].tolist(), *true.boxes[:2].tolist(), UNMATCHED], [0.7] * 12)
     return diagnose(found, true, [f"toon {row % labels}" for row in range(20)])
 
 
@@ -399,8 +400,8 @@ def test_what_is_to_be_ignored_is_no_mistake() -> None:
     true = TrueBoxes.of([np.array([FACE])], [np.array([crowd])])
     with_crowd, without = diagnose(found, true), diagnose(found, faces(FACE))
     for iou in ("0.3", "0.5"):
-        assert with_crowd.weighings[iou].counts[Mistake.BACKGROUND] == 0
-        assert without.weighings[iou].counts[Mistake.BACKGROUND] == 2
-        assert with_crowd.weighings[iou].ap == 1
+        assert with_crowd.costs[iou].counts[Mistake.BACKGROUND] == 0
+        assert without.costs[iou].counts[Mistake.BACKGROUND] == 2
+        assert with_crowd.costs[iou].ap == 1
     assert sum(each.detections for each in with_crowd.calibration) == 1
     assert (with_crowd.recall_by_size[0].found, with_crowd.recall_by_size[0].faces) == (1, 1)

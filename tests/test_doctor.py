@@ -1,6 +1,5 @@
 """The doctor says what is in use, and why."""
 
-import sys
 from importlib.metadata import PackageNotFoundError
 
 import pytest
@@ -10,6 +9,7 @@ from engines import needs_half, needs_kernels
 from outcomes import success
 
 from facetl.cli import main
+from facetl.commands import doctor as doctor_module
 from facetl.mtcnn.detector import Detector
 from facetl.results.detections import Detections
 
@@ -23,8 +23,8 @@ def run(*arguments: str) -> dict[str, list[str]]:
     return said
 
 
-def no_compiler(device: torch.device, *, half: bool = False) -> str:
-    return "no compiler"
+def no_compiler(name: str, device: torch.device) -> str:
+    return "" if name == "torch" else "no compiler"
 
 
 @needs_kernels
@@ -44,7 +44,7 @@ def test_torch_can_be_asked_for() -> None:
 
 
 def test_why_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", no_compiler)
+    monkeypatch.setattr("facetl.mtcnn.engines.why_not", no_compiler)
     said = run()
     assert said["engine"] == ["torch: no compiler"]
 
@@ -62,7 +62,7 @@ def test_a_library_of_the_system_that_is_missing_is_a_finding(
     def draw(**_: object) -> None:
         raise ImportError(fault)
 
-    monkeypatch.setattr(sys.modules["facetl.cli.doctor"], "import_module", load)
+    monkeypatch.setattr(doctor_module, "import_module", load)
     monkeypatch.setattr("facetl.cartoons.draw_frame", draw)
     result = CliRunner().invoke(main, ["doctor", "--engine", "torch"])
     assert result.exit_code == 1
@@ -77,7 +77,7 @@ def test_opencv_without_windows_is_opencv(monkeypatch: pytest.MonkeyPatch) -> No
             raise PackageNotFoundError(name)
         return "1.2.3"
 
-    monkeypatch.setattr(sys.modules["facetl.cli.doctor"], "version", version)
+    monkeypatch.setattr(doctor_module, "version", version)
     assert "opencv-python-headless 1.2.3" in run("--engine", "torch")["libraries"][0]
 
 
@@ -93,7 +93,7 @@ def test_boxes_that_differ_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None
 
 @needs_kernels
 def test_an_engine_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facetl.mtcnn.engines.why_not_native", no_compiler)
+    monkeypatch.setattr("facetl.mtcnn.engines.why_not", no_compiler)
     result = CliRunner().invoke(main, ["doctor", "--engine", "native"])
     assert result.stderr == (
         "facetl: the native engine cannot be had: no compiler; use --engine auto\n"

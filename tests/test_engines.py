@@ -5,6 +5,7 @@ import getpass
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from facetl.boxes import iou
 from facetl.data.pictures import as_pixels
 from facetl.errors import InputError
 from facetl.mtcnn import native
-from facetl.mtcnn.backend import Answers, Cells, TorchBackend
+from facetl.mtcnn.backend import Backend, BackendFactory, Cells, TorchBackend, WindowOutputs
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.engines import EngineChoice, choose_engine, why_not_native
+from facetl.mtcnn.engines import ENGINES, choose_engine, engine_names, why_not
 from facetl.mtcnn.native import NativeNetworks, find_kernels
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.mtcnn.pyramid import level_size
@@ -63,7 +64,7 @@ def by_image(cells: Cells) -> Cells:
     return Cells(*(column[order] for column in cells))
 
 
-def assert_same(found: Cells | Answers, expected: Cells | Answers) -> None:
+def assert_same(found: Cells | WindowOutputs, expected: Cells | WindowOutputs) -> None:
     if isinstance(found, Cells) and isinstance(expected, Cells):
         found, expected = by_image(found), by_image(expected)
     for own, other in zip(found, expected, strict=True):
@@ -236,18 +237,55 @@ def test_a_processor_without_avx512_gets_the_other_build(monkeypatch: pytest.Mon
 
 def test_the_choice_of_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_engine("torch", CPU) == "torch"
-    assert choose_engine("auto", CPU) == ("torch" if why_not_native(CPU) else "native")
+    assert choose_engine("auto", CPU) == ("torch" if why_not("native", CPU) else "native")
     cuda = torch.device("cuda")
     assert choose_engine("auto", cuda) == "torch"
     with pytest.raises(InputError, match="found engine 'fast', expected one of"):
-        choose_engine("fast", CPU)  # type: ignore[arg-type]
+        choose_engine("fast", CPU)
     with pytest.raises(InputError, match="on the processor, not on cuda; use --engine auto"):
         choose_engine("native", cuda)
 
 
+class ToyEngine:
+    """Torch's arithmetic under another name, which counts the images that it was given."""
+
+    exact = True
+    seen = 0
+
+    def why_not(self, device: torch.device) -> str:
+        return "" if device.type == "cpu" else "it is a toy"
+
+    def describe(self) -> str:
+        return "made for this test"
+
+    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
+        def backend(pixels: Tensor) -> Backend:
+            self.seen += len(pixels)
+            return TorchBackend(pixels, networks)
+
+        return backend
+
+
+TOY = ToyEngine()
+
+
+def test_an_engine_is_an_object_and_a_line_in_a_table(
+    monkeypatch: pytest.MonkeyPatch, portrait: Path
+) -> None:
+    monkeypatch.setitem(ENGINES, "toy", f"{__name__}:TOY")
+    assert engine_names() == ("auto", "torch", "native", "half", "toy")
+    detector = Detector.load("pretrained", "cpu", "toy")
+    found = detector.detect(portrait)
+    assert (detector.engine, TOY.seen) == ("toy", 1)
+    expected = Detector.load("pretrained", "cpu", "torch").detect(portrait)
+    assert len(found)
+    assert np.array_equal(found.boxes, expected.boxes)
+    with pytest.raises(InputError, match="the toy engine cannot be had: it is a toy"):
+        choose_engine("toy", torch.device("cuda"))
+
+
 def test_without_kernels_torch_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     missing: Any = lambda half=False: native.Kernels(lacking="none here")  # noqa: E731
-    monkeypatch.setattr("facetl.mtcnn.engines.find_kernels", missing)
     monkeypatch.setattr(native, "find_kernels", missing)
     assert Detector.load("pretrained", "cpu").engine == "torch"
     with pytest.raises(InputError, match="none here"):
@@ -313,9 +351,7 @@ def test_bands_of_a_level_change_nothing(
 @every_engine
 @pytest.mark.parametrize("voting", [False, True])
 @pytest.mark.parametrize("last", STAGES)
-def test_boxes_that_are_none_leave_no_stage(
-    engine: EngineChoice, voting: bool, last: Stage
-) -> None:
+def test_boxes_that_are_none_leave_no_stage(engine: str, voting: bool, last: Stage) -> None:
     detector = Detector.load("cartoon", "cpu", engine)
     settings = detector.settings.override(thresholds=(0.1, 0.05, 0.0), voting=voting)
     image = as_pixels(NOISE)
@@ -330,9 +366,7 @@ def test_boxes_that_are_none_leave_no_stage(
 
 
 @every_engine
-def test_noise_gives_faces_that_can_be_written_and_read(
-    engine: EngineChoice, tmp_path: Path
-) -> None:
+def test_noise_gives_faces_that_can_be_written_and_read(engine: str, tmp_path: Path) -> None:
     found = Detector.load("cartoon", "cpu", engine).detect(NOISE)
     assert len(found) == 6
     frame = FrameResult("a.png", (60, 60), found, {}, 0.0)
@@ -343,7 +377,7 @@ def test_noise_gives_faces_that_can_be_written_and_read(
 
 @every_engine
 @pytest.mark.parametrize("size", [1e20, 1e30])
-def test_weights_beyond_all_numbers_find_nothing(engine: EngineChoice, size: float) -> None:
+def test_weights_beyond_all_numbers_find_nothing(engine: str, size: float) -> None:
     stages = {stage: dict(load_pretrained_stage(stage)) for stage in STAGES}
     for state in stages.values():
         state["conv2.weight"] = state["conv2.weight"] * size
@@ -357,9 +391,7 @@ def test_weights_beyond_all_numbers_find_nothing(engine: EngineChoice, size: flo
 
 
 @every_engine
-def test_what_the_program_usually_computes_in_does_not_matter(
-    engine: EngineChoice, portrait: Path
-) -> None:
+def test_what_the_program_usually_computes_in_does_not_matter(engine: str, portrait: Path) -> None:
     expected = Detector.load("cartoon", "cpu", engine).detect(portrait, workers=1)
 
     def check() -> None:
@@ -404,7 +436,7 @@ sys.exit(bool(status))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @every_engine
-def test_a_forked_child_can_load_and_search(engine: EngineChoice, portrait: Path) -> None:
+def test_a_forked_child_can_load_and_search(engine: str, portrait: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORK, engine, str(portrait)]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "4"}
@@ -423,7 +455,7 @@ sys.exit(" ".join(name for name in ("torchvision", "torch._dynamo") if name in s
 
 @every_engine
 def test_searching_loads_no_compiler_and_leaves_nothing(
-    engine: EngineChoice, portrait: Path, tmp_path: Path
+    engine: str, portrait: Path, tmp_path: Path
 ) -> None:
     """Torch's compiler takes seconds to load, and makes a folder where anybody can make it."""
     command = [sys.executable, "-c", LIGHT, engine, str(portrait)]

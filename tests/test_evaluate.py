@@ -21,13 +21,14 @@ from facetl.data.dataset import FaceDataset
 from facetl.data.frame import Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError
-from facetl.evaluation.metrics_file import load_metrics, save_metrics
-from facetl.evaluation.naming import find_places
-from facetl.evaluation.near_duplicates import divide
+from facetl.evaluation.frame_names import find_rows
+from facetl.evaluation.metrics_file import save_metrics
+from facetl.evaluation.near_duplicates import score_subsets
 from facetl.evaluation.report import diagnosis_plots
-from facetl.evaluation.report.gallery import hang
-from facetl.evaluation.report.table import compare
-from facetl.evaluation.scoring import Entry, Truth, evaluate, evaluate_all, measure_frames
+from facetl.evaluation.report.frames import collect_frames
+from facetl.evaluation.report.table import compare_runs
+from facetl.evaluation.scoring import Predictions, Truth, evaluate, evaluate_all, measure_frames
+from facetl.files import read_json
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
 from facetl.results.json_file import save_run
 from facetl.results.peers import PeerDetections, load_peer, save_peer
@@ -78,10 +79,10 @@ PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
 
 
 def test_frames_of_other_videos_are_not_taken_for_the_same() -> None:
-    assert find_places(["a.mp4/000.png"], ["000.png"], "run").tolist() == [0]
-    assert find_places(["x/a.mp4/000.png"], ["a.mp4/000.png"], "run").tolist() == [0]
+    assert find_rows(["a.mp4/000.png"], ["000.png"], "run").tolist() == [0]
+    assert find_rows(["x/a.mp4/000.png"], ["a.mp4/000.png"], "run").tolist() == [0]
     with pytest.raises(InputError, match="no frame in common"):
-        find_places(["a.mp4/000.png"], ["b.mp4/000.png"], "run")
+        find_rows(["a.mp4/000.png"], ["b.mp4/000.png"], "run")
 
 
 def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
@@ -119,8 +120,8 @@ def test_without_matplotlib_there_are_numbers(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("figures", "plots", "diagnosis_plots"):
-        monkeypatch.delitem(sys.modules, f"facetl.evaluation.{name}", raising=False)
-        monkeypatch.delattr(f"facetl.evaluation.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"facetl.evaluation.report.{name}", raising=False)
+        monkeypatch.delattr(f"facetl.evaluation.report.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # importing it fails
     outcome = success(facetl(results, "--truth", results.parent / "truth.txt"))
     assert "pictures that cannot be drawn, left out: 5 (" in outcome.stderr
@@ -182,7 +183,7 @@ def test_the_groups_without_bound_and_the_undefined_are_null(results: Path) -> N
     truth = results.parent / "truth.txt"
     save_annotations(truth, {"001.jpg": (boxes([0.0, 0.0, 300.0, 300.0]), [None])})
     assert facetl(results, "--truth", truth, "--only-listed").exit_code == 0
-    run = load_metrics(results / "metrics.json")["runs"]["tuned"]
+    run = read_json(results / "metrics.json")["runs"]["tuned"]
     (size,) = run["diagnosis"]["recall_by"]["size"]
     assert (size["name"], size["low"], size["high"]) == ("≥ 240", 240, None)
     assert run["diagnosis"]["mistakes"]["0.3"]["missed"]["ap_lost"] is None
@@ -203,7 +204,7 @@ def test_the_table_has_a_column_a_run_and_fits_a_terminal(results: Path) -> None
 def test_only_listed_leaves_the_other_frames_out(results: Path) -> None:
     truth = results.parent / "truth.txt"
     outcome = facetl(results, "--truth", truth, "--only-listed", "--out", results.parent / "out")
-    metrics = load_metrics(results.parent / "out" / "metrics.json")
+    metrics = read_json(results.parent / "out" / "metrics.json")
     assert metrics["settings"]["only_listed"] is True
     assert metrics["runs"]["pretrained"]["precision_all"] == 1
     assert metrics["runs"]["pretrained"]["frames"] == 2
@@ -218,7 +219,7 @@ def test_one_file_is_enough_and_peers_stand_beside_it(results: Path, tmp_path: P
         *("--truth", tmp_path / "truth.txt", "--peer", f"theirs={tmp_path / 'theirs'}"),
     )
     assert outcome.exit_code == 0, outcome.output
-    runs = load_metrics(results / "metrics.json")["runs"]
+    runs = read_json(results / "metrics.json")["runs"]
     assert list(runs) == ["tuned", "theirs"]
     assert runs["theirs"]["recall_all"] == pytest.approx(1 / 3)
     assert runs["theirs"]["proposals_per_frame"] is None
@@ -328,7 +329,7 @@ def test_the_command_takes_a_folder_as_truth(results: Path, tmp_path: Path) -> N
     (tmp_path / "truth.txt").rename(tmp_path / "data" / "annotations.txt")
     outcome = facetl(results, "--truth", tmp_path / "data")
     assert outcome.exit_code == 0, outcome.output
-    document = load_metrics(results / "metrics.json")
+    document = read_json(results / "metrics.json")
     assert document["truth"]["frames"] == 3
     assert document["runs"]["tuned"]["ap"]["0.5"] == 1
 
@@ -353,7 +354,7 @@ def test_near_duplicates_of_training_frames_are_scored_apart(alike: Path) -> Non
     given = (results, "--truth", alike / "data", "--train", alike / "frames")
     outcome = facetl(*given, "--out", out)
     assert outcome.exit_code == 0, outcome.output
-    document = load_metrics(out / "metrics.json")
+    document = read_json(out / "metrics.json")
     found = document["near_duplicates"]
     assert found["train"] == {"path": str(alike / "frames"), "frames": 1}
     twins, unlike = found["parts"]["near_twins"], found["parts"]["unlike"]
@@ -374,7 +375,7 @@ def test_near_duplicates_of_training_frames_are_scored_apart(alike: Path) -> Non
 
 def test_metrics_without_training_frames_have_no_such_section(alike: Path) -> None:
     assert facetl(alike / "results", "--truth", alike / "data").exit_code == 0
-    assert "near_duplicates" not in load_metrics(alike / "results" / "metrics.json")
+    assert "near_duplicates" not in read_json(alike / "results" / "metrics.json")
 
 
 def test_training_frames_need_pictures_to_compare_with(results: Path, tmp_path: Path) -> None:
@@ -394,7 +395,7 @@ def test_frames_that_cannot_be_compared_are_counted(alike: Path) -> None:
     outcome = facetl(*given, "--out", alike / "out")
     assert outcome.exit_code == 0, outcome.output
     assert "test frames that cannot be read, not compared: 1" in outcome.stderr
-    parts = load_metrics(alike / "out" / "metrics.json")["near_duplicates"]["parts"]
+    parts = read_json(alike / "out" / "metrics.json")["near_duplicates"]["parts"]
     assert (parts["near_twins"]["frames"], parts["unlike"]["frames"]) == (1, 0)
 
 
@@ -427,7 +428,7 @@ def test_figures_of_a_part_are_those_of_a_truth_and_a_run_cut_down(
 ) -> None:
     truth, run, names = scene
     searched = tuple(frame for frame in run.frames if f"shots/{frame.image}" in names)
-    part = measure_frames(Entry.of_run(run), Truth.of(truth), names)
+    part = measure_frames(Predictions.of_run(run), Truth.of(truth), names)
     assert part.frames == len(names)
     if searched:  # else there would be no name in common
         cut = {name: found for name, found in truth.items() if name in names}
@@ -443,7 +444,7 @@ def test_frames_in_between_or_unknown_are_in_no_part() -> None:
     truth = Truth.of({name: boxes(FACE) for name in FRAMES})
     distances = dict(zip(FRAMES, (4.99, 5.0, 12.0), strict=False))
     run = run_of({"a.jpg": [FACE], "c.jpg": [ELSEWHERE]})
-    parts = divide([Entry.of_run(run)], truth, distances)
+    parts = score_subsets([Predictions.of_run(run)], truth, distances)
     assert {name: part.frames for name, part in parts.items()} == {"near_twins": 1, "unlike": 1}
     ap = {name: part.metrics["pretrained"].ap["0.5"] for name, part in parts.items()}
     assert ap == {"near_twins": 1, "unlike": 0}
@@ -459,12 +460,12 @@ def test_plain_boxes_are_a_truth_and_an_empty_run_a_run() -> None:
 
 def test_frames_are_found_by_base_name_if_no_name_is_equal() -> None:
     names = ["shots/002.jpg", "shots\\001.jpg", "shots/009.jpg"]
-    assert find_places(names, ["001.jpg", "002.jpg"], "tuned").tolist() == [1, 0, -1]
+    assert find_rows(names, ["001.jpg", "002.jpg"], "tuned").tolist() == [1, 0, -1]
 
 
 def test_base_names_do_not_matter_if_any_name_is_equal() -> None:
     # mom/002.jpg is another picture than dad/002.jpg
-    places = find_places(["dad/001.jpg", "mom/002.jpg"], ["dad/001.jpg", "dad/002.jpg"], "tuned")
+    places = find_rows(["dad/001.jpg", "mom/002.jpg"], ["dad/001.jpg", "dad/002.jpg"], "tuned")
     assert places.tolist() == [0, -1]
 
 
@@ -480,7 +481,7 @@ def test_names_that_cannot_be_matched_are_both_named(
     names: list[str], roll: list[str], message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        find_places(names, roll, "tuned")
+        find_rows(names, roll, "tuned")
     assert message in str(caught.value)
 
 
@@ -488,7 +489,7 @@ def test_a_frame_twice_in_a_run_is_refused() -> None:
     run = run_of({"001.jpg": [FACE]})
     twice = Run("twice", {}, run.frames * 2)
     with pytest.raises(DetectionsError, match=r"found the frame '001.jpg' twice"):
-        Entry.of_run(twice)
+        Predictions.of_run(twice)
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:
@@ -507,29 +508,15 @@ def test_the_truths_fingerprint_changes_with_a_box_and_not_with_the_order() -> N
 def test_undefined_figures_are_null_in_the_file(tmp_path: Path, figure: float) -> None:
     document = {"format": "facetl-metrics", "version": 1, "runs": {"a": {"f1": figure}}}
     save_metrics(tmp_path / "metrics.json", document)
-    assert load_metrics(tmp_path / "metrics.json")["runs"] == {"a": {"f1": None}}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("[]", "not a metrics file"),
-        ('{"format": "facetl-metrics", "version": 1, "runs": 3}', "not a metrics file"),
-        ('{"format": "facetl-metrics", "version": 9, "runs": {}}', "version 9, expected"),
-    ],
-)
-def test_other_files_are_not_taken_for_metrics(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "metrics.json").write_text(content)
-    with pytest.raises(InputError, match=message):
-        load_metrics(tmp_path / "metrics.json")
+    assert read_json(tmp_path / "metrics.json")["runs"] == {"a": {"f1": None}}
 
 
 def test_the_table_marks_the_best_and_dashes_the_undefined() -> None:
     truth = {"001.jpg": boxes(FACE), "002.jpg": boxes(FACE)}
-    half = Entry.of_run(run_of({"001.jpg": [FACE], "002.jpg": []}, "half"))
-    full = Entry.of_run(run_of({"001.jpg": [FACE], "002.jpg": [FACE]}, "full"))
-    none = Entry.of_run(Run("none", {}, ()))
-    groups = compare(evaluate_all([half, full, none], Truth.of(truth)))
+    half = Predictions.of_run(run_of({"001.jpg": [FACE], "002.jpg": []}, "half"))
+    full = Predictions.of_run(run_of({"001.jpg": [FACE], "002.jpg": [FACE]}, "full"))
+    none = Predictions.of_run(Run("none", {}, ()))
+    groups = compare_runs(evaluate_all([half, full, none], Truth.of(truth)))
     rows = {row.title: row for group in groups for row in group}
     assert rows["AP at IoU 0.3"].texts == ("0.500", "1.000", "0.000")
     assert rows["AP at IoU 0.3"].winners == (False, True, False)
@@ -541,7 +528,7 @@ def test_the_table_marks_the_best_and_dashes_the_undefined() -> None:
 @pytest.mark.skipif(not DEXTER.is_dir(), reason="the real frames are not here")
 def test_the_course_staffs_arrays_give_the_courses_figure() -> None:
     truth = Truth.of(load_annotations(DEXTER / "validare/task1_gt_validare20.txt"))
-    staff = Entry.of_peer("staff", load_peer(DEXTER / "evaluare/staff_solution/task1"))
+    staff = Predictions.of_peer("staff", load_peer(DEXTER / "evaluare/staff_solution/task1"))
     metrics = evaluate_all([staff], truth)[0].metrics
     assert metrics.ap_course == pytest.approx(0.7591, abs=5e-5)
     assert (metrics.faces, metrics.detections, metrics.frames) == (33, 871, 20)
@@ -557,7 +544,7 @@ def test_what_is_shown_begins_at_the_score_of_the_run(results: Path) -> None:
     with_score(results / "pretrained.detections.json", 0.85)
     outcome = facetl(results, "--truth", results.parent / "truth.txt")
     assert outcome.exit_code == 0, outcome.output
-    runs = load_metrics(results / "metrics.json")["runs"]
+    runs = read_json(results / "metrics.json")["runs"]
     # of four boxes three reach 0.85: two of the three faces, and the false alarm
     expected = {"score_threshold": 0.85, "precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3}
     assert runs["pretrained"]["shown"] == expected
@@ -574,10 +561,10 @@ def test_the_score_shown_can_be_chosen(results: Path) -> None:
     with_score(results / "pretrained.detections.json", 0.85)
     truth = results.parent / "truth.txt"
     plain = facetl(results, "--truth", truth)
-    before = load_metrics(results / "metrics.json")["runs"]
+    before = read_json(results / "metrics.json")["runs"]
     chosen = facetl(results, "--truth", truth, "--score", "0", "--force")
     assert plain.exit_code == chosen.exit_code == 0, chosen.output
-    after = load_metrics(results / "metrics.json")["runs"]
+    after = read_json(results / "metrics.json")["runs"]
     for name in ("pretrained", "tuned"):
         assert after[name]["shown"]["score_threshold"] == 0
         assert after[name]["shown"]["precision"] == after[name]["precision_all"]
@@ -588,7 +575,7 @@ def test_the_score_shown_can_be_chosen(results: Path) -> None:
 def test_a_run_that_tells_no_score_is_shown_at_its_best(results: Path, score: object) -> None:
     with_score(results / "pretrained.detections.json", score)
     assert facetl(results, "--truth", results.parent / "truth.txt").exit_code == 0
-    run = load_metrics(results / "metrics.json")["runs"]["pretrained"]
+    run = read_json(results / "metrics.json")["runs"]["pretrained"]
     assert run["shown"]["score_threshold"] == run["score_threshold"]
 
 
@@ -610,7 +597,7 @@ def test_detections_in_a_crowd_are_counted_and_shown(results: Path) -> None:
     truth.write_text(json.dumps({"images": images, "annotations": annotations}))
     outcome = facetl(results, "--truth", truth)
     assert outcome.exit_code == 0, outcome.output
-    document = load_metrics(results / "metrics.json")
+    document = read_json(results / "metrics.json")
     assert (document["truth"]["faces"], document["truth"]["ignored_regions"]) == (2, 2)
     run = document["runs"]["pretrained"]
     assert (run["detections"], run["ignored_detections"], run["precision_all"]) == (4, 2, 1)
@@ -632,16 +619,16 @@ def test_detections_in_a_crowd_are_counted_and_shown(results: Path) -> None:
 def test_the_gallery_shows_regions_and_not_what_was_found_there() -> None:
     crowd = [90.0, 90.0, 200.0, 200.0]
     truth = Truth({"a.jpg": boxes(FACE)}, True, ignored={"a.jpg": boxes(crowd)})
-    (exhibit,) = hang([Entry.of_run(run_of({"a.jpg": [FACE, ELSEWHERE]}))], truth)
-    assert exhibit.ignored.tolist() == [crowd]
-    assert exhibit.findings["pretrained"].boxes.tolist() == [FACE]
-    assert exhibit.mistakes({"pretrained": 0.0}) == 0
+    (frame,) = collect_frames([Predictions.of_run(run_of({"a.jpg": [FACE, ELSEWHERE]}))], truth)
+    assert frame.ignored.tolist() == [crowd]
+    assert frame.detections["pretrained"].boxes.tolist() == [FACE]
+    assert frame.mistakes({"pretrained": 0.0}) == 0
 
 
 def test_regions_to_be_ignored_count_in_parts_and_in_the_fingerprint() -> None:
     faces = {"a.jpg": boxes(FACE), "b.jpg": boxes()}
     truth = Truth(faces, True, ignored={"a.jpg": boxes([90, 90, 200, 200])})
-    entry = Entry.of_run(run_of({"a.jpg": [ELSEWHERE, FACE], "b.jpg": []}))
+    entry = Predictions.of_run(run_of({"a.jpg": [ELSEWHERE, FACE], "b.jpg": []}))
     assert measure_frames(entry, truth, {"a.jpg"}).ap["0.3"] == 1
     assert measure_frames(entry, Truth(faces, True), {"a.jpg"}).ap["0.3"] == 0.5
     assert truth.fingerprint != Truth(faces, True).fingerprint

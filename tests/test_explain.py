@@ -15,17 +15,18 @@ from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import load_image, save_image
 from facetl.evaluation.report import trace_figures
+from facetl.evaluation.report.plots import save_plot
 from facetl.evaluation.report.trace_figures import (
     LEVELS_SHOWN,
     MOST_DRAWN,
+    as_drawing,
     draw_candidates,
     draw_pyramid,
     draw_scores,
-    draw_sheet,
-    save_drawing,
+    draw_story,
 )
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.trace import STEP_NAMES, STEPS, Trace, trace_search
+from facetl.mtcnn.trace import STEP_NAMES, Trace, trace_search
 from facetl.search.settings import Settings
 
 PICTURES = ["candidates", "pyramid", "scores", "story"]
@@ -76,9 +77,9 @@ def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, trace
     assert rows["windows"] == ["pretrained", "cartoon"]
     pretrained = trace_search(Detector.load("pretrained", "cpu"), trace.image, SETTINGS)
     assert rows["PNet looks at"][0] == f"{pretrained.windows:,}"
-    for step in STEPS:
+    for step in STEP_NAMES:
         assert rows[STEP_NAMES[step]][0] == f"{len(pretrained.steps[step]):,}"
-    assert rows["drawn"][1] == f"{(trace.steps['found'].scores >= 0.92).sum():,}"
+    assert rows["drawn"][1] == f"{(trace.steps['onet_nms'].scores >= 0.92).sum():,}"
     assert rows["from score"] == ["0.7", "0.92"]
     assert "story.png" in result.stderr
 
@@ -101,7 +102,8 @@ def test_a_picture_that_cannot_be_drawn_costs_no_other(
 
 def test_the_same_command_writes_the_same_pictures(trace: Trace, tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        save_drawing(tmp_path / folder, "story", draw_sheet({"cartoon": trace}))
+        sheet = as_drawing("story", draw_story({"cartoon": trace}))
+        save_plot(tmp_path / folder / "story", sheet)
     for name in ("story.png", "story.svg"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -143,16 +145,18 @@ def test_an_image_that_is_too_small_is_explained_as_well(tmp_path: Path) -> None
 
 
 def test_panels_are_named_after_steps_with_their_counts(trace: Trace) -> None:
-    assert texts_of(trace) == [f"{STEP_NAMES[step]}: {len(trace.steps[step]):,}" for step in STEPS]
+    assert texts_of(trace) == [
+        f"{STEP_NAMES[step]}: {len(trace.steps[step]):,}" for step in STEP_NAMES
+    ]
 
 
 def test_each_step_shows_its_boxes(trace: Trace) -> None:
     figure = draw_candidates({"tuned": trace})
-    for axes, step in zip(figure.axes, STEPS, strict=True):
+    for axes, step in zip(figure.axes, STEP_NAMES, strict=True):
         lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
         assert len(lines) == len(trace.steps[step]) <= MOST_DRAWN
     corners = {tuple(corner) for line in lines for corner in np.asarray(line).tolist()}
-    x1, y1, x2, y2 = trace.steps["found"].boxes[0]
+    x1, y1, x2, y2 = trace.steps["onet_nms"].boxes[0]
     assert {(x1, y1), (x2, y2), (x1, y2), (x2, y1)} <= corners
 
 
@@ -201,8 +205,8 @@ def test_where_too_many_windows_pass_the_best_are_drawn(
 ) -> None:
     monkeypatch.setattr(trace_figures, "MOST_DRAWN", 3)
     axes = draw_candidates({"tuned": trace}).axes[0]
-    assert axes.get_title(loc="left").endswith(f"{len(trace.steps['passed']):,} (3 drawn)")
-    passed = trace.steps["passed"]
+    assert axes.get_title(loc="left").endswith(f"{len(trace.steps['pnet_scan']):,} (3 drawn)")
+    passed = trace.steps["pnet_scan"]
     best = passed.boxes[np.argsort(-passed.scores, kind="stable")[:3]]
     lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
     assert {tuple(np.asarray(line)[0]) for line in lines} == {tuple(box[:2]) for box in best}
@@ -212,7 +216,7 @@ def test_where_too_many_windows_pass_the_best_are_drawn(
 def test_long_images_fit(size: tuple[int, int], tmp_path: Path) -> None:
     image: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
     trace = trace_search(Detector.load("pretrained", "cpu"), image, SETTINGS)
-    save_drawing(tmp_path, "story", draw_sheet({"pretrained": trace}))
+    save_plot(tmp_path / "story", as_drawing("story", draw_story({"pretrained": trace})))
     height, width = load_image(tmp_path / "story.png").shape[:2]
     assert 0.1 < height / width < 1.2
 

@@ -26,7 +26,7 @@ from facetl.data.formats.coco import load_coco
 from facetl.data.formats.names import is_plain
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.errors import DetectionsError, OutputError
-from facetl.evaluation.scoring import Entry, Truth, evaluate_all
+from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
 from facetl.results.exports import EXPORTS, save_export
 from facetl.results.json_file import save_run
@@ -99,8 +99,8 @@ def test_the_courses_arrays_score_as_the_run_does(tmp_path: Path, run: Run) -> N
     truth = {"a.png": np.array([[0.0, 2, 11, 29]]), "c d.png": np.array([[0.0, 0, 10, 10]])}
     ours = {**truth, "dad/c d.png": truth["c d.png"]}
     ours.pop("c d.png")
-    (of_run,) = evaluate_all([Entry.of_run(run)], Truth.of(ours))
-    (of_peer,) = evaluate_all([Entry.of_peer("tuned", load_peer(path))], Truth.of(truth))
+    (of_run,) = evaluate_all([Predictions.of_run(run)], Truth.of(ours))
+    (of_peer,) = evaluate_all([Predictions.of_peer("tuned", load_peer(path))], Truth.of(truth))
     assert of_peer.metrics.ap_course == of_run.metrics.ap_course > 0
     assert of_peer.metrics.ap == of_run.metrics.ap
 

@@ -25,8 +25,9 @@ FLOORS = {
     "facetl.results": 2,
     "facetl.data": 1,
     "facetl.cartoons": 1,
-    "facetl.manifests": 1,
+    "facetl.manifests": 2,
     "facetl.locks": 1,
+    "facetl.parts": 1,
     "facetl.files": 0,
     "facetl.boxes": -1,
     "facetl.cores": -1,
@@ -139,3 +140,24 @@ def test_the_catalogue_is_complete_and_sorted() -> None:
         assert getattr(facetl, name).__doc__, f"{name} has no docstring"
     with pytest.raises(AttributeError, match="nonsense"):
         _ = facetl.nonsense
+
+
+@pytest.mark.parametrize(
+    ("broken", "seen"),
+    [
+        ("raise AttributeError('_ARRAY_API not found')", r"_ARRAY_API not found"),
+        ("import os\nos.nothing", r"module 'os' has no attribute 'nothing'"),
+        ("raise ImportError('libGL.so.1: cannot open')", r"libGL\.so\.1: cannot open"),
+        ("raise RuntimeError('no such processor')", "no such processor"),
+    ],
+)
+def test_an_error_inside_a_broken_library_is_shown(
+    broken: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not "cannot import name 'Detector' from 'facetl'", which sends one the wrong way."""
+    (tmp_path / "broken_home.py").write_text(f"{broken}\nclass Detector: pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(facetl._HOMES, "Detector", "broken_home")
+    with pytest.raises((ImportError, RuntimeError), match=seen) as raised:
+        from facetl import Detector  # noqa: F401
+    assert "cannot import name" not in str(raised.value)

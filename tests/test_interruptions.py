@@ -31,7 +31,7 @@ from facetl import interruptions
 from facetl.cli.ending import stopping_in_one_line
 from facetl.cli.searching import remove_other_runs
 from facetl.files import remove_folder
-from facetl.interruptions import Terminated, exit_code, heeding_signals, holding_signals
+from facetl.interruptions import Terminated, catching_signals, exit_code, holding_signals
 
 MOMENTS = int(os.environ.get("FACETL_KILLS", "1"))
 GUESS = 1.0
@@ -268,7 +268,7 @@ def test_signals_are_interruptions_with_a_code_each() -> None:
     codes = {}
     for number in interruptions.SIGNALS:
         _set_usual_handlers()
-        with pytest.raises(KeyboardInterrupt) as raised, heeding_signals():
+        with pytest.raises(KeyboardInterrupt) as raised, catching_signals():
             signal.raise_signal(number)
         codes[number] = exit_code(raised.value)
         assert isinstance(raised.value, Terminated) == (number == signal.SIGTERM)
@@ -288,7 +288,7 @@ def test_an_echo_is_not_heard_and_nothing_after_the_end(monkeypatch: pytest.Monk
                 heard.append(moment)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), heeding_signals():
+    with pytest.raises(KeyboardInterrupt), catching_signals():
         tidy()
     assert heard == [100.0, 103.0]
     for number in interruptions.SIGNALS:
@@ -298,7 +298,7 @@ def test_an_echo_is_not_heard_and_nothing_after_the_end(monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("_usual_handlers")
 def test_without_a_signal_everything_is_as_before() -> None:
     before = [signal.getsignal(number) for number in interruptions.SIGNALS]
-    with heeding_signals(), heeding_signals():
+    with catching_signals(), catching_signals():
         assert [signal.getsignal(number) for number in interruptions.SIGNALS] != before
     assert [signal.getsignal(number) for number in interruptions.SIGNALS] == before
 
@@ -308,7 +308,7 @@ def test_what_was_ignored_stays_ignored() -> None:
     """As in the background of a shell, or behind ``nohup``."""
     for number in interruptions.SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    with heeding_signals():
+    with catching_signals():
         for number in interruptions.SIGNALS:
             signal.raise_signal(number)
 
@@ -318,7 +318,7 @@ def test_signals_wait_where_they_are_held() -> None:
     done = []
 
     def work() -> None:
-        with heeding_signals(), holding_signals():
+        with catching_signals(), holding_signals():
             signal.raise_signal(signal.SIGTERM)
             done.append("all of it")
 
@@ -337,7 +337,7 @@ def test_signals_wait_whichever_thread_takes_them() -> None:
     before = signal.set_wakeup_fd(hears)
 
     def work() -> None:
-        with heeding_signals(), holding_signals():
+        with catching_signals(), holding_signals():
             signal.pthread_kill(thread.ident or 0, signal.SIGINT)
             os.read(heard, 1)
             done.append("all of it")
@@ -370,7 +370,7 @@ def test_a_folder_that_is_being_removed_goes_whole(
         rmtree(path, ignore_errors=ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", interrupted)
-    with pytest.raises(Terminated), heeding_signals():
+    with pytest.raises(Terminated), catching_signals():
         remove(folder)
     assert list(tmp_path.iterdir()) == []
 
@@ -379,7 +379,7 @@ def test_other_threads_are_left_alone() -> None:
     seen = []
 
     def work() -> None:
-        with heeding_signals():
+        with catching_signals():
             seen.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=work)
@@ -398,7 +398,7 @@ def test_an_interruption_that_compiled_code_turns_into_another_error_is_one(
         except KeyboardInterrupt:
             raise ValueError("invalid matrix") from None
 
-    with pytest.raises(SystemExit) as end, heeding_signals(), stopping_in_one_line():
+    with pytest.raises(SystemExit) as end, catching_signals(), stopping_in_one_line():
         draw()
     assert end.value.code == 143
     assert capsys.readouterr().err == f"{NOTHING}\n"
@@ -412,7 +412,7 @@ def test_what_was_at_work_does_not_outlive_its_interruption() -> None:
 
     def work() -> weakref.ref[threading.Event]:
         held = threading.Event()
-        with suppress(SystemExit), heeding_signals(), stopping_in_one_line():
+        with suppress(SystemExit), catching_signals(), stopping_in_one_line():
             signal.raise_signal(signal.SIGINT)
         return weakref.ref(held)
 

@@ -14,53 +14,55 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facetl.errors import ManifestError, OutputError
-from facetl.manifests import updating
+from facetl.locks import locking
+from facetl.manifests import manifest as manifests
 from facetl.manifests.checking import (
     State,
     check_input,
     check_outputs,
     find_writer,
-    mark_input,
+    fingerprint_input,
 )
 from facetl.manifests.fingerprints import (
-    FileMark,
-    FolderMark,
-    mark_file,
-    mark_files,
-    mark_given,
+    Fingerprint,
+    fingerprint_file,
+    fingerprint_files,
+    fingerprint_given,
     sum_up,
 )
 from facetl.manifests.manifest import (
-    Input,
-    LinkMark,
     Manifest,
-    OutputMark,
     Step,
+    add_step,
+    find_manifest,
     load_manifest,
     save_manifest,
 )
-from facetl.manifests.updating import add_step, find_manifest
 
 DIGITS = "0123456789abcdef" * 4
 
 
-def step_of(name: str = "detect", **outputs: OutputMark) -> Step:
+def fingerprint(size: int, digits: str = DIGITS) -> Fingerprint:
+    return {"bytes": size, "sha256": digits}
+
+
+def step_of(name: str = "detect", **outputs: Fingerprint) -> Step:
     """Return a step; in the names of outputs ``__`` is a slash."""
     named = {name.replace("__", "/"): mark for name, mark in outputs.items()}
     return Step(f"facetl {name}", name, {}, {"facetl": "0.1.0"}, {}, named)
 
 
-def written(folder: Path, *names: str) -> dict[str, OutputMark]:
+def written(folder: Path, *names: str) -> dict[str, Fingerprint]:
     """Write files that hold their own names; return their marks."""
-    marks: dict[str, OutputMark] = {}
+    marks: dict[str, Fingerprint] = {}
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(os.fsencode(name))
-        marks[name] = mark_file(folder / name)
+        marks[name] = fingerprint_file(folder / name)
     return marks
 
 
-def states(folder: Path, marks: dict[str, OutputMark]) -> dict[str, str]:
+def states(folder: Path, marks: dict[str, Fingerprint]) -> dict[str, str]:
     return {name: str(state) for name, state in check_outputs(folder, marks)}
 
 
@@ -70,26 +72,28 @@ def states(folder: Path, marks: dict[str, OutputMark]) -> dict[str, str]:
 def test_a_file_s_fingerprint_is_its_sha256(tmp_path: Path) -> None:
     data = os.urandom(3_000_000)
     (tmp_path / "a").write_bytes(data)
-    assert mark_file(tmp_path / "a") == (len(data), hashlib.sha256(data).hexdigest())
+    assert fingerprint_file(tmp_path / "a") == fingerprint(
+        len(data), hashlib.sha256(data).hexdigest()
+    )
 
 
 def test_what_is_given_and_huge_is_told_by_its_ends(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
 
-    def change(place: int, data: bytes) -> FileMark:
+    def change(place: int, data: bytes) -> Fingerprint:
         with path.open("r+b") as file:
             file.seek(place)
             file.write(data)
-        return mark_given(path)
+        return fingerprint_given(path)
 
     with path.open("wb") as file:
         file.truncate(2**40)  # nothing of it is on the disk
-    marks = [mark_given(path), change(7, b"a"), change(2**40 - 7, b"b"), change(2**40, b"c")]
-    assert len(set(marks)) == 4
-    assert [mark.bytes for mark in marks] == [2**40] * 3 + [2**40 + 1]
+    marks = [fingerprint_given(path), change(7, b"a"), change(2**40 - 7, b"b"), change(2**40, b"c")]
+    assert len({str(each) for each in marks}) == 4
+    assert [each["bytes"] for each in marks] == [2**40] * 3 + [2**40 + 1]
     assert change(2**39, b"d") == marks[-1]
     os.truncate(path, 1000)
-    assert mark_given(path) == mark_file(path)
+    assert fingerprint_given(path) == fingerprint_file(path)
 
 
 def test_a_folder_s_fingerprint_is_as_it_is_described(tmp_path: Path) -> None:
@@ -97,8 +101,9 @@ def test_a_folder_s_fingerprint_is_as_it_is_described(tmp_path: Path) -> None:
     lines = b""
     for name in ("a", "b/2", "b.txt"):  # a folder's name sorts as its own, not with the slash
         lines += f"{hashlib.sha256(name.encode()).hexdigest()} {len(name)} {name}".encode() + b"\0"
-    found = mark_input(tmp_path)
-    assert found == Input("folder", FolderMark(3, 9, hashlib.sha256(lines).hexdigest()))
+    found = fingerprint_input(tmp_path)
+    digits = hashlib.sha256(lines).hexdigest()
+    assert found == {"kind": "folder", "files": 3, **fingerprint(9, digits)}
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=8)
@@ -107,13 +112,13 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size
 @settings(max_examples=40)
 @given(st.dictionaries(names, st.binary(max_size=9), max_size=4), names, st.data())
 def test_whatever_changes_shows(files: dict[str, bytes], new: str, data: st.DataObject) -> None:
-    whole = [(name, FileMark(len(each), DIGITS)) for name, each in files.items()]
+    whole = [(name, fingerprint(len(each))) for name, each in files.items()]
     before = sum_up(whole)
-    assert before.files == len(files)
-    assert sum_up([*whole, (new, FileMark(0, DIGITS))]) != before
-    assert sum_up([*whole, (new, FileMark(0, DIGITS))], {new}).files == len(files.keys() - {new})
+    assert before["files"] == len(files)
+    assert sum_up([*whole, (new, fingerprint(0))]) != before
+    assert sum_up([*whole, (new, fingerprint(0))], {new})["files"] == len(files.keys() - {new})
     for place, (name, mark) in enumerate(whole):
-        other = data.draw(st.sampled_from([(name, mark._replace(sha256=DIGITS[::-1]))]))
+        other = data.draw(st.sampled_from([(name, {**mark, "sha256": DIGITS[::-1]})]))
         assert sum_up([*whole[:place], other, *whole[place + 1 :]]) != before
 
 
@@ -125,9 +130,9 @@ def test_odd_entries_are_passed_over_and_waited_for_never(tmp_path: Path) -> Non
     (tmp_path / "up").symlink_to("..")
     (tmp_path / "device").symlink_to("/dev/zero")
     (tmp_path / "link").symlink_to("real")
-    assert [name for name, _ in mark_files(tmp_path)] == ["link", "real"]
-    assert mark_input(tmp_path / "pipe") is None
-    assert mark_input(tmp_path / "round") is None
+    assert [name for name, _ in fingerprint_files(tmp_path)] == ["link", "real"]
+    assert fingerprint_input(tmp_path / "pipe") is None
+    assert fingerprint_input(tmp_path / "round") is None
 
 
 def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
@@ -142,14 +147,14 @@ def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
     assert list(manifest.outputs) == [odd]
     assert manifest.steps[0].settings == {"data": odd}
     assert states(tmp_path, dict(manifest.outputs)) == {odd: "same"}
-    assert mark_input(tmp_path) != mark_input(tmp_path, {str(tmp_path / odd)})
+    assert fingerprint_input(tmp_path) != fingerprint_input(tmp_path, {str(tmp_path / odd)})
 
 
 def test_a_file_that_may_not_be_read_counts_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(tmp_path, "a", "b")
-    before = sum_up(mark_files(tmp_path))
+    before = sum_up(fingerprint_files(tmp_path))
 
     def open_or_refuse(path: Path, *arguments: Any, **named: Any) -> Any:
         if Path(path).name == "b":
@@ -158,10 +163,10 @@ def test_a_file_that_may_not_be_read_counts_by_its_name(
 
     real_open = os.open
     monkeypatch.setattr(os, "open", open_or_refuse)
-    now = sum_up(mark_files(tmp_path))
-    assert (now.files, now.bytes) == (2, 1)
-    assert now.sha256 != before.sha256
-    assert states(tmp_path, {"b": FileMark(1, DIGITS)}) == {"b": "cannot be read"}
+    now = sum_up(fingerprint_files(tmp_path))
+    assert (now["files"], now["bytes"]) == (2, 1)
+    assert now["sha256"] != before["sha256"]
+    assert states(tmp_path, {"b": fingerprint(1)}) == {"b": "cannot be read"}
 
 
 # ---- who claims what
@@ -169,13 +174,13 @@ def test_a_file_that_may_not_be_read_counts_by_its_name(
 
 def test_steps_stand_in_their_order(tmp_path: Path) -> None:
     for name in ("detect", "evaluate"):
-        add_step(tmp_path, step_of(name, **{name: FileMark(1, DIGITS)}))
+        add_step(tmp_path, step_of(name, **{name: fingerprint(1)}))
     assert [step.name for step in load_manifest(tmp_path).steps] == ["detect", "evaluate"]
     assert set(load_manifest(tmp_path).outputs) == {"detect", "evaluate"}
 
 
 def test_what_is_written_anew_belongs_to_the_last_step_alone() -> None:
-    old, new = FileMark(1, DIGITS), FileMark(2, DIGITS)
+    old, new = fingerprint(1), fingerprint(2)
     first, second = step_of("a", x=old, y=old), step_of("b", y=new, z=new)
     both = Manifest((first,)).followed_by(second)
     assert [dict(step.outputs) for step in both.steps] == [{"x": old}, {"y": new, "z": new}]
@@ -187,7 +192,7 @@ def test_what_is_written_anew_belongs_to_the_last_step_alone() -> None:
 
 def test_commands_that_end_together_lose_no_step(tmp_path: Path) -> None:
     def add(number: int) -> None:
-        add_step(tmp_path, step_of(f"step{number}", **{f"file{number}": FileMark(1, DIGITS)}))
+        add_step(tmp_path, step_of(f"step{number}", **{f"file{number}": fingerprint(1)}))
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(12)]
     for thread in threads:
@@ -201,12 +206,12 @@ def test_commands_that_end_together_lose_no_step(tmp_path: Path) -> None:
 def test_a_manifest_that_another_program_holds_is_not_waited_for_forever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(updating, "PATIENCE", 0.05)
+    monkeypatch.setattr(manifests, "PATIENCE", 0.05)
     with (
-        updating._alone(tmp_path),
+        locking(tmp_path / ".manifest.json"),
         pytest.raises(OutputError, match="is being written by another program; what this"),
     ):
-        add_step(tmp_path, step_of(x=FileMark(1, DIGITS)))
+        add_step(tmp_path, step_of(x=fingerprint(1)))
 
 
 def test_a_full_manifest_comes_back(tmp_path: Path) -> None:
@@ -215,8 +220,10 @@ def test_a_full_manifest_comes_back(tmp_path: Path) -> None:
         name="train",
         settings={"epochs": [2, 1, 1], "budget": None, "repaint": 0.05, "resume": False},
         versions={"facetl": "0.1.0", "threads": 2},
-        inputs={"my frames": Input("folder", FolderMark(3, 99, DIGITS), "../my frames")},
-        outputs={"über.safetensors": FileMark(9, DIGITS), "sub/link": LinkMark("/elsewhere")},
+        inputs={
+            "my frames": {"kind": "folder", "place": "../my frames", "files": 3, **fingerprint(99)}
+        },
+        outputs={"über.safetensors": fingerprint(9), "sub/link": {"link": "/elsewhere"}},
         seed=7,
     )
     save_manifest(tmp_path, Manifest((step,)))
@@ -244,17 +251,17 @@ def test_what_changed_and_what_is_missing_is_told(tmp_path: Path) -> None:
         "sub/a": "same",
         "turned": "changed",
     }
-    assert states(tmp_path, {"same/below": FileMark(1, DIGITS)}) == {"same/below": "missing"}
-    assert states(tmp_path, {"x" * 5000: FileMark(1, DIGITS)}) == {"x" * 5000: "cannot be read"}
+    assert states(tmp_path, {"same/below": fingerprint(1)}) == {"same/below": "missing"}
+    assert states(tmp_path, {"x" * 5000: fingerprint(1)}) == {"x" * 5000: "cannot be read"}
 
 
 def test_links_are_compared_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/zero")
-    assert states(tmp_path, {"link": LinkMark("/dev/zero")}) == {"link": "same"}
-    assert states(tmp_path, {"link": LinkMark("elsewhere")}) == {"link": "changed"}
-    assert states(tmp_path, {"link": FileMark(0, DIGITS)}) == {"link": "changed"}
+    assert states(tmp_path, {"link": {"link": "/dev/zero"}}) == {"link": "same"}
+    assert states(tmp_path, {"link": {"link": "elsewhere"}}) == {"link": "changed"}
+    assert states(tmp_path, {"link": fingerprint(0)}) == {"link": "changed"}
     marks = written(tmp_path, "file")
-    assert states(tmp_path, {"file": LinkMark("x")}) == {"file": "changed"}
+    assert states(tmp_path, {"file": {"link": "x"}}) == {"file": "changed"}
     assert states(tmp_path, marks) == {"file": "same"}
 
 
@@ -266,7 +273,7 @@ def test_nothing_is_opened_behind_a_link_out_of_the_folder(tmp_path: Path) -> No
     secret = {"sub/secret": marks["outside/secret"]}
     assert states(folder, secret) == {"sub/secret": str(State.OUTSIDE)}
     (folder / "round").symlink_to("round")
-    assert states(folder, {"round/x": FileMark(1, DIGITS)}) == {"round/x": "cannot be read"}
+    assert states(folder, {"round/x": fingerprint(1)}) == {"round/x": "cannot be read"}
 
 
 def test_a_folder_that_is_a_link_itself_is_checked(tmp_path: Path) -> None:
@@ -277,10 +284,10 @@ def test_a_folder_that_is_a_link_itself_is_checked(tmp_path: Path) -> None:
 
 def test_inputs_are_found_from_the_manifest_s_folder(tmp_path: Path) -> None:
     written(tmp_path, "frames/a", "results/metrics.json")
-    found = mark_input(tmp_path / "frames")
+    found = fingerprint_input(tmp_path / "frames")
     assert found
     step = step_of()
-    placed = found._replace(place="../frames")
+    placed = {**found, "place": "../frames"}
     assert check_input(tmp_path / "results", "frames", placed, step) is State.SAME
     assert check_input(tmp_path / "results", "nowhere", found, step) is State.MISSING
     (tmp_path / "frames/b").touch()
@@ -369,7 +376,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str, why: str) -> 
         assert len(str(raised.value)) < 700
     before = (tmp_path / "manifest.json").read_bytes()
     with pytest.raises(ManifestError):
-        add_step(tmp_path, step_of(x=FileMark(1, DIGITS)))
+        add_step(tmp_path, step_of(x=fingerprint(1)))
     assert (tmp_path / "manifest.json").read_bytes() == before
 
 

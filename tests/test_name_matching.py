@@ -19,15 +19,15 @@ from outcomes import success
 from PIL import Image
 
 from facetl.cli import main
-from facetl.cli.report import find_pictures
 from facetl.data.annotations import AnnotationFile, Kind, load_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.formats.names import leads_out, listed_name
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import AnnotationError, InputError
-from facetl.evaluation.naming import find_places
-from facetl.evaluation.report.gallery import Exhibit
+from facetl.evaluation.frame_names import find_rows
+from facetl.evaluation.report.compose import find_pictures
+from facetl.evaluation.report.frames import ReportFrame
 from facetl.evaluation.scoring import evaluate
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
@@ -399,24 +399,24 @@ def test_frames_without_any_in_common_name_the_nearest() -> None:
     with pytest.raises(
         InputError, match=r"'frame_07\.jpg' in the run and 'frame_08\.jpg' in the truth"
     ):
-        find_places(["frame_07.jpg"], ["other.jpg", "frame_08.jpg"], "mine")
+        find_rows(["frame_07.jpg"], ["other.jpg", "frame_08.jpg"], "mine")
 
 
 def test_longer_ends_tell_frames_of_equal_base_names_apart() -> None:
     names = ["/x/dad/1.jpg", "/x/mom/1.jpg"]
-    assert find_places(names, ["mom/1.jpg", "dad/1.jpg"], "mine").tolist() == [1, 0]
+    assert find_rows(names, ["mom/1.jpg", "dad/1.jpg"], "mine").tolist() == [1, 0]
 
 
 def test_the_report_finds_its_pictures_by_the_same_rule(tmp_path: Path) -> None:
     draw(tmp_path / "frames/a.jpg", tmp_path / "secret.jpg")
     nothing = np.zeros((0, 4))
-    exhibits = [
-        Exhibit(name, (30, 40), nothing, (), {})
+    frames = [
+        ReportFrame(name, (30, 40), nothing, (), {})
         for name in ("C:/x/a.JPG", "../secret.jpg", str(tmp_path / "secret.jpg"))
     ]
     file = AnnotationFile(tmp_path / "x.txt", (), ())
-    found = find_pictures(file, exhibits, tmp_path / "frames")
+    found = find_pictures(file, frames, tmp_path / "frames")
     assert found == {"C:/x/a.JPG": tmp_path / "frames/a.jpg"}
-    assert find_pictures(file, exhibits, None) == {}
+    assert find_pictures(file, frames, None) == {}
     dataset = FaceDataset(())
-    assert find_pictures(dataset, exhibits, tmp_path / "nowhere") == {}
+    assert find_pictures(dataset, frames, tmp_path / "nowhere") == {}

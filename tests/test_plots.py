@@ -25,7 +25,6 @@ from facetl.errors import OutputError
 from facetl.evaluation.metrics import Curve, best_point
 from facetl.evaluation.report.figures import shorten
 from facetl.evaluation.report.plots import (
-    plot_learning_curve,
     plot_losses,
     plot_precision_recall,
     plot_scores,
@@ -302,14 +301,3 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         save_plot(tmp_path / "file" / "a.png", plot_losses({}))
-
-
-def test_a_learning_curve_has_a_line_and_a_band_for_each_threshold() -> None:
-    figures = {"0.3": 0.4, "0.5": 0.2}
-    better = {iou: ap + 0.3 for iou, ap in figures.items()}
-    table = {0: [figures], 10: [better, {"0.3": 0.9, "0.5": 0.6}], 100: [better], 400: []}
-    (axes,) = plot_learning_curve(table).axes
-    places = [np.asarray(line.get_xydata()) for line in axes.lines if line.get_marker() == "o"]
-    assert [points[:, 0].tolist() for points in places] == [[10, 100]] * 2
-    assert places[0][:, 1].tolist() == pytest.approx([0.8, 0.7])
-    assert len(axes.collections) == 2

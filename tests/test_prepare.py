@@ -18,10 +18,11 @@ from reference_sampling import cut_one
 
 from facetl.boxes import coverage, shift
 from facetl.cli import main
+from facetl.commands.prepare import PrepareRequest, prepare
 from facetl.data.annotations import save_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image, save_image
-from facetl.errors import InputError
+from facetl.errors import InputError, OutputError, UsageError
 from facetl.manifests.manifest import load_manifest
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
@@ -437,6 +438,29 @@ def test_the_options_say_what_the_recipes_say() -> None:
     for recipe in (facts.recipe for facts in STAGE_FACTS.values()):
         told = (bands, given["match"], given["padding"])
         assert told == (recipe.bands, recipe.match, recipe.padding)
+
+
+def test_the_function_has_the_defaults_of_the_options() -> None:
+    given = parse("prepare", "data", "--out", "out").params
+    assert PrepareRequest(out=Path("out"), data=Path("data")) == PrepareRequest(**given)
+
+
+def test_python_can_call_it_without_a_word(
+    tmp_path: Path, frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = PrepareRequest(out=tmp_path / "out", data=frames, positives=2)
+    result = prepare(request)
+    assert (result.path, result.sheet) == (request.path, request.sheet)
+    assert result.preparation
+    assert result.preparation.counts[Label.POSITIVE] == 8
+    assert sorted(tmp_path.glob("out/*")) == [request.path, request.sheet]
+    with pytest.raises(OutputError, match="exists already"):
+        prepare(request)
+    with pytest.raises(UsageError, match="found neither DATA nor --images"):
+        prepare(replace(request, data=None, force=True))
+    request.sheet.unlink()
+    assert prepare(replace(request, resume=True)) == replace(result, preparation=None)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_help_names_the_counts_of_the_recipes() -> None:

@@ -17,7 +17,6 @@ from playwright.sync_api import Browser
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.cli.report import MOST_TRAININGS, recall_training
 from facetl.data.annotations import save_annotations
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.conversion import save_single
@@ -26,15 +25,16 @@ from facetl.data.sources import Format
 from facetl.data.thumbnails import make_thumbnails
 from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
-from facetl.evaluation.report.gallery import hang
-from facetl.evaluation.scoring import Entry, Evaluation, Truth, evaluate_all
+from facetl.evaluation.report.compose import MOST_TRAININGS, recall_training
+from facetl.evaluation.report.frames import collect_frames
+from facetl.evaluation.scoring import Evaluation, Predictions, Truth, evaluate_all
 from facetl.mtcnn.weights import Weights, load_weights, save_weights
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
 
 SIZE = (360, 480)
 LEFT, RIGHT, TINY = [10.0, 20, 50, 70], [90.0, 20, 130, 70], [70.0, 90, 85, 106]
-NOWHERE = [60.0, 70, 100, 110]
+UNMATCHED = [60.0, 70, 100, 110]
 NASTY = "<script>alert(1)<script> & 'quotes'.jpg"
 """A name that would break out of a careless page."""
 
@@ -46,17 +46,17 @@ FACES = {
     "004.jpg": ([], []),
 }
 BEFORE: Found = {
-    "001.jpg": [(LEFT, 0.9), (NOWHERE, 0.8)],
+    "001.jpg": [(LEFT, 0.9), (UNMATCHED, 0.8)],
     "002.jpg": [(TINY, 0.7)],
-    NASTY: [(NOWHERE, 0.6)],
-    "004.jpg": [(NOWHERE, 0.2)],
+    NASTY: [(UNMATCHED, 0.6)],
+    "004.jpg": [(UNMATCHED, 0.2)],
 }
 RECORDS = [{"stage": "pnet", "epoch": 1, "train": {"total": 0.5}, "validation": {"total": 0.4}}]
 AFTER: Found = {
     "001.jpg": [(LEFT, 0.95), (RIGHT, 0.85)],
     "002.jpg": [(LEFT, 0.99)],
     NASTY: [(RIGHT, 0.75)],
-    "004.jpg": [(NOWHERE, 0.5)],
+    "004.jpg": [(UNMATCHED, 0.5)],
 }
 
 
@@ -75,13 +75,13 @@ def truth_of(faces: dict[str, tuple[list[list[float]], list[str]]]) -> Truth:
     return Truth(boxes, True, {name: tuple(each[1]) for name, each in faces.items()})
 
 
-ENTRIES = [
-    Entry.of_run(run_of("pretrained", BEFORE)),
-    Entry.of_run(run_of("cartoon", AFTER)),
+RUNS = [
+    Predictions.of_run(run_of("pretrained", BEFORE)),
+    Predictions.of_run(run_of("cartoon", AFTER)),
 ]
 TRUTH = truth_of(FACES)
-EVALUATIONS = evaluate_all(ENTRIES, TRUTH)
-EXHIBITS = hang(ENTRIES, TRUTH)
+EVALUATIONS = evaluate_all(RUNS, TRUTH)
+FRAMES = collect_frames(RUNS, TRUTH)
 
 
 def facetl(*arguments: str | Path) -> Result:
@@ -187,7 +187,7 @@ def test_every_threshold_gives_the_figures_of_the_oracle(shown: Watched) -> None
     for threshold in (0.0, 0.15, 0.5, 0.65, 0.75, 0.85, 1.0):
         move(shown, "left", threshold)
         kept = [item for items in BEFORE.values() for item in items if item[1] >= threshold]
-        hits = sum(box is not NOWHERE for box, _ in kept)
+        hits = sum(box is not UNMATCHED for box, _ in kept)
         assert figure(shown, "left", "hits") == hits
         assert figure(shown, "left", "false_alarms") == len(kept) - hits
         assert figure(shown, "left", "missed") == 5 - hits
@@ -259,7 +259,7 @@ def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
 def test_regions_to_be_ignored_are_drawn_and_what_lies_in_them_is_not(
     browser: Browser, results: Path, tmp_path: Path
 ) -> None:
-    x1, y1, x2, y2 = NOWHERE
+    x1, y1, x2, y2 = UNMATCHED
     frames, truth = results.parent / "frames", tmp_path / "truth.json"
     save_single(truth, Format.COCO, load_dataset(frames).frames)
     document = json.loads(truth.read_text(encoding="utf-8"))
@@ -349,50 +349,50 @@ def test_frames_named_by_a_file_alone_are_looked_for_in_a_folder(
 
 
 def test_the_gallery_knows_what_each_run_found() -> None:
-    by_name = {each.name: each for each in EXHIBITS}
+    by_name = {each.name: each for each in FRAMES}
     thresholds = {each.name: each.metrics.best.score_threshold for each in EVALUATIONS}
     assert by_name["001.jpg"].size_hw == SIZE
-    assert by_name["001.jpg"].findings["pretrained"].judged.verdicts[0] is None
-    assert by_name["001.jpg"].findings["pretrained"].mistakes(0.85) == 1
+    assert by_name["001.jpg"].detections["pretrained"].matches.verdicts[0] is None
+    assert by_name["001.jpg"].detections["pretrained"].mistakes(0.85) == 1
     assert by_name["002.jpg"].mistakes(thresholds) == 2
-    assert page.count_changes(EXHIBITS, *EVALUATIONS) == (3, 1)
+    assert page.count_changes(FRAMES, *EVALUATIONS) == (3, 1)
 
 
 def test_a_peer_without_sizes_gets_frames_large_enough_for_its_boxes() -> None:
-    entry = Entry("peer", ("a",), np.array([[1.0, 2, 30.5, 40]]), np.ones(1), np.zeros(1, int),
+    peer = Predictions("peer", ("a",), np.array([[1.0, 2, 30.5, 40]]), np.ones(1), np.zeros(1, int),
                   False, 0, {}, 0.0)  # fmt: skip
-    (exhibit,) = hang([entry], Truth({"a": np.zeros((0, 4))}, True))
-    assert exhibit.size_hw == (40, 31)
+    (frame,) = collect_frames([peer], Truth({"a": np.zeros((0, 4))}, True))
+    assert frame.size_hw == (40, 31)
 
 
 def test_strangers_are_shown_where_they_count() -> None:
     faces = Truth({"001.jpg": TRUTH.boxes["001.jpg"]}, complete=False)
-    assert len(hang(ENTRIES, faces)) == 4
-    assert [each.name for each in hang(ENTRIES, faces, only_listed=True)] == ["001.jpg"]
+    assert len(collect_frames(RUNS, faces)) == 4
+    assert [each.name for each in collect_frames(RUNS, faces, only_listed=True)] == ["001.jpg"]
 
 
 def test_of_many_frames_the_worst_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "MAX_EXHIBITS", 2)
-    chosen = page.choose_exhibits(EXHIBITS, EVALUATIONS)
+    monkeypatch.setattr(page, "MAX_FRAMES", 2)
+    chosen = page.choose_frames(FRAMES, EVALUATIONS)
     assert [each.name for each in chosen] == ["001.jpg", "002.jpg"]
 
 
 def test_nothing_found_and_nothing_to_find_make_pages_too() -> None:
     nobody: Found = {name: [] for name in FACES}
-    for entries, truth in (
-        ([Entry.of_run(run_of("blind", nobody))], TRUTH),
-        ([Entry.of_run(run_of("blind", nobody))], Truth({"001.jpg": np.zeros((0, 4))}, True)),
-        (ENTRIES, Truth({name: np.zeros((0, 4)) for name in FACES}, True)),
+    for runs, truth in (
+        ([Predictions.of_run(run_of("blind", nobody))], TRUTH),
+        ([Predictions.of_run(run_of("blind", nobody))], Truth({"001.jpg": np.zeros((0, 4))}, True)),
+        (RUNS, Truth({name: np.zeros((0, 4)) for name in FACES}, True)),
     ):
-        evaluations = evaluate_all(entries, truth)
-        text = page.render(page.Report("x", evaluations, hang(entries, truth)))
+        evaluations = evaluate_all(runs, truth)
+        text = page.render_page(page.Report("x", evaluations, collect_frames(runs, truth)))
         assert "finds none of" in text
         assert "NaN" not in text.partition('id="data">')[2].partition("</script>")[0]
 
 
 def test_the_page_is_the_same_for_the_same_runs() -> None:
-    report = page.Report("x", EVALUATIONS, EXHIBITS, pictures={"001.jpg": b"webp"})
-    assert page.render(report) == page.render(report)
+    report = page.Report("x", EVALUATIONS, FRAMES, pictures={"001.jpg": b"webp"})
+    assert page.render_page(report) == page.render_page(report)
 
 
 # ---- advice
@@ -407,14 +407,14 @@ def test_advice_follows_from_the_mistakes() -> None:
 
 def test_a_perfect_detector_is_sent_to_work() -> None:
     perfect = {name: [(box, 0.9) for box in boxes] for name, (boxes, _) in FACES.items()}
-    (advice,) = advise(evaluate_all([Entry.of_run(run_of("cartoon", perfect))], TRUTH))
+    (advice,) = advise(evaluate_all([Predictions.of_run(run_of("cartoon", perfect))], TRUTH))
     assert "Nothing stands out" in advice.text
     assert advice.command == "facetl tune DATA --weights cartoon --out tuned.safetensors"
 
 
 def test_without_faces_there_is_nothing_to_say() -> None:
     empty = Truth({name: np.zeros((0, 4)) for name in FACES}, True)
-    (advice,) = advise(evaluate_all(ENTRIES, empty))
+    (advice,) = advise(evaluate_all(RUNS, empty))
     assert "no faces to find" in advice.text
 
 
@@ -423,7 +423,9 @@ def test_a_character_that_is_missed_is_named() -> None:
     labels = ["ann"] * 15 + ["zoe"] * 5
     truth = truth_of({"a": (boxes, labels)})
     found = {"a": [(box, 0.9) for box in boxes[:15]]}
-    texts = [each.text for each in advise(evaluate_all([Entry.of_run(run_of("x", found))], truth))]
+    texts = [
+        each.text for each in advise(evaluate_all([Predictions.of_run(run_of("x", found))], truth))
+    ]
     assert any(text.startswith("zoe is found less often") for text in texts)
 
 
@@ -488,7 +490,7 @@ def made_with(told: dict[str, Any], folder: Path) -> Evaluation:
     run.settings.update(
         weights=str(folder / "w.safetensors"), weights_fingerprint=weights.fingerprint
     )
-    return evaluate_all([Entry.of_run(run)], TRUTH)[0]
+    return evaluate_all([Predictions.of_run(run)], TRUTH)[0]
 
 
 @pytest.mark.parametrize(
@@ -532,7 +534,7 @@ def test_whatever_a_run_names_as_its_weights_costs_no_more_than_the_curves(
     Path("zero.pt").symlink_to("/dev/zero")
     run = run_of("w", AFTER)
     run.settings.update(weights=source, weights_fingerprint="x")
-    assert recall_training(evaluate_all([Entry.of_run(run)], TRUTH)[0]) is None
+    assert recall_training(evaluate_all([Predictions.of_run(run)], TRUTH)[0]) is None
 
 
 def test_weights_are_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,9 +51,8 @@ from facetl.experiments.study import (
     slug,
 )
 from facetl.experiments.tables import cells_csv, sections, summary_csv
-from facetl.manifests.fingerprints import mark_file
-from facetl.manifests.manifest import OutputMark, Step
-from facetl.manifests.updating import add_step
+from facetl.manifests.fingerprints import fingerprint_file
+from facetl.manifests.manifest import Step, add_step
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import Reporter
@@ -668,7 +667,7 @@ def test_suggestions_that_nobody_has_corrected_are_told_first(
     command: Command, tmp_path: Path
 ) -> None:
     others = save_frames(tmp_path / "others", 3)
-    outputs: dict[str, OutputMark] = {"faces.txt": mark_file(others / "faces.txt")}
+    outputs = {"faces.txt": fingerprint_file(others / "faces.txt")}
     add_step(others, Step("facetl frames", "frames", {}, {}, {}, outputs))
     result = command("--dry-run", "--test", str(others))
     assert result.exit_code == 0

@@ -20,7 +20,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import build_network, normalise
 from facetl.mtcnn.pyramid import level_size, map_size, pyramid_scales
 from facetl.mtcnn.resampling import IntegralImages
-from facetl.mtcnn.trace import STEPS, Level, Trace, score_maps, trace_search
+from facetl.mtcnn.trace import STEP_NAMES, Level, Trace, score_maps, trace_search
 from facetl.search.settings import Settings
 
 PADDED = Settings(thresholds=(0.2, 0.1, 0.1), min_face=12, padding=True, voting=True)
@@ -82,12 +82,12 @@ def test_the_story_ends_as_the_search_does(
 ) -> None:
     trace = trace_search(pretrained, frame, settings)
     (search,) = pretrained.search([frame], settings)
-    left = {step: len(trace.steps[step]) for step in STEPS}
-    assert left["squares"] == left["distinct"] == search.candidates["pnet"]
-    assert left["refined"] == search.candidates["rnet"]
-    assert left["found"] == search.candidates["onet"] > 0
-    assert left["passed"] > left["distinct"] > left["refined"] > left["found"]
-    found = trace.steps["found"]
+    left = {step: len(trace.steps[step]) for step in STEP_NAMES}
+    assert left["rnet_input"] == left["pnet_nms"] == search.candidates["pnet"]
+    assert left["onet_input"] == search.candidates["rnet"]
+    assert left["onet_nms"] == search.candidates["onet"] > 0
+    assert left["pnet_scan"] > left["pnet_nms"] > left["onet_input"] > left["onet_nms"]
+    found = trace.steps["onet_nms"]
     for column in ("boxes", "scores", "landmarks"):
         assert np.array_equal(getattr(found, column), getattr(search.detections, column))
 
@@ -96,7 +96,7 @@ def test_each_stage_is_shown_what_the_detector_shows_it(
     pretrained: Detector, frame: NDArray[np.uint8]
 ) -> None:
     trace = trace_search(pretrained, frame, PADDED)
-    for step, stage in (("distinct", "pnet"), ("squares", "rnet"), ("refined", "onet")):
+    for step, stage in (("pnet_nms", "pnet"), ("rnet_input", "rnet"), ("onet_input", "onet")):
         boxes, scores = pretrained.windows_shown_to(stage, frame, PADDED)  # type: ignore[arg-type]
         left = trace.steps[step]  # type: ignore[index]
         np.testing.assert_array_equal(left.scores, scores)
@@ -109,15 +109,15 @@ def test_an_image_without_a_level_has_a_short_story(
 ) -> None:
     trace = trace_search(pretrained, TOO_SMALL, replace(settings, min_face=20))
     assert (trace.levels, trace.windows) == ((), 0)
-    assert [len(trace.steps[step]) for step in STEPS] == [0] * len(STEPS)
-    assert trace.steps["found"].landmarks.shape == (0, 5, 2)
+    assert [len(trace.steps[step]) for step in STEP_NAMES] == [0] * len(STEP_NAMES)
+    assert trace.steps["onet_nms"].landmarks.shape == (0, 5, 2)
     assert np.array_equal(trace.best_scores(), np.zeros((10, 30)))
 
 
 def test_no_window_passes(pretrained: Detector, frame: NDArray[np.uint8]) -> None:
     trace = trace_search(pretrained, frame, replace(PLAIN, thresholds=(1.0, 1.0, 1.0)))
     assert trace.windows > 0
-    assert [len(trace.steps[step]) for step in STEPS] == [0] * len(STEPS)
+    assert [len(trace.steps[step]) for step in STEP_NAMES] == [0] * len(STEP_NAMES)
 
 
 @tries(max_examples=25)

@@ -26,15 +26,15 @@ from facetl.evaluation.tuning.choice import (
     rank,
     shown_score,
 )
-from facetl.evaluation.tuning.tradeoff_plot import plot_tradeoff
-from facetl.evaluation.tuning.trials import (
+from facetl.evaluation.tuning.threshold_grid import (
     FLOOR,
     Trial,
     find_cut,
     threshold_between,
+    try_grid,
     try_setting,
-    try_settings,
 )
+from facetl.evaluation.tuning.tradeoff_plot import plot_tradeoff
 from facetl.mtcnn.cached_scores import CachedScores, Costs
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector
@@ -110,19 +110,21 @@ def test_no_other_threshold_serves_better(
 ) -> None:
     drawn = sorted(drawn, reverse=True)
     scores, hits = (np.array(column) for column in zip(*drawn, strict=True))
-    scores, faces, goal = scores / 100, int(hits.sum()) + more, Aim.parse(aim)
-    cut = find_cut(Curve(scores, hits, faces), goal, 0.0)
+    scores, faces, criterion = scores / 100, int(hits.sum()) + more, Aim.parse(aim)
+    cut = find_cut(Curve(scores, hits, faces), criterion, 0.0)
     assert (scores > cut.threshold).sum() == cut.kept
 
     def worth(kept: int) -> tuple[Any, ...]:
         found = int(hits[:kept].sum())
         precision, recall = found / kept, found / faces
-        if goal.figure == "f1":
+        if criterion.figure == "f1":
             return (2 * found / (kept + faces),)
-        if goal.at_least is None:
+        if criterion.at_least is None:
             return (kept,)
-        bounded, other = (recall, precision) if goal.figure == "recall" else (precision, recall)
-        return (True, other) if bounded >= goal.at_least else (False, bounded)
+        bounded, other = (
+            (recall, precision) if criterion.figure == "recall" else (precision, recall)
+        )
+        return (True, other) if bounded >= criterion.at_least else (False, bounded)
 
     possible = [int((scores > threshold).sum()) for threshold in {0.0, *scores}]
     assert worth(cut.kept) == max(worth(kept) for kept in possible if kept)
@@ -152,14 +154,14 @@ def cached() -> CachedScores:
         frames=3,
         proposals=torch.tensor([0.9, 0.3, 0.5, 0.15]),
         pnet_scores=pnet,
-        refined=Candidates(boxes, torch.tensor([0.8, 0.8, 0.4]), frame, offsets, nothing),
-        finished=Candidates(boxes, torch.tensor([0.9, 0.6, 0.7]), frame, offsets, nothing),
+        after_rnet=Candidates(boxes, torch.tensor([0.8, 0.8, 0.4]), frame, offsets, nothing),
+        after_onet=Candidates(boxes, torch.tensor([0.9, 0.6, 0.7]), frame, offsets, nothing),
         costs=Costs(0.010, 0.003, 0.006),
     )
 
 
 def try_pair(first: float, second: float, aim: str = "ap") -> Trial:
-    (trial,) = try_settings(cached(), TrueBoxes.of(FACES), Aim.parse(aim), [first], [second])
+    (trial,) = try_grid(cached(), TrueBoxes.of(FACES), Aim.parse(aim), [first], [second])
     return trial
 
 
@@ -193,8 +195,8 @@ def test_thresholds_decide_what_is_seen() -> None:
 
 
 def test_settings_that_find_nothing_are_passed_over() -> None:
-    assert list(try_settings(cached(), TrueBoxes.of(FACES), Aim("f1"), [0.95, 0.9], [0.1])) != []
-    assert list(try_settings(cached(), TrueBoxes.of(FACES), Aim("f1"), [0.95], [0.1])) == []
+    assert list(try_grid(cached(), TrueBoxes.of(FACES), Aim("f1"), [0.95, 0.9], [0.1])) != []
+    assert list(try_grid(cached(), TrueBoxes.of(FACES), Aim("f1"), [0.95], [0.1])) == []
     assert try_setting(cached(), TrueBoxes.of(FACES), Settings((0.1, 0.1, 0.95), 10)) is None
 
 
@@ -302,8 +304,8 @@ def test_pyramids_are_those_asked_for_or_those_of_faces_and_weights() -> None:
     planned = plan_pyramids(own, faces_of(45.0), Aim("f1"))
     assert [(each.min_face, each.factor) for each in planned] == [(20, 0.8), (30, 0.8), (40, 0.8)]
     assert all(each.thresholds == FLOOR for each in planned)
-    asked = plan_pyramids(own, faces_of(45.0), Aim("f1"), (24, 24), (0.7, 0.5))
-    assert [(each.min_face, each.factor) for each in asked] == [(24, 0.5), (24, 0.7)]
+    scored = plan_pyramids(own, faces_of(45.0), Aim("f1"), (24, 24), (0.7, 0.5))
+    assert [(each.min_face, each.factor) for each in scored] == [(24, 0.5), (24, 0.7)]
 
 
 # ---- the plot
@@ -374,7 +376,7 @@ def test_what_is_to_be_ignored_is_no_false_alarm_of_a_trial() -> None:
     nothing = np.zeros((0, 4))
     crowd = np.array([[30.0, 30.0, 70.0, 70.0]])  # around the false alarm in the third frame
     faces = TrueBoxes.of(FACES, [nothing, nothing, crowd])
-    (trial,) = try_settings(cached(), faces, Aim("f1"), [0.1], [0.1])
+    (trial,) = try_grid(cached(), faces, Aim("f1"), [0.1], [0.1])
     assert (trial.precision, trial.recall, trial.ap["0.3"], trial.ap["0.5:0.95"]) == (1, 1, 1, 1)
     assert trial.settings.thresholds == (0.1, 0.1, 0.05)
     single = try_setting(cached(), faces, Settings((0.1, 0.1, 0.65), 10))
@@ -383,4 +385,4 @@ def test_what_is_to_be_ignored_is_no_false_alarm_of_a_trial() -> None:
     # nothing is left if all that passes is to be ignored
     everything = TrueBoxes.of([nothing, FACES[0], nothing], [FACES[0], nothing, crowd])
     assert try_setting(cached(), everything, Settings((0.1, 0.1, 0.65), 10)) is None
-    assert list(try_settings(cached(), everything, Aim("f1"), [0.4], [0.1])) == []
+    assert list(try_grid(cached(), everything, Aim("f1"), [0.4], [0.1])) == []

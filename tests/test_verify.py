@@ -14,17 +14,19 @@ from click.testing import CliRunner, Result
 from outcomes import assert_refused, left_in, success
 from tiny_world import save_frames
 
-from facetl.cli import main
+from facetl.cli import main, options
 from facetl.cli.recording import leaving_manifest
+from facetl.commands.verify import VerifyRequest, verify
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.recognition import recognise
 from facetl.data.images import image_paths
 from facetl.errors import AnnotationError
 from facetl.files import about_to_write, note_read, note_written, refuse_to_overwrite, write_text
+from facetl.manifests.checking import State
 from facetl.manifests.manifest import Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
 
-evaluate_module: Any = import_module("facetl.cli.evaluate")
+evaluate_module: Any = import_module("facetl.commands.evaluate")
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +74,9 @@ def test_a_step_tells_command_settings_versions_and_fingerprints(frames: Path) -
     assert step.versions.keys() > {"facetl", "python", "torch", "numpy", "platform", "threads"}
     assert (step.versions["engine"], step.versions["device"]) == ("torch", "cpu")
     assert list(step.inputs) == ["frames", "cartoon"]
-    assert (step.inputs["frames"].mark.files, step.inputs["frames"].place) == (4, "../frames")
+    assert (step.inputs["frames"]["files"], step.inputs["frames"]["place"]) == (4, "../frames")
     (shipped,) = built_in_files("cartoon")
-    assert step.inputs["cartoon"].mark.bytes == shipped.stat().st_size
+    assert step.inputs["cartoon"]["bytes"] == shipped.stat().st_size
     assert sorted(step.outputs) == [
         "cartoon.csv",
         "cartoon.detections.json",
@@ -88,7 +90,7 @@ def test_several_commands_stand_in_one_manifest(frames: Path) -> None:
     first, second = steps_in("results")
     assert (first.name, second.name) == ("detect", "evaluate")
     assert "metrics.json" in second.outputs
-    assert second.inputs["results"].mark.files == 1  # what it writes there itself is no input
+    assert second.inputs["results"]["files"] == 1  # what it writes there itself is no input
     success(run("evaluate", "results", "--truth", frames, "--no-report", "--force"))
     again = steps_in("results")[1]
     assert again.inputs == second.inputs
@@ -176,7 +178,7 @@ def test_annotations_beside_the_frames_are_inputs_too(frames: Path) -> None:
     (frames / "faces.txt").rename("frames_annotations.txt")
     success(run("convert", frames, "voc", "--to", "voc"))
     inputs = steps_in("voc")[0].inputs
-    assert {name: given.kind for name, given in inputs.items()} == {
+    assert {name: given["kind"] for name, given in inputs.items()} == {
         "frames": "folder",
         "frames_annotations.txt": "file",
     }
@@ -188,8 +190,8 @@ def test_weights_tuned_in_place_are_read_before(frames: Path) -> None:
     tuning = ("tune", frames, "--device", "cpu", "--min-face", 40, "--weights", "own.safetensors")
     success(run(*tuning, "--force"))
     (step,) = steps_in()
-    assert step.outputs["own.safetensors"] != step.inputs["own.safetensors"].mark[1:]
-    assert step.inputs["own.safetensors"].mark.bytes == shipped.stat().st_size
+    assert step.outputs["own.safetensors"]["sha256"] != step.inputs["own.safetensors"]["sha256"]
+    assert step.inputs["own.safetensors"]["bytes"] == shipped.stat().st_size
 
 
 @pytest.mark.parametrize("text", ['{"name": "An App"}', "[", '{"format": "facetl-manifest"}'])
@@ -198,7 +200,7 @@ def test_something_else_in_its_place_is_refused_before_the_work(
 ) -> None:
     detect(frames, "--out", "results")
     Path("results/manifest.json").write_text(text)
-    monkeypatch.setattr(evaluate_module, "_load_entries", lambda *_: pytest.fail("it works"))
+    monkeypatch.setattr(evaluate_module, "_load_runs", lambda *_: pytest.fail("it works"))
     refused = run("evaluate", "results", "--truth", frames)
     assert_refused(refused, "results/manifest.json", "manifest", "move it away")
     assert Path("results/manifest.json").read_text() == text
@@ -225,8 +227,8 @@ def writing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     seen: list[str] = []
 
     @click.command()
-    @click.argument("data", type=click.Path(path_type=Path))
-    @click.option("--out", type=click.Path(path_type=Path))
+    @click.argument("data", type=options.READ)
+    @click.option("--out", type=options.WRITE)
     @click.option("--code", type=int, default=0)
     def write(data: Path, out: Path, code: int) -> None:
         refuse_to_overwrite(out, force=False)
@@ -253,7 +255,7 @@ def test_folders_of_other_processes_are_claimed_as_they_are(writing: list[str]) 
     assert writing == ["data"]
     (step,) = steps_in("out")
     assert list(step.outputs) == ["NAME.parquet/1", "NAME.parquet/2"]
-    assert {name: given.mark.bytes for name, given in step.inputs.items()} == {
+    assert {name: given["bytes"] for name, given in step.inputs.items()} == {
         "data.txt": 4,  # as it was before the work
         "beside.txt": 6,
     }
@@ -348,6 +350,21 @@ def test_inputs_are_checked_if_asked(frames: Path) -> None:
     assert (result.exit_code, "  input of detect, missing: frames\n" in result.stdout) == (1, True)
 
 
+def test_python_can_ask_what_the_command_says(frames: Path) -> None:
+    detect(frames, "--out", "results", "--weights", "pretrained")
+    result = verify(VerifyRequest([Path("results")], inputs=True))
+    (audit,) = result.audits
+    assert result.is_whole
+    assert audit.states == {"pretrained.detections.json": State.SAME}
+    assert audit.inputs == [
+        ("detect", "frames", State.SAME),
+        ("detect", "pretrained", State.SAME),
+    ]
+    (frames / "0.png").unlink()
+    assert verify(VerifyRequest([Path("results")])).is_whole
+    assert not verify(VerifyRequest([Path("results")], inputs=True)).is_whole
+
+
 def test_inputs_are_found_from_elsewhere(frames: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     detect(frames, "--out", "results")
     monkeypatch.chdir("results")
@@ -409,8 +426,8 @@ def test_inputs_that_a_manifest_only_names_are_not_read(
     files, size = counts
     given = {"kind": "folder", "files": files, "bytes": size, "sha256": "0" * 64}
     changed(Path("results"), inputs={place: given})
-    monkeypatch.setattr("facetl.manifests.checking.mark_given", pytest.fail)
-    monkeypatch.setattr("facetl.manifests.fingerprints.mark_given", pytest.fail)
+    monkeypatch.setattr("facetl.manifests.checking.fingerprint_given", pytest.fail)
+    monkeypatch.setattr("facetl.manifests.fingerprints.fingerprint_given", pytest.fail)
     result = run("verify", "results", "--inputs")
     assert result.exit_code == 1
     assert f": {place}\n" in result.stdout

@@ -168,14 +168,14 @@ def _hear_while_heeded(tell: int) -> None:
     """
     from facetl import cli
     from facetl.cli.ending import stopping_in_one_line
-    from facetl.interruptions import SIGNALS, heeding_signals
+    from facetl.interruptions import SIGNALS, catching_signals
 
     @contextmanager
     def hearing() -> Iterator[None]:
-        vars(cli)["heeding_signals"] = heeding_signals  # for commands that the command runs
+        vars(cli)["catching_signals"] = catching_signals  # for commands that the command runs
         began = time.monotonic()
         os.write(tell, b".")
-        with heeding_signals():
+        with catching_signals():
             try:
                 yield
             finally:
@@ -191,7 +191,7 @@ def _hear_while_heeded(tell: int) -> None:
             yield
 
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    vars(cli)["heeding_signals"] = hearing
+    vars(cli)["catching_signals"] = hearing
     vars(cli)["stopping_in_one_line"] = stopping
 
 

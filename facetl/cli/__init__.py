@@ -18,7 +18,6 @@ from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
 from facetl.cli.ending import (
-    describe_missing_library,
     describe_shortage,
     leave_broken_pipe,
     stopping_in_one_line,
@@ -33,8 +32,8 @@ from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
 from facetl.cli.verify import verify
-from facetl.errors import FacetlError, InputError, printable
-from facetl.interruptions import heeding_signals
+from facetl.errors import FacetlError, InputError, describe_missing_library, printable
+from facetl.interruptions import catching_signals
 from facetl.version import VERSION
 
 SECTIONS = {
@@ -57,7 +56,7 @@ class RoadGroup(click.Group):
         """Run a command line; a disk that fails or is full is told in one line too."""
         _print_any_name()
         try:
-            with printing_plainly(), heeding_signals():
+            with printing_plainly(), catching_signals():
                 return super().main(*args, **extra)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else "reading or writing failed: "

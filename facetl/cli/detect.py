@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -34,7 +34,6 @@ from facetl.files import note_written, refuse_to_overwrite, require_writable
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
     from facetl.data.video import Sampling
-    from facetl.mtcnn.engines import EngineChoice
 
 
 def _place_beside(
@@ -264,7 +263,7 @@ def _how(device: str, engine: str, batch_size: int, workers: int) -> Searching:
     """Return where and how the work is done; Ray's workers have no GPU unless told so."""
     if engine == RAY:
         return Searching("cpu" if device == "auto" else device, "auto", batch_size, workers)
-    return Searching(device, cast("EngineChoice", engine), batch_size, workers)
+    return Searching(device, engine, batch_size, workers)
 
 
 def _search_folder(

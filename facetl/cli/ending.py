@@ -1,10 +1,9 @@
-"""How a command ends that was told to stop or has no memory left: one line, and the way on."""
+"""How a command ends that was interrupted or has no memory left: one line, and what to do."""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -16,7 +15,7 @@ import click
 
 from facetl.cli.console import note, track, typed_command
 from facetl.errors import printable
-from facetl.interruptions import exit_code, undisguised
+from facetl.interruptions import exit_code, restoring_interruptions
 from facetl.reporting import Reporter
 
 T = TypeVar("T")
@@ -33,8 +32,6 @@ _SHORTAGES = (
     "failed to allocate",
     "start new thread",
 )
-_OF_WINDOWS = ("libGL", "libgthread", "libglib", "libSM", "libX", "libICE", "libxcb")
-"""How the libraries begin that OpenCV loads for its windows."""
 _SAVINGS = {
     "workers": "fewer --workers",
     "batch_size": "a smaller --batch-size",
@@ -44,14 +41,14 @@ _SAVINGS = {
 
 @contextmanager
 def resumable(place: Path, is_kept: Callable[[], bool] | None = None) -> Iterator[None]:
-    """If the block is told to stop, have it said how to go on, where there is work to go on with.
+    """If the block is interrupted, add to the message how to resume, where there is work to resume.
 
     Args:
         place: where the unfinished work lies.
-        is_kept: tells whether there is any; it asks whether the place exists otherwise.
+        is_kept: tells whether there is any; by default, whether the place exists.
     """
     try:
-        with undisguised():
+        with restoring_interruptions():
             yield
     except KeyboardInterrupt as interruption:
         if (is_kept or place.exists)() and not hasattr(interruption, "__notes__"):
@@ -60,7 +57,7 @@ def resumable(place: Path, is_kept: Callable[[], bool] | None = None) -> Iterato
 
 
 class ConsoleReporter(Reporter):
-    """Says on stderr how the running command gets on."""
+    """Shows on stderr how the running command gets on."""
 
     def __init__(self) -> None:
         self.command = typed_command()
@@ -77,15 +74,15 @@ class ConsoleReporter(Reporter):
     def resumable(
         self, place: Path, is_kept: Callable[[], bool] | None = None
     ) -> AbstractContextManager[None]:
-        """If the block is told to stop, have it said which command resumes."""
+        """If the block is interrupted, add to the message which command resumes."""
         return resumable(place, is_kept)
 
 
 @contextmanager
 def stopping_in_one_line() -> Iterator[None]:
-    """If the block is told to stop, say what is left of it, and exit with the signal's code."""
+    """If the block is interrupted, say what is left of it, and exit with the signal's code."""
     try:
-        with undisguised():
+        with restoring_interruptions():
             yield
     except KeyboardInterrupt as interruption:
         notes: list[str] = getattr(interruption, "__notes__", [])
@@ -102,7 +99,7 @@ def leave_broken_pipe() -> NoReturn:
 
 
 def resuming_command() -> str:
-    """Return the command that is running as it goes on: with --resume, and without --force."""
+    """Return the command that resumes the running one: with --resume, and without --force."""
     words = [word for word in shlex.split(typed_command()) if word not in ("--resume", "--force")]
     return shlex.join([*words, "--resume"])
 
@@ -111,7 +108,7 @@ def describe_shortage(error: BaseException, options: Collection[str]) -> str | N
     """Return in one line what to do about an error for lack of memory; None for other errors.
 
     Args:
-        error: of any library: those that have no error of their own for it are told by their words.
+        error: of any library: those that have no error of their own for it are known by their text.
         options: names of the command's options.
     """
     if isinstance(error, RecursionError):
@@ -122,21 +119,6 @@ def describe_shortage(error: BaseException, options: Collection[str]) -> str | N
     return (
         f"out of memory; try {' or '.join(savings or ['smaller images'])}, or close other programs"
     )
-
-
-def describe_missing_library(error: ImportError) -> str | None:
-    """Return in one line how to get a library that another one needs; None for other errors.
-
-    Slim containers lack what OpenCV shows windows with, which facetl never does.
-    """
-    if not (found := re.search(r"(lib\S+): cannot open shared object file", str(error))):
-        return None
-    if found[1].startswith(_OF_WINDOWS):
-        return (
-            f"{found[1]} is missing, which OpenCV needs; install it (Debian, Ubuntu: apt-get "
-            "install libgl1 libglib2.0-0), or OpenCV without it: pip install opencv-python-headless"
-        )
-    return f"{found[1]} is missing, which a library needs; install the system package that has it"
 
 
 def _is_shortage(error: BaseException) -> bool:

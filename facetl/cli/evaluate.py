@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import find_suggestions, note_problems
-from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.optional_pictures import OptionalPictures
-from facetl.cli.report import compose_report
-from facetl.cli.truth import load_truth
-from facetl.errors import InputError
-from facetl.files import plot_paths, refuse_to_overwrite, require_writable, write_text
+from facetl.cli.console import note, plain_table, print_table, suggest
+from facetl.cli.ending import ConsoleReporter
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from facetl.data.annotations import AnnotationFile, OnError
-    from facetl.data.dataset import FaceDataset
-    from facetl.data.near_duplicates import Thumbnails
-    from facetl.evaluation.near_duplicates import Likeness, Part
-    from facetl.evaluation.report.plots import Drawing
-    from facetl.evaluation.report.table import Row
-    from facetl.evaluation.scoring import Entry, Evaluation
-
-REPORT = "report.html"
+    from facetl.evaluation.near_duplicates import Subset, TrainTestOverlap
+    from facetl.evaluation.report.table import MetricRow
+    from facetl.evaluation.scoring import Evaluation
 
 
 class Peer(NamedTuple):
@@ -103,20 +91,7 @@ def _parse_peers(
 @options.annotation_format
 @options.on_error
 @options.force
-def evaluate(
-    results: Path,
-    truth: Path,
-    out: Path | None,
-    peers: tuple[Peer, ...],
-    only_listed: bool,
-    train: Path | None,
-    images: Path | None,
-    score: float | None,
-    report: bool,
-    form: str,
-    on_error: OnError,
-    force: bool,
-) -> None:
+def evaluate(**given: Any) -> None:
     """Score the runs in RESULTS against the truth.
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
@@ -135,170 +110,39 @@ def evaluate(
       facetl evaluate results --truth test --train frames
       facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
     """
-    from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
-    from facetl.evaluation.scoring import Truth, evaluate_all
+    from facetl.commands.evaluate import EvaluateRequest
+    from facetl.commands.evaluate import evaluate as run
 
-    folder = out or (results if _holds_runs(results) else results.parent)
-    for path in (folder / FILE_NAME, *_plot_files(folder), *[folder / REPORT] * report):
-        refuse_to_overwrite(path, force=force)
-    require_writable(folder)
-    entries = _load_entries(results, peers)
-    source = load_truth(truth, on_error, form)
-    faces = Truth.of(source)
-    evaluations = [
-        replace(each, score=score) for each in evaluate_all(entries, faces, only_listed=only_listed)
-    ]
-    likeness = _compare(entries, source, train, on_error) if train else None
-    suggestions = find_suggestions(source)
-    document = describe(
-        evaluations,
-        faces,
-        truth_path=truth,
-        only_listed=only_listed,
-        likeness=likeness,
-        suggestions=suggestions,
-    )
-    save_metrics(folder / FILE_NAME, document)
-    drawings = _save_plots(folder, evaluations)
-    if report:
-        page = compose_report(
-            *(entries, evaluations, source, drawings),
-            truth=truth,
-            images=images,
-            only_listed=only_listed,
-            suggestions=suggestions,
-        )
-        write_text(folder / REPORT, page)
-    _report(evaluations, likeness, folder, drawings)
-    if report:
-        click.echo(f"wrote {folder / REPORT}: open it in a browser")
-    _suggest(evaluations)
-
-
-def _load_entries(results: Path, peers: Sequence[Peer]) -> list[Entry]:
-    """Read all runs and peers; their names must differ."""
-    from facetl.evaluation.scoring import Entry
-    from facetl.results.peers import load_peer
-    from facetl.results.store import load_run
-
-    entries = [Entry.of_run(load_run(path)) for path in _run_paths(results, peers)]
-    entries += [Entry.of_peer(peer.name, load_peer(peer.folder)) for peer in peers]
-    names = [entry.name for entry in entries]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{results}: found {name!r} as the name of two runs; rename one")
-    return entries
-
-
-def _holds_runs(results: Path) -> bool:
-    """Return whether this is a folder of runs, not a run itself."""
-    from facetl.results.store import SUFFIXES
-
-    return results.is_dir() and not results.name.endswith(SUFFIXES)
-
-
-def _run_paths(results: Path, peers: Sequence[Peer]) -> list[Path]:
-    from facetl.results.store import SUFFIX, find_runs
-
-    if not _holds_runs(results):
-        return [results]
-    paths = sorted(find_runs(results), key=lambda path: not path.name.startswith("pretrained."))
-    if not (paths or peers):
-        raise InputError(f"{results}: found no *{SUFFIX}; make them with facetl detect")
-    return paths
-
-
-def _compare(
-    entries: Sequence[Entry], source: FaceDataset | AnnotationFile, train: Path, on_error: OnError
-) -> Likeness:
-    """Compare the true frames with the training frames; score the parts apart."""
-    from facetl.data.dataset import FaceDataset, load_dataset
-    from facetl.data.near_duplicates import nearest_distances
-    from facetl.evaluation.near_duplicates import Likeness, divide
-    from facetl.evaluation.scoring import Truth
-
-    if not isinstance(source, FaceDataset):
-        raise InputError(
-            "found an annotation file as the truth, but --train compares pictures; give --truth "
-            "the folder of annotated frames"
-        )
-    trained_on = load_dataset(train, on_error=on_error)
-    note_problems(trained_on, f"{train}: ")
-    names, thumbnails = _load_thumbnails(source, "test frames")
-    _, others = _load_thumbnails(trained_on, "training frames")
-    distances = nearest_distances(thumbnails, others)
-    by_name = dict(zip(names, distances.tolist(), strict=True))
-    return Likeness(train, len(others), divide(entries, Truth.of(source), by_name))
-
-
-def _load_thumbnails(dataset: FaceDataset, what: str) -> tuple[list[str], Thumbnails]:
-    """Read all frames; return the names and the thumbnails of those that can be read."""
-    from facetl.data.near_duplicates import load_thumbnails, stack_thumbnails
-
-    thumbnails = load_thumbnails(track(dataset, f"reading the {what}", len(dataset)))
-    if not thumbnails:
-        raise InputError(f"none of the {len(dataset)} {what} can be read; restore the images")
-    if len(thumbnails) < len(dataset):
-        note(f"{what} that cannot be read, not compared: {len(dataset) - len(thumbnails)}")
-    return list(thumbnails), stack_thumbnails(thumbnails.values())
-
-
-def _plot_files(folder: Path) -> list[Path]:
-    from facetl.evaluation.report.all_plots import PLOTS
-
-    return [path for name in PLOTS for path in plot_paths(folder / name)]
-
-
-def _save_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, Drawing]:
-    """Draw and write the plots; return those that could be drawn, by name."""
-    from facetl.evaluation.report.all_plots import PLOTS, plot
-
-    pictures, drawings = OptionalPictures(), {}
-    for name in PLOTS:
-        with pictures.drawing(*plot_paths(folder / name)):
-            from facetl.evaluation.report.plots import draw, save_plot
-
-            drawing = draw(plot(name, evaluations))
-            save_plot(folder / name, drawing)
-            drawings[name] = drawing
-    pictures.note_missing()
-    return drawings
-
-
-def _report(
-    evaluations: Sequence[Evaluation],
-    likeness: Likeness | None,
-    folder: Path,
-    drawings: Mapping[str, Drawing],
-) -> None:
-    from facetl.evaluation.metrics_file import FILE_NAME
-
-    for each in evaluations:
+    result = run(EvaluateRequest(**given), ConsoleReporter())
+    for each in result.evaluations:
         for text in each.notes:
             note(text)
-    print_table(figures_table(evaluations))
-    if likeness:
-        _report_likeness(evaluations, likeness)
-    click.echo(f"wrote {folder / FILE_NAME}")
-    for name in drawings:
-        click.echo(f"wrote {folder / name}.png and .svg")
+    print_table(figures_table(result.evaluations))
+    if result.overlap:
+        _print_overlap(result.evaluations, result.overlap)
+    click.echo(f"wrote {result.metrics}")
+    for plot in result.plots:
+        click.echo(f"wrote {plot}.png and .svg")
+    if result.report:
+        click.echo(f"wrote {result.report}: open it in a browser")
+    _suggest(result.evaluations)
 
 
-def _report_likeness(evaluations: Sequence[Evaluation], likeness: Likeness) -> None:
+def _print_overlap(evaluations: Sequence[Evaluation], overlap: TrainTestOverlap) -> None:
     """Print a table for each run: all frames, near-twins of the training frames, unlike ones."""
     from facetl.evaluation.near_duplicates import MEASURE
-    from facetl.evaluation.report.table import contrast
+    from facetl.evaluation.report.table import compare_subsets
 
-    click.echo(f"\nby distance to the nearest of {likeness.train_frames} training frames")
+    click.echo(f"\nby distance to the nearest of {overlap.train_frames} training frames")
     click.echo(f"({MEASURE}):")
-    headers = [_name_part(name, part) for name, part in likeness.parts.items()]
+    headers = [_name_subset(name, part) for name, part in overlap.parts.items()]
     for each in evaluations:
-        parts = [part.metrics[each.name] for part in likeness.parts.values()]
+        parts = [part.metrics[each.name] for part in overlap.parts.values()]
         click.echo()
-        print_table(_draw(each.name, ["all", *headers], contrast([each.metrics, *parts])))
+        print_table(_draw(each.name, ["all", *headers], compare_subsets([each.metrics, *parts])))
 
 
-def _name_part(name: str, part: Part) -> str:
+def _name_subset(name: str, part: Subset) -> str:
     bound = f"< {part.below:g}" if math.isfinite(part.below) else f">= {part.at_least:g}"
     return f"{name.replace('_', '-')} ({bound})"
 
@@ -325,12 +169,12 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
 
 def figures_table(evaluations: Sequence[Evaluation]) -> Table:
     """Return the figures as a table, one column a run, the best of each row in bold."""
-    from facetl.evaluation.report.table import compare
+    from facetl.evaluation.report.table import compare_runs
 
-    return _draw("", [each.name for each in evaluations], compare(evaluations))
+    return _draw("", [each.name for each in evaluations], compare_runs(evaluations))
 
 
-def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[Row]]) -> Table:
+def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[MetricRow]]) -> Table:
     """Return groups of rows as a table, an empty line between them."""
     from rich.text import Text
 

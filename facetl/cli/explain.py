@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,11 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table
-from facetl.cli.optional_pictures import OptionalPictures
+from facetl.cli.ending import ConsoleReporter
 from facetl.cli.searching import NamedWeights, parse_weights
 from facetl.errors import OutputError
-from facetl.files import refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
-    from facetl.data.images import Pixels
-    from facetl.evaluation.report.figures import Figure
-    from facetl.evaluation.report.trace_figures import Traces
-    from facetl.mtcnn.engines import EngineChoice
     from facetl.mtcnn.trace import Trace
 
 
@@ -52,19 +46,7 @@ metavar="[NAME=]FILE",
 @options.device
 @options.engine
 @options.force
-def explain(
-    image: Path,
-    out: Path,
-    weights: NamedWeights,
-    against: NamedWeights,
-    thresholds: tuple[float, float, float] | None,
-    min_face: float | None,
-    factor: float | None,
-    score: float | None,
-    device: str,
-    engine: EngineChoice,
-    force: bool,
-) -> None:
+def explain(**given: Any) -> None:
     """Show how MTCNN searches IMAGE, before and after training.
 
     \b
@@ -81,84 +63,36 @@ def explain(
       facetl explain frame.jpg --out explained
       facetl explain frame.jpg --weights tuned=cascade.safetensors --out explained --force
     """
-    from facetl.data.images import load_image
+    from facetl.commands.explain import ExplainRequest
+    from facetl.commands.explain import explain as run
 
-    refuse_to_overwrite(out, force=force)
-    require_writable(out)
-    pixels = load_image(image)
-    sources = {each.name: each.source for each in (against, weights)}
-    if len(sources) == 1 and against.source != weights.source:
-        raise click.UsageError(
-            f"--weights and --against are both called {weights.name}; write NAME=FILE"
+    request = ExplainRequest(**given)
+    result = run(request, ConsoleReporter())
+    for name, trace in result.traces.items():
+        _print_levels(name, request.image, trace)
+    _print_steps(result.traces)
+    if not result.pictures:
+        raise OutputError(
+            f"{request.out}: no picture can be drawn; try another image, or other weights"
         )
-    given = {"thresholds": thresholds, "min_face": min_face, "factor": factor, "score": score}
-    traces = {
-        name: trace_image(pixels, source, given, device, engine) for name, source in sources.items()
-    }
-    _report(image, traces)
-    save_pictures(out, traces)
-    click.echo(f"wrote {out}")
-    note(f"look at {out / 'story.png'} first; docs/mtcnn.md explains what it shows")
+    click.echo(f"wrote {request.out}")
+    note(f"look at {request.out / 'story.png'} first; docs/mtcnn.md explains what it shows")
 
 
-def trace_image(
-    pixels: Pixels, source: str, given: dict[str, Any], device: str, engine: EngineChoice
-) -> Trace:
-    """Search an image with a set of weights, step by step.
-
-    Args:
-        pixels: (H, W, 3) uint8, RGB.
-        source: a weights file or a built-in name.
-        given: settings by name, None where the weights' own count.
-        device: where the networks run.
-        engine: what does their arithmetic.
-    """
-    from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.trace import trace_search
-
-    detector = Detector.load(source, device, engine)
-    return trace_search(detector, pixels, detector.settings.override(**given))
+def _print_levels(name: str, image: Path, trace: Trace) -> None:
+    """Print the levels of a pyramid."""
+    height, width = trace.image.shape[:2]
+    click.echo(f"{name}: {image.name}, {width}×{height} pixels, {len(trace.levels)} levels")
+    for level in trace.levels:
+        rows, columns = level.scores.shape
+        click.echo(
+            f"  ×{level.scale:.3f}  {columns:4}×{rows:<4} windows of {level.window:5.0f} px, "
+            f"best score {level.scores.max():.3f}"
+        )
 
 
-def save_pictures(out: Path, traces: Traces) -> None:
-    """Draw and write all pictures; the pyramid is that of the last set of weights.
-
-    Raises:
-        OutputError: if none can be drawn.
-    """
-    from facetl.evaluation.report import trace_figures
-
-    last = list(traces.values())[-1]
-    drawn: dict[str, Callable[[], Figure]] = {
-        "pyramid": partial(trace_figures.draw_pyramid, last),
-        "scores": partial(trace_figures.draw_scores, traces),
-        "candidates": partial(trace_figures.draw_candidates, traces),
-        "story": partial(trace_figures.draw_sheet, traces),
-    }
-    pictures = OptionalPictures()
-    for name, draw in drawn.items():
-        with pictures.drawing(out / f"{name}.png", out / f"{name}.svg"):
-            trace_figures.save_drawing(out, name, draw())
-    pictures.note_missing()
-    if pictures.count == len(drawn):
-        raise OutputError(f"{out}: no picture can be drawn; try another image, or other weights")
-
-
-def _report(image: Path, traces: Traces) -> None:
-    """Print the levels of each pyramid, and a table of what was left after each step."""
-    for name, trace in traces.items():
-        height, width = trace.image.shape[:2]
-        click.echo(f"{name}: {image.name}, {width}×{height} pixels, {len(trace.levels)} levels")
-        for level in trace.levels:
-            rows, columns = level.scores.shape
-            click.echo(
-                f"  ×{level.scale:.3f}  {columns:4}×{rows:<4} windows of {level.window:5.0f} px, "
-                f"best score {level.scores.max():.3f}"
-            )
-    _print_steps(traces)
-
-
-def _print_steps(traces: Traces) -> None:
+def _print_steps(traces: Mapping[str, Trace]) -> None:
+    """Print what was left after each step."""
     from facetl.mtcnn.trace import STEP_NAMES
 
     table = plain_table("windows", list(traces))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import note
-from facetl.files import refuse_to_overwrite, require_writable
 
 
 @click.command(short_help="Write the networks as ONNX, to run without torch.")
@@ -28,7 +27,7 @@ from facetl.files import refuse_to_overwrite, require_writable
     help="Where the files go.",
 )
 @options.force
-def export(onnx: bool, weights: str, out: Path, force: bool) -> None:
+def export(**given: Any) -> None:
     """Write a cascade for programs that have neither facetl nor torch.
 
     With --onnx: pnet.onnx, rnet.onnx and onet.onnx, for any number of windows and, PNet, images
@@ -41,14 +40,10 @@ def export(onnx: bool, weights: str, out: Path, force: bool) -> None:
       pip install numpy pillow onnxruntime
       python networks/run_onnx.py photo.jpg
     """
-    if not onnx:
-        raise click.UsageError("found no kind of file to write; give --onnx")
-    from facetl.mtcnn.onnx_export import RUNNER, require_onnx, save_onnx
-    from facetl.mtcnn.weights import load_weights
+    from facetl.commands.export import ExportRequest
+    from facetl.commands.export import export as run
 
-    refuse_to_overwrite(out, force=force)
-    require_onnx()
-    require_writable(out)
-    for path in save_onnx(out, load_weights(weights)):
+    result = run(ExportRequest(**given))
+    for path in result.files:
         click.echo(path)
-    note(f"next: python {out / RUNNER} IMAGE")
+    note(f"next: python {result.runner} IMAGE")

@@ -84,7 +84,7 @@ REMEDIES: Mapping[str, Mapping[InputKind, str]] = {
         InputKind.WEIGHTS: "write the networks for other programs: facetl export --weights {path}",
     },
 }
-"""By what a command wants: the way out, by what it was given."""
+"""By what a command expects: what to do instead, by what it was given."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"\x1f\x8b", b"\xfd7zXZ", b"BZh")

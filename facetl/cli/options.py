@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from facetl.cli.input_hints import expecting as expecting
 from facetl.cores import usable_cores
+from facetl.mtcnn.engines import engine_names
 from facetl.search.settings import FACTORS, LEAST_FACE, Settings
 from facetl.settings import AT_LEAST_ONE, Range, Setting, settings_of
 
@@ -200,12 +201,14 @@ device = click.option(
     default="auto",
     help="Where the networks run; auto takes a GPU if there is one.",
 )
-ENGINES = ("auto", "torch", "native", "half")
+ENGINES = engine_names()
 ENGINE_HELP = (
     "What searches frames: torch, or kernels compiled for the processor, exact or in half "
     "precision (see facetl doctor)."
 )
-engine = click.option("--engine", type=click.Choice(ENGINES), default="auto", help=ENGINE_HELP)
+engine = click.option(
+    "--engine", type=click.Choice(engine_names()), default="auto", help=ENGINE_HELP
+)
 on_error = click.option(
     "--on-error",
     type=click.Choice(["strict", "skip"]),

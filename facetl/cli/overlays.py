@@ -68,10 +68,10 @@ def load_faces(
     truth: Path, images: Sequence[NamedImage], on_error: OnError, form: str
 ) -> dict[str, Boxes]:
     """Return the true faces of the images, whether or not folders are part of their names."""
-    from facetl.evaluation.naming import NOWHERE, find_places
+    from facetl.evaluation.frame_names import UNMATCHED, find_rows
     from facetl.evaluation.scoring import Truth
 
     boxes = Truth.of(load_truth(truth, on_error, form)).boxes
     names, listed = [image.name for image in images], list(boxes)
-    places = zip(names, find_places(names, listed, "the images"), strict=True)
-    return {name: boxes[listed[place]] for name, place in places if place != NOWHERE}
+    places = zip(names, find_rows(names, listed, "the images"), strict=True)
+    return {name: boxes[listed[place]] for name, place in places if place != UNMATCHED}

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import load_frames, require_source
-from facetl.cli.console import note, plain_table, print_table, suggest, track
-from facetl.cli.ending import resumable
-from facetl.cli.optional_pictures import OptionalPictures
-from facetl.errors import OutputError
-from facetl.files import claim_place, note_written, refuse_to_overwrite, require_writable
+from facetl.cli.annotated import require_source
+from facetl.cli.console import plain_table, print_table, suggest
+from facetl.cli.ending import ConsoleReporter
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from facetl.data.annotations import OnError
-    from facetl.data.dataset import FaceDataset
-    from facetl.mtcnn.engines import EngineChoice
-    from facetl.mtcnn.networks import Stage
-    from facetl.training.mining import Miner
     from facetl.training.preparation import Preparation
-    from facetl.training.recipe import Match, Recipe
-
-COUNTS = ("positives", "parts", "negatives")
+    from facetl.training.recipe import Match
 
 
 def _count(name: str, least: int, defaults: str, text: str) -> options.Decorator:
@@ -100,24 +87,7 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
 @options.on_error
 @click.option("--resume", is_flag=True, help="Go on with the cutting that was broken off.")
 @options.force
-def prepare(
-    data: Path | None,
-    out: Path,
-    stage: Stage,
-    weights: str | None,
-    images: Path | None,
-    annotations: Path | None,
-    form: str,
-    seed: int,
-    workers: int,
-    device: str,
-    engine: EngineChoice,
-    on_error: OnError,
-    resume: bool,
-    force: bool,
-    at_least: int | None,
-    **sampling: Any,
-) -> None:
+def prepare(**given: Any) -> None:
     """Cut labelled patches for one network from the annotated frames in DATA.
 
     For PNet (12×12), positives and part faces are squares shifted and scaled around each face,
@@ -135,157 +105,22 @@ def prepare(
       facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
       facetl prepare cartoons --out patches --resume
     """
-    from facetl.training.patches import patches_path
-    from facetl.training.preparation import prepare_patches
-    from facetl.training.resume import has_work, work_folder
-    from facetl.training.stages import STAGE_FACTS
+    from facetl.commands.prepare import PrepareRequest
+    from facetl.commands.prepare import prepare as cut
 
-    require_source(data, images)
-    path, sheet = patches_path(out, stage), out / f"{stage}_patches.png"
-    recipe = _build_recipe(stage, **sampling)
-    miner = _build_miner(stage, weights, recipe, device, engine)
-    _find_room(path, sheet, resume=resume, force=force)
-    if resume and _lacks_sheet_alone(path, sheet):
-        note_written(path)
-        drawn = _draw_sheet(path, stage, sheet, seed)
-        click.echo(f"{path} was finished before" + f"; wrote {sheet}" * drawn)
+    require_source(given["data"], given["images"])
+    request = PrepareRequest(**given)
+    result = cut(request, ConsoleReporter())
+    if result.preparation is None:
+        drawn = f"; wrote {result.sheet}" if result.sheet else ""
+        click.echo(f"{result.path} was finished before{drawn}")
         return
-    with resumable(path, partial(_lacks_sheet_alone, path, sheet)):
-        with resumable(work_folder(path), partial(has_work, path)):
-            dataset = load_frames(data, images, annotations, on_error, form=form)
-            least = STAGE_FACTS[stage].least_patches if at_least is None else at_least
-            recipe = _enrich(recipe, dataset, least)
-            preparation = prepare_patches(
-                dataset,
-                path,
-                recipe,
-                stage=stage,
-                miner=miner,
-                seed=seed,
-                workers=workers,
-                progress=partial(track, description="cutting", total=len(dataset)),
-                resume=resume,
-            )
-        drawn = _draw_sheet(path, stage, sheet, seed)
-    _report(preparation, recipe.match)
-    click.echo(f"wrote {path}" + f" and {sheet}" * drawn)
+    print_table(_counts_table(result.preparation))
+    click.echo(_describe_coverage(result.preparation, request.match))
+    click.echo(f"wrote {result.path}" + (f" and {result.sheet}" if result.sheet else ""))
+    stage, weights = request.stage, request.weights
     join = ("--join", weights) if weights else ()
-    suggest(f"train-{stage}", out, *join, "--out", f"{stage}.safetensors")
-
-
-def _find_room(path: Path, sheet: Path, *, resume: bool, force: bool) -> None:
-    """See that there is unfinished work to resume, or nothing in the way of new patches.
-
-    Raises:
-        OutputError: if something is in the way, or the patches to resume are finished.
-    """
-    from facetl.training.resume import has_work, work_folder
-
-    if resume:
-        claim_place()
-        if has_work(path) or _lacks_sheet_alone(path, sheet):
-            return
-        if path.exists() and not force:
-            raise OutputError(
-                f"{path} is finished, there is nothing to resume; cut anew with --force"
-            )
-    elif has_work(path) and not force:
-        raise OutputError(
-            f"{work_folder(path)} holds unfinished patches; go on with --resume or start anew "
-            "with --force"
-        )
-    for target in (path, sheet):
-        refuse_to_overwrite(target, force=force)
-    require_writable(path.parent)
-    if resume:
-        note(f"found no {work_folder(path)} to go on from; starting anew")
-
-
-def _lacks_sheet_alone(path: Path, sheet: Path) -> bool:
-    """Return whether all that a broken-off run has left to do is the picture of its patches."""
-    from facetl.training.resume import has_work
-
-    if has_work(path) or not path.exists():
-        return False
-    return not sheet.exists() or sheet.stat().st_mtime_ns < path.stat().st_mtime_ns
-
-
-def _build_miner(
-    stage: Stage, weights: str | None, recipe: Recipe, device: str, engine: EngineChoice
-) -> Miner | None:
-    """Return what finds the proposals for a later stage.
-
-    Raises:
-        click.UsageError: if weights are missing or not wanted.
-        WeightsError: if they cannot be read.
-    """
-    if stage == "pnet":
-        if weights:
-            raise click.UsageError("--stage pnet mines nothing; leave out --weights")
-        return None
-    if not weights:
-        raise click.UsageError(f"--stage {stage} needs --weights with the tuned stages before it")
-    from facetl.mtcnn.detector import Detector, choose_device
-    from facetl.mtcnn.networks import STAGES
-    from facetl.mtcnn.weights import load_weights
-    from facetl.training.mining import Miner, mining_settings
-
-    loaded = load_weights(weights)
-    for earlier in STAGES[: STAGES.index(stage)]:
-        if earlier not in loaded.stages:
-            note(f"{weights} holds no {earlier}; the pretrained one proposes")
-    detector = Detector(loaded, choose_device(device), engine)
-    return Miner(detector, stage, settings=mining_settings(recipe))
-
-
-def _enrich(recipe: Recipe, dataset: FaceDataset, at_least: int) -> Recipe:
-    """Cut more from each of few frames, and say so, unless the counts were chosen by hand."""
-    by_hand = any(map(options.is_given, COUNTS))
-    if by_hand or not dataset.face_count:
-        return recipe
-    enriched = recipe.enriched(len(dataset), dataset.face_count, at_least)
-    if enriched != recipe:
-        factor = enriched.negatives // recipe.negatives
-        note(f"few frames: cutting {factor} times as many patches from each (see --at-least)")
-    return enriched
-
-
-def _build_recipe(
-    stage: Stage,
-    negative_below: float,
-    part_from: float,
-    positive_from: float,
-    match: Match,
-    padding: bool,
-    **counts: int | None,
-) -> Recipe:
-    """Return the stage's own recipe with what was chosen otherwise."""
-    from facetl.training.recipe import Bands
-    from facetl.training.stages import STAGE_FACTS
-
-    bands = Bands(negative=negative_below, part=part_from, positive=positive_from)
-    chosen: dict[str, Any] = {name: each for name, each in counts.items() if each is not None}
-    return replace(STAGE_FACTS[stage].recipe, bands=bands, match=match, padding=padding, **chosen)
-
-
-def _draw_sheet(path: Path, stage: Stage, sheet: Path, seed: int) -> bool:
-    """Draw some of the patches; return whether that could be done."""
-    from facetl.data.images import save_image
-    from facetl.training.patch_sheet import draw_patches
-    from facetl.training.patches import load_patches
-
-    patches, pictures = load_patches(path, stage), OptionalPictures()
-    with pictures.drawing(sheet):
-        save_image(sheet, draw_patches(patches, seed=seed))
-    pictures.note_missing()
-    return not pictures.count
-
-
-def _report(preparation: Preparation, match: Match) -> None:
-    for frame in preparation.unreadable:
-        note(f"skipped {frame.reason}")
-    print_table(_counts_table(preparation))
-    click.echo(_describe_coverage(preparation, match))
+    suggest(f"train-{stage}", request.out, *join, "--out", f"{stage}.safetensors")
 
 
 def _counts_table(preparation: Preparation) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError, version
@@ -19,18 +19,18 @@ from facetl.cli.options import ReadName, ReadPath, WritePath
 from facetl.errors import UsageError
 from facetl.files import Ledger, absolute, keeping_ledger
 from facetl.locks import clear, locking
-from facetl.manifests.checking import mark_input, names_in
+from facetl.manifests.checking import names_in
 from facetl.manifests.fingerprints import (
     MANIFEST,
-    FileMark,
+    Fingerprint,
+    fingerprint_file,
+    fingerprint_files,
+    fingerprint_given,
     is_regular,
-    mark_file,
-    mark_files,
     names_below,
     sum_up,
 )
-from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step
-from facetl.manifests.updating import add_step, find_manifest
+from facetl.manifests.manifest import Step, add_step, find_manifest
 from facetl.version import VERSION
 
 LIBRARIES = (
@@ -48,8 +48,9 @@ def leaving_manifest(command: click.Command) -> click.Command:
 
     @wraps(run)
     def run_and_record(*arguments: Any, **parameters: Any) -> Any:
-        recorder = Recorder(click.get_current_context())
-        with recorder, keeping_ledger(recorder):
+        with ExitStack() as stack:
+            recorder = _Recorder(click.get_current_context(), stack)
+            stack.enter_context(keeping_ledger(recorder))
             try:
                 result = run(*arguments, **parameters)
             except SystemExit as end:
@@ -65,116 +66,7 @@ def leaving_manifest(command: click.Command) -> click.Command:
     return command
 
 
-class Recorder(Ledger):
-    """Takes note of what one command is given and writes; saves it as a step of the manifest.
-
-    What was given is read when the command is about to write, which is after it has looked
-    whether it may, and before it works.  Then the place is locked too, until the command ends,
-    and cleared of what killed commands have left half-written.
-
-    Args:
-        context: of the command.
-    """
-
-    def __init__(self, context: click.Context) -> None:
-        super().__init__()
-        self._context = context
-        self._place = _place_of(context)
-        self._inputs: dict[str, Input | Holding] = {}
-        self._found: set[str] = set()
-        self._claimed: list[Path] = []
-        self._lock = ExitStack()
-        self._is_locked = False
-
-    def __enter__(self) -> Recorder:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._lock.close()
-
-    def claim(self) -> None:
-        """Lock the place, once, and remove what killed commands have left there.
-
-        Raises:
-            OutputError: if another command is writing there.
-        """
-        if self._place and not self._is_locked:
-            place = self._place.path
-            has_locks = self._lock.enter_context(locking(place))
-            self._is_locked = True
-            clear(place, deep=self._place.is_own)
-            if not has_locks:
-                note(f"{place}: no locks there; run no other facetl command that writes to it")
-
-    def begin(self) -> None:
-        """See that a manifest can be written; read what was given, before it may change.
-
-        Raises:
-            ManifestError: if there is something else in the manifest's place.
-        """
-        if self._place and (folder := self._place.folder):
-            claimed = (folder / name for name in find_manifest(folder).outputs)
-            self._claimed = [path for path in claimed if os.path.lexists(path)]
-        for given in _given(self._context):
-            self._take(given)
-
-    def read(self, path: Path) -> None:
-        """Read what belongs to what was given and lies elsewhere, such as a file beside frames."""
-        self.begin_once()
-        places = [Path(given).absolute() for given in self._inputs]
-        if not any(path.absolute().is_relative_to(place) for place in places):
-            self._found.add(str(path))
-            self._take(path)
-
-    def save(self) -> None:
-        """Add the command's step to the manifest, if the command has written anything.
-
-        Raises:
-            ManifestError: if something else has come to lie in the manifest's place.
-            OutputError: if it cannot be written.
-        """
-        folder = self._place.folder if self._place else None
-        if not self.written or not folder:
-            return
-        outputs = dict(_mark_outputs(folder, self.written))
-        if outputs:
-            gone = {absolute(path) for path in self._claimed if not os.path.lexists(path)}
-            add_step(folder, self._describe(folder, outputs), names_in(folder, gone))
-
-    def _take(self, given: Path | str) -> None:
-        """Read what was given: something at a path, or what comes under a built-in name."""
-        path = Path(given)
-        if self._place and self._place.overlaps(path):
-            self._inputs[str(given)] = Holding(path, list(mark_files(path)))
-            return
-        found = mark_built_in(given) if isinstance(given, str) else None
-        with suppress(OSError):  # the command will say what it thinks of it
-            found = found or mark_input(path)
-        if found:
-            self._inputs[str(given)] = found
-
-    def _describe(self, folder: Path, outputs: Mapping[str, OutputMark]) -> Step:
-        settings = dict(_settings(self._context))
-        own = {absolute(folder / name) for name in outputs}
-        inputs = {
-            given: _locate(
-                given, folder, found.without(own) if isinstance(found, Holding) else found
-            )
-            for given, found in self._inputs.items()
-            if given not in self._found or os.path.lexists(given)  # not what was for a while
-        }
-        return Step(
-            command=typed_command(),
-            name=str(self._context.info_name),
-            settings=settings,
-            versions=_tell_versions(self._context.params),
-            inputs=inputs,
-            outputs=outputs,
-            seed=settings.get("seed"),
-        )
-
-
-class Place(NamedTuple):
+class _Place(NamedTuple):
     """Where a command writes.
 
     Attributes:
@@ -195,44 +87,145 @@ class Place(NamedTuple):
         known = (self.is_file or self.path.exists()) and self.path.parent.is_dir()
         return self.path.parent if known else None
 
-    def overlaps(self, folder: Path) -> bool:
-        """Return whether what is written may lie in a folder that is read."""
-        if not folder.is_dir():
-            return False
-        read, written = folder.resolve(), self.path.resolve()
-        return read.is_relative_to(written) or written.is_relative_to(read)
+
+class _Given(NamedTuple):
+    """What a command was given, and the files in it, in order, as they were before the work."""
+
+    kind: str
+    files: Sequence[tuple[str, Fingerprint]]
+    is_typed: bool
 
 
-class Holding(NamedTuple):
-    """What a folder held that was read, before there were outputs among it."""
+class _Recorder(Ledger):
+    """Takes note of what one command is given and writes; saves it as a step of the manifest.
 
-    folder: Path
-    marks: Sequence[tuple[str, FileMark]]
+    What was given is read when the command is about to write, which is after it has looked
+    whether it may, and before it works.  Then the place is locked too, until the command ends,
+    and cleared of what killed commands have left half-written.
 
-    def without(self, outputs: set[str]) -> Input:
-        """Return what it held but for what was written there, by absolute path."""
-        return Input("folder", sum_up(self.marks, names_in(self.folder, outputs)))
+    Args:
+        context: of the command.
+        stack: what holds the lock.
+    """
+
+    def __init__(self, context: click.Context, stack: ExitStack) -> None:
+        self._context = context
+        self._place = _place_of(context)
+        self._stack = stack
+        self._is_locked = self._has_begun = False
+        self._given: dict[str, _Given] = {}
+        self._written: set[str] = set()
+        self._older: list[Path] = []
+        """What earlier steps wrote and was there when this one began."""
+
+    def lock(self) -> None:
+        """Lock the place, once, and remove what killed commands have left there.
+
+        Raises:
+            OutputError: if another command is writing there.
+        """
+        if self._place and not self._is_locked:
+            place = self._place.path
+            has_locks = self._stack.enter_context(locking(place))
+            self._is_locked = True
+            clear(place, deep=self._place.is_own)
+            if not has_locks:
+                note(f"{place}: no locks there; run no other facetl command that writes to it")
+
+    def begin(self) -> None:
+        """Once, see that a manifest can be written, and read what was given.
+
+        Raises:
+            ManifestError: if there is something else in the manifest's place.
+            OutputError: if another command is writing there.
+        """
+        self.lock()
+        if self._has_begun:
+            return
+        self._has_begun = True
+        if self._place and (folder := self._place.folder):
+            older = (folder / name for name in find_manifest(folder).outputs)
+            self._older = [path for path in older if os.path.lexists(path)]
+        for given in _given(self._context):
+            self._read(given, is_typed=True)
+
+    def add_input(self, path: Path) -> None:
+        """Read what belongs to what was given and lies elsewhere, such as a file beside frames."""
+        self.begin()
+        places = [Path(given).absolute() for given in self._given]
+        if not any(path.absolute().is_relative_to(place) for place in places):
+            self._read(path, is_typed=False)
+
+    def add_outputs(self, paths: Iterable[Path]) -> None:
+        """Remember what was written."""
+        self.begin()
+        self._written.update(map(absolute, paths))
+
+    def save(self) -> None:
+        """Add the command's step to the manifest, if the command has written anything.
+
+        Raises:
+            ManifestError: if something else has come to lie in the manifest's place.
+            OutputError: if it cannot be written.
+        """
+        folder = self._place.folder if self._place else None
+        if not self._written or not folder:
+            return
+        if outputs := dict(_outputs(folder, self._written)):
+            gone = {absolute(path) for path in self._older if not os.path.lexists(path)}
+            add_step(folder, self._describe(folder, outputs), names_in(folder, gone))
+
+    def _read(self, given: Path | str, *, is_typed: bool) -> None:
+        """Read what was given: something at a path, or what comes under a built-in name."""
+        path = Path(given)
+        built_in = _built_in(given) if isinstance(given, str) else []
+        with suppress(OSError):  # the command will say what is wrong with it
+            if built_in:
+                self._given[str(given)] = _Given("built-in", built_in, is_typed)
+            elif path.is_dir():
+                self._given[str(given)] = _Given("folder", [*fingerprint_files(path)], is_typed)
+            elif is_regular(path):
+                files = [("", fingerprint_given(path))]
+                self._given[str(given)] = _Given("file", files, is_typed)
+
+    def _describe(self, folder: Path, outputs: Mapping[str, Fingerprint]) -> Step:
+        settings = dict(_settings(self._context))
+        own = {absolute(folder / name) for name in outputs}
+        inputs = {
+            path: _input(path, given, folder, own)
+            for path, given in self._given.items()
+            if given.is_typed or os.path.lexists(path)  # not what was there for a while
+        }
+        return Step(
+            command=typed_command(),
+            name=str(self._context.info_name),
+            settings=settings,
+            versions=_versions(self._context.params),
+            inputs=inputs,
+            outputs=outputs,
+            seed=settings.get("seed"),
+        )
 
 
-def _place_of(context: click.Context) -> Place | None:
+def _place_of(context: click.Context) -> _Place | None:
     """Return where a command writes: at its --out, else beside what it reads."""
     types = {parameter.name: parameter.type for parameter in context.command.params}
     given = {name: each for name, each in context.params.items() if isinstance(each, Path | str)}
     for name, kind in types.items():
         if isinstance(kind, WritePath) and name in given:
-            return Place(Path(given[name]), is_file=not kind.dir_okay, is_own=True)
+            return _Place(Path(given[name]), is_file=not kind.dir_okay, is_own=True)
     for name, kind in types.items():
         if isinstance(kind, ReadPath | ReadName) and kind.is_written_beside and name in given:
             return _place_beside(Path(given[name]), is_path=isinstance(kind, ReadPath))
     return None
 
 
-def _place_beside(path: Path, *, is_path: bool) -> Place:
+def _place_beside(path: Path, *, is_path: bool) -> _Place:
     """Return where a command writes that has no --out: beside a run, or into a folder of runs."""
     if not is_path:
-        return Place(path, is_file=False, is_own=True)
+        return _Place(path, is_file=False, is_own=True)
     is_run = not path.is_dir() or path.suffix == ".parquet"
-    return Place(path.parent if is_run else path, is_file=False, is_own=False)
+    return _Place(path.parent if is_run else path, is_file=False, is_own=False)
 
 
 def _given(context: click.Context) -> Iterator[Path | str]:
@@ -252,24 +245,32 @@ def _places_in(value: Any) -> Iterator[Path | str]:
             yield from _places_in(each)
 
 
-def mark_built_in(name: str) -> Input | None:
-    """Return what the weights hold that come under a name; None if there are none."""
+def _built_in(name: str) -> list[tuple[str, Fingerprint]]:
+    """Return the files of the weights that come under a name, if any do."""
     from facetl.mtcnn.weights import built_in_files
 
-    files = built_in_files(name)
-    marks = [(path.name, mark_file(path)) for path in files]
-    return Input("built-in", sum_up(marks)) if marks else None
+    return [(path.name, fingerprint_file(path)) for path in built_in_files(name)]
 
 
-def _locate(given: str, folder: Path, found: Input) -> Input:
-    """Return an input with its place seen from the manifest's folder."""
-    if found.kind == "built-in" or Path(given).is_absolute():
-        return found
-    place = os.path.relpath(absolute(given), folder.resolve())
-    return found._replace(place=Path(place).as_posix())
+def _input(path: str, given: _Given, folder: Path, own: set[str]) -> Fingerprint:
+    """Return an input as the manifest in a folder has it.
+
+    Args:
+        path: as it was given.
+        given: what was there.
+        folder: the manifest's.
+        own: absolute paths of what the command itself wrote, which does not count.
+    """
+    place = {}
+    if given.kind != "built-in" and not Path(path).is_absolute():
+        place["place"] = Path(os.path.relpath(absolute(path), folder.resolve())).as_posix()
+    if given.kind == "file":
+        return {"kind": given.kind, **place, "files": 1, **given.files[0][1]}
+    without = names_in(Path(path), own) if given.kind == "folder" else ()
+    return {"kind": given.kind, **place, **sum_up(given.files, without)}
 
 
-def _mark_outputs(folder: Path, written: set[str]) -> Iterator[tuple[str, OutputMark]]:
+def _outputs(folder: Path, written: set[str]) -> Iterator[tuple[str, Fingerprint]]:
     """Yield what was written below a folder and is still there, by name, in order.
 
     What lies behind a link that leads out of the folder is left out: in a copy of the folder
@@ -279,8 +280,9 @@ def _mark_outputs(folder: Path, written: set[str]) -> Iterator[tuple[str, Output
     for name in sorted(_names_of(folder, written), key=lambda name: name.split("/")):
         path = folder / name
         if is_inside(path.parent):
-            with suppress(FileNotFoundError):  # another command did away with it
-                yield name, LinkMark(str(path.readlink())) if path.is_symlink() else mark_file(path)
+            with suppress(FileNotFoundError):  # another command removed it
+                is_link = path.is_symlink()
+                yield name, {"link": str(path.readlink())} if is_link else fingerprint_file(path)
 
 
 def _names_of(folder: Path, written: set[str]) -> set[str]:
@@ -314,27 +316,16 @@ def _as_json(value: Any) -> Any:
     return str(value)
 
 
-def _tell_versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
+def _versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
     """Return the versions of all that takes part, and where networks run if the command has any."""
-    told: dict[str, str | int] = {
-        "facetl": VERSION,
-        "python": platform.python_version(),
-        **_installed(),
-        "platform": platform.platform(),
-    }
-    if "device" in parameters:
-        from facetl.mtcnn.detector import choose_device
-        from facetl.mtcnn.engines import tell_machine
-
-        told |= tell_machine(choose_device(parameters["device"]), parameters.get("engine"))
-    return told
-
-
-@cache
-def _installed() -> dict[str, str]:
-    """Return the versions of the libraries that are installed."""
-    found = {}
+    found: dict[str, str | int] = {"facetl": VERSION, "python": platform.python_version()}
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
             found[library] = version(library)
+    found["platform"] = platform.platform()
+    if "device" in parameters:
+        from facetl.mtcnn.detector import choose_device
+        from facetl.mtcnn.machine import describe_machine
+
+        found |= describe_machine(choose_device(parameters["device"]), parameters.get("engine"))
     return found

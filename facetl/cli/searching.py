@@ -17,7 +17,6 @@ from facetl.interruptions import holding_signals
 
 if TYPE_CHECKING:
     from facetl.mtcnn.detector import Detector
-    from facetl.mtcnn.engines import EngineChoice
     from facetl.search.pipeline import NamedImage
     from facetl.search.settings import Settings
 
@@ -55,7 +54,7 @@ class Searching(NamedTuple):
     """Where and how a search is done; only the engine ``half`` changes what is found."""
 
     device: str
-    engine: EngineChoice
+    engine: str
     batch_size: int
     workers: int
 

@@ -22,7 +22,7 @@ from facetl.files import (
     require_writable,
     write_text,
 )
-from facetl.interruptions import obey_parent, starting_workers
+from facetl.interruptions import end_with_parent, starting_workers
 from facetl.reporting import SILENT, Reporter
 
 TRAIN = Path("antrenare")
@@ -154,7 +154,7 @@ def _draw_all(jobs: list[_Job], place: Path, workers: int) -> Iterator[_Drawn]:
 
 
 def _start_worker() -> None:
-    obey_parent()
+    end_with_parent()
     drawing.use_one_core()
 
 

@@ -26,7 +26,6 @@ from facetl.data.video import Sampling
 from facetl.errors import ImageError, InputError, OutputError, UsageError
 from facetl.files import folder_in_place, is_occupied, require_writable, write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.engines import EngineChoice
 from facetl.reporting import SILENT, Reporter
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.pipeline import Searched
@@ -66,7 +65,7 @@ class FramesRequest:
     score: float | None = None
     workers: int = usable_cores()
     device: str = "auto"
-    engine: EngineChoice = "auto"
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
 from facetl.files import remove_folder, write_text
 from facetl.mtcnn.detector import Detector, choose_device
-from facetl.mtcnn.engines import EngineChoice, choose_engine
+from facetl.mtcnn.engines import choose_engine
 from facetl.mtcnn.weights import save_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.results.shown_score import SCORE
@@ -92,7 +92,7 @@ class TrainRequest:
     seed: int = 1
     workers: int = field(default_factory=usable_cores)
     device: str = "auto"
-    engine: EngineChoice = "auto"
+    engine: str = "auto"
     on_error: OnError = "strict"
     resume: bool = False
     force: bool = False
@@ -165,7 +165,7 @@ class _Machine(NamedTuple):
     """Where networks run, what searches frames, and with how many workers."""
 
     device: Any
-    engine: EngineChoice
+    engine: str
     workers: int
 
 
@@ -241,7 +241,7 @@ def choose_score(
     cascade: Cascade,
     dataset: FaceDataset,
     device: Any,
-    engine: EngineChoice,
+    engine: str,
     workers: int,
     reporter: Reporter = SILENT,
 ) -> Cascade:

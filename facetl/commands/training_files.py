@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.errors import OutputError
-from facetl.files import claim_place, plot_paths, refuse_to_overwrite, require_writable
+from facetl.files import lock_place, plot_paths, refuse_to_overwrite, require_writable
 from facetl.locks import clear
 from facetl.mtcnn.stages import Stage
 from facetl.reporting import Reporter
@@ -79,7 +79,7 @@ class TrainingFiles:
             OutputError: if something is in the way, or the training to resume is finished.
         """
         written = (self.weights, self.records, *plot_paths(self.curves), *others)
-        claim_place()
+        lock_place()
         for path in (unfinished, *written):
             clear(path)
         if resume and unfinished.exists():

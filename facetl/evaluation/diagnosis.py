@@ -91,7 +91,7 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Matches:
     """What each of N ranked detections does, and each of M faces has done to it.
 
     Attributes:
@@ -135,13 +135,6 @@ class Judged:
                 verdicts[row] = mistake
         return tuple(verdicts)
 
-    @cached_property
-    def found_by(self) -> Indices:
-        """(M,) the row of the detection that hits each face, -1 if none does."""
-        rows = np.full(self.faces, NONE, dtype=np.intp)
-        rows[self.face[self.hits]] = np.flatnonzero(self.hits)
-        return rows
-
     @property
     def counts(self) -> dict[Mistake, int]:
         """How many mistakes of each kind there are."""
@@ -154,7 +147,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Weighing:
+class MistakeCosts:
     """How much average precision each kind of mistake costs.
 
     Attributes:
@@ -176,7 +169,7 @@ class Weighing:
 
 
 @dataclass(frozen=True)
-class Group:
+class FaceGroup:
     """Faces that have something in common, and how many of them were found.
 
     Attributes:
@@ -203,7 +196,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Bin:
+class ScoreBin:
     """Detections of about the same score.
 
     Attributes:
@@ -234,7 +227,7 @@ class Diagnosis:
     """What one detector does wrong on one set of frames.
 
     Attributes:
-        weighings: what each kind of mistake costs, by IoU threshold: ``0.3`` and ``0.5``.
+        costs: what each kind of mistake costs, by IoU threshold: ``0.3`` and ``0.5``.
         score_threshold: that of the best F1; recall counts detections from there on.
         recall_by_size: by the root of a face's area in pixels; empty groups are left out.
         recall_by_aspect: by width over height, likewise.
@@ -243,20 +236,20 @@ class Diagnosis:
             score lies outside 0 to 1.
     """
 
-    weighings: Mapping[str, Weighing]
+    costs: Mapping[str, MistakeCosts]
     score_threshold: float
-    recall_by_size: tuple[Group, ...]
-    recall_by_aspect: tuple[Group, ...]
-    recall_by_label: tuple[Group, ...]
-    calibration: tuple[Bin, ...]
+    recall_by_size: tuple[FaceGroup, ...]
+    recall_by_aspect: tuple[FaceGroup, ...]
+    recall_by_label: tuple[FaceGroup, ...]
+    calibration: tuple[ScoreBin, ...]
 
     @property
-    def usual(self) -> Weighing:
+    def usual(self) -> MistakeCosts:
         """What mistakes cost at the IoU threshold of precision, recall and F1."""
-        return self.weighings[f"{IOU_THRESHOLD:g}"]
+        return self.costs[f"{IOU_THRESHOLD:g}"]
 
     @property
-    def recall_by(self) -> dict[str, tuple[Group, ...]]:
+    def recall_by(self) -> dict[str, tuple[FaceGroup, ...]]:
         """The groups by what divides them: ``size``, ``aspect`` and ``label``."""
         return {
             "size": self.recall_by_size,
@@ -276,12 +269,12 @@ class Diagnosis:
         return sum(gaps) / total if total else NAN
 
 
-def judge(
+def match_detections(
     ranking: Ranking,
     true_boxes: TrueBoxes,
     iou_threshold: float = IOU_THRESHOLD,
     background_iou: float = BACKGROUND_IOU,
-) -> Judged:
+) -> Matches:
     """Return what each detection and each face is, in the order of ranking and true boxes.
 
     Raises:
@@ -297,16 +290,18 @@ def judge(
     face[overlapping] = overlaps.face[overlaps.best]
     iou[overlapping] = overlaps.iou[overlaps.best]
     hits = match_best(overlaps, iou_threshold)
-    return Judged(hits, face, iou, len(true_boxes), iou_threshold, background_iou)
+    return Matches(hits, face, iou, len(true_boxes), iou_threshold, background_iou)
 
 
-def weigh(ranking: Ranking, judged: Judged) -> Weighing:
+def measure_costs(ranking: Ranking, matches: Matches) -> MistakeCosts:
     """Return the average precision as it is, and as it would be without each kind of mistake."""
-    return Weighing(
-        iou_threshold=judged.iou_threshold,
-        ap=average_precision(Curve(ranking.scores, judged.hits, judged.faces)),
-        counts=judged.counts,
-        mended={mistake: average_precision(_mend(ranking, judged, mistake)) for mistake in Mistake},
+    return MistakeCosts(
+        iou_threshold=matches.iou_threshold,
+        ap=average_precision(Curve(ranking.scores, matches.hits, matches.faces)),
+        counts=matches.counts,
+        mended={
+            mistake: average_precision(_mend(ranking, matches, mistake)) for mistake in Mistake
+        },
     )
 
 
@@ -326,12 +321,12 @@ def diagnose(
     if len(labels) not in (0, len(true_boxes)):
         raise ValueError(f"expected {len(true_boxes)} labels or none, got {len(labels)}")
     counted = {iou: leave_out_ignored(ranking, true_boxes, iou) for iou in DIAGNOSED_IOUS}
-    judged = {iou: judge(each, true_boxes, iou) for iou, each in counted.items()}
-    ranking, usual = counted[IOU_THRESHOLD], judged[IOU_THRESHOLD]
+    matches = {iou: match_detections(each, true_boxes, iou) for iou, each in counted.items()}
+    ranking, usual = counted[IOU_THRESHOLD], matches[IOU_THRESHOLD]
     threshold = best_point(Curve(ranking.scores, usual.hits, usual.faces)).score_threshold
-    found = find_faces(ranking, usual, threshold)
+    found = _find_faces(ranking, usual, threshold)
     return Diagnosis(
-        weighings={f"{iou:g}": weigh(counted[iou], each) for iou, each in judged.items()},
+        costs={f"{iou:g}": measure_costs(counted[iou], each) for iou, each in matches.items()},
         score_threshold=threshold,
         recall_by_size=group_by_value(_sizes(true_boxes), found, SIZE_BOUNDS),
         recall_by_aspect=group_by_value(_aspects(true_boxes), found, ASPECT_BOUNDS),
@@ -340,15 +335,15 @@ def diagnose(
     )
 
 
-def find_faces(ranking: Ranking, judged: Judged, score_threshold: float) -> Flags:
+def _find_faces(ranking: Ranking, matches: Matches, score_threshold: float) -> Flags:
     """Return (M,) which faces are found by detections of at least ``score_threshold``."""
-    kept = judged.hits & (ranking.scores >= score_threshold)
-    found = np.zeros(judged.faces, dtype=np.bool_)
-    found[judged.face[kept]] = True
+    kept = matches.hits & (ranking.scores >= score_threshold)
+    found = np.zeros(matches.faces, dtype=np.bool_)
+    found[matches.face[kept]] = True
     return found
 
 
-def group_by_value(values: Floats, found: Flags, bounds: Sequence[float]) -> tuple[Group, ...]:
+def group_by_value(values: Floats, found: Flags, bounds: Sequence[float]) -> tuple[FaceGroup, ...]:
     """Return the groups between ``bounds`` that hold faces.
 
     Args:
@@ -359,23 +354,26 @@ def group_by_value(values: Floats, found: Flags, bounds: Sequence[float]) -> tup
     lows, highs = (0.0, *bounds), (*bounds, float("inf"))
     group = np.searchsorted(bounds, values, side="right")
     return tuple(
-        Group(_name_range(lows[row], highs[row]), lows[row], highs[row], *_count(found, group, row))
+        FaceGroup(
+            _name_range(lows[row], highs[row]), lows[row], highs[row], *_count(found, group, row)
+        )
         for row in np.unique(group).tolist()
     )
 
 
-def group_by_label(labels: Sequence[str | None], found: Flags) -> tuple[Group, ...]:
+def group_by_label(labels: Sequence[str | None], found: Flags) -> tuple[FaceGroup, ...]:
     """Return a group a label, the largest first; nothing if no face has a label."""
     if not any(labels):
         return ()
     names, group = np.unique([label or UNNAMED for label in labels], return_inverse=True)
     groups = [
-        Group(name, NAN, NAN, *_count(found, group, row)) for row, name in enumerate(names.tolist())
+        FaceGroup(name, NAN, NAN, *_count(found, group, row))
+        for row, name in enumerate(names.tolist())
     ]
     return tuple(sorted(groups, key=lambda each: (-each.faces, each.name)))
 
 
-def calibrate(scores: Floats, hits: Flags) -> tuple[Bin, ...]:
+def calibrate(scores: Floats, hits: Flags) -> tuple[ScoreBin, ...]:
     """Return bins of equal width from 0 to 1; nothing if any score lies outside.
 
     Args:
@@ -387,7 +385,7 @@ def calibrate(scores: Floats, hits: Flags) -> tuple[Bin, ...]:
     bounds = np.arange(CALIBRATION_BINS + 1) / CALIBRATION_BINS
     place = np.searchsorted(bounds[1:-1], scores, side="right")
     return tuple(
-        Bin(
+        ScoreBin(
             low=float(bounds[row]),
             high=float(bounds[row + 1]),
             detections=int((place == row).sum()),
@@ -411,25 +409,25 @@ def wilson(part: int, whole: int) -> Interval:
     )
 
 
-def _mend(ranking: Ranking, judged: Judged, mistake: Mistake) -> Curve:
+def _mend(ranking: Ranking, matches: Matches, mistake: Mistake) -> Curve:
     """Return hits and false alarms as they would be without one kind of mistake."""
-    flags = judged.flags[mistake]
+    flags = matches.flags[mistake]
     match mistake:
         case Mistake.MISSED:
-            return Curve(ranking.scores, judged.hits, judged.faces - int(flags.sum()))
+            return Curve(ranking.scores, matches.hits, matches.faces - int(flags.sum()))
         case Mistake.LOCALISATION:
-            hits = _move_onto_faces(judged, flags)
-            kept = hits | ~(judged.hits | flags)
-            return Curve(ranking.scores[kept], hits[kept], judged.faces)
+            hits = _move_onto_faces(matches, flags)
+            kept = hits | ~(matches.hits | flags)
+            return Curve(ranking.scores[kept], hits[kept], matches.faces)
         case Mistake.DUPLICATE | Mistake.BACKGROUND:
-            return Curve(ranking.scores[~flags], judged.hits[~flags], judged.faces)
+            return Curve(ranking.scores[~flags], matches.hits[~flags], matches.faces)
 
 
-def _move_onto_faces(judged: Judged, localisation: Flags) -> Flags:
+def _move_onto_faces(matches: Matches, localisation: Flags) -> Flags:
     """Return (N,) hits if badly placed boxes lay on their faces: for each face the best score."""
-    claims = np.flatnonzero(judged.hits | localisation)
-    _, first_to_claim = np.unique(judged.face[claims], return_index=True)
-    hits = np.zeros(len(judged), dtype=np.bool_)
+    claims = np.flatnonzero(matches.hits | localisation)
+    _, first_to_claim = np.unique(matches.face[claims], return_index=True)
+    hits = np.zeros(len(matches), dtype=np.bool_)
     hits[claims[first_to_claim]] = True
     return hits
 

@@ -41,19 +41,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facetl.errors import InputError
-from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Weighing
-from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics, OperatingPoint
-from facetl.evaluation.near_duplicates import MEASURE, Likeness, Part
+from facetl.evaluation.diagnosis import Diagnosis, MistakeCosts
+from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
+from facetl.evaluation.near_duplicates import MEASURE, Subset, TrainTestOverlap
 from facetl.evaluation.scoring import Evaluation, Truth
-from facetl.files import read_json, require_format, write_text
+from facetl.files import write_text
 from facetl.version import VERSION
 
-FORMAT = "facetl-metrics"
-FORMAT_VERSION = 1
 FILE_NAME = "metrics.json"
 
 
@@ -63,7 +61,7 @@ def describe(
     *,
     truth_path: Path,
     only_listed: bool,
-    likeness: Likeness | None = None,
+    overlap: TrainTestOverlap | None = None,
     suggestions: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Return the document that :func:`save_metrics` writes.
@@ -73,12 +71,12 @@ def describe(
         truth: the true faces.
         truth_path: where they were read from.
         only_listed: whether frames that the truth does not list are left out.
-        likeness: the figures by likeness to the training frames, if they were compared.
+        overlap: the figures by distance to the training frames, if they were compared.
         suggestions: annotation files of the truth that a detector wrote.
     """
     document = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        "format": "facetl-metrics",
+        "version": 1,
         "facetl": VERSION,
         "settings": {
             "iou_threshold": IOU_THRESHOLD,
@@ -97,7 +95,7 @@ def describe(
         },
         "runs": {each.name: _figures(each) for each in evaluations},
     }
-    return document | ({"near_duplicates": _describe_likeness(likeness)} if likeness else {})
+    return document | ({"near_duplicates": _describe_overlap(overlap)} if overlap else {})
 
 
 def save_metrics(path: Path, document: dict[str, Any]) -> None:
@@ -110,47 +108,24 @@ def save_metrics(path: Path, document: dict[str, Any]) -> None:
     write_text(path, text + "\n")
 
 
-def load_metrics(path: Path) -> dict[str, Any]:
-    """Read a metrics file; undefined figures are None.
-
-    Raises:
-        InputError: if the file is missing, damaged, or of another format or version.
-    """
-    try:
-        document = read_json(path)
-        found = (document["format"], document["version"])
-        document["runs"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: not a metrics file ({error}); make one with facetl evaluate"
-        ) from error
-    remedy = "make it again with facetl evaluate"
-    require_format(found, (FORMAT, FORMAT_VERSION), InputError, remedy, path)
-    return dict(document)
-
-
-def _describe_likeness(likeness: Likeness) -> dict[str, Any]:
+def _describe_overlap(overlap: TrainTestOverlap) -> dict[str, Any]:
     return {
         "measure": MEASURE,
-        "train": {"path": str(likeness.train_path), "frames": likeness.train_frames},
-        "parts": {name: _describe_part(part) for name, part in likeness.parts.items()},
+        "train": {"path": str(overlap.train_path), "frames": overlap.train_frames},
+        "parts": {name: _describe_subset(part) for name, part in overlap.parts.items()},
     }
 
 
-def _describe_part(part: Part) -> dict[str, Any]:
-    return {
-        "at_least": part.at_least,
-        "below": part.below if math.isfinite(part.below) else None,
-        "frames": part.frames,
-        "faces": part.faces,
-        "runs": {name: _metric_figures(metrics) for name, metrics in part.metrics.items()},
-    }
+def _describe_subset(subset: Subset) -> dict[str, Any]:
+    metrics = {name: _metric_figures(each) for name, each in subset.metrics.items()}
+    figures = {key: value for key, value in vars(subset).items() if key != "metrics"}
+    return {**figures, "runs": metrics}
 
 
 def _figures(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **_metric_figures(evaluation.metrics),
-        "shown": _describe_point(evaluation.shown),
+        "shown": asdict(evaluation.shown),
         "skipped": evaluation.skipped,
         "proposals_per_frame": evaluation.proposals_per_frame,
         "candidates_per_frame": evaluation.candidates_per_frame,
@@ -160,64 +135,37 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _describe_point(point: OperatingPoint) -> dict[str, Any]:
-    return {
-        "score_threshold": point.score_threshold,
-        "precision": point.precision,
-        "recall": point.recall,
-        "f1": point.f1,
-    }
-
-
 def _describe_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
-        "mistakes": {iou: _describe_weighing(each) for iou, each in diagnosis.weighings.items()},
+        "mistakes": {iou: _describe_costs(each) for iou, each in diagnosis.costs.items()},
         "recall_by": {
-            key: [_describe_group(group) for group in groups]
+            key: [
+                {**asdict(each), "recall": each.recall, "interval": list(each.interval)}
+                for each in groups
+            ]
             for key, groups in diagnosis.recall_by.items()
         },
         "calibration": {
             "error": diagnosis.calibration_error,
-            "bins": [_describe_bin(each) for each in diagnosis.calibration],
+            "bins": [
+                {**asdict(each), "precision": each.precision, "interval": list(each.interval)}
+                for each in diagnosis.calibration
+            ],
         },
     }
 
 
-def _describe_weighing(weighing: Weighing) -> dict[str, Any]:
-    lost = weighing.lost
+def _describe_costs(costs: MistakeCosts) -> dict[str, Any]:
+    lost = costs.lost
     kinds = {
         mistake.value: {
             "count": count,
-            "ap_mended": weighing.mended[mistake],
+            "ap_mended": costs.mended[mistake],
             "ap_lost": lost[mistake],
         }
-        for mistake, count in weighing.counts.items()
+        for mistake, count in costs.counts.items()
     }
-    return {"ap": weighing.ap, **kinds}
-
-
-def _describe_group(group: Group) -> dict[str, Any]:
-    return {
-        "name": group.name,
-        "low": group.low,
-        "high": group.high if math.isfinite(group.high) else None,
-        "faces": group.faces,
-        "found": group.found,
-        "recall": group.recall,
-        "interval": list(group.interval),
-    }
-
-
-def _describe_bin(scored: Bin) -> dict[str, Any]:
-    return {
-        "low": scored.low,
-        "high": scored.high,
-        "detections": scored.detections,
-        "hits": scored.hits,
-        "score": scored.score,
-        "precision": scored.precision,
-        "interval": list(scored.interval),
-    }
+    return {"ap": costs.ap, **kinds}
 
 
 def _metric_figures(metrics: Metrics) -> dict[str, Any]:

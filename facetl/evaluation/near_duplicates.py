@@ -1,7 +1,7 @@
-"""The figures by likeness to the training frames: what was learnt, and what only remembered.
+"""The overlap of test and training frames: what was learnt, and what is only remembered.
 
 Frames of one shot look alike.  Where some of them were trained on and others are tested on, a
-detector may shine by memory; the frames that are like none of the training frames tell.
+detector may do well by memory; the frames that are like none of the training frames tell.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facetl.data.near_duplicates import HEIGHT, NEAR_TWIN, UNLIKE, WIDTH
 from facetl.evaluation.metrics import Metrics
-from facetl.evaluation.scoring import Entry, Truth, measure_frames
+from facetl.evaluation.scoring import Predictions, Truth, measure_frames
 
 MEASURE = f"mean absolute grey difference of {WIDTH}x{HEIGHT} thumbnails, 0 to 255"
 BOUNDS = {"near_twins": (0.0, NEAR_TWIN), "unlike": (UNLIKE, math.inf)}
@@ -21,7 +21,7 @@ BOUNDS = {"near_twins": (0.0, NEAR_TWIN), "unlike": (UNLIKE, math.inf)}
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Subset:
     """True frames that are about as far from the training frames.
 
     Attributes:
@@ -38,7 +38,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Likeness:
+class TrainTestOverlap:
     """How runs do on near-twins of the training frames, and on frames unlike all of them.
 
     Frames in between, and those whose distance is not known, are in no part.
@@ -51,41 +51,39 @@ class Likeness:
 
     train_path: Path
     train_frames: int
-    parts: dict[str, Part]
+    parts: dict[str, Subset]
 
 
-def divide(
-    entries: Sequence[Entry], truth: Truth, distances: Mapping[str, float]
-) -> dict[str, Part]:
+def score_subsets(
+    runs: Sequence[Predictions], truth: Truth, distances: Mapping[str, float]
+) -> dict[str, Subset]:
     """Return the figures on near-twins and on unlike frames apart.
 
     Args:
-        entries: the runs to be scored.
+        runs: the runs to be scored.
         truth: the faces of all frames.
         distances: from each frame to the nearest training frame, by name.
 
     Raises:
         InputError: if the names of the frames cannot be brought together.
     """
-    return {
-        name: _score_part(entries, truth, distances, *bounds) for name, bounds in BOUNDS.items()
-    }
+    return {name: _score_subset(runs, truth, distances, *bounds) for name, bounds in BOUNDS.items()}
 
 
-def _score_part(
-    entries: Sequence[Entry],
+def _score_subset(
+    runs: Sequence[Predictions],
     truth: Truth,
     distances: Mapping[str, float],
     at_least: float,
     below: float,
-) -> Part:
+) -> Subset:
     names = [name for name in truth.boxes if _is_within(distances.get(name), at_least, below)]
-    return Part(
+    return Subset(
         at_least=at_least,
         below=below,
         frames=len(names),
         faces=sum(len(truth.boxes[name]) for name in names),
-        metrics={entry.name: measure_frames(entry, truth, set(names)) for entry in entries},
+        metrics={run.name: measure_frames(run, truth, set(names)) for run in runs},
     )
 
 

@@ -20,9 +20,9 @@ from facetl.boxes import Boxes, as_boxes
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset
 from facetl.evaluation.diagnosis import Diagnosis, diagnose
+from facetl.evaluation.frame_names import UNMATCHED, find_rows
 from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
 from facetl.evaluation.metrics import NAN, Metrics, OperatingPoint, measure, point_at
-from facetl.evaluation.naming import NOWHERE, find_places
 from facetl.results.detections import Run
 from facetl.results.peers import PeerDetections
 from facetl.results.shown_score import recorded_score
@@ -105,7 +105,7 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class Predictions:
     """What is to be scored: a run of ours or a peer's detections, as columns.
 
     Attributes:
@@ -135,7 +135,7 @@ class Entry:
     sizes_hw: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def of_run(cls, run: Run) -> Entry:
+    def of_run(cls, run: Run) -> Predictions:
         """Return a run as columns.
 
         Raises:
@@ -161,7 +161,7 @@ class Entry:
         )
 
     @classmethod
-    def of_peer(cls, name: str, peer: PeerDetections) -> Entry:
+    def of_peer(cls, name: str, peer: PeerDetections) -> Predictions:
         """Return a peer's detections as columns."""
         frames = tuple(dict.fromkeys(peer.file_names))
         places = {frame: place for place, frame in enumerate(frames)}
@@ -180,7 +180,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The figures of one entry, and what a reader of them must know.
+    """The figures of one run, and what a reader of them must know.
 
     Attributes:
         name: the name of the run.
@@ -217,8 +217,8 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class _Roll:
-    """The frames of one entry in the order of the truth, then those the truth does not list."""
+class _FrameMatches:
+    """The frames of one run in the order of the truth, then those the truth does not list."""
 
     places: Indices
     length: int
@@ -242,30 +242,30 @@ def evaluate(
         InputError: if the names of the frames cannot be brought together.
         DetectionsError: if a frame occurs twice.
     """
-    return evaluate_all([Entry.of_run(run)], Truth.of(truth), only_listed=only_listed)[0]
+    return evaluate_all([Predictions.of_run(run)], Truth.of(truth), only_listed=only_listed)[0]
 
 
 def evaluate_all(
-    entries: Sequence[Entry], truth: Truth, *, only_listed: bool = False
+    runs: Sequence[Predictions], truth: Truth, *, only_listed: bool = False
 ) -> list[Evaluation]:
-    """Return the figures of several entries over the same frames.
+    """Return the figures of several runs over the same frames.
 
-    All are judged on the same number of frames, the most that any of them knows: a peer's
+    All are measured on the same number of frames, the most that any of them knows: a peer's
     arrays don't name the frames in which nothing was found.
 
     Raises:
         InputError: if the names of the frames cannot be brought together.
     """
-    rolls = [_call_roll(entry, truth, only_listed or truth.complete) for entry in entries]
-    frames = max((roll.length for roll in rolls), default=0)
-    return [_score(entry, truth, roll, frames) for entry, roll in zip(entries, rolls, strict=True)]
+    matches = [_match_frames(run, truth, only_listed or truth.complete) for run in runs]
+    frames = max((match.length for match in matches), default=0)
+    return [_score(run, truth, match, frames) for run, match in zip(runs, matches, strict=True)]
 
 
-def measure_frames(entry: Entry, truth: Truth, names: Collection[str]) -> Metrics:
-    """Return the figures of one entry on some of the true frames alone.
+def measure_frames(run: Predictions, truth: Truth, names: Collection[str]) -> Metrics:
+    """Return the figures of one run on some of the true frames alone.
 
     Args:
-        entry: detections in any frames; those in other frames don't count.
+        run: detections in any frames; those in other frames don't count.
         truth: the faces of all frames.
         names: the frames of the truth that count; none is as good as many.
 
@@ -275,67 +275,69 @@ def measure_frames(entry: Entry, truth: Truth, names: Collection[str]) -> Metric
     boxes = {name: boxes for name, boxes in truth.boxes.items() if name in names}
     part = Truth(boxes, True, ignored=truth.ignored)
     rows = {name: row for row, name in enumerate(part.boxes)}
-    # one more, for NOWHERE: as an index it means the last
-    row_at = np.array([*(rows.get(name, NOWHERE) for name in truth.boxes), NOWHERE])
+    # one more, for UNMATCHED: as an index it means the last
+    row_at = np.array([*(rows.get(name, UNMATCHED) for name in truth.boxes), UNMATCHED])
     # looked up among all frames: whether base names decide must not depend on the part
-    places = row_at[find_places(entry.frames, tuple(truth.boxes), entry.name)]
-    return measure(_rank(entry, places), part.true_boxes, len(part.boxes))
+    places = row_at[find_rows(run.frames, tuple(truth.boxes), run.name)]
+    return measure(_rank(run, places), part.true_boxes, len(part.boxes))
 
 
-def _score(entry: Entry, truth: Truth, roll: _Roll, frames: int) -> Evaluation:
-    ranking, true_boxes = _rank(entry, roll.places), truth.true_boxes
+def _score(run: Predictions, truth: Truth, match: _FrameMatches, frames: int) -> Evaluation:
+    ranking, true_boxes = _rank(run, match.places), truth.true_boxes
     metrics = measure(ranking, true_boxes, frames)
     return Evaluation(
-        name=entry.name,
+        name=run.name,
         metrics=metrics,
         diagnosis=diagnose(ranking, true_boxes, truth.face_labels),
-        skipped=entry.skipped,
-        candidates_per_frame=entry.candidates_per_frame,
-        seconds_per_frame=entry.seconds_per_frame,
-        notes=(*roll.notes, *_note_ignored(entry, metrics.ignored)),
-        settings=entry.settings,
+        skipped=run.skipped,
+        candidates_per_frame=run.candidates_per_frame,
+        seconds_per_frame=run.seconds_per_frame,
+        notes=(*match.notes, *_note_ignored(run, metrics.ignored)),
+        settings=run.settings,
     )
 
 
-def _rank(entry: Entry, places: Indices) -> Ranking:
+def _rank(run: Predictions, places: Indices) -> Ranking:
     """Return the detections of the frames that have a place."""
-    frame_index = places[entry.frame_index]
-    counted = frame_index != NOWHERE
-    return Ranking(entry.boxes[counted], entry.scores[counted], frame_index[counted])
+    frame_index = places[run.frame_index]
+    counted = frame_index != UNMATCHED
+    return Ranking(run.boxes[counted], run.scores[counted], frame_index[counted])
 
 
-def _call_roll(entry: Entry, truth: Truth, only_listed: bool) -> _Roll:
+def _match_frames(run: Predictions, truth: Truth, only_listed: bool) -> _FrameMatches:
     listed = tuple(truth.boxes)
-    places = find_places(entry.frames, listed, entry.name)
-    strangers = np.flatnonzero(places == NOWHERE)
+    places = find_rows(run.frames, listed, run.name)
+    strangers = np.flatnonzero(places == UNMATCHED)
     unseen = len(listed) - (len(places) - len(strangers))
     renamed = sum(
-        place != NOWHERE and listed[place] != name
-        for name, place in zip(entry.frames, places.tolist(), strict=True)
+        place != UNMATCHED and listed[place] != name
+        for name, place in zip(run.frames, places.tolist(), strict=True)
     )
     if not only_listed:
         places[strangers] = len(listed) + np.arange(len(strangers))
-    return _Roll(
+    return _FrameMatches(
         places=places,
         length=len(listed) + (0 if only_listed else len(strangers)),
-        notes=tuple(_notes(entry, renamed, len(strangers), unseen, only_listed)),
+        notes=tuple(_notes(run, renamed, len(strangers), unseen, only_listed)),
     )
 
 
-def _notes(entry: Entry, renamed: int, strangers: int, unseen: int, only_listed: bool) -> list[str]:
+def _notes(
+    run: Predictions, renamed: int, strangers: int, unseen: int, only_listed: bool
+) -> list[str]:
     fate = "left out" if only_listed else "counted as frames without faces"
     notes = {
         "frames matched with the truth by the end of their names": renamed,
         f"frames that the truth does not list, {fate}": strangers,
-        "frames of the truth never searched, their faces missed": unseen * entry.lists_all,
-        "images that could not be read": entry.skipped,
+        "frames of the truth never searched, their faces missed": unseen * run.lists_all,
+        "images that could not be read": run.skipped,
     }
-    return [f"{entry.name}: {text}: {count}" for text, count in notes.items() if count]
+    return [f"{run.name}: {text}: {count}" for text, count in notes.items() if count]
 
 
-def _note_ignored(entry: Entry, count: int) -> Iterator[str]:
+def _note_ignored(run: Predictions, count: int) -> Iterator[str]:
     if count:
         yield (
-            f"{entry.name}: detections in regions to be ignored, which count neither way, but as "
+            f"{run.name}: detections in regions to be ignored, which count neither way, but as "
             f"false alarms in the course's figures: {count}"
         )

@@ -14,10 +14,10 @@ import numpy as np
 from scipy import stats
 
 from facetl.errors import InputError
-from facetl.experiments.runner import FORMAT, FORMAT_VERSION
+from facetl.experiments.runner import KIND
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import Cell, Group, Start, Target
-from facetl.files import read_json, require_format
+from facetl.files import read_json
 from facetl.training.training_log import check_records, is_figure
 
 CONFIDENCE = 0.95
@@ -181,11 +181,9 @@ def load_cell(path: Path, cell: Cell) -> Result:
     Raises:
         InputError: if the file is damaged, or another cell's.
     """
-    remedy = "delete the file and resume with --resume"
     try:
         content = read_json(path)
-        found = content["format"], content["version"]
-        require_format(found, (FORMAT, FORMAT_VERSION), InputError, remedy, path)
+        KIND.require(content["format"], content["version"], path)
         if content["cell"] != json.loads(json.dumps(asdict(cell))):
             raise ValueError("it is the result of another cell")
         result = Result(
@@ -200,5 +198,5 @@ def load_cell(path: Path, cell: Cell) -> Result:
             if not is_figure(result.figure(name)):
                 raise ValueError(f"found {result.figure(name)!r} as {name}")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(f"{path}: not a readable cell ({error}); {remedy}") from error
+        raise InputError(f"{path}: not a readable cell ({error}); {KIND.remedy}") from error
     return result

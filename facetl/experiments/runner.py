@@ -24,7 +24,7 @@ from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import Cell, PatchTask, StartTask, Target, Task, plain_cells_before
-from facetl.files import remove_folder, write_text
+from facetl.files import FileKind, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import Stage, build_network
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
@@ -38,8 +38,7 @@ from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import prepare_patches
 from facetl.training.progress import Watcher
 
-FORMAT = "facetl-cell"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume")
 
 
 def do_task(task: Task, setup: Setup) -> None:
@@ -99,8 +98,7 @@ def _run_cell(cell: Cell, setup: Setup) -> None:
     trained = _train_cascade(cell, setup) if cell.target == "cascade" else _train_stage(cell, setup)
     fronts = _stages_before(cell.target, cell.frames, cell.seed, setup)
     result = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        **KIND.head,
         "cell": asdict(cell),
         "trained_parameters": trained.parameters,
         "seconds": round(sum(record["seconds"] for record in trained.records), 3),

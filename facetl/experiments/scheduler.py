@@ -19,7 +19,7 @@ from facetl.errors import FacetlError
 from facetl.experiments.runner import do_task, one_thread
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import PLAIN, Cell, Graph, PatchTask, StartTask, Task
-from facetl.interruptions import obey_parent, starting_workers
+from facetl.interruptions import end_with_parent, starting_workers
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.plan import CascadePlan
 from facetl.training.time_estimate import Speed, measure_speed
@@ -129,7 +129,7 @@ _worker = _Worker()
 
 
 def _start_worker() -> None:
-    obey_parent(_worker.stop)
+    end_with_parent(_worker.stop)
 
 
 def _do_in_worker(task: Task, setup: Setup) -> None:

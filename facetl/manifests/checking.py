@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence, Set
 from enum import StrEnum
@@ -10,20 +11,19 @@ from pathlib import Path
 from facetl.errors import ManifestError
 from facetl.files import absolute
 from facetl.manifests.fingerprints import (
-    FolderMark,
+    Fingerprint,
+    fingerprint_file,
+    fingerprint_files,
+    fingerprint_given,
     is_regular,
-    mark_file,
-    mark_files,
-    mark_given,
     names_below,
-    readable_bytes,
     sum_up,
 )
-from facetl.manifests.manifest import Input, LinkMark, OutputMark, Step, load_manifest
+from facetl.manifests.manifest import Step, load_manifest
 
 
 class State(StrEnum):
-    """How something is, compared with what is written of it."""
+    """How something is, compared with what the manifest says."""
 
     SAME = "same"
     CHANGED = "changed"
@@ -32,7 +32,7 @@ class State(StrEnum):
     OUTSIDE = "leads out of the folder"
 
 
-def check_outputs(folder: Path, outputs: Mapping[str, OutputMark]) -> Iterator[tuple[str, State]]:
+def check_outputs(folder: Path, outputs: Mapping[str, Fingerprint]) -> Iterator[tuple[str, State]]:
     """Compare outputs with what their manifest says; yield each with how it is.
 
     Nothing outside of the folder is opened, whatever links there are in it.
@@ -42,13 +42,13 @@ def check_outputs(folder: Path, outputs: Mapping[str, OutputMark]) -> Iterator[t
         outputs: by name, as :func:`facetl.manifests.manifest.load_manifest` lets them through.
     """
     is_inside: dict[Path, bool] = {}
-    for name, mark in outputs.items():
+    for name, output in outputs.items():
         path = folder / name
         try:
             if path.parent not in is_inside:
                 real = path.parent.resolve(strict=True)
                 is_inside[path.parent] = real.is_relative_to(folder.resolve(strict=True))
-            state = _compare(path, mark) if is_inside[path.parent] else State.OUTSIDE
+            state = _compare(path, output) if is_inside[path.parent] else State.OUTSIDE
         except (FileNotFoundError, NotADirectoryError):
             state = State.MISSING
         except (OSError, RuntimeError):  # forbidden, links in a circle, a name too long
@@ -56,7 +56,7 @@ def check_outputs(folder: Path, outputs: Mapping[str, OutputMark]) -> Iterator[t
         yield name, state
 
 
-def check_input(folder: Path, path: str, given: Input, step: Step) -> State:
+def check_input(folder: Path, path: str, given: Fingerprint, step: Step) -> State:
     """Compare an input with what it was.
 
     A manifest may name anything: what differs in number or size is not read at all.
@@ -67,45 +67,23 @@ def check_input(folder: Path, path: str, given: Input, step: Step) -> State:
         given: what it was.
         step: whose input it is; what it wrote into its input itself does not count.
     """
-    places = [Path(path)] if given.place is None else [folder / given.place, Path(path)]
+    places = [folder / given["place"]] if "place" in given else []
     own = {absolute(folder / name) for name in step.outputs}
     try:
-        place = next(filter(_is_there, places), None)
+        place = next((each for each in (*places, Path(path)) if _exists(each)), None)
         if place is None:
             return State.MISSING
         if _differs_in_size(place, given, own):
             return State.CHANGED
-        found = mark_input(place, own)
+        found = fingerprint_input(place, own)
     except OSError:
         return State.UNREADABLE
     if found is None:
         return State.UNREADABLE
-    return State.SAME if found._replace(place=given.place) == given else State.CHANGED
+    return State.SAME if {**given, **found} == given else State.CHANGED
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except ValueError:  # a NUL in it
-        return False
-
-
-def _differs_in_size(path: Path, given: Input, without: Set[str]) -> bool:
-    """Return whether other numbers of files or bytes are at a path; no more are counted."""
-    mark = given.mark
-    if not path.is_dir():
-        return is_regular(path) and path.stat().st_size != mark.bytes
-    left_out = names_in(path, without)
-    files = size = 0
-    for name in names_below(path):
-        if name not in left_out:
-            files, size = files + 1, size + readable_bytes(path / name)
-        if files > mark.files or size > mark.bytes:
-            return True
-    return (files, size) != (mark.files, mark.bytes)
-
-
-def mark_input(path: Path, without: Set[str] = frozenset()) -> Input | None:
+def fingerprint_input(path: Path, without: Set[str] = frozenset()) -> Fingerprint | None:
     """Return what is at a path; None if it is neither a regular file nor a folder.
 
     Args:
@@ -116,11 +94,10 @@ def mark_input(path: Path, without: Set[str] = frozenset()) -> Input | None:
         OSError: if it is a file that cannot be read.
     """
     if is_regular(path):
-        mark = mark_given(path)
-        return Input("file", FolderMark(1, mark.bytes, mark.sha256))
+        return {"kind": "file", "files": 1, **fingerprint_given(path)}
     if not path.is_dir():
         return None
-    return Input("folder", sum_up(mark_files(path), names_in(path, without)))
+    return {"kind": "folder", **sum_up(fingerprint_files(path), names_in(path, without))}
 
 
 def find_writer(path: Path) -> Step | None:
@@ -132,10 +109,45 @@ def find_writer(path: Path) -> Step | None:
     place = Path(absolute(path))
     for folder in place.parents[:3]:
         for step in _steps_of(folder):
-            mark = step.outputs.get(place.relative_to(folder).as_posix())
-            if mark:
-                return step if _is_same(place, mark) else None
+            if output := step.outputs.get(place.relative_to(folder).as_posix()):
+                return step if _is_same(place, output) else None
     return None
+
+
+def names_in(folder: Path, paths: Set[str]) -> set[str]:
+    """Return the names that those of some absolute paths have in a folder that lie in it."""
+    root = Path(absolute(folder))
+    below = (Path(path) for path in paths)
+    return {path.relative_to(root).as_posix() for path in below if path.is_relative_to(root)}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except ValueError:  # a NUL in it
+        return False
+
+
+def _differs_in_size(path: Path, given: Fingerprint, without: Set[str]) -> bool:
+    """Return whether other numbers of files or bytes are at a path; no more are counted."""
+    if not path.is_dir():
+        return is_regular(path) and path.stat().st_size != given["bytes"]
+    left_out = names_in(path, without)
+    files = size = 0
+    for name in names_below(path):
+        if name not in left_out:
+            files, size = files + 1, size + _readable_bytes(path / name)
+        if files > given["files"] or size > given["bytes"]:
+            return True
+    return (files, size) != (given["files"], given["bytes"])
+
+
+def _readable_bytes(path: Path) -> int:
+    """Return how many bytes of a file count; those of one that may not be read do not."""
+    try:
+        return path.stat().st_size if os.access(path, os.R_OK) else 0
+    except FileNotFoundError:
+        return 0  # it went meanwhile
 
 
 def _steps_of(folder: Path) -> Sequence[Step]:
@@ -146,28 +158,21 @@ def _steps_of(folder: Path) -> Sequence[Step]:
         return ()
 
 
-def _is_same(path: Path, mark: OutputMark) -> bool:
+def _is_same(path: Path, output: Fingerprint) -> bool:
     try:
-        return _compare(path, mark) is State.SAME
+        return _compare(path, output) is State.SAME
     except OSError:
         return False
 
 
-def names_in(folder: Path, paths: Set[str]) -> set[str]:
-    """Return those of some absolute paths that lie in a folder, as they are called from there."""
-    root = Path(absolute(folder))
-    below = (Path(path) for path in paths)
-    return {path.relative_to(root).as_posix() for path in below if path.is_relative_to(root)}
-
-
-def _compare(path: Path, mark: OutputMark) -> State:
+def _compare(path: Path, output: Fingerprint) -> State:
     status = path.lstat()
-    if isinstance(mark, LinkMark):
-        same = stat.S_ISLNK(status.st_mode) and str(path.readlink()) == mark.link
+    if "link" in output:
+        same = stat.S_ISLNK(status.st_mode) and str(path.readlink()) == output["link"]
     else:
         same = (
             stat.S_ISREG(status.st_mode)
-            and status.st_size == mark.bytes
-            and mark_file(path) == mark
+            and status.st_size == output["bytes"]
+            and fingerprint_file(path) == output
         )
     return State.SAME if same else State.CHANGED

@@ -4,10 +4,10 @@ A file's is the SHA-256 of its bytes.  A folder's is that of one line for each o
 ``SHA256 BYTES NAME`` ended by a NUL, in the order of their names, folder by folder.  Names are
 relative to the folder, with slashes, as the bytes that they are on disk.
 
-Of what was given to a command, a file of more than 4 GiB is told by its first and last 64 MiB and
+Of what was given to a command, a file of more than 4 GiB is known by its first and last 64 MiB and
 its size: none keeps a command waiting.  What it wrote is read to the last byte.
 
-Left out are hidden files, manifests (they tell of the others), and whatever is no regular file:
+Left out are hidden files, manifests (they describe the others), and whatever is no regular file:
 pipes, devices, links that lead nowhere.  Links to files count as the files, links to folders are
 not followed.
 """
@@ -18,16 +18,15 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from facetl.files import open_regular
 
 MANIFEST = "manifest.json"
-"""How a manifest is called, wherever it lies."""
-
+"""The name of a manifest, wherever it lies."""
 LONGEST = 2**32
 """Bytes of a file that is given up to which all of it is read."""
 EDGE = 2**26
@@ -36,34 +35,12 @@ _BLOCK = 2**20
 UNREADABLE = "unreadable"
 """What stands in a folder's fingerprint for the SHA-256 of a file that may not be read."""
 
-
-class FileMark(NamedTuple):
-    """What a file holds.
-
-    Attributes:
-        bytes: how many.
-        sha256: of them, 64 hexadecimal digits.
-    """
-
-    bytes: int
-    sha256: str
+Fingerprint = Mapping[str, Any]
+"""As a manifest has it: ``bytes`` and ``sha256``, 64 hexadecimal digits; of a folder ``files`` too,
+their number."""
 
 
-class FolderMark(NamedTuple):
-    """What a folder holds, to the bottom.
-
-    Attributes:
-        files: how many.
-        bytes: of all of them together.
-        sha256: of the list of all of them.
-    """
-
-    files: int
-    bytes: int
-    sha256: str
-
-
-def mark_file(path: Path) -> FileMark:
+def fingerprint_file(path: Path) -> Fingerprint:
     """Return the fingerprint of a regular file.
 
     Raises:
@@ -74,10 +51,10 @@ def mark_file(path: Path) -> FileMark:
         while block := file.read(_BLOCK):
             digest.update(block)
             size += len(block)
-    return FileMark(size, digest.hexdigest())
+    return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-def mark_given(path: Path) -> FileMark:
+def fingerprint_given(path: Path) -> Fingerprint:
     """Return the fingerprint of a regular file that a command is given, in seconds at most.
 
     Raises:
@@ -85,39 +62,39 @@ def mark_given(path: Path) -> FileMark:
     """
     size = path.stat().st_size
     if size <= LONGEST:
-        return mark_file(path)
+        return fingerprint_file(path)
     digest = hashlib.sha256()
     with open_regular(path, sys.maxsize) as file:
         for start in (0, size - EDGE):
             file.seek(start)
             digest.update(file.read(EDGE))
-    return FileMark(size, digest.hexdigest())
+    return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-def mark_files(folder: Path) -> Iterator[tuple[str, FileMark]]:
+def fingerprint_files(folder: Path) -> Iterator[tuple[str, Fingerprint]]:
     """Yield all files of a folder that is given and that count, by name, with fingerprints."""
     for name in names_below(folder):
         try:
-            yield name, mark_given(folder / name)
+            yield name, fingerprint_given(folder / name)
         except FileNotFoundError:
             continue  # it went while the others were read
         except OSError:
-            yield name, FileMark(0, UNREADABLE)
+            yield name, {"bytes": 0, "sha256": UNREADABLE}
 
 
-def sum_up(marks: Iterable[tuple[str, FileMark]], without: Collection[str] = ()) -> FolderMark:
+def sum_up(files: Iterable[tuple[str, Fingerprint]], without: Collection[str] = ()) -> Fingerprint:
     """Return the fingerprint of a folder.
 
     Args:
-        marks: its files, as :func:`mark_files` yields them.
+        files: its files, as :func:`fingerprint_files` yields them.
         without: names of files that do not count.
     """
-    digest, files, size = hashlib.sha256(), 0, 0
-    for name, mark in marks:
+    digest, count, size = hashlib.sha256(), 0, 0
+    for name, each in files:
         if name not in without:
-            digest.update(f"{mark.sha256} {mark.bytes} ".encode() + os.fsencode(name) + b"\0")
-            files, size = files + 1, size + mark.bytes
-    return FolderMark(files, size, digest.hexdigest())
+            digest.update(f"{each['sha256']} {each['bytes']} ".encode() + os.fsencode(name) + b"\0")
+            count, size = count + 1, size + each["bytes"]
+    return {"files": count, "bytes": size, "sha256": digest.hexdigest()}
 
 
 def names_below(folder: Path) -> Iterator[str]:
@@ -129,14 +106,6 @@ def names_below(folder: Path) -> Iterator[str]:
             pending += _entries(folder / name, f"{name}/" if name else "")
         else:
             yield name
-
-
-def readable_bytes(path: Path) -> int:
-    """Return how many bytes of a file count; those of one that may not be read do not."""
-    try:
-        return path.stat().st_size if os.access(path, os.R_OK) else 0
-    except FileNotFoundError:
-        return 0  # it went meanwhile
 
 
 def is_regular(path: Path) -> bool:

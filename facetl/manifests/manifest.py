@@ -43,70 +43,44 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, TypeVar
 
 from facetl.errors import ManifestError
 from facetl.files import read_json, write_text
-from facetl.manifests.fingerprints import MANIFEST, FileMark, FolderMark
+from facetl.locks import locking
+from facetl.manifests.fingerprints import MANIFEST, Fingerprint
 
 FORMAT = "facetl-manifest"
 FORMAT_VERSION = 1
 LARGEST = 2**30
 """Bytes of the largest manifest that is read."""
+PATIENCE = 60.0
+"""Seconds to wait for other commands that are writing the same manifest."""
 
-Kind = Literal["file", "folder", "built-in"]
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class Input(NamedTuple):
-    """Something that a command was given, and what it held.
-
-    Attributes:
-        kind: what it was.
-        mark: what it held.
-        place: where it lies from the manifest's folder, if the path that was given is relative.
-    """
-
-    kind: Kind
-    mark: FolderMark
-    place: str | None = None
-
-
-class LinkMark(NamedTuple):
-    """A link that was written, and the path in it."""
-
-    link: str
-
-
-OutputMark = FileMark | LinkMark
+_KINDS = ("file", "folder", "built-in")
+_EXPECTED: Mapping[Any, str] = {str: "a text", dict: "a JSON object", list: "a list"}
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one command did.
+    """What one command did; see above for its fields.
 
-    Attributes:
-        command: as it was typed.
-        name: of the command, without its arguments.
-        settings: JSON-able, by the name of the option or argument.
-        versions: of whatever took part, by name.
-        inputs: by the path as it was given.
-        outputs: by the path from the manifest's folder, with slashes.
-        seed: of all chance, if it has one.
+    ``inputs`` and ``outputs`` hold what stands in the file: an output is a ``Fingerprint``, or the
+    target of a link, ``{"link": TARGET}``.
     """
 
     command: str
     name: str
     settings: Mapping[str, Any]
     versions: Mapping[str, str | int]
-    inputs: Mapping[str, Input]
-    outputs: Mapping[str, OutputMark]
+    inputs: Mapping[str, Fingerprint]
+    outputs: Mapping[str, Fingerprint]
     seed: int | None = None
 
     def without(self, names: Collection[str]) -> Step:
         """Return the step as if it had not written some of its outputs."""
-        kept = {name: mark for name, mark in self.outputs.items() if name not in names}
+        kept = {name: each for name, each in self.outputs.items() if name not in names}
         return replace(self, outputs=kept)
 
     def to_json(self) -> dict[str, Any]:
@@ -114,11 +88,11 @@ class Step:
         return {
             "command": self.command,
             "name": self.name,
-            "settings": dict(self.settings),
+            "settings": self.settings,
             **({} if self.seed is None else {"seed": self.seed}),
-            "versions": dict(self.versions),
-            "inputs": {path: _input_to_json(given) for path, given in self.inputs.items()},
-            "outputs": {name: mark._asdict() for name, mark in self.outputs.items()},
+            "versions": self.versions,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
         }
 
 
@@ -129,19 +103,41 @@ class Manifest:
     steps: tuple[Step, ...] = ()
 
     @property
-    def outputs(self) -> dict[str, OutputMark]:
+    def outputs(self) -> dict[str, Fingerprint]:
         """What all steps wrote."""
-        return {name: mark for step in self.steps for name, mark in step.outputs.items()}
+        return {name: each for step in self.steps for name, each in step.outputs.items()}
 
     def followed_by(self, step: Step, gone: Collection[str] = ()) -> Manifest:
         """Return the manifest with one more step, which takes over what it wrote anew.
 
         Args:
             step: the new one.
-            gone: outputs that it did away with.
+            gone: outputs that it removed.
         """
         older = (each.without({*step.outputs, *gone}) for each in self.steps)
         return Manifest((*(each for each in older if each.outputs), step))
+
+
+def add_step(folder: Path, step: Step, gone: Collection[str] = ()) -> None:
+    """Write one more step into a folder's manifest; make the manifest if there is none.
+
+    Where file systems know no locks, two commands that end in the same moment may lose one step.
+
+    Args:
+        folder: which.
+        step: the new step.
+        gone: outputs of older steps that it removed.
+
+    Raises:
+        ManifestError: if what lies there is no manifest that can be added to.
+        OutputError: if the place cannot be written.
+    """
+    busy = (
+        f"{folder / MANIFEST} is being written by another program; what this command wrote is "
+        "there, but no manifest tells of it: give it again to have one"
+    )
+    with locking(folder / f".{MANIFEST}", PATIENCE, busy):
+        save_manifest(folder, find_manifest(folder).followed_by(step, gone))
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> None:
@@ -150,13 +146,20 @@ def save_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         OutputError: if the place cannot be written.
     """
-    document = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "steps": [step.to_json() for step in manifest.steps],
-    }
+    steps = [step.to_json() for step in manifest.steps]
+    document = {"format": FORMAT, "version": FORMAT_VERSION, "steps": steps}
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
     write_text(folder / MANIFEST, text + "\n")
+
+
+def find_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a folder, an empty one if there is none.
+
+    Raises:
+        ManifestError: if it cannot be read, or is somebody else's.
+    """
+    is_there = os.path.lexists(folder / MANIFEST)
+    return load_manifest(folder) if is_there else Manifest()
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -167,79 +170,64 @@ def load_manifest(folder: Path) -> Manifest:
             names outputs that would not lie in the folder.
     """
     path = folder / MANIFEST
-    document = _read(path)
+    if not path.is_file():
+        what = "is no file" if os.path.lexists(path) else "is not there"
+        raise ManifestError(f"{path} {what}; give a folder that facetl has written to")
+    try:
+        return _parse(path, _require(dict, read_json(path, LARGEST)))
+    except OSError as error:
+        raise ManifestError(
+            f"{path} cannot be read ({error.strerror}); move it away, or see to its permissions"
+        ) from error
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise ManifestError(
+            f"{path}: damaged manifest ({type(error).__name__}: {str(error)[:200]}); move it away, "
+            "and give the command again that wrote it"
+        ) from error
+
+
+def _parse(path: Path, document: dict[str, Any]) -> Manifest:
     found = (document.get("format"), document.get("version"))
     if found != (FORMAT, FORMAT_VERSION):
         raise ManifestError(
             f"{path} is no manifest of facetl: found format {str(found[0])[:40]!r} version "
             f"{str(found[1])[:40]!r}, expected {FORMAT!r} version {FORMAT_VERSION}; move it away"
         )
-    try:
-        return Manifest(tuple(_parse_step(each) for each in _list(document["steps"])))
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
-        raise ManifestError(_damaged(path, error)) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        what = "is no file" if os.path.lexists(path) else "is not there"
-        raise ManifestError(f"{path} {what}; give a folder that facetl has written to")
-    try:
-        document = read_json(path, LARGEST)
-        if not isinstance(document, dict):
-            raise ValueError(f"found {str(document)[:40]!r}, expected a JSON object")
-    except OSError as error:
-        raise ManifestError(
-            f"{path} cannot be read ({error.strerror}); move it away, or see to its permissions"
-        ) from error
-    except ValueError as error:
-        raise ManifestError(_damaged(path, error)) from error
-    return document
-
-
-def _damaged(path: Path, error: Exception) -> str:
-    return (
-        f"{path}: damaged manifest ({type(error).__name__}: {str(error)[:200]}); move it away, and "
-        "give the command again that wrote it"
-    )
-
-
-def _input_to_json(given: Input) -> dict[str, Any]:
-    place = {"place": given.place} if given.place is not None else {}
-    return {"kind": given.kind, **place, **given.mark._asdict()}
+    return Manifest(tuple(_parse_step(each) for each in _require(list, document["steps"])))
 
 
 def _parse_step(content: Any) -> Step:
-    step = _object(content)
-    seed = step.get("seed")
+    step = _require(dict, content)
+    inputs, outputs = _require(dict, step["inputs"]), _require(dict, step["outputs"])
+    json.dumps((step["settings"], step["versions"]), allow_nan=False)  # as it is written again
     return Step(
-        command=_text(step["command"]),
-        name=_text(step["name"]),
-        settings=_plain(step["settings"]),
-        versions=_plain(step["versions"]),
-        inputs={path: _parse_input(each) for path, each in _object(step["inputs"]).items()},
-        outputs={
-            _inside(name): _parse_mark(each) for name, each in _object(step["outputs"]).items()
-        },
-        seed=None if seed is None else _count(seed),
+        command=_require(str, step["command"]),
+        name=_require(str, step["name"]),
+        settings=_require(dict, step["settings"]),
+        versions=_require(dict, step["versions"]),
+        inputs={path: _parse_input(each) for path, each in inputs.items()},
+        outputs={_inside(name): _parse_output(each) for name, each in outputs.items()},
+        seed=None if step.get("seed") is None else _count(step["seed"]),
     )
 
 
-def _parse_input(content: Any) -> Input:
-    given = _object(content)
-    kind = given["kind"]
-    if kind not in get_args(Kind):
-        raise ValueError(f"found kind {str(kind)[:40]!r}, expected one of {get_args(Kind)}")
-    mark = FolderMark(_count(given["files"]), _count(given["bytes"]), _sha256(given["sha256"]))
-    place = given.get("place")
-    return Input(kind, mark, None if place is None else _text(place))
+def _parse_input(content: Any) -> Fingerprint:
+    given = _require(dict, content)
+    kind, place = given["kind"], given.get("place")
+    if kind not in _KINDS:
+        raise ValueError(f"found kind {str(kind)[:40]!r}, expected one of {_KINDS}")
+    where = {} if place is None else {"place": _require(str, place)}
+    return {"kind": kind, **where, "files": _count(given["files"]), **_parse_output(given)}
 
 
-def _parse_mark(content: Any) -> OutputMark:
-    mark = _object(content)
-    if "link" in mark:
-        return LinkMark(_text(mark["link"]))
-    return FileMark(_count(mark["bytes"]), _sha256(mark["sha256"]))
+def _parse_output(content: Any) -> Fingerprint:
+    output = _require(dict, content)
+    if "link" in output:
+        return {"link": _require(str, output["link"])}
+    digits = _require(str, output["sha256"])
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError(f"found {digits[:80]!r}, expected 64 hexadecimal digits")
+    return {"bytes": _count(output["bytes"]), "sha256": digits}
 
 
 def _inside(name: str) -> str:
@@ -251,37 +239,14 @@ def _inside(name: str) -> str:
     return name
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"found {str(value)[:40]!r}, expected a text")
-    return value
-
-
 def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"found {str(value)[:40]!r}, expected a whole number from 0")
     return value
 
 
-def _sha256(value: Any) -> str:
-    if not _SHA256.fullmatch(_text(value)):
-        raise ValueError(f"found {value[:80]!r}, expected 64 hexadecimal digits")
-    return str(value)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"found {str(value)[:40]!r}, expected a JSON object")
+def _require(kind: type[_T], value: Any) -> _T:
+    """Return a value if it is of a kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"found {str(value)[:40]!r}, expected {_EXPECTED[kind]}")
     return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"found {str(value)[:40]!r}, expected a list")
-    return value
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """Return an object in which every number is one, as it is to be written again."""
-    json.dumps(_object(value), allow_nan=False)
-    return _object(value)

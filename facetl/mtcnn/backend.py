@@ -1,6 +1,6 @@
 """How a batch of images is seen: PNet over a level of its pyramid, RNet and ONet in windows.
 
-A detector asks a :class:`Backend` and does the rest: thresholds, NMS, moving boxes.  The one here
+A detector uses a :class:`Backend` and does the rest: thresholds, NMS, moving boxes.  The one here
 is torch's: it runs anywhere, all images of a batch at once, and is what the other
 (:mod:`facetl.mtcnn.native`) has to agree with.
 """
@@ -20,7 +20,7 @@ from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 from facetl.mtcnn.resampling import IntegralImages
 
 CROPS_AT_ONCE: dict[Stage, int] = {"rnet": 128, "onet": 32}
-"""Windows judged together: so few that their maps stay in the processor's cache."""
+"""Windows scored together: so few that their maps stay in the processor's cache."""
 LEVEL_PIXELS_AT_ONCE = 600_000
 """Pixels of a level of the pyramid, over all images, that PNet sees together."""
 
@@ -45,8 +45,8 @@ class Cells(NamedTuple):
     level: Tensor
 
 
-class Answers(NamedTuple):
-    """What RNet or ONet says of N windows.
+class WindowOutputs(NamedTuple):
+    """What RNet or ONet gives for N windows.
 
     Attributes:
         scores: (N,) in [0, 1].
@@ -65,7 +65,7 @@ class Backend(Protocol):
     Attributes:
         size_hw: height and width in pixels.
         count: number of images.
-        device: where answers lie.
+        device: where outputs lie.
     """
 
     size_hw: tuple[int, int]
@@ -81,8 +81,8 @@ class Backend(Protocol):
             threshold: least score.
         """
 
-    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
-        """Return what RNet or ONet says of (N, 4) windows of whole pixels of the images.
+    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> WindowOutputs:
+        """Return what RNet or ONet gives for (N, 4) windows of whole pixels of the images.
 
         What lies outside an image is black.
         """
@@ -119,7 +119,7 @@ class TorchBackend:
         above = max(border - band.start, 0)
         below = len(band) - above - level.shape[2]
         level = functional.pad(level, [border, border, above, below])
-        outputs = self._ask("pnet", level)
+        outputs = self._run_network("pnet", level)
         scores = outputs.scores
         passed = scores >= threshold
         image_index, rows, columns = passed.nonzero(as_tuple=True)
@@ -132,20 +132,20 @@ class TorchBackend:
             level=torch.full_like(image_index, number),
         )
 
-    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
-        """Return what RNet or ONet says of windows (see :class:`Backend`)."""
+    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> WindowOutputs:
+        """Return what RNet or ONet gives for windows (see :class:`Backend`)."""
         size, count = INPUT_SIZES[stage], CROPS_AT_ONCE[stage]
-        said = [
-            self._ask(stage, self._images.crop(some, index, size))
+        chunks = [
+            self._run_network(stage, self._images.crop(some, index, size))
             for some, index in zip(
                 torch.split(windows, count), torch.split(image_index, count), strict=True
             )
         ]
-        outputs = Outputs(*map(torch.cat, zip(*said, strict=True)))
-        return Answers(outputs.scores, outputs.offsets, outputs.landmarks)
+        outputs = Outputs(*map(torch.cat, zip(*chunks, strict=True)))
+        return WindowOutputs(outputs.scores, outputs.offsets, outputs.landmarks)
 
-    def _ask(self, stage: Stage, pixels: Tensor) -> Outputs:
-        """Return what a network says, in 32-bit numbers whatever the program around it uses."""
+    def _run_network(self, stage: Stage, pixels: Tensor) -> Outputs:
+        """Return what a network gives, in 32-bit numbers whatever the program around it uses."""
         with torch.autocast(self.device.type, enabled=False):
             outputs: Outputs = self._networks[stage](normalise(pixels))
             return outputs
@@ -165,3 +165,24 @@ def _bands(size: tuple[int, int], border: int, images: int) -> Iterator[range]:
         yield range(start, height if last else start + step + shared)
         if last:
             return
+
+
+class TorchEngine:
+    """Torch's own arithmetic, on any device (see :class:`facetl.mtcnn.engines.Engine`)."""
+
+    exact = True
+
+    def why_not(self, device: torch.device) -> str:
+        """Return nothing: it can always be used."""
+        return ""
+
+    def describe(self) -> str:
+        """Return nothing: the name says it."""
+        return ""
+
+    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
+        """Return what it makes of images, with networks that lie on ``device``."""
+        return lambda pixels: TorchBackend(pixels.to(device), networks)
+
+
+TORCH = TorchEngine()

@@ -1,8 +1,8 @@
-"""What the networks say of every window, asked once: higher thresholds then cost no network.
+"""The networks' scores of every window, computed once: higher thresholds then cost no network.
 
 Three facts make the replay exact.
 
-* RNet's and ONet's opinion of a window, and the square or box that follows from it, depend on
+* RNet's and ONet's output for a window, and the square or box that follows from it, depend on
   that window alone.
 * Raising a threshold on a score commutes with greedy NMS by that score: whether a window is
   kept depends only on windows with higher scores, and those that the higher threshold removes
@@ -31,10 +31,9 @@ from facetl.mtcnn.detector import (
     Detector,
     onet_boxes,
     onet_nms,
-    pnet_candidates,
-    pnet_squares,
     rnet_nms,
     rnet_squares,
+    run_until,
     score_windows,
 )
 from facetl.mtcnn.geometry import as_windows
@@ -43,7 +42,7 @@ from facetl.search.parallel import in_parallel
 from facetl.search.settings import Settings
 
 FRAMES_TOGETHER = 16
-"""Frames whose faces are settled together."""
+"""Frames whose faces are replayed together."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Costs:
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
+class ReplayedSearch:
     """What the detector finds in all frames at one setting.
 
     Attributes:
@@ -78,15 +77,15 @@ class Settled:
 
 @dataclass(frozen=True, eq=False)
 class CachedScores:
-    """The networks' cached of the windows of many frames, numbers only.
+    """The networks' scores and boxes of the windows of many frames, numbers only.
 
     Attributes:
         floor: the lowest thresholds that can be replayed, and the pyramid.
         frames: how many frames were searched.
         proposals: (P,) PNet's scores of all that it proposes.
         pnet_scores: (N,) PNet's scores of the proposals that RNet passes.
-        refined: (N,) the same proposals as RNet judged them.
-        finished: (N,) the same once more, as ONet judged them; score 0 where the square that
+        after_rnet: (N,) the same proposals as RNet scored them.
+        after_onet: (N,) the same once more, as ONet scored them; score 0 where the square that
             RNet wants lies outside the frame, which ONet is never shown.
         costs: what it took.
     """
@@ -95,8 +94,8 @@ class CachedScores:
     frames: int
     proposals: Tensor
     pnet_scores: Tensor
-    refined: Candidates
-    finished: Candidates
+    after_rnet: Candidates
+    after_onet: Candidates
     costs: Costs
 
     def covers(self, settings: Settings) -> bool:
@@ -106,7 +105,7 @@ class CachedScores:
         same_pyramid = replace(settings, thresholds=floor.thresholds, score=floor.score) == floor
         return same_pyramid and all(own >= lowest for own, lowest in pairs)
 
-    def settle(self, pnet: Sequence[float], rnet: Sequence[float]) -> Iterator[Settled]:
+    def replay(self, pnet: Sequence[float], rnet: Sequence[float]) -> Iterator[ReplayedSearch]:
         """Yield what is found at each pair of a PNet and an RNet threshold.
 
         ONet's threshold stays at the floor: a higher one cuts the ranked detections short, no
@@ -121,24 +120,24 @@ class CachedScores:
         for first in pnet:
             rows = self._left_by_rnet(first)
             for second in rnet:
-                passed = rows[self.refined.scores[rows] > second]
+                passed = rows[self.after_rnet.scores[rows] > second]
                 settings = replace(self.floor, thresholds=(first, second, lowest[2]))
-                detections = self._settle_finished(self.finished[passed])
-                yield Settled(settings, detections, self._seconds(first, len(passed)))
+                detections = self._find_faces(self.after_onet[passed])
+                yield ReplayedSearch(settings, detections, self._seconds(first, len(passed)))
 
-    def _settle_finished(self, finished: Candidates) -> Candidates:
+    def _find_faces(self, after_onet: Candidates) -> Candidates:
         """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
-        blocks = finished.image_index // FRAMES_TOGETHER
-        settled = [
-            onet_nms(finished[blocks == block], self.floor) for block in torch.unique(blocks)
+        blocks = after_onet.image_index // FRAMES_TOGETHER
+        replayed = [
+            onet_nms(after_onet[blocks == block], self.floor) for block in torch.unique(blocks)
         ]
-        faces = Candidates.concatenate(settled, finished.scores.device)
+        faces = Candidates.concatenate(replayed, after_onet.scores.device)
         return faces[faces.scores.argsort(descending=True, stable=True)]
 
     def _left_by_rnet(self, threshold: float) -> Tensor:
         """Return the rows that PNet's threshold and RNet's NMS leave."""
         rows = (self.pnet_scores >= threshold).nonzero()[:, 0]
-        return rows[rnet_nms(self.refined[rows], self.floor)]
+        return rows[rnet_nms(self.after_rnet[rows], self.floor)]
 
     def _seconds(self, pnet_threshold: float, shown_to_onet: int) -> float:
         shown_to_rnet = int((self.proposals >= pnet_threshold).sum())
@@ -147,64 +146,64 @@ class CachedScores:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """The cached of one frame, and the moments at which each network had spoken."""
+class _FrameScores:
+    """The scores of one frame, and the times at which each network was done."""
 
     proposals: Tensor
     pnet_scores: Tensor
-    refined: Candidates
-    finished: Candidates
+    after_rnet: Candidates
+    after_onet: Candidates
     moments: tuple[float, ...]
 
 
 def cache_scores(
     detector: Detector, images: Iterable[Pixels], floor: Settings, workers: int = 1
 ) -> CachedScores:
-    """Ask the networks about the windows of many frames, one frame at a time.
+    """Score the windows of many frames with the networks, one frame at a time.
 
     Args:
         detector: the cascade.
         images: (H, W, 3) uint8 each; any sizes; read one by one and not kept.
         floor: the pyramid, and the lowest thresholds that can be replayed.
-        workers: frames asked about side by side.
+        workers: frames scored side by side.
     """
-    ask = partial(_ask, detector, floor)
-    asked = list(in_parallel(ask, enumerate(images), workers))
+    score = partial(_score_frame, detector, floor)
+    scored = list(in_parallel(score, enumerate(images), workers))
     cpu = torch.device("cpu")
     none = Candidates.empty(cpu).scores
     return CachedScores(
         floor=floor,
-        frames=len(asked),
-        proposals=torch.cat([none, *(each.proposals for each in asked)]),
-        pnet_scores=torch.cat([none, *(each.pnet_scores for each in asked)]),
-        refined=Candidates.concatenate([each.refined for each in asked], cpu),
-        finished=Candidates.concatenate([each.finished for each in asked], cpu),
-        costs=_sum_up(asked),
+        frames=len(scored),
+        proposals=torch.cat([none, *(each.proposals for each in scored)]),
+        pnet_scores=torch.cat([none, *(each.pnet_scores for each in scored)]),
+        after_rnet=Candidates.concatenate([each.after_rnet for each in scored], cpu),
+        after_onet=Candidates.concatenate([each.after_onet for each in scored], cpu),
+        costs=_measure_costs(scored),
     )
 
 
 @torch.inference_mode()
-def _ask(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _Asked:
-    """Return the cached of one frame, given with its number."""
+def _score_frame(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _FrameScores:
+    """Return the scores of one frame, given with its number."""
     frame, pixels = image
     moments = [time.perf_counter()]
     backend = detector.backend(torch.from_numpy(pixels)[None])
-    proposals = pnet_squares(pnet_candidates(backend, floor))
+    proposals = run_until("rnet_input", backend, floor)
     moments.append(time.perf_counter())
     seen = proposals[_visible(proposals, backend)]
-    refined = score_windows(backend, seen, "rnet", floor)
-    passed = refined.scores > floor.thresholds[1]
-    refined = refined[passed]
+    after_rnet = score_windows(backend, seen, "rnet", floor)
+    passed = after_rnet.scores > floor.thresholds[1]
+    after_rnet = after_rnet[passed]
     moments.append(time.perf_counter())
-    squares = rnet_squares(refined)
-    finished = onet_boxes(backend, squares, floor)
-    aligned = _spread(finished, _visible(squares, backend))
+    squares = rnet_squares(after_rnet)
+    after_onet = onet_boxes(backend, squares, floor)
+    aligned = _spread(after_onet, _visible(squares, backend))
     moments.append(time.perf_counter())
-    return _Asked(
+    return _FrameScores(
         proposals=proposals.scores.cpu(),
         pnet_scores=seen.scores[passed].cpu(),
-        refined=_keep(refined, frame),
-        finished=_keep(aligned, frame),
+        after_rnet=_keep(after_rnet, frame),
+        after_onet=_keep(aligned, frame),
         moments=tuple(moments),
     )
 
@@ -236,11 +235,13 @@ def _keep(candidates: Candidates, frame: int) -> Candidates:
     )
 
 
-def _sum_up(asked: Sequence[_Asked]) -> Costs:
+def _measure_costs(scored: Sequence[_FrameScores]) -> Costs:
     """Return the costs; the median frame stands for all, because the first has to warm up."""
-    laps = torch.tensor([each.moments for each in asked], dtype=torch.float64).reshape(-1, 4).diff()
-    shown = torch.tensor([[len(each.proposals), len(each.refined)] for each in asked])
+    laps = (
+        torch.tensor([each.moments for each in scored], dtype=torch.float64).reshape(-1, 4).diff()
+    )
+    shown = torch.tensor([[len(each.proposals), len(each.after_rnet)] for each in scored])
     _, rnet, onet = laps.sum(dim=0).tolist()
     rnet_windows, onet_windows = shown.reshape(-1, 2).sum(dim=0).clamp(min=1).tolist()
-    frame = float(laps[:, 0].median()) if asked else 0.0
+    frame = float(laps[:, 0].median()) if scored else 0.0
     return Costs(frame, rnet / rnet_windows, onet / onet_windows)

@@ -1,4 +1,4 @@
-"""The windows that are still in the race, as columns that are filtered together."""
+"""The windows that are left, as columns that are filtered together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Candidates:
 
     Attributes:
         boxes: (N, 4) float32 in pixels of the whole image.
-        scores: (N,) float32 in [0, 1], from the last network that judged.
+        scores: (N,) float32 in [0, 1], from the last network that scored them.
         image_index: (N,) int64, which image of the batch.
         offsets: (N, 4) float32, where that network would move the box, as fractions of its side.
         landmarks: (N, 10) float32 as fractions of the box, x then y; (N, 0) before ONet.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from facetl.data.pictures import Picture, as_pixels, as_rgb, each_of, held_by, i
 from facetl.errors import InputError
 from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.engines import EngineChoice, build_backend, choose_engine
+from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
     as_windows,
@@ -52,6 +52,17 @@ from facetl.search.video import VideoSearch
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
 
+CascadeStep = Literal["pnet_scan", "pnet_nms", "rnet_input", "rnet_nms", "onet_input", "onet_nms"]
+"""What is left: by PNet's threshold; by its NMS; these moved and made square, which RNet is shown;
+by RNet's threshold and NMS, where they are; moved and made square again, which ONet is shown; by
+ONet, moved, and its threshold and NMS: the faces."""
+_SHOWN_TO: dict[Stage, CascadeStep] = {
+    "pnet": "pnet_nms",
+    "rnet": "rnet_input",
+    "onet": "onet_input",
+}
+_LAST_NMS: dict[Stage, CascadeStep] = {"pnet": "pnet_nms", "rnet": "rnet_nms", "onet": "onet_nms"}
+
 Thresholds = tuple[float, float, float]
 """Least scores in [0, 1] to pass PNet, RNet and ONet."""
 
@@ -64,7 +75,7 @@ VOTING_IOU = 0.7
 
 
 class How(TypedDict, total=False):
-    """What :meth:`Detector.detect` can be told by name."""
+    """The keywords of :meth:`Detector.detect`."""
 
     min_face: float | None
     factor: float | None
@@ -82,7 +93,7 @@ class Detector:
 
     Attributes:
         device: where the networks run.
-        engine: what does their arithmetic, ``"torch"``, ``"native"`` or ``"half"``.
+        engine: what does their arithmetic, one of :data:`facetl.mtcnn.engines.ENGINES`.
         settings: how the weights would have it search, if they say so (see ``facetl tune``).
 
     Example:
@@ -94,7 +105,7 @@ class Detector:
     """
 
     def __init__(
-        self, weights: Weights, device: str | torch.device = "cpu", engine: EngineChoice = "auto"
+        self, weights: Weights, device: str | torch.device = "cpu", engine: str = AUTO_ENGINE
     ) -> None:
         """Build the networks of ``weights`` on ``device``; missing stages are pretrained.
 
@@ -108,14 +119,14 @@ class Detector:
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
         self.engine = choose_engine(engine, self.device)
-        self._backend_for = build_backend(self.engine, self._networks, self.device)
+        self._backend_for = load_engine(self.engine).prepare(self._networks, self.device)
 
     @classmethod
     def load(
         cls,
         weights: str | Path = CARTOON,
         device: str = "auto",
-        engine: EngineChoice = "auto",
+        engine: str = AUTO_ENGINE,
     ) -> Detector:
         """Load a detector from a weights file or by a built-in name.
 
@@ -172,7 +183,7 @@ class Detector:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.engine = choose_engine(self.engine, self.device)
-        self._backend_for = build_backend(self.engine, self._networks, self.device)
+        self._backend_for = load_engine(self.engine).prepare(self._networks, self.device)
 
     @overload
     def detect(  # type: ignore[overload-overlap]  # a str is an iterable of str
@@ -369,12 +380,9 @@ class Detector:
             their (N,) scores.
         """
         backend = self.backend(torch.from_numpy(image)[None])
-        candidates = pnet_candidates(backend, settings)
+        candidates = run_until(_SHOWN_TO[stage], backend, settings)
         if stage == "pnet":
             return _as_arrays(pnet_windows(candidates.boxes), candidates.scores)
-        candidates = pnet_squares(candidates)
-        if stage == "onet":
-            candidates = rnet_stage(backend, candidates, settings)
         if judged:
             candidates = score_windows(backend, candidates, stage, settings)
             candidates = candidates[candidates.scores.argsort(descending=True, stable=True)]
@@ -395,7 +403,9 @@ class Detector:
             (N, 4) float64 half-open boxes, best first; and their (N,) scores.
         """
         backend = self.backend(torch.from_numpy(image)[None])
-        found = cascade_until(backend, last, settings)
+        found = run_until(_LAST_NMS[last], backend, settings)
+        if last != "onet":
+            found = onet_nms(found.moved_to(_boxes_in(found, last)), settings)
         return _as_arrays(found.boxes, found.scores)
 
     def _search_batch(self, batch: Sequence[Picture], settings: Settings) -> list[Search]:
@@ -411,14 +421,16 @@ class Detector:
     def _search_together(self, pixels: Tensor, settings: Settings) -> list[Search]:
         """Search (B, H, W, 3) images of one size."""
         backend = self.backend(pixels)
-        after_pnet = pnet_squares(pnet_candidates(backend, settings))
-        after_rnet = rnet_stage(backend, after_pnet, settings)
-        after_onet = onet_stage(backend, after_rnet, settings)
-        stages = (after_pnet, after_rnet, after_onet)
+        steps = dict(run_cascade(backend, settings))
+        stages = (steps["rnet_input"], steps["onet_input"], steps["onet_nms"])
         counts = zip(*(candidates.counts(backend.count) for candidates in stages), strict=True)
         size = (pixels.shape[1], pixels.shape[2])
         return [
-            Search(_detections_of(after_onet, image), dict(zip(STAGES, count, strict=True)), size)
+            Search(
+                _detections_of(steps["onet_nms"], image),
+                dict(zip(STAGES, count, strict=True)),
+                size,
+            )
             for image, count in enumerate(counts)
         ]
 
@@ -445,12 +457,25 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def pnet_candidates(backend: Backend, settings: Settings) -> Candidates:
-    """Return the windows that PNet passes, over all levels of the pyramid, the best of each place.
+def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeStep, Candidates]]:
+    """Yield what is left after each step; what is not asked for is not computed."""
+    windows, level = pnet_scan(backend, settings)
+    yield "pnet_scan", windows
+    windows = pnet_nms(windows, level)
+    yield "pnet_nms", windows
+    squares = _pnet_squares(windows)
+    yield "rnet_input", squares
+    scored = score_windows(backend, squares, "rnet", settings)
+    scored = scored[rnet_nms(scored, settings)]
+    yield "rnet_nms", scored
+    squares = rnet_squares(scored).valid()
+    yield "onet_input", squares
+    yield "onet_nms", onet_nms(onet_boxes(backend, squares, settings), settings)
 
-    The same as :func:`pnet_scan`, then :func:`pnet_nms`.
-    """
-    return pnet_nms(*pnet_scan(backend, settings))
+
+def run_until(last: CascadeStep, backend: Backend, settings: Settings) -> Candidates:
+    """Return what is left after a step, without the ones that follow."""
+    return next(left for step, left in run_cascade(backend, settings) if step == last)
 
 
 def pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]:
@@ -483,90 +508,61 @@ def border_of(settings: Settings) -> int:
     return PNET_BORDER if settings.padding else 0
 
 
-def pnet_squares(candidates: Candidates) -> Candidates:
+def _pnet_squares(candidates: Candidates) -> Candidates:
     """Return the squares around where PNet sees the faces in its windows."""
-    boxes = candidates.boxes
-    return candidates.moved_to(square(move(boxes, candidates.offsets, sides(boxes)))).valid()
+    return candidates.moved_to(square(_boxes_in(candidates, "pnet"))).valid()
 
 
-def rnet_stage(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
-    """Return the squares that RNet leaves, moved to where it sees the faces."""
-    return rnet_squares(_rnet_survivors(backend, candidates, settings)).valid()
-
-
-def _rnet_survivors(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
-    """Return the squares that RNet leaves, where they are."""
-    judged = score_windows(backend, candidates, "rnet", settings)
-    return judged[rnet_nms(judged, settings)]
-
-
-def rnet_nms(judged: Candidates, settings: Settings) -> Tensor:
+def rnet_nms(scored: Candidates, settings: Settings) -> Tensor:
     """Return the indices of what RNet's threshold and NMS leave, best score first.
 
     The NMS is more lenient where ONet's boxes vote: more of them make a better average.
     """
-    rows = (judged.scores > settings.thresholds[1]).nonzero()[:, 0]
-    return rows[suppress(judged[rows], VOTERS_IOU if settings.voting else 0.7)]
+    rows = (scored.scores > settings.thresholds[1]).nonzero()[:, 0]
+    return rows[suppress(scored[rows], VOTERS_IOU if settings.voting else 0.7)]
 
 
-def rnet_squares(judged: Candidates) -> Candidates:
-    """Return the squares around where RNet sees the faces in the squares that it judged."""
-    return judged.moved_to(square(_boxes_in(judged)))
+def rnet_squares(scored: Candidates) -> Candidates:
+    """Return the squares around where RNet sees the faces in the squares that it scored."""
+    return scored.moved_to(square(_boxes_in(scored, "rnet")))
 
 
-def _boxes_in(judged: Candidates) -> Tensor:
-    """Return where RNet or ONet sees the faces in the squares that it judged."""
-    return move(judged.boxes, judged.offsets, inclusive_sides(judged.boxes))
-
-
-def onet_stage(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
-    """Return the boxes and landmarks, now in pixels, that ONet gives."""
-    return onet_nms(onet_boxes(backend, candidates, settings), settings)
-
-
-def cascade_until(backend: Backend, last: Stage, settings: Settings) -> Candidates:
-    """Return the boxes of a cascade that ends with a stage, best score first."""
-    candidates = pnet_candidates(backend, settings)
-    if last == "pnet":
-        boxes = move(candidates.boxes, candidates.offsets, sides(candidates.boxes))
-        return onet_nms(candidates.moved_to(boxes), settings)
-    candidates = pnet_squares(candidates)
-    if last == "rnet":
-        judged = _rnet_survivors(backend, candidates, settings)
-        return onet_nms(judged.moved_to(_boxes_in(judged)), settings)
-    return onet_stage(backend, rnet_stage(backend, candidates, settings), settings)
+def _boxes_in(scored: Candidates, stage: Stage) -> Tensor:
+    """Return where a network sees the faces in the windows that it scored."""
+    count = sides if stage == "pnet" else inclusive_sides
+    return move(scored.boxes, scored.offsets, count(scored.boxes))
 
 
 def onet_boxes(backend: Backend, candidates: Candidates, settings: Settings) -> Candidates:
     """Return ONet's box, score and landmarks, in pixels, for each candidate by itself."""
-    judged = score_windows(backend, candidates, "onet", settings)
-    boxes = judged.boxes
+    scored = score_windows(backend, candidates, "onet", settings)
+    boxes = scored.boxes
     return replace(
-        judged,
-        boxes=_boxes_in(judged),
-        landmarks=place_landmarks(judged.landmarks, boxes) if len(judged) else judged.landmarks,
+        scored,
+        boxes=_boxes_in(scored, "onet"),
+        landmarks=place_landmarks(scored.landmarks, boxes) if len(scored) else scored.landmarks,
     )
 
 
-def onet_nms(judged: Candidates, settings: Settings) -> Candidates:
+def onet_nms(scored: Candidates, settings: Settings) -> Candidates:
     """Return what the last NMS and ONet's threshold leave, best score first.
 
     The threshold only cuts the list short: boxes below it still vote.  A box with its corners
-    the wrong way round is none: it does not vote either.
+    the wrong way round is no box: it does not vote either.
     """
-    judged = judged.valid()
+    scored = scored.valid()
     if settings.voting:
-        keep = suppress_nested(judged, 0.5)  # stricter: what is suppressed has had its say
-        judged = judged[keep].moved_to(vote(judged, keep, VOTING_IOU)).valid()
-        return judged[judged.scores > settings.thresholds[2]]
-    judged = judged[judged.scores > settings.thresholds[2]]
-    return judged[suppress_nested(judged, 0.7)]
+        keep = suppress_nested(scored, 0.5)  # stricter: what is suppressed has voted
+        scored = scored[keep].moved_to(vote(scored, keep, VOTING_IOU)).valid()
+        return scored[scored.scores > settings.thresholds[2]]
+    scored = scored[scored.scores > settings.thresholds[2]]
+    return scored[suppress_nested(scored, 0.7)]
 
 
 def score_windows(
     backend: Backend, candidates: Candidates, stage: Stage, settings: Settings
 ) -> Candidates:
-    """Return the candidates that hold a pixel of their image, with a network's opinion of each.
+    """Return the candidates that hold a pixel of their image, with a network's score of each.
 
     Args:
         backend: the images of the batch.
@@ -580,8 +576,8 @@ def score_windows(
     windows, candidates = windows[visible], candidates[visible]
     if not len(candidates):
         return candidates
-    answers = backend.classify(stage, windows, candidates.image_index)
-    return replace(candidates, **answers._asdict())
+    outputs = backend.classify(stage, windows, candidates.image_index)
+    return replace(candidates, **outputs._asdict())
 
 
 def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:

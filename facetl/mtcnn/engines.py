@@ -1,126 +1,87 @@
-"""What does the networks' arithmetic: torch anywhere, or kernels of our own on the processor.
+"""What does the networks' arithmetic: one table of engines, each in a module of its own.
 
-The kernels come twice: exact, at the same boxes as torch, and in half precision.
+An engine is an object with the attributes of :class:`Engine`.  Nothing heavy is loaded before an
+engine is asked for, so that the command line can name them all.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
-from typing import Literal, get_args
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
-import torch
-from torch import Tensor
-
-from facetl.cores import usable_cores
 from facetl.errors import InputError
-from facetl.mtcnn.backend import Backend, BackendFactory, TorchBackend
-from facetl.mtcnn.native import NativeNetworks, find_kernels
-from facetl.mtcnn.networks import Network, Stage
 
-Engine = Literal["torch", "native", "half"]
-EngineChoice = Literal["auto", "torch", "native", "half"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_CACHES = "TORCHINDUCTOR_CACHE_DIR"
+    import torch
+
+    from facetl.mtcnn.backend import BackendFactory
+    from facetl.mtcnn.networks import Network, Stage
+
+ENGINES = {
+    "torch": "facetl.mtcnn.backend:TORCH",
+    "native": "facetl.mtcnn.native:NATIVE",
+    "half": "facetl.mtcnn.native:HALF",
+}
+"""Where the engines lie, ``module:object``, by name."""
+AUTO_ENGINE = "auto"
+"""The name that stands for the first of :data:`PREFERRED` that can be had."""
+PREFERRED = ("native", "torch")
 
 
-def choose_engine(name: EngineChoice, device: torch.device) -> Engine:
-    """Return the engine to use; ``auto`` takes the exact kernels where they can be had.
+class Engine(Protocol):
+    """A way to do the networks' arithmetic."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether its boxes are those of torch."""
+
+    def why_not(self, device: torch.device) -> str:
+        """Return what keeps it from being used on a device; nothing if it can be."""
+
+    def describe(self) -> str:
+        """Return what it is, in words that follow its name; nothing if the name says it."""
+
+    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
+        """Return what it makes of images, with networks that lie on ``device``."""
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return all that can be asked for."""
+    return (AUTO_ENGINE, *ENGINES)
+
+
+def load_engine(name: str) -> Engine:
+    """Return the engine of a name; ``auto`` is none."""
+    module, _, attribute = ENGINES[name].partition(":")
+    return cast("Engine", getattr(import_module(module), attribute))
+
+
+def choose_engine(name: str, device: torch.device) -> str:
+    """Return the name of the engine to use; ``auto`` takes the exact kernels where there are any.
 
     Raises:
-        InputError: if kernels are asked for and cannot be had.
+        InputError: if the engine does not exist, or cannot be had.
     """
-    if name not in get_args(EngineChoice):
-        raise InputError(f"found engine {name!r}, expected one of {get_args(EngineChoice)}")
-    if name == "auto":
-        return "torch" if why_not_native(device) else "native"
-    lacking = "" if name == "torch" else why_not_native(device, half=name == "half")
-    if lacking:
+    if name not in engine_names():
+        raise InputError(f"found engine {name!r}, expected one of {engine_names()}")
+    if name == AUTO_ENGINE:
+        return next(each for each in PREFERRED if not why_not(each, device))
+    if lacking := why_not(name, device):
         raise InputError(f"the {name} engine cannot be had: {lacking}; use --engine auto")
     return name
 
 
-def why_not_native(device: torch.device, *, half: bool = False) -> str:
-    """Return what keeps the kernels from being used on a device; nothing if they can be."""
-    if device.type != "cpu":
-        return f"the kernels run on the processor, not on {device.type}"
-    return find_kernels(half=half).lacking
-
-
-def build_backend(
-    engine: Engine, networks: Mapping[Stage, Network], device: torch.device
-) -> BackendFactory:
-    """Return what an engine makes of images, with networks that lie on ``device``."""
-    if engine != "torch":
-        return NativeNetworks(networks, half=engine == "half").backend
-
-    def backend(pixels: Tensor) -> Backend:
-        return TorchBackend(pixels.to(device), networks)
-
-    return backend
-
-
-def describe_device(device: torch.device) -> str:
-    """Return what a device is and what else is there, for people."""
-    if device.type == "cuda":
-        return f"cuda, {torch.cuda.get_device_name(device)}"
-    gpu = "a CUDA device is there" if torch.cuda.is_available() else "no CUDA device"
-    return f"cpu with {torch.backends.cpu.get_cpu_capability()} instructions; {gpu}"
+def why_not(name: str, device: torch.device) -> str:
+    """Return what keeps an engine from being used on a device; nothing if it can be."""
+    return load_engine(name).why_not(device)
 
 
 def describe_engine(device: torch.device) -> str:
     """Return which engine ``auto`` takes on a device and why, for people."""
-    lacking = why_not_native(device)
-    if lacking:
+    if lacking := why_not("native", device):
         return f"torch: {lacking}"
-    no_half = why_not_native(device, half=True)
+    no_half = why_not("half", device)
     half = f"half cannot be had: {no_half}" if no_half else "half can be had"
-    return f"native, compiled for {find_kernels().build}; {half}"
-
-
-def describe_threads() -> str:
-    """Return what is done side by side, for people."""
-    return (
-        f"{usable_cores()} cores: as many frames side by side, one thread each; "
-        f"training uses {torch.get_num_threads()} threads"
-    )
-
-
-@contextmanager
-def own_caches() -> Iterator[None]:
-    """Give torch's compiler a folder of its own over the block, which goes again.
-
-    Torch's optimisers and its ONNX export load the compiler, and that makes a folder for its
-    caches: by default one in the common temporary folder, by a name that anybody can take before.
-    Nothing of facetl is compiled.
-    """
-    if _CACHES in os.environ:
-        yield
-        return
-    with TemporaryDirectory() as folder:
-        os.environ[_CACHES] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop(_CACHES, None)
-
-
-def tell_machine(device: torch.device, engine: str | None) -> dict[str, str | int]:
-    """Return what results depend on, bit for bit, besides settings, inputs and versions.
-
-    Args:
-        device: where the networks run.
-        engine: what was asked for to search frames; None where there is no choice.
-    """
-    gpu = f", {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
-    told: dict[str, str | int] = {
-        "device": f"{device.type}{gpu}",
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-    }
-    if engine is None:
-        return told
-    known = next((each for each in get_args(EngineChoice) if each == engine), None)
-    return {**told, "engine": choose_engine(known, device) if known else engine}
+    return f"native, {load_engine('native').describe()}; {half}"

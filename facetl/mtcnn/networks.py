@@ -48,7 +48,7 @@ def normalise(pixels: Tensor) -> Tensor:
 
 
 class PNet(nn.Module):
-    """The proposal network: judges every 12-pixel window of a picture, 2 pixels apart."""
+    """The proposal network: classifies every 12-pixel window of a picture, 2 pixels apart."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class PNet(nn.Module):
 
 
 class RNet(nn.Module):
-    """The refinement network: judges windows of 24 pixels."""
+    """The refinement network: classifies windows of 24 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """The output network: judges windows of 48 pixels and places five landmarks."""
+    """The output network: classifies windows of 48 pixels and places five landmarks."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from facetl.data.interop import import_library
 from facetl.files import write_bytes, write_text
-from facetl.mtcnn.engines import own_caches
+from facetl.mtcnn.machine import own_caches
 from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION
@@ -30,8 +30,6 @@ from facetl.version import VERSION
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-FORMAT = "facetl-onnx"
-FORMAT_VERSION = 1
 RUNNER = "run_onnx.py"
 """The runner's name, beside the networks."""
 
@@ -44,7 +42,7 @@ onnxruntime knows them from 1.14 on.
 _EXAMPLE_HW = (41, 50)  # an odd and an even side: what holds for both, holds for any
 
 
-class FromPixels(nn.Module):
+class _FromPixels(nn.Module):
     """A network from pixels to scores: as it is exported."""
 
     def __init__(self, network: Network) -> None:
@@ -53,9 +51,9 @@ class FromPixels(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Return scores, offsets and, if there are any, landmarks of (N, 3, H, W) pixels."""
-        said: Outputs = self.network(normalise(pixels))
-        landmarks = (said.landmarks,) if said.landmarks.shape[1] else ()
-        return said.scores, said.offsets, *landmarks
+        outputs: Outputs = self.network(normalise(pixels))
+        landmarks = (outputs.landmarks,) if outputs.landmarks.shape[1] else ()
+        return outputs.scores, outputs.offsets, *landmarks
 
 
 def save_onnx(folder: Path, weights: Weights) -> list[Path]:
@@ -92,7 +90,7 @@ def build_model(stage: Stage, weights: Weights) -> ModelProto:
     """Return a network as an ONNX model."""
     from onnx.helper import set_model_props
 
-    network = FromPixels(weights.network(stage)).eval()
+    network = _FromPixels(weights.network(stage)).eval()
     size = INPUT_SIZES[stage]
     height, width = _EXAMPLE_HW if stage == "pnet" else (size, size)
     dynamic = torch.export.Dim.DYNAMIC
@@ -119,8 +117,8 @@ def build_model(stage: Stage, weights: Weights) -> ModelProto:
 
 def _facts(stage: Stage, weights: Weights) -> dict[str, object]:
     return {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        "format": "facetl-onnx",
+        "version": 1,
         "facetl": VERSION,
         "stage": stage,
         "weights": weights.fingerprint,

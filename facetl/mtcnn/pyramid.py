@@ -36,7 +36,7 @@ def level_size(size_hw: tuple[int, int], scale: float) -> tuple[int, int]:
 
 
 def map_size(size_hw: tuple[int, int]) -> tuple[int, int]:
-    """Return rows and columns of the windows that PNet judges on a level with its border.
+    """Return rows and columns of the windows that PNet classifies on a level with its border.
 
     Windows lie 2 pixels apart; on an odd side the last one hangs over the edge by a pixel,
     because PNet's pooling counts what is left over.

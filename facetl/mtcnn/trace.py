@@ -1,14 +1,13 @@
 """The way of one image through the cascade, every step of it kept to be looked at.
 
-The steps are the detector's own functions, called one by one: what a trace tells is what
-:class:`facetl.mtcnn.detector.Detector` does, and ``tests/test_story.py`` holds it to that.
+The steps are those of :func:`facetl.mtcnn.detector.run_cascade`, by which the detector searches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 import torch
@@ -19,32 +18,21 @@ from facetl.boxes import Boxes
 from facetl.data.images import Pixels
 from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
-from facetl.mtcnn.detector import (
-    Detector,
-    border_of,
-    onet_stage,
-    pnet_nms,
-    pnet_scan,
-    pnet_squares,
-    rnet_stage,
-)
+from facetl.mtcnn.detector import CascadeStep, Detector, border_of, run_cascade
 from facetl.mtcnn.geometry import PNET_STRIDE, as_windows, pnet_windows
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size, map_size, pyramid_scales
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.results.detections import Floats
 from facetl.search.settings import Settings
 
-TraceStep = Literal["passed", "distinct", "squares", "refined", "found"]
-STEPS: tuple[TraceStep, ...] = get_args(TraceStep)
-"""What is left: by PNet's threshold; by its NMS; these moved and made square, which RNet sees;
-by RNet, moved and made square again, which ONet sees; by ONet: the faces."""
-STEP_NAMES: Final[Mapping[TraceStep, str]] = {
-    "passed": "PNet passes",
-    "distinct": "NMS leaves",
-    "squares": "RNet is shown",
-    "refined": "ONet is shown",
-    "found": "ONet finds",
+STEP_NAMES: Final[Mapping[CascadeStep, str]] = {
+    "pnet_scan": "PNet passes",
+    "pnet_nms": "NMS leaves",
+    "rnet_input": "RNet is shown",
+    "onet_input": "ONet is shown",
+    "onet_nms": "ONet finds",
 }
+"""What a trace shows, and how it is named in tables and pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +69,7 @@ class Remaining:
 
     Attributes:
         boxes: (N, 4) float64 half-open pixels of the image; may leave it.
-        scores: (N,) float32 in [0, 1], of the network that judged last.
+        scores: (N,) float32 in [0, 1], of the last network.
         landmarks: (N, 5, 2) float32 x, y in pixels after ONet, (0, 5, 2) before.
     """
 
@@ -107,7 +95,7 @@ class Trace:
     image: Pixels
     settings: Settings
     levels: tuple[Level, ...]
-    steps: Mapping[TraceStep, Remaining]
+    steps: Mapping[CascadeStep, Remaining]
 
     @property
     def windows(self) -> int:
@@ -117,7 +105,7 @@ class Trace:
     @property
     def shown(self) -> Remaining:
         """The faces in the end that reach the score from which they are shown."""
-        found = self.steps["found"]
+        found = self.steps["onet_nms"]
         keep = found.scores >= self.settings.score
         return Remaining(found.boxes[keep], found.scores[keep], found.landmarks[keep])
 
@@ -142,17 +130,10 @@ def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace
         settings: how to search.
     """
     backend = detector.backend(torch.from_numpy(image)[None])
-    passed, level = pnet_scan(backend, settings)
-    distinct = pnet_nms(passed, level)
-    squares = pnet_squares(distinct)
-    refined = rnet_stage(backend, squares, settings)
-    found = onet_stage(backend, refined, settings)
-    steps: dict[TraceStep, Remaining] = {
-        "passed": _remaining(passed, pnet_windows(passed.boxes)),
-        "distinct": _remaining(distinct, pnet_windows(distinct.boxes)),
-        "squares": _remaining(squares, as_windows(squares.boxes)),
-        "refined": _remaining(refined, as_windows(refined.boxes)),
-        "found": _remaining(found, found.boxes),
+    steps = {
+        step: _remaining(candidates, _windows_of(step, candidates.boxes))
+        for step, candidates in run_cascade(backend, settings)
+        if step in STEP_NAMES
     }
     return Trace(image, settings, tuple(_levels(backend, image, settings)), steps)
 
@@ -186,6 +167,13 @@ def _levels(backend: Backend, image: Pixels, settings: Settings) -> Iterator[Lev
     for scale, scores in zip(scales, score_maps(backend, settings), strict=True):
         pixels = images.resize(level_size(backend.size_hw, scale))[0].permute(1, 2, 0)
         yield Level(scale, pixels.round().byte().numpy(), border_of(settings), scores)
+
+
+def _windows_of(step: CascadeStep, boxes: Tensor) -> Tensor:
+    """Return the half-open boxes that those of candidates after a step stand for."""
+    if step in ("pnet_scan", "pnet_nms"):
+        return pnet_windows(boxes)
+    return boxes if step == "onet_nms" else as_windows(boxes)
 
 
 def _remaining(candidates: Candidates, boxes: Tensor) -> Remaining:

@@ -26,13 +26,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from facetl.errors import WeightsError
-from facetl.files import parse_json, require_format, write_bytes
+from facetl.files import FileKind, parse_json, write_bytes
 from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
 from facetl.search.settings import Settings
 from facetl.version import VERSION
 
-FORMAT = "facetl-weights"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-weights", WeightsError, "train it again or update facetl")
 PRETRAINED = "pretrained"
 """The weights that facenet-pytorch ships, trained on photographs."""
 CARTOON = "cartoon"
@@ -214,8 +213,7 @@ def save_weights(path: Path, weights: Weights) -> None:
     }
     header = {
         **weights.metadata,
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        **KIND.head,
         "facetl": VERSION,
         "stages": list(weights.stages),
     }
@@ -232,9 +230,7 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
             f"not a readable safetensors file ({error}); train it again or get a whole copy"
         ) from error
     if header:
-        found = header.get("format"), header.get("version")
-        remedy = "train it again or update facetl"
-        require_format(found, (FORMAT, FORMAT_VERSION), WeightsError, remedy)
+        KIND.require(header.get("format"), header.get("version"))
     return state, header
 
 

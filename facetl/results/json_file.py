@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.errors import DetectionsError
-from facetl.files import UNENCODABLE, atomic_path, read_json, require_format
+from facetl.files import UNENCODABLE, FileKind, atomic_path, read_json
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 from facetl.results.detections import Detections, Floats, FrameResult, Run, Skipped
 
-FORMAT = "facetl-detections"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-detections", DetectionsError, "make it again with facetl detect")
 
 
 class RunWriter:
@@ -83,8 +82,7 @@ def writing_run(path: Path, name: str, settings: dict[str, Any]) -> Iterator[Run
         OutputError: if the place cannot be written.
     """
     head = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        **KIND.head,
         "facetl": VERSION,
         "name": name,
         "settings": settings,
@@ -116,13 +114,11 @@ def load_document(path: Path) -> Run:
     """
     try:
         document = read_json(path)
-        found = (document["format"], document["version"])
+        KIND.require(document["format"], document["version"], path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DetectionsError(
             f"{path}: not a detections file ({error}); make one with facetl detect"
         ) from error
-    remedy = "make it again with facetl detect"
-    require_format(found, (FORMAT, FORMAT_VERSION), DetectionsError, remedy, path)
     try:
         return _run_from_json(document)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -30,19 +30,20 @@ from facetl.errors import DetectionsError, OutputError
 from facetl.files import (
     MAKE_ROOM,
     UNENCODABLE,
+    FileKind,
     about_to_write,
     cannot_write,
     note_written,
     open_regular,
     parse_json,
-    require_format,
 )
 from facetl.results.detections import FrameResult, Run, Skipped
 from facetl.results.json_file import frame_from_json, frame_to_json
 from facetl.version import VERSION
 
-FORMAT = "facetl-detections-lines"
-FORMAT_VERSION = 1
+KIND = FileKind(
+    "facetl-detections-lines", DetectionsError, "make it again with facetl detect --stream"
+)
 LONGEST_LINE = 2**28
 """Bytes of a line that are read: no image has so many faces."""
 
@@ -234,8 +235,7 @@ def _read(path: Path, number: int, document: dict[str, Any]) -> FrameResult | Sk
 def describe_head(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first line of a file."""
     return {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        **KIND.head,
         "facetl": VERSION,
         "name": name,
         "settings": dict(settings),
@@ -259,9 +259,7 @@ def _lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _check_head(path: Path, head: dict[str, Any]) -> dict[str, Any]:
-    found = (head.get("format"), head.get("version"))
-    remedy = "make it again with facetl detect --stream"
-    require_format(found, (FORMAT, FORMAT_VERSION), DetectionsError, remedy, path)
+    KIND.require(head.get("format"), head.get("version"), path)
     if not isinstance(head.get("name"), str) or not isinstance(head.get("settings"), dict):
         raise _damaged(path, 1, ValueError("no name or no settings"))
     return head

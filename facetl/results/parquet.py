@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facetl.data.interop import import_library
 from facetl.errors import DetectionsError
-from facetl.files import UNENCODABLE, atomic_path, parse_json, require_format, require_regular
+from facetl.files import UNENCODABLE, FileKind, atomic_path, parse_json, require_regular
 from facetl.results.detections import FrameResult, Run, Skipped
 from facetl.results.json_file import frame_from_json
 from facetl.version import VERSION
@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from pyarrow import Schema
     from pyarrow.parquet import ParquetFile, ParquetWriter
 
-FORMAT = "facetl-detections-shard"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-detections-shard", DetectionsError, "make it again with facetl detect")
 KEY = b"facetl"
 ROWS_HELD = 1024
 """Rows that wait in memory until they are written."""
@@ -76,8 +75,7 @@ class ShardHead:
     def to_json(self) -> dict[str, Any]:
         """Return the head as a shard's metadata has it."""
         return {
-            "format": FORMAT,
-            "version": FORMAT_VERSION,
+            **KIND.head,
             "facetl": VERSION,
             **asdict(self),
         }
@@ -194,9 +192,7 @@ def read_head(path: Path) -> ShardHead:
     """
     with _opened(path) as file:
         document = parse_json((file.schema_arrow.metadata or {})[KEY])
-        found = (document["format"], document["version"])
-        remedy = "make it again with facetl detect"
-        require_format(found, (FORMAT, FORMAT_VERSION), DetectionsError, remedy, path)
+        KIND.require(document["format"], document["version"], path)
         return _head_from_json(document)
 
 

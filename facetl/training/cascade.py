@@ -22,13 +22,12 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
 from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.engines import EngineChoice
 from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
+from facetl.parts import describe_differences
 from facetl.search.settings import DETECTION, Settings
 from facetl.training.checkpoint import (
     Checkpoint,
-    describe_differences,
     load_checkpoint,
     save_checkpoint,
 )
@@ -128,7 +127,7 @@ class Training:
     workshop: Workshop
     watcher: Watcher
     device: torch.device
-    engine: EngineChoice = "auto"
+    engine: str = "auto"
     workers: int = 1
     time_budget: TimeBudget | None = None
 

@@ -1,10 +1,9 @@
-"""Where a training stands: enough to resume to the same result as if it had never stopped."""
+"""The state of a training: enough to resume it with the same result as if it had never stopped."""
 
 from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,13 @@ from typing import Any
 import torch
 
 from facetl.errors import WeightsError
-from facetl.files import require_format, write_bytes
+from facetl.files import FileKind, write_bytes
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.weights import State, load_plain
+from facetl.parts import describe_differences
 from facetl.training.settings import Keep
 
-FORMAT = "facetl-checkpoint"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-checkpoint", WeightsError, "start anew with --force")
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,7 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint, task: dict[str, Any]) -> None:
     """Write a checkpoint and the JSON-able description of its task, atomically."""
     document = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        **KIND.head,
         "task": task,
         "checkpoint": {**vars(checkpoint), "records": list(checkpoint.records)},
     }
@@ -114,7 +112,7 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
     """
     try:
         document = load_plain(path)
-        found = (document["format"], document["version"])
+        found = document["format"], document["version"]
         found_task, values = dict(document["task"]), document["checkpoint"]
     except MemoryError:
         raise  # there is nothing wrong with the file
@@ -122,8 +120,7 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
         raise WeightsError(
             f"{path}: not a readable checkpoint ({type(error).__name__}); start anew with --force"
         ) from error
-    remedy = "start anew with --force"
-    require_format(found, (FORMAT, FORMAT_VERSION), WeightsError, remedy, path)
+    KIND.require(*found, path)
     if differing := describe_differences(found_task, task):
         raise WeightsError(
             f"{path}: belongs to a training with {differing}; resume with the same "
@@ -137,21 +134,6 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
             f"{path}: damaged checkpoint ({type(error).__name__}: {error}); start anew with --force"
         ) from error
     return checkpoint
-
-
-def describe_differences(found: dict[str, Any], task: dict[str, Any]) -> str:
-    """Return what a task that was found has otherwise than the one that is wanted; may be empty."""
-    return ", ".join(_differences(found, task))
-
-
-def _differences(found: dict[str, Any], task: dict[str, Any]) -> Iterator[str]:
-    """Yield what the task that was found has otherwise, and what is wanted."""
-    for key, value in task.items():
-        if isinstance(value, dict):
-            part = found.get(key)
-            yield from _differences(part if isinstance(part, dict) else {}, value)
-        elif found.get(key) != value:
-            yield f"{key.replace('_', ' ')} {found.get(key)} (now {value})"
 
 
 def _check(checkpoint: Checkpoint) -> None:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from facetl.errors import InputError
-from facetl.mtcnn.engines import own_caches
 from facetl.mtcnn.geometry import regression_targets
+from facetl.mtcnn.machine import own_caches
 from facetl.mtcnn.networks import (
     INPUT_SIZES,
     Network,

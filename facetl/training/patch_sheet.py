@@ -27,7 +27,7 @@ _PAPER = 96
 
 
 def draw_patches(patches: Patches, *, rows: int = 8, columns: int = 6, seed: int = 0) -> Pixels:
-    """Return a sheet with patches of each class, drawn at random, side by side.
+    """Return a sheet with random patches of each class, side by side.
 
     Patches are enlarged with square pixels; the box that a positive or part face should be
     moved to is drawn over it and reaches out where the face does.

@@ -13,19 +13,21 @@ pixels        uint8    (N, S, S, 3)   RGB
 ============  =======  =============  ====================================================
 
 The file's metadata holds one key, ``facetl``: a JSON object with the format's name and version,
-the names of the frames and whatever the maker tells of its settings.  Columns grow in a folder
-beside the target (:mod:`facetl.training.resume`) and are joined at the end; reading maps the file
-into memory.
+the names of the frames and the settings of the maker.  Frame by frame the patches
+are kept as parts beside the target (:mod:`facetl.parts`), which are joined at the end; reading
+maps the file into memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from facetl.errors import PatchesError
-from facetl.files import atomic_path, parse_json, require_format
-from facetl.training.resume import Growth, growing
+from facetl.files import FileKind, atomic_path, parse_json
+from facetl.parts import Parts, keeping_parts
 from facetl.training.sampling import Label, LabelledWindows
 from facetl.version import VERSION
 
-FORMAT = "facetl-patches"
-FORMAT_VERSION = 1
+KIND = FileKind("facetl-patches", PatchesError, "prepare the patches anew")
 _FINGERPRINTED_PATCHES = 1000
 PATCH_COUNTS = "patch_counts"
 """Where a weights file's metadata keeps what it was trained on: a row for each training."""
@@ -132,15 +133,15 @@ class PatchWriter:
         metadata: JSON-able facts about the patches' origin; set it before the end.
     """
 
-    def __init__(self, size: int, growth: Growth) -> None:
+    def __init__(self, size: int, parts: Parts) -> None:
         self.metadata: dict[str, Any] = {}
         self._size = size
-        self._growth = growth
+        self._parts = parts
 
     @property
     def kept(self) -> Sequence[Any]:
         """The facts of all frames that are written, in order; those from before a break first."""
-        return tuple(self._growth.records)
+        return tuple(self._parts.facts)
 
     def add(
         self,
@@ -155,7 +156,7 @@ class PatchWriter:
             frame_index: place of the frame in the metadata's ``frames``.
             pixels: (N, S, S, 3) uint8.
             labelled: N windows, where the patches were cut.
-            facts: JSON-able, to be found in :attr:`kept` if the writing is gone on with.
+            facts: JSON-able, to be found in :attr:`kept` if the writing is resumed.
 
         Raises:
             OutputError: if the disk does not take them.
@@ -169,21 +170,29 @@ class PatchWriter:
         )
         if patches.size != self._size:
             raise ValueError(f"expected patches of {self._size} pixels, got {patches.size}")
-        columns = {
-            name: getattr(patches, name).astype(_TYPES[code]).tobytes()
-            for name, code in _COLUMNS.items()
-        }
-        self._growth.append(columns, len(patches), facts)
+        columns = (
+            getattr(patches, name).astype(_TYPES[code]).tobytes() for name, code in _COLUMNS.items()
+        )
+        self._parts.add(facts, b"".join(columns))
 
     def leave_out(self, facts: Any) -> None:
         """Append a frame that has no patches."""
-        self._growth.append(dict.fromkeys(_COLUMNS, b""), 0, facts)
+        self._parts.add(facts, b"")
 
-    def assemble(self, path: Path) -> None:
-        """Join the columns to one file at ``path``."""
+    def join(self, path: Path) -> None:
+        """Write one file with the patches of all frames, column after column."""
+        row_bytes = _row_bytes(self._size)
+        count = self._parts.size // sum(row_bytes)
         with path.open("wb") as file:
-            file.write(_header(self._growth.rows, self._size, self.metadata))
-            self._growth.copy_to(file)
+            file.write(_header(count, self._size, self.metadata))
+            begins = accumulate(row_bytes[:-1], initial=0)
+            places = [file.tell() + count * begin for begin in begins]
+            for data in self._parts.read():
+                rows, rest = len(data) // sum(row_bytes), memoryview(data)
+                for column, size in enumerate(row_bytes):
+                    file.seek(places[column])
+                    places[column] += file.write(rest[: rows * size])
+                    rest = rest[rows * size :]
 
 
 @contextmanager
@@ -193,27 +202,24 @@ def writing_patches(
     """Give a writer of patches of ``size`` pixels; if the block succeeds, ``path`` holds them.
 
     Memory does not grow with the number of patches.  If the block raises or the process is
-    killed, the frames that were written stay beside ``path``, for another call to go on with.
+    killed, the frames that were written stay beside ``path``, for another call to resume.
 
     Args:
         path: the patch file.
         size: side of the patches in pixels.
         task: JSON-able: all that the patches depend on.
-        resume: go on with what was broken off, if there is anything.
+        resume: take up what was broken off, if there is anything.
 
     Raises:
         OutputError: if the place cannot be written.
         PatchesError: if what was broken off is another task's.
     """
-    row_bytes = {
-        name: int(np.prod(shape[1:])) * _TYPES[_COLUMNS[name]].itemsize
-        for name, shape in _shapes(1, size).items()
-    }
-    with growing(path, row_bytes, task or {}, resume=resume) as growth:
-        writer = PatchWriter(size, growth)
+    described = {"size": size, **(task or {})}
+    with keeping_parts(path, described, resume=resume, error=PatchesError) as parts:
+        writer = PatchWriter(size, parts)
         yield writer
         with atomic_path(path) as temporary:
-            writer.assemble(temporary)
+            writer.join(temporary)
 
 
 def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
@@ -241,18 +247,16 @@ def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
 
 
 def _read_metadata(file: Path) -> dict[str, Any]:
-    """Check that the file is whole and of our format and version; return what it tells."""
+    """Check that the file is whole and of our format and version; return its metadata."""
     try:
         with safe_open(file, framework="numpy") as tensors:
             text = (tensors.metadata() or {}).get("facetl", "{}")
         metadata: dict[str, Any] = parse_json(text)
-        found = metadata.pop("format", None), metadata.pop("version", None)
+        KIND.require(metadata.pop("format", None), metadata.pop("version", None), file)
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise PatchesError(
             f"{file} is damaged or no patch file ({error}); prepare the patches anew"
         ) from error
-    remedy = "prepare the patches anew"
-    require_format(found, (FORMAT, FORMAT_VERSION), PatchesError, remedy, file)
     return metadata
 
 
@@ -291,16 +295,24 @@ def _map_columns(file: Path) -> dict[str, NDArray[Any]]:
 
 def _header(count: int, size: int, metadata: Mapping[str, Any]) -> bytes:
     """Return the head of a safetensors file: a length, then JSON padded to eight bytes."""
-    signed = {"format": FORMAT, "version": FORMAT_VERSION, "facetl": VERSION, **metadata}
+    signed = {**KIND.head, "facetl": VERSION, **metadata}
     entries: dict[str, Any] = {"__metadata__": {"facetl": json.dumps(signed)}}
     begin = 0
     for name, shape in _shapes(count, size).items():
-        end = begin + int(np.prod(shape)) * _TYPES[_COLUMNS[name]].itemsize
+        end = begin + math.prod(shape) * _TYPES[_COLUMNS[name]].itemsize
         entries[name] = {"dtype": _COLUMNS[name], "shape": shape, "data_offsets": [begin, end]}
         begin = end
     text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
+
+
+def _row_bytes(size: int) -> list[int]:
+    """Return how many bytes a patch takes in each column."""
+    return [
+        math.prod(shape) * _TYPES[_COLUMNS[name]].itemsize
+        for name, shape in _shapes(1, size).items()
+    ]
 
 
 def _shapes(count: int, size: int) -> dict[str, tuple[int, ...]]:

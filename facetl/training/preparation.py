@@ -1,9 +1,9 @@
 """From annotated frames to a patch file: frames are cut side by side, patches written in order.
 
-Each frame has its own source of chance, made of the seed and the frame's name, so that the
+Each frame has its own random generator, made of the seed and the frame's name, so that the
 patches depend neither on the number of workers nor on which other frames there are.  What was cut
-from a frame is on disk before the next one's turn: a run that was broken off goes on from there
-and ends with the same bytes.
+from a frame is on disk before the next one's turn: a run that was broken off is resumed there and
+ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from facetl.data.frame import Frame
 from facetl.data.images import load_image
 from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
 from facetl.errors import ImageError, InputError
+from facetl.mtcnn.engines import load_engine
 from facetl.mtcnn.networks import INPUT_SIZES, Stage
 from facetl.mtcnn.resampling import cut_windows
 from facetl.search.parallel import in_parallel
@@ -80,7 +81,7 @@ class FrameCut:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> FrameCut:
-        """Return what :meth:`to_json` has told."""
+        """Return what :meth:`to_json` was called on."""
         thumbnail = np.frombuffer(base64.b64decode(content["thumbnail"]), "<f4")
         return cls(
             index=content["index"],
@@ -188,18 +189,18 @@ def prepare_patches(
     """Cut labelled patches for one stage from all frames and write them to a patch file.
 
     Frames that cannot be read are left out and counted.  If this is broken off, what was cut
-    stays in a folder beside ``path``; to go on from there makes the same file.
+    stays in a folder beside ``path``; to resume makes the same file.
 
     Args:
         dataset: the frames with their faces.
         path: the patch file to write.
         recipe: how many windows of each class; the stage's own otherwise.
         stage: the network that shall learn from them.
-        miner: finds what the earlier stages propose; without one all windows are drawn by lot.
+        miner: finds what the earlier stages propose; without one all windows are random.
         seed: of all chance.
         workers: threads that cut side by side; the result does not depend on it.
         progress: wraps the stream of frames, those first that were cut before a break.
-        resume: go on with what was broken off, if there is anything; else it is given up.
+        resume: take up what was broken off, if there is anything; else it is removed.
 
     Raises:
         InputError: if there is no face to learn from, or no frame can be read.
@@ -239,8 +240,8 @@ def prepare_patches(
 
 def _describe_proposer(miner: Miner) -> dict[str, Any]:
     """Return what the proposals depend on besides the miner's settings."""
-    halved = miner.detector.engine == "half"
-    return {"weights": miner.detector.fingerprint, "half_precision": halved}
+    is_exact = load_engine(miner.detector.engine).exact
+    return {"weights": miner.detector.fingerprint, "half_precision": not is_exact}
 
 
 def _write_all(
@@ -259,7 +260,7 @@ def _write_all(
 
 
 def _remember(facts: dict[str, Any]) -> FrameCut | Unreadable:
-    """Return what a record tells of its frame."""
+    """Return what the facts of a part say of its frame."""
     return Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
 
 

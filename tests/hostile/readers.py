@@ -17,7 +17,6 @@ from PIL import Image, features
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
 
-from facetl.cli.report import recall_training
 from facetl.commands.train_stage import recommend_settings
 from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import load_dataset
@@ -31,26 +30,19 @@ from facetl.data.images import image_size, load_image
 from facetl.data.thumbnails import make_thumbnails
 from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, OutputError
-from facetl.evaluation.metrics_file import FORMAT as METRICS
-from facetl.evaluation.metrics_file import load_metrics
-from facetl.evaluation.report.gallery import hang
-from facetl.evaluation.report.page import Report, choose_exhibits, render
-from facetl.evaluation.scoring import Entry, Truth, evaluate_all
+from facetl.evaluation.report.compose import recall_training
+from facetl.evaluation.report.frames import collect_frames
+from facetl.evaluation.report.page import Report, choose_frames, render_page
+from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
 from facetl.experiments.description import load_study
 from facetl.experiments.results import load_cell, summarise
-from facetl.experiments.runner import FORMAT as CELLS
+from facetl.experiments.runner import KIND as CELLS
 from facetl.experiments.setup import require_place
 from facetl.experiments.study import PLAIN, Cell
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.checking import check_outputs
-from facetl.manifests.fingerprints import FileMark, FolderMark, mark_file
-from facetl.manifests.manifest import (
-    Input,
-    LinkMark,
-    Manifest,
-    load_manifest,
-    save_manifest,
-)
+from facetl.manifests.fingerprints import fingerprint_file
+from facetl.manifests.manifest import Manifest, load_manifest, save_manifest
 from facetl.manifests.manifest import Step as ManifestStep
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
@@ -224,17 +216,17 @@ def _run(folder: Path) -> list[Path]:
 def _read_run(path: Path) -> None:
     truth = Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True)
     run = load_run(path)
-    evaluate_all([Entry.of_run(run)], truth)
+    evaluate_all([Predictions.of_run(run)], truth)
     save_run(path.with_name("again.json"), run)
 
 
 def _read_for_report(path: Path) -> None:
     """Compose the report of a run, but for pictures and plots."""
     truth = Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=False)
-    entries = [Entry.of_run(load_run(path))]
-    evaluations = evaluate_all(entries, truth)
-    exhibits = choose_exhibits(hang(entries, truth), evaluations)
-    page = render(Report("a run", evaluations, exhibits))
+    runs = [Predictions.of_run(load_run(path))]
+    evaluations = evaluate_all(runs, truth)
+    frames = choose_frames(collect_frames(runs, truth), evaluations)
+    page = render_page(Report("a run", evaluations, frames))
     assert page.count("<script") == WHOLE_SCRIPTS
 
 
@@ -269,7 +261,9 @@ def _lines(folder: Path) -> list[Path]:
 
 def _read_lines(path: Path) -> None:
     run = load_lines(path)
-    evaluate_all([Entry.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True))
+    evaluate_all(
+        [Predictions.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True)
+    )
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -289,7 +283,9 @@ def _read_shards(path: Path) -> None:
     run = load_run(path.parent)
     for shard in find_shards(path.parent):
         count_shard(shard, 0.5)
-    evaluate_all([Entry.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True))
+    evaluate_all(
+        [Predictions.of_run(run)], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True)
+    )
 
 
 def _go_on(path: Path) -> None:
@@ -299,19 +295,13 @@ def _go_on(path: Path) -> None:
         recover({path: head}, ["a.png", "b.png", "c.png", "x"])
 
 
-def _metrics(folder: Path) -> list[Path]:
-    document = {"format": METRICS, "version": 1, "runs": {"tuned": {"ap": {"0.3": 0.5}}}}
-    (folder / "metrics.json").write_text(json.dumps(document))
-    return [folder / "metrics.json"]
-
-
 def _peer(folder: Path) -> list[Path]:
     save_peer(folder, PeerDetections(BOXES, np.array([0.5, 0.25]), ("a.png", "b.png")))
     return sorted(folder.glob("*.npy"))
 
 
 def _read_peer(path: Path) -> None:
-    entry = Entry.of_peer("peer", load_peer(path.parent))
+    entry = Predictions.of_peer("peer", load_peer(path.parent))
     evaluate_all([entry], Truth({"a.png": BOXES, "b.png": BOXES[:0]}, complete=True))
 
 
@@ -378,7 +368,7 @@ def _read_report_of_weights(path: Path) -> None:
     weights = _as_weights(path)
     settings = {"weights": str(weights), "weights_fingerprint": load_weights(weights).fingerprint}
     run = Run("tuned", settings, ())
-    recall_training(evaluate_all([Entry.of_run(run)], Truth({}, complete=True))[0])
+    recall_training(evaluate_all([Predictions.of_run(run)], Truth({}, complete=True))[0])
 
 
 def _tell_checkpoint() -> dict[str, object]:
@@ -482,7 +472,7 @@ def _study(folder: Path) -> list[Path]:
 
 def _cell(folder: Path) -> list[Path]:
     content = {
-        "format": CELLS,
+        "format": CELLS.name,
         "version": 1,
         "cell": asdict(CELL),
         "trained_parameters": 5,
@@ -519,14 +509,14 @@ def _task(folder: Path) -> list[Path]:
 
 def _manifest(folder: Path) -> list[Path]:
     _frame(folder)
-    mark = mark_file(folder / "a.png")
+    found = fingerprint_file(folder / "a.png")
     step = ManifestStep(
         command="facetl detect frames --out .",
         name="detect",
         settings={"seed": 1, "thresholds": [0.1, 0.2], "out": "."},
         versions={"facetl": "0.1.0", "threads": 1},
-        inputs={"frames": Input("folder", FolderMark(2, 30, mark.sha256), "../frames")},
-        outputs={"a.png": mark, "sub/gone.png": FileMark(3, mark.sha256), "l": LinkMark("a.png")},
+        inputs={"frames": {"kind": "folder", "place": "../frames", "files": 2, **found}},
+        outputs={"a.png": found, "sub/gone.png": {**found, "bytes": 3}, "l": {"link": "a.png"}},
         seed=1,
     )
     save_manifest(folder, Manifest((step, step.without({"a.png"}))))
@@ -605,7 +595,6 @@ READERS = (
     Reader("lines", _lines, _read_lines),
     Reader("lines to go on with", _lines, _go_on),
     Reader("shards", _shards, _read_shards),
-    Reader("metrics", _metrics, load_metrics),
     Reader("peer arrays", _peer, _read_peer),
     Reader("safetensors", _weights, _read_weights),
     Reader(

@@ -1,4 +1,4 @@
-"""What to do next, told from the figures: pure values, no files."""
+"""What to do next, from the figures: pure values, no files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from facetl.evaluation.diagnosis import Group, Mistake
+from facetl.evaluation.diagnosis import FaceGroup, Mistake
 from facetl.evaluation.scoring import Evaluation
+from facetl.mtcnn.weights import PRETRAINED
 
 WORTH_MENDING = 0.005
 """Average precision below which a kind of mistake is not worth a word."""
 GOOD = 0.9
 """Average precision from which a detector is refined rather than retrained."""
-PRETRAINED = "pretrained"
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ def _about_mistakes(best: Evaluation) -> Iterator[Advice]:
 
 def _mend_missed(best: Evaluation, count: int, lost: float) -> Advice:
     small = best.diagnosis.recall_by_size[0] if best.diagnosis.recall_by_size else None
-    told = f"{_plural(count, 'face')} missed cost {lost:.3f} of AP."
+    what = f"{_plural(count, 'face')} missed cost {lost:.3f} of AP."
     if small and _is_worse(small, best.metrics.best.recall):
         return Advice(
-            f"{told} The smallest ones ({small.name} pixels) are found least: look for smaller "
+            f"{what} The smallest ones ({small.name} pixels) are found least: look for smaller "
             "faces.",
             _command(
                 *("detect", "FRAMES", "--weights", _weights(best)),
@@ -80,7 +80,7 @@ def _mend_missed(best: Evaluation, count: int, lost: float) -> Advice:
             ),
         )
     return Advice(
-        f"{told} Look at them (filter: misses) and annotate more frames of their kind.",
+        f"{what} Look at them (filter: misses) and annotate more frames of their kind.",
         _command("frames", "VIDEO", "--weights", _weights(best), "--out", "to_annotate"),
     )
 
@@ -95,15 +95,15 @@ def _mend_background(best: Evaluation, count: int, lost: float) -> Advice:
 
 
 def _mend_localisation(best: Evaluation, count: int, lost: float) -> Advice:
-    told = f"{_plural(count, 'box', 'boxes')} near faces but too far off cost {lost:.3f} of AP."
+    what = f"{_plural(count, 'box', 'boxes')} near faces but too far off cost {lost:.3f} of AP."
     if best.settings.get("voting"):
         return Advice(
-            f"{told} Look whether the annotated boxes are drawn alike; a longer training of ONet "
+            f"{what} Look whether the annotated boxes are drawn alike; a longer training of ONet "
             "places boxes better.",
             _command("train", "DATA", "--out", "cascade.safetensors", "--epochs", "20", "8", "20"),
         )
     return Advice(
-        f"{told} Boxes that vote lie better, and so do those of a retrained ONet.",
+        f"{what} Boxes that vote lie better, and so do those of a retrained ONet.",
         _command(
             *("detect", "FRAMES", "--weights", _weights(best), "--voting", "--out", "voting"),
         ),
@@ -136,11 +136,11 @@ def _about_groups(best: Evaluation) -> Iterator[Advice]:
         )
 
 
-def _worse(groups: Iterable[Group], recall: float) -> list[Group]:
+def _worse(groups: Iterable[FaceGroup], recall: float) -> list[FaceGroup]:
     return [group for group in groups if _is_worse(group, recall)]
 
 
-def _is_worse(group: Group, recall: float) -> bool:
+def _is_worse(group: FaceGroup, recall: float) -> bool:
     """Return whether a group's recall lies below, with its whole interval."""
     return group.interval.high < recall
 

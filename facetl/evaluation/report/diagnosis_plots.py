@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.evaluation.diagnosis import Bin, Diagnosis, Group, Mistake
+from facetl.evaluation.diagnosis import Diagnosis, FaceGroup, Mistake, ScoreBin
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.figures import (
     Artist,
@@ -52,7 +52,7 @@ DIAGONAL: Any = {"color": "#999999", "linewidth": 1, "linestyle": (0, (4, 3))}
 def plot_errors(diagnoses: Diagnoses) -> Figure:
     """Draw the AP that each kind of mistake costs: a panel an IoU threshold, a bar a run."""
     with styled(diagnoses):
-        ious = list(next(iter(diagnoses.values())).weighings) if diagnoses else [f"{IOU_THRESHOLD}"]
+        ious = list(next(iter(diagnoses.values())).costs) if diagnoses else [f"{IOU_THRESHOLD}"]
         height = LEGEND_ROOM + 0.9 + len(MISTAKE_TITLES) * (0.2 + 0.22 * max(len(diagnoses), 1))
         figure = Figure(figsize=(9.0, height))
         panels = figure.subplots(
@@ -120,13 +120,13 @@ def _draw_losses(axes: Axes, diagnoses: Diagnoses, iou: str) -> float:
     for run, (diagnosis, colour) in enumerate(
         zip(diagnoses.values(), cycle(PALETTE), strict=False)
     ):
-        weighing = diagnosis.weighings[iou]
-        lost = [weighing.lost[mistake] for mistake in MISTAKE_TITLES]
+        costs = diagnosis.costs[iou]
+        lost = [costs.lost[mistake] for mistake in MISTAKE_TITLES]
         lengths = np.nan_to_num(lost)
         places = [_places(row, len(diagnoses))[run] for row in range(len(lost))]
         axes.barh(places, lengths, 0.7 / len(diagnoses), color=colour)
         for mistake, length, place in zip(MISTAKE_TITLES, lengths, places, strict=True):
-            text = f"{_say(weighing.lost[mistake])} ({weighing.counts[mistake]})"
+            text = f"{_say(costs.lost[mistake])} ({costs.counts[mistake]})"
             axes.annotate(
                 text, (length, place), (4, 0), textcoords="offset points", va="center", fontsize=9
             )
@@ -173,12 +173,12 @@ def _draw_reliability(axes: Axes, name: str, diagnosis: Diagnosis, colour: str) 
     axes.scatter(scores, precisions, sizes, color=colour, zorder=3, clip_on=False)
 
 
-def _bounds(shares: Sequence[Group] | Sequence[Bin]) -> NDArray[np.float64]:
+def _bounds(shares: Sequence[FaceGroup] | Sequence[ScoreBin]) -> NDArray[np.float64]:
     """Return (2, N) the low and the high ends of the intervals."""
     return np.array([each.interval for each in shares]).reshape(-1, 2).T
 
 
-def _common_groups(tables: Sequence[Sequence[Group]]) -> list[str]:
+def _common_groups(tables: Sequence[Sequence[FaceGroup]]) -> list[str]:
     """Return the names of all groups, in order; the faces are the same for every run."""
     return list(dict.fromkeys(group.name for table in tables for group in table))
 

@@ -44,7 +44,7 @@ __all__ = [
     "Rectangle",
     "Stroke",
     "SubFigure",
-    "render",
+    "render_figure",
     "shorten",
     "styled",
     "to_rgba",
@@ -97,7 +97,7 @@ def styled(names: Iterable[str] = (), style: Any = STYLE) -> Iterator[None]:
             yield
 
 
-def render(figure: Figure, form: str, style: Any = STYLE, **how: Any) -> bytes:
+def render_figure(figure: Figure, form: str, style: Any = STYLE, **how: Any) -> bytes:
     """Return a figure as a file of a format, ``png`` or ``svg``.
 
     Args:

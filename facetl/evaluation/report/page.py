@@ -21,12 +21,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
-from facetl.evaluation.report.gallery import Exhibit
-from facetl.evaluation.report.table import UNDEFINED, compare
+from facetl.evaluation.report.frames import ReportFrame
+from facetl.evaluation.report.table import UNDEFINED, MetricRow, compare_runs
 from facetl.evaluation.scoring import Evaluation
 from facetl.version import VERSION
 
-MAX_EXHIBITS = 1000
+MAX_FRAMES = 1000
 """Frames on the page; of more, those with the most mistakes."""
 PICTURES_BYTES = 9_000_000
 """Room for the frames' pictures; a third more once they are text."""
@@ -58,25 +58,19 @@ RECALL_BY = {
 PACKAGES = ("torch", "numpy", "pillow", "facenet-pytorch")
 
 
-class Cell(NamedTuple):
-    """A figure in a table, and whether it is the best of its row."""
-
-    text: str
-    best: bool = False
-
-
 class TableRow(NamedTuple):
-    """A row of a table: what it is about, and its figures."""
+    """A row of a table: what it is about, its figures as text, and which of them are the best."""
 
     title: str
-    cells: tuple[Cell, ...]
+    texts: tuple[str, ...]
+    winners: tuple[bool, ...] = ()
 
 
-class Numbers(NamedTuple):
-    """A table of the page."""
+class ReportTable(NamedTuple):
+    """A table of the page; rows of metrics will do as they are."""
 
     heads: tuple[str, ...]
-    rows: tuple[TableRow, ...]
+    rows: Sequence[TableRow | MetricRow]
     caption: str = ""
 
 
@@ -92,12 +86,12 @@ class Plot(NamedTuple):
         return _as_address(self.svg.encode(), "image/svg+xml")
 
 
-class Training(NamedTuple):
+class TrainingHistory(NamedTuple):
     """What a weights file tells of its making."""
 
     name: str
     picture: Plot | None
-    patches: Numbers | None
+    patches: ReportTable | None
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ class Report:
     Attributes:
         title: what is reported on.
         evaluations: the figures of the runs, as in the metrics file.
-        exhibits: the frames; of more than :data:`MAX_EXHIBITS` some.
+        frames: the frames; of more than :data:`MAX_FRAMES` some.
         left_out: how many frames there are besides.
         pictures: the frames' pictures as WebP files, by name; any may be missing.
         plots: drawings of the errors.
@@ -119,29 +113,29 @@ class Report:
 
     title: str
     evaluations: Sequence[Evaluation]
-    exhibits: Sequence[Exhibit]
+    frames: Sequence[ReportFrame]
     left_out: int = 0
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     plots: Sequence[Plot] = ()
-    trainings: Sequence[Training] = ()
+    trainings: Sequence[TrainingHistory] = ()
     commands: Sequence[str] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
 
 
-def choose_exhibits(
-    exhibits: Sequence[Exhibit], evaluations: Sequence[Evaluation]
-) -> list[Exhibit]:
-    """Return at most :data:`MAX_EXHIBITS` frames, those with the most mistakes, in their order."""
-    if len(exhibits) <= MAX_EXHIBITS:
-        return list(exhibits)
+def choose_frames(
+    frames: Sequence[ReportFrame], evaluations: Sequence[Evaluation]
+) -> list[ReportFrame]:
+    """Return at most :data:`MAX_FRAMES` frames, those with the most mistakes, in their order."""
+    if len(frames) <= MAX_FRAMES:
+        return list(frames)
     thresholds = {each.name: _threshold(each) for each in evaluations}
-    mistakes = [-each.mistakes(thresholds) for each in exhibits]
-    chosen = sorted(range(len(exhibits)), key=mistakes.__getitem__)[:MAX_EXHIBITS]
-    return [exhibits[place] for place in sorted(chosen)]
+    mistakes = [-each.mistakes(thresholds) for each in frames]
+    chosen = sorted(range(len(frames)), key=mistakes.__getitem__)[:MAX_FRAMES]
+    return [frames[place] for place in sorted(chosen)]
 
 
-def render(report: Report) -> str:
+def render_page(report: Report) -> str:
     """Return the page as HTML."""
     environment = Environment(
         loader=PackageLoader("facetl.evaluation.report"),
@@ -154,12 +148,12 @@ def render(report: Report) -> str:
     return environment.get_template("report.html.jinja").render(
         title=report.title,
         warnings=report.warnings,
-        summary=summarise(report.evaluations, report.exhibits, report.left_out),
+        summary=_summarise_runs(report.evaluations, report.frames, report.left_out),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
         style=read(environment, "report.css")[0],
         script=read(environment, "report.js")[0],
-        data=describe_data(report),
+        data=_describe_data(report),
         runs=_runs_table(report.evaluations),
         errors=_errors(report),
         trainings=report.trainings,
@@ -170,44 +164,43 @@ def render(report: Report) -> str:
         notes=[text for each in report.evaluations for text in each.notes],
         filters=FILTERS,
         orders=ORDERS,
-        ignores=any(len(each.ignored) for each in report.exhibits),
+        ignores=any(len(each.ignored) for each in report.frames),
     )
 
 
-def summarise(
-    evaluations: Sequence[Evaluation], exhibits: Sequence[Exhibit], left_out: int = 0
+def _summarise_runs(
+    evaluations: Sequence[Evaluation], frames: Sequence[ReportFrame], left_out: int = 0
 ) -> str:
     """Return what happened, in a sentence a run and one on what changed from first to last."""
-    told = [_tell(each) for each in evaluations]
+    sentences = [_describe_in_words(each) for each in evaluations]
     if len(evaluations) > 1 and not left_out:
         first, best = evaluations[0], evaluations[_best_but_first(evaluations)]
-        gained, lost = count_changes(exhibits, first, best)
-        told.append(f"From {first.name} to {best.name}: {gained} gained, {lost} lost.")
-    return " ".join(told)
+        gained, lost = count_changes(frames, first, best)
+        sentences.append(f"From {first.name} to {best.name}: {gained} gained, {lost} lost.")
+    return " ".join(sentences)
 
 
 def count_changes(
-    exhibits: Sequence[Exhibit], before: Evaluation, after: Evaluation
+    frames: Sequence[ReportFrame], before: Evaluation, after: Evaluation
 ) -> tuple[int, int]:
     """Return how many faces only the later run finds, and only the earlier, of those shown."""
-    found = [[_faces_found(each, run) for each in exhibits] for run in (before, after)]
+    found = [[_faces_found(each, run) for each in frames] for run in (before, after)]
     gained = sum(len(new - old) for old, new in zip(*found, strict=True))
     lost = sum(len(old - new) for old, new in zip(*found, strict=True))
     return gained, lost
 
 
-def describe_data(report: Report) -> dict[str, Any]:
-    """Return what the page's script needs, JSON-able: curves, frames, faces and findings."""
+def _describe_data(report: Report) -> dict[str, Any]:
+    """Return what the page's script needs, JSON-able: curves, frames, faces and detections."""
     names = [each.name for each in report.evaluations]
-    labels = {label for each in report.exhibits for label in each.labels if label}
+    labels = {label for each in report.frames for label in each.labels if label}
     return {
         "faces": report.evaluations[0].metrics.faces if report.evaluations else 0,
         "runs": [_describe_run(each) for each in report.evaluations],
         "left": 0,
         "right": _best_but_first(report.evaluations),
         "frames": [
-            _describe_exhibit(each, names, report.pictures.get(each.name))
-            for each in report.exhibits
+            _describe_frame(each, names, report.pictures.get(each.name)) for each in report.frames
         ],
         "frames_left_out": report.left_out,
         "labels": sorted(labels),
@@ -226,7 +219,7 @@ def _ap(run: Evaluation) -> float:
     return -1.0 if math.isnan(ap) else ap
 
 
-def _tell(run: Evaluation) -> str:
+def _describe_in_words(run: Evaluation) -> str:
     metrics, least = run.metrics, _threshold(run)
     if math.isinf(least):
         return f"{run.name} finds none of {metrics.faces} faces."
@@ -246,10 +239,10 @@ def _threshold(run: Evaluation) -> float:
     return math.inf if math.isnan(threshold) else threshold
 
 
-def _faces_found(exhibit: Exhibit, run: Evaluation) -> set[int]:
-    found = exhibit.findings[run.name]
-    kept = found.judged.hits & (found.scores >= _threshold(run))
-    return set(found.judged.face[kept].tolist())
+def _faces_found(frame: ReportFrame, run: Evaluation) -> set[int]:
+    found = frame.detections[run.name]
+    kept = found.matches.hits & (found.scores >= _threshold(run))
+    return set(found.matches.face[kept].tolist())
 
 
 def _describe_run(run: Evaluation) -> dict[str, Any]:
@@ -267,43 +260,39 @@ def _describe_run(run: Evaluation) -> dict[str, Any]:
     }
 
 
-def _describe_exhibit(
-    exhibit: Exhibit, runs: Sequence[str], picture: bytes | None
+def _describe_frame(
+    frame: ReportFrame, runs: Sequence[str], picture: bytes | None
 ) -> dict[str, Any]:
-    height, width = exhibit.size_hw
+    height, width = frame.size_hw
     return {
-        "name": exhibit.name,
+        "name": frame.name,
         "width": width,
         "height": height,
         "picture": _as_address(picture, "image/webp") if picture else None,
-        "boxes": exhibit.boxes.round(1).tolist(),
-        "labels": list(exhibit.labels),
-        "ignored": exhibit.ignored.round(1).tolist(),
-        "found": [_describe_findings(exhibit, run) for run in runs],
+        "boxes": frame.boxes.round(1).tolist(),
+        "labels": list(frame.labels),
+        "ignored": frame.ignored.round(1).tolist(),
+        "found": [_describe_detections(frame, run) for run in runs],
     }
 
 
-def _describe_findings(exhibit: Exhibit, run: str) -> dict[str, Any]:
-    found = exhibit.findings[run]
-    faces = zip(found.judged.hits.tolist(), found.judged.face.tolist(), strict=True)
+def _describe_detections(frame: ReportFrame, run: str) -> dict[str, Any]:
+    found = frame.detections[run]
+    faces = zip(found.matches.hits.tolist(), found.matches.face.tolist(), strict=True)
     return {
         "boxes": found.boxes.round(1).tolist(),
         "scores": found.scores.tolist(),
         "faces": [face if hit else -1 for hit, face in faces],
-        "verdicts": [verdict.value if verdict else "hit" for verdict in found.judged.verdicts],
+        "verdicts": [verdict.value if verdict else "hit" for verdict in found.matches.verdicts],
     }
 
 
-def _runs_table(evaluations: Sequence[Evaluation]) -> Numbers:
-    rows = [
-        TableRow(row.title, tuple(map(Cell, row.texts, row.winners)))
-        for group in compare(evaluations)
-        for row in group
-    ]
+def _runs_table(evaluations: Sequence[Evaluation]) -> ReportTable:
+    rows = [row for group in compare_runs(evaluations) for row in group]
     sizes = (each.settings.get("parameters") for each in evaluations)
-    cells = tuple(Cell(f"{size:,}" if isinstance(size, int) else UNDEFINED) for size in sizes)
+    texts = tuple(f"{size:,}" if isinstance(size, int) else UNDEFINED for size in sizes)
     names = tuple(each.name for each in evaluations)
-    return Numbers(("", *names), (*rows, TableRow("weights in the networks", cells)))
+    return ReportTable(("", *names), [*rows, TableRow("weights in the networks", texts)])
 
 
 def _errors(report: Report) -> dict[str, Any]:
@@ -317,22 +306,22 @@ def _errors(report: Report) -> dict[str, Any]:
     }
 
 
-def _mistakes_table(evaluations: Sequence[Evaluation]) -> Numbers:
+def _mistakes_table(evaluations: Sequence[Evaluation]) -> ReportTable:
     rows = [
         TableRow(mistake.value, tuple(_cost(each, mistake) for each in evaluations))
         for mistake in Mistake
     ]
-    return Numbers(("AP lost by", *(each.name for each in evaluations)), tuple(rows))
+    return ReportTable(("AP lost by", *(each.name for each in evaluations)), rows)
 
 
-def _cost(run: Evaluation, mistake: Mistake) -> Cell:
+def _cost(run: Evaluation, mistake: Mistake) -> str:
     usual = run.diagnosis.usual
     lost = usual.lost[mistake]
     figure = UNDEFINED if math.isnan(lost) else f"{lost:.3f}"
-    return Cell(f"{figure} ({usual.counts[mistake]})")
+    return f"{figure} ({usual.counts[mistake]})"
 
 
-def _recall_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
+def _recall_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
     """Return a table for each way to divide the faces, with the recall of every run."""
     heads = ("", "faces", *(each.name for each in evaluations))
     tables = []
@@ -341,30 +330,26 @@ def _recall_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
         rows = [
             TableRow(
                 groups[0].name,
-                (Cell(f"{groups[0].faces}"), *(Cell(f"{group.recall:.3f}") for group in groups)),
+                (f"{groups[0].faces}", *(f"{group.recall:.3f}" for group in groups)),
             )
             for groups in zip(*columns, strict=True)
         ]
         if rows:
-            tables.append(Numbers(heads, tuple(rows), f"Recall by {what}"))
+            tables.append(ReportTable(heads, rows, f"Recall by {what}"))
     return tables
 
 
-def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
+def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
     return [
-        Numbers(
+        ReportTable(
             ("score", "detections", "mean score", "precision"),
-            tuple(
+            [
                 TableRow(
                     f"{each.low:.1f} to {each.high:.1f}",
-                    (
-                        Cell(f"{each.detections}"),
-                        Cell(f"{each.score:.3f}"),
-                        Cell(f"{each.precision:.3f}"),
-                    ),
+                    (f"{each.detections}", f"{each.score:.3f}", f"{each.precision:.3f}"),
                 )
                 for each in run.diagnosis.calibration
-            ),
+            ],
             f"Calibration of {run.name}: expected error {run.diagnosis.calibration_error:.3f}",
         )
         for run in evaluations
@@ -372,15 +357,14 @@ def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[Numbers]:
     ]
 
 
-def _origin_table(origin: Mapping[str, str]) -> Numbers:
+def _origin_table(origin: Mapping[str, str]) -> ReportTable:
     facts = {
         **origin,
         "facetl": VERSION,
         "Python": ".".join(map(str, sys.version_info[:3])),
         **{package: version(package) for package in PACKAGES},
     }
-    rows = (TableRow(name, (Cell(text),)) for name, text in facts.items())
-    return Numbers(("", ""), tuple(rows))
+    return ReportTable(("", ""), [TableRow(name, (text,)) for name, text in facts.items()])
 
 
 def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ Drawn with matplotlib's objects alone, so that nothing global is touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +21,11 @@ from facetl.evaluation.report.figures import (
     Figure,
     FuncFormatter,
     MaxNLocator,
-    render,
+    render_figure,
     shorten,
     styled,
 )
+from facetl.evaluation.scoring import Evaluation
 from facetl.files import atomic_path, plot_paths
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
@@ -40,6 +41,21 @@ SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
 
 SVG_METADATA = ("Creator", "Date", "Format", "Type")
 """What matplotlib would tell in an SVG unasked."""
+
+
+def plot_evaluation(evaluations: Sequence[Evaluation]) -> dict[str, Callable[[], Figure]]:
+    """Return what draws each plot of an evaluation, by the name of its file."""
+    from facetl.evaluation.report import diagnosis_plots  # which takes the colours from here
+
+    curves = {each.name: each.metrics.curve for each in evaluations}
+    diagnoses = {each.name: each.diagnosis for each in evaluations}
+    return {
+        "precision_recall": lambda: plot_precision_recall(curves),
+        "scores": lambda: plot_scores(curves),
+        "errors": lambda: diagnosis_plots.plot_errors(diagnoses),
+        "recall_by": lambda: diagnosis_plots.plot_recall_by(diagnoses),
+        "calibration": lambda: diagnosis_plots.plot_calibration(diagnoses),
+    }
 
 
 def plot_precision_recall(curves: Mapping[str, Curve]) -> Figure:
@@ -99,34 +115,6 @@ def _draw_training(
         _add_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
 
 
-def plot_learning_curve(table: Mapping[int, Sequence[Mapping[str, float]]]) -> Figure:
-    """Draw AP by number of annotated frames: a line an IoU threshold, a band over the seeds.
-
-    Args:
-        table: by number of frames, one mapping of AP by IoU threshold a seed; the entry of 0
-            frames, the pretrained detector, becomes a dotted line.
-    """
-    sizes = sorted(size for size in table if size and table[size])
-    with styled():
-        figure = Figure(figsize=(7.0, 4.8))
-        axes = figure.add_subplot()
-        for iou, colour in zip(table[0][0], PALETTE, strict=False):
-            values = [[seed[iou] for seed in table[size]] for size in sizes]
-            means = [float(np.mean(each)) for each in values]
-            axes.plot(sizes, means, "o-", color=colour, label=f"IoU {iou}")
-            axes.fill_between(
-                sizes, [*map(min, values)], [*map(max, values)], color=colour, alpha=0.2
-            )
-            axes.axhline(table[0][0][iou], color=colour, linewidth=1, linestyle=":")
-        axes.set_xscale("log")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.minorticks_off()
-        axes.set(xlabel="annotated frames (dotted: pretrained)", ylabel="AP", ylim=(0, 1.02))
-        axes.set_title("How many frames have to be annotated")
-        _add_legend(axes, loc="lower right")
-    return figure
-
-
 class Drawing(NamedTuple):
     """A figure drawn, as a PNG file and as an ``<svg>`` element."""
 
@@ -136,7 +124,7 @@ class Drawing(NamedTuple):
 
 def draw(figure: Figure) -> Drawing:
     """Draw a figure, once: each time the layout moves by a hair."""
-    return Drawing(render(figure, "png"), svg_of(figure))
+    return Drawing(render_figure(figure, "png"), svg_of(figure))
 
 
 def save_plot(path: Path, figure: Figure | Drawing) -> None:
@@ -167,11 +155,11 @@ def svg_of(figure: Figure, name: str = "facetl") -> str:
         name: tells what it refers to inside itself from what others on the same page do.
     """
     style = {**STYLE, "svg.fonttype": "none", "svg.hashsalt": name}
-    text = render(figure, "svg", style, metadata=dict.fromkeys(SVG_METADATA)).decode()
+    text = render_figure(figure, "svg", style, metadata=dict.fromkeys(SVG_METADATA)).decode()
     return text[text.index("<svg") :].rstrip()
 
 
-def as_label(name: str) -> str:
+def _as_label(name: str) -> str:
     """Return a name as a legend shows it: matplotlib leaves out those that begin with ``_``."""
     name = shorten(name)
     return f" {name}" if name.startswith("_") else name
@@ -185,7 +173,7 @@ def _add_legend(axes: Axes, **options: Any) -> None:
 
 def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     """Draw precision and recall at the score thresholds that can be chosen."""
-    label = f"{as_label(name)} · AP {average_precision(curve):.3f}"
+    label = f"{_as_label(name)} · AP {average_precision(curve):.3f}"
     axes.plot(curve.recall[curve.cuts], curve.precision[curve.cuts], color=colour, label=label)
     best = best_point(curve)
     axes.plot(best.recall, best.precision, "o", color=colour, markersize=9, markeredgecolor="white")

@@ -29,7 +29,7 @@ LOSS_TITLES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class MetricRow:
     """One figure of all runs.
 
     Attributes:
@@ -62,7 +62,7 @@ class Row:
         return tuple(text == winner for text in self.texts)
 
 
-def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
+def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[MetricRow]]:
     """Return the rows of a table in groups: accuracy, operating points, mistakes, counts."""
 
     def row(
@@ -70,8 +70,8 @@ def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
         figure: Callable[[Evaluation], float],
         layout: str = ".3f",
         best: Literal["high", "low"] | None = "high",
-    ) -> Row:
-        return Row(title, tuple(figure(each) for each in evaluations), layout, best)
+    ) -> MetricRow:
+        return MetricRow(title, tuple(figure(each) for each in evaluations), layout, best)
 
     accuracy = [
         *(row(title, partial(_ap_at, iou)) for iou, title in AP_TITLES.items()),
@@ -109,15 +109,15 @@ def compare(evaluations: Sequence[Evaluation]) -> list[list[Row]]:
     return [accuracy, points, losses, costs]
 
 
-def contrast(parts: Sequence[Metrics]) -> list[list[Row]]:
+def compare_subsets(parts: Sequence[Metrics]) -> list[list[MetricRow]]:
     """Return the rows of one run's table with one column a part of the frames; none is best."""
     accuracy = [
-        Row(title, tuple(part.ap[iou] for part in parts), ".3f", None)
+        MetricRow(title, tuple(part.ap[iou] for part in parts), ".3f", None)
         for iou, title in AP_TITLES.items()
     ]
     counts = [
-        Row("frames", tuple(part.frames for part in parts), "d", None),
-        Row("faces", tuple(part.faces for part in parts), "d", None),
+        MetricRow("frames", tuple(part.frames for part in parts), "d", None),
+        MetricRow("faces", tuple(part.faces for part in parts), "d", None),
     ]
     return [accuracy, counts]
 

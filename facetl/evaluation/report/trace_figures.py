@@ -8,9 +8,8 @@ deficiency", 2018).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,16 +28,16 @@ from facetl.evaluation.report.figures import (
     Rectangle,
     Stroke,
     SubFigure,
-    render,
+    render_figure,
     shorten,
     styled,
     to_rgba,
 )
-from facetl.evaluation.report.plots import PALETTE
-from facetl.files import write_bytes
+from facetl.evaluation.report.plots import PALETTE, Drawing
+from facetl.mtcnn.detector import CascadeStep
 from facetl.mtcnn.geometry import PNET_STRIDE
 from facetl.mtcnn.pyramid import PNET_WINDOW
-from facetl.mtcnn.trace import STEP_NAMES, STEPS, Level, Trace, TraceStep
+from facetl.mtcnn.trace import STEP_NAMES, Level, Trace
 from facetl.palette import BLUE, ORANGE, SKY
 
 Traces = Mapping[str, Trace]
@@ -72,7 +71,7 @@ def draw_scores(traces: Traces) -> Figure:
         figure = Figure(figsize=(18, _row_height(traces, columns, 18)))
         panels = figure.subplots(len(traces), columns, squeeze=False)
         for row, (name, trace) in zip(panels, traces.items(), strict=True):
-            _fill_step(row[0], trace, "found")
+            _fill_step(row[0], trace, "onet_nms")
             shown = _fill_best_scores(row[1], trace)
             _fill_levels(row[2:], trace)
             _name_row(row[0], name)
@@ -83,17 +82,17 @@ def draw_scores(traces: Traces) -> Figure:
 def draw_candidates(traces: Traces) -> Figure:
     """Draw what is left after each step, a row for each set of weights."""
     with styled(traces, _STYLE):
-        figure = Figure(figsize=(16, _row_height(traces, len(STEPS), 16)))
-        panels = figure.subplots(len(traces), len(STEPS), squeeze=False)
+        figure = Figure(figsize=(16, _row_height(traces, len(STEP_NAMES), 16)))
+        panels = figure.subplots(len(traces), len(STEP_NAMES), squeeze=False)
         for row, (name, trace) in zip(panels, traces.items(), strict=True):
             _fill_steps(row, trace)
             _name_row(row[0], name)
     return figure
 
 
-def draw_sheet(traces: Traces) -> Figure:
+def draw_story(traces: Traces) -> Figure:
     """Draw the whole way on one sheet: the pyramid, then a row for each set of weights."""
-    columns = 1 + len(STEPS)
+    columns = 1 + len(STEP_NAMES)
     heights = _pyramid_height(list(traces.values())[-1], 18), _row_height(traces, columns, 18)
     with styled(traces, _STYLE):
         figure = Figure(figsize=(18, sum(heights)))
@@ -108,19 +107,27 @@ def draw_sheet(traces: Traces) -> Figure:
     return figure
 
 
-def save_drawing(folder: Path, name: str, figure: Figure) -> list[Path]:
-    """Write a figure as PNG and as SVG, atomically; return where.
+def plot_traces(traces: Traces) -> dict[str, Callable[[], Figure]]:
+    """Return what draws each picture, by the name of its file.
 
-    Raises:
-        OutputError: if the place cannot be written.
+    The pyramid is that of the last set of weights.
     """
-    paths = [folder / f"{name}{suffix}" for suffix in (".png", ".svg")]
-    for path in paths:
-        # A fixed salt and no date: the same trace gives the same file.
-        style = {**_STYLE, "svg.hashsalt": name}
-        picture = render(figure, path.suffix[1:], style, dpi=DPI, metadata={"Date": None})
-        write_bytes(path, picture)
-    return paths
+    return {
+        "pyramid": lambda: draw_pyramid(list(traces.values())[-1]),
+        "scores": lambda: draw_scores(traces),
+        "candidates": lambda: draw_candidates(traces),
+        "story": lambda: draw_story(traces),
+    }
+
+
+def as_drawing(name: str, figure: Figure) -> Drawing:
+    """Return a picture drawn, the same for the same traces: by a fixed salt and without a date."""
+    style = {**_STYLE, "svg.hashsalt": name}
+    png, svg = (
+        render_figure(figure, form, style, dpi=DPI, metadata={"Date": None})
+        for form in ("png", "svg")
+    )
+    return Drawing(png, svg.decode().rstrip("\n"))
 
 
 def _row_height(traces: Traces, columns: int, width: float) -> float:
@@ -245,17 +252,17 @@ def _reach(level: Level) -> tuple[float, float, float, float]:
 
 def _fill_steps(panels: Sequence[Axes], trace: Trace) -> None:
     """Draw the candidates after each step."""
-    for axes, step in zip(panels, STEPS, strict=True):
+    for axes, step in zip(panels, STEP_NAMES, strict=True):
         _fill_step(axes, trace, step)
 
 
-def _fill_step(axes: Axes, trace: Trace, step: TraceStep) -> None:
+def _fill_step(axes: Axes, trace: Trace, step: CascadeStep) -> None:
     """Draw the candidates after a step on the image, which is pale until ONet has spoken.
 
     The lower a score, the fainter its box.
     """
     left, drawn = trace.steps[step], MOST_DRAWN
-    if step == "found":
+    if step == "onet_nms":
         shown = trace.shown
         _show(axes, trace.image)
         _draw_boxes(axes, shown.boxes, "black", 3.6)

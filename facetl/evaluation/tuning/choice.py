@@ -23,7 +23,7 @@ from facetl.data.images import Pixels
 from facetl.errors import InputError
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.aims import Aim
-from facetl.evaluation.tuning.trials import FLOOR, Trial, find_cut, try_setting
+from facetl.evaluation.tuning.threshold_grid import FLOOR, Trial, find_cut, try_setting
 from facetl.mtcnn.cached_scores import cache_scores
 from facetl.mtcnn.detector import Detector
 from facetl.search.settings import Settings
@@ -43,7 +43,7 @@ SPEED_TOLERANCE = 0.002
 
 
 @dataclass(frozen=True)
-class Goal:
+class Criterion:
     """A figure to be maximised.
 
     Attributes:
@@ -116,9 +116,9 @@ def choose(trials: Sequence[Trial], aim: Aim) -> Trial:
         InputError: if there is none, or none reaches the bound; says the best that can be had.
     """
     equals = _reaching(trials, aim)
-    for goal in goals_of(aim):
-        level = goal.level(equals)
-        equals = [trial for trial in equals if goal.figure(trial) >= level]
+    for criterion in criteria_of(aim):
+        level = criterion.level(equals)
+        equals = [trial for trial in equals if criterion.figure(trial) >= level]
     if aim.figure == "speed":
         return min(equals, key=lambda trial: trial.milliseconds)
     return max(equals, key=_preference)
@@ -168,17 +168,17 @@ def rank(trials: Sequence[Trial], aim: Aim, count: int) -> list[Trial]:
     return ranked
 
 
-def goals_of(aim: Aim) -> tuple[Goal, ...]:
+def criteria_of(aim: Aim) -> tuple[Criterion, ...]:
     """Return what an aim wants maximised, the most important first."""
     return {
         "ap": (
-            Goal("AP at IoU 0.3", lambda trial: trial.ap["0.3"], standard_errors=0.5),
-            Goal("AP, mean of IoU 0.5:0.95", _mean_ap, standard_errors=0.5),
+            Criterion("AP at IoU 0.3", lambda trial: trial.ap["0.3"], standard_errors=0.5),
+            Criterion("AP, mean of IoU 0.5:0.95", _mean_ap, standard_errors=0.5),
         ),
-        "f1": (Goal("F1", lambda trial: trial.f1),),
-        "speed": (Goal("AP at IoU 0.5", lambda trial: trial.ap["0.5"], SPEED_TOLERANCE),),
-        "recall": (Goal("precision", lambda trial: trial.precision),),
-        "precision": (Goal("recall", lambda trial: trial.recall),),
+        "f1": (Criterion("F1", lambda trial: trial.f1),),
+        "speed": (Criterion("AP at IoU 0.5", lambda trial: trial.ap["0.5"], SPEED_TOLERANCE),),
+        "recall": (Criterion("precision", lambda trial: trial.precision),),
+        "precision": (Criterion("recall", lambda trial: trial.recall),),
     }[aim.figure]
 
 
@@ -214,11 +214,11 @@ def _describe_nearest(trials: Sequence[Trial], aim: Aim) -> str:
     nearest = max(trials, key=figure)
     return (
         f"no setting reaches {aim} on these frames; the best that can be had is a {aim.figure} of "
-        f"{figure(nearest):.4f}, with {describe_settings(nearest.settings)}; aim lower or train on"
+        f"{figure(nearest):.4f}, with {_describe_settings(nearest.settings)}; aim lower or train on"
     )
 
 
-def describe_settings(settings: Settings) -> str:
+def _describe_settings(settings: Settings) -> str:
     """Return settings as people read them."""
     thresholds = " ".join(f"{threshold:g}" for threshold in settings.thresholds)
     pyramid = f"min face {settings.min_face:g}, factor {settings.factor:g}"

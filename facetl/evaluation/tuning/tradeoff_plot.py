@@ -8,8 +8,8 @@ from typing import Any
 
 from facetl.evaluation.report.figures import INK, Axes, Figure, styled
 from facetl.evaluation.tuning.aims import Aim
-from facetl.evaluation.tuning.choice import Goal, goals_of, reaches
-from facetl.evaluation.tuning.trials import IOU_THRESHOLD, Trial
+from facetl.evaluation.tuning.choice import Criterion, criteria_of, reaches
+from facetl.evaluation.tuning.threshold_grid import TUNING_IOU, Trial
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 GREY = "#AAAAAA"
@@ -36,11 +36,11 @@ def plot_tradeoff(
         _draw_curves(curves, trials, chosen, before)
         _draw_bound(curves, aim)
         _draw_costs(costs, trials, aim)
-        goal = goals_of(aim)[0]
+        criterion = criteria_of(aim)[0]
         for trial, name, fill in ((before, "before", "white"), (chosen, "chosen", VERMILION)):
             if trial is not None:
                 _mark(curves, trial.recall, trial.precision, name, fill)
-                _mark(costs, trial.milliseconds, goal.figure(trial), name, fill)
+                _mark(costs, trial.milliseconds, criterion.figure(trial), name, fill)
         curves.legend(loc="lower left")
         costs.legend(loc="best", title="smallest face", alignment="left")
     return figure
@@ -57,7 +57,7 @@ def _draw_curves(axes: Axes, trials: Sequence[Trial], chosen: Trial, before: Tri
     low = _corner([trial for trial in (chosen, before) if trial is not None])
     room = 0.02 * (1 - low)
     axes.set(xlim=(low, 1 + room), ylim=(low, 1 + room), xlabel="recall", ylabel="precision")
-    axes.set_title(f"Precision and recall at IoU {IOU_THRESHOLD:g}")
+    axes.set_title(f"Precision and recall at IoU {TUNING_IOU:g}")
 
 
 def _draw_curve(axes: Axes, trial: Trial, label: str, **style: Any) -> None:
@@ -80,23 +80,28 @@ def _draw_bound(axes: Axes, aim: Aim) -> None:
 
 def _draw_costs(axes: Axes, trials: Sequence[Trial], aim: Aim) -> None:
     """Draw a point for each setting; hollow where it misses the bound."""
-    goal = goals_of(aim)[0]
+    criterion = criteria_of(aim)[0]
     sides = sorted({trial.settings.min_face for trial in trials})
     for side, colour in zip(sides, cycle(SIDE_COLOURS), strict=False):
         own = [trial for trial in trials if trial.settings.min_face == side]
-        _scatter(axes, [t for t in own if reaches(t, aim)], goal, f"{side:g} pixels", colour)
-        _scatter(axes, [t for t in own if not reaches(t, aim)], goal, "", colour, hollow=True)
-    axes.set(xlabel="milliseconds a frame, estimated", ylabel=goal.title)
+        _scatter(axes, [t for t in own if reaches(t, aim)], criterion, f"{side:g} pixels", colour)
+        _scatter(axes, [t for t in own if not reaches(t, aim)], criterion, "", colour, hollow=True)
+    axes.set(xlabel="milliseconds a frame, estimated", ylabel=criterion.title)
     axes.set_xlim(left=0)
-    axes.set_title(f"{goal.title} and time")
+    axes.set_title(f"{criterion.title} and time")
 
 
 def _scatter(
-    axes: Axes, trials: Sequence[Trial], goal: Goal, label: str, colour: str, hollow: bool = False
+    axes: Axes,
+    trials: Sequence[Trial],
+    criterion: Criterion,
+    label: str,
+    colour: str,
+    hollow: bool = False,
 ) -> None:
     axes.scatter(
         [trial.milliseconds for trial in trials],
-        [goal.figure(trial) for trial in trials],
+        [criterion.figure(trial) for trial in trials],
         s=22, label=label, linewidths=0.8, alpha=0.4 if hollow else 0.8,
         edgecolors=colour, facecolors="none" if hollow else colour,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The networks in C++: the same answers as torch's, several times faster on one core.
+"""The networks in C++: the same outputs as torch's, several times faster on one core.
 
 The kernels are compiled when facetl is installed (``setup.py``), once for AVX2 and once for
 AVX-512; where there was no compiler, or the processor has neither, torch does the work.  A third
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facetl.mtcnn.backend import Answers, Cells
+from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.networks import STAGES, Network, Stage
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 
@@ -30,7 +30,7 @@ HALF_BUILD = "bfloat16"
 INTERFACE = 2
 """Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
 
-_ANSWERS: dict[Stage, int] = {"rnet": 5, "onet": 15}
+_OUTPUTS: dict[Stage, int] = {"rnet": 5, "onet": 15}
 _CELL = 7  # numbers: column, row, score, four offsets
 
 
@@ -105,12 +105,12 @@ class NativeNetworks:
         if hasattr(self, "handle"):
             self.library.facetl_free(self.handle)
 
-    def backend(self, pixels: Tensor) -> NativeBackend:
-        """BackendFactory at (B, H, W, 3) uint8 images."""
-        return NativeBackend(self, pixels)
+    def backend(self, pixels: Tensor) -> _NativeBackend:
+        """Take (B, H, W, 3) uint8 images and return how they are seen."""
+        return _NativeBackend(self, pixels)
 
 
-class NativeBackend:
+class _NativeBackend:
     """The kernels on images, one after the other (see :class:`facetl.mtcnn.backend.Backend`)."""
 
     def __init__(self, networks: NativeNetworks, pixels: Tensor) -> None:
@@ -124,7 +124,9 @@ class NativeBackend:
         """Return PNet's cells that pass on the levels of a pyramid."""
         sizes = [level_size(self.size_hw, scale) for scale in scales]
         found = [
-            self._sweep(image, size, border, threshold) for image in self._images for size in sizes
+            self._scan_level(image, size, border, threshold)
+            for image in self._images
+            for size in sizes
         ]
         cells = torch.from_numpy(np.concatenate(found))
         map_index = torch.from_numpy(
@@ -133,19 +135,19 @@ class NativeBackend:
         image_index, level = map_index // len(sizes), map_index % len(sizes)
         return Cells(cells[:, :2], cells[:, 2], cells[:, 3:], image_index, level)
 
-    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> Answers:
-        """Return what RNet or ONet says of windows of whole pixels."""
-        answers = np.empty((len(windows), _ANSWERS[stage]), np.float32)
-        asked, index = windows.numpy(), image_index.numpy()
+    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> WindowOutputs:
+        """Return what RNet or ONet gives for windows of whole pixels."""
+        outputs = np.empty((len(windows), _OUTPUTS[stage]), np.float32)
+        whole, index = windows.numpy(), image_index.numpy()
         for number, image in enumerate(self._images):
             rows = np.flatnonzero(index == number)
-            answers[rows] = self._judge(
-                stage, image, np.ascontiguousarray(asked[rows], dtype=np.int64)
+            outputs[rows] = self._classify_windows(
+                stage, image, np.ascontiguousarray(whole[rows], dtype=np.int64)
             )
-        said = torch.from_numpy(answers)
-        return Answers(said[:, 0], said[:, 1:5], said[:, 5:])
+        columns = torch.from_numpy(outputs)
+        return WindowOutputs(columns[:, 0], columns[:, 1:5], columns[:, 5:])
 
-    def _sweep(
+    def _scan_level(
         self, image: NDArray[np.uint8], level: tuple[int, int], border: int, threshold: float
     ) -> NDArray[np.float32]:
         """Return (N, 7): column, row, score and offsets of one image's cells that pass."""
@@ -159,16 +161,44 @@ class NativeBackend:
             raise MemoryError(f"no room for a level of {level[0]}×{level[1]} pixels")
         return cells[:count]
 
-    def _judge(
+    def _classify_windows(
         self, stage: Stage, image: NDArray[np.uint8], windows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return (N, 5 or 15): score, offsets and landmarks of (N, 4) windows of one image."""
-        answers = np.empty((len(windows), _ANSWERS[stage]), np.float32)
+        outputs = np.empty((len(windows), _OUTPUTS[stage]), np.float32)
         self._networks.library.facetl_judge(
             self._networks.handle, int(stage == "onet"), _address(image), *self.size_hw,
-            _address(windows), len(windows), _address(answers),
+            _address(windows), len(windows), _address(outputs),
         )  # fmt: skip
-        return answers
+        return outputs
+
+
+class NativeEngine:
+    """The kernels as an engine (see :class:`facetl.mtcnn.engines.Engine`).
+
+    Args:
+        half: whether they are those of half precision.
+    """
+
+    def __init__(self, *, half: bool) -> None:
+        self.exact = not half
+
+    def why_not(self, device: torch.device) -> str:
+        """Return what keeps the kernels from being used on a device; nothing if they can be."""
+        if device.type != "cpu":
+            return f"the kernels run on the processor, not on {device.type}"
+        return find_kernels(half=not self.exact).lacking
+
+    def describe(self) -> str:
+        """Return what the kernels were compiled for."""
+        return f"compiled for {find_kernels(half=not self.exact).build}"
+
+    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
+        """Return what the kernels make of images, with the weights as they are now."""
+        return NativeNetworks(networks, half=not self.exact).backend
+
+
+NATIVE, HALF = NativeEngine(half=False), NativeEngine(half=True)
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:

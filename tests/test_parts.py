@@ -16,10 +16,10 @@ from tiny_world import save_frames
 from facetl.cli import main
 from facetl.data.dataset import load_dataset
 from facetl.errors import OutputError, PatchesError
+from facetl.parts import has_work, keeping_parts, work_folder
 from facetl.training import preparation
 from facetl.training.patches import load_patches
 from facetl.training.preparation import FrameCut, cut_frame, prepare_patches
-from facetl.training.resume import growing, has_work, work_folder
 from facetl.training.stages import STAGE_FACTS
 
 COUNT = 8
@@ -102,14 +102,14 @@ def test_work_that_is_damaged_anywhere_is_done_anew_from_there(
     path.write_bytes(data)
     result = prepare(frames, broken, "--resume")
     if result.exit_code:  # the flipped bit made the head another task's
-        assert path.name == "log.jsonl"
+        assert path.name == "task.json"
         assert "holds unfinished patches with" in complaint(result)
     else:
         assert contents(broken) == contents(whole)
 
 
-def test_work_without_a_log_is_none(frames: Path, whole: Path, broken: Path) -> None:
-    (work_folder(broken / "pnet.patches") / "log.jsonl").unlink()
+def test_work_without_a_task_is_none(frames: Path, whole: Path, broken: Path) -> None:
+    (work_folder(broken / "pnet.patches") / "task.json").unlink()
     result = success(prepare(frames, broken, "--resume"))
     assert "found no " in result.stderr
     assert "starting anew" in result.stderr
@@ -241,24 +241,57 @@ def test_what_is_remembered_of_a_frame_is_remembered_exactly(frames: Path) -> No
     assert again.to_json() == cutting.cut.to_json()
 
 
-def test_rows_and_facts_come_back(tmp_path: Path) -> None:
-    """The parts by themselves: two columns, a record without rows among others."""
-    path, sizes = tmp_path / "new" / "file", {"a": 1, "b": 4}
+def test_work_of_an_older_facetl_is_refused(frames: Path, whole: Path, tmp_path: Path) -> None:
+    """It kept a log, and columns that grew."""
+    work = work_folder(tmp_path / "pnet.patches")
+    work.mkdir()
+    (work / "log.jsonl").write_text('{"format": "facetl-growth", "version": 1, "task": {}}\n')
+    (work / "windows").touch()
+    refused = prepare(frames, tmp_path, "--resume")
+    assert_refused(refused, f"{work}: holds unfinished work of an older facetl", "with --force")
+    assert_refused(prepare(frames, tmp_path), "holds unfinished patches", "start anew with --force")
+    assert len(list(work.iterdir())) == 2
+    success(prepare(frames, tmp_path, "--force"))
+    assert contents(tmp_path).keys() == contents(whole).keys()
 
-    def grow(records: list[int], *, resume: bool) -> list[Any]:
-        with growing(path, sizes, {"what": "a test"}, resume=resume) as growth:
-            before = list(growth.records)
-            for rows in records:
-                growth.append({"a": b"a" * rows, "b": b"bbbb" * rows}, rows, {"rows": rows})
-            with path.open("wb") as file:
-                growth.copy_to(file)
-            if path.stat().st_size < 25:
+
+def test_facts_and_data_come_back(tmp_path: Path) -> None:
+    """The parts by themselves, one without data among others."""
+    path = tmp_path / "new" / "file"
+
+    def work(sizes: list[int], *, resume: bool) -> list[Any]:
+        with keeping_parts(path, {"what": "a test"}, resume=resume) as parts:
+            before = list(parts.facts)
+            for size in sizes:
+                parts.add({"size": size}, b"\na" * size)
+            path.write_bytes(b"".join(parts.read()))
+            assert path.stat().st_size == parts.size
+            if parts.size < 10:
                 raise KeyboardInterrupt
         return before
 
-    for records in ([2], [0, 1]):
+    for sizes in ([2], [0, 1]):
         with pytest.raises(KeyboardInterrupt):
-            grow(records, resume=True)
-    assert grow([2], resume=True) == [{"rows": 2}, {"rows": 0}, {"rows": 1}]
-    assert path.read_bytes() == b"a" * 5 + b"b" * 20
+            work(sizes, resume=True)
+    assert work([2], resume=True) == [{"size": 2}, {"size": 0}, {"size": 1}]
+    assert path.read_bytes() == b"\na" * 5
     assert not work_folder(path).exists()
+
+
+def test_parts_of_another_task_are_not_taken_for_own_ones(tmp_path: Path) -> None:
+    """Even if they could not be removed: their checksums tell."""
+    path = tmp_path / "file"
+
+    def work(task: dict[str, int], expected: list[int]) -> None:
+        with keeping_parts(path, task, resume=True) as parts:
+            assert parts.facts == expected
+            parts.add(len(expected), b"data")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work({"a": 1}, [])
+    text = (work_folder(path) / "task.json").read_text()
+    (work_folder(path) / "task.json").write_text(text.replace('"a": 1', '"a": 2'))
+    for expected in ([], [0]):
+        with pytest.raises(KeyboardInterrupt):
+            work({"a": 2}, expected)

@@ -16,10 +16,10 @@ import numpy as np
 from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps
 from facetl.evaluation.metrics import Curve, Floats, average_precision, by_iou, draw_curve
 from facetl.evaluation.tuning.aims import Aim
-from facetl.mtcnn.cached_scores import CachedScores, Settled
+from facetl.mtcnn.cached_scores import CachedScores, ReplayedSearch
 from facetl.search.settings import Settings
 
-IOU_THRESHOLD = 0.5
+TUNING_IOU = 0.5
 """Least IoU of a hit for precision, recall and F1."""
 
 PNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -72,7 +72,7 @@ class Cut:
     threshold: float
 
 
-def try_settings(
+def try_grid(
     cached: CachedScores,
     faces: TrueBoxes,
     aim: Aim,
@@ -90,8 +90,8 @@ def try_settings(
         pnet: thresholds of PNet to try.
         rnet: thresholds of RNet to try.
     """
-    for settled in cached.settle(pnet, rnet):
-        if trial := _measure(settled, faces, lambda curve: find_cut(curve, aim, FLOOR[2])):
+    for replayed in cached.replay(pnet, rnet):
+        if trial := _measure(replayed, faces, lambda curve: find_cut(curve, aim, FLOOR[2])):
             yield trial
 
 
@@ -104,23 +104,25 @@ def try_setting(cached: CachedScores, faces: TrueBoxes, settings: Settings) -> T
         settings: thresholds that are not below those of the cached.
     """
     first, second, last = settings.thresholds
-    (settled,) = cached.settle([first], [second])
+    (replayed,) = cached.replay([first], [second])
     least = float(np.float32(last))  # as the detector compares
-    return _measure(settled, faces, lambda curve: Cut(int((curve.scores > least).sum()), last))
+    return _measure(replayed, faces, lambda curve: Cut(int((curve.scores > least).sum()), last))
 
 
-def _measure(settled: Settled, faces: TrueBoxes, find: Callable[[Curve], Cut]) -> Trial | None:
+def _measure(
+    replayed: ReplayedSearch, faces: TrueBoxes, find: Callable[[Curve], Cut]
+) -> Trial | None:
     """Return the figures of what is found, cut short where ``find`` says; None if nothing is."""
-    found = settled.detections
+    found = replayed.detections
     ranking = Ranking(found.boxes.numpy(), found.scores.numpy(), found.image_index.numpy())
     overlaps = find_overlaps(ranking, faces)
 
-    whole = draw_curve(ranking, overlaps, len(faces), IOU_THRESHOLD)
+    whole = draw_curve(ranking, overlaps, len(faces), TUNING_IOU)
     cut = find(whole) if len(whole.hits) else Cut(0, 1.0)
     if not cut.kept:
         return None
     hits = int(whole.hits[: cut.kept].sum())
-    thresholds = (*settled.settings.thresholds[:2], cut.threshold)
+    thresholds = (*replayed.settings.thresholds[:2], cut.threshold)
 
     def shortened(iou_threshold: float) -> Curve:
         curve = draw_curve(ranking, overlaps, len(faces), iou_threshold)
@@ -128,12 +130,12 @@ def _measure(settled: Settled, faces: TrueBoxes, find: Callable[[Curve], Cut]) -
         return Curve(curve.scores[kept], curve.hits[kept], len(faces))
 
     return Trial(
-        settings=replace(settled.settings, thresholds=thresholds),
+        settings=replace(replayed.settings, thresholds=thresholds),
         precision=hits / cut.kept,
         recall=hits / len(faces),
         f1=2 * hits / (cut.kept + len(faces)),
         ap=by_iou(average_precision, shortened, (0.3, 0.5)),
-        milliseconds=settled.seconds * 1000,
+        milliseconds=replayed.seconds * 1000,
         curve=whole,
     )
 

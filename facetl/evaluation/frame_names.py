@@ -18,50 +18,50 @@ from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import InputError
 from facetl.evaluation.matching import Indices
 
-NOWHERE = -1
-"""The place of a frame that is not on the roll."""
+UNMATCHED = -1
+"""The row of a frame that the truth does not list."""
 
 
-def find_places(names: Sequence[str], roll: Sequence[str], whose: str) -> Indices:
-    """Return the (N,) place of each name on the roll, :data:`NOWHERE` where it has none.
+def find_rows(names: Sequence[str], truth: Sequence[str], run: str) -> Indices:
+    """Return the (N,) row of each name among those of the truth, or :data:`UNMATCHED`.
 
     Args:
         names: the frames of a run, each once.
-        roll: the frames to be found, each once.
-        whose: the name of the run, for messages.
+        truth: the frames to be found, each once.
+        run: the name of the run, for messages.
 
     Raises:
         InputError: if base names must decide and cannot, or if nothing at all is in common.
     """
-    places = {name: place for place, name in enumerate(roll)}
-    ours = {name: listed for listed, name in match_names(roll, names).items()}
-    if names and roll and not any(name in places for name in names):
-        _refuse_guesses(names, roll, ours, whose)
+    places = {name: place for place, name in enumerate(truth)}
+    ours = {name: listed for listed, name in match_names(truth, names).items()}
+    if names and truth and not any(name in places for name in names):
+        _refuse_guesses(names, truth, ours, run)
     found = {name: places[listed] for name, listed in ours.items()}
-    return np.array([found.get(name, NOWHERE) for name in names], dtype=np.intp)
+    return np.array([found.get(name, UNMATCHED) for name in names], dtype=np.intp)
 
 
 def _refuse_guesses(
-    names: Sequence[str], roll: Sequence[str], matched: Mapping[str, str], whose: str
+    names: Sequence[str], truth: Sequence[str], matched: Mapping[str, str], run: str
 ) -> None:
     """Raise if frames of equal base names cannot be told apart, or if no frame is the same.
 
     Raises:
         InputError: naming some of them.
     """
-    ours, theirs = _by_base_name(names), _by_base_name(roll)
+    ours, theirs = _by_base_name(names), _by_base_name(truth)
     for base in ours:
         several = len(ours[base]) > 1 or len(theirs.get(base, ())) > 1
         if several and base in theirs and not matched.keys() >= {*ours[base]}:
             raise InputError(
-                f"cannot tell which frame is {base!r}: found {_listed(ours[base])} in {whose} and "
-                f"{_listed(theirs[base])} in the truth; run facetl detect on the folder whose "
+                f"cannot tell which frame is {base!r}: found {_listed(ours[base])} in {run} and "
+                f"{_listed(theirs[base])} in the truth; run facetl detect on the folder run "
                 "names the truth uses"
             )
     if not matched:
-        near = nearest_names(names[0], roll, most=1) or roll[0]
+        near = nearest_names(names[0], truth, most=1) or truth[0]
         raise InputError(
-            f"{whose} and the truth have no frame in common: found {names[0]!r} in the run and "
+            f"{run} and the truth have no frame in common: found {names[0]!r} in the run and "
             f"{near!r} in the truth; give the --truth of the frames that were searched"
         )
 

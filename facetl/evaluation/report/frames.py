@@ -1,8 +1,8 @@
-"""Frames with what each run found in them, judged: what the report's gallery shows.
+"""Frames with what each run found in them, matched with the truth: the report's gallery.
 
 At a score threshold the detections below it vanish and nothing else changes: a detection is a
 hit or a false alarm by the ones above it alone (see :mod:`facetl.evaluation.matching`).  So one
-judgement serves every threshold.
+matching serves every threshold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
-from facetl.evaluation.diagnosis import Judged, judge
+from facetl.evaluation.diagnosis import Matches, match_detections
+from facetl.evaluation.frame_names import UNMATCHED, find_rows
 from facetl.evaluation.matching import (
     Indices,
     Ranking,
@@ -23,35 +24,34 @@ from facetl.evaluation.matching import (
     rows_by_frame,
 )
 from facetl.evaluation.metrics import IOU_THRESHOLD
-from facetl.evaluation.naming import NOWHERE, find_places
-from facetl.evaluation.scoring import Entry, Truth
+from facetl.evaluation.scoring import Predictions, Truth
 
 NO_FACES = np.zeros((0, 4))
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class FrameDetections:
     """What one run found in one frame and what counts, best score first.
 
     Attributes:
         boxes: (N, 4) half-open pixels.
         scores: (N,) finite numbers.
-        judged: which of them are hits, and of which faces.
+        matches: which of them are hits, and of which faces.
     """
 
     boxes: Boxes
     scores: NDArray[np.float64]
-    judged: Judged
+    matches: Matches
 
     def mistakes(self, threshold: float) -> int:
         """Return how many misses and false alarms there are from a score threshold on."""
         kept = self.scores >= threshold
-        hits = int((self.judged.hits & kept).sum())
-        return (self.judged.faces - hits) + (int(kept.sum()) - hits)
+        hits = int((self.matches.hits & kept).sum())
+        return (self.matches.faces - hits) + (int(kept.sum()) - hits)
 
 
 @dataclass(frozen=True, eq=False)
-class Exhibit:
+class ReportFrame:
     """A frame of the gallery.
 
     Attributes:
@@ -59,7 +59,7 @@ class Exhibit:
         size_hw: height and width in pixels; where no run tells, large enough for the boxes.
         boxes: (M, 4) true faces.
         labels: M names of who it is, None where not known.
-        findings: what each run found, by name of the run.
+        detections: what each run found, by name of the run.
         ignored: (K, 4) regions to be ignored.
     """
 
@@ -67,81 +67,86 @@ class Exhibit:
     size_hw: tuple[int, int]
     boxes: Boxes
     labels: tuple[str | None, ...]
-    findings: Mapping[str, Findings]
+    detections: Mapping[str, FrameDetections]
     ignored: Boxes = field(default_factory=lambda: NO_FACES)
 
     def mistakes(self, thresholds: Mapping[str, float]) -> int:
         """Return how many misses and false alarms all runs make at their thresholds."""
-        return sum(found.mistakes(thresholds[run]) for run, found in self.findings.items())
+        return sum(found.mistakes(thresholds[run]) for run, found in self.detections.items())
 
 
-def hang(entries: Sequence[Entry], truth: Truth, *, only_listed: bool = False) -> list[Exhibit]:
-    """Return all frames with what each entry found there, in the order of their names.
+def collect_frames(
+    runs: Sequence[Predictions], truth: Truth, *, only_listed: bool = False
+) -> list[ReportFrame]:
+    """Return all frames with what each run found there, in the order of their names.
 
     Args:
-        entries: the runs.
+        runs: the runs.
         truth: the faces by frame.
         only_listed: leave out the frames that the truth does not list.
 
     Raises:
         InputError: if the names of the frames cannot be brought together.
     """
-    names = {entry.name: _common_names(entry, tuple(truth.boxes)) for entry in entries}
-    rows = {entry.name: _rows_by_name(entry, names[entry.name]) for entry in entries}
+    names = {run.name: _common_names(run, tuple(truth.boxes)) for run in runs}
+    rows = {run.name: _rows_by_name(run, names[run.name]) for run in runs}
     sizes = {
         name: size
-        for entry in entries
-        for name, size in zip(names[entry.name], entry.sizes_hw, strict=False)
+        for run in runs
+        for name, size in zip(names[run.name], run.sizes_hw, strict=False)
     }
     seen = (
         {*truth.boxes} if only_listed or truth.complete else {*truth.boxes}.union(*names.values())
     )
     return [
-        _exhibit(name, truth, sizes.get(name), entries, {run: rows[run].get(name) for run in rows})
+        _report_frame(
+            name, truth, sizes.get(name), runs, {run: rows[run].get(name) for run in rows}
+        )
         for name in sorted(seen)
     ]
 
 
-def _exhibit(
+def _report_frame(
     name: str,
     truth: Truth,
     size_hw: tuple[int, int] | None,
-    entries: Sequence[Entry],
+    runs: Sequence[Predictions],
     rows: Mapping[str, Indices | None],
-) -> Exhibit:
+) -> ReportFrame:
     boxes = truth.boxes.get(name, NO_FACES)
     ignored = truth.ignored.get(name, NO_FACES)
     true_boxes = TrueBoxes.of([boxes], [ignored])
-    findings = {entry.name: _find(entry, rows[entry.name], true_boxes) for entry in entries}
-    return Exhibit(
+    detections = {run.name: _find(run, rows[run.name], true_boxes) for run in runs}
+    return ReportFrame(
         name=name,
-        size_hw=size_hw or _extent([boxes, ignored, *(found.boxes for found in findings.values())]),
+        size_hw=size_hw
+        or _extent([boxes, ignored, *(found.boxes for found in detections.values())]),
         boxes=boxes,
         labels=truth.labels.get(name, (None,) * len(boxes)),
-        findings=findings,
+        detections=detections,
         ignored=ignored,
     )
 
 
-def _common_names(entry: Entry, listed: tuple[str, ...]) -> list[str]:
-    """Return the names of an entry's frames as the truth has them, else their own."""
-    places = find_places(entry.frames, listed, entry.name)
+def _common_names(run: Predictions, listed: tuple[str, ...]) -> list[str]:
+    """Return the names of a run's frames as the truth has them, else their own."""
+    places = find_rows(run.frames, listed, run.name)
     return [
-        own if place == NOWHERE else listed[place]
-        for own, place in zip(entry.frames, places, strict=True)
+        own if place == UNMATCHED else listed[place]
+        for own, place in zip(run.frames, places, strict=True)
     ]
 
 
-def _rows_by_name(entry: Entry, names: Sequence[str]) -> dict[str, Indices]:
-    """Return the rows of an entry's detections by frame, of those frames that have any."""
-    return {names[frame]: rows for frame, rows in rows_by_frame(entry.frame_index).items()}
+def _rows_by_name(run: Predictions, names: Sequence[str]) -> dict[str, Indices]:
+    """Return the rows of a run's detections by frame, of those frames that have any."""
+    return {names[frame]: rows for frame, rows in rows_by_frame(run.frame_index).items()}
 
 
-def _find(entry: Entry, rows: Indices | None, faces: TrueBoxes) -> Findings:
+def _find(run: Predictions, rows: Indices | None, faces: TrueBoxes) -> FrameDetections:
     rows = np.zeros(0, dtype=np.intp) if rows is None else rows
-    ranking = Ranking(entry.boxes[rows], entry.scores[rows], np.zeros(len(rows), dtype=np.intp))
+    ranking = Ranking(run.boxes[rows], run.scores[rows], np.zeros(len(rows), dtype=np.intp))
     ranking = leave_out_ignored(ranking, faces, IOU_THRESHOLD)
-    return Findings(ranking.boxes, ranking.scores, judge(ranking, faces))
+    return FrameDetections(ranking.boxes, ranking.scores, match_detections(ranking, faces))
 
 
 def _extent(groups: Sequence[Boxes]) -> tuple[int, int]:

@@ -1,0 +1,217 @@
+"""Scoring runs against the truth: a metrics file, plots and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facetl.commands.annotated import AUTO, describe_suggestions, load_truth, note_problems
+from facetl.commands.optional_pictures import OptionalPictures
+from facetl.data.annotations import AnnotationFile, OnError
+from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.near_duplicates import (
+    Thumbnails,
+    load_thumbnails,
+    nearest_distances,
+    stack_thumbnails,
+)
+from facetl.errors import InputError
+from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
+from facetl.evaluation.near_duplicates import TrainTestOverlap, score_subsets
+from facetl.evaluation.report.compose import PLOTS, Scored, compose_report
+from facetl.evaluation.scoring import Evaluation, Predictions, Truth, evaluate_all
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable, write_text
+from facetl.reporting import SILENT, Reporter
+from facetl.results.peers import load_peer
+from facetl.results.store import SUFFIX, SUFFIXES, find_runs, load_run
+
+if TYPE_CHECKING:
+    from facetl.evaluation.report.plots import Drawing
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What is scored, and how.
+
+    Attributes:
+        results: a folder of runs, or one run.
+        truth: the true faces: an annotation file, or a folder of annotated frames.
+        out: where metrics.json and the plots go; None for the folder of the results.
+        peers: names and folders of others' three arrays, scored beside the runs.
+        only_listed: whether frames count only that an annotation file lists.
+        train: the frames trained on, to score near-duplicates of them and unlike frames apart.
+        images: the frames, for the report, if the truth is a file without them.
+        score: from which boxes are shown, 0 to 1; None for that of each run.
+        report: whether the report is written.
+        form: the name of the annotation format, or ``auto``.
+        on_error: whether bad annotation lines end the reading or are left out.
+        force: whether an earlier evaluation may be overwritten.
+    """
+
+    results: Path
+    truth: Path
+    out: Path | None = None
+    peers: tuple[tuple[str, Path], ...] = ()
+    only_listed: bool = False
+    train: Path | None = None
+    images: Path | None = None
+    score: float | None = None
+    report: bool = True
+    form: str = AUTO
+    on_error: OnError = "strict"
+    force: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where everything goes."""
+        return self.out or (self.results if _holds_runs(self.results) else self.results.parent)
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """The figures, and what was written.
+
+    Attributes:
+        evaluations: the figures of each run and peer.
+        overlap: the figures by distance to the training frames, if they were given.
+        metrics: the metrics file.
+        plots: the plots that could be drawn, without their suffixes, .png and .svg.
+        report: the report, if one was asked for.
+    """
+
+    evaluations: Sequence[Evaluation]
+    overlap: TrainTestOverlap | None
+    metrics: Path
+    plots: Sequence[Path]
+    report: Path | None
+
+
+def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateResult:
+    """Score runs against the truth.
+
+    Raises:
+        InputError: if runs, truth or frames cannot be read or brought together.
+        OutputError: if something is in the way, or a place cannot be written.
+    """
+    folder = request.folder
+    report = folder / REPORT if request.report else None
+    plots = [path for name in PLOTS for path in plot_paths(folder / name)]
+    for path in (folder / FILE_NAME, *plots, *([report] if report else [])):
+        refuse_to_overwrite(path, force=request.force)
+    require_writable(folder)
+    runs = _load_runs(request)
+    source = load_truth(request.truth, request.on_error, request.form)
+    suggestions = note_problems(source, reporter, f"{request.truth}: ")
+    scored = _score(runs, source, request)
+    overlap = _compare(scored, request, reporter)
+    document = describe(
+        scored.evaluations,
+        Truth.of(source),
+        truth_path=request.truth,
+        only_listed=request.only_listed,
+        overlap=overlap,
+        suggestions=suggestions,
+    )
+    save_metrics(folder / FILE_NAME, document)
+    drawings = _save_plots(folder, scored.evaluations, reporter)
+    if report:
+        warnings = [describe_suggestions(suggestions)] if suggestions else []
+        write_text(report, compose_report(scored, drawings, request.images, warnings, reporter))
+    drawn = [folder / name for name in drawings]
+    return EvaluateResult(scored.evaluations, overlap, folder / FILE_NAME, drawn, report)
+
+
+def _holds_runs(results: Path) -> bool:
+    """Return whether this is a folder of runs, not a run itself."""
+    return results.is_dir() and not results.name.endswith(SUFFIXES)
+
+
+def _load_runs(request: EvaluateRequest) -> list[Predictions]:
+    """Read all runs and peers; their names must differ."""
+    runs = [Predictions.of_run(load_run(path)) for path in _run_paths(request)]
+    runs += [Predictions.of_peer(name, load_peer(folder)) for name, folder in request.peers]
+    names = [run.name for run in runs]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"{request.results}: found {name!r} as the name of two runs; rename one"
+            )
+    return runs
+
+
+def _run_paths(request: EvaluateRequest) -> list[Path]:
+    """Return the runs, pretrained weights first."""
+    if not _holds_runs(request.results):
+        return [request.results]
+    found = find_runs(request.results)
+    paths = sorted(found, key=lambda path: not path.name.startswith("pretrained."))
+    if not (paths or request.peers):
+        raise InputError(f"{request.results}: found no *{SUFFIX}; make them with facetl detect")
+    return paths
+
+
+def _score(
+    runs: Sequence[Predictions], source: FaceDataset | AnnotationFile, request: EvaluateRequest
+) -> Scored:
+    found = evaluate_all(runs, Truth.of(source), only_listed=request.only_listed)
+    evaluations = [replace(each, score=request.score) for each in found]
+    return Scored(runs, evaluations, source, request.truth, request.only_listed)
+
+
+def _compare(
+    scored: Scored, request: EvaluateRequest, reporter: Reporter
+) -> TrainTestOverlap | None:
+    """Compare the true frames with the training frames, if there are any; score the parts apart."""
+    if request.train is None:
+        return None
+    if not isinstance(scored.source, FaceDataset):
+        raise InputError(
+            "found an annotation file as the truth, but --train compares pictures; give --truth "
+            "the folder of annotated frames"
+        )
+    trained_on = load_dataset(request.train, on_error=request.on_error)
+    note_problems(trained_on, reporter, f"{request.train}: ")
+    names, thumbnails = _load_thumbnails(scored.source, "test frames", reporter)
+    _, others = _load_thumbnails(trained_on, "training frames", reporter)
+    distances = nearest_distances(thumbnails, others)
+    by_name = dict(zip(names, distances.tolist(), strict=True))
+    parts = score_subsets(scored.runs, Truth.of(scored.source), by_name)
+    return TrainTestOverlap(request.train, len(others), parts)
+
+
+def _load_thumbnails(
+    dataset: FaceDataset, what: str, reporter: Reporter
+) -> tuple[list[str], Thumbnails]:
+    """Read all frames; return the names and the thumbnails of those that can be read."""
+    frames = reporter.track(dataset, f"reading the {what}", len(dataset))
+    thumbnails = load_thumbnails(frames)
+    if not thumbnails:
+        raise InputError(f"none of the {len(dataset)} {what} can be read; restore the images")
+    if len(thumbnails) < len(dataset):
+        left_out = len(dataset) - len(thumbnails)
+        reporter.note(f"{what} that cannot be read, not compared: {left_out}")
+    return list(thumbnails), stack_thumbnails(thumbnails.values())
+
+
+def _save_plots(
+    folder: Path, evaluations: Sequence[Evaluation], reporter: Reporter
+) -> dict[str, Drawing]:
+    """Draw and write the plots; return those that could be drawn, by name."""
+    pictures = OptionalPictures()
+    drawings = {
+        name: pictures.save_figure(folder / name, partial(_draw, name, evaluations))
+        for name in PLOTS
+    }
+    pictures.note_missing(reporter)
+    return {name: drawing for name, drawing in drawings.items() if drawing}
+
+
+def _draw(name: str, evaluations: Sequence[Evaluation]) -> Drawing:
+    from facetl.evaluation.report import plots
+
+    return plots.draw(plots.plot_evaluation(evaluations)[name]())

@@ -1,0 +1,254 @@
+"""Labelled patches from annotated frames, and a picture of some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from facetl.commands.annotated import AUTO, load_frames
+from facetl.commands.optional_pictures import OptionalPictures
+from facetl.cores import usable_cores
+from facetl.data.annotations import OnError
+from facetl.data.dataset import FaceDataset
+from facetl.data.images import save_image
+from facetl.errors import OutputError, UsageError
+from facetl.files import lock_place, note_written, refuse_to_overwrite, require_writable
+from facetl.mtcnn.detector import Detector, choose_device
+from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.weights import load_weights
+from facetl.parts import has_work, work_folder
+from facetl.reporting import SILENT, Reporter
+from facetl.training import patch_sheet
+from facetl.training.mining import Miner, mining_settings
+from facetl.training.patches import load_patches, patches_path
+from facetl.training.preparation import Preparation, prepare_patches
+from facetl.training.recipe import Bands, Match, Recipe
+from facetl.training.stages import STAGE_FACTS
+
+_COUNTS = ("positives", "parts", "negatives")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareRequest:
+    """What patches are to be cut from, and how.
+
+    Attributes:
+        out: the folder for the patch file and its contact sheet.
+        data: the annotated frames.
+        stage: the network that shall learn from the patches.
+        weights: for the later stages, the tuned ones before: a file or a built-in name.
+        images: the frames, if not ``data``.
+        annotations: their annotation file, if it is not found by itself.
+        form: the name of the annotations' format.
+        positives: so many for each face; the stage's own number if None, as with the next two.
+        parts: part faces for each face.
+        negatives: for each frame.
+        at_least: patches in all, unless counts are given; the stage's own number if None.
+        negative_below: IoU with every face below which a window is a negative.
+        part_from: IoU with its face from which it is a part face.
+        positive_from: IoU with its face from which it is a positive.
+        match: IoU with the face's square or with its box.
+        padding: windows that leave the frame are black beyond its edge.
+        seed: of all chance.
+        workers: work done side by side.
+        device: where the networks run.
+        engine: what searches frames.
+        on_error: whether bad annotation lines end the reading or are left out.
+        resume: resume the cutting that was broken off.
+        force: overwrite what is at ``out``.
+    """
+
+    out: Path
+    data: Path | None = None
+    stage: Stage = "pnet"
+    weights: str | None = None
+    images: Path | None = None
+    annotations: Path | None = None
+    form: str = AUTO
+    positives: int | None = None
+    parts: int | None = None
+    negatives: int | None = None
+    at_least: int | None = None
+    negative_below: float = 0.3
+    part_from: float = 0.4
+    positive_from: float = 0.65
+    match: Match = "square"
+    padding: bool = True
+    seed: int = 1
+    workers: int = usable_cores()
+    device: str = "auto"
+    engine: str = "auto"
+    on_error: OnError = "strict"
+    resume: bool = False
+    force: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The patch file."""
+        return patches_path(self.out, self.stage)
+
+    @property
+    def sheet(self) -> Path:
+        """The picture of some patches."""
+        return self.out / f"{self.stage}_patches.png"
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """The counts that were chosen, by name."""
+        found = {name: getattr(self, name) for name in _COUNTS}
+        return {name: count for name, count in found.items() if count is not None}
+
+    @property
+    def recipe(self) -> Recipe:
+        """The stage's own recipe with what was chosen otherwise.
+
+        Raises:
+            InputError: if the numbers do not go together.
+        """
+        bands = Bands(self.negative_below, self.part_from, self.positive_from)
+        own = STAGE_FACTS[self.stage].recipe
+        return replace(own, bands=bands, match=self.match, padding=self.padding, **self.counts)
+
+
+@dataclass(frozen=True)
+class PrepareResult:
+    """What was cut.
+
+    Attributes:
+        path: the patch file.
+        sheet: the picture of some patches; None if it could not be drawn.
+        preparation: what came of the frames; None if only the picture was missing.
+    """
+
+    path: Path
+    sheet: Path | None
+    preparation: Preparation | None
+
+
+def prepare(request: PrepareRequest, reporter: Reporter = SILENT) -> PrepareResult:
+    """Cut labelled patches for one network from annotated frames.
+
+    What is cut lies in a folder beside the patches until all is done.
+
+    Raises:
+        InputError: if there is no face to learn from, or something cannot be read.
+        OutputError: if the place cannot be written, or holds something that must not be lost.
+        UsageError: if weights are missing or not wanted.
+    """
+    recipe, miner = request.recipe, _build_miner(request, reporter)
+    path = request.path
+    _find_room(request, reporter)
+    if request.resume and _lacks_sheet_alone(request):
+        note_written(path)
+        return PrepareResult(path, _draw_sheet(request, reporter), None)
+    with reporter.resumable(path, partial(_lacks_sheet_alone, request)):
+        with reporter.resumable(work_folder(path), partial(has_work, path)):
+            dataset = load_frames(
+                request.data,
+                request.images,
+                request.annotations,
+                request.on_error,
+                form=request.form,
+                reporter=reporter,
+            )
+            preparation = prepare_patches(
+                dataset,
+                path,
+                _enrich(recipe, request, dataset, reporter),
+                stage=request.stage,
+                miner=miner,
+                seed=request.seed,
+                workers=request.workers,
+                progress=partial(reporter.track, description="cutting", total=len(dataset)),
+                resume=request.resume,
+            )
+        sheet = _draw_sheet(request, reporter)
+    for frame in preparation.unreadable:
+        reporter.note(f"skipped {frame.reason}")
+    return PrepareResult(path, sheet, preparation)
+
+
+def _find_room(request: PrepareRequest, reporter: Reporter) -> None:
+    """See that there is unfinished work to resume, or nothing in the way of new patches.
+
+    Raises:
+        OutputError: if something is in the way, or the patches to resume are finished.
+    """
+    path = request.path
+    if request.resume:
+        lock_place()
+        if has_work(path) or _lacks_sheet_alone(request):
+            return
+        if path.exists() and not request.force:
+            raise OutputError(
+                f"{path} is finished, there is nothing to resume; cut anew with --force"
+            )
+    elif has_work(path) and not request.force:
+        raise OutputError(
+            f"{work_folder(path)} holds unfinished patches; go on with --resume or start anew "
+            "with --force"
+        )
+    for target in (path, request.sheet):
+        refuse_to_overwrite(target, force=request.force)
+    require_writable(path.parent)
+    if request.resume:
+        reporter.note(f"found no {work_folder(path)} to go on from; starting anew")
+
+
+def _lacks_sheet_alone(request: PrepareRequest) -> bool:
+    """Return whether all that a broken-off run has left to do is the picture of its patches."""
+    path, sheet = request.path, request.sheet
+    if has_work(path) or not path.exists():
+        return False
+    return not sheet.exists() or sheet.stat().st_mtime_ns < path.stat().st_mtime_ns
+
+
+def _build_miner(request: PrepareRequest, reporter: Reporter) -> Miner | None:
+    """Return what finds the proposals for a later stage.
+
+    Raises:
+        UsageError: if weights are missing or not wanted.
+        WeightsError: if they cannot be read.
+    """
+    stage, weights = request.stage, request.weights
+    if stage == "pnet":
+        if weights:
+            raise UsageError("--stage pnet mines nothing; leave out --weights")
+        return None
+    if not weights:
+        raise UsageError(f"--stage {stage} needs --weights with the tuned stages before it")
+    loaded = load_weights(weights)
+    for earlier in STAGES[: STAGES.index(stage)]:
+        if earlier not in loaded.stages:
+            reporter.note(f"{weights} holds no {earlier}; the pretrained one proposes")
+    detector = Detector(loaded, choose_device(request.device), request.engine)
+    return Miner(detector, stage, settings=mining_settings(request.recipe))
+
+
+def _enrich(
+    recipe: Recipe, request: PrepareRequest, dataset: FaceDataset, reporter: Reporter
+) -> Recipe:
+    """Cut more from each of few frames, and say so, unless the counts were chosen by hand."""
+    if request.counts or not dataset.face_count:
+        return recipe
+    at_least = (
+        STAGE_FACTS[request.stage].least_patches if request.at_least is None else request.at_least
+    )
+    enriched = recipe.enriched(len(dataset), dataset.face_count, at_least)
+    if enriched != recipe:
+        factor = enriched.negatives // recipe.negatives
+        reporter.note(
+            f"few frames: cutting {factor} times as many patches from each (see --at-least)"
+        )
+    return enriched
+
+
+def _draw_sheet(request: PrepareRequest, reporter: Reporter) -> Path | None:
+    """Draw some of the patches; return where, None if that could not be done."""
+    patches, pictures = load_patches(request.path, request.stage), OptionalPictures()
+    with pictures.drawing(request.sheet):
+        save_image(request.sheet, patch_sheet.draw_patches(patches, seed=request.seed))
+    pictures.note_missing(reporter)
+    return None if pictures.count else request.sheet

@@ -1,0 +1,242 @@
+"""Choosing thresholds and pyramid for an aim, and writing them into the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facetl.commands.annotated import AUTO, chosen_format, load_frames, spread
+from facetl.commands.optional_pictures import OptionalPictures
+from facetl.cores import usable_cores
+from facetl.data.annotations import OnError
+from facetl.data.dataset import FaceDataset, fingerprint, leave_out_unreadable
+from facetl.data.images import load_image
+from facetl.data.layouts import find_sources
+from facetl.data.sources import Part, Source
+from facetl.errors import InputError, UsageError
+from facetl.evaluation.matching import TrueBoxes
+from facetl.evaluation.tuning.aims import Aim
+from facetl.evaluation.tuning.choice import plan_pyramids, rank, shown_score
+from facetl.evaluation.tuning.threshold_grid import Trial, try_grid, try_setting
+from facetl.files import plot_paths, refuse_to_overwrite, require_writable
+from facetl.locks import clear
+from facetl.mtcnn.cached_scores import cache_scores
+from facetl.mtcnn.detector import Detector, choose_device
+from facetl.mtcnn.weights import Weights, load_weights, save_weights
+from facetl.reporting import SILENT, Reporter
+from facetl.search.settings import DETECTION, Settings
+
+if TYPE_CHECKING:
+    from facetl.evaluation.report.figures import Figure
+
+SHOWN = 5
+"""Settings that a tuning returns at most, the best ones."""
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """Which settings are tried on which frames, and for what.
+
+    Attributes:
+        weights: a weights file, ``cartoon`` or ``pretrained``.
+        data: the annotated frames.
+        images: the frames, if not ``data``.
+        annotations: their annotation file, if it is not found by itself.
+        form: the name of the annotation format, or ``auto``.
+        part: which part of data that has both, ``train`` or ``test``; None for the first.
+        out: where the weights go with what was chosen; None for the weights file itself, which
+            takes ``force``.
+        aim: what makes one setting better than another.
+        min_faces: sides of the smallest face looked for, in pixels; none for what the faces allow.
+        factors: ratios of neighbouring levels of the pyramid; none for that of the weights.
+        limit: the most frames that are taken, evenly spread.
+        workers: frames searched side by side.
+        device: where the networks run, ``auto``, ``cpu`` or ``cuda``.
+        engine: what does their arithmetic.
+        on_error: whether bad annotation lines end the reading or are left out.
+        force: whether what is at ``out`` may be overwritten.
+    """
+
+    weights: str
+    data: Path | None = None
+    images: Path | None = None
+    annotations: Path | None = None
+    form: str = AUTO
+    part: Part | None = None
+    out: Path | None = None
+    aim: Aim = field(default=Aim("f1"))
+    min_faces: tuple[float, ...] = ()
+    factors: tuple[float, ...] = ()
+    limit: int = 400
+    workers: int = usable_cores()
+    device: str = "auto"
+    engine: str = "auto"
+    on_error: OnError = "strict"
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """The choice.
+
+    Attributes:
+        best: the best settings, the chosen one first, with their figures.
+        before: the settings in use so far; None where they were not measured.
+        score: the score from which boxes are shown, 0 to 1.
+        tried: how many settings were tried.
+        frames: how many frames they were tried on.
+        weights: the weights with the choice.
+        plot: the plot as PNG, an SVG beside it; None where it could not be drawn.
+    """
+
+    best: Sequence[Trial]
+    before: Trial | None
+    score: float
+    tried: int
+    frames: int
+    weights: Path
+    plot: Path | None
+
+
+def tune(request: TuneRequest, reporter: Reporter = SILENT) -> TuneResult:
+    """Choose the settings that serve an aim best, and write them into the weights.
+
+    Raises:
+        UsageError: if there is no place for the weights, or no frames are given.
+        InputError: if frames or weights cannot be read, or no setting reaches the aim.
+        OutputError: if something is in the way, or a place cannot be written.
+    """
+    aim = request.aim
+    out, plot = _find_outputs(request)
+    weights = load_weights(request.weights)
+    detector = Detector(weights, choose_device(request.device), request.engine)
+    dataset = _choose_frames(request, reporter)
+    faces = [frame.boxes for frame in dataset]
+    pyramids = plan_pyramids(detector.settings, faces, aim, request.min_faces, request.factors)
+    trials, before = _try_all(detector, dataset, pyramids, request, reporter)
+    best = rank(trials, aim, SHOWN)
+    _save_choice(out, weights, best[0], aim, dataset)
+    is_drawn = _save_plot(plot, trials, best[0], before, aim, reporter)
+    return TuneResult(
+        best=best,
+        before=before,
+        score=shown_score(best[0], aim),
+        tried=len(trials),
+        frames=len(dataset),
+        weights=out,
+        plot=plot if is_drawn else None,
+    )
+
+
+def _find_outputs(request: TuneRequest) -> tuple[Path, Path]:
+    """Return where the weights and the plot go: ``out``, or by force the weights file itself."""
+    force = request.force
+    if request.out is None and (not force or Path(request.weights).suffix != ".safetensors"):
+        raise UsageError(
+            "found no --out; name a new weights file, or write into a .safetensors file given as "
+            "--weights with --force"
+        )
+    out = Path(request.weights) if request.out is None else request.out
+    plot = out.with_name(f"{out.stem}_tuning.png")
+    for path in (out, *plot_paths(plot)):
+        refuse_to_overwrite(path, force=force)
+    require_writable(out.parent)
+    for path in plot_paths(plot):
+        clear(path)
+    return out, plot
+
+
+def _choose_frames(request: TuneRequest, reporter: Reporter) -> FaceDataset:
+    """Read the annotated frames, a limited number of them; those cut short are left out."""
+    places = (request.data, request.images, request.annotations)
+    part, limit = request.part or "train", request.limit
+    dataset = load_frames(*places, request.on_error, part, request.form, reporter=reporter)
+    if request.part and not _has_parts(request):
+        reporter.note(f"found no parts, so --part {part} means all {len(dataset)} frames")
+    some = spread(dataset, limit)
+    chosen = leave_out_unreadable(some)
+    if len(chosen) < len(some):
+        reporter.note(f"frames that cannot be read, left out: {len(some) - len(chosen)}")
+    if not chosen.face_count:
+        raise InputError(f"found no annotated face in {len(chosen)} frames; give frames with faces")
+    if len(some) < len(dataset):
+        reporter.note(f"taking {limit} of {len(dataset)} frames, evenly spread (see --limit)")
+    return chosen
+
+
+def _has_parts(request: TuneRequest) -> bool:
+    """Return whether it makes a difference which part of the annotated frames is meant."""
+
+    def find(part: Part) -> list[Source]:
+        place = {"images": request.images, "annotations": request.annotations}
+        return find_sources(request.data, **place, part=part, form=chosen_format(request.form))
+
+    try:
+        return find("train") != find("test")
+    except InputError:  # there is one of the two alone
+        return True
+
+
+def _try_all(
+    detector: Detector,
+    dataset: FaceDataset,
+    pyramids: Sequence[Settings],
+    request: TuneRequest,
+    reporter: Reporter,
+) -> tuple[list[Trial], Trial | None]:
+    """Return what all settings give, and what the weights' own gave before, if that is known."""
+    boxes, ignored = zip(*((frame.boxes, frame.ignored) for frame in dataset), strict=True)
+    faces = TrueBoxes.of(boxes, ignored)
+    trials: list[Trial] = []
+    before = None
+    for number, pyramid in enumerate(pyramids, 1):
+        pixels = (load_image(frame.path) for frame in dataset)
+        title = f"asking the networks, pyramid {number} of {len(pyramids)}"
+        tracked = reporter.track(pixels, title, len(dataset))
+        cached = cache_scores(detector, tracked, pyramid, request.workers)
+        trials += try_grid(cached, faces, request.aim)
+        if cached.covers(detector.settings):
+            before = try_setting(cached, faces, detector.settings)
+    return trials, before
+
+
+def _save_plot(
+    path: Path,
+    trials: Sequence[Trial],
+    chosen: Trial,
+    before: Trial | None,
+    aim: Aim,
+    reporter: Reporter,
+) -> bool:
+    """Draw and write the plot; return whether that could be done."""
+
+    def draw() -> Figure:
+        from facetl.evaluation.tuning import tradeoff_plot
+
+        return tradeoff_plot.plot_tradeoff(trials, chosen, aim, before)
+
+    pictures = OptionalPictures()
+    pictures.save_figure(path, draw)
+    pictures.note_missing(reporter)
+    return not pictures.count
+
+
+def _save_choice(
+    path: Path, weights: Weights, chosen: Trial, aim: Aim, dataset: FaceDataset
+) -> None:
+    """Write the weights with the chosen settings, what they are for and what they gave."""
+    figures = chosen.to_json()
+    del figures["milliseconds"]  # measured: equal commands shall write equal weights
+    record = {
+        **chosen.settings.override(score=shown_score(chosen, aim)).to_json(),
+        "aim": str(aim),
+        "figures": figures,
+        "data": {
+            "frames": len(dataset),
+            "faces": dataset.face_count,
+            "fingerprint": fingerprint(dataset),
+        },
+    }
+    save_weights(path, replace(weights, metadata={**weights.metadata, DETECTION: record}))
