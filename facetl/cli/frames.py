@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,7 @@ import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest, track
-from facetl.cli.searching import NamedWeights, Searching, find_inputs, load_detectors
-from facetl.cli.videos import NamedVideo, open_videos
+from facetl.cli.ending import ConsoleReporter
 from facetl.errors import ImageError, InputError, OutputError
 from facetl.files import folder_in_place, is_occupied, require_writable, write_text
 
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
     from facetl.data.active_learning import Candidate, Pick, Pool
     from facetl.data.shots import Look
     from facetl.data.video import Every
-    from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
-    from facetl.search.pipeline import Searched
-    from facetl.search.settings import Settings
-    from facetl.search.video import FilmPicture
+    from facetl.search.inputs import Inputs
+    from facetl.search.pipeline import Searched, SearchRun
+    from facetl.search.video import FilmPicture, NamedVideo
 
 LISTING = "frames.csv"
 
@@ -106,19 +104,21 @@ def frames(
       facetl frames next.mp4 --unlike frames --weights cascade.safetensors --out more
     """
     from facetl.data.active_learning import pick_frames
+    from facetl.mtcnn.detector import Detector
+    from facetl.search.inputs import find_inputs, open_videos
+    from facetl.search.pipeline import SearchRun
 
-    found = find_inputs(videos, prefer_videos=True)
-    if not found.are_videos:
-        raise click.UsageError(f"{videos[0]} is no video and holds none; give videos")
+    found = find_inputs(videos, wanted="videos")
+    _require_videos(videos, found)
     _refuse_occupied(out)
     require_writable(out)
-    ready, _ = open_videos(found.named)
+    ready, _ = open_videos(found.videos, ConsoleReporter())
     _refuse_long_names(ready)
     known = _load_known(unlike)
-    how = Searching(device, engine, 4, workers)
-    detectors, settings = load_detectors([NamedWeights("", weights)], {"score": score}, how)
-    score = settings[""].score
-    pool = _look_through(ready, every, detectors, settings, how)
+    detector = Detector.load(weights, device, engine)
+    settings = detector.settings.override(score=score)
+    score = settings.score
+    pool = _look_through(ready, every, SearchRun("", detector, settings), workers)
     picks = pick_frames(pool.candidates, count, known=known, variety=variety)
     if not picks:
         raise InputError(
@@ -129,8 +129,17 @@ def frames(
         _save_pictures(place, ready, every, picks)
         _save_boxes(place, ready, picks, score)
         write_text(place / LISTING, _list_picks(picks, score))
-    found.note_passed_over()
+    if passed_over := found.describe_passed_over(image=len(found.images)):
+        note(passed_over)
     _report(out, pool, picks, count, score)
+
+
+def _require_videos(paths: Sequence[Path], found: Inputs) -> None:
+    """Refuse a command line that names no video, or an image."""
+    if not found.videos:
+        raise click.UsageError(f"{paths[0]} is no video and holds none; give videos")
+    if named := [image.path for image in found.images if image.path in paths]:
+        raise click.UsageError(f"found {named[0]} among videos; search videos apart from images")
 
 
 def _refuse_long_names(videos: Sequence[NamedVideo]) -> None:
@@ -175,21 +184,17 @@ def _load_known(folders: Sequence[Path]) -> list[Look]:
     return looks
 
 
-def _look_through(
-    videos: Sequence[NamedVideo],
-    every: Every,
-    detectors: Mapping[str, Detector],
-    settings: Mapping[str, Settings],
-    how: Searching,
-) -> Pool:
+def _look_through(videos: Sequence[NamedVideo], every: Every, run: SearchRun, workers: int) -> Pool:
     """Return candidates of all videos, unlike each other."""
     from facetl.data.active_learning import Pool
+    from facetl.search.video import search_footage
 
-    pool = Pool()
+    pool, reporter = Pool(), ConsoleReporter()
     for video in videos:
-        for found in video.search(every, detectors, settings, how):
+        frames = video.frames(every, "searching", reporter)
+        for found in search_footage(video.name, frames, [run], workers=workers):
             pool.offer(_judge(found))
-        video.tell_faults()
+        video.note_faults(reporter)
     return pool
 
 
@@ -204,7 +209,7 @@ def _judge(found: Searched[FilmPicture]) -> Candidate:
     held = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return Candidate(
         video=found.picture.video,
-        stamp=found.picture.moment.stamps[0],
+        stamp=found.picture.stamp,
         look=look_at(pixels),
         sharpness=measure_sharpness(pixels),
         boxes=boxes[held],
@@ -221,7 +226,7 @@ def _save_pictures(
 
     for video in videos:
         wanted = {each.candidate.stamp.index for each in _of_video(picks, video.name)}
-        for frame in video.frames(every, "writing") if wanted else ():
+        for frame in video.frames(every, "writing", ConsoleReporter()) if wanted else ():
             if frame.index in wanted:
                 save_image(place / frame_name(video.name, frame.index), frame.pixels)
 

@@ -21,22 +21,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.errors import DetectionsError
 from facetl.files import UNENCODABLE, atomic_path, read_json, require_format
+from facetl.results.detections import Detections, Floats, FrameResult, Run, Skipped
 from facetl.version import VERSION
 
-if TYPE_CHECKING:
-    pass
-
-from facetl.results.detections import Detections, Floats, FrameResult, Run, Skipped
-
-FORMAT = "facetl-detections"
-FORMAT_VERSION = 1
+_FORMAT = "facetl-detections"
+_FORMAT_VERSION = 1
 
 
 class RunWriter:
@@ -83,8 +79,8 @@ def writing_run(path: Path, name: str, settings: dict[str, Any]) -> Iterator[Run
         OutputError: if the place cannot be written.
     """
     head = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        "format": _FORMAT,
+        "version": _FORMAT_VERSION,
         "facetl": VERSION,
         "name": name,
         "settings": settings,
@@ -122,7 +118,7 @@ def load_document(path: Path) -> Run:
             f"{path}: not a detections file ({error}); make one with facetl detect"
         ) from error
     remedy = "make it again with facetl detect"
-    require_format(found, (FORMAT, FORMAT_VERSION), DetectionsError, remedy, path)
+    require_format(found, (_FORMAT, _FORMAT_VERSION), DetectionsError, remedy, path)
     try:
         return _run_from_json(document)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
