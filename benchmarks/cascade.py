@@ -32,7 +32,8 @@ from facetl.evaluation.report.plots import PALETTE, save_plot
 from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.weights import save_weights
-from facetl.search.pipeline import NamedImage, SideBySide
+from facetl.results.detections import Run
+from facetl.search.pipeline import NamedImage, SearchRun, search_list
 from facetl.training.cascade import Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, Step
@@ -132,10 +133,10 @@ class Bench:
 
 def score(weights: Weights, frames: FaceDataset) -> dict[str, float]:
     detector = Detector(weights)
-    work = SideBySide({"": detector}, {"": detector.settings})
-    list(work.search([NamedImage(frame.name, frame.path) for frame in frames], batch_size=8))
-    (run,) = work.runs({})
-    return evaluate(run, frames).metrics.ap
+    run = SearchRun("", detector, detector.settings)
+    named = [NamedImage(frame.name, frame.path) for frame in frames]
+    found = tuple(each.results[""] for each in search_list([run], named, batch_size=8))
+    return evaluate(Run("", run.described, found), frames).metrics.ap
 
 
 def seeds(bench: Bench, data: Path, chosen: Sequence[int]) -> None:

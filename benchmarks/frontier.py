@@ -27,7 +27,8 @@ from facetl.evaluation.report.figures import Figure, styled
 from facetl.evaluation.report.plots import save_plot
 from facetl.mtcnn.engines import why_not
 from facetl.palette import BLUE, GREEN, ORANGE
-from facetl.search.pipeline import NamedImage, SideBySide
+from facetl.results.detections import Run
+from facetl.search.pipeline import NamedImage, SearchRun, search_list
 from facetl.search.settings import Settings
 
 COLOURS: dict[str, str] = {"torch": ORANGE, "native": BLUE, "half": GREEN}
@@ -78,11 +79,11 @@ def run(detector: Detector, trial: Trial, data: FaceDataset) -> None:
         pass
     trial.milliseconds.append((time.perf_counter() - began) / len(data) * 1e3)
     if not trial.ap:
-        work = SideBySide({"": detector}, {"": trial.settings})
         named = [NamedImage(frame.name, frame.path) for frame in data]
-        for _ in work.search(named, workers=usable_cores()):
-            pass
-        trial.ap = dict(evaluate(work.runs({})[0], data).metrics.ap)
+        run = SearchRun("", detector, trial.settings)
+        found = search_list([run], named, workers=usable_cores())
+        frames = tuple(each.results[""] for each in found)
+        trial.ap = dict(evaluate(Run("", run.described, frames), data).metrics.ap)
 
 
 def peers() -> dict[str, Callable[[], float]]:

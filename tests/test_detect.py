@@ -18,7 +18,7 @@ from PIL import Image
 from facetl.boxes import as_boxes
 from facetl.cli import main
 from facetl.cli.detect import detect
-from facetl.cli.searching import find_inputs, parse_weights
+from facetl.cli.searching import parse_weights
 from facetl.data.annotations import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
@@ -26,7 +26,8 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.results.detections import Run
 from facetl.results.store import load_run
-from facetl.search.pipeline import SideBySide
+from facetl.search.inputs import find_inputs
+from facetl.search.pipeline import SearchRun, search_list
 from facetl.search.settings import Settings
 
 FACE_BOX = [81.0, 53.0, 174.0, 175.0]
@@ -75,7 +76,7 @@ def run_in(out: Path, name: str = "pretrained") -> Run:
 
 
 def names_of(paths: list[Path]) -> list[str]:
-    return [image.name for image in find_inputs(paths).named]
+    return [image.name for image in find_inputs(paths).images]
 
 
 # ---- the road
@@ -241,10 +242,12 @@ def test_every_image_is_reported_once_it_is_done_or_skipped(
     frames: Path, pretrained: Detector
 ) -> None:
     (frames / "void.jpg").write_bytes(b"")
-    images = find_inputs([frames]).named
-    work = SideBySide({"pretrained": pretrained}, {"pretrained": Settings()})
-    assert list(work.search(images, batch_size=2)) == images
-    assert [len(work.results["pretrained"]), len(work.skipped)] == [2, 1]
+    images = find_inputs([frames]).images
+    run = SearchRun("pretrained", pretrained, Settings())
+    found = list(search_list([run], images, batch_size=2))
+    assert [each.picture for each in found] == images
+    assert [len(each.results) for each in found] == [1, 1, 0]
+    assert [each.skipped is not None for each in found] == [False, False, True]
 
 
 # ---- what is at --out

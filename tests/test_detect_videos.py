@@ -16,12 +16,11 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from drawn_videos import RATE, pan, pictures, scene, write_anyhow, write_video
-from outcomes import assert_refused, left_in, success
+from outcomes import assert_refused, complaint, left_in, success
 
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.cli.videos import DrawnVideo, VideoTally, draw_results
 from facetl.data.annotations import save_annotations
 from facetl.data.held_frames import HeldFrame
 from facetl.data.images import Pixels, save_image
@@ -30,10 +29,12 @@ from facetl.errors import ImageError, VideoError
 from facetl.mtcnn.detector import Detector
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.store import load_run
+from facetl.search.drawn_video import DrawnVideo, draw_results, glide
 from facetl.search.parallel import most_waiting
-from facetl.search.pipeline import Search, search_all
+from facetl.search.pipeline import Search, SearchRun, search_all
 from facetl.search.settings import Settings
-from facetl.search.video import FilmPicture, frame_name, glide
+from facetl.search.tally import Tally
+from facetl.search.video import FilmPicture, frame_name
 
 STILL = 6
 CUT = 8
@@ -365,8 +366,8 @@ def test_other_runs_files_make_way(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "complaint"),
     [
-        (["--overlays"], "--stream are for images"),
-        (["--truth", "faces.txt"], "--stream are for images"),
+        (["--overlays"], "--overlays and --truth are for images"),
+        (["--truth", "faces.txt"], "--overlays and --truth are for images"),
         (["--every", "0"], "expected frames like 10 or a time like 0.5s"),
     ],
 )
@@ -376,16 +377,6 @@ def test_what_does_not_go_with_videos(
     result = call(folder / "episode.mp4", *extra, "--out", tmp_path / "results")
     assert result.exit_code == 2
     assert complaint in result.stderr
-
-
-def test_images_and_videos_are_not_named_together(
-    folder: Path, portrait: Path, tmp_path: Path
-) -> None:
-    video = folder / "episode.mp4"
-    for others in ([portrait], [portrait.parent], [portrait, "--every", "2"]):
-        result = call(video, *others, "--out", tmp_path / "results")
-        assert result.exit_code == 2
-        assert "search videos apart from images" in result.stderr
 
 
 @pytest.mark.parametrize("option", [["--every", "2"], ["--video"], ["--skip-still"]])
@@ -425,29 +416,63 @@ def mixed(folder: Path, portrait: Path, place: Path) -> Path:
     return place
 
 
-def test_of_a_mixed_folder_images_are_searched_and_the_rest_is_counted(
-    folder: Path, portrait: Path, tmp_path: Path
+@pytest.mark.parametrize("named", ["folder", "files"])
+def test_images_and_videos_are_searched_in_one_call(
+    folder: Path, portrait: Path, tmp_path: Path, named: str
 ) -> None:
-    frames = mixed(folder, portrait, tmp_path / "in")
-    result = success(call(frames, "--out", tmp_path / "results"))
-    assert [frame.image for frame in run_in(tmp_path / "results").frames] == ["face", "face.jpg"]
-    assert "(0 skipped)" in result.stdout
-    assert (
-        "passed over 1 video, 1 linked folder, 2 other files; "
-        "name videos and linked folders to have them searched\n" in result.stderr
+    """The images first, then the videos, both as they are found alone."""
+    place = mixed(folder, portrait, tmp_path / "in")
+    names = ("episode.mp4", "face", "face.jpg")
+    paths = [place] if named == "folder" else [place / name for name in names]
+    how = ("--every", "3", "--skip-still", "--video", "--overlays", "--crops", "--batch-size", "1")
+    result = success(call(*paths, *how, "--out", tmp_path / "both"))
+    success(call(place / "face", place / "face.jpg", "--out", tmp_path / "images"))
+    video = success(call(place / "episode.mp4", *how[:4], "--out", tmp_path / "video"))
+    both, images, frames = (run_in(tmp_path / out) for out in ("both", "images", "video"))
+    assert [timeless(each) for each in both.frames] == [
+        timeless(each) for each in (*images.frames, *frames.frames)
+    ]
+    assert both.settings["every"] == "3"
+    assert "cartoon: 2 faces in 2 images (0 skipped), " in result.stdout
+    (told,) = [line for line in video.stdout.splitlines() if " tracks in " in line]
+    assert told.partition(" tracks in ")[0] in result.stdout
+    assert (tmp_path / "both/overlays/face.jpg").exists()
+    assert not (tmp_path / "both/overlays/episode.mp4").exists()
+    assert (tmp_path / "both/videos/episode.mp4").read_bytes() == (
+        tmp_path / "video/videos/episode.mp4"
+    ).read_bytes()
+    assert ("passed over 1 linked folder, 2 other files; name linked folders" in result.stderr) == (
+        named == "folder"
     )
 
 
-def test_options_for_videos_mean_the_videos_of_a_mixed_folder(
+def timeless(frame: FrameResult) -> tuple[object, ...]:
+    """Return what was found in a frame, without the seconds it took."""
+    found = frame.detections
+    return (
+        *(frame.image, frame.size_hw, frame.candidates, frame.time, frame.tracks, frame.carried),
+        *(each.tolist() for each in (found.boxes, found.scores, found.landmarks)),
+    )
+
+
+def test_what_cannot_be_read_among_images_and_videos_is_skipped(
     folder: Path, portrait: Path, tmp_path: Path
 ) -> None:
-    frames = mixed(folder, portrait, tmp_path / "in")
-    result = success(call(frames, "--every", "9", "--out", tmp_path / "results"))
-    names = [frame.image for frame in run_in(tmp_path / "results").frames]
-    assert names == [frame_name("episode.mp4", n) for n in (0, 9)]
-    assert (
-        "passed over 2 images, 1 linked folder, 2 other files; name linked folders" in result.stderr
-    )
+    place = mixed(folder, portrait, tmp_path / "in")
+    for name in ("bad.jpg", "worse.mp4"):
+        (place / name).write_bytes(b"")
+    result = call(place, "--every", "9", "--strict", "--out", tmp_path / "results")
+    assert result.exit_code == 1
+    run = run_in(tmp_path / "results")
+    assert [each.image for each in run.skipped] == ["bad.jpg", "worse.mp4"]
+    assert len(run.frames) == 4
+    for name in ("face", "face.jpg"):
+        (place / name).unlink()
+    success(call(place, "--every", "9", "--out", tmp_path / "video"))
+    (place / "episode.mp4").unlink()
+    nothing = call(place, "--out", tmp_path / "nothing")
+    assert "none of the 1 images and 1 videos could be read" in complaint(nothing)
+    assert not (tmp_path / "nothing").exists()
 
 
 @pytest.mark.parametrize("name", ["clip", "clip.divx", "clip.jpg", "clip.txt"])
@@ -478,7 +503,7 @@ def test_frames_are_taken_a_few_at_a_time_however_many_there_are() -> None:
 
     detector = Detector.load("cartoon", "cpu")
     settings = replace(Settings(), min_face=30.0)
-    found = search_all({"": detector}, {"": settings}, endless(), batch_size=4, workers=2)
+    found = search_all([SearchRun("", detector, settings)], endless(), batch_size=4, workers=2)
     first = next(found)
     assert first.results[""].image == "a.mp4/000000.png"
     assert taken <= 4 * (2 * 2 + 2)
@@ -516,9 +541,9 @@ class Blind:
 @pytest.mark.parametrize("size_hw", [(10, 10), (40, 50), (100, 200), (300, 300)])
 def test_large_frames_wait_in_smaller_numbers(workers: int, size_hw: tuple[int, int]) -> None:
     living, room = Living(), 200_000
-    detectors: Any = {"": Blind()}
+    run = SearchRun("", cast("Any", Blind()), Settings())
     film = living.film(300, *size_hw)
-    found = search_all(detectors, {"": Settings()}, film, batch_size=8, workers=workers, room=room)
+    found = search_all([run], film, batch_size=8, workers=workers, room=room)
     assert sum(len(each.results) for each in found) == 300
     pixels = size_hw[0] * size_hw[1]
     assert living.most <= max(room, pixels * most_waiting(workers))
@@ -572,15 +597,16 @@ def test_a_face_found_in_the_first_frame_of_a_scene_is_drawn() -> None:
 
 
 def test_faces_and_tracks_count_from_a_score_on() -> None:
-    tally = VideoTally(0.5)
+    tally = Tally(0.5)
     found = found_at([0, 0, 10, 10], [50, 50, 60, 60], tracks=(1, 2))
     scores = np.array([0.9, 0.4], np.float32)
     found = replace(found, detections=replace(found.detections, scores=scores))
     for video in ("a", "a", "b"):
-        tally.add(video, found)
-    assert (tally.frames, tally.boxes, tally.faces, tally.tracks) == (3, 6, 3, 2)
-    assert tally.describe().startswith("3 boxes and 2 tracks in 3 frames, ")
-    assert tally.describe().endswith("\n  at score 0.5 and more; 6 boxes in all are in the file")
+        tally.add(found, video)
+    assert (tally.frames.pictures, tally.boxes, tally.frames.faces) == (3, 6, 3)
+    said = tally.describe("tuned")
+    assert said.startswith("tuned: 3 boxes and 2 tracks in 3 frames, ")
+    assert said.endswith("\n  at score 0.5 and more; 6 boxes in all are in the file")
 
 
 def test_a_copy_shows_what_reaches_the_score(folder: Path, tmp_path: Path) -> None:

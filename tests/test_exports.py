@@ -28,7 +28,8 @@ from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.errors import DetectionsError, OutputError
 from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
-from facetl.results.exports import EXPORTS, save_export
+from facetl.results.export_table import EXPORTS
+from facetl.results.exports import save_export
 from facetl.results.json_file import save_run
 from facetl.results.peers import load_peer
 

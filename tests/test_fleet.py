@@ -23,7 +23,6 @@ from two_hosts import Hosts, two_hosts
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.cli.fleet import plan_runs
 from facetl.data.images import image_paths, save_image
 from facetl.data.video import Sampling
 from facetl.errors import DetectionsError, OutputError
@@ -39,11 +38,13 @@ from facetl.results.parquet import (
     writing_shard,
 )
 from facetl.results.store import load_run
-from facetl.search.block_search import PATIENCE, BlockSearch, VideoPlan
+from facetl.search.block_search import PATIENCE, BlockSearch
 from facetl.search.blocks import Block, cut_into_blocks
-from facetl.search.pipeline import NamedImage
+from facetl.search.drawing import Drawing
+from facetl.search.pipeline import NamedImage, SearchRun
 from facetl.search.ray_engine import Worker
 from facetl.search.settings import Settings
+from facetl.search.video import Viewing
 
 SHARDS = "pretrained.detections.parquet"
 COUNT, SIZE = 22, 2
@@ -68,13 +69,11 @@ def detector() -> Detector:
 
 
 def build_search(
-    detector: Detector, pictures: list[NamedImage], out: Path, video: VideoPlan | None = None
+    detector: Detector, pictures: list[NamedImage], out: Path
 ) -> tuple[BlockSearch, list[Block]]:
-    blocks = cut_into_blocks(pictures, 1 if video else SIZE)
-    runs = plan_runs(
-        {"pretrained": detector}, {"pretrained": Settings()}, {"pretrained": {}}, None, out
-    )
-    return BlockSearch(runs, len(blocks), 2, video), blocks
+    blocks = cut_into_blocks(pictures, [], SIZE)
+    runs = [SearchRun("pretrained", detector, Settings(), path=out / SHARDS)]
+    return BlockSearch(runs, len(blocks), 2, Viewing(), Drawing(out)), blocks
 
 
 def named(folder: Path) -> list[NamedImage]:
@@ -199,7 +198,7 @@ def test_blocks_travel_as_text() -> None:
 def test_a_search_cut_off_anywhere_goes_on(
     frames: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """With --force as well, which gives up nothing that can be gone on with."""
+    """With --force as well, which gives up nothing that can be resumed."""
     folder = tmp_path / SHARDS
     folder.mkdir()
     for name in sorted(whole)[1::3]:
@@ -207,7 +206,7 @@ def test_a_search_cut_off_anywhere_goes_on(
     (folder / ".part-000000-abc.parquet").write_bytes(b"half")
     (folder / ".part-000002.begun").write_bytes(b"...")
     result = search_locally(frames, tmp_path, "--resume", "--force")
-    assert f"going on after {len(sorted(whole)[1::3])} of {len(whole)} shards" in result.stderr
+    assert f"resuming after {len(sorted(whole)[1::3])} of {len(whole)} shards" in result.stderr
     assert shards_in(tmp_path) == whole
 
 
@@ -254,7 +253,7 @@ def test_missing_and_foreign_shards_are_told(whole: dict[str, bytes], tmp_path: 
         (tmp_path / name).write_bytes(data)
     assert len(load_shards(tmp_path).frames) == COUNT - 1
     shard_path(tmp_path, 3).unlink()
-    with pytest.raises(DetectionsError, match=r"found 10 of 11 shards; go on with .*--resume"):
+    with pytest.raises(DetectionsError, match=r"found 10 of 11 shards; resume with .*--resume"):
         load_shards(tmp_path)
     foreign = replace(read_first(tmp_path), name="another", shard=3)
     with writing_shard(shard_path(tmp_path, 3), foreign):
@@ -321,7 +320,6 @@ def test_workers_of_another_version_refuse() -> None:
     ("options", "why"),
     [
         (("--engine", "ray", "--stream"), "leave out --stream"),
-        (("--engine", "ray", "--overlays"), "leave out --overlays"),
         (("--address", "auto"), "--address is for --engine ray"),
         (("--shard-size", "3"), "--shard-size is for --engine ray"),
     ],
@@ -333,6 +331,34 @@ def test_options_that_do_not_go_together(
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 2
     assert why in result.stderr
+
+
+def test_what_is_drawn_is_what_one_machine_draws(tmp_path: Path) -> None:
+    """Of images and videos in one folder; where the search was broken off, too."""
+    place, usual = tmp_path / "in", ("--overlays", "--crops", "--video", "--every", "2")
+    for index in range(3):
+        save_image(place / f"{index}.jpg", draw_frame(1, "test", index).image)
+    write_video(place / "a.mp4", [draw_frame(1, "test", n // 6).image for n in range(12)])
+    (place / "b.mp4").write_bytes(b"")
+    here = ["detect", str(place), "--weights", "pretrained", "--device", "cpu", *usual]
+    success(CliRunner().invoke(main, [*here, "--out", str(tmp_path / "one")]))
+    told = search_locally(place, tmp_path / "many", *usual)
+    assert "faces in 9 images and frames (1 skipped)" in told.stdout
+    expected = drawn_in(tmp_path / "one")
+    assert {"overlays/0.jpg", "crops/pretrained/contact_sheet.jpg", "videos/a.mp4"} <= set(expected)
+    assert drawn_in(tmp_path / "many") == expected
+    for name in ("part-000002.parquet", "part-000003.parquet"):
+        (tmp_path / "many" / SHARDS / name).unlink()
+    (tmp_path / "many/videos/a.mp4").unlink()
+    (tmp_path / "many/crops/pretrained/contact_sheet.jpg").unlink()
+    resumed = search_locally(place, tmp_path / "many", *usual, "--resume")
+    assert resumed.stdout == told.stdout
+    assert drawn_in(tmp_path / "many") == expected
+
+
+def drawn_in(out: Path) -> dict[str, bytes]:
+    paths = [path for kind in ("overlays", "crops", "videos") for path in (out / kind).rglob("*.*")]
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths if path.is_file()}
 
 
 # With Ray
@@ -507,7 +533,7 @@ def test_a_search_that_is_stopped_goes_on(
     with running(frames, *USUAL, "--out", tmp_path / "out", "--resume") as process:
         _, errors = process.communicate()
     assert process.returncode == 0, errors
-    assert f"going on after {len(left)} of {len(whole)} shards" in errors
+    assert f"resuming after {len(left)} of {len(whole)} shards" in errors
     assert shards_in(tmp_path / "out") == whole
 
 

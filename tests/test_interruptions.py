@@ -29,9 +29,9 @@ from whole_world import NO_WORLD, World, make_world
 
 from facetl import interruptions
 from facetl.cli.ending import stopping_in_one_line
-from facetl.cli.searching import remove_other_runs
 from facetl.files import remove_folder
 from facetl.interruptions import Terminated, catching_signals, exit_code, holding_signals
+from facetl.results.store import remove_run
 
 MOMENTS = int(os.environ.get("FACETL_KILLS", "1"))
 GUESS = 1.0
@@ -355,7 +355,7 @@ def test_signals_wait_whichever_thread_takes_them() -> None:
 @pytest.mark.usefixtures("_usual_handlers")
 @pytest.mark.parametrize(
     "remove",
-    [remove_folder, lambda path: remove_other_runs(path.parent, [])],
+    [remove_folder, remove_run],
     ids=["work", "another run"],
 )
 def test_a_folder_that_is_being_removed_goes_whole(

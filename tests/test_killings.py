@@ -15,6 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
+from drawn_videos import pictures, write_video
 from outcomes import contents
 from tiny_world import save_frames
 from warm import Ending, Warm
@@ -45,6 +46,7 @@ class World(NamedTuple):
     frames: Path
     study: Path
     weights: Path
+    mixed: Path
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     study.write_text(STUDY)
     weights = folder / "pnet.safetensors"
     save_weights(weights, Weights({"pnet": load_pretrained_stage("pnet")}))
-    return World(save_frames(folder / "frames", 12), study, weights)
+    frames = save_frames(folder / "frames", 12)
+    mixed = save_frames(folder / "mixed", 3)
+    write_video(mixed / "a.mp4", pictures(2, 20))
+    write_video(mixed / "b.mp4", pictures(0, 10))
+    return World(frames, study, weights, mixed)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,13 @@ def compare(world: World, out: Path) -> list[object]:
     return ["compare", world.frames, "--workers", "1", "--study", world.study, "--out", out]
 
 
-COMMANDS = [prepare, train, detect, compare]
+def detect_videos(world: World, out: Path) -> list[object]:
+    how = ("--workers", "1", "--batch-size", "2", "--stream", "--skip-still")
+    drawn = ("--overlays", "--crops", "--video", "--export", "csv")
+    return ["detect", world.mixed, *how, *drawn, "--out", out]
+
+
+COMMANDS = [prepare, train, detect, detect_videos, compare]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)

@@ -31,6 +31,7 @@ ROAD = (
     " --export csv --out found",
     "detect toons/validare --stream --out lines",
     "detect episode.mp4 --video --out filmed",
+    "detect toons/validare episode.mp4 --every 2 --stream --crops --out both",
     "frames episode.mp4 --count 2 --out picked",
     "evaluate found --truth toons",
     "convert toons voc --to voc",
@@ -133,7 +134,7 @@ def test_the_report_differs_in_the_seconds_it_shows(walks: Walks) -> None:
 
 def test_manifests_differ_in_the_marks_of_what_holds_times(walks: Walks) -> None:
     names = [name for name in files_in(walks.one) if name.endswith("manifest.json")]
-    folders = ("toons", "patches", "found", "lines", "filmed", "picked", "voc")
+    folders = ("toons", "patches", "found", "lines", "filmed", "both", "picked", "voc")
     assert set(names) == {
         "manifest.json",
         *(f"{folder}/manifest.json" for folder in (*folders, "explained", "networks")),

@@ -114,7 +114,7 @@ def test_images_that_find_no_room_are_not_called_damaged(
 def test_a_search_without_room_leaves_nothing(
     frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facetl.search.pipeline.search_list", no_memory)
+    monkeypatch.setattr("facetl.search.sources.search_list", no_memory)
     result = facetl("detect", frames, "--out", tmp_path / "out")
     assert_refused(result, "fewer --workers or a smaller --batch-size")
     assert not (tmp_path / "out").exists()
@@ -134,7 +134,7 @@ def test_a_training_without_room_keeps_what_is_done(
 def test_what_is_nested_too_deeply_is_one_line(
     frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facetl.search.pipeline.search_list", too_deep)
+    monkeypatch.setattr("facetl.search.sources.search_list", too_deep)
     assert_refused(facetl("detect", frames, "--out", tmp_path / "out"), "nested too deeply")
 
 

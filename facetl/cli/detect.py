@@ -1,39 +1,69 @@
-"""``facetl detect``: one or several sets of weights over the same images."""
+"""``facetl detect``: one or several sets of weights over the same images and videos."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import suggest
-from facetl.cli.crops import CROPS, CropCutter, crop_options, settle_cropping
-from facetl.cli.ending import resumable
-from facetl.cli.exports import exports_option, save_exports
-from facetl.cli.fleet import RAY, FleetSearch, fleet_options, plan_runs, settle_fleet
-from facetl.cli.folders import FolderSearch
-from facetl.cli.overlays import OVERLAYS, OverlayDrawer, load_faces
-from facetl.cli.searching import (
-    NamedWeights,
-    Searching,
-    find_inputs,
-    load_detectors,
-    parse_weights,
-    refuse_other_runs,
-    remove_other_runs,
-    tell_facts,
-)
-from facetl.cli.videos import Viewing, search_videos
-from facetl.files import note_written, refuse_to_overwrite, require_writable
+from facetl.cli.ending import ConsoleReporter
+from facetl.cli.exports import exports_option, print_exports
+from facetl.cli.searching import parse_weights
 
 if TYPE_CHECKING:
-    from facetl.data.annotations import OnError
-    from facetl.data.video import Sampling
+    from facetl.commands.detect import DetectResult
+
+RAY = "ray"
+
+
+def crop_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of cutting faces out."""
+    for option in (
+        click.option(
+            "--align",
+            is_flag=True,
+            help="Turn crops so that the eyes, as landmarks say, are level.",
+        ),
+        click.option(
+            "--margin",
+            type=options.SHARE,
+            default=0.2,
+            help="What crops show around the box, as a share of its width and height.",
+        ),
+        click.option(
+            "--crops",
+            is_flag=True,
+            help="Cut the faces out, one picture each, and a contact sheet; of videos up to three "
+            "of each track, those of the best scores, half a second or more apart.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that --engine ray has of its own."""
+    for option in (
+        click.option(
+            "--shard-size",
+            type=click.IntRange(min=1),
+            default=256,
+            help="With --engine ray: images in a Parquet shard; of videos each has one.",
+        ),
+        click.option(
+            "--address",
+            metavar="HOST:PORT",
+            help="With --engine ray: a cluster that runs already, or auto; without it a Ray is "
+            "started on this machine.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def _place_beside(
@@ -122,13 +152,13 @@ def _place_beside(
 @click.option(
     "--stream",
     is_flag=True,
-    help="Write JSON lines, NAME.detections.jsonl, image by image: a search that is broken off "
-    "goes on with --resume.",
+    help="Write JSON lines, NAME.detections.jsonl, picture by picture: a search that is broken "
+    "off is resumed by --resume.",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with a search that --stream or --engine ray began and did not end.",
+    help="Resume a search that --stream or --engine ray began and did not end.",
 )
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything cannot be read.")
 @options.annotation_format
@@ -144,39 +174,8 @@ def _place_beside(
 @fleet_options
 @options.on_error
 @options.force
-def detect(
-    images: tuple[Path, ...],
-    weights: tuple[NamedWeights, ...],
-    out: Path,
-    thresholds: tuple[float, float, float] | None,
-    min_face: float | None,
-    factor: float | None,
-    score: float | None,
-    padding: bool | None,
-    voting: bool | None,
-    batch_size: int,
-    workers: int,
-    overlays: bool,
-    truth: Path | None,
-    crops: bool,
-    margin: float,
-    align: bool,
-    every: Sampling | None,
-    video: bool,
-    skip_still: bool,
-    stream: bool,
-    resume: bool,
-    strict: bool,
-    form: str,
-    exports: tuple[str, ...],
-    device: str,
-    engine: str,
-    address: str | None,
-    shard_size: int,
-    on_error: OnError,
-    force: bool,
-) -> None:
-    """Find the faces in IMAGES: files, folders that are searched to the bottom, or videos.
+def detect(**given: Any) -> None:
+    """Find the faces in IMAGES: files, folders that are searched to the bottom, videos.
 
     Writes a detections file per set of weights: boxes, scores and five landmarks for each
     image, how many candidates each stage left, and the seconds it took.  Settings that are not
@@ -195,129 +194,42 @@ def detect(
       facetl detect frames --out results --crops --margin 0.3 --align
       facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results
       facetl detect episode.mp4 --every 0.5s --video --out results
-      facetl detect archive --stream --out results --resume
+      facetl detect archive --stream --crops --out results --resume
       facetl detect archive --engine ray --out results
     """
-    from facetl.results.store import LINES_SUFFIX, SHARDS_SUFFIX, SUFFIX
+    from facetl.commands import detect as command
 
-    cropping = settle_cropping(crops, margin, align)
-    for_videos = bool(every or video or skip_still)
-    found = find_inputs(images, prefer_videos=for_videos)
-    named, filmed = found.named, found.are_videos
-    _require_kind(
-        filmed, for_videos=for_videos, for_images=bool(overlays or truth or crops or stream)
-    )
-    fleet = settle_fleet(engine, address, workers)
-    if fleet:
-        _require_shards_alone(pictures=bool(overlays or truth or crops or video), stream=stream)
+    _refuse_idle(given)
+    strict, weights = given.pop("strict"), dict(given.pop("weights"))
+    if not options.is_given("workers"):
+        given["workers"] = None
+    request = command.DetectRequest(weights=weights, **given)
+    result = command.detect(request, ConsoleReporter())
+    _print_result(result)
+    if result.are_videos:
+        suggest("frames", *request.images, "--out", "frames", why="what is most worth annotating")
     else:
-        _require_together(stream=stream, resume=resume, crops=crops)
-    if not truth:
-        why = "says how --truth is read; add --truth, or leave it out"
-        options.refuse_idle(why, form="--format", on_error="--on-error")
-    if not resume:
-        refuse_to_overwrite(out, force=force)
-    require_writable(out)
-    faces = load_faces(truth, named, on_error, form) if truth else {}
-    given = {
-        "thresholds": thresholds,
-        "min_face": min_face,
-        "factor": factor,
-        "padding": padding,
-        "voting": voting,
-        "score": score,
-    }
-    how = _how(device, engine, batch_size, workers)
-    detectors, settings = load_detectors(weights, given, how)
-    facts = tell_facts(weights, detectors, how)
-    viewing = Viewing.of(every, skip_still, video) if filmed else None
-    suffix = SHARDS_SUFFIX if fleet else LINES_SUFFIX if stream else SUFFIX
-    written = [out / f"{name}{suffix}" for name in detectors]
-    if resume and not force:
-        refuse_other_runs(out, written)
-    if (fleet or stream) and force and not resume:
-        remove_other_runs(out, [])  # which would be gone on with
-    if fleet:
-        runs = plan_runs(detectors, settings, facts, viewing, out)
-        shards = FleetSearch(named, runs, fleet, batch_size, shard_size, viewing)
-        whole = shards.run(out, resume=resume)
-    elif viewing:
-        whole = search_videos(named, detectors, settings, facts, how, viewing, out)
-    else:
-        drawer = [OverlayDrawer(out / OVERLAYS, faces)] if overlays or truth else []
-        cutter = [CropCutter(out / CROPS, named, list(detectors), cropping)] if cropping else []
-        search = FolderSearch(named, detectors, settings, facts, how, (*drawer, *cutter))
-        whole = _search_folder(search, out, stream=stream, resume=resume, exporting=bool(exports))
-    found.note_passed_over()
-    remove_other_runs(out, written)
-    _export(out, exports)
-    if filmed:
-        suggest("frames", *images, "--out", "frames", why="what is most worth annotating")
-    else:
-        suggest("evaluate", out, "--truth", truth or "FILE_OR_FOLDER")
-    if strict and not whole:
+        suggest("evaluate", request.out, "--truth", request.truth or "FILE_OR_FOLDER")
+    if strict and not result.is_whole:
         raise SystemExit(1)
 
 
-def _how(device: str, engine: str, batch_size: int, workers: int) -> Searching:
-    """Return where and how the work is done; Ray's workers have no GPU unless told so."""
-    if engine == RAY:
-        return Searching("cpu" if device == "auto" else device, "auto", batch_size, workers)
-    return Searching(device, engine, batch_size, workers)
+def _refuse_idle(given: dict[str, Any]) -> None:
+    """Refuse options that would have no effect."""
+    if not given["crops"] and (given["align"] or options.is_given("margin")):
+        raise click.UsageError("--margin and --align say how to cut faces out; add --crops")
+    if given["engine"] != RAY:
+        for name in ("address", "shard_size"):
+            if options.is_given(name):
+                flag = f"--{name.replace('_', '-')}"
+                raise click.UsageError(f"{flag} is for --engine ray; add that or leave it out")
+    if not given["truth"]:
+        why = "says how --truth is read; add --truth, or leave it out"
+        options.refuse_idle(why, form="--format", on_error="--on-error")
 
 
-def _search_folder(
-    search: FolderSearch, out: Path, *, stream: bool, resume: bool, exporting: bool
-) -> bool:
-    """Search images and say what was found; return whether all could be read."""
-    if stream:
-        with resumable(out, partial(_has_lines, out)):
-            search.stream(out, resume=resume, finished=exporting)
-            note_written(*(outlet.folder for outlet in search.outlets if resume))
-    else:
-        search.run(out)
-    search.report([out, *(outlet.folder for outlet in search.outlets)])
-    return not search.skipped
-
-
-def _has_lines(out: Path) -> bool:
-    from facetl.results.store import LINES_SUFFIX
-
-    return any(out.glob(f"*{LINES_SUFFIX}"))
-
-
-def _require_together(*, stream: bool, resume: bool, crops: bool) -> None:
-    """Refuse options that do not go together."""
-    if resume and not stream:
-        raise click.UsageError(
-            "--resume goes on with what --stream or --engine ray has written; add --stream"
-        )
-    if stream and crops:
-        raise click.UsageError("--crops needs all faces at once; leave out --stream or --crops")
-
-
-def _require_shards_alone(*, pictures: bool, stream: bool) -> None:
-    """Refuse what --engine ray does not do."""
-    if pictures:
-        raise click.UsageError(
-            "--engine ray draws nothing; leave out --overlays, --truth, --crops and --video"
-        )
-    if stream:
-        raise click.UsageError("--engine ray writes shards as they come; leave out --stream")
-
-
-def _require_kind(filmed: bool, *, for_videos: bool, for_images: bool) -> None:
-    """Refuse options that do not go with what is to be searched."""
-    if filmed and for_images:
-        raise click.UsageError(
-            "--overlays, --truth, --crops and --stream are for images; videos have --video"
-        )
-    if not filmed and for_videos:
-        raise click.UsageError("--every, --video and --skip-still are for videos; found none")
-
-
-def _export(out: Path, kinds: Sequence[str]) -> None:
-    from facetl.results.store import find_runs, load_run
-
-    if kinds:
-        save_exports(out, [load_run(path) for path in find_runs(out)], kinds)
+def _print_result(result: DetectResult) -> None:
+    for line in result.describe():
+        click.echo(line)
+    click.echo(f"wrote {' and '.join(map(str, result.written))}")
+    print_exports(result.exported)

@@ -28,13 +28,12 @@ from facetl.files import folder_in_place, is_occupied, require_writable, write_t
 from facetl.mtcnn.detector import Detector
 from facetl.reporting import SILENT, Reporter
 from facetl.search.inputs import Inputs, find_inputs, open_videos
-from facetl.search.pipeline import Searched
+from facetl.search.pipeline import Searched, SearchRun
 from facetl.search.settings import Settings
 from facetl.search.video import FilmPicture, NamedVideo, frame_name, search_video
 
 LISTING = "frames.csv"
 HALF_SECOND = Sampling(seconds=0.5)
-_BATCH_SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -190,10 +189,8 @@ def _candidates(
         found = search_video(
             video.name,
             video.frames(request.every, "searching", reporter),
-            {"": detector},
-            {"": settings},
-            _BATCH_SIZE,
-            request.workers,
+            [SearchRun("", detector, settings)],
+            workers=request.workers,
         )
         yield from map(_as_candidate, found)
         video.note_faults(reporter)
@@ -205,7 +202,7 @@ def _as_candidate(found: Searched[FilmPicture]) -> Candidate:
     has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return Candidate(
         video=found.picture.video,
-        stamp=found.picture.held_frame.stamps[0],
+        stamp=found.picture.stamp,
         signature=frame_signature(pixels),
         sharpness=measure_sharpness(pixels),
         boxes=boxes[has_area],

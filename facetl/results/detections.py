@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The five points of a face, in order, left and right as seen in the image."""
 Floats = NDArray[np.float32]
-WIDEST = 640
+_WIDEST = 640
 """Longest side in pixels of the picture that a notebook shows."""
-MOST_LINES = 10
+_MOST_LINES = 10
 """Faces that a notebook lists where it has no picture."""
 
 
@@ -171,9 +171,9 @@ class Detections:
 
         line = f"<div>{escape(printable(self._describe()))}</div>"
         try:
-            picture = encode_small(np.asarray(self.plot()), WIDEST)
+            picture = encode_small(np.asarray(self.plot()), _WIDEST)
         except ImageError:
-            faces = "\n".join(map(str, self[:MOST_LINES]))
+            faces = "\n".join(map(str, self[:_MOST_LINES]))
             return f"{line}<pre>{escape(faces)}</pre>" if faces else line
         return f'{line}<img src="data:image/webp;base64,{b64encode(picture).decode()}">'
 

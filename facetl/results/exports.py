@@ -20,7 +20,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,16 +40,50 @@ from facetl.data.formats.names import FACE, image_name, is_plain, refuse_shared_
 from facetl.data.formats.yolo import LABELS, format_shares
 from facetl.errors import DetectionsError
 from facetl.files import write_text
+from facetl.reporting import SILENT, Reporter
 from facetl.results.detections import FrameResult, Run
+from facetl.results.export_table import load_export
 from facetl.results.json_file import shortest_decimals
 from facetl.results.peers import PeerDetections, save_peer
 
-CATEGORY = 1
+_CATEGORY = 1
 """The only category of what is found, in COCO."""
 
 
+def save_exports(
+    folder: Path,
+    runs: Sequence[Run],
+    kinds: Sequence[str],
+    score: float | None = None,
+    reporter: Reporter = SILENT,
+) -> list[list[Path]]:
+    """Write every run in every format, from a score on; return what each of them is.
+
+    Args:
+        folder: where they go.
+        runs: what was found.
+        kinds: the formats.
+        score: least score of what is written; None: that of each run.
+        reporter: is told what is not written.
+    """
+    for run in runs:
+        if names := find_unnameable(run):
+            reporter.note(
+                f"{run.name}: images left out of what is exported: {len(names)}, such as "
+                f"{names[0]}, whose names no annotation file can hold; rename them"
+            )
+    shown = [run.above(run.score if score is None else score) for run in runs]
+    written = [save_export(kind, folder, run) for kind in dict.fromkeys(kinds) for run in shown]
+    for run, whole in zip(shown, runs, strict=True):
+        if hidden := whole.count - run.count:
+            least = whole.score if score is None else score
+            told = f"boxes below score {least:g}, not exported: {hidden}"
+            reporter.note(f"{run.name}: {told}; --score 0 exports all")
+    return written
+
+
 def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
-    """Write a run in one of :data:`EXPORTS`; return the files or folders written.
+    """Write a run in a format of :data:`.export_table.EXPORTS`; return what was written.
 
     Frames whose names hold what no file of annotations can say are left out.
 
@@ -72,7 +106,7 @@ def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
             )
     unnameable = set(find_unnameable(run))
     kept = tuple(frame for frame in run.frames if frame.image not in unnameable)
-    return EXPORTS[kind](folder, replace(run, frames=kept))
+    return load_export(kind)(folder, replace(run, frames=kept))
 
 
 def find_unnameable(run: Run) -> list[str]:
@@ -98,7 +132,7 @@ def save_csv(folder: Path, run: Run) -> list[Path]:
 def save_coco_results(folder: Path, run: Run) -> list[Path]:
     """Write COCO's results format, and a data set without faces that knows the images."""
     results = [
-        {"image_id": number, "category_id": CATEGORY, "bbox": bbox_of(box), "score": score}
+        {"image_id": number, "category_id": _CATEGORY, "bbox": bbox_of(box), "score": score}
         for number, frame in enumerate(run.frames, start=1)
         for box, score in _found(frame)
     ]
@@ -116,7 +150,7 @@ def save_cvat(folder: Path, run: Run) -> list[Path]:
         for box, score in _found(frame, within=True)
     ]
     annotations = [
-        {**describe_box(count, number, CATEGORY, box), "score": score}
+        {**describe_box(count, number, _CATEGORY, box), "score": score}
         for count, (number, box, score) in enumerate(found, start=1)
     ]
     path = folder / f"{run.name}.cvat.json"
@@ -172,17 +206,6 @@ def save_label_studio(folder: Path, run: Run) -> list[Path]:
     return label_studio.save_label_studio(folder / f"{run.name}.label-studio.json", tasks, run.name)
 
 
-EXPORTS: Mapping[str, Callable[[Path, Run], list[Path]]] = {
-    "csv": save_csv,
-    "coco": save_coco_results,
-    "yolo": save_yolo_text,
-    "npy": save_arrays,
-    "cvat": save_cvat,
-    "label-studio": save_label_studio,
-}
-"""What writes a run, by the name of the format."""
-
-
 def _rows(frame: FrameResult) -> Iterator[list[Any]]:
     """Yield the cells of each detection; None becomes an empty cell."""
     tracks = frame.tracks or [None] * len(frame.detections)
@@ -197,7 +220,7 @@ def _coco_document(run: Run, annotations: Sequence[dict[str, Any]]) -> dict[str,
             describe_image(number, frame.image, frame.size_hw)
             for number, frame in enumerate(run.frames, start=1)
         ],
-        "categories": describe_categories({FACE: CATEGORY}),
+        "categories": describe_categories({FACE: _CATEGORY}),
         "annotations": list(annotations),
     }
 

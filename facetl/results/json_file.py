@@ -21,19 +21,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.errors import DetectionsError
 from facetl.files import UNENCODABLE, FileKind, atomic_path, read_json
-from facetl.version import VERSION
-
-if TYPE_CHECKING:
-    pass
-
 from facetl.results.detections import Detections, Floats, FrameResult, Run, Skipped
+from facetl.version import VERSION
 
 KIND = FileKind("facetl-detections", DetectionsError, "make it again with facetl detect")
 

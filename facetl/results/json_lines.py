@@ -1,4 +1,4 @@
-"""Detections as JSON lines: a file that grows image by image, and can be gone on with.
+"""Detections as JSON lines: a file that grows image by image, and can be resumed.
 
 ::
 
@@ -11,7 +11,7 @@
 The first line is the head, the last one the end, with the number of images; between them stands
 a line for each image, searched or skipped, in their order.  A file without its end was broken
 off: whole lines of it count.  There are no times in it, so that the same search makes the same
-bytes, broken off and gone on with or not.
+bytes, broken off and resumed or not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -98,7 +98,7 @@ def writing_lines(
     """Give a writer that appends to a detections file; if the block succeeds, it gets its end.
 
     Args:
-        path: the file; what :func:`recover` has left in it is gone on with.
+        path: the file; what :func:`recover` has left in it stays.
         name: how the run is called.
         settings: JSON-able settings that the results depend on.
         done: how many images :func:`recover` has left.
@@ -138,23 +138,22 @@ class Found:
 
 def recover(
     heads: Mapping[Path, Mapping[str, Any]],
-    images: Sequence[str],
-    batch_size: int = 1,
+    restart: Callable[[Sequence[str]], int | None],
     *,
     finished: bool = False,
-) -> int:
-    """Cut the files of a broken-off search back to the images that all of them know.
+) -> Found:
+    """Cut the files of a broken-off search back to the pictures that all of them know.
 
     The end of a file that is finished is cut off too: it is written again.
 
     Args:
-        heads: for each file, the head that the search to be gone on with would write.
-        images: the names of all images to be searched, in order.
-        batch_size: images that are searched together: of a batch all are done, or none.
+        heads: for each file, the head that the search to be resumed would write.
+        restart: tells how many of the pictures that are done need not be searched again, by their
+            names; None if the search is of other pictures.
         finished: take files that are all finished as well, for what comes after the search.
 
     Returns:
-        How many images are done; 0 where there is no file.
+        What stands in each of the files now; nothing where there is no file.
 
     Raises:
         OutputError: if all files are finished, one belongs to another search, or one is missing
@@ -165,29 +164,30 @@ def recover(
         found = {path: _find(path, head) for path, head in heads.items() if path.exists()}
     except OSError as error:
         raise OutputError(
-            f"{error.filename} cannot be gone on with ({error.strerror}); start anew with --force"
+            f"{error.filename} cannot be resumed ({error.strerror}); start anew with --force"
         ) from error
     if len(found) < len(heads):
         _require_empty(found, next(path for path in heads if path not in found))
         for path in found:
             path.unlink()
-        return 0
+        return Found((), (0,), False)
     ended = all(each.is_finished for each in found.values())
     if ended and not finished:
         raise OutputError(
             f"{next(iter(found))} is finished, there is nothing to resume; search anew with --force"
         )
-    done = min(len(each.images) for each in found.values())
-    done -= 0 if ended else done % batch_size
+    common = min((each.images for each in found.values()), key=len)
+    kept = restart(common)
     for path, each in found.items():
-        if each.images[:done] != tuple(images[:done]):
+        if kept is None or each.images[: len(common)] != common:
             raise OutputError(
                 f"{path}: holds other images than are to be searched; resume with the same "
                 "images, or start anew with --force"
             )
+    done = len(common) if ended or kept is None else kept
     for path, each in found.items():
         os.truncate(path, each.ends[done])
-    return done
+    return Found(common[:done], each.ends[: done + 1], ended)
 
 
 def load_lines(path: Path) -> Run:
@@ -208,7 +208,7 @@ def load_lines(path: Path) -> Run:
             skipped.append(found)
         else:
             frames.append(found)
-    raise DetectionsError(f"{path}: is not finished; go on with facetl detect --stream --resume")
+    raise DetectionsError(f"{path}: is not finished; resume with facetl detect --stream --resume")
 
 
 def read_recovered(path: Path) -> Iterator[FrameResult | Skipped]:
@@ -335,17 +335,17 @@ def _require_same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any])
 
 
 def require_same_score(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Refuse to go on with a search that differs in nothing but the score it is shown from.
+    """Refuse to resume a search that differs in nothing but the score it is shown from.
 
     A file tells one score for all its images.
 
     Args:
         path: the file, for messages.
         found: its head, with the ``settings``.
-        expected: the head that the search to be gone on with would write.
+        expected: the head that the search to be resumed would write.
 
     Raises:
-        OutputError: naming the score to go on with.
+        OutputError: naming the score to resume with.
     """
     settings = found.get("settings")
     score = settings.get("score") if isinstance(settings, dict) else None

@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile, ParquetWriter
 
 KIND = FileKind("facetl-detections-shard", DetectionsError, "make it again with facetl detect")
-KEY = b"facetl"
-ROWS_HELD = 1024
+_KEY = b"facetl"
+_ROWS_HELD = 1024
 """Rows that wait in memory until they are written."""
-LONGEST_TEXT = 100_000_000
+_LONGEST_TEXT = 100_000_000
 """Bytes of a shard's description that are read; a damaged one may claim any number."""
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError)
 
@@ -114,7 +114,7 @@ class ShardWriter:
 
     def _append(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
-        if len(self._rows) == ROWS_HELD:
+        if len(self._rows) == _ROWS_HELD:
             self.finish()
 
 
@@ -131,7 +131,7 @@ def writing_shard(path: Path, head: ShardHead) -> Iterator[ShardWriter]:
     require_parquet()
     from pyarrow.parquet import ParquetWriter
 
-    schema = _schema().with_metadata({KEY: json.dumps(head.to_json()).encode()})
+    schema = _schema().with_metadata({_KEY: json.dumps(head.to_json()).encode()})
     with (
         atomic_path(path) as temporary,
         ParquetWriter(temporary, schema, write_page_checksum=True) as file,
@@ -172,7 +172,7 @@ def load_shards(folder: Path) -> Run:
     missing = sorted(set(range(first.shards)) - {head.shard for head in heads})
     if missing or len(paths) > first.shards:
         raise DetectionsError(
-            f"{folder}: found {len(paths)} of {first.shards} shards; go on with facetl detect "
+            f"{folder}: found {len(paths)} of {first.shards} shards; resume with facetl detect "
             "--engine ray --resume"
         )
     frames: list[FrameResult] = []
@@ -191,7 +191,7 @@ def read_head(path: Path) -> ShardHead:
         InputError: if pyarrow is not installed.
     """
     with _opened(path) as file:
-        document = parse_json((file.schema_arrow.metadata or {})[KEY])
+        document = parse_json((file.schema_arrow.metadata or {})[_KEY])
         KIND.require(document["format"], document["version"], path)
         return _head_from_json(document)
 
@@ -206,7 +206,7 @@ def read_shard(path: Path) -> Iterator[FrameResult | Skipped]:
     with _opened(path) as file:
         if not file.schema_arrow.equals(_schema()):
             raise ValueError("found other columns than a shard's")
-        for batch in file.iter_batches(ROWS_HELD):
+        for batch in file.iter_batches(_ROWS_HELD):
             for row in batch.to_pylist():
                 yield _from_row(row)
 
@@ -273,8 +273,8 @@ def _opened(path: Path) -> Iterator[ParquetFile]:
         with ParquetFile(
             path,
             page_checksum_verification=True,
-            thrift_string_size_limit=LONGEST_TEXT,
-            thrift_container_size_limit=LONGEST_TEXT,
+            thrift_string_size_limit=_LONGEST_TEXT,
+            thrift_container_size_limit=_LONGEST_TEXT,
         ) as file:
             yield file
     except (ArrowException, *_DAMAGE) as error:

@@ -1,8 +1,13 @@
-"""A search of many pictures or of videos, on this machine or on many.
+"""A search of images and videos, on this machine or on many.
 
-Pictures go in one after the other and are forgotten once they are searched
-(:mod:`facetl.search.pipeline`); frames of a video are linked over time
-(:mod:`facetl.search.video`).  On many machines the pictures are cut into blocks
-(:mod:`facetl.search.blocks`), and each block is searched wherever there is room for it
-(:mod:`facetl.search.block_search`, :mod:`facetl.search.ray_engine`).
+Pictures go in and results go out; in between everything is forgotten once it is searched::
+
+    inputs     what is to be searched, in files and folders
+    sources    pictures in their order: images, frames of videos; what an earlier search has found
+    pipeline   several detectors over the same pictures
+    video      frames with still ones left out, faces linked over time
+    sinks      what takes results: files of runs, overlays, crops, drawn_video, tally; drawing
+               says which of those that draw
+    local      all of that on this machine
+    blocks     pieces of it for many machines: block_search, fleet, ray_engine
 """

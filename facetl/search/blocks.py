@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetl.search.parallel import in_batches
@@ -20,10 +20,17 @@ class Block:
     Attributes:
         number: which block of the search it is, from 0.
         pictures: images; or one video.
+        is_video: which of both.
     """
 
     number: int
     pictures: tuple[NamedImage, ...]
+    is_video: bool = False
+
+    @property
+    def video(self) -> str | None:
+        """The name of the video; None for images."""
+        return self.pictures[0].name if self.is_video else None
 
     @property
     def fingerprint(self) -> str:
@@ -34,17 +41,27 @@ class Block:
     def to_text(self) -> str:
         """Return the block as ASCII, as which it travels."""
         named = [(each.name, os.fsdecode(each.path)) for each in self.pictures]
-        return json.dumps({"number": self.number, "pictures": named})
+        document = {"number": self.number, "pictures": named, "is_video": self.is_video}
+        return json.dumps(document)
 
     @classmethod
     def from_text(cls, text: str) -> Block:
         """Return the block that :meth:`to_text` has described."""
         document = json.loads(text)
         pictures = tuple(NamedImage(name, Path(path)) for name, path in document["pictures"])
-        return cls(int(document["number"]), pictures)
+        return cls(int(document["number"]), pictures, bool(document["is_video"]))
 
 
-def cut_into_blocks(pictures: Sequence[NamedImage], size: int) -> list[Block]:
-    """Return the pictures in blocks of ``size``, the last perhaps smaller."""
-    batches = in_batches(pictures, size)
-    return [Block(number, tuple(batch)) for number, batch in enumerate(batches)]
+def cut_into_blocks(
+    images: Sequence[NamedImage], videos: Sequence[NamedImage], size: int
+) -> list[Block]:
+    """Return the images in blocks of ``size``, the last perhaps smaller, then a block a video.
+
+    Their paths become absolute, to mean the same everywhere.
+    """
+    images, videos = (
+        [replace(each, path=each.path.absolute()) for each in named] for named in (images, videos)
+    )
+    of_images = [Block(n, tuple(batch)) for n, batch in enumerate(in_batches(images, size))]
+    first = len(of_images)
+    return [*of_images, *(Block(n, (each,), True) for n, each in enumerate(videos, first))]

@@ -16,7 +16,7 @@ from facetl.reporting import Reporter
 from facetl.search.pipeline import NamedImage
 from facetl.search.video import NamedVideo
 
-LINK = "linked folder"
+_LINK = "linked folder"
 
 
 class Inputs(NamedTuple):
@@ -40,7 +40,7 @@ class Inputs(NamedTuple):
         """
         counts = Counter(more) + self.passed_over
         said = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items())
-        remedy = f"; name {LINK}s to have them searched" if LINK in counts else ""
+        remedy = f"; name {_LINK}s to have them searched" if _LINK in counts else ""
         return f"passed over {said}{remedy}" if said else ""
 
 
@@ -67,16 +67,16 @@ def find_inputs(paths: Sequence[Path], wanted: str = "a folder of frames") -> In
             inside = scan_folder(path)
             images += [(path, image) for image in inside.images]
             videos += [(path, video) for video in inside.videos]
-            passed += Counter({LINK: inside.linked_folders, "other file": inside.others})
+            passed += Counter({_LINK: inside.linked_folders, "other file": inside.others})
         else:
             (videos if is_video(path) else images).append((path.parent, path))
     if not images and not videos:
         raise InputError(f"{paths[0]}: found no image in it, and no video; give {wanted}")
     named, films = (_first_without_twins(_ways_to_name(each)) for each in (images, videos))
-    return Inputs(named, name_videos(films), passed)
+    return Inputs(named, _name_videos(films), passed)
 
 
-def name_videos(videos: Sequence[NamedImage]) -> list[NamedImage]:
+def _name_videos(videos: Sequence[NamedImage]) -> list[NamedImage]:
     """Return the videos with names of folders, where their frames go: without slashes.
 
     Raises:

@@ -1,7 +1,6 @@
-"""Several detectors over the same images: each image is read once, each detector is timed.
+"""Several detectors over the same pictures: each picture is read once, each detector is timed.
 
-:func:`search_all` is the stream, in which images of any kind go in one after the other and are
-forgotten once they are searched; :class:`SideBySide` remembers what was found in a list of images.
+Pictures of any kind go in one after the other and are forgotten once they are searched.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from facetl.data.images import Pixels, load_image
 from facetl.errors import ImageError
-from facetl.results.detections import Detections, FrameResult, Run, Skipped
+from facetl.results.detections import Detections, FrameResult, Skipped
 from facetl.search.parallel import ROOM, in_batches, in_parallel, most_waiting
 from facetl.search.settings import Settings
 
@@ -54,12 +53,57 @@ class Searcher(Protocol):
         """Yield what is found in each image, in order."""
 
 
+@dataclass(frozen=True)
+class SearchRun:
+    """One set of weights, how it searches, and where its results go.
+
+    Attributes:
+        name: the name of the run in results.
+        detector: what searches.
+        settings: how it searches.
+        facts: JSON-able, what else the results say of how they were made.
+        path: the file or folder of the results, if there is any.
+    """
+
+    name: str
+    detector: Searcher
+    settings: Settings
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    path: Path = Path()
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """JSON-able settings that made the results."""
+        return {**self.settings.to_json(), **self.facts}
+
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """Those of :attr:`described` on which results depend, or the score they are shown from.
+
+        A search that is resumed must have the same.  Only torch's last digits depend on which
+        pictures share a batch; of videos, whose large frames share smaller ones, the number of
+        workers plays a part in that too.
+        """
+        told = self.described
+        is_exact = told.get("engine") != "torch"
+        passing = {
+            "command": True,
+            "batch_size": is_exact,
+            "workers": is_exact or "frame_rates" not in told,
+        }
+        return {key: value for key, value in told.items() if not passing.get(key)}
+
+
 class Searchable(Protocol):
     """What can be searched: it has a name, and its pixels when they are needed."""
 
     @property
     def name(self) -> str:
-        """How results call it."""
+        """Its name in results."""
+
+    @property
+    def video(self) -> str | None:
+        """The name of the video that it is a frame of; None for an image."""
 
     @property
     def held(self) -> int:
@@ -82,6 +126,7 @@ class NamedImage:
 
     name: str
     path: Path
+    video: None = None
 
     @property
     def held(self) -> int:
@@ -93,67 +138,75 @@ class NamedImage:
         return load_image(self.path)
 
 
+Found = dict[str, FrameResult] | Skipped
+"""What all runs have for a picture, by name, or why it could not be searched."""
+
+
 @dataclass(frozen=True)
 class Searched(Generic[AnySearchable]):
     """A picture that has been searched.
 
     Attributes:
         picture: which.
-        results: what each detector found, by name; empty if it could not be read.
+        results: what each run found, by name; empty if it could not be read.
         skipped: why not, if it could not be read.
+        is_known: whether the results of an earlier search hold it, which is resumed.
     """
 
     picture: AnySearchable
     results: dict[str, FrameResult]
     skipped: Skipped | None = None
+    is_known: bool = False
 
-    def above(self, scores: Mapping[str, float]) -> Searched[AnySearchable]:
-        """Return the same with the detections alone that reach the score of their detector."""
-        return replace(self, results=results_above(self.results, scores))
+    @classmethod
+    def of(cls, picture: AnySearchable, found: Found, *, is_known: bool = False) -> Self:
+        """Return a picture with what was found in it."""
+        if isinstance(found, Skipped):
+            return cls(picture, {}, found, is_known)
+        return cls(picture, found, None, is_known)
 
-
-def results_above(
-    results: Mapping[str, FrameResult], scores: Mapping[str, float]
-) -> dict[str, FrameResult]:
-    """Return results with the detections alone that reach the score of their run, by name."""
-    return {name: result.above(scores[name]) for name, result in results.items()}
+    def above(self, scores: Mapping[str, float]) -> Self:
+        """Return the same with the detections alone that reach the score of their run."""
+        shown = {name: result.above(scores[name]) for name, result in self.results.items()}
+        return replace(self, results=shown)
 
 
 def search_all(
-    detectors: Mapping[str, Searcher],
-    settings: Mapping[str, Settings],
+    runs: Sequence[SearchRun],
     pictures: Iterable[AnySearchable],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
     room: int = ROOM,
+    recall: Callable[[AnySearchable], dict[str, FrameResult] | None] = lambda _: None,
 ) -> Iterator[Searched[AnySearchable]]:
-    """Yield what all detectors find in each picture, in order; memory stays flat.
+    """Yield what all runs find in each picture, in order; memory stays flat.
 
     The pictures are taken from the calling thread, a few batches ahead of the search, so that
     a video is decoded while frames before are searched.  Where its frames are large, there are
     fewer in a batch.
 
     Args:
-        detectors: by name.
-        settings: how each of them searches, by name.
+        runs: detectors, and how they search.
         pictures: what to search.
         batch_size: pictures that go through the networks together.
         workers: batches searched side by side; 1 on a GPU.
         room: pixels that may be held by pictures at once, if a picture for each of the batches
             does not hold more.
+        recall: tells what an earlier search found in a picture, None if nobody knows.  A batch is
+            searched unless all of it is known, for torch's last digits depend on all of it.
     """
-    if any(detector.device.type != "cpu" for detector in detectors.values()):
+    if any(run.detector.device.type != "cpu" for run in runs):
         workers = 1  # they would share one GPU's memory, and gain nothing
-    search = partial(_search_batch, detectors, settings, share=1 / workers)
+    search = partial(_search_batch, runs, share=1 / workers)
     share_of_room = room / most_waiting(workers)
     batches = in_batches(pictures, batch_size, share_of_room, lambda picture: picture.held)
-    for searched in in_parallel(search, batches, workers):
+    recalled = ([(picture, recall(picture)) for picture in batch] for batch in batches)
+    for searched in in_parallel(search, recalled, workers):
         yield from searched
 
 
 def search_list(
-    detectors: Mapping[str, Searcher],
-    settings: Mapping[str, Settings],
+    runs: Sequence[SearchRun],
     pictures: Sequence[AnySearchable],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
@@ -161,73 +214,29 @@ def search_list(
     """Yield what :func:`search_all` does, in batches small enough for all workers to get some."""
     size = min(batch_size, -(-len(pictures) // workers) or 1)
     batches = -(-len(pictures) // size)
-    return search_all(detectors, settings, pictures, size, min(workers, batches) or 1)
-
-
-@dataclass
-class SideBySide:
-    """Runs of several detectors over a list of images, growing batch by batch.
-
-    Attributes:
-        detectors: the detectors by name of their run.
-        settings: how each of them searches.
-        results: what each has found so far.
-        skipped: the images that could not be read so far.
-    """
-
-    detectors: Mapping[str, Searcher]
-    settings: Mapping[str, Settings]
-    results: dict[str, list[FrameResult]] = field(init=False)
-    skipped: list[Skipped] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.results = {name: [] for name in self.detectors}
-
-    def search(
-        self, images: Sequence[NamedImage], batch_size: int = BATCH_SIZE, workers: int = 1
-    ) -> Iterator[NamedImage]:
-        """Search all images; yield each one when it is done or skipped.
-
-        Args:
-            images: what to search.
-            batch_size: images that go through the networks together.
-            workers: batches read and searched side by side.
-        """
-        for searched in search_list(self.detectors, self.settings, images, batch_size, workers):
-            for name, result in searched.results.items():
-                self.results[name].append(result)
-            self.skipped += [searched.skipped] if searched.skipped else []
-            yield searched.picture
-
-    def runs(self, facts: Mapping[str, Mapping[str, Any]]) -> list[Run]:
-        """Return the finished runs; ``facts`` adds to the settings of each, by name."""
-        return [
-            Run(
-                name=name,
-                settings={**self.settings[name].to_json(), **facts.get(name, {})},
-                frames=tuple(frames),
-                skipped=tuple(self.skipped),
-            )
-            for name, frames in self.results.items()
-        ]
+    return search_all(runs, pictures, size, min(workers, batches) or 1)
 
 
 def _search_batch(
-    detectors: Mapping[str, Searcher],
-    settings: Mapping[str, Settings],
-    batch: Sequence[AnySearchable],
+    runs: Sequence[SearchRun],
+    batch: Sequence[tuple[AnySearchable, dict[str, FrameResult] | None]],
     share: float,
 ) -> list[Searched[AnySearchable]]:
-    """Return what all detectors find; ``share`` of a batch's time is its own."""
-    readable, skipped = _load_readable(batch)
+    """Return what all runs find; ``share`` of a batch's time is its own."""
+    known = [Searched(picture, results) for picture, results in batch if results is not None]
+    if len(known) == len(batch):
+        return known
+    pictures = [picture for picture, _ in batch]
+    readable, skipped = _load_readable(pictures)
     results: list[dict[str, FrameResult]] = [{} for _ in batch]
-    named = [(batch[place].name, pixels) for place, pixels in readable.items()]
-    for name, detector in detectors.items():
-        found = _search(detector, named, settings[name], share)
+    named = [(pictures[place].name, pixels) for place, pixels in readable.items()]
+    for run in runs:
+        found = _search(run.detector, named, run.settings, share)
         for place, result in zip(readable, found, strict=True):
-            results[place][name] = result
+            results[place][run.name] = result
     return [
-        Searched(picture, results[place], skipped.get(place)) for place, picture in enumerate(batch)
+        Searched(picture, results[place], skipped.get(place))
+        for place, picture in enumerate(pictures)
     ]
 
 

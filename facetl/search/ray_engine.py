@@ -73,7 +73,7 @@ def search_blocks(search: BlockSearch, blocks: Sequence[Block], fleet: Fleet) ->
         from ray.data import ActorPoolStrategy, from_items
 
         workers = min(fleet.workers or int(ray.cluster_resources().get("CPU", 1)), len(blocks))
-        uses_gpu = any(run.detector.device.type == "cuda" for run in search.runs.values())
+        uses_gpu = any(run.detector.device.type == "cuda" for run in search.runs)
         rows = [{"block": block.to_text()} for block in blocks]
         told = from_items(rows, override_num_blocks=min(len(rows), _MOST_TASKS)).map(
             Worker,
@@ -87,7 +87,7 @@ def search_blocks(search: BlockSearch, blocks: Sequence[Block], fleet: Fleet) ->
                 yield _outcome(json.loads(row["told"]))
         except ray.exceptions.RayError as error:
             raise FacetlError(
-                f"Ray gave up ({_first_line(error)}); go on with the same command and --resume"
+                f"Ray gave up ({_first_line(error)}); resume with the same command and --resume"
             ) from error
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
 
 from facetl.data.held_frames import HeldFrame, Timestamp, group_held_frames
 from facetl.data.images import Pixels
@@ -15,28 +13,55 @@ from facetl.data.shots import FrameSignature, frame_signature, is_cut
 from facetl.data.tracks import FaceTracker
 from facetl.data.video import Sampling, VideoFacts, VideoFrame, VideoReader
 from facetl.reporting import Reporter
-from facetl.results.detections import Detections, FrameResult
+from facetl.results.detections import FrameResult
 from facetl.results.origin import Origin
-from facetl.search.pipeline import BATCH_SIZE, Progress, Searched, Searcher, search_all
+from facetl.search.pipeline import (
+    BATCH_SIZE,
+    Progress,
+    Searched,
+    Searcher,
+    SearchRun,
+    search_all,
+)
 from facetl.search.settings import Settings
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How videos are looked at.
+
+    Attributes:
+        every: which frames count.
+        skip_still: carry boxes over to frames that show the same as the one before.
+    """
+
+    every: Sampling = field(default_factory=Sampling)
+    skip_still: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class FilmPicture:
-    """A frame of a video to be searched, with the still ones that follow it.
+    """A frame of a video: one to be searched, or one of the still ones that follow it.
 
     Attributes:
-        video: how results call the video.
-        moment: the frames.
+        video: the name of the video in results.
+        moment: the frame to be searched, with the still ones.
+        place: which of them it is; 0 is the one to be searched.
     """
 
     video: str
     held_frame: HeldFrame
+    place: int = 0
+
+    @property
+    def stamp(self) -> Timestamp:
+        """Its number and time."""
+        return self.held_frame.stamps[self.place]
 
     @property
     def name(self) -> str:
-        """How results call the frame."""
-        return frame_name(self.video, self.held_frame.frame.index)
+        """Its name in results."""
+        return frame_name(self.video, self.stamp.index)
 
     @property
     def held(self) -> int:
@@ -56,33 +81,33 @@ def frame_name(video: str, index: int) -> str:
 def search_video(
     video: str,
     frames: Iterable[VideoFrame],
-    detectors: Mapping[str, Searcher],
-    settings: Mapping[str, Settings],
+    runs: Sequence[SearchRun],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
     *,
     skip_still: bool = False,
+    recall: Callable[[FilmPicture], dict[str, FrameResult] | None] = lambda _: None,
 ) -> Iterator[Searched[FilmPicture]]:
-    """Yield the frames of a video as all detectors search them, in order.
+    """Yield the frames of a video as all runs search them, in order.
 
     Args:
-        video: how results call it.
+        video: its name in results.
         frames: those that count.
-        detectors: by name of their run.
-        settings: how each of them searches, by name.
+        runs: detectors, and how they search.
         batch_size: frames that go through the networks together.
         workers: batches searched side by side.
         skip_still: leave out frames that show the same as the one before; they come with it.
+        recall: tells what an earlier search found, as :func:`search_all` asks it.
     """
     held_frames = group_held_frames(frames) if skip_still else map(HeldFrame, frames)
     pictures = (FilmPicture(video, held_frame) for held_frame in held_frames)
-    return search_all(detectors, settings, pictures, batch_size, workers)
+    return search_all(runs, pictures, batch_size, workers, recall=recall)
 
 
 def link_results(
     found: Iterable[Searched[FilmPicture]], step: float
-) -> Iterator[tuple[Timestamp, dict[str, FrameResult]]]:
-    """Yield each frame's number and time, and what each run has for it: tracks, still frames too.
+) -> Iterator[Searched[FilmPicture]]:
+    """Yield each frame with what each run has for it: tracks too, and still frames as well.
 
     A frame comes when the next one is known, which tells whose first frame it was.
 
@@ -92,39 +117,35 @@ def link_results(
     """
     trackers: dict[str, FaceTracker] = {}
     before: FrameSignature | None = None
-    waiting: tuple[Timestamp, dict[str, FrameResult]] | None = None
+    waiting: Searched[FilmPicture] | None = None
     for searched in found:
         signature = frame_signature(searched.picture.load())
         cut = before is not None and is_cut(before, signature)
         before = signature
-        for stamp, results in _spread(searched):
+        for each in _spread(searched):
+            time = each.picture.stamp.time
             linked = {
-                run: _link(result, trackers.setdefault(run, FaceTracker(step)), stamp.time, cut=cut)
-                for run, result in results.items()
+                run: _link(result, trackers.setdefault(run, FaceTracker(step)), time, cut=cut)
+                for run, result in each.results.items()
             }
             if waiting:
-                yield waiting[0], _look_back(waiting[1], trackers)
-            waiting = stamp, linked
+                yield _look_back(waiting, trackers)
+            waiting = replace(each, results=linked)
             cut = False
     if waiting:
         yield waiting
 
 
-def _spread(
-    searched: Searched[FilmPicture],
-) -> Iterator[tuple[Timestamp, dict[str, FrameResult]]]:
+def _spread(searched: Searched[FilmPicture]) -> Iterator[Searched[FilmPicture]]:
     """Yield what is known of each frame of a moment: still ones show what the first does."""
-    first, *still = searched.picture.held_frame.stamps
-    yield first, searched.results
-    for stamp in still:
-        name = frame_name(searched.picture.video, stamp.index)
-        yield (
-            stamp,
-            {
-                run: replace(result, image=name, candidates={}, seconds=0.0, carried=True)
-                for run, result in searched.results.items()
-            },
-        )
+    yield searched
+    for place in range(1, len(searched.picture.held_frame.stamps)):
+        picture = replace(searched.picture, place=place)
+        carried = {
+            run: replace(result, image=picture.name, candidates={}, seconds=0.0, carried=True)
+            for run, result in searched.results.items()
+        }
+        yield Searched(picture, carried)
 
 
 def _link(result: FrameResult, tracker: FaceTracker, time: float, *, cut: bool) -> FrameResult:
@@ -134,13 +155,14 @@ def _link(result: FrameResult, tracker: FaceTracker, time: float, *, cut: bool) 
 
 
 def _look_back(
-    results: Mapping[str, FrameResult], trackers: Mapping[str, FaceTracker]
-) -> dict[str, FrameResult]:
-    """Return a frame's results with the numbers that are known one frame later."""
-    return {
+    searched: Searched[FilmPicture], trackers: Mapping[str, FaceTracker]
+) -> Searched[FilmPicture]:
+    """Return a frame with the numbers that are known one frame later."""
+    results = {
         run: replace(result, tracks=trackers[run].amend(result.tracks or ()))
-        for run, result in results.items()
+        for run, result in searched.results.items()
     }
+    return replace(searched, results=results)
 
 
 @dataclass(frozen=True)
@@ -182,21 +204,19 @@ class VideoSearch:
     def _run(
         self, reader: VideoReader, facts: VideoFacts, every: Sampling
     ) -> Iterator[FrameResult]:
-        frames: dict[int, Pixels] = {}
         found = search_video(
             reader.path.name,
             reader.frames(every),
-            {"": self.detector},
-            {"": self.settings},
+            [SearchRun("", self.detector, self.settings)],
             self.batch_size,
             self.workers,
         )
-        linked = link_results(_hold(found, frames), every.step(float(facts.rate)))
-        for number, (stamp, results) in enumerate(linked, 1):
-            pixels = frames.pop(stamp.index)  # held here as long as the result is looked at
+        linked = link_results(found, every.step(float(facts.rate)))
+        for number, searched in enumerate(linked, 1):
             if self.progress:
                 self.progress(number, facts.count(every))
-            yield self._finish(results[""], pixels)
+            # the pixels are held here as long as the result is looked at
+            yield self._finish(searched.results[""], searched.picture.load())
         for fault in reader.faults:
             warnings.warn(f"{reader.path}: {fault}; what was read counts", stacklevel=2)
 
@@ -205,37 +225,3 @@ class VideoSearch:
         origin = Origin.of(pixels).searched(result.size_hw, self.settings.score)
         found = replace(result.detections, origin=origin)
         return replace(result, detections=found).above(self.min_score)
-
-
-def _hold(
-    found: Iterable[Searched[FilmPicture]], frames: dict[int, Pixels]
-) -> Iterator[Searched[FilmPicture]]:
-    """Yield what is found, and keep the pixels in ``frames`` by the number of the frame."""
-    for searched in found:
-        frame = searched.picture.held_frame.frame
-        frames[frame.index] = frame.pixels
-        yield searched
-
-
-def glide(before: FrameResult, after: FrameResult, share: float) -> FrameResult:
-    """Return what a frame between two searched ones shows: faces that are in both move evenly.
-
-    Args:
-        before: what was found in the earlier frame; its boxes are shown.
-        after: what was found in the later one.
-        share: how far the frame lies from the earlier to the later one, 0 to 1.
-    """
-    if before.tracks is None or after.tracks is None:
-        return before
-    later = dict(zip(after.tracks, after.detections.boxes, strict=True))
-    boxes = before.detections.boxes.copy()
-    for row, track in enumerate(before.tracks):
-        if track is not None and track in later:
-            boxes[row] += np.float32(share) * (later[track] - boxes[row])
-    return replace(before, detections=replace(before.detections, boxes=boxes))
-
-
-def without_faces(result: FrameResult) -> FrameResult:
-    """Return a result in which nothing was found."""
-    tracks = None if result.tracks is None else ()
-    return replace(result, detections=Detections.empty(), tracks=tracks)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
@@ -47,7 +48,8 @@ from facetl.manifests.manifest import Step as ManifestStep
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
-from facetl.results.exports import EXPORTS, save_export
+from facetl.results.export_table import EXPORTS
+from facetl.results.exports import save_export
 from facetl.results.json_file import save_run
 from facetl.results.json_lines import describe_head, load_lines, recover, writing_lines
 from facetl.results.parquet import (
@@ -292,7 +294,11 @@ def _go_on(path: Path) -> None:
     """Cut a file back as one that is broken off; it is finished unless it was broken."""
     with suppress(OutputError):
         head = describe_head("tuned", RUN_SETTINGS)
-        recover({path: head}, ["a.png", "b.png", "c.png", "x"])
+        recover({path: head}, partial(_restart, ["a.png", "b.png", "c.png", "x"]))
+
+
+def _restart(wanted: list[str], names: Sequence[str]) -> int | None:
+    return len(names) if wanted[: len(names)] == list(names) else None
 
 
 def _peer(folder: Path) -> list[Path]:

@@ -1,0 +1,287 @@
+"""Faces cut out of what was searched, and a contact sheet of them for each run.
+
+Of an image, all faces are cut out; of a video, the best few of each track
+(:class:`BestOfTrack`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from facetl.data.crops import (
+    COLUMNS,
+    ROWS,
+    cut_upright,
+    cut_window,
+    draw_sheet,
+    fit_cell,
+    in_view,
+    windows_around,
+)
+from facetl.data.images import Pixels, load_image, save_image
+from facetl.data.tracks import LOST
+from facetl.errors import NameTooLongError
+from facetl.files import is_there
+from facetl.reporting import Reporter
+from facetl.results.detections import FrameResult
+from facetl.search.pipeline import NamedImage, Searched
+from facetl.search.sinks import Sink
+from facetl.search.video import FilmPicture
+
+CROPS = "crops"
+"""Folder of the crops."""
+_SHEET = "contact_sheet"
+PER_TRACK = 3
+"""Faces of a track that are cut out, at most."""
+APART = 0.5
+"""Seconds that lie between two of them, at least."""
+_WRITTEN = re.compile(rf".+_\d+_[01]\.\d{{3}}\.png|{_SHEET}(_\d+)?\.jpg")
+"""Names of what an earlier search may have left, which makes way under --force."""
+
+
+class Cropping(NamedTuple):
+    """How faces are cut out.
+
+    Attributes:
+        margin: what is shown on every side, as a share of the box's width and height.
+        align: whether they are turned so that the eyes are level.
+    """
+
+    margin: float = 0.2
+    align: bool = False
+
+
+class Crop(NamedTuple):
+    """A face that was cut out: where it is, its score, and whether the disk takes its name."""
+
+    path: Path
+    score: float
+    is_written: bool = True
+
+
+class _Cut(NamedTuple):
+    """A face to be cut out, and its pixels; none if an earlier search has cut it out."""
+
+    path: Path
+    score: float
+    time: float
+    pixels: Pixels | None
+
+    def save(self) -> Crop:
+        """Write the pixels."""
+        if self.pixels is None:
+            return Crop(self.path, self.score, is_there(self.path))
+        try:
+            save_image(self.path, self.pixels)
+        except NameTooLongError:
+            return Crop(self.path, self.score, is_written=False)
+        return Crop(self.path, self.score)
+
+
+@dataclass
+class BestOfTrack:
+    """The faces of a track with the best scores, a while apart from each other.
+
+    A face makes way for one that comes soon after it and is better, and the worst for one that
+    comes later: no more of them is in memory at any time.
+
+    Attributes:
+        picks: the faces, in the order of their times.
+        seen: seconds at which the track was seen last.
+    """
+
+    picks: list[_Cut] = field(default_factory=list)
+    seen: float = 0.0
+
+    def wants(self, time: float, score: float) -> bool:
+        """Return whether a face that comes now would be one of the best; make room for it."""
+        rivals = self.picks if len(self.picks) == PER_TRACK else []
+        if self.picks and time - self.picks[-1].time < APART:
+            rivals = self.picks[-1:]
+        if not rivals:
+            return True
+        worst = min(rivals, key=lambda pick: pick.score)
+        if score <= worst.score:
+            return False
+        self.picks.remove(worst)
+        return True
+
+
+class CropCutter(Sink):
+    """Cuts out the faces that runs find, picture by picture, and draws contact sheets at the end.
+
+    Each run has a folder of its own in ``folder``.  A face found in ``a/b.jpg`` is called
+    ``a/b_1_0.998.png``: after the image, its place by score in the image, and its score.  One of
+    the best of a track in ``c.mp4`` is called ``c.mp4/track0007_000123_0.998.png``: after the
+    video, the number of the track, that of the frame, and its score.  The contact sheets show all
+    faces, best first; where they need several pages, ``contact_sheet.jpg`` is the first.
+
+    What an earlier search has cut out, which is resumed, is not cut out again.
+
+    Args:
+        folder: where the crops go.
+        runs: the names of the runs.
+        cropping: how faces are cut out.
+        reporter: is told what is not cut out, and what makes way.
+        twins: stems that several images have (:func:`find_twins`).
+        is_resumed: whether what lies in the folder stays; else it makes way for what is new.
+        has_sheets: whether contact sheets are drawn: not of a part of what is searched.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        runs: Sequence[str],
+        cropping: Cropping,
+        reporter: Reporter,
+        twins: frozenset[str] = frozenset(),
+        *,
+        is_resumed: bool = False,
+        has_sheets: bool = True,
+    ) -> None:
+        self._reporter = reporter
+        self._hidden = self._left_out = 0
+        self._folder = folder
+        self._twins = twins
+        self._has_sheets = has_sheets
+        self._cropping = cropping
+        self._old = [] if is_resumed else [folder / run for run in runs]
+        self._crops: dict[str, list[Crop]] = {run: [] for run in runs}
+        self._tracks: dict[str, dict[int, BestOfTrack]] = {run: {} for run in runs}
+        self._video: str | None = None
+        self._time = self._gap = 0.0
+
+    def take(self, searched: Searched[Any]) -> None:
+        """Cut out what the runs found in an image, or what is best of a video so far."""
+        self._make_room()
+        if searched.picture.video != self._video:
+            self._end_video()
+            self._video = searched.picture.video
+        for run, frame in searched.results.items():
+            if self._video is None:
+                self._keep(run, self._cut_image(run, frame, _pixels_of(searched, frame)))
+            else:
+                self._follow(run, frame, _pixels_of(searched, frame))
+
+    def _end_video(self) -> None:
+        """Write the best of the tracks that are left."""
+        for run in self._tracks:
+            self._write_tracks(run, patience=-math.inf)
+        self._time = self._gap = 0.0
+
+    def finish(self) -> None:
+        """Write the last crops; draw the contact sheets, and say what is not on them."""
+        self._make_room()
+        self._end_video()
+        if not self._has_sheets:
+            return
+        if self._hidden:
+            self._reporter.note(f"left out {self._hidden} faces that lie outside their images")
+        if self._left_out:
+            why = "as their names would be too long"
+            self._reporter.note(f"crops left out, {why}: {self._left_out}")
+        for run, crops in self._crops.items():
+            save_sheets(self._folder / run, crops)
+
+    def _make_room(self) -> None:
+        """Let what an earlier search left make way, not before there is something new."""
+        for folder in self._old:
+            make_way(folder, self._reporter)
+        self._old = []
+
+    def _keep(self, run: str, cuts: Iterable[_Cut]) -> None:
+        """Write faces, and remember them for the contact sheet."""
+        crops = [cut.save() for cut in cuts]
+        self._crops[run] += [crop for crop in crops if crop.is_written]
+        self._left_out += sum(not crop.is_written for crop in crops)
+
+    def _cut_image(self, run: str, frame: FrameResult, pixels: Pixels | None) -> Iterator[_Cut]:
+        """Yield the faces of an image; those outside it have no picture."""
+        short = str(PurePosixPath(frame.image).with_suffix(""))
+        stem = self._folder / run / (frame.image if short in self._twins else short)
+        windows = dict(self._windows(frame))
+        self._hidden += len(frame.detections) - len(windows)
+        for row, window in windows.items():
+            score = float(frame.detections.scores[row])
+            path = stem.with_name(f"{stem.name}_{row + 1}_{score:.3f}.png")
+            yield _Cut(path, score, 0.0, self._cut(frame, row, window, pixels))
+
+    def _follow(self, run: str, frame: FrameResult, pixels: Pixels | None) -> None:
+        """Look whether faces of a frame are better than those of their tracks before."""
+        now, best = frame.time or 0.0, self._tracks[run]
+        self._gap, self._time = max(self._gap, now - self._time), now
+        for row, window in self._windows(frame):
+            number = frame.tracks[row] if frame.tracks else None
+            score = float(frame.detections.scores[row])
+            if number is not None:
+                track = best.setdefault(number, BestOfTrack())
+                track.seen = now
+                if not frame.carried and track.wants(now, score):
+                    name = f"track{number:04}_{PurePosixPath(frame.image).stem}_{score:.3f}.png"
+                    path = self._folder / run / str(self._video) / name
+                    cut = self._cut(frame, row, window, pixels)
+                    track.picks.append(_Cut(path, score, now, cut))
+        self._write_tracks(run, patience=2 * max(LOST, 3 * self._gap))
+
+    def _write_tracks(self, run: str, patience: float) -> None:
+        """Write the best of the tracks that have not been seen for more seconds than these."""
+        tracks = self._tracks[run]
+        for number in [n for n, each in tracks.items() if self._time - each.seen > patience]:
+            self._keep(run, tracks.pop(number).picks)
+
+    def _windows(self, frame: FrameResult) -> Iterator[tuple[int, Any]]:
+        """Yield the rows of the faces that lie in their picture, and what crops of them show."""
+        windows = windows_around(frame.detections.boxes, self._cropping.margin)
+        for row in in_view(windows, frame.size_hw).nonzero()[0].tolist():
+            yield row, windows[row]
+
+    def _cut(
+        self, frame: FrameResult, row: int, window: Any, pixels: Pixels | None
+    ) -> Pixels | None:
+        if pixels is None:
+            return None
+        if self._cropping.align:
+            return cut_upright(pixels, window, frame.detections.landmarks[row])
+        return cut_window(pixels, window)
+
+
+def save_sheets(folder: Path, crops: Sequence[Crop]) -> None:
+    """Draw contact sheets of faces that were cut out, best first; in memory one page at a time."""
+    ranked = sorted(crops, key=lambda crop: -crop.score)
+    size = COLUMNS * ROWS
+    pages = [ranked[start : start + size] for start in range(0, len(ranked), size)]
+    for number, page in enumerate(pages, start=1):
+        name = f"{_SHEET}.jpg" if number == 1 else f"{_SHEET}_{number}.jpg"
+        cells = [fit_cell(load_image(crop.path)) for crop in page]
+        save_image(folder / name, draw_sheet(cells, [crop.score for crop in page]))
+
+
+def find_twins(images: Sequence[NamedImage]) -> frozenset[str]:
+    """Return the names without suffix that several images have: their crops keep the suffix."""
+    count = Counter(str(PurePosixPath(image.name).with_suffix("")) for image in images)
+    return frozenset(stem for stem, images in count.items() if images > 1)
+
+
+def _pixels_of(searched: Searched[Any], frame: FrameResult) -> Pixels | None:
+    """Return the pixels of a picture in which there are faces to cut out, None if they have been.
+
+    Those of a video that is being searched are at hand.
+    """
+    picture = searched.picture
+    is_done = searched.is_known and not isinstance(picture, FilmPicture)
+    return None if is_done or not len(frame.detections) else picture.load()
+
+
+def make_way(folder: Path, reporter: Reporter) -> None:
+    """Remove what an earlier search has left, which --force gave up."""
+    old = [path for path in folder.rglob("*") if _WRITTEN.fullmatch(path.name) and path.is_file()]
+    for path in old:
+        path.unlink()
+    if old:
+        reporter.note(f"removed {len(old)} pictures from {folder}, which another run had left")

@@ -1,0 +1,91 @@
+"""What is drawn of what is found: overlays, crops, annotated videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facetl.boxes import Boxes
+from facetl.reporting import Reporter
+from facetl.search.crops import CROPS, CropCutter, Cropping, make_way
+from facetl.search.drawn_video import DRAWN, DrawnVideos
+from facetl.search.sinks import OVERLAYS, Overlays, Sink
+from facetl.search.video import NamedVideo
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn of what is found; nothing, unless something is asked for.
+
+    Attributes:
+        out: the folder in which each kind of picture has a folder.
+        overlays: whether images are drawn with the boxes on them.
+        faces: (N, 4) true boxes by name of the image, drawn on overlays.
+        cropping: how faces are cut out; None if they are not.
+        twins: names without suffix that several images have.
+        videos: whether videos are written anew with boxes on them.
+    """
+
+    out: Path
+    overlays: bool = False
+    faces: Mapping[str, Boxes] = field(default_factory=dict)
+    cropping: Cropping | None = None
+    twins: frozenset[str] = frozenset()
+    videos: bool = False
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where pictures go."""
+        asked = {OVERLAYS: self.overlays, CROPS: self.cropping, DRAWN: self.videos}
+        return [self.out / name for name, is_asked in asked.items() if is_asked]
+
+    @contextmanager
+    def opened(
+        self,
+        runs: Sequence[str],
+        videos: Sequence[NamedVideo],
+        reporter: Reporter,
+        *,
+        is_resumed: bool = False,
+        is_part: bool = False,
+    ) -> Iterator[list[Sink]]:
+        """Give what draws; it is finished if the block succeeds.
+
+        Args:
+            runs: names of the runs.
+            videos: those that are searched.
+            reporter: is told what cannot be drawn.
+            is_resumed: whether earlier crops stay.
+            is_part: whether this is a part of a search: contact sheets are drawn when all is known.
+
+        Raises:
+            InputError: if two videos would have one copy.
+        """
+        with ExitStack() as stack:
+            sinks = self._sinks(runs, videos, reporter, is_resumed=is_resumed, is_part=is_part)
+            yield [stack.enter_context(sink) for sink in sinks]
+
+    def make_way(self, runs: Sequence[str], reporter: Reporter) -> None:
+        """Remove the crops that an earlier search has left."""
+        for run in runs if self.cropping else ():
+            make_way(self.out / CROPS / run, reporter)
+
+    def _sinks(
+        self,
+        runs: Sequence[str],
+        videos: Sequence[NamedVideo],
+        reporter: Reporter,
+        *,
+        is_resumed: bool,
+        is_part: bool,
+    ) -> Iterator[Sink]:
+        if self.videos:
+            yield DrawnVideos(self.out / DRAWN, videos, reporter)
+        if self.cropping:
+            folder, twins = self.out / CROPS, self.twins
+            kept = {"is_resumed": is_resumed, "has_sheets": not is_part}
+            yield CropCutter(folder, runs, self.cropping, reporter, twins, **kept)
+        if self.overlays:
+            yield Overlays(self.out / OVERLAYS, self.faces, reporter)

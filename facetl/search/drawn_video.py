@@ -1,0 +1,195 @@
+"""Annotated copies of videos: boxes, scores and tracks drawn on all their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from facetl.data.images import Pixels
+from facetl.data.overlays import draw_boxes, fit_panels, side_by_side
+from facetl.data.shots import FrameSignature, frame_signature, is_cut
+from facetl.data.video import LONGEST_SIDE, VideoFrame, VideoReader, VideoWriter, writing_video
+from facetl.errors import NameTooLongError
+from facetl.palette import track_colour
+from facetl.reporting import Reporter
+from facetl.results.detections import Detections, FrameResult
+from facetl.search.inputs import refuse_twins
+from facetl.search.pipeline import Searched
+from facetl.search.sinks import Sink
+from facetl.search.video import FilmPicture, NamedVideo
+
+DRAWN = "videos"
+"""Folder of the annotated copies."""
+
+
+class DrawnVideos(Sink):
+    """Draws the annotated copy of each video; a copy is put in place before the next one begins.
+
+    Each copy is drawn from the first frame on, also where the first frames were searched before.
+
+    Args:
+        folder: where the copies go, always as MP4.
+        videos: those that are searched.
+        reporter: is told which of them cannot be drawn.
+
+    Raises:
+        InputError: if two videos would have one copy.
+    """
+
+    def __init__(self, folder: Path, videos: Sequence[NamedVideo], reporter: Reporter) -> None:
+        self._videos = {video.name: video for video in videos}
+        self._paths = {name: _drawing_path(folder, name) for name in self._videos}
+        refuse_twins([video.reader.path for video in videos], list(self._paths.values()))
+        self._reporter = reporter
+        self._current: str | None = None
+        self._drawn: DrawnVideo | None = None
+        self._open = ExitStack()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def take(self, searched: Searched[Any]) -> None:
+        """Draw all frames up to one that was searched; finish the video before."""
+        picture = searched.picture
+        if picture.video != self._current:
+            self._open.close()
+            is_read = isinstance(picture, FilmPicture)
+            self._current = picture.video
+            self._drawn = self._begin(picture.video) if is_read else None
+        if self._drawn and not searched.skipped:
+            self._drawn.show(picture.stamp.index, searched.results)
+
+    def _begin(self, name: str) -> DrawnVideo | None:
+        try:
+            return self._open.enter_context(_drawing(self._videos[name], self._paths[name]))
+        except NameTooLongError as error:
+            self._reporter.note(f"{name} is searched and not drawn: {error}")
+            return None
+
+
+def _drawing_path(folder: Path, name: str) -> Path:
+    """Return where the annotated copy of a video goes, always an MP4."""
+    return folder / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
+
+
+@contextmanager
+def _drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
+    """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
+    frames = VideoReader(video.reader.path).frames()
+    with closing(frames), writing_video(path, video.facts.rate) as writer:
+        drawn = DrawnVideo(frames, writer)
+        yield drawn
+        drawn.finish()
+
+
+class DrawnVideo:
+    """Writes a video anew with the boxes drawn on it, as they become known.
+
+    The video is read a second time beside the search, so that all its frames are in the copy and
+    none has to wait in memory.  Between two frames that were searched the boxes of faces that
+    are in both glide from one place to the other; other boxes stay, to the next cut at the
+    latest.  With several runs, there is a panel for each.
+    """
+
+    def __init__(self, frames: Iterator[VideoFrame], writer: VideoWriter) -> None:
+        self._frames = frames
+        self._writer = writer
+        self._next = next(frames, None)
+        self._searched = 0
+        self._results: Mapping[str, FrameResult] = {}
+        self._look: FrameSignature | None = None
+
+    def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
+        """Take what was found in frame ``index``; write all frames before it."""
+        self._write_until(index, results)
+        self._searched, self._results = index, results
+
+    def finish(self) -> None:
+        """Write all frames that are left."""
+        self._write_until(None, {})
+
+    def _write_until(self, index: int | None, results: Mapping[str, FrameResult]) -> None:
+        while self._next is not None and (index is None or self._next.index < index):
+            self._forget_other_scenes(self._next)
+            shown = self._results
+            if index is not None:
+                share = (self._next.index - self._searched) / max(index - self._searched, 1)
+                shown = {name: glide(old, results[name], share) for name, old in shown.items()}
+            self._writer.add(draw_results(self._next.pixels, shown), self._next.time)
+            self._next = next(self._frames, None)
+
+    def _forget_other_scenes(self, frame: VideoFrame) -> None:
+        """Let go of boxes if the picture shows another scene than the one they were found in."""
+        signature = frame_signature(frame.pixels)
+        is_new = self._look is not None and is_cut(self._look, signature)
+        self._look = signature
+        if is_new and frame.index != self._searched:
+            self._results = {name: _without_faces(old) for name, old in self._results.items()}
+
+
+def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
+    """Return a frame with boxes, tracks and scores; a panel for each run if there are several.
+
+    Where they would be too large together, the panels are smaller than the frame.
+    """
+    seen, scale = fit_panels(pixels, len(results), LONGEST_SIDE)
+    panels = [
+        (
+            f"{name}: {len(result.detections)} found",
+            draw_boxes(
+                seen,
+                result.detections.boxes * scale,
+                colour=[track_colour(number) for number in _tracks(result)],
+                labels=_labels(result),
+            ),
+        )
+        for name, result in results.items()
+    ]
+    return panels[0][1] if len(panels) == 1 else side_by_side(panels)
+
+
+def _labels(result: FrameResult) -> list[str]:
+    """Return ``#7 0.98`` for each box, without the number where it follows no face."""
+    return [
+        f"{score:.2f}" if number is None else f"#{number} {score:.2f}"
+        for number, score in zip(_tracks(result), result.detections.scores, strict=True)
+    ]
+
+
+def _tracks(result: FrameResult) -> tuple[int | None, ...]:
+    return result.tracks or (None,) * len(result.detections)
+
+
+def glide(before: FrameResult, after: FrameResult, share: float) -> FrameResult:
+    """Return what a frame between two searched ones shows: faces that are in both move evenly.
+
+    Args:
+        before: what was found in the earlier frame; its boxes are shown.
+        after: what was found in the later one.
+        share: how far the frame lies from the earlier to the later one, 0 to 1.
+    """
+    if before.tracks is None or after.tracks is None:
+        return before
+    later = dict(zip(after.tracks, after.detections.boxes, strict=True))
+    boxes = before.detections.boxes.copy()
+    for row, track in enumerate(before.tracks):
+        if track is not None and track in later:
+            boxes[row] += np.float32(share) * (later[track] - boxes[row])
+    return replace(before, detections=replace(before.detections, boxes=boxes))
+
+
+def _without_faces(result: FrameResult) -> FrameResult:
+    """Return a result in which nothing was found."""
+    tracks = None if result.tracks is None else ()
+    return replace(result, detections=Detections.empty(), tracks=tracks)

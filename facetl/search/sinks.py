@@ -1,0 +1,160 @@
+"""Where results go: files of runs, and overlays.  Crops and drawn videos have modules of their own.
+
+Sinks that draw take a picture before those that write its results down: what is written down need
+never be drawn again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from facetl.boxes import Boxes
+from facetl.data.images import save_image
+from facetl.data.overlays import TRUTH, draw_boxes, side_by_side
+from facetl.errors import NameTooLongError
+from facetl.files import entering_all
+from facetl.reporting import Reporter
+from facetl.results.store import RunWriter
+from facetl.search.pipeline import Searched
+
+OVERLAYS = "overlays"
+"""Folder of the overlays."""
+
+
+class Sink(ABC):
+    """Takes what is found, picture by picture; its block finishes it if it succeeds."""
+
+    @abstractmethod
+    def take(self, searched: Searched[Any]) -> None:
+        """Take what all runs found in a picture, or why it could not be read.
+
+        What an earlier search has written already (``is_known``) comes again as well: counts and
+        contact sheets are of all pictures.
+        """
+
+    def finish(self) -> None:  # noqa: B027 - most have nothing left to do
+        """Do what can be done when all is known."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
+
+
+class RunFiles(Sink):
+    """Writes down what each run finds.
+
+    Args:
+        writers: of the runs' files, by name.
+    """
+
+    def __init__(self, writers: Mapping[str, RunWriter]) -> None:
+        self._writers = writers
+
+    def take(self, searched: Searched[Any]) -> None:
+        """Write down what was found in a picture, unless an earlier search has done it."""
+        if searched.is_known:
+            return
+        for name, writer in self._writers.items():
+            if searched.skipped:
+                writer.skip(searched.skipped)
+            else:
+                writer.add(searched.results[name])
+
+
+@contextmanager
+def writing_runs(
+    writers: Mapping[str, AbstractContextManager[RunWriter]],
+) -> Iterator[RunFiles]:
+    """Give what writes runs down; if the block succeeds, all files are finished, or none.
+
+    Args:
+        writers: what opens each run's file, by name.
+    """
+    with entering_all(writers) as opened:
+        yield RunFiles(opened)
+
+
+class Overlays(Sink):
+    """Draws the overlay of each image: once for each run, side by side, with what was found.
+
+    Frames of videos have none: annotated videos show them.
+
+    Args:
+        folder: where the overlays go.
+        faces: (N, 4) true boxes by name of the image, drawn where they are known.
+        reporter: is told how many overlays are not there.
+    """
+
+    def __init__(self, folder: Path, faces: Mapping[str, Boxes], reporter: Reporter) -> None:
+        self._folder = folder
+        self._faces = faces
+        self._reporter = reporter
+        self._left_out = 0
+
+    def take(self, searched: Searched[Any]) -> None:
+        """Draw what the runs found in an image, each in a panel of its own."""
+        picture = searched.picture
+        if searched.is_known or searched.skipped or picture.video is not None:
+            return
+        pixels = picture.load()
+        if picture.name in self._faces:
+            pixels = draw_boxes(pixels, self._faces[picture.name], colour=TRUTH, thickness=3)
+        panels = [
+            (
+                f"{run}: {len(frame.detections)} found",
+                draw_boxes(pixels, frame.detections.boxes, scores=frame.detections.scores),
+            )
+            for run, frame in searched.results.items()
+        ]
+        try:
+            save_image(_overlay_path(self._folder, picture.name), side_by_side(panels))
+        except NameTooLongError:
+            self._left_out += 1
+
+    def finish(self) -> None:
+        """Say how many overlays are not there."""
+        if self._left_out:
+            why = "as their names would be too long"
+            self._reporter.note(f"overlays left out, {why}: {self._left_out}")
+
+
+def _overlay_path(folder: Path, name: str) -> Path:
+    """Return where an overlay goes: ``a.png`` and ``a.jpg`` must not overwrite each other."""
+    path = folder / name
+    writable = path.suffix.lower() in (".jpg", ".jpeg", ".png")
+    return path if writable else path.with_name(f"{path.name}.jpg")
+
+
+def run_through(
+    found: Iterator[Searched[Any]],
+    sinks: Sequence[Sink],
+    shown: Sequence[Sink],
+    scores: Mapping[str, float],
+) -> None:
+    """Hand all pictures to the sinks.
+
+    Args:
+        found: pictures that were searched.
+        sinks: take all boxes.
+        shown: take those of the score of their run and above; before the others.
+        scores: least score of what is shown, by name of the run.
+    """
+    for searched in found:
+        visible = searched.above(scores) if shown else searched
+        for sink in shown:
+            sink.take(visible)
+        for sink in sinks:
+            sink.take(searched)
