@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facetl.data import sources
+from facetl.data import name_matching
 from facetl.data.annotations import Kind
 from facetl.data.dataset import FaceDataset, fingerprint, load_dataset
+from facetl.data.discovery import find_sources
+from facetl.data.formats.folders import image_root
 from facetl.data.frame import Frame
-from facetl.data.layouts import find_sources, image_root
 from facetl.errors import AnnotationError, InputError
 
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
@@ -132,7 +133,7 @@ def test_however_many_folders_what_lies_beside_them_is_listed_once(
     assert counts[0] == counts[1]
 
 
-@pytest.mark.parametrize(("owner", "name"), [(PurePath, "__lt__"), (sources, "normalize")])
+@pytest.mark.parametrize(("owner", "name"), [(PurePath, "__lt__"), (name_matching, "normalize")])
 def test_frames_are_not_sorted_to_find_what_lies_beside_them(
     tmp_path: Path, owner: object, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

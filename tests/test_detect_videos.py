@@ -22,7 +22,7 @@ from facetl.boxes import as_boxes, iou
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.cli.videos import DrawnVideo, VideoTally, draw_results
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.held_frames import Moment
 from facetl.data.images import Pixels, save_image
 from facetl.data.video import LONGEST_SIDE, Footage, VideoFrame, VideoWriter

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from facetl.data.layouts import find_sources
-from facetl.data.sources import Format, Part
+from facetl.data.discovery import find_sources
+from facetl.data.frame import Part
 from facetl.errors import InputError
 
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -313,12 +313,12 @@ def test_what_is_found(layout: str, tmp_path: Path) -> None:
         else:
             place.write_text(text)
     asked = layout.partition(" --format ")[2]
-    form = Format(asked) if asked else None
+    form = asked or None
     found = {part: describe(root, part, form) for part in PARTS}
     assert found == (dict.fromkeys(PARTS, expected) if isinstance(expected, str) else expected)
 
 
-def describe(root: Path, part: Part, form: Format | None) -> str:
+def describe(root: Path, part: Part, form: str | None) -> str:
     """Return ``IMAGES < ANNOTATIONS [as PREFIX] [of LISTING]`` of each source, or the message."""
     try:
         sources = find_sources(root, part=part, form=form)

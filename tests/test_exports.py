@@ -21,8 +21,8 @@ from PIL import Image
 
 from facetl.cli import main
 from facetl.cli.exports import EXPORT_NAMES
-from facetl.data.annotations import save_annotations
 from facetl.data.formats.coco import load_coco
+from facetl.data.formats.course import save_annotations
 from facetl.data.formats.names import is_plain
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.errors import DetectionsError, OutputError

@@ -17,16 +17,15 @@ from PIL import Image
 
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, Problem, collect_faces
 from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.discovery import find_parts, recognise
+from facetl.data.formats.base import choose_part
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.names import class_label, image_name
-from facetl.data.formats.places import load_listed, sources_of
-from facetl.data.formats.recognition import recognise
+from facetl.data.formats.table import load_format
 from facetl.data.formats.voc import load_voc, whole_pixels
 from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import label_path, load_yolo_set
 from facetl.data.images import save_image
-from facetl.data.layouts import find_parts
-from facetl.data.sources import Format, choose_part
 from facetl.errors import AnnotationError, FacetlError, InputError
 
 SIZE = (40, 30)
@@ -630,19 +629,19 @@ def test_wider_face_as_it_is_handed_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "form"),
     [
-        ("a.jpg 1 2 3 4 dad\n", Format.COURSE),
-        ("", Format.COURSE),
-        ("{a}.jpg 1 2 3 4\n", Format.COURSE),
-        ("\ufeff" + WIDER, Format.WIDER),
-        (json.dumps(coco()), Format.COCO),
-        ('\n{\n "images": [], "annotations": []}', Format.COCO),
-        ("# mine\ntrain: x\nnames:\n  0: face\n", Format.YOLO),
-        ('<?xml version="1.0"?>\n' + VOC, Format.VOC),
+        ("a.jpg 1 2 3 4 dad\n", "course"),
+        ("", "course"),
+        ("{a}.jpg 1 2 3 4\n", "course"),
+        ("\ufeff" + WIDER, "wider"),
+        (json.dumps(coco()), "coco"),
+        ('\n{\n "images": [], "annotations": []}', "coco"),
+        ("# mine\ntrain: x\nnames:\n  0: face\n", "yolo"),
+        ('<?xml version="1.0"?>\n' + VOC, "voc"),
     ],
 )
-def test_a_file_is_recognised_by_what_is_in_it(tmp_path: Path, text: str, form: Format) -> None:
-    assert recognise(write(tmp_path / "faces.dat", text)) is form
-    assert recognise(tmp_path) is Format.VOC
+def test_a_file_is_recognised_by_what_is_in_it(tmp_path: Path, text: str, form: str) -> None:
+    assert recognise(write(tmp_path / "faces.dat", text)).name == form
+    assert recognise(tmp_path).name == "voc"
 
 
 def test_json_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -738,7 +737,7 @@ def test_supervision_reads_the_same(tmp_path: Path, form: str) -> None:
         boxes = np.array(rectangles(rng), dtype=np.float64).reshape(-1, 4)
         labels = tuple(rng.choice(["dad", "mom"], len(boxes)).tolist())
         frames.append(Frame(path, path.name, boxes, labels, SIZE[::-1]))
-    save_dataset(tmp_path / "out", Format(form), {"train": frames})
+    save_dataset(tmp_path / "out", form, {"train": frames})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = read_with_supervision(form, tmp_path / "out")
@@ -768,10 +767,10 @@ def read_with_supervision(form: str, root: Path) -> dict[str, tuple[Any, list[st
 # nothing but our own errors, whatever the bytes
 
 STARTS = {
-    Format.COCO: json.dumps(coco()),
-    Format.YOLO: "train: images/train\nval: x\nnames: {0: face, 1: dad}\nkpt_shape: [1, 2]\n",
-    Format.VOC: VOC.format(filename="a.png", xmin=2, ymax=12),
-    Format.WIDER: WIDER,
+    "coco": json.dumps(coco()),
+    "yolo": "train: images/train\nval: x\nnames: {0: face, 1: dad}\nkpt_shape: [1, 2]\n",
+    "voc": VOC.format(filename="a.png", xmin=2, ymax=12),
+    "wider": WIDER,
 }
 JUNK = st.sampled_from(
     [
@@ -810,15 +809,15 @@ def damaged(draw_: st.DrawFn, text: str) -> bytes:
 @pytest.mark.parametrize("form", list(STARTS))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_only_our_own_errors(tmp_path: Path, form: Format, data: st.DataObject) -> None:
+def test_only_our_own_errors(tmp_path: Path, form: str, data: st.DataObject) -> None:
     draw(tmp_path / "images/train/a.png")
-    path = tmp_path / ("a.xml" if form is Format.VOC else "file")
+    path = tmp_path / ("a.xml" if form == "voc" else "file")
     path.write_bytes(data.draw(damaged(STARTS[form])))
     (tmp_path / "labels/train").mkdir(parents=True, exist_ok=True)
     labels = tmp_path / "labels/train/a.txt"
     labels.write_bytes(data.draw(damaged("1 0.5 0.5 0.25 0.2\n0 0.25 0.5 0.5 1 0.97\n")))
     with suppress(FacetlError):
-        for source in sources_of(path, form, None, "train"):
+        for source in load_format(form).sources(path, None, None, "train"):
             source.read(["a.png"])
     with suppress(FacetlError):
         load_dataset(path, images=tmp_path / "images", on_error="skip")
@@ -830,7 +829,7 @@ def test_single_loaders_are_where_the_documents_say(yolo: Path, voc: Path) -> No
     assert load_yolo_set(yolo / "data.yaml").labels == {0: None, 1: "dad"}
     assert load_voc(voc / "Annotations").images == ("b.png", "sub/a.png")
     text = write(yolo / "faces.txt", "a.png 1 2 3 4\n")
-    assert load_listed(text, Format.COURSE).images is None
+    assert load_format("course").load(text, "skip").images is None
 
 
 def test_images_that_lie_in_two_folders_are_asked_for(tmp_path: Path) -> None:

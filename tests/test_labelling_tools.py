@@ -27,14 +27,14 @@ from pycocotools import mask as coco_mask
 from facetl.boxes import iou
 from facetl.cli import main
 from facetl.data import archives
-from facetl.data.annotations import Kind, load_annotations
+from facetl.data.annotations import Kind
 from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.discovery import find_parts, recognise
 from facetl.data.formats.coco import load_coco
 from facetl.data.formats.corners import upright_around
-from facetl.data.formats.recognition import recognise
+from facetl.data.formats.course import load_annotations
 from facetl.data.formats.segmentation import bbox_around
 from facetl.data.formats.yolo import looks_like_labels
-from facetl.data.layouts import find_parts
 from facetl.errors import AnnotationError, FacetlError, InputError
 from facetl.evaluation.scoring import Truth, evaluate
 from facetl.results.detections import Detections, FrameResult, Run
@@ -618,7 +618,7 @@ COCO = json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [
 )
 def test_what_else_a_zip_may_hold(tmp_path: Path, files: dict[str, str | bytes]) -> None:
     path = zipped(tmp_path / "x.zip", files)
-    assert recognise(path) == "coco"
+    assert recognise(path).name == "coco"
     assert load_coco(path).images == ("a.jpg",)
     assert [each.name for each in tmp_path.iterdir()] == ["x.zip"]
 

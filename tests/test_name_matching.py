@@ -20,8 +20,9 @@ from PIL import Image
 
 from facetl.cli import main
 from facetl.cli.report import find_pictures
-from facetl.data.annotations import AnnotationFile, Kind, load_annotations
+from facetl.data.annotations import AnnotationFile, Kind
 from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.formats.course import load_annotations
 from facetl.data.formats.names import leads_out, listed_name
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.name_matching import match_names, nearest_names

@@ -186,7 +186,7 @@ def _draw_one(task: tuple[Job, Path]) -> DrawnFrame:
 
 def _save_annotations(place: Path, folder: Path, drawn: list[DrawnFrame]) -> None:
     """Write the boxes of one folder beside it; those for the test also without labels."""
-    from facetl.data.annotations import save_annotations
+    from facetl.data.formats.course import save_annotations
 
     labelled = {each.job.name: (each.boxes, each.labels) for each in drawn}
     save_annotations(place / folder.parent / f"{folder.name}_annotations.txt", labelled)

@@ -230,7 +230,7 @@ def _save_boxes(
     place: Path, videos: Sequence[NamedVideo], picks: Sequence[Pick], score: float
 ) -> None:
     """Write the boxes that the detector is sure of, in the order of the frames."""
-    from facetl.data.annotations import save_annotations
+    from facetl.data.formats.course import save_annotations
 
     for video in videos:
         own = [each.candidate for each in _of_video(picks, video.name)]

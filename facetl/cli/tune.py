@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from facetl.data.annotations import OnError
     from facetl.data.dataset import FaceDataset
-    from facetl.data.sources import Part, Source
+    from facetl.data.formats.base import Source
+    from facetl.data.frame import Part
     from facetl.evaluation.tuning.trials import Trial
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.engines import EngineChoice
@@ -202,7 +203,7 @@ def _choose_frames(
 
 def _has_parts(data: Path | None, images: Path | None, annotations: Path | None, form: str) -> bool:
     """Return whether it makes a difference which part of annotated frames is meant."""
-    from facetl.data.layouts import find_sources
+    from facetl.data.discovery import find_sources
 
     def find(part: Part) -> list[Source]:
         place = {"images": images, "annotations": annotations}

@@ -22,12 +22,13 @@ from facetl.data.annotations import (
     faces_of,
     ignored_of,
 )
+from facetl.data.discovery import find_sources, recognise
+from facetl.data.formats.base import Source
 from facetl.data.formats.names import leads_out
-from facetl.data.frame import Frame
+from facetl.data.formats.table import load_format
+from facetl.data.frame import Frame, Part
 from facetl.data.images import image_paths, image_size, load_image, name_below
-from facetl.data.layouts import find_sources
 from facetl.data.name_matching import match_names, nearest_names
-from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
 from facetl.files import note_read
 
@@ -90,7 +91,7 @@ def load_dataset(
     annotations: Path | str | None = None,
     part: Part = "train",
     on_error: OnError = "strict",
-    form: Format | str | None = None,
+    form: str | None = None,
     difficult: Difficult = "ignore",
 ) -> FaceDataset:
     """Read frames and faces; of the images only the headers.
@@ -101,12 +102,12 @@ def load_dataset(
     cannot be read are left out, and both are counted.
 
     Args:
-        root: a data folder, laid out as :func:`facetl.data.layouts.find_sources` knows it.
+        root: a data folder, laid out as :func:`facetl.data.discovery.find_sources` knows it.
         images: the folder of images, if it shall not be searched for.
         annotations: the annotation file, if it shall not be searched for.
         part: which part of a folder that has several is meant.
         on_error: whether wrong annotations raise, or are left out and counted.
-        form: the format of the annotations, if it shall not be recognised.
+        form: the name of the format of the annotations; None to recognise it.
         difficult: whether what Pascal VOC marks difficult is to be ignored or is a face.
 
     Raises:
@@ -116,9 +117,30 @@ def load_dataset(
     root, images, annotations = (
         None if place is None else Path(place) for place in (root, images, annotations)
     )
-    form = None if form is None else Format(form)
     sources = find_sources(root, images=images, annotations=annotations, part=part, form=form)
     return load_sources(sources, on_error, difficult)
+
+
+def load_truth(
+    path: Path, on_error: OnError = "strict", form: str | None = None
+) -> FaceDataset | AnnotationFile:
+    """Read the true faces: a folder of frames to test on, or a file of annotations.
+
+    Args:
+        path: the folder; or a file, read with its images only if its boxes depend on them.
+        on_error: as for :func:`load_dataset`.
+        form: as for :func:`load_dataset`.
+
+    Raises:
+        InputError: as for :func:`load_dataset`.
+        AnnotationError: as for :func:`load_dataset`.
+    """
+    if not path.is_dir():
+        found = load_format(form) if form else recognise(path)
+        if not found.has_file_per_image:
+            return found.load(path, on_error)
+        form = found.name
+    return load_dataset(path, part="test", on_error=on_error, form=form)
 
 
 def load_sources(

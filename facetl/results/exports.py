@@ -40,12 +40,45 @@ from facetl.data.formats.names import FACE, image_name, is_plain, refuse_shared_
 from facetl.data.formats.yolo import LABELS, format_shares
 from facetl.errors import DetectionsError
 from facetl.files import write_text
+from facetl.reporting import SILENT, Reporter
 from facetl.results.detections import FrameResult, Run
 from facetl.results.json_file import shortest_decimals
 from facetl.results.peers import PeerDetections, save_peer
 
 CATEGORY = 1
 """The only category of what is found, in COCO."""
+
+
+def save_exports(
+    folder: Path,
+    runs: Sequence[Run],
+    kinds: Sequence[str],
+    score: float | None = None,
+    reporter: Reporter = SILENT,
+) -> list[list[Path]]:
+    """Write every run in every format, from a score on; return what each of them is.
+
+    Args:
+        folder: where they go.
+        runs: what was found.
+        kinds: the formats.
+        score: least score of what is written; None: that of each run.
+        reporter: is told what is not written.
+    """
+    for run in runs:
+        if names := find_unnameable(run):
+            reporter.note(
+                f"{run.name}: images left out of what is exported: {len(names)}, such as "
+                f"{names[0]}, whose names no annotation file can hold; rename them"
+            )
+    shown = [run.above(run.score if score is None else score) for run in runs]
+    written = [save_export(kind, folder, run) for kind in dict.fromkeys(kinds) for run in shown]
+    for run, whole in zip(shown, runs, strict=True):
+        if hidden := whole.count - run.count:
+            least = whole.score if score is None else score
+            told = f"boxes below score {least:g}, not exported: {hidden}"
+            reporter.note(f"{run.name}: {told}; --score 0 exports all")
+    return written
 
 
 def save_export(kind: str, folder: Path, run: Run) -> list[Path]:

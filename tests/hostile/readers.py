@@ -20,11 +20,11 @@ from safetensors.torch import save
 from facetl.cli.compare import find_room
 from facetl.cli.report import recall_training
 from facetl.cli.train_stage import recommend_settings
-from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import load_dataset
-from facetl.data.formats.coco import load_coco, save_coco
-from facetl.data.formats.recognition import recognise
-from facetl.data.formats.voc import load_voc, save_voc
+from facetl.data.discovery import recognise
+from facetl.data.formats.coco import Coco, load_coco
+from facetl.data.formats.course import load_annotations, save_annotations
+from facetl.data.formats.voc import Voc, load_voc
 from facetl.data.formats.wider import load_wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.data.frame import Frame
@@ -146,20 +146,20 @@ def _course(folder: Path) -> list[Path]:
 
 def _coco(folder: Path) -> list[Path]:
     frame = _frame(folder)
-    save_coco(folder / "faces.json", [frame])
+    Coco().save_single(folder / "faces.json", [frame])
     return [folder / "faces.json"]
 
 
 def _voc(folder: Path) -> list[Path]:
     frame = _frame(folder)
-    save_voc(folder, [frame], "images")
-    return [folder / "a.xml"]
+    Voc().save(folder, {"train": [frame]}, with_images=False)
+    return [(folder / "Annotations/a.xml").rename(folder / "a.xml")]
 
 
 def _voc_parts(folder: Path) -> list[Path]:
     """Write a data set whose images are in a folder of their own and listed by part."""
     frame = _frame(folder / "JPEGImages")
-    save_voc(folder / "Annotations", [frame], "JPEGImages")
+    Voc().save(folder, {"train": [frame]}, with_images=False)
     lists = folder / "ImageSets" / "Main"
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("a\n")

@@ -22,6 +22,7 @@ turned by so many degrees about its centre: the upright box around it is read, a
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,17 +30,24 @@ from typing import TYPE_CHECKING, Any
 
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, collect_faces
 from facetl.data.annotations import read_text as read_annotations
+from facetl.data.formats.base import AnnotationFormat, FramesByPart
 from facetl.data.formats.corners import corners_of, is_coordinate, upright_around, whole_size
+from facetl.data.formats.foreign import is_foreign, looks_like_json
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
 from facetl.data.formats.segmentation import bbox_around
+from facetl.data.frame import Part
 from facetl.errors import AnnotationError
 from facetl.files import write_text
 
 if TYPE_CHECKING:
     from facetl.data.frame import Frame
 
-KEYS = ("images", "annotations")
-"""What a COCO file cannot do without."""
+_LISTS = re.compile(r'"(images|annotations)"\s*:')
+_CATEGORIES = re.compile(r'"categories"\s*:')
+_FEW = 10_000
+"""Letters by which any COCO has named a list that it needs; categories alone are no data set."""
+_OWN = re.compile(r'\{\s*"format"\s*:\s*"facetl-')
+"""How facetl's own JSON begins, such as manifests: their settings may speak of images too."""
 
 _NO = ("", "0", "0.0", "false", "no", "none", "null")
 """Texts, in lower case, by which tools say that an annotation is not to be ignored."""
@@ -48,14 +56,49 @@ _LONGEST_ID = 20
 """Digits of a number that is an id."""
 
 
+class Coco(AnnotationFormat):
+    """One JSON file; written as ``annotations.json``, or a file a part, and ``images/``."""
+
+    name = "coco"
+    suffixes = (".json",)
+    subfolder = "annotations"
+    keeps_ignored = True
+    single_suffix = ".json"
+
+    def looks_like(self, head: str) -> bool:
+        """Return whether a file begins as a COCO data set does."""
+        if not head.startswith("{") or is_foreign(head) or _OWN.match(head):
+            return False
+        begins = len(head) > _FEW and _CATEGORIES.search(head) is not None
+        return looks_like_json(head) and (begins or _LISTS.search(head) is not None)
+
+    def load(self, path: Path, on_error: OnError) -> AnnotationFile:
+        """Read a file, without looking at the images it speaks of."""
+        return load_coco(path, on_error)
+
+    def image_place(self, part: Part, name: str, *, alone: bool) -> str:
+        """Return where an image is written."""
+        return f"images/{name}" if alone else f"images/{part}/{name}"
+
+    def save(self, folder: Path, parts: FramesByPart, *, with_images: bool) -> None:
+        """Write a file for each part."""
+        for part, frames in parts.items():
+            several = f"annotations/instances_{part}.json"
+            self.save_single(folder / ("annotations.json" if len(parts) == 1 else several), frames)
+
+    def save_single(self, path: Path, frames: Sequence[Frame]) -> None:
+        """Write all frames and faces to one file; ids count from 1 in the order given."""
+        write_text(path, json.dumps(_describe_frames(frames), ensure_ascii=False) + "\n")
+
+
 def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
     """Read a COCO file, without looking at the images it speaks of.
 
     Raises:
         AnnotationError: if it is no COCO file; under ``strict``, if any entry is wrong.
     """
-    document = load_json(path)
-    if not is_coco(document):
+    document = _load_json(path)
+    if not _is_coco(document):
         raise AnnotationError(
             f"{path}: found JSON without lists of images and annotations; give a COCO data set"
         )
@@ -74,7 +117,7 @@ def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
     )
 
 
-def load_json(path: Path) -> Any:
+def _load_json(path: Path) -> Any:
     """Read JSON of any kind.
 
     Raises:
@@ -92,17 +135,14 @@ def load_json(path: Path) -> Any:
         ) from error
 
 
-def is_coco(document: object) -> bool:
+def _is_coco(document: object) -> bool:
     """Return whether JSON has the lists that make it a COCO data set."""
-    return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in KEYS)
+    return isinstance(document, dict) and all(
+        isinstance(document.get(key), list) for key in ("images", "annotations")
+    )
 
 
-def save_coco(path: Path, frames: Sequence[Frame]) -> None:
-    """Write frames and faces as COCO, atomically; ids count from 1 in the order given."""
-    write_text(path, json.dumps(describe_frames(frames), ensure_ascii=False) + "\n")
-
-
-def describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
+def _describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
     """Return frames and faces as a COCO document."""
     names = class_names([label for frame in frames for label, *_ in _regions_of(frame)])
     ids = {name: number for number, name in enumerate(names or [class_name(None)], start=1)}

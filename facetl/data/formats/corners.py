@@ -17,6 +17,14 @@ def is_coordinate(value: object) -> bool:
     return abs(value) <= FARTHEST  # False for NaN
 
 
+def is_number(word: str) -> bool:
+    """Return whether a word is a number that can be a coordinate: not infinite, nor far from it."""
+    try:
+        return abs(float(word)) <= FARTHEST  # False for NaN
+    except ValueError:
+        return False
+
+
 def whole_size(height: object, width: object) -> tuple[int, int] | None:
     """Return an image's size if both sides are numbers above 0; None if the file says none."""
     sides = (height, width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
 from facetl.data.name_matching import without_query
@@ -60,21 +60,23 @@ def stem_of(name: str) -> str:
 
 
 def refuse_shared_files(
-    names: Sequence[str], form: str, file_of: Callable[[str], str] = stem_of
+    names: Sequence[str], form: str, files: Sequence[str] | None = None
 ) -> None:
     """Raise if two images would share a file: with their stem alone, ``a.jpg`` and ``a.png``.
 
     Args:
         names: of the images.
-        form: what the format is called.
-        file_of: tells which file an image of this name has there.
+        form: the name of the format.
+        files: the file of each image there; None for files named after their stems.
 
     Raises:
         OutputError: naming the images.
     """
-    file, count = Counter(map(file_of, names)).most_common(1)[0] if names else ("", 0)
+    files = [*map(stem_of, names)] if files is None else files
+    shared, count = Counter(files).most_common(1)[0] if files else ("", 0)
     if count > 1:
-        found = " and ".join(name for name in names if file_of(name) == file)
+        sharing = (name for name, file in zip(names, files, strict=True) if file == shared)
+        found = " and ".join(sharing)
         raise OutputError(
             f"{found} would share one file in the format {form}; rename one, or write them apart"
         )

@@ -24,15 +24,32 @@ from facetl.data.annotations import (
     OnError,
     Problem,
     collect_faces,
-    is_number,
     read_text,
 )
-from facetl.data.formats.corners import corners_of
+from facetl.data.formats.base import AnnotationFormat
+from facetl.data.formats.corners import corners_of, is_number
 from facetl.data.formats.names import listed_name
 from facetl.data.images import IMAGE_SUFFIXES
 
-FIELDS = ("x", "y", "width", "height", "blur", "expression", "illumination", "invalid")
-INVALID = FIELDS.index("invalid")
+_FIELDS = ("x", "y", "width", "height", "blur", "expression", "illumination", "invalid")
+_INVALID = _FIELDS.index("invalid")
+
+
+class Wider(AnnotationFormat):
+    """A text that names all images; it is not written."""
+
+    name = "wider"
+    suffixes = (".txt",)
+    subfolder = "wider_face_split"
+
+    def looks_like(self, head: str) -> bool:
+        """Return whether a text begins with an image, and a count alone on a line."""
+        first = [line.strip() for line in head.split("\n") if line.strip()][:2]
+        return len(first) == 2 and _is_image(first[0]) and first[1].isdecimal()
+
+    def load(self, path: Path, on_error: OnError) -> AnnotationFile:
+        """Read a text, without looking at the images it speaks of."""
+        return load_wider(path, on_error)
 
 
 def load_wider(path: Path, on_error: OnError = "strict") -> AnnotationFile:
@@ -45,12 +62,6 @@ def load_wider(path: Path, on_error: OnError = "strict") -> AnnotationFile:
     lines, problems = collect_faces(parsed, path, on_error)
     images = tuple(dict.fromkeys(each for each in parsed if isinstance(each, str)))
     return AnnotationFile(path, lines, problems, images, without_faces=frozenset(images))
-
-
-def looks_like_wider(text: str) -> bool:
-    """Return whether a text begins as WIDER FACE does: an image, and a count alone on a line."""
-    first = [line.strip() for line in text.split("\n") if line.strip()][:2]
-    return len(first) == 2 and _is_image(first[0]) and first[1].isdecimal()
 
 
 def _parse(texts: list[str], path: Path) -> Iterator[str | FaceLine | Problem]:
@@ -95,12 +106,12 @@ def _escaped(text: str, path: Path, number: int) -> Problem:
 def _parse_face(text: str, image: str, path: Path, number: int) -> FaceLine | Problem:
     words = text.split()
     if len(words) < 4:
-        found = f"found {len(words)} fields, expected `{' '.join(FIELDS)} …`"
+        found = f"found {len(words)} fields, expected `{' '.join(_FIELDS)} …`"
         return Problem(Kind.WRONG_FIELDS, path, number, found)
     if not all(map(is_number, words[:4])):
         found = f"found {' '.join(words[:4])!r}, expected four numbers"
         return Problem(Kind.NOT_A_NUMBER, path, number, found)
-    mark = "invalid" if len(words) > INVALID and words[INVALID] == "1" else None
+    mark = "invalid" if len(words) > _INVALID and words[_INVALID] == "1" else None
     box = corners_of(*map(float, words[:4]))
     if box is None and mark:
         found = "found a face marked invalid, and no box that could be ignored: it is left out"

@@ -1,0 +1,141 @@
+"""The annotated frames that commands are given: read, and what is wrong with them reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from facetl.data import dataset as datasets
+from facetl.data.annotations import AnnotationFile, OnError, describe_problems
+from facetl.data.dataset import FaceDataset, find_warnings, load_dataset
+from facetl.data.frame import Part
+from facetl.errors import UsageError
+from facetl.manifests.checking import find_writer
+from facetl.manifests.manifest import Step
+from facetl.reporting import SILENT, Reporter
+
+AUTO = "auto"
+"""The name of the format that is recognised by what lies there."""
+SUGGESTED = (".cvat.json", ".label-studio.json")
+"""How the names of exports of detections end that are made to be corrected."""
+
+
+def chosen_format(form: str) -> str | None:
+    """Return the name of a format, None if it is to be recognised."""
+    return None if form == AUTO else form
+
+
+def load_frames(
+    data: Path | None,
+    images: Path | None = None,
+    annotations: Path | None = None,
+    on_error: OnError = "strict",
+    part: Part = "train",
+    form: str = AUTO,
+    *,
+    reporter: Reporter = SILENT,
+) -> FaceDataset:
+    """Read annotated frames; report what is wrong with them but can be tolerated.
+
+    Args:
+        data: the frames and their annotations.
+        images: the frames, if not ``data``.
+        annotations: their annotation file, if it is not found by itself.
+        on_error: whether bad lines end the reading or are left out.
+        part: which part of data that has several.
+        form: the name of the format, or :data:`AUTO`.
+        reporter: is told.
+
+    Raises:
+        UsageError: if neither ``data`` nor ``images`` is given.
+        InputError: if they cannot be read.
+    """
+    if data is None and images is None:
+        raise UsageError("found neither DATA nor --images; say where the frames are")
+    dataset = load_dataset(
+        data,
+        images=images,
+        annotations=annotations,
+        part=part,
+        on_error=on_error,
+        form=chosen_format(form),
+    )
+    note_problems(dataset, reporter)
+    return dataset
+
+
+def load_truth(
+    path: Path, on_error: OnError = "strict", form: str = AUTO
+) -> FaceDataset | AnnotationFile:
+    """Read the true faces: a folder of frames, or a file, with its images if its boxes need them.
+
+    Raises:
+        InputError: if they cannot be read.
+    """
+    return datasets.load_truth(path, on_error, chosen_format(form))
+
+
+def note_problems(
+    source: FaceDataset | AnnotationFile, reporter: Reporter, what: str = ""
+) -> list[Path]:
+    """Report what was wrong but can be tolerated, and if there is less than one expects.
+
+    Args:
+        source: what was read.
+        reporter: is told.
+        what: what it is, where that needs to be said.
+
+    Returns:
+        The annotation files that hold a detector's suggestions (see :func:`find_suggestions`).
+    """
+    if suggestions := find_suggestions(source):
+        reporter.note(describe_suggestions(suggestions))
+    if source.problems:
+        reporter.note(what + describe_problems(source.problems))
+    warnings = [*find_warnings(source)] if isinstance(source, AnnotationFile) else source.warnings
+    if warnings:
+        more = f" (and {_more_files(len(warnings) - 1)} like it)" if len(warnings) > 1 else ""
+        reporter.note(f"warning: {warnings[0]}{more}")
+    return suggestions
+
+
+def find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
+    """Return the annotation files that hold a detector's suggestions, byte for byte.
+
+    Their manifests tell, also in a copy of their folder.
+    """
+    paths = source.annotations if isinstance(source, FaceDataset) else (source.path,)
+    writers = {path: find_writer(path) for path in paths if path.is_file()}
+    return [path for path, step in writers.items() if step and _suggests(step, path)]
+
+
+def describe_suggestions(paths: Sequence[Path]) -> str:
+    """Return a warning of the files, of which there is at least one."""
+    others = len(paths) - 1
+    files = f"{paths[0]} and {_more_files(others)} hold" if others else f"{paths[0]} holds"
+    return (
+        f"warning: {files} what a detector suggested, and nobody has corrected it: figures on it "
+        "tell how alike detectors are, not how right they are, and training on it teaches their "
+        "mistakes; correct the boxes first"
+    )
+
+
+def spread(dataset: FaceDataset, limit: int) -> FaceDataset:
+    """Return the frames, or ``limit`` of them at equal distances."""
+    count = len(dataset)
+    if count <= limit:
+        return dataset
+    return replace(dataset, frames=tuple(dataset.frames[i * count // limit] for i in range(limit)))
+
+
+def _more_files(count: int) -> str:
+    return "1 more file" if count == 1 else f"{count} more files"
+
+
+def _suggests(step: Step, path: Path) -> bool:
+    """Return whether what a step wrote to a path are detections, in the guise of annotations."""
+    if step.name == "convert":  # of detections; a file of annotations may be given any name
+        out = Path(str(step.settings.get("out")))
+        return path.name.endswith(SUGGESTED) and out.name != path.name
+    return step.name in ("frames", "detect")
