@@ -144,7 +144,7 @@ def choose_exhibits(
 def render(report: Report) -> str:
     """Return the page as HTML."""
     environment = Environment(
-        loader=PackageLoader("facetl.evaluation"),
+        loader=PackageLoader("facetl.evaluation.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
