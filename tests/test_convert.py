@@ -22,7 +22,7 @@ from PIL import Image
 from facetl.cli import main
 from facetl.data.dataset import FaceDataset, load_dataset, load_sources
 from facetl.data.discovery import find_parts
-from facetl.data.formats.coco import load_coco
+from facetl.data.formats.coco import Coco
 from facetl.data.formats.conversion import save_dataset
 from facetl.data.formats.course import load_annotations, save_annotations
 from facetl.data.formats.table import FORMATS, writable
@@ -201,7 +201,7 @@ def test_what_becomes_of_the_images(frames: Path, placing: str, kept: bool) -> N
 def test_one_file_of_annotations(frames: Path) -> None:
     out = frames.parent / "all.json"
     success(convert(frames / "faces.txt", out, "--to", "coco"))
-    assert load_coco(out).images == ("a.png", "b.png", "c.png")
+    assert Coco().load(out).images == ("a.png", "b.png", "c.png")
     result = success(convert(out, out.with_name("x.txt"), "--images", frames, "--to", "course"))
     assert "frames without faces, which this format cannot name: 1\n" in result.stderr
     assert load_annotations(out.with_name("x.txt")).faces["a.png"].labels == ("dad", None)
@@ -591,5 +591,5 @@ def test_difficult_faces_become_faces_if_so_chosen(crowded: Path) -> None:
     out = crowded.parent / "all.json"
     result = success(convert(crowded, out, "--to", "coco", "--difficult", "face"))
     assert (result.stdout, result.stderr) == (f"3 frames, 3 faces\nwrote {out}\n", "")
-    assert load_coco(out).ignored == {}
-    assert load_coco(out).faces["a.png"].labels == ("dad", None)
+    assert Coco().load(out).ignored == {}
+    assert Coco().load(out).faces["a.png"].labels == ("dad", None)

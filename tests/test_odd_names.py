@@ -21,7 +21,7 @@ from facetl.cli.exports import EXPORT_NAMES
 from facetl.commands.convert import _leave_out
 from facetl.data.dataset import load_dataset
 from facetl.data.discovery import find_sources
-from facetl.data.formats.coco import load_coco
+from facetl.data.formats.coco import Coco
 from facetl.data.frame import Part
 from facetl.data.images import save_image
 from facetl.errors import NameTooLongError
@@ -145,7 +145,7 @@ def test_a_name_with_control_characters_is_one_counted_skip(
         assert [path.name for path in (out / "cartoon.yolo/labels").iterdir()] == ["1.txt"]
     if kind in ("coco", "cvat"):
         path = out / ("cartoon.coco-images.json" if kind == "coco" else "cartoon.cvat.json")
-        assert load_coco(path).images == ("1.png",)
+        assert Coco().load(path).images == ("1.png",)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -14,7 +14,7 @@ from facetl.data.annotations import OnError
 from facetl.data.dataset import Difficult, FaceDataset, load_sources
 from facetl.data.discovery import find_parts
 from facetl.data.formats.base import Source
-from facetl.data.formats.conversion import Placing, is_nameable, lies_in, save_dataset, save_single
+from facetl.data.formats.conversion import Placing, is_nameable, save_dataset, save_single
 from facetl.data.formats.table import load_format, writable
 from facetl.data.frame import PARTS, Frame, Part
 from facetl.errors import InputError, OutputError, UsageError
@@ -227,11 +227,14 @@ def _leave_out(parts: Parts, copied_from: Sources, reporter: Reporter) -> Parts:
 
 def _find_strays(parts: Parts, sources: Sources) -> list[Frame]:
     """Return the frames whose images are outside the folders they were found in."""
-    roots = {
-        part: {os.path.realpath(source.images) for source in found}
-        for part, found in sources.items()
-    }
-    return [frame for part in roots for frame in parts[part] if not lies_in(frame, roots[part])]
+    strays = []
+    for part, found in sources.items():
+        roots = {os.path.realpath(source.images) for source in found}
+        for frame in parts[part]:
+            place = Path(os.path.realpath(frame.path))  # wherever links lead
+            if not any(place.is_relative_to(root) for root in roots):
+                strays.append(frame)
+    return strays
 
 
 def _save(parts: Parts, request: ConvertRequest) -> None:

@@ -153,7 +153,7 @@ class AnnotationFile:
 
     def without_mark(self, mark: str) -> AnnotationFile:
         """Return the same as if nothing bore a mark: what did is a face like any other."""
-        reported = {*report_ignored(self.lines, self.path)}
+        reported = {*_report_ignored(self.lines, self.path)}
         others = (problem for problem in self.problems if problem not in reported)
         unmarked = (replace(line, mark=None) if line.mark == mark else line for line in self.lines)
         lines, problems = collect_faces((*others, *unmarked), self.path, "skip")
@@ -191,7 +191,7 @@ def collect_faces(
             else:
                 places.append(len(lines))
                 lines.append(each)
-    problems += report_ignored(lines, path)
+    problems += _report_ignored(lines, path)
     enforce(problems, on_error)
     return tuple(lines), tuple(problems)
 
@@ -223,7 +223,7 @@ def ignored_of(lines: Sequence[FaceLine]) -> Boxes:
     return as_boxes([line.box for line in lines if line.mark is not None])
 
 
-def report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
+def _report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
     """Return a problem for each line that is to be ignored, to be counted.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -77,11 +77,6 @@ class FaceDataset:
             (*self.annotations, *other.annotations),
             (*self.warnings, *other.warnings),
         )
-
-    @property
-    def problem_summary(self) -> str:
-        """A count of the problems by kind, ``3 clipped, 1 image unreadable``; may be empty."""
-        return count_problems(self.problems)
 
 
 def load_dataset(
@@ -214,7 +209,8 @@ def _load_source(source: Source, difficult: Difficult) -> FaceDataset:
     problems = [*file.problems, *_report_matched(given, matched, source)]
     problems += _report_missing(by_image, paths, source)
     if file.images is not None:
-        paths, unlisted = _split(paths, by_image)
+        unlisted = [path for name, path in paths.items() if name not in by_image]
+        paths = {name: path for name, path in paths.items() if name in by_image}
         problems += [] if source.listing else _report_unlisted(unlisted, source)
     frames = []
     for name, path in paths.items():
@@ -275,16 +271,6 @@ def _rename(file: AnnotationFile, names: Mapping[str, str]) -> AnnotationFile:
 
 def _look_up(names: Mapping[str, str], name: str) -> str:
     return names.get(name, name)
-
-
-def _split(
-    paths: Mapping[str, Path], listed: Container[str]
-) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Return the images that are listed, and those that are not."""
-    return (
-        {name: path for name, path in paths.items() if name in listed},
-        {name: path for name, path in paths.items() if name not in listed},
-    )
 
 
 def _make_frame(
@@ -370,9 +356,9 @@ def _report_missing(
     return problems
 
 
-def _report_unlisted(paths: Mapping[str, Path], source: Source) -> list[Problem]:
+def _report_unlisted(paths: Iterable[Path], source: Source) -> list[Problem]:
     found = f"found the image, which {source.annotations.name} does not list"
-    return [Problem(Kind.UNLISTED, path, None, found) for path in paths.values()]
+    return [Problem(Kind.UNLISTED, path, None, found) for path in paths]
 
 
 def _place(source: Source, lines: Sequence[FaceLine]) -> tuple[Path, int | None]:

@@ -22,10 +22,10 @@ from facetl.cli.report import recall_training
 from facetl.cli.train_stage import recommend_settings
 from facetl.data.dataset import load_dataset
 from facetl.data.discovery import recognise
-from facetl.data.formats.coco import Coco, load_coco
+from facetl.data.formats.coco import Coco
 from facetl.data.formats.course import load_annotations, save_annotations
 from facetl.data.formats.voc import Voc, load_voc
-from facetl.data.formats.wider import load_wider
+from facetl.data.formats.wider import Wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.data.frame import Frame
 from facetl.data.images import image_size, load_image
@@ -591,12 +591,12 @@ READERS = (
     Reader("images", _pictures, _read_picture),
     Reader("course", _course, _both(load_annotations)),
     Reader("course folder", _course, _read_folder),
-    Reader("coco", _coco, _both(load_coco)),
+    Reader("coco", _coco, _both(Coco().load)),
     Reader("coco folder", _coco, _read_folder),
     Reader("voc", _voc, lambda path: _both(load_voc)(path.parent)),
     Reader("voc folder", _voc, _read_folder),
     Reader("voc parts", _voc_parts, _read_voc_parts),
-    Reader("wider", _wider, _both(load_wider)),
+    Reader("wider", _wider, _both(Wider().load)),
     Reader("wider folder", _wider, _read_folder),
     Reader("yolo", _yolo, _read_yolo),
     Reader("detections", _run, _read_run),

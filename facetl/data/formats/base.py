@@ -78,7 +78,7 @@ class AnnotationFormat:
             files += files_with(folder / self.subfolder, *self.suffixes)
         return [path for path in files if is_like(path, self.looks_like)]
 
-    def load(self, path: Path, on_error: OnError) -> AnnotationFile:
+    def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
         """Read a file without its images; not where each image has its own file.
 
         Raises:

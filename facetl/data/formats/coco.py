@@ -72,9 +72,26 @@ class Coco(AnnotationFormat):
         begins = len(head) > _FEW and _CATEGORIES.search(head) is not None
         return looks_like_json(head) and (begins or _LISTS.search(head) is not None)
 
-    def load(self, path: Path, on_error: OnError) -> AnnotationFile:
-        """Read a file, without looking at the images it speaks of."""
-        return load_coco(path, on_error)
+    def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
+        """Read a file without its images."""
+        document = _load_json(path)
+        if not _is_coco(document):
+            raise AnnotationError(
+                f"{path}: found JSON without lists of images and annotations; give a COCO data set"
+            )
+        entries = [each if isinstance(each, dict) else {} for each in document["images"]]
+        images, strays = _read_images(entries, path)
+        categories = _read_categories(document.get("categories", []), path)
+        images_by_id, categories_by_id = _with_aliases(images), _with_aliases(categories)
+        parsed = [
+            each
+            for place, entry in enumerate(document["annotations"])
+            for each in _read_annotation(entry, place, images_by_id, categories_by_id, path)
+        ]
+        lines, problems = collect_faces((*strays, *parsed), path, on_error)
+        return AnnotationFile(
+            path, lines, problems, tuple(images.values()), _read_sizes(entries, images)
+        )
 
     def image_place(self, part: Part, name: str, *, alone: bool) -> str:
         """Return where an image is written."""
@@ -89,32 +106,6 @@ class Coco(AnnotationFormat):
     def save_single(self, path: Path, frames: Sequence[Frame]) -> None:
         """Write all frames and faces to one file; ids count from 1 in the order given."""
         write_text(path, json.dumps(_describe_frames(frames), ensure_ascii=False) + "\n")
-
-
-def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
-    """Read a COCO file, without looking at the images it speaks of.
-
-    Raises:
-        AnnotationError: if it is no COCO file; under ``strict``, if any entry is wrong.
-    """
-    document = _load_json(path)
-    if not _is_coco(document):
-        raise AnnotationError(
-            f"{path}: found JSON without lists of images and annotations; give a COCO data set"
-        )
-    entries = [each if isinstance(each, dict) else {} for each in document["images"]]
-    images, strays = _read_images(entries, path)
-    categories = _read_categories(document.get("categories", []), path)
-    images_by_id, categories_by_id = _with_aliases(images), _with_aliases(categories)
-    parsed = [
-        each
-        for place, entry in enumerate(document["annotations"])
-        for each in _read_annotation(entry, place, images_by_id, categories_by_id, path)
-    ]
-    lines, problems = collect_faces((*strays, *parsed), path, on_error)
-    return AnnotationFile(
-        path, lines, problems, tuple(images.values()), _read_sizes(entries, images)
-    )
 
 
 def _load_json(path: Path) -> Any:

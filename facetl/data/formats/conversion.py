@@ -7,7 +7,6 @@ written alone is a data set without parts.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -79,17 +78,6 @@ def save_single(out: Path, form: str, frames: Sequence[Frame]) -> None:
 def is_nameable(frame: Frame) -> bool:
     """Return whether a file of annotations can hold the name of a frame."""
     return image_name(frame.name) == frame.name
-
-
-def lies_in(frame: Frame, folders: Iterable[str]) -> bool:
-    """Return whether a frame's image lies in one of the folders, wherever links lead.
-
-    Args:
-        frame: whose image it is.
-        folders: where no links are left: as ``os.path.realpath`` has them.
-    """
-    place = Path(os.path.realpath(frame.path))
-    return any(place.is_relative_to(folder) for folder in folders)
 
 
 def _refuse_odd_frames(frames: Iterable[Frame]) -> None:

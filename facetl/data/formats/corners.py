@@ -60,12 +60,7 @@ def upright_around(box: Corners, degrees: object) -> Corners:
     height = (x2 - x1) * sine + (y2 - y1) * cosine
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
     sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return _rounded(sides)
-
-
-def _rounded(box: Corners) -> Corners:
-    """Return a box to a millionth of a pixel."""
-    x1, y1, x2, y2 = (round(corner, 6) for corner in box)
+    x1, y1, x2, y2 = (round(side, 6) for side in sides)  # to a millionth of a pixel
     return x1, y1, x2, y2
 
 

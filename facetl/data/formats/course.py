@@ -74,8 +74,8 @@ class Course(AnnotationFormat):
         """Return whether the first line is a face."""
         return _begins_with_face(head)
 
-    def load(self, path: Path, on_error: OnError) -> AnnotationFile:
-        """Read a text, without looking at the images it speaks of."""
+    def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
+        """Read a text without its images."""
         return load_annotations(path, on_error)
 
     def sources(

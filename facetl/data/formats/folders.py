@@ -38,16 +38,12 @@ def entry_called(folder: Path, *names: str) -> Path | None:
     A missing name means the only one that differs from it in case, or in how its accents are
     composed: ``Labels`` for ``labels``.
     """
-    place = folder
+    place: Path | None = folder
     for name in names:
-        found = place / name
-        if not is_there(found):
-            wanted = folded(name)
-            alike = [each for each in _names_in(place) if folded(each) == wanted]
-            if len(alike) != 1:
-                return None
-            found = place / alike[0]
-        place = found
+        if place and is_there(place / name):
+            place = place / name
+        elif place:
+            place = finder(place)(name)
     return place
 
 

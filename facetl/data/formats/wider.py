@@ -47,21 +47,12 @@ class Wider(AnnotationFormat):
         first = [line.strip() for line in head.split("\n") if line.strip()][:2]
         return len(first) == 2 and _is_image(first[0]) and first[1].isdecimal()
 
-    def load(self, path: Path, on_error: OnError) -> AnnotationFile:
-        """Read a text, without looking at the images it speaks of."""
-        return load_wider(path, on_error)
-
-
-def load_wider(path: Path, on_error: OnError = "strict") -> AnnotationFile:
-    """Read an annotation text of WIDER FACE, without looking at the images it speaks of.
-
-    Raises:
-        AnnotationError: if it is no text; under ``strict``, if any line is wrong.
-    """
-    parsed = list(_parse(read_text(path).split("\n"), path))
-    lines, problems = collect_faces(parsed, path, on_error)
-    images = tuple(dict.fromkeys(each for each in parsed if isinstance(each, str)))
-    return AnnotationFile(path, lines, problems, images, without_faces=frozenset(images))
+    def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
+        """Read a text without its images."""
+        parsed = list(_parse(read_text(path).split("\n"), path))
+        lines, problems = collect_faces(parsed, path, on_error)
+        images = tuple(dict.fromkeys(each for each in parsed if isinstance(each, str)))
+        return AnnotationFile(path, lines, problems, images, without_faces=frozenset(images))
 
 
 def _parse(texts: list[str], path: Path) -> Iterator[str | FaceLine | Problem]:
