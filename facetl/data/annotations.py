@@ -16,10 +16,10 @@ from facetl.errors import AnnotationError
 from facetl.files import open_regular
 
 _LONGEST = 500
-"""So many characters are told of what was found: a file without line ends is one long line."""
+"""Characters of a message: a file without line ends is one long line."""
 
 _HEAD = 65_536
-"""So many bytes of a file are looked at to see what it is."""
+"""How many bytes of a file are looked at to see what it is."""
 
 DIFFICULT = "difficult"
 """The mark of Pascal VOC, which can be overruled."""
@@ -29,7 +29,7 @@ OnError = Literal["strict", "skip"]
 
 
 class Kind(StrEnum):
-    """What can be wrong with a line of annotations or with the image it speaks of."""
+    """What can be wrong with a line of annotations or with its image."""
 
     WRONG_FIELDS = "wrong field count"
     NOT_A_NUMBER = "not a number"
@@ -96,8 +96,8 @@ class FaceLine:
         image: the image's name.
         box: half-open pixels, ``x1, y1, x2, y2``.
         label: who it is, None where not known.
-        line: where it stands, None where a format has no lines.
-        path: the file it stands in, where a format has a file for each image; else None.
+        line: its number, None where a format has no lines.
+        path: its file, where a format has a file for each image; else None.
         mark: by which the file says that it is to be ignored: ``iscrowd``, ``ignore``, ``invalid``
             or ``difficult``; None for a face that counts.
     """
@@ -120,7 +120,7 @@ class AnnotationFile:
         problems: what could not be understood, and what is to be ignored.
         images: all images that the file lists, those without faces too; None where a format
             has no such list, and an image without a line is one without faces.
-        sizes: height and width by image name, of those whose size the file says.
+        sizes: height and width by image name, where the file says them.
         without_faces: images of which the file itself says that they have no faces, where a
             format can: those with an empty file of their own, say.
     """
@@ -152,7 +152,7 @@ class AnnotationFile:
         return {image: boxes for image, boxes in by_image.items() if len(boxes)}
 
     def without_mark(self, mark: str) -> AnnotationFile:
-        """Return the same as if nothing bore a mark: what did is a face like any other."""
+        """Return the same without a mark: what had it is a face like any other."""
         reported = {*_report_ignored(self.lines, self.path)}
         others = (problem for problem in self.problems if problem not in reported)
         unmarked = (replace(line, mark=None) if line.mark == mark else line for line in self.lines)
@@ -228,7 +228,7 @@ def _report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
 
     Args:
         lines: of one file or folder of files.
-        path: where they stand that do not say it themselves.
+        path: of those without a file of their own.
     """
     return [
         Problem(

@@ -241,11 +241,11 @@ def find_warnings(file: AnnotationFile, names: Collection[str] | None = None) ->
     by_image = file.lines_by_image
     names = by_image if names is None else names
     faces = sum(any(line.mark is None for line in by_image.get(name, ())) for name in names)
-    told = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
+    annotated = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
     if not faces:
         found = f"no face in {_count(len(names), 'frame')}" if names else "no face"
-    elif told < len(names) / 2:
-        found = f"annotations of {told} of {len(names)} frames, fewer than half"
+    elif annotated < len(names) / 2:
+        found = f"annotations of {annotated} of {len(names)} frames, fewer than half"
     else:
         return
     yield f"{file.path}: found {found}; check that everything was exported"
@@ -256,16 +256,16 @@ def _count(number: int, what: str) -> str:
 
 
 def _rename(file: AnnotationFile, names: Mapping[str, str]) -> AnnotationFile:
-    """Return what a file says with images called as they are."""
+    """Return what a file says with the real names of the images."""
     if all(given == image for given, image in names.items()):
         return file
-    called = partial(_look_up, names)
+    real = partial(_look_up, names)
     return replace(
         file,
-        lines=tuple(replace(line, image=called(line.image)) for line in file.lines),
-        images=None if file.images is None else tuple(map(called, file.images)),
-        sizes={called(name): size for name, size in file.sizes.items()},
-        without_faces=frozenset(map(called, file.without_faces)),
+        lines=tuple(replace(line, image=real(line.image)) for line in file.lines),
+        images=None if file.images is None else tuple(map(real, file.images)),
+        sizes={real(name): size for name, size in file.sizes.items()},
+        without_faces=frozenset(map(real, file.without_faces)),
     )
 
 
@@ -340,7 +340,7 @@ def _report_matched(
 def _report_missing(
     by_image: Mapping[str, Sequence[FaceLine]], names: Collection[str], source: Source
 ) -> list[Problem]:
-    """Return a problem for each name that no image bears; the first one tells the nearest name."""
+    """Return a problem for each name that no image has; the first names the nearest one."""
     problems: list[Problem] = []
     for name, lines in by_image.items():
         if name in names:

@@ -9,7 +9,7 @@ from pathlib import Path
 from facetl.data.annotations import read_head
 from facetl.data.formats.base import AnnotationFormat, NoSuchPartError, Source, choose_part
 from facetl.data.formats.course import Course, source_of_images
-from facetl.data.formats.folders import PART_WORDS, entry_called, image_root, part_named
+from facetl.data.formats.folders import PART_WORDS, find_entry, image_root, part_named
 from facetl.data.formats.foreign import looks_like_json, refuse_foreign
 from facetl.data.formats.table import load_format, readable
 from facetl.data.frame import PARTS, Part
@@ -213,7 +213,7 @@ def _part_folder(folder: Path, part: Part) -> Path | None:
         each: place
         for each in PARTS
         for name in PART_WORDS[each]
-        if (place := entry_called(folder, name)) and place.is_dir()
+        if (place := find_entry(folder, name)) and place.is_dir()
     }
     chosen = choose_part(present, part)
     if present and not chosen:

@@ -26,7 +26,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, collect_faces
 from facetl.data.annotations import read_text as read_annotations
@@ -35,12 +35,9 @@ from facetl.data.formats.corners import corners_of, is_coordinate, upright_aroun
 from facetl.data.formats.foreign import is_foreign, looks_like_json
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
 from facetl.data.formats.segmentation import bbox_around
-from facetl.data.frame import Part
+from facetl.data.frame import Frame, Part
 from facetl.errors import AnnotationError
 from facetl.files import write_text
-
-if TYPE_CHECKING:
-    from facetl.data.frame import Frame
 
 _LISTS = re.compile(r'"(images|annotations)"\s*:')
 _CATEGORIES = re.compile(r'"categories"\s*:')
@@ -206,7 +203,7 @@ def _read_images(
 ) -> tuple[dict[Any, str], list[Problem]]:
     """Return image names by id, each once, and what is wrong with the entries.
 
-    Two entries with one id, or of one file, are both left out: whose a face is nobody knows.
+    Two entries with one id, or of one file, are both left out: faces could belong to either.
     """
     named: list[tuple[Any, str]] = []
     problems = []
@@ -286,7 +283,7 @@ def _read_annotation(
     categories: Mapping[Any, str],
     path: Path,
 ) -> Iterator[FaceLine | Problem]:
-    """Yield a face, or what is wrong with it; or both, if there is only something to tell."""
+    """Yield a face, or what is wrong with it; or both, if it is wrong but can be read."""
     fields = entry if isinstance(entry, dict) else {}
     which = f"annotation {fields['id']!r}" if "id" in fields else f"annotation no. {place + 1}"
     fields = {**fields, "bbox": _bbox_given(fields)}

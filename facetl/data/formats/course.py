@@ -19,7 +19,6 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from unicodedata import category
 
 from facetl.boxes import Boxes, as_boxes
@@ -37,20 +36,17 @@ from facetl.data.formats.base import AnnotationFormat, FramesByPart, NoSuchPartE
 from facetl.data.formats.corners import is_number
 from facetl.data.formats.folders import (
     Find,
-    entry_called,
     files_with,
+    find_entry,
     finder,
     image_root,
 )
 from facetl.data.formats.foreign import refuse_foreign
 from facetl.data.formats.yolo import looks_like_labels
-from facetl.data.frame import Part
+from facetl.data.frame import Frame, Part
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.errors import AnnotationError, InputError
 from facetl.files import write_text
-
-if TYPE_CHECKING:
-    from facetl.data.frame import Frame
 
 _LINE = "image x1 y1 x2 y2 [label]"
 _PART_FOLDERS: dict[Part, str] = {"train": "antrenare", "val": "val", "test": "validare"}
@@ -59,7 +55,7 @@ _TEXT_NAMES = ("{}_annotations.txt", "task1_gt_{}.txt")
 _FOREIGN_SUFFIXES = (".json", ".xml", ".csv", ".zip")
 """Suffixes of the annotations of other tools."""
 _LOOKED_AT = 20
-"""So many files are looked at to see what they are."""
+"""How many files are looked at to see what they are."""
 
 
 class Course(AnnotationFormat):
@@ -176,7 +172,7 @@ def _part_folder(part: Part, *, alone: bool) -> str:
 
 def _pick_part(root: Path, part: Part) -> Path:
     """Return the part of a folder that has parts, else the folder itself."""
-    folders = {name: entry_called(root, folder) for name, folder in _PART_FOLDERS.items()}
+    folders = {name: find_entry(root, folder) for name, folder in _PART_FOLDERS.items()}
     present = {name: path for name, path in folders.items() if path and path.is_dir()}
     if len(present) == 1 and all(map(_own_text, present.values())):
         return root  # it is the test part itself: inside lies a folder of the same name
@@ -226,14 +222,14 @@ def _own_text(images: Path, find: Find | None = None) -> Path | None:
         images: the folder.
         find: finds what lies beside it, where many folders are looked at.
     """
-    find = find or partial(entry_called, images.parent)
+    find = find or partial(find_entry, images.parent)
     paths = (find(name.format(images.name)) for name in _TEXT_NAMES)
     return next((path for path in paths if path and path.is_file()), None)
 
 
 def _text_beside(images: Path, find: Find | None = None) -> Path | None:
     """Return a folder's own text, or one that is named like the folder and holds faces."""
-    find = find or partial(entry_called, images.parent)
+    find = find or partial(find_entry, images.parent)
     if own := _own_text(images, find):
         return own
     path = find(f"{images.name}.txt")

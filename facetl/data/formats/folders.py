@@ -29,10 +29,10 @@ PART_WORDS: dict[Part, tuple[str, ...]] = {
 _ANNOTATION_FOLDERS = ("annotations", "wider_face_split")
 """Folders of annotations whose images lie beside them."""
 _LOOKED_FOR = 20
-"""So many images of a list are looked for to find the folder that they are relative to."""
+"""How many images of a list are looked for to find the folder that they are relative to."""
 
 
-def entry_called(folder: Path, *names: str) -> Path | None:
+def find_entry(folder: Path, *names: str) -> Path | None:
     """Return what lies below a folder by names, one a level; None if there is nothing.
 
     A missing name means the only one that differs from it in case, or in how its accents are
@@ -48,7 +48,7 @@ def entry_called(folder: Path, *names: str) -> Path | None:
 
 
 def finder(folder: Path) -> Find:
-    """Return what finds entries as :func:`entry_called` does, in a folder that is listed once."""
+    """Return what finds entries as :func:`find_entry` does, in a folder that is listed once."""
     names = frozenset(_names_in(folder))
     alike: dict[str, list[str]] = {}
     for name in names:
@@ -76,7 +76,7 @@ def has_suffix(path: Path, *suffixes: str) -> bool:
 
 
 def is_like(path: Path, looks: Callable[[str], object]) -> bool:
-    """Return whether a path is a file that can be read and whose beginning looks right."""
+    """Return whether a path is a readable file whose beginning looks right."""
     try:
         return path.is_file() and bool(looks(read_head(path)))
     except AnnotationError:
@@ -96,7 +96,7 @@ def image_root(folder: Path) -> Path:
 
 
 def part_named(name: str) -> Part | None:
-    """Return the part that a name of a folder or file speaks of, if any."""
+    """Return the part that a name of a folder or file contains, if any."""
     words = {*re.findall("[a-z]+", name.lower())}
     return next((part for part, of_part in PART_WORDS.items() if words & {*of_part}), None)
 

@@ -1,4 +1,4 @@
-"""What facetl does not read, told from how a file begins, with the way out."""
+"""Files that facetl does not read, recognised by how they begin, and what to do with each."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def refuse_foreign(path: Path, head: str) -> None:
         head: how it begins.
 
     Raises:
-        AnnotationError: with what it is and the way out.
+        AnnotationError: naming what it is and what to do.
     """
     if not head and path.suffix.lower() in _NEVER_EMPTY:
         raise AnnotationError(f"{path} is empty; export it again")

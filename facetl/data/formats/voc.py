@@ -22,7 +22,7 @@ it is chosen to be a face; so are regions to be ignored written, of the class ``
 ``truncated`` face is a face like any other.  An image is listed if it has a
 file; one without an object has no faces.  Where the file says its size, the image must have it;
 0 says nothing.  An XML file lies where its image lies, in another
-folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image bears the name that the
+folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image has the name that the
 file gives, the image of the same stem is meant: people rename images.
 
 A box with an attribute ``rotation``, as CVAT writes it, is turned by so many degrees about its
@@ -68,7 +68,7 @@ from facetl.data.formats.base import (
     choose_part,
 )
 from facetl.data.formats.corners import Corners, is_number, upright_around, whole_size
-from facetl.data.formats.folders import entry_called, files_with, has_suffix, is_like
+from facetl.data.formats.folders import files_with, find_entry, has_suffix, is_like
 from facetl.data.formats.names import class_label, class_name, listed_name, stem_of
 from facetl.data.frame import PARTS, Part
 from facetl.data.images import name_below
@@ -98,7 +98,7 @@ class _Object:
 
 @dataclass
 class _File:
-    """One XML file as it stands."""
+    """One XML file."""
 
     path: Path
     root: str = ""
@@ -121,7 +121,7 @@ class Voc(AnnotationFormat):
 
     def find(self, folder: Path) -> list[Path]:
         """Return the folder of the XML files: ``Annotations``, or the folder itself."""
-        for place in (entry_called(folder, _ANNOTATIONS) or folder, folder):
+        for place in (find_entry(folder, _ANNOTATIONS) or folder, folder):
             files = _voc_files(place) if place != folder else files_with(place, _SUFFIX)
             if files and is_like(files[0], self.looks_like):
                 return [place]
@@ -134,7 +134,7 @@ class Voc(AnnotationFormat):
         single = annotations.is_file()
         folder = annotations.parent if single else annotations
         root = folder.parent if folder.name.lower() == _ANNOTATIONS.lower() else folder
-        beside = [place for name in (_IMAGES, "images") if (place := entry_called(root, name))]
+        beside = [place for name in (_IMAGES, "images") if (place := find_entry(root, name))]
         listing = None if single else _find_listing(root, part)
         stems = [annotations.stem] if single else _read_stems(listing)
 
@@ -218,7 +218,7 @@ def _read_voc(path: Path) -> _File | Problem:
     try:
         data = read_bytes(path)
         marked = find_encoding(data) != "utf-8" or data.startswith(BOM_UTF8)
-        # the mark holds, whatever the XML itself says about its encoding
+        # the mark counts, whatever the XML itself says about its encoding
         defusedxml.sax.parse(StringIO(decode(data)) if marked else BytesIO(data), handler)
     except SAXParseException as error:
         return wrong(error.getLineNumber(), f"found broken XML ({error.getMessage()})")
@@ -308,7 +308,7 @@ def _format_object(corners: Sequence[int], name: str, difficult: int = 0) -> str
 
 
 class _Handler(ContentHandler):
-    """Notes what an annotation holds, and on which lines the objects begin."""
+    """Records what an annotation holds, and on which lines the objects begin."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -361,14 +361,14 @@ def _find_image(
 
 
 def _report_lost(folder: Path, stems: Collection[str], found: Collection[str]) -> Iterator[Problem]:
-    """Yield a problem for each file that a list of a part's images promises and is not there."""
+    """Yield a problem for each file that a list of a part's images names but does not exist."""
     for stem in stems:
         if stem not in found:
             yield Problem(Kind.MISSING, folder, None, f"found no {stem}{_SUFFIX}, which is listed")
 
 
 def _report_matched(file: _File, stem: str, image: str) -> Iterator[Problem]:
-    """Yield a problem if the image bears only the end of the name that the file gives."""
+    """Yield a problem if the image has only the end of the name that the file gives."""
     given = listed_name(file.filename) or image
     names = (given, str(PurePosixPath(stem).parent / given))
     if image not in names and PurePosixPath(image).name == PurePosixPath(given).name:

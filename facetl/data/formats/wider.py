@@ -75,7 +75,7 @@ def _parse(texts: list[str], path: Path) -> Iterator[str | FaceLine | Problem]:
 
 
 def _read_count(text: str, most: int) -> int:
-    """Return a count, at most as many as there are lines: nobody's file has 10**5000 faces."""
+    """Return a count, at most as many as there are lines: no file has 10**5000 faces."""
     return min(int(text), most) if len(text) < 10 else most
 
 

@@ -31,7 +31,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -52,7 +52,7 @@ from facetl.data.formats.base import (
     choose_part,
 )
 from facetl.data.formats.corners import Corners, corners_of, is_number
-from facetl.data.formats.folders import entry_called, files_with, has_suffix, is_like
+from facetl.data.formats.folders import files_with, find_entry, has_suffix, is_like
 from facetl.data.formats.names import (
     class_label,
     class_name,
@@ -61,14 +61,11 @@ from facetl.data.formats.names import (
     leads_out,
     listed_name,
 )
-from facetl.data.frame import PARTS, Part
+from facetl.data.frame import PARTS, Frame, Part
 from facetl.data.images import image_paths, image_size, name_below
 from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import AnnotationError, ImageError
 from facetl.files import write_text
-
-if TYPE_CHECKING:
-    from facetl.data.frame import Frame
 
 LABELS = "labels"
 """The folder of labels."""
@@ -87,10 +84,10 @@ _ROUNDING = 0.5
 """How far a box may leave its image before it counts as clipped, in pixels."""
 
 _LARGEST_SHARE = 2
-"""Boxes may leave their image, but what is above this is no share: the tool wrote pixels."""
+"""Boxes may leave their image, but a number above this is no share: the tool wrote pixels."""
 
 _DECIMALS = 6
-"""Of pixels: what is finer is the noise of the division by the image's size."""
+"""Of pixels: anything finer is noise of the division by the image's size."""
 
 
 class YoloSet(NamedTuple):
@@ -99,8 +96,8 @@ class YoloSet(NamedTuple):
     Attributes:
         path: the file.
         labels: the label of each class by its number, None for ``face``.
-        places: folders of images, or texts that list images, by part; those that there are.
-        lost: what the file names and is not there, by part.
+        places: folders of images, or texts that list images, by part; those that exist.
+        lost: what the file names but does not exist, by part.
         box_fields: how many fields a line with key points has; 0 if there are none.
     """
 
@@ -239,18 +236,18 @@ def load_yolo(
     Raises:
         AnnotationError: under ``strict``, if any line is wrong.
     """
-    names, told = _listed_names(listing, images) if listing else (_names_below(images), [])
+    names, strays = _listed_names(listing, images) if listing else (_names_below(images), [])
     texts, renamed = _find_texts(yolo, images, names)
     parsed = [each for name in texts for each in _load_labels(yolo, images, name, texts[name])]
     orphans = [] if listing else _find_orphans(yolo, images, names, texts)
     lines, problems = collect_faces(
-        (*_report_lost(yolo), *told, *renamed, *parsed, *orphans), yolo.path, on_error
+        (*_report_lost(yolo), *strays, *renamed, *parsed, *orphans), yolo.path, on_error
     )
     return AnnotationFile(yolo.path, lines, problems, names, without_faces=frozenset(texts))
 
 
 def label_path(image: Path, root: Path) -> Path:
-    """Return the file with the labels of an image: the rule at the head of this module."""
+    """Return the file with the labels of an image, by the rule at the head of this module."""
     below = image.relative_to(root) if image.is_relative_to(root) else image
     folders = list(below.parts[:-1])
     places = [place for place, name in enumerate(folders) if name.lower() == _IMAGES]
@@ -287,8 +284,8 @@ def _source(yolo: YoloSet, images: Path, listing: Path | None = None, prefix: st
 
 def _find_classes(folder: Path) -> list[Path]:
     """Return the classes.txt of a folder or of its labels, if there are labels too."""
-    places = [place for name in (".", LABELS) if (place := entry_called(folder, name))]
-    classes = [path for place in places if (path := entry_called(place, _CLASSES))]
+    places = [place for name in (".", LABELS) if (place := find_entry(folder, name))]
+    classes = [path for place in places if (path := find_entry(place, _CLASSES))]
     texts = (path for place in places for path in files_with(place, ".txt"))
     return (
         classes[:1] if classes and any(is_like(path, looks_like_labels) for path in texts) else []
@@ -316,7 +313,7 @@ def _places_of(yolo: YoloSet, part: Part) -> list[Path]:
 def _find_places(
     path: Path, document: Mapping[Any, Any]
 ) -> tuple[dict[Part, list[Path]], dict[Part, str]]:
-    """Return the places of each part, and what is named but is not there."""
+    """Return the places of each part, and what is named but does not exist."""
     root = _find_root(path.parent, document.get("path"))
     places: dict[Part, list[Path]] = {}
     lost: dict[Part, str] = {}
@@ -353,7 +350,7 @@ def _find_place(given: object, *roots: Path) -> Path | None:
         is_own = parts[0] == root.resolve().name
         ends = len(parts) if text.startswith("/") or PureWindowsPath(text).drive else 1 + is_own
         for start in range(ends):
-            place = entry_called(root, *parts[start:])
+            place = find_entry(root, *parts[start:])
             if place and (place.is_dir() or _is_listing(place)):
                 return place
     return None
@@ -362,7 +359,7 @@ def _find_place(given: object, *roots: Path) -> Path | None:
 def _read_classes(path: Path) -> YoloSet:
     """Return the set of a classes.txt, whose images lie in ``images`` or beside it."""
     yolo = YoloSet(path, _read_lines_of_names(path), {}, {})
-    images = entry_called(yolo.root, _IMAGES)
+    images = find_entry(yolo.root, _IMAGES)
     place = images if images and images.is_dir() else yolo.root
     return yolo._replace(places={"train": [place]})
 
@@ -392,7 +389,7 @@ def _read_darknet(path: Path, text: str) -> YoloSet:
 def _find_end(root: Path, text: str) -> Path | None:
     """Return the file below a root that has the longest end of a path in common."""
     parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    found = (entry_called(root, *parts[start:]) for start in range(len(parts)))
+    found = (find_entry(root, *parts[start:]) for start in range(len(parts)))
     return next((place for place in found if place and place.is_file()), None)
 
 
@@ -452,7 +449,7 @@ def _names_below(images: Path) -> tuple[str, ...]:
 
 
 def _listed_names(listing: Path, images: Path) -> tuple[tuple[str, ...], list[Problem]]:
-    """Return the images that a text lists, and what is to be told of its lines."""
+    """Return the images that a text lists, and what is wrong with its lines."""
     problems = []
     lines: dict[str, int] = {}
     for number, text in enumerate(map(str.strip, read_text(listing).split("\n")), start=1):
@@ -467,11 +464,8 @@ def _listed_names(listing: Path, images: Path) -> tuple[tuple[str, ...], list[Pr
         elif matched.get(name, name) != name:
             found = f"found {name}, taken for {matched[name]}"
             problems.append(Problem(Kind.MATCHED, listing, number, found))
-    return tuple(matched.get(name, name) for name in lines if not _is_lost(name, matched)), problems
-
-
-def _is_lost(name: str, matched: Mapping[str, str]) -> bool:
-    return name not in matched and leads_out(name)
+    kept = (name for name in lines if name in matched or not leads_out(name))
+    return tuple(matched.get(name, name) for name in kept), problems
 
 
 def _report_stray(text: str, listing: Path, number: int) -> Problem:
@@ -482,7 +476,7 @@ def _report_stray(text: str, listing: Path, number: int) -> Problem:
 def _find_texts(
     yolo: YoloSet, images: Path, names: Sequence[str]
 ) -> tuple[dict[str, Path], list[Problem]]:
-    """Return the text of each image that has one, and a problem for each that is called oddly."""
+    """Return the text of each image that has one, and a problem for each text of another name."""
     wanted: defaultdict[Path, defaultdict[str, list[str]]]
     wanted = defaultdict(lambda: defaultdict(list))
     for name in names:
@@ -501,10 +495,10 @@ def _find_texts(
 
 
 def _label_folder(folder: Path, root: Path) -> Path:
-    """Return a folder with labels as it is called on the disk: ``Labels``, say."""
+    """Return a folder with labels under its name on the disk: ``Labels``, say."""
     if folder.is_dir() or not folder.is_relative_to(root):
         return folder
-    return entry_called(root, *folder.relative_to(root).parts) or folder
+    return find_entry(root, *folder.relative_to(root).parts) or folder
 
 
 def _texts_in(folder: Path) -> dict[str, Path]:
@@ -527,7 +521,7 @@ def _load_labels(
         size_hw = image_size(images / name)
         text = read_text(path)
     except ImageError:
-        return  # whoever reads the images reports it
+        return  # reported when the images are read
     except AnnotationError as error:
         yield Problem(Kind.WRONG_FIELDS, path, None, str(error))
         return
@@ -546,7 +540,7 @@ def _find_orphans(
     known = set(texts.values())
     for path in sorted(_label_folder(folder, yolo.root).rglob("*")):
         if path not in known and _is_text(path) and _has_text(path):
-            near, names = nearest_names(path.stem, names), ()  # the first one tells
+            near, names = nearest_names(path.stem, names), ()  # only the first names one
             hint = f" (the nearest: {near})" if near else ""
             found = f"found no image of this name in {images}{hint}"
             yield Problem(Kind.MISSING, path, None, found)
