@@ -20,6 +20,7 @@ from outcomes import assert_refused, left_in, success
 from PIL import Image
 
 from facetl.cli import main
+from facetl.commands import convert as command
 from facetl.data.dataset import FaceDataset, load_dataset, load_sources
 from facetl.data.discovery import find_parts
 from facetl.data.formats.coco import Coco
@@ -28,7 +29,7 @@ from facetl.data.formats.course import load_annotations, save_annotations
 from facetl.data.formats.table import FORMATS, writable
 from facetl.data.formats.voc import whole_pixels
 from facetl.data.frame import Frame, Part
-from facetl.errors import FacetlError, ImageError, InputError, OutputError
+from facetl.errors import FacetlError, ImageError, InputError, OutputError, UsageError
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
 
@@ -497,6 +498,16 @@ def test_no_folder_is_called_like_a_file(frames: Path, target: str, name: str) -
     assert result.exit_code == 2
     assert "does not write a file named like" in " ".join(result.stderr.split())
     assert [path.name for path in frames.parent.iterdir()] == ["frames"]
+
+
+def test_python_is_told_what_was_written(frames: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = frames.parent / "out"
+    result = command.convert(command.ConvertRequest(frames, out, "yolo"))
+    assert result == command.ConvertResult([[out]], {"train": (3, 3)})
+    assert [len(frame.boxes) for frame in load_dataset(out)] == [2, 0, 1]
+    with pytest.raises(UsageError, match="--to csv is for detections"):
+        command.convert(command.ConvertRequest(frames, out, "csv", force=True))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

@@ -207,15 +207,9 @@ def _leave_out(parts: Parts, copied_from: Sources, reporter: Reporter) -> Parts:
     every = [frame for dataset in parts.values() for frame in dataset]
     odd = [frame for frame in every if not is_nameable(frame)]
     strays = _find_strays(parts, copied_from)
-    for frames, why in (
-        (odd, "whose names no annotation file can hold; rename them"),
-        (
-            strays,
-            "links lead out of their folder; copy the images there, or --with-images link",
-        ),
-    ):
-        if frames:
-            reporter.note(f"frames left out: {len(frames)}, such as {frames[0].name}: {why}")
+    _note_left_out(odd, "whose names no annotation file can hold; rename them", reporter)
+    why = "links lead out of their folder; copy the images there, or --with-images link"
+    _note_left_out(strays, why, reporter)
     lost = {*odd, *strays}
     if every and {frame.name for frame in lost} >= {frame.name for frame in every}:
         raise InputError(f"none of the {len(every)} frames can be written; see above")
@@ -223,6 +217,11 @@ def _leave_out(parts: Parts, copied_from: Sources, reporter: Reporter) -> Parts:
         part: replace(dataset, frames=tuple(frame for frame in dataset if frame not in lost))
         for part, dataset in parts.items()
     }
+
+
+def _note_left_out(frames: Sequence[Frame], why: str, reporter: Reporter) -> None:
+    if frames:
+        reporter.note(f"frames left out: {len(frames)}, such as {frames[0].name}: {why}")
 
 
 def _find_strays(parts: Parts, sources: Sources) -> list[Frame]:

@@ -199,7 +199,8 @@ def load_voc(
                 sizes[name] = size
             parsed += _read_objects(file, name)
         else:
-            parsed.append(_escaped(file))
+            escaped = f"found the file name {file.filename!r}, which is not in the folder of images"
+            parsed.append(Problem(Kind.ESCAPE, path, None, escaped))
     parsed += _report_lost(folder, stems or (), found)
     lines, problems = collect_faces(parsed, folder, on_error)
     names = tuple(dict.fromkeys(listed))
@@ -415,8 +416,3 @@ def _corners(texts: dict[str, str]) -> Corners:
     xmin, ymin, xmax, ymax = (float(texts[key]) for key in _CORNERS)
     x1, y1 = (max(least - 1, min(least, 0.0)) for least in (xmin, ymin))
     return x1, y1, xmax, ymax
-
-
-def _escaped(file: _File) -> Problem:
-    found = f"found the file name {file.filename!r}, which is not in the folder of images"
-    return Problem(Kind.ESCAPE, file.path, None, found)

@@ -62,36 +62,24 @@ def _parse(texts: list[str], path: Path) -> Iterator[str | FaceLine | Problem]:
     for number, text in enumerate(map(str.strip, texts), start=1):
         if _is_image(text):
             if left and image:
-                yield _missing_faces(left, path, number)
+                found = f"found the next image where {left} more faces were announced"
+                yield Problem(Kind.WRONG_FIELDS, path, number, found)
             image, left = listed_name(text), 0
-            yield image or _escaped(text, path, number)
+            found = f"found the path {text!r}, which is not in the folder of images"
+            yield image or Problem(Kind.ESCAPE, path, number, found)
         elif text.isdecimal():
             left = _read_count(text, len(texts))
         elif text and image and left:
             left -= 1
             yield _parse_face(text, image, path, number)
         elif text and (image or left == 0) and set(text.split()) != {"0"}:
-            yield _stray(text, path, number)
+            found = f"found {text[:60]!r}, expected an image's path or a count"
+            yield Problem(Kind.WRONG_FIELDS, path, number, found)
 
 
 def _read_count(text: str, most: int) -> int:
     """Return a count, at most as many as there are lines: no file has 10**5000 faces."""
     return min(int(text), most) if len(text) < 10 else most
-
-
-def _missing_faces(count: int, path: Path, number: int) -> Problem:
-    found = f"found the next image where {count} more faces were announced"
-    return Problem(Kind.WRONG_FIELDS, path, number, found)
-
-
-def _stray(text: str, path: Path, number: int) -> Problem:
-    found = f"found {text[:60]!r}, expected an image's path or a count"
-    return Problem(Kind.WRONG_FIELDS, path, number, found)
-
-
-def _escaped(text: str, path: Path, number: int) -> Problem:
-    found = f"found the path {text!r}, which is not in the folder of images"
-    return Problem(Kind.ESCAPE, path, number, found)
 
 
 def _parse_face(text: str, image: str, path: Path, number: int) -> FaceLine | Problem:
