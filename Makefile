@@ -1,10 +1,11 @@
-# Three doors: "make demo" shows what facetl does, "make test" shows that it works, and "make quick"
-# runs, in under a minute, what needs no process, no Ray and no browser: while writing.
+# "make demo" shows what facetl does, "make test" shows that it works, and "make quick", for use while
+# writing, runs in under a minute what needs no process, no Ray and no browser. "make docs" builds the
+# documents and the Python interface as a site, and fails on a broken link.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick benchmark clean
+.PHONY: demo test quick docs benchmark clean
 
 demo: .venv/demo
 	$(BIN)/facetl demo --force
@@ -21,6 +22,10 @@ quick: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -n auto -m "not slow"
 
+docs: .venv/test
+	$(BIN)/mkdocs build
+	@echo "open build/site/index.html"
+
 benchmark: .venv/test
 	$(BIN)/python benchmarks/detect.py --only files one-core stages memory
 	$(BIN)/python benchmarks/onnx_runner.py
@@ -32,7 +37,7 @@ benchmark: .venv/test
 clean:
 	rm -rf .venv build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# Installed in place: the marker is newer than its sources once all they ask for is there.
+# Installed in place: the marker is newer than its sources once everything they ask for is installed.
 SOURCES := pyproject.toml setup.py facetl/mtcnn/native/kernels.cpp
 
 .venv/demo: $(SOURCES)

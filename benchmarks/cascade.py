@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from facetl import FaceDataset, Weights, evaluate, load_dataset, load_weights
-from facetl.cli.cartoons import write_cartoons
+from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.evaluation.report.plots import plot_learning_curve, save_plot
 from facetl.files import write_text
 from facetl.mtcnn.detector import Detector
@@ -189,7 +189,7 @@ def shows(bench: Bench, data: Path, drawn: int) -> None:
 def draw(bench: Bench, count: int) -> FaceDataset:
     folder = bench.out / "cartoons"
     if not folder.exists():
-        write_cartoons(folder, max(count, 1), 100, seed=1, workers=bench.workers)
+        cartoons(CartoonsRequest(folder, max(count, 1), 100, seed=1, workers=bench.workers))
     return load_dataset(folder)
 
 

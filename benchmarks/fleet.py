@@ -31,7 +31,7 @@ import torch
 from facetl import Detector
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels, load_image, save_image
-from facetl.data.video import Footage, writing_video
+from facetl.data.video import VideoReader, writing_video
 from facetl.results.detections import FrameResult
 from facetl.results.parquet import ShardHead, read_shard, writing_shard
 from facetl.search.settings import Settings
@@ -121,7 +121,7 @@ def measure(place: Path, frames: list[Pixels], min_face: float) -> Parts:
 
     parts = Parts(
         jpeg=milliseconds(lambda: exhaust(map(load_image, paths)), count),
-        h264=milliseconds(lambda: exhaust(Footage(film).frames()), count),
+        h264=milliseconds(lambda: exhaust(VideoReader(film).frames()), count),
         search=milliseconds(lambda: exhaust(detector.search(frames, settings)), count),
         peer=peer_milliseconds(frames[:: max(count // PEER_FRAMES, 1)], min_face),
         write=milliseconds(write, count),

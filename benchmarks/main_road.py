@@ -41,7 +41,7 @@ from facetl import (
     train,
 )
 from facetl.boxes import iou, square
-from facetl.cli.cartoons import write_cartoons
+from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.mtcnn.detector import Detector, pnet_candidates, pnet_squares
 from facetl.training.initialisation import build_starting_network
 from facetl.training.patches import patches_path
@@ -108,7 +108,7 @@ def data_for(
         yield load_dataset(folder), load_dataset(folder, part="test")
         return
     with tempfile.TemporaryDirectory() as place:
-        write_cartoons(Path(place), train=120, test=60, seed=seed, workers=workers)
+        cartoons(CartoonsRequest(Path(place), train=120, test=60, seed=seed, workers=workers))
         yield load_dataset(Path(place)), load_dataset(Path(place), part="test")
 
 

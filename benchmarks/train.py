@@ -20,7 +20,7 @@ import torch
 from facenet_pytorch.models.mtcnn import PNet as PeerPNet
 
 from facetl import Patches, Recipe, load_dataset, load_patches, prepare_patches
-from facetl.cli.cartoons import write_cartoons
+from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.mtcnn.networks import Outputs
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
@@ -38,7 +38,7 @@ class Peer(PeerPNet):  # type: ignore[misc]
 
 
 def draw_patches(folder: Path) -> Patches:
-    write_cartoons(folder / "cartoons", train=40, test=1, seed=1)
+    cartoons(CartoonsRequest(folder / "cartoons", train=40, test=1, seed=1, workers=1))
     recipe = Recipe(96, 48, 144)
     prepare_patches(load_dataset(folder / "cartoons"), patches_path(folder), recipe, workers=2)
     return load_patches(folder)

@@ -37,9 +37,9 @@ from facetl import Detector, load_run
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels
-from facetl.data.shots import Look, is_cut, look_at
+from facetl.data.shots import FrameSignature, frame_signature, is_cut
 from facetl.data.tracks import FaceTracker
-from facetl.data.video import Footage, writing_video
+from facetl.data.video import VideoReader, writing_video
 
 RATE = 25
 SHOT = 50
@@ -95,7 +95,7 @@ def show_memory(place: Path, counts: list[int]) -> None:
 
 
 def decode(path: Path) -> int:
-    return sum(1 for _ in Footage(path).frames())
+    return sum(1 for _ in VideoReader(path).frames())
 
 
 def detect(place: Path, path: Path, *options: str) -> int:
@@ -181,10 +181,10 @@ def show_cuts() -> None:
     views = [draw_frame(seed=3, part="test", index=index).image for index in range(60)]
     random = np.random.default_rng(0)
 
-    def see(index: int, x: int, brightness: float) -> Look:
+    def see(index: int, x: int, brightness: float) -> FrameSignature:
         noise = random.normal(0, 2, (240, 320, 3))
         dark = views[index][60:300, x : x + 320] * brightness + noise
-        return look_at(np.clip(dark, 0, 255).astype(np.uint8))
+        return frame_signature(np.clip(dark, 0, 255).astype(np.uint8))
 
     for brightness in (1.0, 0.3, 0.1, 0.03):
         scenes = [see(index, 80, brightness) for index in range(60)]

@@ -1,7 +1,7 @@
 """facetl: face detection for cartoons, retrained from MTCNN.
 
-The catalogue of the public Python interface; each name is loaded when it is first used, so that
-``import facetl`` is quick.
+The public Python interface.  Each name is loaded when it is first used, so that ``import facetl``
+is fast.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Geometry of boxes: free functions on (N, 4) arrays.
 
 A box is ``x1, y1, x2, y2`` in pixels, half open: its width is ``x2 - x1``.  All functions take
-and give floating-point arrays and accept N = 0.
+and return floating-point arrays and accept N = 0.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ Boxes = NDArray[np.floating[Any]]
 """(N, 4) boxes, ``x1, y1, x2, y2`` in pixels."""
 
 FARTHEST = 1e9
-"""No coordinate of a box lies farther from the image's corner, in pixels; areas stay finite."""
+"""The largest distance of a coordinate from the image's corner, in pixels; areas stay finite."""
 
 THINNEST = 1e-4
-"""Pixels that a side of a box must be longer than to be written as a face and read again."""
+"""The sides of a box must be longer, in pixels, for it to be written as a face and read again."""
 
 
 def as_boxes(boxes: ArrayLike) -> Boxes:
@@ -57,7 +57,7 @@ def iou(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
 
 
 def coverage(boxes: Boxes, regions: Boxes) -> NDArray[np.floating[Any]]:
-    """Return (N,) shares: how much of each box the one region covers that covers most of it.
+    """Return (N,) fractions of the area of each box that its most overlapping region covers.
 
     Intersection over the box's own area, as pycocotools measures overlap with a crowd; 0 without
     regions, and for an empty box.
@@ -71,19 +71,19 @@ def inclusive(boxes: Boxes) -> Boxes:
     """Return half-open boxes that cover the same pixels as boxes with inclusive corners.
 
     The course's evaluator counts ``x2`` and ``y2`` as belonging to the box, so that a width is
-    ``x2 - x1 + 1``.  This is the one place where that convention is turned into ours.
+    ``x2 - x1 + 1``.  This is the only place where that convention is converted.
     """
     return np.asarray(boxes + np.array([0.0, 0.0, 1.0, 1.0]))
 
 
 def clip(boxes: Boxes, size_hw: tuple[int, int]) -> Boxes:
-    """Return the boxes cut off at the border of an image of ``size_hw`` pixels."""
+    """Return the boxes clipped to an image of ``size_hw`` pixels."""
     height, width = size_hw
     return np.clip(boxes, 0, np.array([width, height, width, height]))
 
 
 def square(boxes: Boxes) -> Boxes:
-    """Return the squares with the same centres whose sides are the longer edges."""
+    """Return the squares with the same centres; the longer side of a box is that of its square."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     halves = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
     return np.concatenate([centres - halves, centres + halves], axis=1)

@@ -1,19 +1,19 @@
 """For programs written for facenet-pytorch: its ``MTCNN``, on facetl's engines and weights.
 
 Change ``from facenet_pytorch import MTCNN`` to ``from facetl.compat import MTCNN``.  Arguments,
-attributes and what comes back, down to shapes and object arrays, are those of facenet-pytorch
-2.5.3; ``weights="cartoon"`` or a file of yours is all there is to add.
+attributes and results, including shapes and object arrays, are those of facenet-pytorch 2.5.3;
+the only addition is ``weights``, ``"cartoon"`` or a file of your own.
 
 With the pretrained weights boxes, landmarks and scores are the same within 0.01 pixels and 1e-4.
-Weights that are surer of themselves give many windows a score of exactly 1; among these another
-may win than with facenet-pytorch.  What differs on purpose:
+More confident weights give many windows a score of exactly 1; among these, NMS may keep another
+one than facenet-pytorch would.  Intended differences:
 
 - images of a few pixels, mixed sizes in a list, lists of tensors, and lists in which only some
-  images have a face give ``None`` or what is there, where facenet-pytorch stops with an error;
-- ``selection_method="center_weighted_size"`` takes arrays and tensors too, and
-  ``"largest_over_threshold"`` gives the box that it chose its own score and landmarks;
+  images have a face give ``None`` or the faces found, where facenet-pytorch raises an error;
+- ``selection_method="center_weighted_size"`` also accepts arrays and tensors, and
+  ``"largest_over_threshold"`` returns the score and landmarks of the box that it selects;
 - floating-point pixels are rounded to 8 bits, and may be in [0, 1];
-- faces are saved as PNG or JPEG, and a list of images wants a list of as many paths.
+- faces are saved as PNG or JPEG, and a list of images needs a list of as many paths.
 """
 
 from __future__ import annotations
@@ -82,15 +82,15 @@ class MTCNN(nn.Module):
 
         Args:
             image_size: side in pixels of the faces that are cut out.
-            margin: pixels of them that lie around the box, both sides together.
-            min_face_size: side in pixels of the smallest face looked for.
-            thresholds: least scores to pass PNet, RNet and ONet.
+            margin: how many of these pixels lie outside the box, both sides together.
+            min_face_size: side in pixels of the smallest face to find.
+            thresholds: minimum scores to pass PNet, RNet and ONet.
             factor: ratio of neighbouring levels of the image pyramid.
             post_process: whether faces are scaled from 0 … 255 to about -1 … 1.
-            select_largest: largest face first, not the one with the best score.
-            selection_method: which face counts unless ``keep_all``; by default the first.
-            keep_all: whether all faces are cut out, not one of each image.
-            device: where the networks run; the processor by default.
+            select_largest: the largest face first, not the one with the best score.
+            selection_method: which face is selected unless ``keep_all``; by default the first.
+            keep_all: whether all faces are cut out, not one per image.
+            device: where the networks run; the CPU by default.
             weights: ``"pretrained"``, ``"cartoon"`` or a weights file, whose ``padding`` and
                 ``voting`` apply.
 
@@ -120,14 +120,14 @@ class MTCNN(nn.Module):
         Args:
             img: a PIL image, an array (H, W, 3), a tensor (H, W, 3) or (3, H, W); or several: a
                 list of these, an array (B, H, W, 3) or such a tensor.
-            save_path: where to save the face as it is seen; of several images a list of paths.
-                With ``keep_all`` the second face of ``a.png`` becomes ``a_2.png``.
-            return_prob: whether to give the scores as well.
+            save_path: where to save the face, before scaling; for several images, a list of
+                paths.  With ``keep_all`` the second face of ``a.png`` becomes ``a_2.png``.
+            return_prob: whether to return the scores as well.
 
         Returns:
-            A float32 tensor (3, S, S), None without a face; with ``keep_all`` (N, 3, S, S).  Of
-            several images a list of these.  With ``return_prob`` a pair of that and the scores:
-            a float or None; with ``keep_all``, or of several images, an array.
+            A float32 tensor (3, S, S), None without a face; with ``keep_all`` (N, 3, S, S).  For
+            several images, a list of these.  With ``return_prob``, a pair of that and the scores:
+            a float or None; with ``keep_all``, or for several images, an array.
         """
         boxes, probs, points = self.detect(img, landmarks=True)
         if not self.keep_all:
@@ -141,13 +141,14 @@ class MTCNN(nn.Module):
         """Find faces.
 
         Args:
-            img: one image or several, as :meth:`forward` takes them.
-            landmarks: whether to give landmarks as well.
+            img: one image or several, as :meth:`forward` accepts them.
+            landmarks: whether to return landmarks as well.
 
         Returns:
             Boxes (N, 4) ``x1, y1, x2, y2`` in pixels, scores (N,) in [0, 1] and, if asked for,
-            landmarks (N, 5, 2), the largest or the surest face first; ``None``, ``[None]`` and
-            ``None`` without a face.  Of several images object arrays with an item for each.
+            landmarks (N, 5, 2), the largest face or the one with the best score first; ``None``,
+            ``[None]`` and ``None`` without a face.  For several images, object arrays with an
+            item for each.
         """
         found = self._detector().detect(
             [np.asarray(_as_seen(each)) for each in _each(img)],
@@ -172,7 +173,7 @@ class MTCNN(nn.Module):
         threshold: float = 0.9,
         center_weight: float = 2.0,
     ) -> tuple[Any, Any, Any]:
-        """Choose one face of each image, from what :meth:`detect` gave of ``imgs``.
+        """Select one face in each image, from what :meth:`detect` returned for ``imgs``.
 
         Args:
             all_boxes: boxes.
@@ -182,13 +183,13 @@ class MTCNN(nn.Module):
             method: the best score (``probability``), the largest box (``largest``), the largest
                 with a score above ``threshold`` (``largest_over_threshold``), or the largest
                 after ``center_weight`` times its squared distance from the image's centre
-                is taken from its area (``center_weighted_size``).
+                is subtracted from its area (``center_weighted_size``).
             threshold: see ``method``.
             center_weight: see ``method``.
 
         Returns:
-            Boxes (1, 4), the score and landmarks (1, 5, 2), or three times ``None``; of several
-            images arrays with an item for each.
+            Boxes (1, 4), the score and landmarks (1, 5, 2), or three times ``None``; for several
+            images, arrays with an item for each.
 
         Raises:
             ValueError: if there is no such method.
@@ -232,10 +233,10 @@ class MTCNN(nn.Module):
         return faces if several else faces[0]
 
     def _detector(self) -> Detector:
-        """Return a detector of the networks as they are now; kernels pack their weights anew.
+        """Return a detector with the current weights of the networks, built anew if they changed.
 
-        However they were changed: torch does not count changes through ``.data``, so that their
-        bytes are compared, by checksums.
+        Changes are detected by checksums of the weights, because torch does not count changes
+        made through ``.data``.
         """
         device = next(self.parameters()).device
         state = [device, *(_checksum(each) for each in self.parameters())]
@@ -271,7 +272,7 @@ def extract_face(
         img: a PIL image, an array (H, W, 3), or a tensor (H, W, 3) or (3, H, W).
         box: ``x1, y1, x2, y2`` in pixels.
         image_size: side of the result in pixels.
-        margin: pixels of the result that lie around the box, both sides together.
+        margin: how many pixels of the result lie outside the box, both sides together.
         save_path: a PNG or JPEG file to write.
 
     Returns:
@@ -290,7 +291,7 @@ def extract_face(
 
 
 def fixed_image_standardization(image_tensor: Tensor) -> Tensor:
-    """Map pixels from 0 … 255 onto about -1 … 1, what facenet-pytorch's recognisers learnt."""
+    """Map pixels from 0 … 255 to about -1 … 1, the input of facenet-pytorch's recognisers."""
     return (image_tensor - 127.5) / 128.0
 
 
@@ -299,7 +300,7 @@ def _checksum(weights: Tensor) -> int:
 
 
 def _are_several(img: Any) -> bool:
-    """Return whether these are several images: a list, or four dimensions."""
+    """Return whether this is several images: a list, a tuple, or four dimensions."""
     return isinstance(img, list | tuple) or (isinstance(img, np.ndarray | Tensor) and img.ndim == 4)
 
 
@@ -308,7 +309,7 @@ def _each(img: Any) -> Sequence[Any]:
 
 
 def _as_seen(img: Any) -> Any:
-    """Return an image in 8-bit RGB: PIL's as such, a tensor or an array as (H, W, 3)."""
+    """Return an image in 8-bit RGB: a PIL image as such, a tensor or an array as (H, W, 3)."""
     return torch.from_numpy(as_pixels(img)) if isinstance(img, Tensor) else as_stored(img)
 
 

@@ -1,4 +1,4 @@
-"""How many cores there are to work on."""
+"""The number of processor cores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use: not those that others keep it from."""
+    """Return how many cores this process may use, as limited by its CPU affinity."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

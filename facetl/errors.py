@@ -1,41 +1,41 @@
-"""The family of errors that facetl raises, drawn as a tree.
+"""The errors that facetl raises, as a tree.
 
 ::
 
-    FacetlError                 anything the user can mend; the command line prints its one line
-    ├── InputError              a file or value that was given is not what it should be
+    FacetlError                 anything the user can fix; the command line prints its one line
+    ├── InputError              a given file or value is not what it should be
     │   ├── UsageError          options or settings that do not go together
     │   ├── AnnotationError     a line or a box of an annotation file
-    │   ├── ImageError          a picture that cannot be read
+    │   ├── ImageError          an image that cannot be read
     │   ├── VideoError          a video that cannot be read
     │   ├── PatchesError        a patch file
     │   ├── WeightsError        a weights file
     │   ├── DetectionsError     a detections file
     │   └── ManifestError       a manifest of what was written
-    ├── OutputError             a place that cannot or must not be written
-    │   └── NameTooLongError    one whose name is longer than the disk takes
+    ├── OutputError             a place that cannot or must not be written to
+    │   └── NameTooLongError    one whose name is longer than the file system allows
     └── NonFiniteLossError      a training loss that became infinite or not a number
 
-Every message is one line that says what was found, where, and what to do.  Mistakes of a
-programmer (a wrong shape handed to a function) are plain ``ValueError`` or ``TypeError``.
+Every message is one line that says what was found, where, and what to do.  Programming errors
+(an array of the wrong shape) are plain ``ValueError`` or ``TypeError``.
 """
 
 
 def printable(message: str) -> str:
-    """Return a message in one line: names on disk may hold line ends and orders to terminals."""
+    """Return a message in one line: file names may contain line breaks and control sequences."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
 
 
 class FacetlError(Exception):
-    """Anything that went wrong and that the user can mend."""
+    """Anything that went wrong and that the user can fix."""
 
 
 class InputError(FacetlError):
-    """A file or value that was given is not what it should be."""
+    """A given file or value is not what it should be."""
 
 
 class UsageError(InputError):
-    """What was asked for does not go together; the command line exits with code 2."""
+    """Options or settings do not go together; the command line exits with code 2."""
 
 
 class AnnotationError(InputError):
@@ -43,7 +43,7 @@ class AnnotationError(InputError):
 
 
 class ImageError(InputError):
-    """A picture cannot be read."""
+    """An image cannot be read."""
 
 
 class VideoError(InputError):
@@ -67,11 +67,11 @@ class ManifestError(InputError):
 
 
 class OutputError(FacetlError):
-    """A place cannot be written, or holds something that must not be overwritten."""
+    """A place cannot be written to, or contains something that must not be overwritten."""
 
 
 class NameTooLongError(OutputError):
-    """A place cannot be written, for its name is longer than the file system takes."""
+    """A place cannot be written to, because its name is longer than the file system allows."""
 
 
 class NonFiniteLossError(FacetlError):

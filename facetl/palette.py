@@ -1,4 +1,4 @@
-"""The colours of plots and overlays, which people with any colour vision can tell apart.
+"""The colours of plots and overlays, distinguishable with any kind of colour vision.
 
 Okabe and Ito, "Color Universal Design", 2008.
 """
@@ -14,14 +14,14 @@ VERMILION: Final = "#D55E00"
 YELLOW: Final = "#F0E442"
 
 TRACKS: Final = (VERMILION, BLUE, YELLOW, PURPLE, GREEN, ORANGE)
-"""Of faces followed through a video: neighbours in number look least alike."""
+"""The colours of tracked faces: consecutive numbers have the most different colours."""
 
 
 def track_colour(number: int | None, otherwise: str = SKY) -> str:
-    """Return the colour of a face's number, counted from 1: the same in every frame.
+    """Return the colour of a track number, counted from 1: the same in every frame.
 
     Args:
-        number: None for a face that has none.
+        number: None for a face without a track number.
         otherwise: the colour of such a face.
     """
     return otherwise if number is None else TRACKS[(number - 1) % len(TRACKS)]

@@ -1,4 +1,4 @@
-"""What a command says while it works; in Python nothing, unless somebody listens."""
+"""What a command reports while it works; in Python nothing, unless a reporter is given."""
 
 from __future__ import annotations
 
@@ -11,40 +11,45 @@ T = TypeVar("T")
 
 
 class Reporter:
-    """Is told how a command gets on; this one says nothing.
+    """Receives the progress and the notes of a command; this one ignores them.
 
-    The functions in :mod:`facetl.commands` take one; the command line gives one that writes to
+    The functions in :mod:`facetl.commands` take one; the command line passes one that writes to
     the terminal.
 
     Attributes:
-        command: the command as it was typed, for the files that record it; empty in Python.
+        command: the command line as it was typed, for files that record it; empty in Python.
     """
 
     command = ""
 
     def note(self, message: str) -> None:
-        """Say something, in one line, that is not a result."""
+        """Report something that is not a result, in one line."""
 
     def track(self, items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
         """Yield the items, and show how many are done.
 
         Args:
-            items: work, or its results.
-            description: what is done, like ``searching``.
-            total: how many items there are; None if that is not known.
+            items: the work, or its results.
+            description: what is being done, for example ``searching``.
+            total: the number of items; None if it is not known.
         """
         yield from items
 
     def resumable(
         self, place: Path, is_kept: Callable[[], bool] | None = None
     ) -> AbstractContextManager[None]:
-        """If the block is told to stop, say how to resume, where there is work to resume.
+        """If the block is interrupted, say how to resume, provided there is work to resume.
 
         Args:
-            place: where the unfinished work lies.
-            is_kept: tells whether there is any; by default, whether the place exists.
+            place: where the unfinished work is.
+            is_kept: whether there is any; by default, whether the place exists.
         """
         return nullcontext()
 
 
 SILENT = Reporter()
+
+
+def say_time(seconds: float) -> str:
+    """Return a time in words: ``40 s``, ``3 min``."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

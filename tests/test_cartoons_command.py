@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from facetl.cartoons import RULE, draw_frame
 from facetl.cartoons.cast import CAST
 from facetl.cli import main
-from facetl.cli.cartoons import write_cartoons
+from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.course import load_annotations
 from facetl.data.images import load_image
@@ -23,7 +23,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cartoons") / "toons"
-    write_cartoons(out, train=7, test=3, seed=2)
+    cartoons(CartoonsRequest(out, train=7, test=3, seed=2, workers=1))
     return out
 
 
@@ -60,7 +60,7 @@ def test_annotations_are_the_boxes_that_were_drawn(drawn: Path) -> None:
 
 
 def test_workers_change_nothing(drawn: Path, tmp_path: Path) -> None:
-    write_cartoons(tmp_path / "toons", train=7, test=3, seed=2, workers=2)
+    cartoons(CartoonsRequest(tmp_path / "toons", train=7, test=3, seed=2, workers=2))
     assert files_of(tmp_path / "toons") == files_of(drawn)
 
 
@@ -76,11 +76,11 @@ def test_command_reports_refuses_and_replaces(tmp_path: Path) -> None:
 
     before = files_of(out)
     with pytest.raises(OutputError, match="exists already"):
-        write_cartoons(out, train=1, test=1, seed=1)
+        cartoons(CartoonsRequest(out, train=1, test=1, seed=1, workers=1))
     assert files_of(out) == before
 
     (out / "mine.txt").write_text("kept")
-    write_cartoons(out, train=1, test=1, seed=1, force=True)
+    cartoons(CartoonsRequest(out, train=1, test=1, seed=1, force=True, workers=1))
     assert len(files_of(out)) == 2 + 3 + 1 + 1 + 1  # no frame of the first drawing is left
     assert (out / "mine.txt").read_text() == "kept"
 
@@ -90,11 +90,11 @@ def test_only_drawn_cartoons_are_replaced(tmp_path: Path) -> None:
     treasure.parent.mkdir()
     treasure.write_text("0001.jpg 1 2 3 4 dad\n")
     with pytest.raises(OutputError, match="holds something that is no drawn cartoon"):
-        write_cartoons(tmp_path, train=1, test=1, seed=1, force=True)
+        cartoons(CartoonsRequest(tmp_path, train=1, test=1, seed=1, force=True, workers=1))
     with pytest.raises(OutputError, match="is a file; choose another folder"):
-        write_cartoons(treasure, train=1, test=1, seed=1, force=True)
+        cartoons(CartoonsRequest(treasure, train=1, test=1, seed=1, force=True, workers=1))
     with pytest.raises(OutputError, match="cannot be written"):
-        write_cartoons(treasure / "below", train=1, test=1, seed=1)
+        cartoons(CartoonsRequest(treasure / "below", train=1, test=1, seed=1, workers=1))
     assert list(files_of(tmp_path)) == ["antrenare/dad_annotations.txt"]
 
 
@@ -104,5 +104,5 @@ def test_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("facetl.cartoons.draw_frame", fail)
     with pytest.raises(KeyboardInterrupt):
-        write_cartoons(tmp_path / "out", train=1, test=1, seed=1)
+        cartoons(CartoonsRequest(tmp_path / "out", train=1, test=1, seed=1, workers=1))
     assert list(tmp_path.iterdir()) == []

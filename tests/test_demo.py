@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from commands import parse
 
 from facetl.cli import main
-from facetl.cli.demo import plan
+from facetl.commands.demo import DemoRequest, plan
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +68,11 @@ def test_its_figures_stand_in_the_table_and_in_the_metrics_file(
 def test_every_step_is_shown_as_the_command_that_runs(walked: tuple[Path, Result]) -> None:
     out, result = walked
     shown = [line for line in result.stderr.splitlines() if line.startswith("$ facetl")]
-    assert shown == [f"$ facetl {command}" for command in plan(out, 6, 3, (2, 1, 1), seed=1)]
+    assert shown == [f"$ facetl {command}" for command in plan(DemoRequest(out, 6, 3, (2, 1, 1)))]
 
 
 def test_the_steps_parse_whatever_the_folder_is_called() -> None:
-    for command in plan(Path("it's here"), 6, 3, (2, 1, 1), seed=1):
+    for command in plan(DemoRequest(Path("it's here"))):
         parse(*shlex.split(command))
 
 

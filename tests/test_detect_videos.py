@@ -23,9 +23,9 @@ from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.cli.videos import DrawnVideo, VideoTally, draw_results
 from facetl.data.formats.course import save_annotations
-from facetl.data.held_frames import Moment
+from facetl.data.held_frames import HeldFrame
 from facetl.data.images import Pixels, save_image
-from facetl.data.video import LONGEST_SIDE, Footage, VideoFrame, VideoWriter
+from facetl.data.video import LONGEST_SIDE, VideoFrame, VideoReader, VideoWriter
 from facetl.errors import ImageError, VideoError
 from facetl.mtcnn.detector import Detector
 from facetl.results.detections import Detections, FrameResult, Run
@@ -83,7 +83,7 @@ def test_every_frame_has_its_name_time_boxes_and_tracks(folder: Path, tmp_path: 
 
 def test_the_boxes_are_those_of_the_frames_as_pictures(folder: Path, tmp_path: Path) -> None:
     success(call(folder / "episode.mp4", "--every", "5", "--out", tmp_path / "a"))
-    for frame in Footage(folder / "episode.mp4").frames():
+    for frame in VideoReader(folder / "episode.mp4").frames():
         if frame.index % 5 == 0:
             save_image(tmp_path / frame_name("episode.mp4", frame.index), frame.pixels)
     success(call(tmp_path / "episode.mp4", "--out", tmp_path / "b"))
@@ -206,7 +206,10 @@ def test_an_annotated_copy_has_all_frames_at_their_times(folder: Path, tmp_path:
     out = tmp_path / "results"
     result = success(call(folder / "episode.mp4", "--every", "6", "--video", "--out", out))
     assert f"wrote {out} and {out / 'videos'}" in result.stdout
-    copy, original = Footage(out / "videos" / "episode.mp4"), Footage(folder / "episode.mp4")
+    copy, original = (
+        VideoReader(out / "videos" / "episode.mp4"),
+        VideoReader(folder / "episode.mp4"),
+    )
     assert copy.facts() == original.facts()
     pairs = list(zip(copy.frames(), original.frames(), strict=True))
     assert [one.time for one, _ in pairs] == pytest.approx([other.time for _, other in pairs])
@@ -223,7 +226,7 @@ def test_two_sets_of_weights_stand_side_by_side(folder: Path, tmp_path: Path) ->
     success(call(folder / "episode.mp4", *both, "--out", tmp_path / "results"))
     names = [frame.image for frame in run_in(tmp_path / "results").frames]
     assert names == [frame.image for frame in run_in(tmp_path / "results", "old").frames]
-    height, width = Footage(tmp_path / "results/videos/episode.mp4").facts().size_hw
+    height, width = VideoReader(tmp_path / "results/videos/episode.mp4").facts().size_hw
     assert width > 2 * 320
     assert height > 240
 
@@ -263,7 +266,7 @@ def test_a_copy_of_anamorphic_video_is_as_wide_as_on_screen(tmp_path: Path) -> N
     squeezed = [picture[:, ::2] for picture in pictures(2, 2)]
     video = write_anyhow(tmp_path / "wide.mp4", squeezed, shape=Fraction(2))
     success(call(video, "--video", "--out", tmp_path / "results"))
-    assert Footage(tmp_path / "results/videos/wide.mp4").facts().size_hw == (240, 320)
+    assert VideoReader(tmp_path / "results/videos/wide.mp4").facts().size_hw == (240, 320)
     for frame, (_, truth) in zip(run_in(tmp_path / "results").frames, pan(2, 2), strict=True):
         assert frame.size_hw == (240, 320)
         assert (iou(truth, as_boxes(frame.detections.boxes)).max(axis=1) > 0.5).sum() >= 2
@@ -471,7 +474,7 @@ def test_frames_are_taken_a_few_at_a_time_however_many_there_are() -> None:
         for number in range(10_000):
             taken += 1
             frame = VideoFrame(number, number / RATE, np.zeros((48, 64, 3), np.uint8))
-            yield FilmPicture("a.mp4", Moment(frame))
+            yield FilmPicture("a.mp4", HeldFrame(frame))
 
     detector = Detector.load("cartoon", "cpu")
     settings = replace(Settings(), min_face=30.0)
@@ -493,7 +496,7 @@ class Living:
             pixels = np.zeros((height, width, 3), np.uint8)
             self._change(height * width)
             weakref.finalize(pixels, self._change, -height * width)
-            yield FilmPicture("a.mp4", Moment(VideoFrame(number, number / RATE, pixels)))
+            yield FilmPicture("a.mp4", HeldFrame(VideoFrame(number, number / RATE, pixels)))
 
     def _change(self, pixels: int) -> None:
         self.now += pixels
@@ -589,7 +592,7 @@ def test_a_copy_shows_what_reaches_the_score(folder: Path, tmp_path: Path) -> No
         run = run_in(out)
         assert f"cartoon: {run.above(score).count} boxes and " in result.stdout
         copy, original = (
-            Footage(place / "episode.mp4").frames() for place in (out / "videos", folder)
+            VideoReader(place / "episode.mp4").frames() for place in (out / "videos", folder)
         )
         changed[score] = sum(
             int((np.abs(one.pixels.astype(int) - other.pixels).max(axis=2) > 60).sum())

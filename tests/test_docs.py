@@ -6,6 +6,7 @@ After changing a command, ``python tests/test_docs.py`` writes the help blocks a
 import inspect
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -29,11 +30,13 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "data/README.md",
     ROOT / "facetl/cartoons/README.md",
+    ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 HELP_BLOCK = re.compile(r"```text\n\$ (facetl[a-z -]*--help)\n(.*?)```", re.DOTALL)
 CONSOLE_BLOCK = re.compile(r"```(?:console|bash|sh)\n(.*?)```", re.DOTALL)
 WIDTH = 92
+broken_links = runpy.run_path(str(ROOT / "docs/links.py"))["broken"]
 
 
 def help_text(command_line: str) -> str:
@@ -163,6 +166,50 @@ def test_links_lead_somewhere() -> None:
         assert "@@" not in path.read_text(encoding="utf-8"), f"{path} has a gap"
         for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
             assert "://" in target or (path.parent / target).exists(), f"{path}: {target}"
+
+
+def site_with(folder: Path, body: str) -> Path:
+    """Write a site of two pages, of which the first has this body, and return its folder."""
+    (folder / "more").mkdir(parents=True)
+    (folder / "index.html").write_text(f"<h1 id=top>facetl</h1>{body}", encoding="utf-8")
+    (folder / "more/page.html").write_text("<h2 id='part two'>Two</h2>", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<a href='more/page.html'>",
+        "<a href='more/page.html#part%20two'>",
+        "<a href='#top'>",
+        "<a href='https://example.org/#nowhere'>",
+        "<img src='data:image/png;base64,AAAA'>",
+    ],
+)
+def test_the_site_may_link_to(tmp_path: Path, body: str) -> None:
+    assert list(broken_links(site_with(tmp_path, body))) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("<a href='more/none.html'>", "more/none.html does not exist"),
+        ("<a href='more'>", "more does not exist"),
+        ("<a href='more/page.html#three'>", "more/page.html#three has no such anchor"),
+        ("<a href='#three'>", "#three has no such anchor"),
+        ("<script src='https://example.org/a.js'>", "https://example.org/a.js is loaded from the"),
+        ("<link href='//example.org/a.css'>", "//example.org/a.css is loaded from the network"),
+    ],
+)
+def test_the_site_must_not_link_to(tmp_path: Path, body: str, fault: str) -> None:
+    (found,) = broken_links(site_with(tmp_path, body))
+    assert found.startswith(f"index.html: {fault}")
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
+    for path in [*DOCUMENTS, ROOT / "CHANGELOG.md"]:
+        assert f" {path.relative_to(ROOT)}\n" in navigation, f"{path} is not in mkdocs.yml"
 
 
 def refresh() -> None:

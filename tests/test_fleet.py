@@ -25,7 +25,7 @@ from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.cli.fleet import plan_runs
 from facetl.data.images import image_paths, save_image
-from facetl.data.video import Every
+from facetl.data.video import Sampling
 from facetl.errors import DetectionsError, OutputError
 from facetl.manifests.manifest import load_manifest
 from facetl.mtcnn.detector import Detector
@@ -484,7 +484,7 @@ def test_videos_are_searched_as_on_one_machine(cluster: tuple[str, int], tmp_pat
     assert found_in(many) == found_in(one)
     assert len(find_shards(tmp_path / "many" / SHARDS)) == 3
     assert [each.image for each in many.skipped] == [each.image for each in one.skipped]
-    assert (many.settings["every"], many.settings["skip_still"]) == (str(Every(2)), True)
+    assert (many.settings["every"], many.settings["skip_still"]) == (str(Sampling(2)), True)
 
 
 def test_a_search_that_is_stopped_goes_on(

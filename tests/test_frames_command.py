@@ -16,9 +16,10 @@ from outcomes import assert_refused, success
 
 from facetl.cli import main
 from facetl.data.dataset import load_dataset
-from facetl.data.images import image_paths, load_image, save_image
+from facetl.data.images import load_image, save_image
+from facetl.data.media_types import image_paths
 from facetl.data.near_duplicates import NEAR_TWIN, thumbnail
-from facetl.data.video import Footage
+from facetl.data.video import VideoReader
 
 LENGTH = 10
 SCENES = (0, 2, 4)
@@ -66,7 +67,7 @@ def test_fewer_than_asked_for_are_explained(episode: Path, tmp_path: Path) -> No
 def test_the_pictures_are_the_frames_and_the_listing_is_true(episode: Path, tmp_path: Path) -> None:
     out = tmp_path / "frames"
     success(call(episode, "--every", "0.2s", "--count", "3", "--out", out))
-    frames = {frame.index: frame for frame in Footage(episode).frames()}
+    frames = {frame.index: frame for frame in VideoReader(episode).frames()}
     for row in rows_in(out):
         frame = frames[int(Path(row["image"]).stem)]
         assert np.array_equal(load_image(out / row["image"]), frame.pixels)

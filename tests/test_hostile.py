@@ -35,7 +35,7 @@ from facetl import Detector
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import save_image
-from facetl.data.video import Footage
+from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, ImageError, OutputError, WeightsError
 from facetl.locks import locking
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
@@ -389,7 +389,7 @@ def test_a_video_may_have_its_title_in_any_encoding(world: World, tmp_path: Path
     data = world.video.read_bytes()
     assert b"Lavf" in data
     (tmp_path / "film.mp4").write_bytes(data.replace(b"Lavf", b"L\xe4vf"))
-    assert len(list(Footage(tmp_path / "film.mp4").frames())) == 4
+    assert len(list(VideoReader(tmp_path / "film.mp4").frames())) == 4
 
 
 @pytest.mark.parametrize("place", [0, 3])

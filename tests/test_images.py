@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from facetl.data import image_files, images, media_types
-from facetl.data.images import as_image, image_paths, image_size, load_image, save_image
-from facetl.data.media_types import media_type, media_type_of_head, scan_folder
+from facetl.data.images import as_image, image_size, load_image, save_image
+from facetl.data.media_types import image_paths, media_type, media_type_of_head, scan_folder
 from facetl.errors import ImageError, InputError, OutputError
 
 RED = (255, 0, 0)

@@ -21,24 +21,31 @@ from facetl.data.active_learning import (
     measure_sharpness,
     pick_frames,
 )
-from facetl.data.held_frames import Stamp
+from facetl.data.held_frames import Timestamp
 from facetl.data.near_duplicates import NEAR_TWIN
-from facetl.data.shots import Look, look_at
+from facetl.data.shots import FrameSignature, frame_signature
 
 
 def candidate(
-    index: int, look: Look, scores: tuple[float, ...] = (), sharpness: float = 4.0
+    index: int, signature: FrameSignature, scores: tuple[float, ...] = (), sharpness: float = 4.0
 ) -> Candidate:
     boxes = as_boxes([[0, 0, 9, 9]] * len(scores))
     return Candidate(
-        "a.mp4", Stamp(index, index / 25), look, sharpness, boxes, np.array(scores, np.float32)
+        "a.mp4",
+        Timestamp(index, index / 25),
+        signature,
+        sharpness,
+        boxes,
+        np.array(scores, np.float32),
     )
 
 
-def look_of(seed: int, brightness: float = 1.0) -> Look:
+def look_of(seed: int, brightness: float = 1.0) -> FrameSignature:
     """A picture of chance, unlike all others."""
     small = np.random.default_rng(seed).integers(0, 255, (6, 8, 3))
-    return look_at((small * brightness).astype(np.uint8).repeat(10, axis=0).repeat(10, axis=1))
+    return frame_signature(
+        (small * brightness).astype(np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    )
 
 
 def blur(image: Picture) -> Picture:
@@ -79,9 +86,9 @@ def test_doubt_is_that_of_the_complements(scores: list[float]) -> None:
 
 def test_novelty_of_scenes_pans_fades_and_twins() -> None:
     image = scene(0).image
-    same, fade = look_at(image), look_at((image * 0.5).astype(np.uint8))
-    first, *_, moved = (look_at(picture) for picture in pictures(0, 8, step=10))
-    others = [look_at(scene(index).image) for index in range(1, 6)]
+    same, fade = frame_signature(image), frame_signature((image * 0.5).astype(np.uint8))
+    first, *_, moved = (frame_signature(picture) for picture in pictures(0, 8, step=10))
+    others = [frame_signature(scene(index).image) for index in range(1, 6)]
     assert measure_novelty([same, fade], same).tolist() == [0, 0]
     pan, *scenes = measure_novelty([moved, *others], first)
     assert 0 < pan < min(scenes)
@@ -89,7 +96,7 @@ def test_novelty_of_scenes_pans_fades_and_twins() -> None:
 
 
 def test_a_flat_picture_is_unlike_a_drawn_one() -> None:
-    flat = look_at(np.full((36, 48, 3), 90, np.uint8))
+    flat = frame_signature(np.full((36, 48, 3), 90, np.uint8))
     assert measure_novelty([flat], look_of(1))[0] > 0
     assert measure_novelty([look_of(1)], flat)[0] > 0
 
@@ -108,9 +115,9 @@ def test_the_most_doubtful_comes_first_and_near_duplicates_never() -> None:
 
 def test_variety_alone_and_doubt_alone() -> None:
     image = scene(0).image
-    shots = [look_at(image[y : y + 240, :320]) for y in (0, 40, 80)]
-    candidates = [candidate(n, look, (0.5 - n / 100,)) for n, look in enumerate(shots)]
-    candidates.append(candidate(9, look_at(scene(1).image), (1.0,)))
+    shots = [frame_signature(image[y : y + 240, :320]) for y in (0, 40, 80)]
+    candidates = [candidate(n, signature, (0.5 - n / 100,)) for n, signature in enumerate(shots)]
+    candidates.append(candidate(9, frame_signature(scene(1).image), (1.0,)))
     assert picked(candidates, 4, variety=0.0) == [0, 1, 2, 9]
     assert picked(candidates, 2, variety=1.0) == [0, 9]
 
@@ -167,14 +174,14 @@ def slow_pick(candidates: list[Candidate], count: int, variety: float) -> list[C
 
 
 def novelty_of(one: Candidate, other: Candidate) -> float:
-    return float(measure_novelty([one.look], other.look)[0])
+    return float(measure_novelty([one.signature], other.signature)[0])
 
 
 # ---- the pool
 
 
 def distances(candidates: list[Candidate]) -> NDArray[np.float32]:
-    thumbnails = np.array([each.look.thumbnail for each in candidates])
+    thumbnails = np.array([each.signature.thumbnail for each in candidates])
     apart = np.abs(thumbnails[:, None] - thumbnails).mean(axis=2)
     return np.asarray(apart[~np.eye(len(candidates), dtype=bool)])
 
@@ -189,9 +196,9 @@ def test_the_pool_never_grows_beyond_its_limit_and_keeps_what_is_unlike() -> Non
 
 
 def test_of_twins_the_more_doubtful_stays_unless_it_is_less_sharp() -> None:
-    look = look_of(1)
-    sure, unsure = candidate(0, look, (1.0,)), candidate(1, look, (0.6,))
-    soft = candidate(2, look, (0.5,), sharpness=3.0)
+    signature = look_of(1)
+    sure, unsure = candidate(0, signature, (1.0,)), candidate(1, signature, (0.6,))
+    soft = candidate(2, signature, (0.5,), sharpness=3.0)
     for order in ([sure, unsure, soft], [soft, unsure, sure], [unsure, soft, sure]):
         pool = Pool()
         for each in order:
@@ -201,7 +208,7 @@ def test_of_twins_the_more_doubtful_stays_unless_it_is_less_sharp() -> None:
 
 def test_blank_frames_are_seen_but_not_kept() -> None:
     pool = Pool()
-    pool.offer(candidate(0, look_at(np.zeros((36, 48, 3), np.uint8))))
+    pool.offer(candidate(0, frame_signature(np.zeros((36, 48, 3), np.uint8))))
     assert (pool.seen, pool.candidates) == (1, [])
     with pytest.raises(ValueError, match="room for at least 1"):
         Pool(limit=0)

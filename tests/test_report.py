@@ -22,7 +22,7 @@ from facetl.data.dataset import load_dataset
 from facetl.data.formats.conversion import save_single
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
-from facetl.data.thumbnails import make_miniatures
+from facetl.data.thumbnails import make_thumbnails
 from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.gallery import hang
@@ -434,8 +434,8 @@ def test_miniatures_fit_into_their_room(tmp_path: Path) -> None:
     for seed, path in enumerate(paths.values()):
         save_image(path, draw_frame(seed, "test", 0).image)
     (tmp_path / "2.png").write_bytes(b"no picture")
-    roomy = dict(make_miniatures(paths, 10_000_000))
-    tight = dict(make_miniatures(paths, sum(len(each or b"") for each in roomy.values()) // 3))
+    roomy = dict(make_thumbnails(paths, 10_000_000))
+    tight = dict(make_thumbnails(paths, sum(len(each or b"") for each in roomy.values()) // 3))
     assert roomy["2"] is tight["2"] is None
     assert sum(len(each or b"") for each in tight.values()) * 3 <= sum(
         len(each or b"") for each in roomy.values()

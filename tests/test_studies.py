@@ -26,28 +26,38 @@ from outcomes import PATIENCE, assert_refused, cannot_draw, left_in
 from tiny_world import save_frames
 
 from facetl.cli import main
-from facetl.cli.compare import _save_plots
+from facetl.commands.compare import save_plots, set_aside
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.errors import FacetlError, InputError
 from facetl.evaluation.report import plots
-from facetl.experiments import forecast
-from facetl.experiments import runner as bench_module
+from facetl.experiments import scheduler
+from facetl.experiments import setup as study_setup
 from facetl.experiments.description import built_in_studies, load_study
-from facetl.experiments.frames import put_aside
-from facetl.experiments.naming import PLAIN, describe_method, slug
 from facetl.experiments.plots import plot_study
-from facetl.experiments.results import Group, Spread, best_rows, load_results, summarise
 from facetl.experiments.results import Result as CellResult
-from facetl.experiments.runner import Bench, do, invert, measure_ap, shuffle_labels
+from facetl.experiments.results import Spread, best_rows, load_results, summarise
+from facetl.experiments.runner import do_task, invert, measure_ap, shuffle_labels
 from facetl.experiments.scheduler import run
-from facetl.experiments.study import Cell, Study
+from facetl.experiments.setup import Setup
+from facetl.experiments.study import (
+    PLAIN,
+    Cell,
+    Group,
+    PatchTask,
+    StartTask,
+    Study,
+    Task,
+    describe_method,
+    plan_tasks,
+    slug,
+)
 from facetl.experiments.tables import cells_csv, sections, summary_csv
-from facetl.experiments.tasks import PatchTask, StartTask, Task, needs, plain_twin, plan_tasks
 from facetl.manifests.fingerprints import mark_file
 from facetl.manifests.manifest import OutputMark, Step
 from facetl.manifests.updating import add_step
 from facetl.mtcnn.networks import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
+from facetl.reporting import Reporter
 from facetl.training import plan as plan_module
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
@@ -86,6 +96,16 @@ phase_rates = [[1e-3, 1e-4, 1e-5], [3e-3, 2e-3, 1e-3]]
 regulariser = "feature-map"
 feature_layers = ["conv2", "conv3"]
 """
+
+
+class Notes(Reporter):
+    """Remembers what a command reports."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.heard.append(message)
 
 
 def write(path: Path, text: str) -> Path:
@@ -135,8 +155,8 @@ def test_methods_are_told_in_words() -> None:
 
 def test_counts_that_there_are_not_become_all() -> None:
     study = Study("s", "", ("pnet",), ("pretrained",), (5, 20, 50, 0), (1,), (PLAIN,))
-    assert study.fitted(20).frames == (5, 0)
-    assert study.fitted(21).frames == (5, 20, 0)
+    assert study.limited_to(20).frames == (5, 0)
+    assert study.limited_to(21).frames == (5, 20, 0)
 
 
 @pytest.mark.parametrize("name", built_in_studies())
@@ -212,7 +232,7 @@ def test_a_stage_needs_patches_and_plain_stages_before_it() -> None:
     cell = Cell("rnet", "shuffled", 4, 1, HELD)
     plain = Cell("pnet", "pretrained", 4, 1)
     patches, start = PatchTask("rnet", 4, 1), StartTask("rnet", "shuffled", 4, 1)
-    assert set(needs(cell)) == {patches, start, plain}
+    assert plan_tasks([cell])[cell] == {patches, start, plain}
     assert plan_tasks([cell]) == {
         cell: {patches, start, plain},
         start: {patches},
@@ -220,7 +240,7 @@ def test_a_stage_needs_patches_and_plain_stages_before_it() -> None:
         plain: {PatchTask("pnet", 4, 1)},
         PatchTask("pnet", 4, 1): set(),
     }
-    assert plain_twin(cell) == Cell("rnet", "shuffled", 4, 1)
+    assert cell.plain == Cell("rnet", "shuffled", 4, 1)
 
 
 def test_a_cascade_needs_nothing() -> None:
@@ -356,9 +376,10 @@ def test_plots_that_cannot_be_drawn_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(plots, "save_plot", cannot_draw)
-    results = made_up_results()
-    _save_plots(lambda ending: tmp_path / f"held{ending}", results, summarise(results))
-    assert "pictures that cannot be drawn, left out: 5 (" in capsys.readouterr().err
+    results, notes = made_up_results(), Notes()
+    save_plots(lambda ending: tmp_path / f"held{ending}", results, summarise(results), notes)
+    assert "pictures that cannot be drawn, left out: 5 (" in notes.heard[0]
+    assert capsys.readouterr().err == ""
     assert list(tmp_path.iterdir()) == []
 
 
@@ -384,33 +405,33 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few patches, so that a cell takes a second."""
     few = {stage: replace(RECIPES[stage], positives=3, parts=2, negatives=4) for stage in STAGES}
     monkeypatch.setattr(plan_module, "RECIPES", few)
-    monkeypatch.setattr(forecast, "measure_speed", lambda *_: TYPICAL)
-    monkeypatch.setattr(bench_module, "AT_LEAST", dict.fromkeys(STAGES, 1))
+    monkeypatch.setattr(scheduler, "measure_speed", lambda *_: TYPICAL)
+    monkeypatch.setattr(study_setup, "AT_LEAST", dict.fromkeys(STAGES, 1))
     monkeypatch.setattr(plan_module.CascadePlan, "enriched", lambda plan, *_: plan)
 
 
-def make_bench(world: Path, folder: Path) -> Bench:
+def make_setup(world: Path, folder: Path) -> Setup:
     frames = load_dataset(world).frames
     epochs: dict[Stage, int] = {"pnet": 2, "rnet": 1, "onet": 1}
-    return Bench(folder, FaceDataset(frames[:8]), FaceDataset(frames[8:]), epochs)
+    return Setup(folder, FaceDataset(frames[:8]), FaceDataset(frames[8:]), epochs)
 
 
 @pytest.fixture
-def bench(world: Path, tmp_path: Path, small: None) -> Bench:
-    return make_bench(world, tmp_path / "lab")
+def setup(world: Path, tmp_path: Path, small: None) -> Setup:
+    return make_setup(world, tmp_path / "lab")
 
 
 @pytest.mark.parametrize("epochs", [7, 10, 12, 40])
 def test_all_methods_see_as_many_patches_of_the_same_frames(
     world: Path, tmp_path: Path, epochs: int
 ) -> None:
-    bench = replace(make_bench(world, tmp_path), epochs=dict.fromkeys(STAGES, epochs))
+    setup = replace(make_setup(world, tmp_path), epochs=dict.fromkeys(STAGES, epochs))
     methods = [PLAIN, HELD, Transfer(strategy="gradual"), Transfer(strategy="head")]
-    plans = [bench.plan(6, 1, method) for method in methods]
+    plans = [setup.plan(6, 1, method) for method in methods]
     for plan in plans:
         assert (
-            plan.choose_frames(bench.train_frames).frames
-            == plans[0].choose_frames(bench.train_frames).frames
+            plan.choose_frames(setup.train_frames).frames
+            == plans[0].choose_frames(setup.train_frames).frames
         )
         for stage in STAGES:
             ours, plain = plan.stages[stage], plans[0].stages[stage]
@@ -422,84 +443,84 @@ def test_all_methods_see_as_many_patches_of_the_same_frames(
 
 
 def test_more_frames_hold_the_fewer_ones(world: Path, tmp_path: Path) -> None:
-    bench = make_bench(world, tmp_path)
+    setup = make_setup(world, tmp_path)
     few, more = (
-        {frame.name for frame in bench.plan(count, 2).choose_frames(bench.train_frames)}
+        {frame.name for frame in setup.plan(count, 2).choose_frames(setup.train_frames)}
         for count in (3, 6)
     )
     assert few < more
 
 
-def test_a_cell_leaves_weights_and_figures(bench: Bench) -> None:
+def test_a_cell_leaves_weights_and_figures(setup: Setup) -> None:
     cells = [Cell("pnet", "pretrained", 6, 1), Cell("pnet", "pretrained", 6, 1, TAMED)]
-    done = list(run(plan_tasks(cells), bench, workers=1))
+    done = list(run(plan_tasks(cells), setup, workers=1))
     assert set(done) == {PatchTask("pnet", 6, 1), *cells}
-    plain, tamed = load_results(bench, cells)
+    plain, tamed = load_results(setup, cells)
     assert plain.trained_parameters == 6632
     assert plain.ap.keys() == {"0.3", "0.5", "0.7", "0.5:0.95"}
     assert 0 <= plain.figure("photographs") <= 1
     assert plain.figure("seconds") > 0
     assert "angles" in tamed.records[1]
-    assert list(load_weights(bench.weights_of(cells[1])).stages) == ["pnet"]
-    content = json.loads(bench.file_of(cells[1]).read_text(encoding="utf-8"))
+    assert list(load_weights(setup.weights_of(cells[1])).stages) == ["pnet"]
+    content = json.loads(setup.file_of(cells[1]).read_text(encoding="utf-8"))
     assert content["cell"]["method"]["gradient_rule"] == "dtnh"
 
 
-def test_what_is_done_is_not_done_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_is_not_done_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [Cell("pnet", "pretrained", 6, 1)]
-    list(run(plan_tasks(cells), bench, workers=1))
-    before = bench.file_of(cells[0]).read_bytes()
+    list(run(plan_tasks(cells), setup, workers=1))
+    before = setup.file_of(cells[0]).read_bytes()
 
     def never(*_: Any) -> None:
         raise AssertionError("did a task twice")
 
-    monkeypatch.setattr("facetl.experiments.scheduler.do", never)
-    assert len(list(run(plan_tasks(cells), bench, workers=1))) == 2
-    assert bench.file_of(cells[0]).read_bytes() == before
+    monkeypatch.setattr("facetl.experiments.scheduler.do_task", never)
+    assert len(list(run(plan_tasks(cells), setup, workers=1))) == 2
+    assert setup.file_of(cells[0]).read_bytes() == before
 
 
-def test_later_stages_stand_behind_plain_ones(bench: Bench) -> None:
+def test_later_stages_stand_behind_plain_ones(setup: Setup) -> None:
     cell = Cell("onet", "pretrained", 6, 1, Transfer(strategy="head"))
-    tasks = list(run(plan_tasks([cell]), bench, workers=1))
+    tasks = list(run(plan_tasks([cell]), setup, workers=1))
     names = [task.name for task in tasks]
     assert names.index("rnet_6f_seed1") > names.index("pnet_pretrained_6f_seed1_full")
     assert names.index("onet_6f_seed1") > names.index("rnet_pretrained_6f_seed1_full")
-    assert load_patches(bench.file_of(PatchTask("onet", 6, 1)), "onet").size == 48
-    assert load_results(bench, [cell])[0].trained_parameters == 1542
+    assert load_patches(setup.file_of(PatchTask("onet", 6, 1)), "onet").size == 48
+    assert load_results(setup, [cell])[0].trained_parameters == 1542
 
 
-def test_a_whole_cascade_is_a_cell(bench: Bench) -> None:
+def test_a_whole_cascade_is_a_cell(setup: Setup) -> None:
     cell = Cell("cascade", "pretrained", 6, 1, HELD)
-    do(cell, bench)
-    (result,) = load_results(bench, [cell])
+    do_task(cell, setup)
+    (result,) = load_results(setup, [cell])
     assert [record["stage"] for record in result.records] == ["pnet", "pnet", "rnet", "onet"]
     assert result.trained_parameters == 6632 + 100178 + 389040
-    assert not list((bench.folder / "work").glob("*"))
+    assert not list((setup.folder / "work").glob("*"))
     assert result.seconds == pytest.approx(sum(record["seconds"] for record in result.records))
     with pytest.raises(InputError, match="shuffled for a whole cascade"):
-        do(replace(cell, start="shuffled"), bench)
+        do_task(replace(cell, start="shuffled"), setup)
 
 
-def test_inappropriate_starts_have_learnt_nonsense(bench: Bench) -> None:
+def test_inappropriate_starts_have_learnt_nonsense(setup: Setup) -> None:
     patched = PatchTask("pnet", 6, 1)
-    do(patched, bench)
-    patches = load_patches(bench.file_of(patched))
+    do_task(patched, setup)
+    patches = load_patches(setup.file_of(patched))
     taught = {"shuffled": shuffle_labels(patches, 1), "inverted": invert(patches)}
     spoilt = {}
     for kind, wrong in taught.items():
         start = StartTask("pnet", kind, 6, 1)  # type: ignore[arg-type]
-        do(start, bench)
-        spoilt[kind] = load_weights(bench.file_of(start)).stages["pnet"]
+        do_task(start, setup)
+        spoilt[kind] = load_weights(setup.file_of(start)).stages["pnet"]
         network = build_starting_network("pnet", "pretrained", 1)
-        *_, last = train(network, "pnet", wrong, bench.settings("pnet", 6, 1))
+        *_, last = train(network, "pnet", wrong, setup.settings("pnet", 6, 1))
         for name, tensor in last.weights.items():
             assert tensor.equal(spoilt[kind][name])
     assert not spoilt["shuffled"]["conv1.weight"].equal(spoilt["inverted"]["conv1.weight"])
 
 
-def test_spoilt_patches(bench: Bench) -> None:
-    do(PatchTask("pnet", 6, 1), bench)
-    patches = load_patches(bench.file_of(PatchTask("pnet", 6, 1)))
+def test_spoilt_patches(setup: Setup) -> None:
+    do_task(PatchTask("pnet", 6, 1), setup)
+    patches = load_patches(setup.file_of(PatchTask("pnet", 6, 1)))
     shuffled, inverted = shuffle_labels(patches, 1), invert(patches)
     assert shuffled.counts == patches.counts
     assert (shuffled.labels != patches.labels).any()
@@ -508,35 +529,35 @@ def test_spoilt_patches(bench: Bench) -> None:
     assert (inverted.pixels.astype(int) + patches.pixels == 255).all()
 
 
-def test_a_cell_under_another_ones_name_is_said(bench: Bench) -> None:
+def test_a_cell_under_another_ones_name_is_said(setup: Setup) -> None:
     cell, other = Cell("pnet", "pretrained", 6, 1), Cell("pnet", "pretrained", 6, 2)
-    list(run(plan_tasks([cell]), bench, workers=1))
-    bench.file_of(cell).rename(bench.file_of(other))
+    list(run(plan_tasks([cell]), setup, workers=1))
+    setup.file_of(cell).rename(setup.file_of(other))
     with pytest.raises(InputError, match="the result of another cell"):
-        load_results(bench, [other])
+        load_results(setup, [other])
 
 
-def test_a_damaged_cell_is_said(bench: Bench) -> None:
+def test_a_damaged_cell_is_said(setup: Setup) -> None:
     cell = Cell("pnet", "pretrained", 6, 1)
-    path = bench.file_of(cell)
+    path = setup.file_of(cell)
     path.parent.mkdir(parents=True)
     faults = {"{": "not a readable cell", "[]": "not a readable cell"}
     for text, fault in {**faults, '{"format": "other", "version": 1}': "format 'other'"}.items():
         write(path, text)
         with pytest.raises(InputError, match=f"{fault}.*delete the file"):
-            load_results(bench, [cell])
+            load_results(setup, [cell])
 
 
 def test_cells_are_measured_without_what_is_to_be_ignored(world: Path, tmp_path: Path) -> None:
-    bench = make_bench(world, tmp_path)
+    setup = make_setup(world, tmp_path)
     stages = load_weights("pretrained").stages
     nothing, whole = np.zeros((0, 4)), np.array([[0.0, 0, 1000, 1000]])
-    first, *others = bench.test_frames.frames
+    first, *others = setup.test_frames.frames
     # as if nobody had annotated the others: what is found there is a false alarm, or ignored
     bare = [replace(frame, boxes=nothing, labels=()) for frame in others]
     marked = [replace(frame, ignored=whole) for frame in bare]
     alone, with_bare, with_marked = (
-        measure_ap(stages, "onet", replace(bench, test_frames=FaceDataset((first, *rest))))
+        measure_ap(stages, "onet", replace(setup, test_frames=FaceDataset((first, *rest))))
         for rest in ([], bare, marked)
     )
     assert with_marked == alone
@@ -545,7 +566,7 @@ def test_cells_are_measured_without_what_is_to_be_ignored(world: Path, tmp_path:
 
 def test_frames_are_put_aside_where_there_are_none_to_measure_on(world: Path) -> None:
     dataset = load_dataset(world)
-    train, test = put_aside(dataset)
+    train, test = set_aside(dataset)
     names = {frame.name for frame in dataset}
     assert {frame.name for frame in train} | {frame.name for frame in test} == names
     assert len(train) + len(test) == len(names)
@@ -554,12 +575,12 @@ def test_frames_are_put_aside_where_there_are_none_to_measure_on(world: Path) ->
         assert frame.path.exists()
 
 
-def test_frames_that_cannot_be_read_cannot_be_put_aside(world: Path, tmp_path: Path) -> None:
+def test_frames_that_cannot_be_read_cannot_be_set_aside(world: Path, tmp_path: Path) -> None:
     missing = FaceDataset(
         tuple(replace(frame, path=tmp_path / "gone.png") for frame in load_dataset(world))
     )
     with pytest.raises(InputError, match="none of the 12 frames can be read"):
-        put_aside(missing)
+        set_aside(missing)
 
 
 def test_near_duplicates_are_put_aside_together(world: Path, tmp_path: Path) -> None:
@@ -570,7 +591,7 @@ def test_near_duplicates_are_put_aside_together(world: Path, tmp_path: Path) -> 
             copy = tmp_path / f"{number}_{frame.name}"
             copy.write_bytes(frame.path.read_bytes())
             twins.append(replace(frame, path=copy, name=copy.name))
-    train, test = put_aside(FaceDataset(tuple(twins)))
+    train, test = set_aside(FaceDataset(tuple(twins)))
     shots = [{frame.name.partition("_")[2] for frame in part} for part in (train, test)]
     assert shots[0].isdisjoint(shots[1])
 
@@ -633,7 +654,7 @@ def test_one_command_compares_and_can_go_on(command: Command, tmp_path: Path) ->
     again = command("--resume")
     assert "8 tasks, 8 done" in again.stderr
     assert before == {name: (lab / name).read_bytes() for name in before}
-    assert_refused(command(), "exists already; go on with --resume")
+    assert_refused(command(), "exists already; resume with --resume")
 
 
 def test_a_dry_run_writes_nothing(command: Command, tmp_path: Path) -> None:
@@ -708,27 +729,27 @@ def test_ctrl_c_keeps_what_is_done(
 ) -> None:
     done: list[Task] = []
 
-    def interrupted(task: Task, bench: Bench) -> None:
+    def interrupted(task: Task, setup: Setup) -> None:
         if len(done) == 4:
             raise KeyboardInterrupt
         done.append(task)
-        do(task, bench)
+        do_task(task, setup)
 
-    monkeypatch.setattr("facetl.experiments.scheduler.do", interrupted)
+    monkeypatch.setattr("facetl.experiments.scheduler.do_task", interrupted)
     result = command()
     assert result.exit_code == 130
     assert f"stopped; {tmp_path / 'lab'} keeps what is done" in result.stderr
-    monkeypatch.setattr("facetl.experiments.scheduler.do", do)
+    monkeypatch.setattr("facetl.experiments.scheduler.do_task", do_task)
     again = command("--resume")
     assert again.exit_code == 0
     assert "8 tasks, 4 done" in again.stderr
 
 
 def test_what_a_task_raises_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(task: Task, bench: Bench) -> None:
+    def failing(task: Task, setup: Setup) -> None:
         raise FacetlError("the roof is leaking")
 
-    monkeypatch.setattr("facetl.experiments.scheduler.do", failing)
+    monkeypatch.setattr("facetl.experiments.scheduler.do_task", failing)
     result = command()
     assert result.exit_code == 1
     assert result.stderr.endswith("facetl: the roof is leaking\n")
@@ -749,7 +770,7 @@ def test_a_killed_worker_is_one_line(
     result = command("--workers=2")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
-        "facetl: a task's process was killed, perhaps for lack of memory; go on with --resume and "
+        "facetl: a task's process was killed, perhaps for lack of memory; resume with --resume and "
         "fewer --workers"
     )
 
@@ -769,7 +790,7 @@ def test_ctrl_c_that_a_worker_hears_first_is_ctrl_c(
 
 
 def test_no_more_tasks_are_handed_out_than_can_run(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed_out = 0
     submit = ProcessPoolExecutor.submit
@@ -781,7 +802,7 @@ def test_no_more_tasks_are_handed_out_than_can_run(
 
     monkeypatch.setattr(ProcessPoolExecutor, "submit", counted)
     tasks = [PatchTask("pnet", 6, seed) for seed in range(6)]
-    ended = run({task: set() for task in tasks}, bench, workers=2)
+    ended = run({task: set() for task in tasks}, setup, workers=2)
     next(ended)
     assert handed_out <= 3
     assert len(list(ended)) == 5

@@ -13,8 +13,14 @@ from numpy.typing import ArrayLike
 
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.pen import WIDTH
-from facetl.data.held_frames import Moment, Stamp, change, draw_sketch, group_stills
-from facetl.data.shots import is_cut, look_at
+from facetl.data.held_frames import (
+    HeldFrame,
+    Timestamp,
+    group_held_frames,
+    largest_change,
+    shrink_grey,
+)
+from facetl.data.shots import frame_signature, is_cut
 from facetl.data.tracks import FaceTracker, Track
 from facetl.data.video import VideoFrame
 from facetl.mtcnn.detector import Detector
@@ -239,18 +245,18 @@ def test_a_face_is_missing_from_the_first_frame_on_that_does_not_show_it(
 
 
 def test_scenes_are_cut_but_a_moving_camera_is_not() -> None:
-    scenes = [look_at(scene(index).image) for index in range(8)]
+    scenes = [frame_signature(scene(index).image) for index in range(8)]
     assert sum(is_cut(one, other) for one, other in pairwise(scenes)) >= 6
     for index in range(4):
-        looks = [look_at(picture) for picture in pictures(index, 8, step=10)]
-        assert not any(is_cut(one, other) for one, other in pairwise(looks))
+        signatures = [frame_signature(picture) for picture in pictures(index, 8, step=10)]
+        assert not any(is_cut(one, other) for one, other in pairwise(signatures))
 
 
 def test_a_change_of_light_alone_and_the_same_picture_are_no_cuts() -> None:
-    look, image = look_at(scene(0).image), scene(0).image
-    assert not is_cut(look, look)
-    assert not is_cut(look, look_at((image * 0.95).astype(np.uint8)))
-    assert look.colours.sum() == pytest.approx(1)
+    signature, image = frame_signature(scene(0).image), scene(0).image
+    assert not is_cut(signature, signature)
+    assert not is_cut(signature, frame_signature((image * 0.95).astype(np.uint8)))
+    assert signature.colours.sum() == pytest.approx(1)
 
 
 LIGHT = [(1.0, False), (0.3, False), (0.1, False), (0.1, True)]
@@ -259,8 +265,8 @@ LIGHT = [(1.0, False), (0.3, False), (0.1, False), (0.1, True)]
 @pytest.mark.parametrize(("brightness", "lights"), LIGHT)
 def test_cuts_are_found_in_dark_film_too(brightness: float, lights: bool) -> None:
     views = [pictures(index, 1)[0] for index in range(10)]
-    looks = [look_at(darken(view, brightness, lights)) for view in views]
-    pairs = [(one, other) for one in looks for other in looks if one is not other]
+    signatures = [frame_signature(darken(view, brightness, lights)) for view in views]
+    pairs = [(one, other) for one in signatures for other in signatures if one is not other]
     assert sum(is_cut(*pair) for pair in pairs) >= 0.95 * len(pairs)
 
 
@@ -270,8 +276,10 @@ def test_a_camera_that_moves_in_the_dark_does_not_cut(
     brightness: float, lights: bool, step: int
 ) -> None:
     for index in range(6):
-        looks = [look_at(darken(view, brightness, lights)) for view in pictures(index, 5, step)]
-        assert not any(is_cut(one, other) for one, other in pairwise(looks))
+        signatures = [
+            frame_signature(darken(view, brightness, lights)) for view in pictures(index, 5, step)
+        ]
+        assert not any(is_cut(one, other) for one, other in pairwise(signatures))
 
 
 @pytest.mark.parametrize("light", [1.0, 0.9, 0.7, 0.5, 0.01, 0.005])
@@ -279,10 +287,10 @@ def test_light_that_goes_on_or_off_and_fades_do_not_cut(light: float) -> None:
     for index in range(6):
         (view,) = pictures(index, 1)
         steps = (light, light * 0.93, light * 0.6)
-        looks = [look_at(darken(view, brightness)) for brightness in steps]
-        white = look_at(np.uint8(255) - darken(np.uint8(255) - view, light))
-        assert not any(is_cut(one, other) for one, other in pairwise(looks))
-        assert light < 0.5 or not is_cut(look_at(view), white)
+        signatures = [frame_signature(darken(view, brightness)) for brightness in steps]
+        white = frame_signature(np.uint8(255) - darken(np.uint8(255) - view, light))
+        assert not any(is_cut(one, other) for one, other in pairwise(signatures))
+        assert light < 0.5 or not is_cut(frame_signature(view), white)
 
 
 # ---- stills
@@ -294,9 +302,9 @@ def as_frames(images: list[Picture]) -> list[VideoFrame]:
 
 def test_what_stands_still_is_one_moment() -> None:
     still, other = scene(0).image, scene(1).image
-    moments = list(group_stills(as_frames([still, still, other, still, still, still])))
-    assert [moment.frame.index for moment in moments] == [0, 2, 3]
-    assert moments[2].stamps == (Stamp(3, 0.12), Stamp(4, 0.16), Stamp(5, 0.2))
+    held_frames = list(group_held_frames(as_frames([still, still, other, still, still, still])))
+    assert [held_frame.frame.index for held_frame in held_frames] == [0, 2, 3]
+    assert held_frames[2].stamps == (Timestamp(3, 0.12), Timestamp(4, 0.16), Timestamp(5, 0.2))
 
 
 def test_a_face_that_moves_is_not_still_and_noise_is() -> None:
@@ -307,20 +315,24 @@ def test_a_face_that_moves_is_not_still_and_noise_is() -> None:
     moved[y1:y2, x3 : x3 + x2 - x1] = drawn.image[y1:y2, x1:x2]
     noise = np.random.default_rng(1).integers(-8, 9, drawn.image.shape)
     noisy = np.clip(drawn.image + noise, 0, 255).astype(np.uint8)
-    assert len(list(group_stills(as_frames([drawn.image, moved])))) == 2
-    assert len(list(group_stills(as_frames([drawn.image, noisy])))) == 1
+    assert len(list(group_held_frames(as_frames([drawn.image, moved])))) == 2
+    assert len(list(group_held_frames(as_frames([drawn.image, noisy])))) == 1
 
 
 def test_slow_movement_does_not_creep_by() -> None:
     base = np.full((60, 80, 3), 100, np.uint8)
     slow = [base + np.uint8(step) for step in range(40)]
-    searched = [moment.frame.index for moment in group_stills(as_frames(slow))]
+    searched = [held_frame.frame.index for held_frame in group_held_frames(as_frames(slow))]
     assert searched == [0, 12, 24, 36]
 
 
 def test_a_moment_has_its_limit() -> None:
     frames = as_frames([np.zeros((36, 48, 3), np.uint8)] * 10)
-    assert [len(moment.still) for moment in group_stills(frames, longest=3)] == [3, 3, 1]
+    assert [len(each.still) for each in group_held_frames(frames, longest=3)] == [
+        3,
+        3,
+        1,
+    ]
 
 
 @given(st.lists(st.integers(0, 3), max_size=25), st.integers(1, 6), st.sampled_from([0.0, 12.0]))
@@ -328,11 +340,11 @@ def test_each_frame_is_in_one_moment_in_order(
     shades: list[int], longest: int, limit: float
 ) -> None:
     frames = as_frames([np.full((36, 48, 3), shade * 5, np.uint8) for shade in shades])
-    moments: list[Moment] = list(group_stills(frames, limit, longest))
-    stamps = [stamp for moment in moments for stamp in moment.stamps]
-    assert stamps == [Stamp(frame.index, frame.time) for frame in frames]
-    for moment in moments:
-        assert len(moment.still) <= longest
-        seen = draw_sketch(moment.frame.pixels)
-        for stamp in moment.still:
-            assert change(seen, draw_sketch(frames[stamp.index].pixels)) < limit
+    held_frames: list[HeldFrame] = list(group_held_frames(frames, limit, longest))
+    stamps = [stamp for held_frame in held_frames for stamp in held_frame.stamps]
+    assert stamps == [Timestamp(frame.index, frame.time) for frame in frames]
+    for held_frame in held_frames:
+        assert len(held_frame.still) <= longest
+        seen = shrink_grey(held_frame.frame.pixels)
+        for stamp in held_frame.still:
+            assert largest_change(seen, shrink_grey(frames[stamp.index].pixels)) < limit

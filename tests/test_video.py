@@ -22,9 +22,9 @@ from facetl.data import video
 from facetl.data.media_types import is_video
 from facetl.data.video import (
     LONGEST_SIDE,
-    Every,
-    Footage,
+    Sampling,
     VideoFrame,
+    VideoReader,
     _Clock,
     _square_size,
     writing_video,
@@ -40,8 +40,8 @@ def panned(tmp_path: Path) -> Path:
 
 
 def read(path: Path, every: str = "1") -> tuple[list[VideoFrame], list[str]]:
-    footage = Footage(path)
-    return list(footage.frames(Every.parse(every))), footage.faults
+    reader = VideoReader(path)
+    return list(reader.frames(Sampling.parse(every))), reader.faults
 
 
 def far(one: Picture, other: Picture) -> float:
@@ -62,15 +62,20 @@ def test_every_frame_comes_once_in_order_at_its_time(panned: Path) -> None:
 
 
 def test_the_header_tells_size_rate_and_length(panned: Path) -> None:
-    facts = Footage(panned).facts()
+    facts = VideoReader(panned).facts()
     assert (facts.size_hw, facts.rate) == ((240, 320), Fraction(RATE))
     assert facts.seconds == pytest.approx(1.2)
-    assert [facts.count(Every.parse(text)) for text in ("1", "10", "0.4s", "9s")] == [30, 3, 3, 1]
+    assert [facts.count(Sampling.parse(text)) for text in ("1", "10", "0.4s", "9s")] == [
+        30,
+        3,
+        3,
+        1,
+    ]
 
 
 def test_a_video_can_be_read_twice(panned: Path) -> None:
-    footage = Footage(panned)
-    assert len(list(footage.frames())) == len(list(footage.frames())) == 30
+    reader = VideoReader(panned)
+    assert len(list(reader.frames())) == len(list(reader.frames())) == 30
 
 
 @pytest.mark.parametrize("folder", ["http:", "concat:", "pipe:", "file:x"])
@@ -81,7 +86,7 @@ def test_a_name_that_looks_like_an_address_is_a_place_on_disk(
     with writing_video(Path(folder) / "a.mp4", Fraction(25)) as writer:
         writer.add(np.zeros((16, 16, 3), np.uint8), 0.0)
     assert (tmp_path / folder / "a.mp4").is_file()
-    assert Footage(Path(folder) / "a.mp4").facts().size_hw == (16, 16)
+    assert VideoReader(Path(folder) / "a.mp4").facts().size_hw == (16, 16)
 
 
 @pytest.mark.parametrize(("turn", "quarters"), [(90, 1), (180, 2), (-90, 3)])
@@ -90,7 +95,7 @@ def test_frames_are_turned_upright(tmp_path: Path, turn: int, quarters: int) -> 
     path = write_anyhow(tmp_path / "turned.mp4", drawn, turn=turn)
     (frame, *_), _ = read(path)
     assert far(frame.pixels, np.rot90(drawn[0], quarters)) < 5
-    assert Footage(path).facts().size_hw == frame.pixels.shape[:2]
+    assert VideoReader(path).facts().size_hw == frame.pixels.shape[:2]
 
 
 def test_the_times_of_a_variable_frame_rate_are_its_own(tmp_path: Path) -> None:
@@ -170,14 +175,14 @@ def test_pixels_that_are_not_square_are_stretched_as_on_screen(
     path = write_anyhow(tmp_path / "a.mp4", drawn, shape=shape, turn=turn)
     size_wh = (round(320 * shape), 240) if shape > 1 else (320, round(240 / shape))
     wanted = np.rot90(np.asarray(Image.fromarray(drawn[0]).resize(size_wh)), turn // 90)
-    assert Footage(path).facts().size_hw == wanted.shape[:2]
+    assert VideoReader(path).facts().size_hw == wanted.shape[:2]
     assert far(read(path)[0][0].pixels, wanted) < 6
 
 
 @pytest.mark.parametrize("shape", [Fraction(255, 1), Fraction(201, 200)])
 def test_shapes_of_pixels_that_cannot_be_or_do_not_matter(tmp_path: Path, shape: Fraction) -> None:
     path = write_anyhow(tmp_path / "a.mp4", pictures(0, 2), shape=shape)
-    assert Footage(path).facts().size_hw == (240, 320)
+    assert VideoReader(path).facts().size_hw == (240, 320)
 
 
 def test_stretched_frames_are_not_too_large() -> None:
@@ -228,7 +233,7 @@ def test_no_file_no_video_and_an_empty_file(tmp_path: Path) -> None:
         ("void.mp4", "no video or is damaged"),
     ]:
         with pytest.raises(VideoError, match=found) as caught:
-            Footage(tmp_path / name).facts()
+            VideoReader(tmp_path / name).facts()
         assert str(tmp_path / name) in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -249,7 +254,7 @@ def test_lists_of_other_files_are_no_videos(
     panned.rename(tmp_path / "other.mp4")
     (tmp_path / f"list.{suffix}").write_text(LISTS[kind])
     with pytest.raises(VideoError, match=r"is no video(, but a list| or is damaged)"):
-        Footage(tmp_path / f"list.{suffix}").facts()
+        VideoReader(tmp_path / f"list.{suffix}").facts()
 
 
 def test_numbered_images_are_no_video(tmp_path: Path) -> None:
@@ -257,7 +262,7 @@ def test_numbered_images_are_no_video(tmp_path: Path) -> None:
         Image.fromarray(pictures(0, 1)[0]).save(tmp_path / f"{number}.png")
     (tmp_path / "%d.png").write_bytes((tmp_path / "0.png").read_bytes())
     with pytest.raises(VideoError, match="no video, but a list of files or of a kind"):
-        Footage(tmp_path / "%d.png").facts()
+        VideoReader(tmp_path / "%d.png").facts()
 
 
 @pytest.mark.parametrize("place", ["/dev/zero", "/proc/kmsg", "/proc/self/pagemap", "pipe"])
@@ -265,7 +270,7 @@ def test_what_never_ends_is_no_video_and_nothing_waits(tmp_path: Path, place: st
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "a.mp4").symlink_to(place)
     with pytest.raises(VideoError, match=r"a\.mp4 is no "):
-        Footage(tmp_path / "a.mp4").facts()
+        VideoReader(tmp_path / "a.mp4").facts()
 
 
 def test_a_cover_alone_is_no_video(tmp_path: Path) -> None:
@@ -277,7 +282,7 @@ def test_a_cover_alone_is_no_video(tmp_path: Path) -> None:
         frame.sample_rate = 48_000
         container.mux([*sound.encode(frame), *sound.encode()])
     with pytest.raises(VideoError, match="holds no video stream"):
-        Footage(path).facts()
+        VideoReader(path).facts()
 
 
 def cover() -> bytes:
@@ -295,7 +300,7 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     with pytest.raises(VideoError, match="holds no video stream"):
-        list(Footage(path).frames())
+        list(VideoReader(path).frames())
 
 
 def test_a_video_cut_short_counts_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -315,13 +320,13 @@ def test_sound_may_be_longer_than_the_picture(tmp_path: Path, suffix: str) -> No
     path = write_anyhow(tmp_path / f"a.{suffix}", pictures(0, 30), sound=4)
     frames, faults = read(path)
     assert (len(frames), faults) == (30, [])
-    assert Footage(path).faults == []
+    assert VideoReader(path).faults == []
 
 
 def test_subtitles_may_be_longer_than_the_picture() -> None:
     frames, faults = read(CASES / "v1_subtitles_longer.mkv")
     assert (len(frames), faults) == (6, [])
-    assert Footage(CASES / "v1_subtitles_longer.mkv").facts().seconds == pytest.approx(1.2)
+    assert VideoReader(CASES / "v1_subtitles_longer.mkv").facts().seconds == pytest.approx(1.2)
 
 
 @pytest.mark.parametrize("has_tags", [True, False])
@@ -363,12 +368,12 @@ def test_damaged_frames_in_the_middle_are_left_out_and_counted(tmp_path: Path) -
 @pytest.mark.parametrize("text", ["0", "0s", "-1", "a", "1m", "", "0.5", "1e9s", "."])
 def test_what_is_no_frequency(text: str) -> None:
     with pytest.raises(ValueError, match="expected frames like 10 or a time"):
-        Every.parse(text)
+        Sampling.parse(text)
 
 
 @given(st.integers(1, 10_000))
 def test_frames_are_read_back(frames: int) -> None:
-    assert Every.parse(str(Every(frames=frames))) == Every(frames=frames)
+    assert Sampling.parse(str(Sampling(frames=frames))) == Sampling(frames=frames)
 
 
 @given(
@@ -377,7 +382,7 @@ def test_frames_are_read_back(frames: int) -> None:
 )
 def test_a_slot_has_one_frame_its_first(gaps: list[float], seconds: float) -> None:
     times = np.cumsum([0.0, *gaps]).tolist()
-    every = Every(seconds=seconds)
+    every = Sampling(seconds=seconds)
     slots = [every.slot(index, time) for index, time in enumerate(times)]
     assert slots == sorted(slots)
     assert slots[0] == 0
@@ -387,7 +392,7 @@ def test_a_slot_has_one_frame_its_first(gaps: list[float], seconds: float) -> No
 
 @given(st.integers(1, 9), st.integers(1, 50))
 def test_one_in_so_many_frames(frames: int, count: int) -> None:
-    every = Every(frames=frames)
+    every = Sampling(frames=frames)
     slots = [every.slot(index, 0.0) for index in range(count)]
     firsts = [index for index in range(count) if slots[index] not in slots[:index]]
     assert firsts == list(range(0, count, frames))
@@ -396,16 +401,16 @@ def test_one_in_so_many_frames(frames: int, count: int) -> None:
 @given(st.lists(st.none() | st.floats(-100, 100), min_size=1, max_size=50))
 def test_time_never_stands_or_runs_back(stamps: list[float | None]) -> None:
     clock = _Clock(0.04)
-    times = [clock.tell(stamp) for stamp in stamps]
+    times = [clock.read(stamp) for stamp in stamps]
     assert times[0] == 0
     assert all(later > earlier for earlier, later in pairwise(times))
 
 
 def test_values_out_of_range() -> None:
     with pytest.raises(ValueError, match="at least 1 frame"):
-        Every(frames=0)
+        Sampling(frames=0)
     with pytest.raises(ValueError, match="above 0"):
-        Every(seconds=0)
+        Sampling(seconds=0)
 
 
 # ---- writing
@@ -455,7 +460,7 @@ def test_every_encoder_takes_the_longest_side(
 ) -> None:
     monkeypatch.setattr(video, "_ENCODERS", {codec: video._ENCODERS[codec]})
     path = write_video(tmp_path / "a.mp4", [np.full((*size_hw, 3), 90, np.uint8)])
-    assert Footage(path).facts().size_hw == size_hw
+    assert VideoReader(path).facts().size_hw == size_hw
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

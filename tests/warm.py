@@ -95,7 +95,7 @@ def make_small() -> None:
     The clock of trainings stands still, so that what they write is the same byte for byte.
     """
     from facetl.evaluation.report import plots
-    from facetl.experiments import forecast
+    from facetl.experiments import scheduler
     from facetl.files import plot_paths, write_text
     from facetl.training import loop
     from facetl.training.plan import AT_LEAST
@@ -104,7 +104,7 @@ def make_small() -> None:
     vars(loop)["time"] = SimpleNamespace(perf_counter=lambda: 0.0)
     for stage in AT_LEAST:
         AT_LEAST[stage] = 1
-    vars(forecast)["measure_speed"] = lambda *_: TYPICAL
+    vars(scheduler)["measure_speed"] = lambda *_: TYPICAL
 
     def jot(path: Path, figure: object) -> None:
         for each in plot_paths(path):
@@ -117,7 +117,7 @@ def serve() -> None:
     """Fork a child for each line on stdin; say how it ended in a line on stdout."""
     import torch
 
-    import facetl.cli.compare
+    import facetl.commands.compare
     import facetl.evaluation.report.plots
     import facetl.experiments.plots
     import facetl.experiments.scheduler

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import click
 
 from facetl.errors import printable
+from facetl.reporting import say_time
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
 T = TypeVar("T")
@@ -39,9 +41,9 @@ def note(message: str) -> None:
 
 
 class _PrintableStream:
-    """A stream to which orders to terminals are written as escapes, line ends as they are.
+    """A stream on which terminal control characters become escapes, but for line ends.
 
-    Rich, which gives such orders itself, looks for the stream behind it, and writes there.
+    Rich, which uses such characters itself, looks for the stream behind it, and writes there.
 
     Args:
         stream: where everything goes.
@@ -62,7 +64,7 @@ class _PrintableStream:
 
 @contextmanager
 def printing_plainly() -> Iterator[None]:
-    """Let nothing on stdout and stderr give orders to the terminal, whoever writes it.
+    """Let nothing on stdout and stderr control the terminal, whoever writes it.
 
     Names of files, runs and people come from elsewhere, and stand in tables and messages of ours,
     of click and of libraries that warn.
@@ -92,30 +94,41 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
 
     A total of None is one that is not known.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import MofNCompleteColumn
 
-    console = _plain_console(stderr=True)
-    texts = ("{task.description}", "{task.fields[left]}")
-    said, left = (TextColumn(text, markup=False) for text in texts)
-    columns = (said, BarColumn(), MofNCompleteColumn(), left)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task, time_left = progress.add_task(description, total=total, left=""), TimeLeft()
+    with _build_progress(MofNCompleteColumn()) as progress:
+        task, time_left = progress.add_task(description, total=total, left=""), _TimeLeft()
         for done, item in enumerate(items, 1):
             yield item
             shown = f"{time_left.after(done, total - done)} left" if total else ""
             progress.update(task, advance=1, left=shown)
 
 
-class TimeLeft:
-    """How long work will still take if it goes on as it went, told so that it does not jump."""
+def _build_progress(*middle: ProgressColumn) -> Progress:
+    """Return a bar on stderr between what is done and the time left; none without a terminal.
+
+    Args:
+        middle: what stands between the bar and the time left.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
+    done = TextColumn("{task.description}", markup=False)
+    left = TextColumn("{task.fields[left]}", markup=False)
+    is_hidden = not console.is_terminal
+    return Progress(done, BarColumn(), *middle, left, console=console, disable=is_hidden)
+
+
+class _TimeLeft:
+    """How long work will still take at its present pace, without jumps."""
 
     def __init__(self) -> None:
-        self._began = self._told = time.perf_counter()
+        self._began = self._before = time.perf_counter()
         self._shown: float | None = None
         self._promised: float | None = None
 
     def expect(self, seconds: float) -> None:
-        """Hear from somebody who knows better than the pace how long it will take from now on."""
+        """Take a number of seconds from now on, instead of what follows from the pace."""
         self._promised = time.perf_counter() + seconds
 
     def after(self, done: float, left: float) -> str:
@@ -132,14 +145,14 @@ class TimeLeft:
             estimate = max(left, 0.0) * (now - self._began) / done
         else:
             estimate = self._promised - now if left > 0 else 0.0
-        before, passed = self._shown, now - self._told
-        self._shown = estimate if before is None else steady(before, passed, estimate)
-        self._told = now
+        shown, passed = self._shown, now - self._before
+        self._shown = estimate if shown is None else steady(shown, passed, estimate)
+        self._before = now
         return say_time(self._shown)
 
 
 def steady(shown: float, passed: float, estimate: float) -> float:
-    """Return the seconds left to show: what was shown runs down, and nears the estimate.
+    """Return the seconds left to show: those shown before run down and approach the estimate.
 
     Half of the difference is gone after a sixth of the time that is left.
 
@@ -155,30 +168,25 @@ def steady(shown: float, passed: float, estimate: float) -> float:
 
 
 class TimeBar:
-    """A bar over seconds of work as they were foreseen, with the time that is really left.
+    """A bar over the seconds that work was estimated to take, with the time that is really left.
 
-    Lines said meanwhile stay above it; without a terminal there are only the lines.
+    Lines written meanwhile stay above it; without a terminal there are only the lines.
+
+    Args:
+        estimate: seconds of all work; only ratios matter.
 
     Attributes:
-        foreseen: seconds of all work; only ratios matter.
         left: how long it will still take, like ``3 min``.
     """
 
-    def __init__(self, foreseen: float) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
-        texts = ("{task.description}", "{task.fields[left]}")
-        said, left = (TextColumn(text, markup=False) for text in texts)
-        self._progress = Progress(
-            said, BarColumn(), left, console=console, disable=not console.is_terminal
-        )
-        self._task = self._progress.add_task("", total=foreseen, left="")
+    def __init__(self, estimate: float) -> None:
+        self._progress = _build_progress()
+        self._task = self._progress.add_task("", total=estimate, left="")
         self.left = "?"
-        self._foreseen = foreseen
+        self._estimate = estimate
         self._done = 0.0
         self._skipped = 0.0
-        self._time_left = TimeLeft()
+        self._time_left = _TimeLeft()
 
     def __enter__(self) -> TimeBar:
         self._progress.start()
@@ -192,30 +200,25 @@ class TimeBar:
         self._progress.console.print(printable(line))
 
     def describe(self, what: str) -> None:
-        """Say beside the bar what is going on."""
+        """Show beside the bar what is done."""
         self._progress.update(self._task, description=what)
 
-    def advance(self, foreseen: float) -> None:
-        """Hear that so many of the foreseen seconds of work are done."""
-        self._done += foreseen
-        self.left = self._time_left.after(self._done - self._skipped, self._foreseen - self._done)
+    def advance(self, estimate: float) -> None:
+        """Count so many of the estimated seconds as done."""
+        self._done += estimate
+        self.left = self._time_left.after(self._done - self._skipped, self._estimate - self._done)
         self._progress.update(self._task, completed=self._done, left=f"{self.left} left")
 
-    def resize(self, foreseen: float, left: float) -> None:
-        """Hear that all work is another number of seconds, and how long what is left will take."""
-        self._foreseen = foreseen
+    def resize(self, estimate: float, left: float) -> None:
+        """Replace the estimate of all work, and the seconds that what is left will take."""
+        self._estimate = estimate
         self._time_left.expect(left)
-        self._progress.update(self._task, total=foreseen)
+        self._progress.update(self._task, total=estimate)
 
-    def skip(self, foreseen: float) -> None:
-        """Hear that so much work had been done before."""
-        self._skipped += foreseen
-        self.advance(foreseen)
-
-
-def say_time(seconds: float) -> str:
-    """Return a time as people say it: ``40 s``, ``3 min``."""
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+    def skip(self, estimate: float) -> None:
+        """Count so many of the estimated seconds as done before."""
+        self._skipped += estimate
+        self.advance(estimate)
 
 
 def plain_table(title: str, headers: Sequence[str]) -> Table:
@@ -265,7 +268,7 @@ def _width_of(table: Table) -> int:
 def _plain_console(**settings: Any) -> Console:
     """Return a console that shows texts as they are: names of files may look like markup.
 
-    What would give orders to the terminal becomes an escape.
+    Terminal control characters become escapes.
     """
     from rich.console import Console
     from rich.segment import Segment

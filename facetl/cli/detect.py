@@ -33,7 +33,7 @@ from facetl.files import note_written, refuse_to_overwrite, require_writable
 
 if TYPE_CHECKING:
     from facetl.data.annotations import OnError
-    from facetl.data.video import Every
+    from facetl.data.video import Sampling
     from facetl.mtcnn.engines import EngineChoice
 
 
@@ -162,7 +162,7 @@ def detect(
     crops: bool,
     margin: float,
     align: bool,
-    every: Every | None,
+    every: Sampling | None,
     video: bool,
     skip_still: bool,
     stream: bool,

@@ -20,7 +20,7 @@ from facetl.results.shown_score import SCORE
 from facetl.search.settings import FACTORS, LEAST_FACE
 
 if TYPE_CHECKING:
-    from facetl.data.video import Every
+    from facetl.data.video import Sampling
     from facetl.mtcnn.networks import Stage
     from facetl.training.settings import TrainingSettings
     from facetl.training.transfer import Transfer
@@ -118,14 +118,14 @@ class Frequency(click.ParamType):  # type: ignore[type-arg]
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Every:
+    ) -> Sampling:
         """Return which frames count, or fail as wrong usage."""
-        from facetl.data.video import Every
+        from facetl.data.video import Sampling
 
-        if isinstance(value, Every):
+        if isinstance(value, Sampling):
             return value
         try:
-            return Every.parse(value)
+            return Sampling.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

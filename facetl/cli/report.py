@@ -89,10 +89,10 @@ def find_pictures(
 
 
 def _picture(exhibits: Sequence[Exhibit], places: Mapping[str, Path]) -> dict[str, bytes]:
-    from facetl.data.thumbnails import make_miniatures
+    from facetl.data.thumbnails import make_thumbnails
     from facetl.evaluation.report.page import PICTURES_BYTES
 
-    made = make_miniatures(places, PICTURES_BYTES)
+    made = make_thumbnails(places, PICTURES_BYTES)
     return {
         name: picture
         for name, picture in track(made, "drawing the report", len(places))

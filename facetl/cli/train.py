@@ -14,9 +14,8 @@ import click
 
 from facetl.cli import options
 from facetl.cli.annotated import load_frames, require_source, spread
-from facetl.cli.cartoons import write_cartoons
 from facetl.cli.console import note, suggest, track
-from facetl.cli.ending import resumable
+from facetl.cli.ending import ConsoleReporter, resumable
 from facetl.cli.optional_pictures import OptionalPictures
 from facetl.cli.train_stage import tell_busy_cores
 from facetl.cli.training_files import TrainingFiles
@@ -289,12 +288,13 @@ def _mix_in_cartoons(
     dataset: FaceDataset, count: int, folder: Path, seed: int, workers: int
 ) -> FaceDataset:
     """Return the frames and drawn ones, which lie in ``folder`` afterwards."""
+    from facetl.commands.cartoons import CartoonsRequest, cartoons
     from facetl.data.dataset import load_dataset
 
     if not folder.exists():
         unfinished = folder.with_name("drawing")
         remove_folder(unfinished)
-        write_cartoons(unfinished, count, 1, seed, workers)
+        cartoons(CartoonsRequest(unfinished, count, 1, seed, workers), ConsoleReporter())
         unfinished.rename(folder)
     drawn = load_dataset(folder, part="train")
     return dataset.joined(drawn, prefix="cartoons/")

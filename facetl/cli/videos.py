@@ -18,8 +18,8 @@ from facetl.errors import InputError, NameTooLongError, VideoError
 if TYPE_CHECKING:
     from facetl.cli.searching import Searching
     from facetl.data.images import Pixels
-    from facetl.data.shots import Look
-    from facetl.data.video import Every, Footage, VideoFacts, VideoFrame, VideoWriter
+    from facetl.data.shots import FrameSignature
+    from facetl.data.video import Sampling, VideoFacts, VideoFrame, VideoReader, VideoWriter
     from facetl.mtcnn.detector import Detector
     from facetl.results.detections import FrameResult
     from facetl.results.json_file import RunWriter
@@ -40,16 +40,16 @@ class Viewing:
         draw: write annotated videos as well.
     """
 
-    every: Every
+    every: Sampling
     skip_still: bool
     draw: bool
 
     @classmethod
-    def of(cls, every: Every | None, skip_still: bool, draw: bool) -> Viewing:
+    def of(cls, every: Sampling | None, skip_still: bool, draw: bool) -> Viewing:
         """Return what the options say; without ``every`` all frames count."""
-        from facetl.data.video import Every
+        from facetl.data.video import Sampling
 
-        return cls(every or Every(), skip_still, draw)
+        return cls(every or Sampling(), skip_still, draw)
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ class NamedVideo:
     """A video that can be read, and how results call it."""
 
     name: str
-    footage: Footage
+    reader: VideoReader
     facts: VideoFacts
 
-    def frames(self, every: Every, doing: str) -> Iterator[VideoFrame]:
+    def frames(self, every: Sampling, doing: str) -> Iterator[VideoFrame]:
         """Yield the frames that count, with a progress bar."""
-        frames = self.footage.frames(every)
+        frames = self.reader.frames(every)
         return track(frames, f"{doing} {self.name}", self.facts.count(every))
 
     def search(
         self,
-        every: Every,
+        every: Sampling,
         detectors: Mapping[str, Detector],
         settings: Mapping[str, Settings],
         how: Searching,
@@ -75,9 +75,9 @@ class NamedVideo:
         skip_still: bool = False,
     ) -> Iterator[Searched[FilmPicture]]:
         """Yield the frames that count as they are searched by all detectors."""
-        from facetl.search.video import search_footage
+        from facetl.search.video import search_video
 
-        return search_footage(
+        return search_video(
             self.name,
             self.frames(every, "searching"),
             detectors,
@@ -89,9 +89,9 @@ class NamedVideo:
 
     def tell_faults(self) -> list[str]:
         """Say on stderr what was wrong with the file; return it."""
-        for fault in self.footage.faults:
-            note(f"{self.footage.path}: {fault}; what was read counts")
-        return self.footage.faults
+        for fault in self.reader.faults:
+            note(f"{self.reader.path}: {fault}; what was read counts")
+        return self.reader.faults
 
 
 @dataclass
@@ -164,7 +164,7 @@ def search_videos(
     ready, unreadable = open_videos(videos)
     if viewing.draw:
         _refuse_twins(
-            [each.footage.path for each in ready], [drawing_path(out, each.name) for each in ready]
+            [each.reader.path for each in ready], [drawing_path(out, each.name) for each in ready]
         )
     described = {
         name: {**settings[name].to_json(), **facts[name], **_describe(ready, viewing)}
@@ -189,13 +189,13 @@ def open_videos(videos: Sequence[NamedImage]) -> tuple[list[NamedVideo], dict[st
         InputError: if two would have one name.
         VideoError: if none can be read.
     """
-    from facetl.data.video import Footage
+    from facetl.data.video import VideoReader
 
     ready, unreadable = [], {}
     for each in name_videos(videos):
-        footage = Footage(each.path)
+        reader = VideoReader(each.path)
         try:
-            ready.append(NamedVideo(each.name, footage, footage.facts()))
+            ready.append(NamedVideo(each.name, reader, reader.facts()))
         except VideoError as error:
             if len(videos) == 1:
                 raise
@@ -304,9 +304,9 @@ def drawing_path(out: Path, name: str) -> Path:
 @contextmanager
 def drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
     """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
-    from facetl.data.video import Footage, writing_video
+    from facetl.data.video import VideoReader, writing_video
 
-    frames = Footage(video.footage.path).frames()
+    frames = VideoReader(video.reader.path).frames()
     with closing(frames), writing_video(path, video.facts.rate) as writer:
         drawn = DrawnVideo(frames, writer)
         yield drawn
@@ -328,7 +328,7 @@ class DrawnVideo:
         self._next = next(frames, None)
         self._searched = 0
         self._results: Mapping[str, FrameResult] = {}
-        self._look: Look | None = None
+        self._signature: FrameSignature | None = None
 
     def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
         """Take what was found in frame ``index``; write all frames before it."""
@@ -353,12 +353,12 @@ class DrawnVideo:
 
     def _forget_other_scenes(self, frame: VideoFrame) -> None:
         """Let go of boxes if the picture shows another scene than the one they were found in."""
-        from facetl.data.shots import is_cut, look_at
+        from facetl.data.shots import frame_signature, is_cut
         from facetl.search.video import without_faces
 
-        look = look_at(frame.pixels)
-        is_new = self._look is not None and is_cut(self._look, look)
-        self._look = look
+        signature = frame_signature(frame.pixels)
+        is_new = self._signature is not None and is_cut(self._signature, signature)
+        self._signature = signature
         if is_new and frame.index != self._searched:
             self._results = {name: without_faces(old) for name, old in self._results.items()}
 

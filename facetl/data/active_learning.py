@@ -6,7 +6,7 @@ What each part comes from:
   text classifiers", SIGIR 1994; for the faces of a frame the squared margins summed, as Brust,
   Käding and Denzler have it, "Active learning for deep object detection", VISAPP 2019;
 - variety: the greedy k-centre rule, Sener and Savarese, "Active learning for convolutional neural
-  networks: a core-set approach", ICLR 2018, on what frames look like from afar;
+  networks: a core-set approach", ICLR 2018, on the signatures of frames;
 - a pool that never grows: the doubling algorithm, Charikar, Chekuri, Feder and Motwani,
   "Incremental clustering and dynamic information retrieval", STOC 1997.
 """
@@ -23,29 +23,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
-from facetl.data.held_frames import Stamp
+from facetl.data.held_frames import Timestamp
 from facetl.data.images import Pixels
 from facetl.data.near_duplicates import NEAR_TWIN, stack_thumbnails
-from facetl.data.shots import Look, recolouring
+from facetl.data.shots import FrameSignature, colour_difference
 
 BLURRED = 0.5
-"""Sharpness, as a share of the median of its video, below which a frame is taken for blurred."""
+"""Sharpness, as a share of the median of its video, below which a frame counts as blurred."""
 SOFTER = 0.8
 """The same for two frames that show the same, of which the other is then the better one."""
 BLANK = 5.0
-"""Standard deviation of a thumbnail's grey values below which nothing is to be seen."""
+"""Standard deviation of a thumbnail's grey values below which a frame shows nothing."""
 FAR, RECOLOURED, UNCORRELATED = 48.0, 0.5, 0.5
-"""From when on a frame is as new as can be: distance of thumbnails, share of the picture in other
+"""Where a frame is entirely new: distance of thumbnails, share of the picture in other
 colours, 1 less the thumbnails' correlation.  All three count, for a camera that pans changes the
 picture but not its colours, and a fade its colours but not the picture."""
 OTHER_LIGHT = 0.01
 """1 less the correlation, below which two frames are near-duplicates, though one be darker."""
 POOL = 1000
-"""Candidates that are remembered at once."""
+"""Candidates that are kept at once."""
 
 
 class Reason(StrEnum):
-    """Why a frame was picked, in the main."""
+    """The main reason why a frame was picked."""
 
     DOUBT = "the detector is unsure"
     VARIETY = "unlike those before"
@@ -56,17 +56,17 @@ class Candidate:
     """A frame that could be annotated.
 
     Attributes:
-        video: how its video is called.
+        video: the name of its video.
         stamp: which frame it is.
-        look: what it looks like from afar.
-        sharpness: by :func:`measure_sharpness`.
+        look: what it is compared by.
+        sharpness: see :func:`measure_sharpness`.
         boxes: (N, 4) half-open pixels where the detector sees faces.
         scores: (N,) in [0, 1].
     """
 
     video: str
-    stamp: Stamp
-    look: Look
+    stamp: Timestamp
+    signature: FrameSignature
     sharpness: float
     boxes: Boxes
     scores: NDArray[np.floating[Any]]
@@ -78,8 +78,8 @@ class Candidate:
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing to be seen: a fade, black."""
-        return float(self.look.thumbnail.std()) < BLANK
+        """Whether it shows nothing: a fade, black."""
+        return float(self.signature.thumbnail.std()) < BLANK
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +89,8 @@ class Pick:
     Attributes:
         candidate: the frame.
         doubt_share: how many of the candidates the detector is surer of, in [0, 1].
-        novelty: how unlike the frames it is that were known or picked before, in [0, 1].
-        reason: what spoke most for it.
+        novelty: how unlike the frames known or picked before it is, in [0, 1].
+        reason: what counted most.
     """
 
     candidate: Candidate
@@ -103,7 +103,7 @@ def measure_sharpness(pixels: Pixels) -> float:
     """Return how sharp an (H, W, 3) RGB picture is, 0 or more, whatever it shows.
 
     The energy of the Laplacian over that of the gradient: how steep the edges are, not how many
-    there are, so that a flat drawing is not taken for a blurred one, nor a dark one.  Drawn frames
+    there are, so that a flat or dark drawing does not count as blurred.  Drawn frames
     have 3.5 to 6, at most 1.0 once a Gaussian of one pixel has blurred them.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -120,13 +120,13 @@ def measure_doubt(scores: NDArray[np.floating[Any]]) -> float:
 
 
 class Pool:
-    """Remembers candidates unlike each other, never more than ``limit``.
+    """Keeps candidates unlike each other, never more than ``limit``.
 
     Of two that are closer than :attr:`distance` the better one stays.  When there are too many,
     the distance grows until they are few enough.
 
     Attributes:
-        candidates: what is remembered.
+        candidates: what is kept.
         distance: least distance of their thumbnails.
         seen: how many frames were offered.
     """
@@ -151,8 +151,8 @@ class Pool:
                 self._take(each)
 
     def _take(self, candidate: Candidate) -> None:
-        rows = stack_thumbnails(each.look.thumbnail for each in self.candidates)
-        distances = np.abs(rows - candidate.look.thumbnail).mean(axis=1)
+        rows = stack_thumbnails(each.signature.thumbnail for each in self.candidates)
+        distances = np.abs(rows - candidate.signature.thumbnail).mean(axis=1)
         like = np.flatnonzero(distances < self.distance)
         if all(_is_better(candidate, self.candidates[place]) for place in like):
             gone = set(like.tolist())
@@ -171,7 +171,7 @@ def pick_frames(
     candidates: Sequence[Candidate],
     count: int,
     *,
-    known: Iterable[Look] = (),
+    known: Iterable[FrameSignature] = (),
     variety: float = 0.5,
 ) -> list[Pick]:
     """Return the frames most worth annotating, best first.
@@ -192,32 +192,36 @@ def pick_frames(
     if not 0 <= variety <= 1:
         raise ValueError(f"expected a variety in [0, 1], got {variety}")
     sharp = _leave_out_blurred(candidates)
-    looks = [each.look for each in sharp]
+    signatures = [each.signature for each in sharp]
     doubts = _share_below(np.array([each.doubt for each in sharp]))
     novelties = np.ones(len(sharp))
-    for look in known:
-        novelties = np.minimum(novelties, measure_novelty(looks, look))
+    for signature in known:
+        novelties = np.minimum(novelties, measure_novelty(signatures, signature))
     picks: list[Pick] = []
     while len(picks) < count and (novelties > 0).any():
         for_doubt, for_variety = (1 - variety) * doubts, variety * novelties
         best = int(np.where(novelties > 0, for_doubt + for_variety, -1.0).argmax())
         reason = Reason.DOUBT if for_doubt[best] >= for_variety[best] else Reason.VARIETY
         picks.append(Pick(sharp[best], float(doubts[best]), float(novelties[best]), reason))
-        novelties = np.minimum(novelties, measure_novelty(looks, looks[best]))
+        novelties = np.minimum(novelties, measure_novelty(signatures, signatures[best]))
     return picks
 
 
-def measure_novelty(looks: Sequence[Look], known: Look) -> NDArray[np.float64]:
+def measure_novelty(
+    signatures: Sequence[FrameSignature], known: FrameSignature
+) -> NDArray[np.float64]:
     """Return how unlike a known frame each of N frames is.
 
     Returns:
         (N,) in [0, 1]; 0 for its near-duplicates, and above 0 for all others.
     """
-    thumbnails = stack_thumbnails(look.thumbnail for look in looks)
-    colours = np.array([look.colours for look in looks]).reshape(-1, len(known.colours))
+    thumbnails = stack_thumbnails(signature.thumbnail for signature in signatures)
+    colours = np.array([signature.colours for signature in signatures]).reshape(
+        -1, len(known.colours)
+    )
     moved = np.abs(thumbnails - known.thumbnail).mean(axis=1)
     uncorrelated = 1 - _correlate(thumbnails, known.thumbnail)
-    shares = (moved / FAR, recolouring(colours, known.colours) / RECOLOURED)
+    shares = (moved / FAR, colour_difference(colours, known.colours) / RECOLOURED)
     novelty = np.minimum(np.minimum(*shares), uncorrelated / UNCORRELATED).clip(1e-6, 1)
     same = (moved < NEAR_TWIN) | (uncorrelated < OTHER_LIGHT)
     return np.where(same, 0.0, novelty).astype(np.float64)

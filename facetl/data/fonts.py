@@ -1,6 +1,6 @@
 """Which installed fonts have the letters of a text; and matplotlib, which knows the fonts.
 
-matplotlib is imported here first, whatever the settings are that people have for their own plots.
+matplotlib is imported here first, whatever the user's own settings for plots are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WELL_KNOWN = (
 
 @contextmanager
 def quiet_matplotlib() -> Iterator[None]:
-    """Keep back what matplotlib says of missing letters, narrow places and settings files."""
+    """Suppress matplotlib's warnings of missing letters, narrow places and settings files."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -48,8 +48,8 @@ def quiet_matplotlib() -> Iterator[None]:
 def load_matplotlib() -> ModuleType:
     """Import matplotlib, even if the user's settings would keep it from being imported.
 
-    A backend in ``MPLBACKEND`` that is not there counts for nothing, nor does a settings file
-    that cannot be read.  Settings that are sound hold as ever: they are the user's own.
+    An unknown backend in ``MPLBACKEND`` is ignored, as is a settings file that cannot be read.
+    Valid settings hold: they are the user's own.
 
     Raises:
         InputError: if it cannot be imported at all.
@@ -60,7 +60,7 @@ def load_matplotlib() -> ModuleType:
     try:
         with quiet_matplotlib():
             module = _import_or_without_file()
-    except Exception as error:  # libraries that are missing, places that cannot be written
+    except Exception as error:  # missing libraries, places that cannot be written
         raise InputError(
             f"matplotlib cannot be loaded ({type(error).__name__}: {error}); install it anew"
         ) from error

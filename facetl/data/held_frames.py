@@ -1,7 +1,7 @@
-"""Still frames: runs of a video's frames that show the same picture.
+"""Held frames: runs of a video's frames that show the same picture.
 
 Drawn cartoons hold their pictures: many are shot "on twos" or "on threes", backgrounds stand
-still, and only a mouth moves.  The thumbnails of :mod:`facetl.data.near_duplicates` say whether two
+still, and only a mouth moves.  The thumbnails of :mod:`facetl.data.near_duplicates` show if two
 frames are of one shot; a face that moves by a few pixels doesn't change their mean.  Here the
 frame is shrunk to 48 × 36 and the cell that changes most decides.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from facetl.data.images import Pixels
 from facetl.data.video import VideoFrame
 
-SKETCH_WIDTH, SKETCH_HEIGHT = 48, 36
+_SIZE = (48, 36)
 STILL = 12.0
 """Largest change of a cell's grey value between frames that count as the same.
 
@@ -27,64 +27,63 @@ and by 11 at 32; a camera that moves by one pixel by at least 17, a face that mo
 in a picture that stands still by at least 14.
 """
 LONGEST_HOLD = 250
-"""Frames after which a still picture is searched anew, so that memory stays flat."""
+"""Frames after which a still picture is searched again, so that memory stays flat."""
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """Which frame of a video: its number and its seconds from the start."""
+class Timestamp:
+    """The number of a frame of a video, and its seconds from the start."""
 
     index: int
     time: float
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class HeldFrame:
     """A frame to search, and the frames after it that show the same."""
 
     frame: VideoFrame
-    still: tuple[Stamp, ...] = ()
+    still: tuple[Timestamp, ...] = ()
 
     @property
-    def stamps(self) -> tuple[Stamp, ...]:
+    def stamps(self) -> tuple[Timestamp, ...]:
         """The frame to search and the still ones, in order."""
-        return (Stamp(self.frame.index, self.frame.time), *self.still)
+        return (Timestamp(self.frame.index, self.frame.time), *self.still)
 
 
-def group_stills(
+def group_held_frames(
     frames: Iterable[VideoFrame], limit: float = STILL, longest: int = LONGEST_HOLD
-) -> Iterator[Moment]:
+) -> Iterator[HeldFrame]:
     """Yield the frames that show something new, each with the still ones that follow it.
 
-    All are compared with the frame that is searched, so that slow movement does not creep by.
+    All are compared with the frame that is searched, so that slow movement is not missed.
 
     Args:
         frames: in the order of their times.
         limit: change of a cell, 0 to 255, from which a frame is not still; at 0 none is still.
-        longest: still frames that a moment may have.
+        longest: still frames that may follow one.
     """
     first: VideoFrame | None = None
     seen = np.zeros(0, np.float32)
-    still: list[Stamp] = []
+    still: list[Timestamp] = []
     for frame in frames:
-        sketch = draw_sketch(frame.pixels)
-        if first is not None and len(still) < longest and change(seen, sketch) < limit:
-            still.append(Stamp(frame.index, frame.time))
+        small = shrink_grey(frame.pixels)
+        if first is not None and len(still) < longest and largest_change(seen, small) < limit:
+            still.append(Timestamp(frame.index, frame.time))
             continue
         if first is not None:
-            yield Moment(first, tuple(still))
-        first, seen, still = frame, sketch, []
+            yield HeldFrame(first, tuple(still))
+        first, seen, still = frame, small, []
     if first is not None:
-        yield Moment(first, tuple(still))
+        yield HeldFrame(first, tuple(still))
 
 
-def draw_sketch(pixels: Pixels) -> NDArray[np.float32]:
+def shrink_grey(pixels: Pixels) -> NDArray[np.float32]:
     """Return the (36, 48) grey values, 0 to 255, of a picture shrunk by averaging areas."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    size = (SKETCH_WIDTH, SKETCH_HEIGHT)
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(grey, _SIZE, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def change(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return how much the cell that changes most does, 0 to 255."""
+def largest_change(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the change, 0 to 255, of the cell that changes most."""
     return float(np.abs(one - other).max())

@@ -1,11 +1,11 @@
-"""What is looked at in an image's file before and after Pillow reads it.
+"""Checks and repairs of an image's file before and after Pillow reads it.
 
-Three things that Pillow leaves to us:
+Three things that Pillow does not do:
 
 - work has a bound: a file of a few kilobytes can be made to take minutes or all memory;
-- a fault that costs no pixel is none: text or a colour profile that is larger than Pillow takes,
-  a checksum of something that nobody looks at, a JPEG without its last two bytes;
-- a TIFF that is not read says which one it is.
+- a fault that affects no pixel is ignored: text or a colour profile that is larger than Pillow
+  takes, a checksum of something that is not used, a JPEG without its last two bytes;
+- the error for a TIFF that is not read names its kind.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ _PNM_HEADER = re.compile(
 
 
 class CountedFile:
-    """An open file that is read in so many pieces and no more.
+    """An open file that can be read in a limited number of pieces.
 
-    Pillow reads headers piece by piece, in Python; where a file makes that endless, time would
-    have to tell, which is another one on each machine.
+    Pillow reads headers piece by piece, in Python; a file can make that endless, and a time limit
+    would differ from machine to machine.
 
     Args:
         file: the file.
@@ -87,7 +87,7 @@ class CountedFile:
 
 
 def clean(data: bytes) -> bytes:
-    """Return an image's file as Pillow shall read it; what would take it too long is refused.
+    """Return an image's file as Pillow should read it; what would take too long is refused.
 
     Raises:
         ImageError: if it is a text that is too long.
@@ -136,7 +136,7 @@ def _tags_of(
 
 
 def refuse_scans(data: bytes, width: int, height: int) -> None:
-    """Raise for a JPEG that draws its picture over and over.
+    """Raise for a JPEG that draws its picture many times.
 
     Raises:
         ImageError: if it has too many scans for its size.
@@ -147,7 +147,7 @@ def refuse_scans(data: bytes, width: int, height: int) -> None:
 
 
 def repair(data: bytes) -> bytes | None:
-    """Return a file of the same pixels that Pillow reads; None if there is none.
+    """Return a file with the same pixels that Pillow can read; None if there is no such file.
 
     Args:
         data: what Pillow cannot read.
@@ -174,12 +174,12 @@ def describe_tiff(data: bytes) -> str:
 
 
 def _needed_chunks(data: bytes) -> Iterator[bytes]:
-    """Yield the chunks of a PNG that its picture is made of, and those that turn it upright."""
+    """Yield the chunks of a PNG that hold its picture or its orientation."""
     place = len(_PNG_HEAD)
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
         chunk = data[place : place + 12 + length]
-        if _is_critical(chunk) or _turns(chunk):
+        if _is_critical(chunk) or _is_orientation(chunk):
             yield chunk
         place += len(chunk)
 
@@ -188,8 +188,8 @@ def _is_critical(chunk: bytes) -> bool:
     return not chunk[4] & 0x20
 
 
-def _turns(chunk: bytes) -> bool:
-    """Return whether a whole chunk holds EXIF, or what of XMP may say how to turn a picture."""
+def _is_orientation(chunk: bytes) -> bool:
+    """Return whether a whole chunk holds EXIF, or XMP, which may hold the orientation."""
     name, body = chunk[4:8], chunk[8:-4]
     if zlib.crc32(name + body) != int.from_bytes(chunk[-4:], "big"):
         return False
@@ -199,8 +199,8 @@ def _turns(chunk: bytes) -> bool:
 def _with_end(data: bytes) -> bytes | None:
     """Return a JPEG with its end marker, if nothing else of it is missing.
 
-    Pixels that are missing would be made of whatever follows; so they differ with what follows.
-    Of a progressive JPEG, whole scans may be missing too: then it is a coarse picture.
+    Missing pixels would be decoded from whatever follows, so they differ with what follows.
+    A progressive JPEG may also lack whole scans, which leaves a coarse picture.
     """
     body = data.rstrip(b"\xff")
     picture = _picture_of(body + _END_OF_JPEG) if _is_fully_drawn(body) else None
@@ -231,7 +231,7 @@ def _is_fully_drawn(data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the markers of a JPEG, each with what stands in its segment, until one is cut short."""
+    """Yield the markers of a JPEG, each with the content of its segment, until one is truncated."""
     place = 2
     while marker := _MARKER.search(data, place):
         start = marker.end()
@@ -243,13 +243,13 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _with_bytes(data: bytes, header: re.Match[bytes]) -> bytes:
-    """Return a PNM of any depth as one of 8 bits, scaled as Pillow does, which is slow at it."""
+    """Return a PNM of any depth as one of 8 bits, scaled as Pillow scales it, but faster."""
     kind, (width, height, most) = header[1], map(int, header.groups()[1:])
     count = width * height * (3 if kind == b"P6" else 1)
     size = 1 if most < 256 else 2
     is_plain = most in (0, 255) or most > 65535
     if is_plain or len(data) < header.end() + count * size:
-        return data  # as Pillow reads it fast, or is to refuse it
+        return data  # Pillow reads it fast, or refuses it
     values = np.frombuffer(data, f">u{size}", count, header.end())
     to = 65535 if kind == b"P5" and size == 2 else 255
     scaled = np.minimum(np.rint(np.arange(2 ** (8 * size)) / most * to), to).astype(np.uint16)

@@ -8,12 +8,12 @@ Decisions, made once:
 - 16 bits become 8 by keeping the upper byte; floating-point pixels are taken as [0, 1], or as
   [0, 255] if one of them is above 1;
 - of an animation the first frame counts;
-- kinds of pictures that are rare (PSD, FITS, …) or run programs (EPS) are no images, whatever a
-  file is called;
-- a fault that costs no pixel is none (see :mod:`facetl.data.image_files`), and what would take
-  minutes or all memory is refused;
+- kinds of pictures that are rare (PSD, FITS, …) or run programs (EPS) are not read, whatever the
+  name of a file;
+- a fault that affects no pixel is ignored (see :mod:`facetl.data.image_files`), and what would
+  take minutes or all memory is refused;
 - a truncated picture is an error, never a picture with a grey lower half; that is why Pillow
-  decodes and not OpenCV, which is a little faster but fills up without a word.
+  decodes and not OpenCV, which is a little faster but fills the gap without an error.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Pixels = NDArray[np.uint8]
 """(H, W, 3) pixels, RGB, 0 to 255."""
 
 IMAGE_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
-"""What is decoded, as Pillow calls it; PPM are all of .ppm, .pgm, .pbm, .pnm.
+"""Pillow's names of what is decoded; PPM are all of .ppm, .pgm, .pbm, .pnm.
 
 Pillow knows forty kinds more and goes by what a file holds, not by its name: rare decoders with
 a history of flaws, and EPS, a program that Ghostscript runs.
@@ -62,7 +62,7 @@ OneImage = Path | str | Image.Image
 PilImage = Image.Image
 
 ImageLike = OneImage | NDArray[Any]
-"""What people have: a path, a PIL image, or an array (see :func:`as_image`)."""
+"""A path, a PIL image, or an array (see :func:`as_image`)."""
 
 MAX_PIXELS = 100_000_000
 """Pictures with more pixels are refused: small files that unpack to gigabytes."""
@@ -91,7 +91,7 @@ def load_image(path: Path | str) -> Pixels:
 
 
 def as_image(source: ImageLike) -> Pixels:
-    """Return what people hold in memory as (H, W, 3) RGB pixels of 8 bits.
+    """Return a picture in memory, or in a file, as (H, W, 3) RGB pixels of 8 bits.
 
     Args:
         source: a path; a PIL image; or an array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4)
@@ -110,13 +110,6 @@ def as_image(source: ImageLike) -> Pixels:
     raise ImageError(
         f"found {type(source).__name__} instead of an image; give a path, a PIL image or an array"
     )
-
-
-def pixels_held_by(source: object) -> int:
-    """Return how many pixels, of three bytes each, a picture keeps in memory; none for a path."""
-    if isinstance(source, np.ndarray):
-        return source.nbytes // 3
-    return source.width * source.height if isinstance(source, Image.Image) else 0
 
 
 def as_images(batch: NDArray[Any]) -> list[Pixels]:
@@ -145,7 +138,7 @@ def image_size(path: Path) -> tuple[int, int]:
             width, height = image.size
     except MemoryError:
         raise  # there is nothing wrong with the file
-    except Exception:  # whatever is wrong, or is no more than a fault that costs no pixel
+    except Exception:  # whatever is wrong; it may be a fault that affects no pixel
         return load_image(path).shape[:2]
     return (height, width) if upright else load_image(path).shape[:2]
 
@@ -182,7 +175,7 @@ def as_pil(image: Pixels) -> PilImage:
 
 
 def name_below(folder: Path, path: Path) -> str:
-    """Return how a file below a folder is called: its path from there, with slashes.
+    """Return the name of a file below a folder: its path from there, with slashes.
 
     Bytes that are no text, which names on disk may hold, become escapes like ``\\xff``.
     """
@@ -216,7 +209,7 @@ def _decode(data: bytes) -> Pixels:
 
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """Give the picture in a file, of which the header alone is read."""
+    """Open the picture in a file; only its header is read."""
     kinds = _kinds_to_try(file)
     refuse_strips(file)
     counted = CountedFile(file)
@@ -227,7 +220,7 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
 
 
 def _kinds_to_try(file: BinaryIO) -> tuple[str, ...]:
-    """Return the kinds that a file may be of; HEIF's library is loaded only for its like."""
+    """Return the kinds that a file may be of; HEIF's library is loaded only if needed."""
     is_like_heif = file.read(8)[4:] == b"ftyp"
     file.seek(0)
     if not is_like_heif:
@@ -243,7 +236,7 @@ def _decoding(source: Path | str, data: bytes = b"") -> Iterator[None]:
     """Turn whatever a decoder raises into one ImageError, and keep its warnings quiet.
 
     Args:
-        source: how the error calls the picture.
+        source: the name of the picture in the error.
         data: its file, if it has one.
     """
     try:
@@ -255,11 +248,11 @@ def _decoding(source: Path | str, data: bytes = b"") -> Iterator[None]:
     except MemoryError:
         raise  # there is nothing wrong with the file
     except Exception as error:  # PIL's decoders raise anything at all on damaged data
-        fault, remedy = _tell_fault(error, data)
+        fault, remedy = _describe_fault(error, data)
         raise ImageError(f"{source} is {fault}; {remedy}") from error
 
 
-def _tell_fault(error: Exception, data: bytes) -> tuple[str, str]:
+def _describe_fault(error: Exception, data: bytes) -> tuple[str, str]:
     """Return what a picture is that cannot be read, and what to do."""
     remedy = "restore it or leave it out"
     if not isinstance(error, UnidentifiedImageError):

@@ -1,4 +1,4 @@
-"""What was found, as other libraries hold it; each is imported when it is asked for."""
+"""Detections as objects of other libraries; each is imported when it is needed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def import_library(library: str, what: str = "this", install: str | None = None)
 
     Args:
         library: the module.
-        what: takes it, for the message.
+        what: needs it, for the message.
         install: what to give to ``pip install``, if not the library's own name.
 
     Raises:

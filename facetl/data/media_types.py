@@ -1,8 +1,8 @@
-"""Which files are images, which are videos: told by what is in them; names are a first guess.
+"""Which files are images, which are videos: by their content; names are a first guess.
 
-A folder of a hundred thousand frames is not opened file by file: what is called like an image
-counts as one, what is called like a text as none, and all other files say by their first bytes
-what they are.
+A folder of a hundred thousand frames is not opened file by file: a file with the suffix of an
+image counts as one, a file with that of a text as neither, and of all other files the first bytes
+decide.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ VIDEO_SUFFIXES = (
 """Suffixes, in lower case, of the files that are videos unless they hold something else."""
 
 _SOUND_SUFFIXES = (".m4a", ".m4b", ".ogg", ".oga", ".opus", ".mka", ".wma")
-"""Containers of videos that hold sound alone are called so."""
+"""Suffixes of video containers that hold only sound."""
 
 TEXT_SUFFIXES = (".txt", ".json", ".xml", ".csv", ".yaml", ".yml")
 """Suffixes, in lower case, of texts: annotations often lie beside the frames, one for each."""
 
 HEAD = 1024
-"""Bytes at a file's beginning that tell what it is."""
+"""Bytes at a file's beginning that determine what it is."""
 
 MediaType = Literal["image", "video"]
 
@@ -67,13 +67,13 @@ _VIDEO = re.compile(
 
 @dataclass(frozen=True)
 class FolderContents:
-    """What lies below a folder, hidden files left out.
+    """What is below a folder, without hidden files.
 
     Attributes:
         images: in the order of their names, as are the videos.
         videos: files that hold videos.
-        linked_folders: links to folders, which are not followed: they may go round.
-        others: everything else, files and what is none.
+        linked_folders: links to folders, which are not followed: they may form a circle.
+        others: everything else.
     """
 
     images: tuple[Path, ...]
@@ -83,10 +83,9 @@ class FolderContents:
 
 
 def media_type(path: Path) -> MediaType | None:
-    """Return what a file is; one that holds neither, or cannot be read, may have a name that says.
+    """Return what a file is by its content, or by its name if the content says nothing.
 
-    A text is no video, whatever it is called: ``.ts`` are programs too, and lists of videos to
-    play are no videos.
+    A text is no video, whatever its name: ``.ts`` are programs too, and playlists are no videos.
     """
     try:
         with open_regular(path, sys.maxsize) as file:
@@ -100,20 +99,20 @@ def media_type(path: Path) -> MediaType | None:
 
 
 def media_type_of_head(head: bytes) -> MediaType | None:
-    """Return what a file is that begins like this."""
+    """Return what a file with such a beginning is."""
     if _IMAGE.match(head):
         return "image"
     return "video" if _VIDEO.match(head) else None
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a file that was named is a video, or would be one if it were whole."""
+    """Return whether a file is a video, or would be one if it were not damaged."""
     kind = media_type(path)
     return kind == "video" or (kind is None and path.suffix.lower() in VIDEO_SUFFIXES)
 
 
 def scan_folder(folder: Path) -> FolderContents:
-    """Return what lies below a folder.
+    """Return what is below a folder.
 
     Raises:
         InputError: if there is no such folder.
@@ -134,7 +133,7 @@ def scan_folder(folder: Path) -> FolderContents:
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """Return all that is called like an image below the folder, by name, hidden ones left out.
+    """Return the files below a folder with the suffix of an image, by name, without hidden ones.
 
     Raises:
         InputError: if there is no such folder.
@@ -154,6 +153,6 @@ def _visible(folder: Path) -> Iterator[Path]:
 
 
 def _kind_of_entry(path: Path) -> MediaType | None:
-    """Return what a file in a folder is that is not called like an image."""
+    """Return what a file in a folder is that has no suffix of an image."""
     is_neither = path.suffix.lower() in (*_SOUND_SUFFIXES, *TEXT_SUFFIXES)
     return None if is_neither or not path.is_file() else media_type(path)

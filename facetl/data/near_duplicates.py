@@ -5,8 +5,8 @@ The measure is the mean absolute grey difference of thumbnails: a frame is made 
 average, from 0 (the same) to 255 (black and white).  Neighbouring frames of one shot are mostly
 closer than :data:`NEAR_TWIN`; frames of different scenes are mostly further than :data:`UNLIKE`.
 
-Figures on near-twins of the training frames say how well a detector remembers; those on the
-unlike ones say how well it has learnt.
+Figures on near-duplicates of the training frames show how well a detector remembers; those on
+the unlike ones show how well it has learnt.
 """
 
 from __future__ import annotations

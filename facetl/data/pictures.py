@@ -1,4 +1,4 @@
-"""What people hold pictures in: paths, PIL images, arrays, torch tensors; one, a batch, a list.
+"""Pictures as paths, PIL images, arrays or torch tensors; single ones, batches, lists.
 
 A tensor has its channels where torch has them, (3, H, W), or last, (H, W, 3), whichever of the
 two axes can be colours; where both can, it is refused.
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from facetl.data.images import (
     ImageLike,
     OneImage,
+    PilImage,
     Pixels,
     as_image,
     as_images,
-    pixels_held_by,
 )
 from facetl.errors import ImageError
 
@@ -67,7 +67,9 @@ def as_rgb(picture: Picture, bgr: bool) -> Pixels:
 
 def held_by(picture: Picture) -> int:
     """Return how many pixels, of three bytes each, a picture keeps in memory; none for a path."""
-    return picture.nbytes // 3 if _is_tensor(picture) else pixels_held_by(picture)
+    if isinstance(picture, np.ndarray) or _is_tensor(picture):
+        return picture.nbytes // 3
+    return picture.width * picture.height if isinstance(picture, PilImage) else 0
 
 
 def is_one(pictures: object) -> bool:
@@ -89,7 +91,7 @@ def each_of(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
 
 
 def _is_tensor(picture: object) -> TypeGuard[Tensor]:
-    """Return whether this is a tensor; nobody has one who has not loaded torch."""
+    """Return whether this is a tensor; without torch being loaded there are none."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(picture, torch.Tensor)
 

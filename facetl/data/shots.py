@@ -1,13 +1,13 @@
-"""What a frame looks like from afar, and cuts: where one shot of a video ends and another begins.
+"""Signatures of frames, and cuts: where one shot of a video ends and another begins.
 
 A cut changes the picture (where it is light and where it is dark) and its colours.  A camera that
 pans changes the picture alone, and so does whoever walks through it; a light that goes on or off
 changes the colours alone; hence both must change.  Zhang, Kankanhalli and Smoliar, "Automatic
 partitioning of full-motion video", 1993, compare the two measures.
 
-Neither measure knows how bright a film is: thumbnails are compared by how far they are from their
-mean, in standard deviations, and colours by the quarters of the range that the two frames have
-together.  Else dark film has no cuts: all of it is one colour.
+Neither measure depends on the brightness of a film: thumbnails are compared by how far they are
+from their mean, in standard deviations, and colours by the quarters of the range that the two
+frames have together.  Otherwise dark film would have no cuts: all of it is one colour.
 
 Measured on drawn frames of 480 × 360, bright ones and ones darkened to 0.3, 0.1 and 0.03, with
 noise, and with a few lights in the dark: while the camera panned by up to a third of the picture
@@ -27,8 +27,6 @@ from numpy.typing import NDArray
 from facetl.data.images import Pixels
 from facetl.data.near_duplicates import thumbnail
 
-RECOLOURED = 0.25
-"""Share of the picture, by colours that are the same for all films, that makes another scene."""
 CUT = 0.35
 """Share of the picture whose colours change at a cut, at least."""
 MOVED = 0.12
@@ -40,8 +38,8 @@ _SIZE = (48, 36)
 _BINS = 4
 
 
-class Look(NamedTuple):
-    """What a frame looks like from afar.
+class FrameSignature(NamedTuple):
+    """What frames are compared by.
 
     Attributes:
         thumbnail: (432,) grey values, 0 to 255.
@@ -54,18 +52,18 @@ class Look(NamedTuple):
     small: Pixels
 
 
-def look_at(pixels: Pixels) -> Look:
-    """Return what an (H, W, 3) RGB picture looks like from afar."""
+def frame_signature(pixels: Pixels) -> FrameSignature:
+    """Return the signature of an (H, W, 3) RGB picture."""
     small = cv2.resize(pixels, _SIZE, interpolation=cv2.INTER_AREA)
     counts = cv2.calcHist([small], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
     colours = np.asarray(counts.ravel() / counts.sum(), np.float32)
-    return Look(thumbnail(pixels), colours, np.asarray(small, np.uint8))
+    return FrameSignature(thumbnail(pixels), colours, np.asarray(small, np.uint8))
 
 
-def is_cut(before: Look, after: Look) -> bool:
+def is_cut(before: FrameSignature, after: FrameSignature) -> bool:
     """Return whether a frame begins another shot than the frame before."""
     moved = float(np.abs(_levelled(after.thumbnail) - _levelled(before.thumbnail)).mean())
-    return moved >= MOVED and _recolouring_in_range(before.small, after.small) >= CUT
+    return moved >= MOVED and _colour_difference_in_range(before.small, after.small) >= CUT
 
 
 def _levelled(thumbnail: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -74,7 +72,7 @@ def _levelled(thumbnail: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((thumbnail - thumbnail.mean()) / spread, np.float32)
 
 
-def _recolouring_in_range(one: Pixels, other: Pixels) -> float:
+def _colour_difference_in_range(one: Pixels, other: Pixels) -> float:
     """Return the share of small pictures that has another colour, of as many as they have.
 
     Each channel is divided at the quartiles of both pictures.
@@ -88,6 +86,6 @@ def _recolouring_in_range(one: Pixels, other: Pixels) -> float:
     return float(np.abs(counts[1] - counts[0]).sum() / len(pixels))
 
 
-def recolouring(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+def colour_difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the share of the picture, 0 to 1, that has another colour; (..., 64) both."""
     return np.asarray(np.abs(other - one).sum(axis=-1) / 2, np.float32)

@@ -1,15 +1,15 @@
 """Faces linked over the frames of a video: ByteTrack, as the library ``trackers`` has it.
 
 Zhang et al., "ByteTrack: Multi-object tracking by associating every detection box", ECCV 2022: a
-Kalman filter foretells where each face will be; boxes of high score are matched to the tracks
+Kalman filter predicts where each face will be; boxes of high score are matched to the tracks
 first, and boxes of low score may then carry on a track, but never begin one.  Near is who has a
 high DIoU, the overlap less the distance (Zheng et al., "Distance-IoU loss", AAAI 2020): a small
 face that jumps from one drawing to the next need not overlap itself.
 
 Our own are three things.  A cut ends all tracks: whoever stands where somebody stood before the
 cut would else inherit the number.  A box of another size or shape is another face's, however near:
-a face does not become half a body from one frame to the next.  As a tracker has no eye for
-likeness, somebody who comes back after a cut or after more than a second is a new track.  And
+a face does not become half a body from one frame to the next.  As a tracker does not
+compare faces, somebody who comes back after a cut or after more than a second is a new track.  And
 numbers run from 1 on and are used only once in a video.
 """
 
@@ -53,7 +53,7 @@ Track = int | None
 class FaceTracker:
     """Numbers the faces of one video, frame after frame.
 
-    A box is a track from the second frame on, so that false alarms of a single frame are none.
+    A box is a track from the second frame on, so that false alarms of a single frame have none.
     In the first frame it gets its number in hindsight.
 
     Args:
@@ -69,10 +69,10 @@ class FaceTracker:
         self._lost = max(LOST, 3 * step)
         self._used = self._before = 0
         self._time: float | None = None
-        self._told = 0.0
+        self._clock = 0.0
         self.hindsight: dict[int, int] = {}
         self._young: list[tuple[Any, int]]  # tracks that began just now, and the places of boxes
-        self._begin()
+        self._start_shot()
 
     def follow(
         self,
@@ -91,7 +91,7 @@ class FaceTracker:
             cut: whether the frame begins another shot (see :mod:`facetl.data.shots`).
         """
         if cut:
-            self._begin()
+            self._start_shot()
         found = sv.Detections(
             xyxy=as_boxes(boxes),
             confidence=np.asarray(scores, np.float64),
@@ -100,7 +100,7 @@ class FaceTracker:
         )
         self._forget(time)
         old = list(self._tracker.tracks)
-        linked = self._tracker.update(found, timestamp=self._tell(time))
+        linked = self._tracker.update(found, timestamp=self._tracker_time(time))
         self._note_missing(linked.tracker_id, time)
         tracks: list[Track] = [None] * len(boxes)
         for place, number in zip(linked.data.get("place", ()), linked.tracker_id, strict=True):
@@ -114,8 +114,8 @@ class FaceTracker:
         """Return the tracks of the frame before the last one as they are known by now."""
         return tuple(self.hindsight.get(place, track) for place, track in enumerate(tracks))
 
-    def _begin(self) -> None:
-        """Begin a shot: no track is known."""
+    def _start_shot(self) -> None:
+        """Start a shot, without tracks."""
         from trackers import ByteTrackTracker
 
         self._before = self._used
@@ -144,12 +144,12 @@ class FaceTracker:
         self._used = max(self._used, self._before + number + 1)
         return self._before + number + 1
 
-    def _tell(self, time: float) -> float:
-        """Return what the tracker is told for a time: gaps between frames end after some steps."""
+    def _tracker_time(self, time: float) -> float:
+        """Return the time that the tracker is given: long gaps between frames are shortened."""
         if self._time is not None:
-            self._told += min(max(time - self._time, _INSTANT), _SWING * self._step)
+            self._clock += min(max(time - self._time, _INSTANT), _SWING * self._step)
         self._time = time
-        return self._told
+        return self._clock
 
     def _forget(self, time: float) -> None:
         """Give up the tracks that have been without a box for too long.

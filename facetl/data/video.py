@@ -3,14 +3,14 @@
 Decisions, made once:
 
 - a frame's time is its own timestamp, counted from the first frame, so that videos of variable
-  frame rate are right; where a timestamp is missing or runs backwards, the average rate steps in;
+  frame rate are right; where a timestamp is missing or runs backwards, the average rate is used;
 - frames are turned upright, as the file says and players do, and where pixels are not square the
   shorter side is stretched: what is searched is what people see;
 - a video is a container by its content; lists of other files (playlists, ``ffconcat``, numbered
-  images) are none, whatever they are called, and no other file is opened;
-- of several video streams the one that is marked as default counts, pictures of a cover never;
-- a damaged frame is left out, never passed on with a grey half; a video that is cut short counts
-  as far as it goes, and :attr:`Footage.faults` says what was wrong;
+  images) are not read, whatever their names, and no other file is opened;
+- of several video streams the one that is marked as default counts, cover pictures never;
+- a damaged frame is left out, never passed on with a grey half; a truncated video counts
+  as far as it goes, and :attr:`VideoReader.faults` says what was wrong;
 - sound is neither read nor written.
 """
 
@@ -38,7 +38,7 @@ _USUAL_RATE = Fraction(25)
 _TICKS = 60_000
 """Ticks a second of the videos that are written: whole numbers for all usual frame rates."""
 _LATE = 0.5
-"""Seconds that a video may end before its header says without a word."""
+"""Seconds by which a video may be shorter than its header says without a message."""
 LONGEST_SIDE = 8190
 """Width and height in pixels that every encoder takes."""
 _CONTAINERS = (
@@ -46,24 +46,24 @@ _CONTAINERS = (
     *("ogg", "rm", "nut", "mxf", "gxf", "dv", "wtv", "ivf", "yuv4mpegpipe", "m4v", "h261", "h263"),
     *("h264", "hevc", "vvc", "av1", "obu", "vc1", "mjpeg", "amv", "nsv", "nuv", "viv", "pva"),
 )
-"""What is opened, as FFmpeg calls it: containers and streams that hold their own pictures."""
+"""FFmpeg's names of what is opened: containers and streams that hold their own pictures."""
 _OWN_LENGTHS = ("mov", "avi", "mxf")
-"""Containers that tell how long each of their streams is."""
+"""Containers whose headers give the length of each stream."""
 _STILL_CODECS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpegxl")
 """Codecs of covers, which are taken for the video only if there is no other one."""
 _SQUARE = 0.01
 """How far pixels may be from square without being stretched."""
 _MOST_STRETCHED = 4.0
-"""How often pixels may be as wide as they are high, or as high; beyond, the file is wrong."""
+"""Largest ratio of the sides of a pixel; beyond, the file is wrong."""
 _ENCODERS = {
-    # Without its trees of macroblocks: with them the same frames gave other bytes now and then.
+    # Without macroblock trees: with them the same frames sometimes gave other bytes.
     "libx264": {"crf": "20", "preset": "veryfast", "mbtree": "0"},
     "mpeg4": {"qscale": "3"},
 }
 
 
 @dataclass(frozen=True)
-class Every:
+class Sampling:
     """Which frames of a video count: one in ``frames``, or one every ``seconds``.
 
     Attributes:
@@ -81,7 +81,7 @@ class Every:
             raise ValueError(f"expected seconds above 0, got {self.seconds}")
 
     @classmethod
-    def parse(cls, text: str) -> Every:
+    def parse(cls, text: str) -> Sampling:
         """Return what ``10`` (frames) or ``0.5s`` (seconds) means.
 
         Raises:
@@ -131,23 +131,23 @@ class VideoFacts:
     Attributes:
         size_hw: height and width of the upright frames.
         rate: frames a second, on average.
-        seconds: how long it is, None where the header does not tell.
+        seconds: how long it is, None where the header does not say.
     """
 
     size_hw: tuple[int, int]
     rate: Fraction
     seconds: float | None
 
-    def count(self, every: Every) -> int | None:
-        """Return about how many frames count, None where the header does not tell."""
+    def count(self, every: Sampling) -> int | None:
+        """Return about how many frames count, None where the header does not say."""
         if self.seconds is None:
             return None
         return max(round(self.seconds / every.step(float(self.rate))), 1)
 
 
 @dataclass
-class Footage:
-    """A video to be read from its first frame to its last, as often as wanted.
+class VideoReader:
+    """Reads a video from its first frame to its last, any number of times.
 
     Attributes:
         path: the file.
@@ -170,27 +170,27 @@ class Footage:
             height, width = _as_shown(first, _pixel_shape(stream)).shape[:2]
             return VideoFacts((height, width), _rate(stream), _length(container, stream))
 
-    def frames(self, every: Every | None = None) -> Generator[VideoFrame, None, None]:
+    def frames(self, every: Sampling | None = None) -> Generator[VideoFrame, None, None]:
         """Yield the frames that count, in order; only one is held at a time.
 
         Raises:
             VideoError: if the file is missing, damaged, no video, or holds no frame.
         """
-        every = every or Every()
+        every = every or Sampling()
         self.faults = []
         taken, time, index = -1, 0.0, -1
         with _opened(self.path) as (container, stream):
             clock, packets = _Clock(float(1 / _rate(stream))), _Packets(container, stream)
             shape = _pixel_shape(stream)
             for index, frame in enumerate(_decode(packets, self.faults)):
-                time = clock.tell(frame.time)
+                time = clock.read(frame.time)
                 slot = every.slot(index, time)
                 if slot > taken:
                     taken = slot
                     yield VideoFrame(index, time, _as_shown(frame, shape))
             if index < 0:
                 raise VideoError(f"{self.path} holds no frame that can be read; restore it")
-            self.faults += packets.tell_missing(time + clock.step)
+            self.faults += packets.missing(time + clock.step)
 
 
 class VideoWriter:
@@ -278,14 +278,14 @@ def writing_video(path: Path, rate: Fraction) -> Iterator[VideoWriter]:
 
 
 class _Clock:
-    """Tells the time of each frame from timestamps that may be missing or out of order."""
+    """The time of each frame, from timestamps that may be missing or out of order."""
 
     def __init__(self, step: float) -> None:
         self.step = step
         self._start: float | None = None
         self._last = -step
 
-    def tell(self, stamp: float | None) -> float:
+    def read(self, stamp: float | None) -> float:
         """Return the seconds since the first frame, always more than those of the frame before."""
         if self._start is None:
             self._start = stamp or 0.0
@@ -318,10 +318,10 @@ class _Packets:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self._ends[packet.stream_index] = max(self._ends.get(packet.stream_index, end), end)
 
-    def tell_missing(self, seconds: float) -> list[str]:
-        """Return what is wrong if the file ended long before its header says.
+    def missing(self, seconds: float) -> list[str]:
+        """Return what is wrong if the file ends long before the end that its header gives.
 
-        Where a container tells only how long it is altogether, sound or subtitles may be longer
+        Where a container gives only its whole length, sound or subtitles may be longer
         than the picture: it is whole if any of its streams goes on to the end.
 
         Args:
@@ -440,7 +440,7 @@ def _square_size(width: int, height: int, shape: float) -> tuple[int, int]:
 
 
 def _pixel_shape(stream: Any) -> float:
-    """Return the width of a pixel by its height; 1 where the file does not tell, or is wrong."""
+    """Return the width of a pixel by its height; 1 where the file does not say, or is wrong."""
     shape = float(stream.sample_aspect_ratio or 1)
     return shape if 1 / _MOST_STRETCHED <= shape <= _MOST_STRETCHED else 1.0
 
@@ -459,13 +459,13 @@ def _length(container: Any, stream: Any) -> float | None:
 
 
 def _own_length(container: Any, stream: Any) -> float | None:
-    """Return how many seconds the header says that a stream lasts; None if it does not tell."""
+    """Return how many seconds a stream lasts by the header; None if it does not say."""
     tags = (text for name, text in stream.metadata.items() if name.startswith("DURATION"))
     if found := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", next(tags, "")):
         hours, minutes, seconds = map(float, found.groups())
         return 3600 * hours + 60 * minutes + seconds
-    tells = container.format.name.split(",")[0] in _OWN_LENGTHS
-    return float(stream.duration * stream.time_base) if tells and stream.duration else None
+    is_known = container.format.name.split(",")[0] in _OWN_LENGTHS
+    return float(stream.duration * stream.time_base) if is_known and stream.duration else None
 
 
 def _whole_length(container: Any) -> float | None:

@@ -1,1 +1,1 @@
-"""Studies: methods of transfer side by side, from a description to cells, figures and plots."""
+"""Studies: methods of transfer compared, from a description to cells, figures and plots."""

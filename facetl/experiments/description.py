@@ -17,7 +17,7 @@
 
 A method names attributes of :class:`facetl.training.transfer.Transfer`.  Plain fine-tuning is
 always among the methods: it is what the others are compared with.  All methods have as many
-epochs; ``phase_epochs`` tells in what ratio ``gradual`` divides them.
+epochs; ``phase_epochs`` gives the ratio in which ``gradual`` divides them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from facetl.errors import InputError
-from facetl.experiments.naming import PLAIN
-from facetl.experiments.study import Start, Study, Target
+from facetl.experiments.study import PLAIN, Start, Study, Target
 from facetl.files import read_regular
 from facetl.mtcnn.networks import STAGES, Stage, build_network
 from facetl.training.regularisers import feature_layers

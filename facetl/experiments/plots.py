@@ -13,8 +13,8 @@ import numpy as np
 
 from facetl.evaluation.report.figures import INK, Artist, Axes, Figure, MaxNLocator, styled
 from facetl.evaluation.report.plots import PALETTE
-from facetl.experiments.naming import PLAIN, describe_method
-from facetl.experiments.results import Group, Result, Row, Spread, gather
+from facetl.experiments.results import Result, Row, Spread, gather
+from facetl.experiments.study import PLAIN, Group, describe_method
 from facetl.experiments.tables import COMPARED, title_of
 from facetl.palette import BLUE, VERMILION
 
@@ -32,20 +32,20 @@ def plot_study(
 
     Curves by epoch come one figure a section: target, start and number of frames.
     """
-    yield "strategies", partial(plot_bars, rows)
+    yield "strategies", partial(_plot_bars, rows)
     if any(row.group.method.holds for row in rows):
-        yield "sensitivity", partial(plot_sensitivity, rows)
+        yield "sensitivity", partial(_plot_sensitivity, rows)
     for group, members in _by_section(results).items():
         name = f"{group.target}_{group.start}_{group.frames or 'all'}"
         methods = [member.cell.method for member in members]
-        yield f"learning_curves_{name}", partial(plot_learning_curves, members)
+        yield f"learning_curves_{name}", partial(_plot_learning_curves, members)
         if any(method.holds for method in methods):
-            yield f"angles_{name}", partial(plot_angles, members)
+            yield f"angles_{name}", partial(_plot_angles, members)
         if any(method.gradient_rule == "dtnh" for method in methods):
-            yield f"empirical_loss_{name}", partial(plot_empirical_loss, members)
+            yield f"empirical_loss_{name}", partial(_plot_empirical_loss, members)
 
 
-def plot_bars(rows: Sequence[Row]) -> Figure:
+def _plot_bars(rows: Sequence[Row]) -> Figure:
     """Draw AP of every method as a bar, best first, a panel a section; whiskers: deviation."""
     sections = _rows_by_section(rows)
     heights = [0.9 + 0.26 * len(members) for members in sections.values()]
@@ -75,7 +75,7 @@ def _draw_bars(axes: Axes, title: str, rows: Sequence[Row]) -> None:
     axes.set_xlim(0, max(1.05 * max(map(sum, zip(means, deviations, strict=True))), 0.05))
 
 
-def plot_sensitivity(rows: Sequence[Row]) -> Figure:
+def _plot_sensitivity(rows: Sequence[Row]) -> Figure:
     """Draw AP by α: a panel a section, a line for each regulariser, rule and β."""
     sections = _rows_by_section(rows)
     sections = {
@@ -121,10 +121,10 @@ def _draw_spreads(
     axes.fill_between(places, low, high, color=style["color"], alpha=0.15)
 
 
-def plot_learning_curves(results: Sequence[Result]) -> Figure:
+def _plot_learning_curves(results: Sequence[Result]) -> Figure:
     """Draw the loss on patches learnt from and on those put aside by epoch: a panel a method.
 
-    Means over seeds; the title tells the generalisation gap after the last epoch.
+    Means over seeds; the title has the generalisation gap after the last epoch.
     """
     groups = _by_group(results)
     with styled():
@@ -139,7 +139,7 @@ def plot_learning_curves(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def plot_empirical_loss(results: Sequence[Result]) -> Figure:
+def _plot_empirical_loss(results: Sequence[Result]) -> Figure:
     """Draw the loss on training patches, without the penalty, with and without DTNH.
 
     A panel for each regulariser and strength; plain fine-tuning beside them.
@@ -161,7 +161,7 @@ def plot_empirical_loss(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def plot_angles(results: Sequence[Result]) -> Figure:
+def _plot_angles(results: Sequence[Result]) -> Figure:
     """Draw the angles by epoch between loss, regulariser and direction: a panel a method.
 
     Means over steps and seeds.  Beyond 90°, loss and regulariser are in conflict.
@@ -188,9 +188,9 @@ def plot_angles(results: Sequence[Result]) -> Figure:
 
 
 def _last_conflicts(result: Result) -> float:
-    """Return the share of conflicts in the last epoch that tells it; NaN if none does."""
-    told = [record["angles"] for record in result.records if "angles" in record]
-    return float(told[-1].get("conflicts", math.nan)) if told else math.nan
+    """Return the share of conflicts in the last epoch that has one; NaN if none has."""
+    known = [record["angles"] for record in result.records if "angles" in record]
+    return float(known[-1].get("conflicts", math.nan)) if known else math.nan
 
 
 def _losses(results: Sequence[Result], part: str) -> Values:
@@ -225,7 +225,7 @@ def _draw_by_epoch(axes: Axes, values: Values, name: str, colour: str) -> None:
 
 def _by_section(results: Sequence[Result]) -> dict[Group, list[Result]]:
     """Return the results by what their cells have in common: the group of plain fine-tuning."""
-    return gather(results, lambda result: Group.of(result.cell).plain)
+    return gather(results, lambda result: result.cell.group.plain)
 
 
 def _rows_by_section(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -233,7 +233,7 @@ def _rows_by_section(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _by_group(results: Sequence[Result]) -> dict[Group, list[Result]]:
-    return gather(results, lambda result: Group.of(result.cell))
+    return gather(results, lambda result: result.cell.group)
 
 
 def _grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
@@ -262,7 +262,7 @@ def _label_epochs(panels: Sequence[Axes], figure: str) -> None:
 
 
 def _add_common_legend(figure: Figure, panels: Sequence[Axes], title: str = "") -> None:
-    """Explain each line once, above all panels, and say what the panels have in common."""
+    """Explain each line once, above all panels, under a title of what the panels share."""
     known: dict[str, Artist] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):

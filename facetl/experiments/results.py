@@ -14,28 +14,27 @@ import numpy as np
 from scipy import stats
 
 from facetl.errors import InputError
-from facetl.experiments.naming import PLAIN
-from facetl.experiments.runner import FORMAT, FORMAT_VERSION, Bench
-from facetl.experiments.study import Cell, Start, Target
-from facetl.experiments.tasks import plain_twin, summed_twin
+from facetl.experiments.runner import FORMAT, FORMAT_VERSION
+from facetl.experiments.setup import Setup
+from facetl.experiments.study import Cell, Group, Start, Target
 from facetl.files import read_json, require_format
 from facetl.training.training_log import check_records, is_figure
-from facetl.training.transfer import Transfer
 
 CONFIDENCE = 0.95
 AP = ("0.3", "0.5", "0.7", "0.5:0.95")
+FIGURES = (*AP, "photographs", "gap", "seconds")
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What came of a cell.
+    """The result of a cell.
 
     Attributes:
         cell: which.
         ap: on the test frames, by IoU threshold.
         photographs: the same on photographs of a face.
         seconds: of its training.
-        trained_parameters: how many numbers learnt (``gradual``: in the last phase).
+        trained_parameters: how many (``gradual``: in the last phase).
         records: one per epoch.
     """
 
@@ -60,26 +59,6 @@ class Result:
             last = self.records[-1]
             return float(last["validation"]["total"] - last["learnt"]["total"])
         return {"seconds": self.seconds}[name]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Cells that differ by seed alone."""
-
-    target: Target
-    start: Start
-    frames: int
-    method: Transfer
-
-    @classmethod
-    def of(cls, cell: Cell) -> Group:
-        """Return the group that a cell belongs to."""
-        return cls(cell.target, cell.start, cell.frames, cell.method)
-
-    @property
-    def plain(self) -> Group:
-        """The group of plain fine-tuning that this one is compared with."""
-        return Group(self.target, self.start, self.frames, PLAIN)
 
 
 @dataclass(frozen=True)
@@ -120,7 +99,7 @@ class Row:
         differences: the same figures minus those of plain fine-tuning, paired by seed; empty
             for plain fine-tuning itself, and where it is missing.
         against_sum: with another gradient rule, the same figures minus those with the plain sum.
-        trained_parameters: how many numbers learnt.
+        trained_parameters: how many.
     """
 
     group: Group
@@ -135,29 +114,26 @@ Key = TypeVar("Key")
 
 
 def gather(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
-    """Return the items by what ``key`` makes of them, all in their order."""
+    """Return the items by their keys, all in their order."""
     gathered: dict[Key, list[Item]] = {}
     for item in items:
         gathered.setdefault(key(item), []).append(item)
     return gathered
 
 
-FIGURES = (*AP, "photographs", "gap", "seconds")
-
-
-def load_results(bench: Bench, cells: Iterable[Cell]) -> list[Result]:
+def load_results(setup: Setup, cells: Iterable[Cell]) -> list[Result]:
     """Read the results of those cells that are done.
 
     Raises:
         InputError: if a file is damaged.
     """
-    return [load_cell(bench.file_of(cell), cell) for cell in cells if bench.is_done(cell)]
+    return [load_cell(setup.file_of(cell), cell) for cell in cells if setup.is_done(cell)]
 
 
 def summarise(results: Sequence[Result]) -> list[Row]:
     """Return a row for each group, in the order of the results."""
     by_cell = {result.cell: result for result in results}
-    groups = gather(results, lambda result: Group.of(result.cell))
+    groups = gather(results, lambda result: result.cell.group)
     return [_summarise(group, members, by_cell) for group, members in groups.items()]
 
 
@@ -176,8 +152,8 @@ def _summarise(group: Group, members: list[Result], by_cell: Mapping[Cell, Resul
     return Row(
         group=group,
         figures={name: Spread.of([member.figure(name) for member in members]) for name in FIGURES},
-        differences=_differ(members, plain_twin, by_cell),
-        against_sum=_differ(members, summed_twin, by_cell),
+        differences=_differ(members, lambda cell: cell.plain, by_cell),
+        against_sum=_differ(members, lambda cell: cell.summed, by_cell),
         trained_parameters=members[0].trained_parameters,
     )
 
@@ -205,7 +181,7 @@ def load_cell(path: Path, cell: Cell) -> Result:
     Raises:
         InputError: if the file is damaged, or another cell's.
     """
-    remedy = "delete the file and go on with --resume"
+    remedy = "delete the file and resume with --resume"
     try:
         content = read_json(path)
         found = content["format"], content["version"]

@@ -1,4 +1,4 @@
-"""Doing the tasks of a study: in the order of their needs, several side by side."""
+"""The tasks of a study in the order of their needs, several at a time, and how long they take."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from graphlib import TopologicalSorter
 
+import torch
+
 from facetl.errors import FacetlError
-from facetl.experiments.runner import Bench, do
-from facetl.experiments.tasks import Graph, Task
+from facetl.experiments.runner import do_task, one_thread
+from facetl.experiments.setup import Setup
+from facetl.experiments.study import PLAIN, Cell, Graph, PatchTask, StartTask, Task
 from facetl.interruptions import obey_parent, starting_workers
+from facetl.mtcnn.networks import STAGES, Stage
+from facetl.training.plan import CascadePlan
+from facetl.training.time_estimate import Speed, estimate, measure_speed
+
+MEASURING = 0.01
+"""Seconds to search a test frame."""
 
 
-def run(graph: Graph, bench: Bench, workers: int) -> Iterator[Task]:
+def run(graph: Graph, setup: Setup, workers: int) -> Iterator[Task]:
     """Do all tasks that are not done yet; yield each as it ends.
 
     Results do not depend on ``workers``.  What a task raises is raised here, and ends the run;
@@ -27,98 +36,126 @@ def run(graph: Graph, bench: Bench, workers: int) -> Iterator[Task]:
     """
     sorter = TopologicalSorter(graph)
     sorter.prepare()
-    runs = _run_here(sorter, bench) if workers == 1 else _run_beside(sorter, bench, workers)
+    runs = _run_here(sorter, setup) if workers == 1 else _run_in_workers(sorter, setup, workers)
     for task in runs:
         sorter.done(task)
         yield task
 
 
-def _run_here(sorter: TopologicalSorter[Task], bench: Bench) -> Iterator[Task]:
+def _run_here(sorter: TopologicalSorter[Task], setup: Setup) -> Iterator[Task]:
     while sorter.is_active():
         for task in sorter.get_ready():
-            if not bench.is_done(task):
-                do(task, bench)
+            if not setup.is_done(task):
+                do_task(task, setup)
             yield task
 
 
-def _run_beside(sorter: TopologicalSorter[Task], bench: Bench, workers: int) -> Iterator[Task]:
+def _run_in_workers(sorter: TopologicalSorter[Task], setup: Setup, workers: int) -> Iterator[Task]:
     """Run tasks in processes: training keeps Python busy, which threads would share."""
     # fresh processes: a copy of one that has threads of torch may hang
     context = multiprocessing.get_context("spawn")
     running: dict[Future[None], Task] = {}
     ready: deque[Task] = deque()
-    pool = ProcessPoolExecutor(workers, context, _settle_down, (bench,))
+    pool = ProcessPoolExecutor(workers, context, _start_worker)
     try:
         while sorter.is_active():
             ready.extend(sorter.get_ready())
             # no more than can run at once: what a pool has taken it does, even after Ctrl-C
             if ready and len(running) < workers:
                 task = ready.popleft()
-                if bench.is_done(task):
+                if setup.is_done(task):
                     yield task
                 else:
                     with starting_workers():
-                        future = pool.submit(_do_in_worker, task)
+                        future = pool.submit(_do_in_worker, task, setup)
                     running[future] = task
             else:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    _raise_what_happened(future)
+                    _check(future)
                     yield running.pop(future)
     except KeyboardInterrupt:
-        _call_off_workers()
+        _stop_workers()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _call_off_workers() -> None:
-    """Tell the workers what Ctrl-C tells all processes of a terminal, and ``kill`` only one."""
+def _stop_workers() -> None:
+    """Send the workers what Ctrl-C sends to all processes of a terminal, and ``kill`` to one."""
     for worker in multiprocessing.active_children():
         if worker.pid:
             with suppress(ProcessLookupError):
                 os.kill(worker.pid, signal.SIGINT)
 
 
-def _raise_what_happened(future: Future[None]) -> None:
-    """Raise what a task raised; of Ctrl-C the workers may hear before this process does."""
+def _check(future: Future[None]) -> None:
+    """Raise what a task raised; Ctrl-C may reach the workers before this process."""
     try:
         future.result()
     except SystemExit:
         raise KeyboardInterrupt from None
     except BrokenProcessPool:
         raise FacetlError(
-            "a task's process was killed, perhaps for lack of memory; go on with --resume and "
+            "a task's process was killed, perhaps for lack of memory; resume with --resume and "
             "fewer --workers"
         ) from None
 
 
-_bench: Bench | None = None  # of the worker process
-_is_working = False
-_is_called_off = False
+class _Worker:
+    """What a worker process is doing, so that Ctrl-C ends its task once and tidily."""
 
+    def __init__(self) -> None:
+        self._is_working = False
+        self._is_stopped = False
 
-def _settle_down(bench: Bench) -> None:
-    """Take the bench; learn to leave a task quietly on Ctrl-C, its temporary files removed."""
-    global _bench
-    _bench = bench
-    obey_parent(_leave)
+    def do(self, task: Task, setup: Setup) -> None:
+        """Do a task, unless the process was told to stop before."""
+        self._is_working = True
+        try:
+            if self._is_stopped:
+                sys.exit(1)
+            do_task(task, setup)
+        finally:
+            self._is_working = False
 
-
-def _leave(*_: object) -> None:
-    """Leave the task, once: a second signal shall not disturb the tidying."""
-    global _is_called_off
-    before, _is_called_off = _is_called_off, True
-    if _is_working and not before:
-        sys.exit(1)
-
-
-def _do_in_worker(task: Task) -> None:
-    global _is_working
-    assert _bench is not None, "a worker is given its bench when it starts"
-    _is_working = True
-    try:
-        if _is_called_off:  # before it began
+    def stop(self, *_: object) -> None:
+        """Leave the task, once: a second signal shall not disturb the tidying."""
+        before, self._is_stopped = self._is_stopped, True
+        if self._is_working and not before:
             sys.exit(1)
-        do(task, _bench)
-    finally:
-        _is_working = False
+
+
+_worker = _Worker()
+
+
+def _start_worker() -> None:
+    obey_parent(_worker.stop)
+
+
+def _do_in_worker(task: Task, setup: Setup) -> None:
+    _worker.do(task, setup)
+
+
+def forecast(tasks: Iterable[Task], setup: Setup, workers: int) -> float:
+    """Return about how many seconds the tasks that are not done yet will take."""
+    left = [task for task in tasks if not setup.is_done(task)]
+    with one_thread():
+        speed = measure_speed(torch.device(setup.device), CascadePlan.default())
+    total = sum(_forecast_task(task, setup, speed) for task in left)
+    return total / min(workers, max(len(left), 1))
+
+
+def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
+    plan = setup.plan(task.frames, task.seed, task.method if isinstance(task, Cell) else PLAIN)
+    frames = plan.choose_frames(setup.train_frames)
+    steps = dict(zip(STAGES, estimate(plan, len(frames), frames.face_count, speed), strict=True))
+    if isinstance(task, PatchTask):
+        return steps[task.stage].cutting
+    stages: tuple[Stage, ...] = STAGES
+    if isinstance(task, StartTask):
+        stages = (task.stage,)
+    elif task.target != "cascade":
+        stages = (task.target,)
+    training = sum(steps[stage].epoch * steps[stage].epochs for stage in stages)
+    cutting = sum(steps[stage].cutting for stage in stages) if len(stages) > 1 else 0.0
+    return training + cutting + MEASURING * len(setup.test_frames)

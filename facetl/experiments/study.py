@@ -1,18 +1,43 @@
-"""What a study compares: methods, starts, numbers of frames and seeds, unfolded into cells."""
+"""What a study compares: methods, starts, frames and seeds, as cells and the tasks they need."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal
 
-from facetl.experiments.naming import PLAIN, slug
-from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.networks import STAGES, Stage
 from facetl.training.transfer import Transfer
 
 Target = Literal["pnet", "rnet", "onet", "cascade"]
 Start = Literal["pretrained", "shuffled", "inverted"]
+
+PLAIN = Transfer()
+"""Plain fine-tuning: everything learns, nothing is held."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that differ by seed alone.
+
+    Attributes:
+        target: what is trained by the method; a stage learns behind plainly tuned ones.
+        start: what the weights come from.
+        frames: how many frames are learnt from, 0 for all.
+        method: how the weights are transferred.
+    """
+
+    target: Target
+    start: Start
+    frames: int
+    method: Transfer
+
+    @property
+    def plain(self) -> Group:
+        """The group of plain fine-tuning that this one is compared with."""
+        return replace(self, method=PLAIN)
 
 
 @dataclass(frozen=True)
@@ -20,7 +45,7 @@ class Cell:
     """One training and its figures.
 
     Attributes:
-        target: what is trained by the method; a stage learns behind plainly tuned ones.
+        target: what is trained by the method.
         start: what the weights come from.
         frames: how many frames are learnt from, 0 for all.
         seed: of all chance, the draw of the frames included.
@@ -35,9 +60,58 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """How the cell's files are called."""
+        """The name of the cell's files."""
         count = f"{self.frames}f" if self.frames else "all"
         return f"{self.target}_{self.start}_{count}_seed{self.seed}_{slug(self.method)}"
+
+    @property
+    def group(self) -> Group:
+        """What it has in common with the cells of other seeds."""
+        return Group(self.target, self.start, self.frames, self.method)
+
+    @property
+    def plain(self) -> Cell:
+        """The cell that it is compared with: the same but for the method."""
+        return replace(self, method=PLAIN)
+
+    @property
+    def summed(self) -> Cell:
+        """The same cell with the plain sum of the gradients."""
+        return replace(self, method=replace(self.method, gradient_rule="sum"))
+
+
+@dataclass(frozen=True)
+class PatchTask:
+    """Patches of a stage from some frames, proposed by plainly tuned stages before it."""
+
+    stage: Stage
+    frames: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of the patch file."""
+        return f"{self.stage}_{self.frames or 'all'}f_seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class StartTask:
+    """An inappropriate starting point: the network trained on patches that teach it nonsense."""
+
+    stage: Stage
+    kind: Start
+    frames: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of the weights file."""
+        return f"{self.stage}_{self.kind}_{self.frames or 'all'}f_seed{self.seed}"
+
+
+Task = PatchTask | StartTask | Cell
+Graph = dict[Task, set[Task]]
+"""What each task needs to be done before it."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +138,8 @@ class Study:
     methods: tuple[Transfer, ...]
     epochs: Mapping[Stage, int] = field(default_factory=dict)
 
-    def fitted(self, available: int) -> Study:
-        """Return the study for so many frames: counts that there aren't become all of them."""
+    def limited_to(self, available: int) -> Study:
+        """Return the study for so many frames: counts beyond them become all of them."""
         frames = tuple(dict.fromkeys(n if n < available else 0 for n in self.frames))
         return replace(self, frames=frames)
 
@@ -85,5 +159,84 @@ class Study:
         return list(dict.fromkeys(cells))
 
 
+def plan_tasks(cells: Iterable[Cell]) -> Graph:
+    """Return the tasks of cells and of all that they need, with their needs."""
+    graph: Graph = {}
+    waiting: deque[Task] = deque(cells)
+    while waiting:
+        task = waiting.popleft()
+        if task not in graph:
+            graph[task] = set(_needs(task))
+            waiting.extend(graph[task])
+    return graph
+
+
+def plain_cells_before(stage: Stage, frames: int, seed: int) -> list[Cell]:
+    """Return the cells whose networks stand before a stage: plainly tuned on the same frames."""
+    before = STAGES[: STAGES.index(stage)]
+    return [Cell(each, "pretrained", frames, seed) for each in before]
+
+
+def _needs(task: Task) -> Iterator[Task]:
+    """Yield what a task needs to be done before it."""
+    if isinstance(task, PatchTask):
+        yield from plain_cells_before(task.stage, task.frames, task.seed)
+    elif isinstance(task, StartTask):
+        yield PatchTask(task.stage, task.frames, task.seed)
+    elif task.target != "cascade":
+        yield PatchTask(task.target, task.frames, task.seed)
+        yield from plain_cells_before(task.target, task.frames, task.seed)
+        if task.start != "pretrained":
+            yield StartTask(task.target, task.start, task.frames, task.seed)
+
+
 def _start_of(method: Transfer, start: Start) -> Start:
     return "pretrained" if method.strategy == "scratch" else start
+
+
+def slug(method: Transfer) -> str:
+    """Return a short name of a method, fit for a file: what it has otherwise than plain tuning."""
+    words = [method.strategy, *(f"{short}{value}" for short, value in _details(method))]
+    return "-".join(word.replace(" ", "").replace(",", "+") for word in words)
+
+
+def describe_method(method: Transfer) -> str:
+    """Return a short name of a method for people: ``head``, ``l2-sp α 0.1, dtnh``."""
+    if method == PLAIN:
+        return "plain fine-tuning"
+    details = dict(_details(method))
+    parts: list[str] = [] if method.strategy == "full" else [method.strategy]
+    if method.reset_head:
+        parts.append("new head")
+    if method.holds:
+        beta = f" β {details['b']}" if "b" in details else ""
+        parts.append(f"{method.regulariser} α {details['a']}{beta}")
+    parts += [f"{_WORDS[short]} {value}" for short, value in details.items() if short in _WORDS]
+    if method.gradient_rule != "sum":
+        parts.append(method.gradient_rule)
+    return ", ".join(parts)
+
+
+_WORDS = {"d": "decay", "layers": "on", "epochs": "epochs", "rates": "rates"}
+
+
+def _details(method: Transfer) -> Iterator[tuple[str, str]]:
+    """Yield what distinguishes methods, with a short name each."""
+    if method.reset_head:
+        yield "newhead", ""
+    if method.holds:
+        yield "", method.regulariser
+        yield "a", f"{method.alpha:.12g}"
+        if method.regulariser == "l2-sp" and method.reset_head:
+            yield "b", f"{method.beta:.12g}"
+        if method.decay != 1:
+            yield "d", f"{method.decay:.12g}"
+        if method.feature_layers:
+            yield "layers", "+".join(method.feature_layers)
+        if method.gradient_rule != "sum":
+            yield "", method.gradient_rule
+    if method.strategy == "gradual":
+        if method.phase_epochs != PLAIN.phase_epochs:
+            yield "epochs", "+".join(map(str, method.phase_epochs))
+        if method.phase_rates != PLAIN.phase_rates:
+            yield "rates", "+".join(f"{rate:.12g}" for rate in method.phase_rates)

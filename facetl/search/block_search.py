@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from facetl.data.video import Every, Footage
+from facetl.data.video import Sampling, VideoReader
 from facetl.errors import OutputError, VideoError
 from facetl.files import cannot_write, entering_all
 from facetl.locks import clear
@@ -17,7 +17,7 @@ from facetl.results.parquet import ShardHead, ShardWriter, count_shard, shard_pa
 from facetl.search.blocks import Block
 from facetl.search.pipeline import NamedImage, Searcher, search_all
 from facetl.search.settings import Settings
-from facetl.search.video import link_results, search_footage
+from facetl.search.video import link_results, search_video
 
 PATIENCE = 4
 """How often a block may be begun before it counts as one that ends whoever searches it."""
@@ -45,7 +45,7 @@ class RunPlan(NamedTuple):
 class VideoPlan(NamedTuple):
     """How videos are looked at: which frames count, and whether still ones are searched."""
 
-    every: Every
+    every: Sampling
     skip_still: bool
 
 
@@ -140,22 +140,22 @@ class BlockSearch:
             yield searched.skipped or searched.results
 
     def _search_video(self, video: NamedImage, plan: VideoPlan) -> Iterator[Found]:
-        footage = Footage(video.path)
+        reader = VideoReader(video.path)
         try:
-            step = plan.every.step(float(footage.facts().rate))
+            step = plan.every.step(float(reader.facts().rate))
         except VideoError as error:
             yield Skipped(video.name, str(error))
             return
-        found = search_footage(
+        found = search_video(
             video.name,
-            footage.frames(plan.every),
+            reader.frames(plan.every),
             self._detectors,
             self._settings,
             self.batch_size,
             skip_still=plan.skip_still,
         )
         yield from (results for _, results in link_results(found, step))
-        yield from (Skipped(video.name, fault) for fault in footage.faults)
+        yield from (Skipped(video.name, fault) for fault in reader.faults)
 
     @property
     def _detectors(self) -> dict[str, Searcher]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from facetl.data.held_frames import Moment, Stamp, group_stills
+from facetl.data.held_frames import HeldFrame, Timestamp, group_held_frames
 from facetl.data.images import Pixels
-from facetl.data.shots import Look, is_cut, look_at
+from facetl.data.shots import FrameSignature, frame_signature, is_cut
 from facetl.data.tracks import FaceTracker
-from facetl.data.video import Every, Footage, VideoFacts, VideoFrame
+from facetl.data.video import Sampling, VideoFacts, VideoFrame, VideoReader
+from facetl.reporting import Reporter
 from facetl.results.detections import Detections, FrameResult
 from facetl.results.origin import Origin
 from facetl.search.pipeline import BATCH_SIZE, Progress, Searched, Searcher, search_all
@@ -30,21 +31,21 @@ class FilmPicture:
     """
 
     video: str
-    moment: Moment
+    held_frame: HeldFrame
 
     @property
     def name(self) -> str:
         """How results call the frame."""
-        return frame_name(self.video, self.moment.frame.index)
+        return frame_name(self.video, self.held_frame.frame.index)
 
     @property
     def held(self) -> int:
         """How many pixels it keeps in memory: those of the frame to search."""
-        return self.moment.frame.pixels[..., 0].size
+        return self.held_frame.frame.pixels[..., 0].size
 
     def load(self) -> Pixels:
         """Return the pixels, which are decoded already."""
-        return self.moment.frame.pixels
+        return self.held_frame.frame.pixels
 
 
 def frame_name(video: str, index: int) -> str:
@@ -52,7 +53,7 @@ def frame_name(video: str, index: int) -> str:
     return f"{video}/{index:06d}.png"
 
 
-def search_footage(
+def search_video(
     video: str,
     frames: Iterable[VideoFrame],
     detectors: Mapping[str, Searcher],
@@ -73,14 +74,14 @@ def search_footage(
         workers: batches searched side by side.
         skip_still: leave out frames that show the same as the one before; they come with it.
     """
-    moments = group_stills(frames) if skip_still else map(Moment, frames)
-    pictures = (FilmPicture(video, moment) for moment in moments)
+    held_frames = group_held_frames(frames) if skip_still else map(HeldFrame, frames)
+    pictures = (FilmPicture(video, held_frame) for held_frame in held_frames)
     return search_all(detectors, settings, pictures, batch_size, workers)
 
 
 def link_results(
     found: Iterable[Searched[FilmPicture]], step: float
-) -> Iterator[tuple[Stamp, dict[str, FrameResult]]]:
+) -> Iterator[tuple[Timestamp, dict[str, FrameResult]]]:
     """Yield each frame's number and time, and what each run has for it: tracks, still frames too.
 
     A frame comes when the next one is known, which tells whose first frame it was.
@@ -90,12 +91,12 @@ def link_results(
         step: seconds from one frame to the next, on average.
     """
     trackers: dict[str, FaceTracker] = {}
-    before: Look | None = None
-    waiting: tuple[Stamp, dict[str, FrameResult]] | None = None
+    before: FrameSignature | None = None
+    waiting: tuple[Timestamp, dict[str, FrameResult]] | None = None
     for searched in found:
-        look = look_at(searched.picture.load())
-        cut = before is not None and is_cut(before, look)
-        before = look
+        signature = frame_signature(searched.picture.load())
+        cut = before is not None and is_cut(before, signature)
+        before = signature
         for stamp, results in _spread(searched):
             linked = {
                 run: _link(result, trackers.setdefault(run, FaceTracker(step)), stamp.time, cut=cut)
@@ -111,9 +112,9 @@ def link_results(
 
 def _spread(
     searched: Searched[FilmPicture],
-) -> Iterator[tuple[Stamp, dict[str, FrameResult]]]:
+) -> Iterator[tuple[Timestamp, dict[str, FrameResult]]]:
     """Yield what is known of each frame of a moment: still ones show what the first does."""
-    first, *still = searched.picture.moment.stamps
+    first, *still = searched.picture.held_frame.stamps
     yield first, searched.results
     for stamp in still:
         name = frame_name(searched.picture.video, stamp.index)
@@ -143,6 +144,26 @@ def _look_back(
 
 
 @dataclass(frozen=True)
+class NamedVideo:
+    """A video that can be read, and its name in results."""
+
+    name: str
+    reader: VideoReader
+    facts: VideoFacts
+
+    def frames(self, every: Sampling, doing: str, reporter: Reporter) -> Iterator[VideoFrame]:
+        """Yield the frames that count, with a progress bar."""
+        frames = self.reader.frames(every)
+        return reporter.track(frames, f"{doing} {self.name}", self.facts.count(every))
+
+    def note_faults(self, reporter: Reporter) -> list[str]:
+        """Say what was wrong with the file when it was read last; return it."""
+        for fault in self.reader.faults:
+            reporter.note(f"{self.reader.path}: {fault}; what was read counts")
+        return self.reader.faults
+
+
+@dataclass(frozen=True)
 class VideoSearch:
     """A search of one video by one detector, as :meth:`Detector.video` explains it."""
 
@@ -155,14 +176,16 @@ class VideoSearch:
 
     def run(self, path: Path, every: int | str) -> Iterator[FrameResult]:
         """Open a video and return an iterator of what is found in it."""
-        footage, chosen = Footage(path), Every.parse(str(every))
-        return self._run(footage, footage.facts(), chosen)
+        reader, chosen = VideoReader(path), Sampling.parse(str(every))
+        return self._run(reader, reader.facts(), chosen)
 
-    def _run(self, footage: Footage, facts: VideoFacts, every: Every) -> Iterator[FrameResult]:
+    def _run(
+        self, reader: VideoReader, facts: VideoFacts, every: Sampling
+    ) -> Iterator[FrameResult]:
         frames: dict[int, Pixels] = {}
-        found = search_footage(
-            footage.path.name,
-            footage.frames(every),
+        found = search_video(
+            reader.path.name,
+            reader.frames(every),
             {"": self.detector},
             {"": self.settings},
             self.batch_size,
@@ -174,8 +197,8 @@ class VideoSearch:
             if self.progress:
                 self.progress(number, facts.count(every))
             yield self._finish(results[""], pixels)
-        for fault in footage.faults:
-            warnings.warn(f"{footage.path}: {fault}; what was read counts", stacklevel=2)
+        for fault in reader.faults:
+            warnings.warn(f"{reader.path}: {fault}; what was read counts", stacklevel=2)
 
     def _finish(self, result: FrameResult, pixels: Pixels) -> FrameResult:
         """Return a result that knows its frame, without detections of a low score."""
@@ -189,7 +212,7 @@ def _hold(
 ) -> Iterator[Searched[FilmPicture]]:
     """Yield what is found, and keep the pixels in ``frames`` by the number of the frame."""
     for searched in found:
-        frame = searched.picture.moment.frame
+        frame = searched.picture.held_frame.frame
         frames[frame.index] = frame.pixels
         yield searched
 

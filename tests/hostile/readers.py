@@ -17,7 +17,6 @@ from PIL import Image, features
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
 
-from facetl.cli.compare import find_room
 from facetl.cli.report import recall_training
 from facetl.cli.train_stage import recommend_settings
 from facetl.data.dataset import load_dataset
@@ -29,8 +28,8 @@ from facetl.data.formats.wider import Wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.data.frame import Frame
 from facetl.data.images import image_size, load_image
-from facetl.data.thumbnails import make_miniatures
-from facetl.data.video import Footage
+from facetl.data.thumbnails import make_thumbnails
+from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, OutputError
 from facetl.evaluation.metrics_file import FORMAT as METRICS
 from facetl.evaluation.metrics_file import load_metrics
@@ -38,10 +37,10 @@ from facetl.evaluation.report.gallery import hang
 from facetl.evaluation.report.page import Report, choose_exhibits, render
 from facetl.evaluation.scoring import Entry, Truth, evaluate_all
 from facetl.experiments.description import load_study
-from facetl.experiments.naming import PLAIN
 from facetl.experiments.results import load_cell, summarise
 from facetl.experiments.runner import FORMAT as CELLS
-from facetl.experiments.study import Cell
+from facetl.experiments.setup import require_place
+from facetl.experiments.study import PLAIN, Cell
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.checking import check_outputs
 from facetl.manifests.fingerprints import FileMark, FolderMark, mark_file
@@ -134,7 +133,7 @@ def _read_picture(path: Path) -> None:
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] == 3
     assert pixels.shape[:2] == size or path.suffix in (".gif", ".tif")
-    assert dict(make_miniatures({"a": path}, 10_000))["a"]
+    assert dict(make_thumbnails({"a": path}, 10_000))["a"]
 
 
 def _course(folder: Path) -> list[Path]:
@@ -549,9 +548,9 @@ def _video(folder: Path) -> list[Path]:
 
 
 def _read_video(path: Path) -> None:
-    footage = Footage(path)
-    footage.facts()
-    for number, _ in enumerate(footage.frames()):
+    reader = VideoReader(path)
+    reader.facts()
+    for number, _ in enumerate(reader.frames()):
         if number > 50:
             break
 
@@ -626,7 +625,7 @@ READERS = (
     Reader("cell", _cell, _read_cell),
     Reader("task", _task, lambda path: Workshop(path.parent).open(TASK)),
     Reader("budget", _budget, _read_budget),
-    Reader("claim", _claim, lambda path: find_room(path.parent, resume=True, force=False)),
+    Reader("claim", _claim, lambda path: require_place(path.parent, resume=True, force=False)),
     Reader("manifest", _manifest, _read_manifest),
     Reader("video", _video, _read_video),
 )

@@ -1,0 +1,278 @@
+"""Frames of videos that are worth annotating, with boxes to start from."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facetl.boxes import Boxes, clip
+from facetl.cores import usable_cores
+from facetl.data.active_learning import (
+    Candidate,
+    Pick,
+    Pool,
+    Reason,
+    measure_sharpness,
+    pick_frames,
+)
+from facetl.data.formats.course import save_annotations
+from facetl.data.images import load_image, save_image
+from facetl.data.media_types import image_paths
+from facetl.data.shots import FrameSignature, frame_signature
+from facetl.data.video import Sampling
+from facetl.errors import ImageError, InputError, OutputError, UsageError
+from facetl.files import folder_in_place, is_occupied, require_writable, write_text
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.engines import EngineChoice
+from facetl.reporting import SILENT, Reporter
+from facetl.search.inputs import Inputs, find_inputs, open_videos
+from facetl.search.pipeline import Searched
+from facetl.search.settings import Settings
+from facetl.search.video import FilmPicture, NamedVideo, frame_name, search_video
+
+LISTING = "frames.csv"
+HALF_SECOND = Sampling(seconds=0.5)
+_BATCH_SIZE = 4
+
+
+@dataclass(frozen=True)
+class FramesRequest:
+    """Which frames are picked, and from what.
+
+    Attributes:
+        videos: files and folders.
+        out: folder of the frames: new or empty.
+        count: how many to pick.
+        every: which frames to look at.
+        weights: the detector whose doubts count: a file, ``cartoon`` or ``pretrained``.
+        unlike: folders of frames that are annotated already; none like them is picked.
+        variety: weight, 0 to 1, of being unlike the other frames; that of doubt is the rest.
+        score: least score of a box that is written; None for that of the weights.
+        workers: work done side by side; the result does not depend on it.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        engine: what searches frames.
+    """
+
+    videos: Sequence[Path]
+    out: Path
+    count: int = 100
+    every: Sampling = HALF_SECOND
+    weights: str = "cartoon"
+    unlike: Sequence[Path] = ()
+    variety: float = 0.5
+    score: float | None = None
+    workers: int = usable_cores()
+    device: str = "auto"
+    engine: EngineChoice = "auto"
+
+
+@dataclass(frozen=True)
+class FramesResult:
+    """What was picked.
+
+    Attributes:
+        picks: the frames, best first.
+        seen: how many frames were looked at.
+        boxes: how many were written.
+    """
+
+    picks: Sequence[Pick]
+    seen: int
+    boxes: int
+
+    @property
+    def doubtful(self) -> int:
+        """How many frames were picked mainly because the detector is unsure of them."""
+        return sum(pick.reason is Reason.DOUBT for pick in self.picks)
+
+
+def frames(request: FramesRequest, reporter: Reporter = SILENT) -> FramesResult:
+    """Pick the frames of videos that are most worth annotating, and write them with boxes.
+
+    Raises:
+        InputError: if there is no video that can be read, or no frame worth annotating.
+        OutputError: if the folder holds something, or cannot be written.
+        UsageError: if images are named.
+    """
+    out = request.out
+    found = _find_videos(request.videos)
+    _refuse_occupied(out)
+    require_writable(out)
+    videos, _ = open_videos(found.videos, reporter)
+    _refuse_long_names(videos)
+    known = _load_known(request.unlike, reporter)
+    detector = Detector.load(request.weights, request.device, request.engine)
+    settings = detector.settings.override(score=request.score)
+    pool = Pool()
+    for candidate in _candidates(videos, request, detector, settings, reporter):
+        pool.offer(candidate)
+    picks = pick_frames(pool.candidates, request.count, known=known, variety=request.variety)
+    if not picks:
+        raise InputError(
+            f"found no frame to pick among {pool.seen}, all blank, blurred or like those of "
+            "--unlike; look at more with a smaller --every"
+        )
+    with folder_in_place(out) as place:
+        _save_pictures(place, videos, request.every, picks, reporter)
+        _save_boxes(place, videos, picks, settings.score)
+        write_text(place / LISTING, _as_csv(picks, settings.score))
+    if passed_over := found.describe_passed_over(image=len(found.images)):
+        reporter.note(passed_over)
+    boxes = sum(len(_sure_boxes(pick.candidate, settings.score)) for pick in picks)
+    return FramesResult(picks, pool.seen, boxes)
+
+
+def _find_videos(paths: Sequence[Path]) -> Inputs:
+    """Return the videos that the paths mean, and what else is there.
+
+    Raises:
+        InputError: if there is nothing in the folders.
+        UsageError: if an image was named, or there are only images.
+    """
+    found = find_inputs(paths, "videos")
+    if not found.videos:
+        raise UsageError(f"{paths[0]} is no video and holds none; give videos")
+    if named := [image.path for image in found.images if image.path in paths]:
+        raise UsageError(f"found {named[0]} among videos; search videos apart from images")
+    return found
+
+
+def _refuse_occupied(out: Path) -> None:
+    """Refuse a folder that holds something: frames that somebody may have annotated."""
+    if is_occupied(out):
+        raise OutputError(
+            f"{out} exists already; choose another --out, and --unlike {out} to pick what it lacks"
+        )
+
+
+def _refuse_long_names(videos: Sequence[NamedVideo]) -> None:
+    """Refuse, before the work, videos whose names are too long for an annotation file's."""
+    for video in videos:
+        path = video.reader.path
+        try:
+            _annotations_path(path.parent, video).lstat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise InputError(
+                f"{path}: the name of its annotations would be too long ({error.strerror}); "
+                "shorten that of the video"
+            ) from error
+
+
+def _annotations_path(folder: Path, video: NamedVideo) -> Path:
+    return folder / f"{video.name}_annotations.txt"
+
+
+def _load_known(folders: Sequence[Path], reporter: Reporter) -> list[FrameSignature]:
+    """Return what all images in the folders look like from afar."""
+    paths = [path for folder in folders for path in image_paths(folder)]
+    signatures = []
+    for path in reporter.track(paths, "reading known frames", len(paths)):
+        try:
+            signatures.append(frame_signature(load_image(path)))
+        except ImageError as error:
+            reporter.note(f"skipped {error}")
+    return signatures
+
+
+def _candidates(
+    videos: Sequence[NamedVideo],
+    request: FramesRequest,
+    detector: Detector,
+    settings: Settings,
+    reporter: Reporter,
+) -> Iterator[Candidate]:
+    """Yield the frames of all videos with what the detector finds in them."""
+    for video in videos:
+        found = search_video(
+            video.name,
+            video.frames(request.every, "searching", reporter),
+            {"": detector},
+            {"": settings},
+            _BATCH_SIZE,
+            request.workers,
+        )
+        yield from map(_as_candidate, found)
+        video.note_faults(reporter)
+
+
+def _as_candidate(found: Searched[FilmPicture]) -> Candidate:
+    pixels, (result,) = found.picture.load(), found.results.values()
+    boxes = clip(result.detections.boxes.astype(float), result.size_hw).round()
+    has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return Candidate(
+        video=found.picture.video,
+        stamp=found.picture.held_frame.stamps[0],
+        signature=frame_signature(pixels),
+        sharpness=measure_sharpness(pixels),
+        boxes=boxes[has_area],
+        scores=result.detections.scores[has_area],
+    )
+
+
+def _save_pictures(
+    place: Path,
+    videos: Sequence[NamedVideo],
+    every: Sampling,
+    picks: Sequence[Pick],
+    reporter: Reporter,
+) -> None:
+    """Read the videos once more and write the frames that were picked."""
+    for video in videos:
+        wanted = {each.stamp.index for each in _picked(picks, video)}
+        for frame in video.frames(every, "writing", reporter) if wanted else ():
+            if frame.index in wanted:
+                save_image(place / frame_name(video.name, frame.index), frame.pixels)
+
+
+def _save_boxes(
+    place: Path, videos: Sequence[NamedVideo], picks: Sequence[Pick], score: float
+) -> None:
+    """Write the boxes that the detector is sure of, in the order of the frames."""
+    for video in videos:
+        if picked := sorted(_picked(picks, video), key=lambda each: each.stamp.index):
+            faces = {Path(_name(each)).name: _sure_boxes(each, score) for each in picked}
+            save_annotations(
+                _annotations_path(place, video),
+                {name: (boxes, [None] * len(boxes)) for name, boxes in faces.items()},
+            )
+
+
+def _as_csv(picks: Sequence[Pick], score: float) -> str:
+    """Return the picked frames as CSV, the best first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["image", "seconds", "faces", "doubt", "doubt_share", "novelty", "sharpness", "reason"]
+    )
+    for pick in picks:
+        frame = pick.candidate
+        writer.writerow(
+            [
+                _name(frame),
+                f"{frame.stamp.time:.3f}",
+                len(_sure_boxes(frame, score)),
+                f"{frame.doubt:.3f}",
+                f"{pick.doubt_share:.3f}",
+                f"{pick.novelty:.3f}",
+                f"{frame.sharpness:.2f}",
+                pick.reason.value,
+            ]
+        )
+    return text.getvalue()
+
+
+def _picked(picks: Sequence[Pick], video: NamedVideo) -> list[Candidate]:
+    return [pick.candidate for pick in picks if pick.candidate.video == video.name]
+
+
+def _name(candidate: Candidate) -> str:
+    return frame_name(candidate.video, candidate.stamp.index)
+
+
+def _sure_boxes(candidate: Candidate, score: float) -> Boxes:
+    return candidate.boxes[candidate.scores >= score]
