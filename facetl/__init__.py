@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facetl.cartoons.frame import CartoonFrame, draw_frame
-    from facetl.data.annotations import load_annotations, save_annotations
     from facetl.data.dataset import FaceDataset, load_dataset
+    from facetl.data.formats.course import load_annotations, save_annotations
     from facetl.data.frame import Frame
     from facetl.data.images import load_image, save_image
     from facetl.errors import FacetlError
@@ -57,14 +57,14 @@ _HOMES = {
     "Workshop": "facetl.training.cascade",
     "draw_frame": "facetl.cartoons.frame",
     "evaluate": "facetl.evaluation.scoring",
-    "load_annotations": "facetl.data.annotations",
+    "load_annotations": "facetl.data.formats.course",
     "load_dataset": "facetl.data.dataset",
     "load_image": "facetl.data.images",
     "load_patches": "facetl.training.patches",
     "load_run": "facetl.results.store",
     "load_weights": "facetl.mtcnn.weights",
     "prepare_patches": "facetl.training.preparation",
-    "save_annotations": "facetl.data.annotations",
+    "save_annotations": "facetl.data.formats.course",
     "save_image": "facetl.data.images",
     "save_run": "facetl.results.json_file",
     "save_weights": "facetl.mtcnn.weights",

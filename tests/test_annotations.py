@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facetl.data.annotations import (
-    AnnotationFile,
-    Kind,
-    Problem,
-    count_problems,
-    load_annotations,
-    save_annotations,
-)
+from facetl.data.annotations import AnnotationFile, Kind, Problem, count_problems
+from facetl.data.formats.course import load_annotations, save_annotations
 from facetl.errors import AnnotationError
 
 

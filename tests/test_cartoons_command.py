@@ -9,8 +9,8 @@ from facetl.cartoons import RULE, draw_frame
 from facetl.cartoons.cast import CAST
 from facetl.cli import main
 from facetl.commands.cartoons import CartoonsRequest, cartoons
-from facetl.data.annotations import load_annotations
 from facetl.data.dataset import load_dataset
+from facetl.data.formats.course import load_annotations
 from facetl.data.images import load_image
 from facetl.errors import OutputError
 

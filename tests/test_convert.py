@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,19 +20,21 @@ from outcomes import assert_refused, left_in, success
 from PIL import Image
 
 from facetl.cli import main
-from facetl.cli.convert import DATASETS, FORMATS
-from facetl.data.annotations import load_annotations, save_annotations
+from facetl.commands import convert as command
 from facetl.data.dataset import FaceDataset, load_dataset, load_sources
-from facetl.data.formats.coco import load_coco
-from facetl.data.formats.conversion import WRITABLE, save_dataset
+from facetl.data.discovery import find_parts
+from facetl.data.formats.coco import Coco
+from facetl.data.formats.conversion import save_dataset
+from facetl.data.formats.course import load_annotations, save_annotations
+from facetl.data.formats.table import FORMATS, writable
 from facetl.data.formats.voc import whole_pixels
-from facetl.data.formats.yolo import load_yaml
-from facetl.data.frame import Frame
-from facetl.data.layouts import find_parts
-from facetl.data.sources import Format, Part
-from facetl.errors import FacetlError, ImageError, InputError, OutputError
+from facetl.data.frame import Frame, Part
+from facetl.errors import FacetlError, ImageError, InputError, OutputError, UsageError
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
+
+WRITABLE = [name for name in writable() if FORMATS[name].is_read]
+"""Formats that are written and read."""
 
 PLACES = (
     "a.png",
@@ -97,9 +100,9 @@ def assert_same(dataset: FaceDataset, frames: list[Frame], tolerance: float) -> 
 @settings(max_examples=8)
 @given(frames=some_frames())
 def test_every_pair_of_formats_keeps_boxes_labels_and_empty_frames(
-    first: Format, second: Format, frames: list[Frame]
+    first: str, second: str, frames: list[Frame]
 ) -> None:
-    tolerance = 1.0 if Format.VOC in (first, second) else 1e-5
+    tolerance = 1.0 if "voc" in (first, second) else 1e-5
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         placed = save_pictures(root / "frames", frames)
@@ -115,7 +118,7 @@ def test_every_pair_of_formats_keeps_boxes_labels_and_empty_frames(
     "named", [("train", "val"), ("train", "test"), ("val", "test"), ("train", "val", "test")]
 )
 def test_parts_stay_what_they_are(
-    tmp_path: Path, first: Format, second: Format, named: tuple[Part, ...]
+    tmp_path: Path, first: str, second: str, named: tuple[Part, ...]
 ) -> None:
     frames = [
         Frame(Path(f"{part}.png"), f"{part}.png", np.array([[1, 2, 9, 9]]), (None,), (30, 40))
@@ -139,7 +142,7 @@ def load_parts(root: Path) -> dict[Part, tuple[Frame, ...]]:
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
 @pytest.mark.parametrize("form", WRITABLE)
-def test_a_part_alone_is_a_data_set_without_parts(tmp_path: Path, form: Format, part: Part) -> None:
+def test_a_part_alone_is_a_data_set_without_parts(tmp_path: Path, form: str, part: Part) -> None:
     frame = Frame(Path("a.png"), "a.png", np.array([[1, 2, 9, 9]]), (None,), (30, 40))
     save_dataset(tmp_path / "out", form, {part: save_pictures(tmp_path / "frames", [frame])})
     assert list(load_parts(tmp_path / "out")) == ["train"]
@@ -150,8 +153,8 @@ def test_a_part_alone_is_a_data_set_without_parts(tmp_path: Path, form: Format, 
     ("named", "val"), [("train", "train"), ("train test", "test"), ("train val test", "val")]
 )
 def test_ultralytics_always_finds_a_val(tmp_path: Path, named: Any, val: str) -> None:
-    save_dataset(tmp_path / "out", Format.YOLO, {part: [] for part in named.split()})
-    document = load_yaml(tmp_path / "out/data.yaml")
+    save_dataset(tmp_path / "out", "yolo", {part: [] for part in named.split()})
+    document = yaml.safe_load((tmp_path / "out/data.yaml").read_text())
     assert (document["train"], document["val"]) == ("images/train", f"images/{val}")
 
 
@@ -199,7 +202,7 @@ def test_what_becomes_of_the_images(frames: Path, placing: str, kept: bool) -> N
 def test_one_file_of_annotations(frames: Path) -> None:
     out = frames.parent / "all.json"
     success(convert(frames / "faces.txt", out, "--to", "coco"))
-    assert load_coco(out).images == ("a.png", "b.png", "c.png")
+    assert Coco().load(out).images == ("a.png", "b.png", "c.png")
     result = success(convert(out, out.with_name("x.txt"), "--images", frames, "--to", "course"))
     assert "frames without faces, which this format cannot name: 1\n" in result.stderr
     assert load_annotations(out.with_name("x.txt")).faces["a.png"].labels == ("dad", None)
@@ -217,7 +220,7 @@ def test_a_part_alone(frames: Path) -> None:
     assert len(json.loads((out.parent / "one/annotations.json").read_text())["images"]) == 3
     refused = convert(out, out.parent / "two", "--to", "coco", "--part", "val")
     assert_refused(refused, "holds train, test but no val")
-    assert_refused(convert(out, out.parent / "x.json", "--to", "coco"), "two frames called a.png")
+    assert_refused(convert(out, out.parent / "x.json", "--to", "coco"), "two frames named a.png")
     assert_refused(convert(out, out.parent / "voc", "--to", "voc"), "would share one file")
 
 
@@ -259,8 +262,8 @@ def test_a_failure_leaves_nothing_behind(frames: Path) -> None:
     assert "1 image missing" in success(skipped).stderr
 
 
-@pytest.mark.parametrize("form", [Format.COCO, Format.YOLO, Format.VOC])
-def test_odd_labels_are_written_as_they_are_read(tmp_path: Path, form: Format) -> None:
+@pytest.mark.parametrize("form", ["coco", "yolo", "voc"])
+def test_odd_labels_are_written_as_they_are_read(tmp_path: Path, form: str) -> None:
     given = ("two\nlines", "a\ud800", "\x01b", " $x\u2028y ", "\x00", "null", "1e3", "${x}")
     boxes = np.array([[1, 2, 3, 4]] * len(given))
     frame = Frame(Path("a.png"), "a.png", boxes, given, (30, 40))
@@ -275,26 +278,26 @@ def test_a_label_that_the_course_cannot_hold(tmp_path: Path, label: str) -> None
     Image.new("RGB", (40, 30)).save(path)
     frame = Frame(path, "a.png", np.array([[1, 2, 3, 4]]), (label,), (30, 40))
     with pytest.raises(Exception, match="would not be read back the same"):
-        save_dataset(tmp_path / "out", Format.COURSE, {"train": [frame]})
+        save_dataset(tmp_path / "out", "course", {"train": [frame]})
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        save_dataset(tmp_path / "file/out", Format.COCO, {"train": []})
+        save_dataset(tmp_path / "file/out", "coco", {"train": []})
 
 
 def test_a_frame_that_vanished_is_named_and_not_the_place(tmp_path: Path) -> None:
     frame = Frame(tmp_path / "gone.png", "gone.png", np.zeros((0, 4)), (), (30, 40))
     with pytest.raises(ImageError, match=r"gone\.png cannot be read \(No such file"):
-        save_dataset(tmp_path / "out", Format.COCO, {"train": [frame]})
+        save_dataset(tmp_path / "out", "coco", {"train": [frame]})
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", WRITABLE)
 @pytest.mark.parametrize("name", ["a\nb.png", "a\x07.png", "a\udcff.png", "a\\b.png", "x//a.png"])
-def test_a_name_that_cannot_be_said_is_refused(tmp_path: Path, form: Format, name: str) -> None:
+def test_a_name_that_cannot_be_said_is_refused(tmp_path: Path, form: str, name: str) -> None:
     """File systems allow them; the frame would be lost on the way back, or worse."""
     frame = Frame(tmp_path / "a.png", name, np.array([[1, 2, 3, 4]]), (None,), (30, 40))
     with pytest.raises(OutputError, match="would not be read back the same; rename the file"):
@@ -313,7 +316,7 @@ ODD_EDGES = st.sampled_from([0.0, -1.0, 1e-9, 1e-4, 2e-4, 29.9999, 30.0, 39.9999
     size_hw=st.sampled_from([(30, 40)] * 4 + [(0, 40), (30, -1), (30, 10**9)]),
 )
 def test_odd_boxes_are_written_to_be_read_or_not_at_all(
-    form: Format, box: tuple[float, ...], label: str | None, size_hw: tuple[int, int]
+    form: str, box: tuple[float, ...], label: str | None, size_hw: tuple[int, int]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -329,11 +332,11 @@ def test_odd_boxes_are_written_to_be_read_or_not_at_all(
             assert [each.name for each in root.iterdir()] == ["a.png"]
             return
         (found,) = load_dataset(root / "out")
-        np.testing.assert_allclose(found.boxes, [box], atol=1.0 if form is Format.VOC else 1e-5)
+        np.testing.assert_allclose(found.boxes, [box], atol=1.0 if form == "voc" else 1e-5)
 
 
 @pytest.mark.parametrize("form", WRITABLE)
-def test_two_frames_of_one_name_are_refused(tmp_path: Path, form: Format) -> None:
+def test_two_frames_of_one_name_are_refused(tmp_path: Path, form: str) -> None:
     frame = Frame(tmp_path / "a.png", "a.png", np.zeros((0, 4)), (), (30, 40))
     with pytest.raises(OutputError, match=r"a\.png and a\.png would share one file"):
         save_dataset(tmp_path / "out", form, {"train": [frame, frame]}, "none")
@@ -493,12 +496,18 @@ def test_a_name_with_a_dot_is_a_folder_too(frames: Path, suffix: str) -> None:
 def test_no_folder_is_called_like_a_file(frames: Path, target: str, name: str) -> None:
     result = convert(frames, frames.parent / name, "--to", target)
     assert result.exit_code == 2
-    assert "does not write such a file as" in " ".join(result.stderr.split())
+    assert "does not write a file named like" in " ".join(result.stderr.split())
     assert [path.name for path in frames.parent.iterdir()] == ["frames"]
 
 
-def test_every_format_that_can_be_written_has_its_name() -> None:
-    assert tuple(WRITABLE) == DATASETS
+def test_python_is_told_what_was_written(frames: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = frames.parent / "out"
+    result = command.convert(command.ConvertRequest(frames, out, "yolo"))
+    assert result == command.ConvertResult([[out]], {"train": (3, 3)})
+    assert [len(frame.boxes) for frame in load_dataset(out)] == [2, 0, 1]
+    with pytest.raises(UsageError, match="--to csv is for detections"):
+        command.convert(command.ConvertRequest(frames, out, "csv", force=True))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
@@ -508,7 +517,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", WRITABLE)
-def test_commands_read_every_format(frames: Path, form: Format) -> None:
+def test_commands_read_every_format(frames: Path, form: str) -> None:
     """Prepare learns the same from all of them; evaluate scores against all of them."""
     out = frames.parent / form
     success(convert(frames, out, "--to", form))
@@ -517,10 +526,10 @@ def test_commands_read_every_format(frames: Path, form: Format) -> None:
     assert "faces                3\n" in result.stdout
     save_result(frames.parent / "results")
     files = {
-        Format.COCO: "annotations.json",
-        Format.YOLO: "data.yaml",
-        Format.VOC: "Annotations",
-        Format.COURSE: "images_annotations.txt",
+        "coco": "annotations.json",
+        "yolo": "data.yaml",
+        "voc": "Annotations",
+        "course": "images_annotations.txt",
     }
     for truth in (out, out / files[form]):
         evaluate = [frames.parent / "results", "--truth", truth, "--force"]
@@ -540,15 +549,13 @@ def test_a_file_that_lists_all_images_is_a_complete_truth(frames: Path) -> None:
     assert metrics["truth"]["frames"] == 3
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), list(itertools.product((Format.COCO, Format.VOC), repeat=2))
-)
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(("coco", "voc"), repeat=2)))
 @settings(max_examples=8, deadline=None)
 @given(frames=some_frames(), data=st.data())
 def test_regions_to_be_ignored_stay_so(
-    first: Format, second: Format, frames: list[Frame], data: st.DataObject
+    first: str, second: str, frames: list[Frame], data: st.DataObject
 ) -> None:
-    tolerance = 1.0 if Format.VOC in (first, second) else 1e-5
+    tolerance = 1.0 if "voc" in (first, second) else 1e-5
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         placed = [
@@ -576,7 +583,7 @@ def crowded(frames: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("target", [*FORMATS, "label-studio"])
+@pytest.mark.parametrize("target", writable())
 def test_what_a_format_cannot_hold_is_counted(crowded: Path, target: str) -> None:
     result = success(convert(crowded, crowded.parent / "out", "--to", target))
     holds = target in ("coco", "cvat", "voc")
@@ -595,5 +602,5 @@ def test_difficult_faces_become_faces_if_so_chosen(crowded: Path) -> None:
     out = crowded.parent / "all.json"
     result = success(convert(crowded, out, "--to", "coco", "--difficult", "face"))
     assert (result.stdout, result.stderr) == (f"3 frames, 3 faces\nwrote {out}\n", "")
-    assert load_coco(out).ignored == {}
-    assert load_coco(out).faces["a.png"].labels == ("dad", None)
+    assert Coco().load(out).ignored == {}
+    assert Coco().load(out).faces["a.png"].labels == ("dad", None)

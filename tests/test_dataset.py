@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from facetl.data import name_matching
-from facetl.data.annotations import Kind
+from facetl.data.annotations import Kind, count_problems
 from facetl.data.dataset import FaceDataset, fingerprint, load_dataset
+from facetl.data.discovery import find_sources
+from facetl.data.formats.folders import image_root
 from facetl.data.frame import Frame
-from facetl.data.layouts import find_sources, image_root
 from facetl.errors import AnnotationError, InputError
 
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
@@ -66,7 +67,7 @@ def test_the_part_to_train_on(course: Path) -> None:
     assert first.size_hw == (30, 40)
     assert faceless.boxes.shape == (0, 4)
     assert last.boxes.tolist() == [[3, 4, 13, 14]]
-    assert (len(dataset), dataset.face_count, dataset.problem_summary) == (3, 3, "")
+    assert (len(dataset), dataset.face_count, count_problems(dataset.problems)) == (3, 3, "")
     assert names(load_dataset(course / "antrenare")) == names(dataset)
 
 
@@ -210,7 +211,7 @@ def test_boxes_that_reach_out_are_clipped_and_counted(folder: Path) -> None:
     (folder / "faces.txt").write_text("a.jpg -5 2 50 31\na.jpg 0 0 40 30\n")
     dataset = load_dataset(folder)
     assert dataset.frames[0].boxes.tolist() == [[0, 2, 40, 30], [0, 0, 40, 30]]
-    assert dataset.problem_summary == "1 clipped"
+    assert count_problems(dataset.problems) == "1 clipped"
     assert str(dataset.problems[0]) == (
         f"{folder}/faces.txt:1: found the box -5 2 50 31 partly outside a.jpg (40x30 pixels)"
     )
@@ -223,7 +224,7 @@ def test_boxes_wholly_outside_are_wrong(folder: Path, box: str) -> None:
         load_dataset(folder)
     dataset = load_dataset(folder, on_error="skip")
     assert dataset.frames[0].labels == ("dad",)
-    assert dataset.problem_summary == "1 outside the frame"
+    assert count_problems(dataset.problems) == "1 outside the frame"
 
 
 def test_missing_images_are_told_once_each(folder: Path) -> None:
@@ -231,7 +232,7 @@ def test_missing_images_are_told_once_each(folder: Path) -> None:
     with pytest.raises(AnnotationError, match=r"faces\.txt:1: found no z\.jpg in .*; mend it"):
         load_dataset(folder)
     dataset = load_dataset(folder, on_error="skip")
-    assert (dataset.problem_summary, dataset.face_count) == ("1 image missing", 1)
+    assert (count_problems(dataset.problems), dataset.face_count) == ("1 image missing", 1)
 
 
 def test_unreadable_images_are_left_out_and_counted_even_when_strict(folder: Path) -> None:
@@ -239,7 +240,7 @@ def test_unreadable_images_are_left_out_and_counted_even_when_strict(folder: Pat
     (folder / "b.jpg").write_text("no image")
     dataset = load_dataset(folder)
     assert names(dataset) == ["sub/c.png"]
-    assert dataset.problem_summary == "2 image unreadable"
+    assert count_problems(dataset.problems) == "2 image unreadable"
     unannotated, annotated = dataset.problems
     assert str(unannotated).startswith(f"{folder}/b.jpg: ")
     assert str(annotated).startswith(f"{folder}/faces.txt:1: {folder}/a.jpg is empty")
@@ -307,7 +308,7 @@ def test_regions_to_be_ignored_are_clipped_as_faces_are(tmp_path: Path) -> None:
     dataset = load_dataset(tmp_path, on_error="skip")
     assert dataset.frames[0].ignored.tolist() == [[0, 1, 5, 11]]
     assert (dataset.face_count, dataset.ignored_count) == (0, 1)
-    assert dataset.problem_summary == "1 clipped, 2 marked to be ignored"
+    assert count_problems(dataset.problems) == "1 clipped, 2 marked to be ignored"
     assert dataset.annotations == (tmp_path / "x.json",)
     (doubt,) = dataset.warnings
     assert "found no face in 1 frame; check" in doubt

@@ -19,7 +19,7 @@ from facetl.boxes import as_boxes
 from facetl.cli import main
 from facetl.cli.detect import detect
 from facetl.cli.searching import parse_weights
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
 from facetl.mtcnn.detector import Detector

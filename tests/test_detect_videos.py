@@ -21,7 +21,7 @@ from outcomes import assert_refused, complaint, left_in, success
 from facetl.boxes import as_boxes, iou
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.held_frames import HeldFrame
 from facetl.data.images import Pixels, save_image
 from facetl.data.video import LONGEST_SIDE, VideoFrame, VideoReader, VideoWriter

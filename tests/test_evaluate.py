@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from outcomes import cannot_draw, success
 
 from facetl.cli import main
-from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import FaceDataset
+from facetl.data.formats.course import load_annotations, save_annotations
 from facetl.data.frame import Frame
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError, InputError

@@ -13,7 +13,7 @@ from facetl.commands.evaluate import EvaluateRequest, evaluate
 from facetl.commands.explain import ExplainRequest, explain
 from facetl.commands.export import ExportRequest, export
 from facetl.commands.tune import TuneRequest, tune
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError, UsageError
 from facetl.files import read_json

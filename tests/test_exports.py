@@ -21,8 +21,8 @@ from PIL import Image
 
 from facetl.cli import main
 from facetl.cli.exports import EXPORT_NAMES
-from facetl.data.annotations import save_annotations
-from facetl.data.formats.coco import load_coco
+from facetl.data.formats.coco import Coco
+from facetl.data.formats.course import save_annotations
 from facetl.data.formats.names import is_plain
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.errors import DetectionsError, OutputError
@@ -185,7 +185,7 @@ def read_again(kind: str, paths: list[Path], name: str, count: int) -> None:
                 Image.new("RGB", SIZE_HW[::-1]).save(paths[0] / "images" / name)
             load_yolo(load_yolo_set(paths[0] / "data.yaml"), paths[0] / "images", "strict")
         case "cvat":
-            load_coco(paths[0])
+            Coco().load(paths[0])
         case _:
             for path in paths:
                 if path.suffix == ".json":
@@ -306,7 +306,7 @@ def test_pre_annotations_for_cvat(tmp_path: Path, run: Run) -> None:
     document = json.loads(path.read_text())
     check_cvat_coco(document)
     assert [each["image_id"] for each in document["annotations"]] == [1, 1, 3]
-    back = load_coco(path)
+    back = Coco().load(path)
     assert back.images == ("a.png", "b.png", "dad/c d.png")
     assert back.faces["a.png"].boxes.tolist() == [[0, 2, 11, 30], [20.25, 5, 30, 15]]
 

@@ -27,14 +27,14 @@ from pycocotools import mask as coco_mask
 from facetl.boxes import iou
 from facetl.cli import main
 from facetl.data import archives
-from facetl.data.annotations import Kind, load_annotations
+from facetl.data.annotations import Kind, count_problems
 from facetl.data.dataset import FaceDataset, load_dataset
-from facetl.data.formats.coco import load_coco
+from facetl.data.discovery import find_parts, recognise
+from facetl.data.formats.coco import Coco
 from facetl.data.formats.corners import upright_around
-from facetl.data.formats.recognition import recognise
+from facetl.data.formats.course import load_annotations
 from facetl.data.formats.segmentation import bbox_around
 from facetl.data.formats.yolo import looks_like_labels
-from facetl.data.layouts import find_parts
 from facetl.errors import AnnotationError, FacetlError, InputError
 from facetl.evaluation.scoring import Truth, evaluate
 from facetl.results.detections import Detections, FrameResult, Run
@@ -110,7 +110,7 @@ def test_a1_label_studio(case: Callable[..., Path], file: str) -> None:
         "0001.jpg": [[197, 102, 238, 189], [100, 160, 189, 241]],
         "0002.jpg": [[95, 113, 180, 245]],
     }
-    assert dataset.problem_summary == "2 matched by the end of the name"
+    assert count_problems(dataset.problems) == "2 matched by the end of the name"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_ids_may_be_numbers_or_text(tmp_path: Path, key: object, own: object) ->
         "categories": [{"id": own, "name": "dad"}],
         "annotations": [{"image_id": key, "category_id": key, "bbox": [1, 2, 3, 4]}],
     }
-    file = load_coco(write(tmp_path / "x.json", json.dumps(document)))
+    file = Coco().load(write(tmp_path / "x.json", json.dumps(document)))
     assert file.faces["a.jpg"].labels == ("dad",)
 
 
@@ -205,7 +205,7 @@ def test_ids_that_nothing_has(tmp_path: Path, key: object) -> None:
         "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 9, "file_name": "b.jpg"}],
         "annotations": [{"image_id": key, "bbox": [1, 2, 3, 4]}],
     }
-    file = load_coco(write(tmp_path / "x.json", json.dumps(document)), "skip")
+    file = Coco().load(write(tmp_path / "x.json", json.dumps(document)), "skip")
     assert [problem.kind for problem in file.problems] == [Kind.UNKNOWN]
 
 
@@ -214,7 +214,7 @@ def test_an_id_that_is_there_is_meant_before_one_that_looks_like_it(tmp_path: Pa
         "images": [{"id": 1, "file_name": "a.jpg"}, {"id": "1", "file_name": "b.jpg"}],
         "annotations": [{"image_id": key, "bbox": [1, 2, 3, 4]} for key in ("1", 1.0)],
     }
-    file = load_coco(write(tmp_path / "x.json", json.dumps(document)))
+    file = Coco().load(write(tmp_path / "x.json", json.dumps(document)))
     assert [line.image for line in file.lines] == ["b.jpg", "a.jpg"]
 
 
@@ -224,7 +224,7 @@ def test_a5_turned_boxes_are_the_upright_ones_around_them(case: Callable[..., Pa
     side = 167 * math.sqrt(2) / 2
     expected = [275.5 - side, 168.5 - side, 275.5 + side, 168.5 + side]
     np.testing.assert_allclose(dataset.frames[0].boxes, [expected], atol=1e-5)
-    assert dataset.problem_summary == "4 rotated"
+    assert count_problems(dataset.problems) == "4 rotated"
 
 
 @settings(max_examples=100, deadline=None)
@@ -280,7 +280,7 @@ def test_a6_duplicates_of_the_truth_count_once(case: Callable[..., Path]) -> Non
     names = tuple(f"00{number}.jpg" for number in range(1, 7))
     root = case("a6_duplicates_truth", "validare", names)
     truth = load_dataset(root, part="test")
-    assert truth.problem_summary == "8 repeated"
+    assert count_problems(truth.problems) == "8 repeated"
     file = load_annotations(root / "validare_annotations.txt")
     frames = tuple(
         FrameResult(
@@ -489,7 +489,7 @@ def test_a10_pixels_are_called_pixels(case: Callable[..., Path]) -> None:
     with pytest.raises(AnnotationError, match=found):
         load_dataset(root)
     dataset = load_dataset(root, on_error="skip")
-    assert dataset.problem_summary == "4 not a share of the image"
+    assert count_problems(dataset.problems) == "4 not a share of the image"
     assert "found no face in 3 frames" in dataset.warnings[0]
 
 
@@ -581,7 +581,7 @@ def test_a_bbox_counts_before_a_segmentation(tmp_path: Path) -> None:
             {"image_id": 1, "bbox": [0, 0, 0, 0], "segmentation": [[1, 2]]},
         ],
     }
-    file = load_coco(write(tmp_path / "x.json", json.dumps(document)), "skip")
+    file = Coco().load(write(tmp_path / "x.json", json.dumps(document)), "skip")
     assert file.faces["a.jpg"].boxes.tolist() == [[1, 2, 4, 6], [5, 5, 9, 9]]
     assert [problem.kind for problem in file.problems] == [Kind.EMPTY_BOX]
 
@@ -618,8 +618,8 @@ COCO = json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [
 )
 def test_what_else_a_zip_may_hold(tmp_path: Path, files: dict[str, str | bytes]) -> None:
     path = zipped(tmp_path / "x.zip", files)
-    assert recognise(path) == "coco"
-    assert load_coco(path).images == ("a.jpg",)
+    assert recognise(path).name == "coco"
+    assert Coco().load(path).images == ("a.jpg",)
     assert [each.name for each in tmp_path.iterdir()] == ["x.zip"]
 
 
@@ -652,7 +652,7 @@ def test_a_zip_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.Mon
     path = zipped(tmp_path / "x.zip", {"a.json": "[" + " " * 10**6 + "]"})
     monkeypatch.setattr(archives, "MAX_BYTES", 10**5)
     with pytest.raises(AnnotationError, match="grow beyond 100,000 bytes; unpack it"):
-        load_coco(path)
+        Coco().load(path)
 
 
 @settings(max_examples=60, deadline=None)
@@ -667,7 +667,7 @@ def test_a_damaged_zip_is_refused(
     path = tmp_path_factory.getbasetemp() / "damaged.zip"
     path.write_bytes(data[:place] + junk + data[place + len(junk) :])
     with suppress(FacetlError):
-        load_coco(path)
+        Coco().load(path)
 
 
 # what is known and not read
@@ -912,7 +912,7 @@ def test_each_command_says_it_loudly(
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "faces.txt")
-    for read in (load_annotations, load_coco, recognise, load_dataset):
+    for read in (load_annotations, Coco().load, recognise, load_dataset):
         with pytest.raises(FacetlError, match=r"pipe or a device|is not a folder"):
             read(tmp_path / "faces.txt")
 

@@ -19,8 +19,9 @@ from outcomes import success
 from PIL import Image
 
 from facetl.cli import main
-from facetl.data.annotations import AnnotationFile, Kind, load_annotations
+from facetl.data.annotations import AnnotationFile, Kind, count_problems
 from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.formats.course import load_annotations
 from facetl.data.formats.names import leads_out, listed_name
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.name_matching import match_names, nearest_names
@@ -322,7 +323,7 @@ def test_all_formats_match_names_and_count_it(
     assert [each.kind for each in dataset.problems if each.kind is not Kind.UNLISTED] == [
         Kind.MATCHED
     ]
-    assert "1 matched by the end of the name" in dataset.problem_summary
+    assert "1 matched by the end of the name" in count_problems(dataset.problems)
 
 
 @pytest.mark.parametrize("make", [as_course, as_coco, as_wider, as_voc, as_yolo_list])

@@ -17,15 +17,16 @@ from outcomes import assert_refused, success
 from tiny_world import save_frames
 
 from facetl.cli import main
-from facetl.cli.convert import _leave_out
 from facetl.cli.exports import EXPORT_NAMES
+from facetl.commands.convert import _leave_out
 from facetl.data.dataset import load_dataset
-from facetl.data.formats.coco import load_coco
+from facetl.data.discovery import find_sources
+from facetl.data.formats.coco import Coco
+from facetl.data.frame import Part
 from facetl.data.images import save_image
-from facetl.data.layouts import find_sources
-from facetl.data.sources import Part
 from facetl.errors import NameTooLongError
 from facetl.files import write_text
+from facetl.reporting import SILENT
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
 from facetl.results.store import load_run
@@ -144,7 +145,7 @@ def test_a_name_with_control_characters_is_one_counted_skip(
         assert [path.name for path in (out / "cartoon.yolo/labels").iterdir()] == ["1.txt"]
     if kind in ("coco", "cvat"):
         path = out / ("cartoon.coco-images.json" if kind == "coco" else "cartoon.cvat.json")
-        assert load_coco(path).images == ("1.png",)
+        assert Coco().load(path).images == ("1.png",)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -203,7 +204,7 @@ def test_links_of_each_frame_are_followed_once(
     names: tuple[Part, ...] = ("train", "val")
     parts = {part: load_dataset(frames) for part in names}
     followed.clear()
-    found = _leave_out(parts, {part: find_sources(frames) for part in names}, copies=True)
+    found = _leave_out(parts, {part: find_sources(frames) for part in names}, SILENT)
     assert [len(dataset) for dataset in found.values()] == [2, 2]
     assert sorted(followed) == sorted([frames, frames / "0.png", frames / "1.png"] * 2)
 

@@ -19,8 +19,8 @@ from reference_sampling import cut_one
 from facetl.boxes import coverage, shift
 from facetl.cli import main
 from facetl.commands.prepare import PrepareRequest, prepare
-from facetl.data.annotations import save_annotations
 from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError, OutputError, UsageError
 from facetl.manifests.manifest import load_manifest

@@ -17,11 +17,10 @@ from playwright.sync_api import Browser
 
 from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
-from facetl.data.annotations import save_annotations
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.conversion import save_single
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
-from facetl.data.sources import Format
 from facetl.data.thumbnails import make_thumbnails
 from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
@@ -261,7 +260,7 @@ def test_regions_to_be_ignored_are_drawn_and_what_lies_in_them_is_not(
 ) -> None:
     x1, y1, x2, y2 = UNMATCHED
     frames, truth = results.parent / "frames", tmp_path / "truth.json"
-    save_single(truth, Format.COCO, load_dataset(frames).frames)
+    save_single(truth, "coco", load_dataset(frames).frames)
     document = json.loads(truth.read_text(encoding="utf-8"))
     image = next(each for each in document["images"] if each["file_name"] == "001.jpg")
     crowd = {"id": 99, "image_id": image["id"], "iscrowd": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}

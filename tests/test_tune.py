@@ -14,7 +14,7 @@ from outcomes import cannot_draw, complaint, success
 
 from facetl.boxes import as_boxes
 from facetl.cli import main
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.evaluation.tuning import tradeoff_plot
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights

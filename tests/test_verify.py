@@ -18,7 +18,7 @@ from facetl.cli import main, options
 from facetl.cli.recording import leaving_manifest
 from facetl.commands.verify import VerifyRequest, verify
 from facetl.data.dataset import load_dataset
-from facetl.data.formats.recognition import recognise
+from facetl.data.discovery import recognise
 from facetl.data.images import image_paths
 from facetl.errors import AnnotationError
 from facetl.files import about_to_write, note_read, note_written, refuse_to_overwrite, write_text

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from facetl.cartoons.frame import draw_frame
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import save_image
 from facetl.mtcnn.networks import STAGES
 from facetl.mtcnn.weights import Weights

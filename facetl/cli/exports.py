@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facetl.cli.ending import ConsoleReporter
 from facetl.results.export_table import EXPORTS
 
 if TYPE_CHECKING:
-    from facetl.results.detections import Run
+    pass
 
 EXPORT_NAMES = tuple(EXPORTS)
 
@@ -24,15 +23,6 @@ exports_option = click.option(
     help="Write the detections for other tools too; repeatable. npy: the course's arrays; cvat, "
     "label-studio: to correct them there.",
 )
-
-
-def save_exports(
-    out: Path, runs: Sequence[Run], kinds: Sequence[str], score: float | None = None
-) -> None:
-    """Write every run in every format, from a score on; say what was written and what not."""
-    from facetl.results import exports
-
-    print_exports(exports.save_exports(out, runs, kinds, score, ConsoleReporter()))
 
 
 def print_exports(written: Iterable[Sequence[Path]]) -> None:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from facetl.cli.input_hints import expecting as expecting
 from facetl.cores import usable_cores
+from facetl.data.formats.table import COURSE, readable
 from facetl.mtcnn.engines import engine_names
 from facetl.search.settings import FACTORS, LEAST_FACE, Settings
 from facetl.settings import AT_LEAST_ONE, Range, Setting, settings_of
@@ -254,7 +255,7 @@ annotation_file = click.option(
 annotation_format = click.option(
     "--format",
     "form",
-    type=click.Choice(["auto", "course", "coco", "yolo", "voc", "wider"]),
+    type=click.Choice(["auto", *sorted(readable(), key=COURSE.__ne__)]),
     default="auto",
     help="How the faces are annotated; auto looks into the files.",
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facetl.cli import options
-from facetl.cli.annotated import require_source
 from facetl.cli.console import plain_table, print_table, suggest
 from facetl.cli.ending import ConsoleReporter
 
@@ -108,7 +107,6 @@ def prepare(**given: Any) -> None:
     from facetl.commands.prepare import PrepareRequest
     from facetl.commands.prepare import prepare as cut
 
-    require_source(given["data"], given["images"])
     request = PrepareRequest(**given)
     result = cut(request, ConsoleReporter())
     if result.preparation is None:

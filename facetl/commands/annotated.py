@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from facetl.data import dataset as datasets
 from facetl.data.annotations import AnnotationFile, OnError, describe_problems
 from facetl.data.dataset import FaceDataset, find_warnings, load_dataset
-from facetl.data.formats.places import load_listed
-from facetl.data.formats.recognition import recognise
-from facetl.data.sources import Format, Part
+from facetl.data.frame import Part
 from facetl.errors import UsageError
 from facetl.manifests.checking import find_writer
 from facetl.manifests.manifest import Step
@@ -22,9 +21,9 @@ SUGGESTED = (".cvat.json", ".label-studio.json")
 """How the names of exports of detections end that are made to be corrected."""
 
 
-def chosen_format(form: str) -> Format | None:
-    """Return the format of a name, None for the one that is recognised."""
-    return None if form == AUTO else Format(form)
+def chosen_format(form: str) -> str | None:
+    """Return the name of a format, None if it is to be recognised."""
+    return None if form == AUTO else form
 
 
 def load_frames(
@@ -74,12 +73,7 @@ def load_truth(
     Raises:
         InputError: if they cannot be read.
     """
-    chosen = chosen_format(form)
-    if not path.is_dir():
-        chosen = chosen or recognise(path)
-        if chosen not in (Format.YOLO, Format.VOC):
-            return load_listed(path, chosen, on_error)
-    return load_dataset(path, part="test", on_error=on_error, form=chosen)
+    return datasets.load_truth(path, on_error, chosen_format(form))
 
 
 def note_problems(

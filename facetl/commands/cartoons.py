@@ -12,7 +12,7 @@ import facetl.cartoons as drawing
 from facetl.boxes import Boxes
 from facetl.cartoons.cast import CAST
 from facetl.cores import usable_cores
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import save_image
 from facetl.errors import OutputError
 from facetl.files import (

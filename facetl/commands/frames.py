@@ -18,7 +18,7 @@ from facetl.data.active_learning import (
     measure_sharpness,
     pick_frames,
 )
-from facetl.data.annotations import save_annotations
+from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.data.media_types import image_paths
 from facetl.data.shots import FrameSignature, frame_signature

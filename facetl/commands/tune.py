@@ -12,9 +12,10 @@ from facetl.commands.optional_pictures import OptionalPictures
 from facetl.cores import usable_cores
 from facetl.data.annotations import OnError
 from facetl.data.dataset import FaceDataset, fingerprint, leave_out_unreadable
+from facetl.data.discovery import find_sources
+from facetl.data.formats.base import Source
+from facetl.data.frame import Part
 from facetl.data.images import load_image
-from facetl.data.layouts import find_sources
-from facetl.data.sources import Part, Source
 from facetl.errors import InputError, UsageError
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.aims import Aim

@@ -1,33 +1,25 @@
-"""The course's annotation text: ``image x1 y1 x2 y2 [label]``, one face a line.
-
-Boxes are taken as they stand, as half-open corners in pixels.  Read without fuss: a byte-order
-mark, Windows line ends, tabs, blank lines, missing labels, labels with spaces.  An image's name
-may hold spaces too if it has an image's suffix: the name ends at the first word with such a
-suffix that is followed by four numbers; a name without suffix is a single word.
-"""
+"""What annotation files say, whatever their format: faces, and what is wrong with them."""
 
 from __future__ import annotations
 
 import codecs
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, NamedTuple
-from unicodedata import category
 
-from facetl.boxes import FARTHEST, Boxes, as_boxes
+from facetl.boxes import Boxes, as_boxes
 from facetl.data.archives import ZIP, read_member
-from facetl.data.images import IMAGE_SUFFIXES
 from facetl.errors import AnnotationError
-from facetl.files import open_regular, write_text
-
-FORMAT = "image x1 y1 x2 y2 [label]"
+from facetl.files import open_regular
 
 _LONGEST = 500
-"""So many characters are told of what was found: a file without line ends is one long line."""
+"""Characters of a message: a file without line ends is one long line."""
+
+_HEAD = 65_536
+"""How many bytes of a file are looked at to see what it is."""
 
 DIFFICULT = "difficult"
 """The mark of Pascal VOC, which can be overruled."""
@@ -37,7 +29,7 @@ OnError = Literal["strict", "skip"]
 
 
 class Kind(StrEnum):
-    """What can be wrong with a line of annotations or with the image it speaks of."""
+    """What can be wrong with a line of annotations or with its image."""
 
     WRONG_FIELDS = "wrong field count"
     NOT_A_NUMBER = "not a number"
@@ -104,8 +96,8 @@ class FaceLine:
         image: the image's name.
         box: half-open pixels, ``x1, y1, x2, y2``.
         label: who it is, None where not known.
-        line: where it stands, None where a format has no lines.
-        path: the file it stands in, where a format has a file for each image; else None.
+        line: its number, None where a format has no lines.
+        path: its file, where a format has a file for each image; else None.
         mark: by which the file says that it is to be ignored: ``iscrowd``, ``ignore``, ``invalid``
             or ``difficult``; None for a face that counts.
     """
@@ -128,7 +120,7 @@ class AnnotationFile:
         problems: what could not be understood, and what is to be ignored.
         images: all images that the file lists, those without faces too; None where a format
             has no such list, and an image without a line is one without faces.
-        sizes: height and width by image name, of those whose size the file says.
+        sizes: height and width by image name, where the file says them.
         without_faces: images of which the file itself says that they have no faces, where a
             format can: those with an empty file of their own, say.
     """
@@ -160,41 +152,12 @@ class AnnotationFile:
         return {image: boxes for image, boxes in by_image.items() if len(boxes)}
 
     def without_mark(self, mark: str) -> AnnotationFile:
-        """Return the same as if nothing bore a mark: what did is a face like any other."""
-        reported = {*report_ignored(self.lines, self.path)}
+        """Return the same without a mark: what had it is a face like any other."""
+        reported = {*_report_ignored(self.lines, self.path)}
         others = (problem for problem in self.problems if problem not in reported)
         unmarked = (replace(line, mark=None) if line.mark == mark else line for line in self.lines)
         lines, problems = collect_faces((*others, *unmarked), self.path, "skip")
         return replace(self, lines=lines, problems=problems)
-
-
-def load_annotations(path: Path | str, on_error: OnError = "strict") -> AnnotationFile:
-    """Read an annotation file, without looking at the images it speaks of.
-
-    Raises:
-        AnnotationError: if it is no text file; under ``strict``, if any line is wrong: one
-            message with the first such line and a count of all.
-    """
-    path = Path(path)
-    texts = enumerate(read_text(path).split("\n"), start=1)
-    parsed = [_parse_line(text, path, number) for number, text in texts if text.strip()]
-    return AnnotationFile(path, *collect_faces(parsed, path, on_error))
-
-
-def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str | None]]]) -> None:
-    """Write faces by image name as the course's text, atomically.
-
-    Raises:
-        AnnotationError: if a face would not be read back as it is (a name of two words without
-            an image's suffix, say, or an empty box).
-        OutputError: if the place cannot be written.
-    """
-    lines = [
-        _format_line(image, box, label)
-        for image, (boxes, labels) in faces.items()
-        for box, label in zip(as_boxes(boxes).tolist(), labels, strict=True)
-    ]
-    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def collect_faces(
@@ -228,7 +191,7 @@ def collect_faces(
             else:
                 places.append(len(lines))
                 lines.append(each)
-    problems += report_ignored(lines, path)
+    problems += _report_ignored(lines, path)
     enforce(problems, on_error)
     return tuple(lines), tuple(problems)
 
@@ -260,12 +223,12 @@ def ignored_of(lines: Sequence[FaceLine]) -> Boxes:
     return as_boxes([line.box for line in lines if line.mark is not None])
 
 
-def report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
+def _report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
     """Return a problem for each line that is to be ignored, to be counted.
 
     Args:
         lines: of one file or folder of files.
-        path: where they stand that do not say it themselves.
+        path: of those without a file of their own.
     """
     return [
         Problem(
@@ -361,73 +324,16 @@ def find_encoding(data: bytes) -> str:
     return next((name for name, places in plain.items() if zeros == places), "utf-8")
 
 
-def _parse_line(text: str, path: Path, number: int) -> FaceLine | Problem:
-    name, fields, label = _split_line(text)
-    fault = _find_fault(name, fields)
-    if fault:
-        return Problem(fault[0], path, number, fault[1])
-    x1, y1, x2, y2 = map(float, fields)
-    image = name.replace("\\", "/").removeprefix("./")
-    return FaceLine(image, (x1, y1, x2, y2), label, number)
+def read_head(path: Path) -> str:
+    """Return how a file begins, whatever it is; of a ZIP, how the annotation file in it does.
+
+    Raises:
+        AnnotationError: if it cannot be read.
+    """
+    return decode(read_bytes(path, _HEAD), "replace").lstrip(" \t\r\n")
 
 
 def _report_repeated(face: FaceLine, path: Path) -> Problem:
     corners = " ".join(f"{corner:g}" for corner in face.box)
     found = f"found the box {corners} of {face.image} once more"
     return Problem(Kind.REPEATED, face.path or path, face.line, found)
-
-
-def _split_line(text: str) -> tuple[str, list[str], str | None]:
-    """Return the image's name, up to four fields after it, and the label."""
-    words = list(re.finditer(r"\S+", text))
-    end = _count_words_of_name([word.group() for word in words])
-    name = text[words[0].start() : words[end - 1].end()]
-    rest = [word.group() for word in words[end:]]
-    return name, rest[:4], " ".join(rest[4:]) or None
-
-
-def _find_fault(name: str, fields: Sequence[str]) -> tuple[Kind, str] | None:
-    """Return what is wrong with the four fields of a box, if anything."""
-    if len(fields) < 4:
-        found = f"found {len(fields)} of 4 coordinates after {name!r}, expected `{FORMAT}`"
-        return Kind.WRONG_FIELDS, found
-    for word in fields:
-        if not is_number(word):
-            return Kind.NOT_A_NUMBER, f"found {word!r}, expected a number in `{FORMAT}`"
-    x1, y1, x2, y2 = map(float, fields)
-    if x2 <= x1 or y2 <= y1:
-        return Kind.EMPTY_BOX, f"found the box {' '.join(fields)}, expected x2 > x1 and y2 > y1"
-    return None
-
-
-def _count_words_of_name(words: Sequence[str]) -> int:
-    """Return how many words make the image's name: the rule at the head of this module."""
-    ends = [i for i, word in enumerate(words, start=1) if _has_image_suffix(word)]
-    candidates = [*ends, 1]
-    return next((end for end in candidates if _are_numbers(words[end : end + 4])), candidates[0])
-
-
-def _has_image_suffix(word: str) -> bool:
-    return word.lower().endswith(IMAGE_SUFFIXES)
-
-
-def _are_numbers(words: Sequence[str]) -> bool:
-    return len(words) == 4 and all(map(is_number, words))
-
-
-def is_number(word: str) -> bool:
-    """Return whether a word is a number that can be a coordinate: not infinite, nor far from it."""
-    try:
-        return abs(float(word)) <= FARTHEST  # False for NaN
-    except ValueError:
-        return False
-
-
-def _format_line(image: str, box: Sequence[float], label: str | None) -> str:
-    corners = " ".join(f"{int(x)}" if x.is_integer() else repr(x) for x in box)
-    line = f"{image} {corners} {label or ''}".rstrip()
-    expected = FaceLine(image, (box[0], box[1], box[2], box[3]), label, line=1)
-    odd = any(category(char) == "Cs" for char in line)  # broken Unicode, which UTF-8 cannot hold
-    if odd or "\n" in line or "\r" in line or _parse_line(line, Path(), number=1) != expected:
-        raise AnnotationError(f"{line!r} would not be read back the same; write `{FORMAT}`")
-    return line

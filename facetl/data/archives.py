@@ -1,4 +1,4 @@
-"""ZIP files as labelling tools let them be downloaded: the one annotation file in them is read."""
+"""ZIP files as labelling tools offer for download: the one annotation file in them is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facetl.errors import AnnotationError
 ZIP = b"PK\x03\x04"
 """How a ZIP begins."""
 MAX_BYTES = 2**28
-"""An annotation file in a ZIP that grows beyond so many bytes is refused."""
+"""How large an annotation file in a ZIP may be when unpacked."""
 
 _DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,13 @@ from facetl.data.annotations import (
     faces_of,
     ignored_of,
 )
+from facetl.data.discovery import find_sources, recognise
+from facetl.data.formats.base import Source
 from facetl.data.formats.names import leads_out
-from facetl.data.frame import Frame
+from facetl.data.formats.table import load_format
+from facetl.data.frame import Frame, Part
 from facetl.data.images import image_paths, image_size, load_image, name_below
-from facetl.data.layouts import find_sources
 from facetl.data.name_matching import match_names, nearest_names
-from facetl.data.sources import Format, Part, Source
 from facetl.errors import ImageError, InputError
 from facetl.files import note_read
 
@@ -77,11 +78,6 @@ class FaceDataset:
             (*self.warnings, *other.warnings),
         )
 
-    @property
-    def problem_summary(self) -> str:
-        """A count of the problems by kind, ``3 clipped, 1 image unreadable``; may be empty."""
-        return count_problems(self.problems)
-
 
 def load_dataset(
     root: Path | str | None = None,
@@ -90,7 +86,7 @@ def load_dataset(
     annotations: Path | str | None = None,
     part: Part = "train",
     on_error: OnError = "strict",
-    form: Format | str | None = None,
+    form: str | None = None,
     difficult: Difficult = "ignore",
 ) -> FaceDataset:
     """Read frames and faces; of the images only the headers.
@@ -101,12 +97,12 @@ def load_dataset(
     cannot be read are left out, and both are counted.
 
     Args:
-        root: a data folder, laid out as :func:`facetl.data.layouts.find_sources` knows it.
+        root: a data folder, laid out as :func:`facetl.data.discovery.find_sources` knows it.
         images: the folder of images, if it shall not be searched for.
         annotations: the annotation file, if it shall not be searched for.
         part: which part of a folder that has several is meant.
         on_error: whether wrong annotations raise, or are left out and counted.
-        form: the format of the annotations, if it shall not be recognised.
+        form: the name of the format of the annotations; None to recognise it.
         difficult: whether what Pascal VOC marks difficult is to be ignored or is a face.
 
     Raises:
@@ -116,9 +112,30 @@ def load_dataset(
     root, images, annotations = (
         None if place is None else Path(place) for place in (root, images, annotations)
     )
-    form = None if form is None else Format(form)
     sources = find_sources(root, images=images, annotations=annotations, part=part, form=form)
     return load_sources(sources, on_error, difficult)
+
+
+def load_truth(
+    path: Path, on_error: OnError = "strict", form: str | None = None
+) -> FaceDataset | AnnotationFile:
+    """Read the true faces: a folder of frames to test on, or a file of annotations.
+
+    Args:
+        path: the folder; or a file, read with its images only if its boxes depend on them.
+        on_error: as for :func:`load_dataset`.
+        form: as for :func:`load_dataset`.
+
+    Raises:
+        InputError: as for :func:`load_dataset`.
+        AnnotationError: as for :func:`load_dataset`.
+    """
+    if not path.is_dir():
+        found = load_format(form) if form else recognise(path)
+        if not found.has_file_per_image:
+            return found.load(path, on_error)
+        form = found.name
+    return load_dataset(path, part="test", on_error=on_error, form=form)
 
 
 def load_sources(
@@ -192,7 +209,8 @@ def _load_source(source: Source, difficult: Difficult) -> FaceDataset:
     problems = [*file.problems, *_report_matched(given, matched, source)]
     problems += _report_missing(by_image, paths, source)
     if file.images is not None:
-        paths, unlisted = _split(paths, by_image)
+        unlisted = [path for name, path in paths.items() if name not in by_image]
+        paths = {name: path for name, path in paths.items() if name in by_image}
         problems += [] if source.listing else _report_unlisted(unlisted, source)
     frames = []
     for name, path in paths.items():
@@ -223,11 +241,11 @@ def find_warnings(file: AnnotationFile, names: Collection[str] | None = None) ->
     by_image = file.lines_by_image
     names = by_image if names is None else names
     faces = sum(any(line.mark is None for line in by_image.get(name, ())) for name in names)
-    told = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
+    annotated = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
     if not faces:
         found = f"no face in {_count(len(names), 'frame')}" if names else "no face"
-    elif told < len(names) / 2:
-        found = f"annotations of {told} of {len(names)} frames, fewer than half"
+    elif annotated < len(names) / 2:
+        found = f"annotations of {annotated} of {len(names)} frames, fewer than half"
     else:
         return
     yield f"{file.path}: found {found}; check that everything was exported"
@@ -238,31 +256,21 @@ def _count(number: int, what: str) -> str:
 
 
 def _rename(file: AnnotationFile, names: Mapping[str, str]) -> AnnotationFile:
-    """Return what a file says with images called as they are."""
+    """Return what a file says with the real names of the images."""
     if all(given == image for given, image in names.items()):
         return file
-    called = partial(_look_up, names)
+    real = partial(_look_up, names)
     return replace(
         file,
-        lines=tuple(replace(line, image=called(line.image)) for line in file.lines),
-        images=None if file.images is None else tuple(map(called, file.images)),
-        sizes={called(name): size for name, size in file.sizes.items()},
-        without_faces=frozenset(map(called, file.without_faces)),
+        lines=tuple(replace(line, image=real(line.image)) for line in file.lines),
+        images=None if file.images is None else tuple(map(real, file.images)),
+        sizes={real(name): size for name, size in file.sizes.items()},
+        without_faces=frozenset(map(real, file.without_faces)),
     )
 
 
 def _look_up(names: Mapping[str, str], name: str) -> str:
     return names.get(name, name)
-
-
-def _split(
-    paths: Mapping[str, Path], listed: Container[str]
-) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Return the images that are listed, and those that are not."""
-    return (
-        {name: path for name, path in paths.items() if name in listed},
-        {name: path for name, path in paths.items() if name not in listed},
-    )
 
 
 def _make_frame(
@@ -332,7 +340,7 @@ def _report_matched(
 def _report_missing(
     by_image: Mapping[str, Sequence[FaceLine]], names: Collection[str], source: Source
 ) -> list[Problem]:
-    """Return a problem for each name that no image bears; the first one tells the nearest name."""
+    """Return a problem for each name that no image has; the first names the nearest one."""
     problems: list[Problem] = []
     for name, lines in by_image.items():
         if name in names:
@@ -348,9 +356,9 @@ def _report_missing(
     return problems
 
 
-def _report_unlisted(paths: Mapping[str, Path], source: Source) -> list[Problem]:
+def _report_unlisted(paths: Iterable[Path], source: Source) -> list[Problem]:
     found = f"found the image, which {source.annotations.name} does not list"
-    return [Problem(Kind.UNLISTED, path, None, found) for path in paths.values()]
+    return [Problem(Kind.UNLISTED, path, None, found) for path in paths]
 
 
 def _place(source: Source, lines: Sequence[FaceLine]) -> tuple[Path, int | None]:

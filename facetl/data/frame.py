@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from facetl.boxes import Boxes, as_boxes
+
+Part = Literal["train", "val", "test"]
+"""Frames to learn from, to choose by, or to test on."""
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
-"""Which image a name in an annotation file means, whichever tool wrote it, and where.
+"""Which image a name in an annotation file means, whichever tool wrote it.
 
 The rule, one for all formats and commands:
 
-1. A name that an image bears means that image.
+1. The name of an image means that image.
 2. Otherwise the image is meant whose path has the longest end in common with the name, folder by
    folder; of equally long ones the image of which nothing is left over.  Letters are compared in
    one normal form of Unicode, so it does not matter how accents are composed.
@@ -38,9 +38,9 @@ Parts = tuple[str, ...]
 _PREFIX = re.compile(r"^[0-9a-f]{8}(?:__|-)(?=.)")
 """What Label Studio puts before the names of images that were uploaded."""
 _DEEPEST = 30
-"""So many folders at the end of a path are compared."""
+"""How many folders at the end of a path are compared."""
 _NEAR = 1_000
-"""Among so many names to each side, by alphabet, the one nearest to a name is looked for."""
+"""How many names to each side, by alphabet, are compared to find the nearest."""
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -66,7 +66,7 @@ def match_names(names: Collection[str], images: Collection[str]) -> dict[str, st
 
 
 def nearest_names(name: str, images: Collection[str], most: int = 2) -> str:
-    """Return the image names that are most like a name, to be told in a message; may be empty."""
+    """Return the image names that are most like a name, for a message; may be empty."""
     ends = {each.rpartition("/")[2]: each for each in images}
     last = name.replace("\\", "/").rpartition("/")[2]
     like = _most_like(name, images, most) or [ends[end] for end in _most_like(last, ends, most)]
@@ -145,7 +145,7 @@ def _may_be_one(name: Parts, image: Parts, common: int, *, apart: bool) -> bool:
 
 
 def _readings(name: str) -> Iterator[Parts]:
-    """Yield a name's parts as they stand, and with what tools make of names undone."""
+    """Yield a name's parts as given, and without what tools add to names."""
     yield _split(name)
     path = name.partition("?d=")[2] or without_query(name)
     decoded = _split(unquote(path))

@@ -19,12 +19,12 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
 
 from facetl.commands.train_stage import recommend_settings
-from facetl.data.annotations import load_annotations, save_annotations
 from facetl.data.dataset import load_dataset
-from facetl.data.formats.coco import load_coco, save_coco
-from facetl.data.formats.recognition import recognise
-from facetl.data.formats.voc import load_voc, save_voc
-from facetl.data.formats.wider import load_wider
+from facetl.data.discovery import recognise
+from facetl.data.formats.coco import Coco
+from facetl.data.formats.course import load_annotations, save_annotations
+from facetl.data.formats.voc import Voc, load_voc
+from facetl.data.formats.wider import Wider
 from facetl.data.formats.yolo import load_yolo, load_yolo_set
 from facetl.data.frame import Frame
 from facetl.data.images import image_size, load_image
@@ -139,20 +139,20 @@ def _course(folder: Path) -> list[Path]:
 
 def _coco(folder: Path) -> list[Path]:
     frame = _frame(folder)
-    save_coco(folder / "faces.json", [frame])
+    Coco().save_single(folder / "faces.json", [frame])
     return [folder / "faces.json"]
 
 
 def _voc(folder: Path) -> list[Path]:
     frame = _frame(folder)
-    save_voc(folder, [frame], "images")
-    return [folder / "a.xml"]
+    Voc().save(folder, {"train": [frame]}, with_images=False)
+    return [(folder / "Annotations/a.xml").rename(folder / "a.xml")]
 
 
 def _voc_parts(folder: Path) -> list[Path]:
     """Write a data set whose images are in a folder of their own and listed by part."""
     frame = _frame(folder / "JPEGImages")
-    save_voc(folder / "Annotations", [frame], "JPEGImages")
+    Voc().save(folder, {"train": [frame]}, with_images=False)
     lists = folder / "ImageSets" / "Main"
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("a\n")
@@ -586,12 +586,12 @@ READERS = (
     Reader("images", _pictures, _read_picture),
     Reader("course", _course, _both(load_annotations)),
     Reader("course folder", _course, _read_folder),
-    Reader("coco", _coco, _both(load_coco)),
+    Reader("coco", _coco, _both(Coco().load)),
     Reader("coco folder", _coco, _read_folder),
     Reader("voc", _voc, lambda path: _both(load_voc)(path.parent)),
     Reader("voc folder", _voc, _read_folder),
     Reader("voc parts", _voc_parts, _read_voc_parts),
-    Reader("wider", _wider, _both(load_wider)),
+    Reader("wider", _wider, _both(Wider().load)),
     Reader("wider folder", _wider, _read_folder),
     Reader("yolo", _yolo, _read_yolo),
     Reader("detections", _run, _read_run),

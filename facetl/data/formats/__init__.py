@@ -1,8 +1,7 @@
-"""Other people's annotation formats: COCO, YOLO, Pascal VOC and the text of WIDER FACE.
+"""Annotation formats: one module a format, each a line in :mod:`facetl.data.formats.table`.
 
-One module a format, each with a ``load_…`` that gives an ``AnnotationFile`` of half-open pixel
-boxes, and a ``save_…`` where facetl writes it.  ``recognition`` tells which format a file is in,
-``places`` where a format keeps images and annotations, ``conversion`` writes whole data sets.
+``base`` says what a format is; ``facetl.data.discovery`` finds data sets in all of them,
+``conversion`` writes them.
 
 Why not the readers of supervision (0.31.2), which is at hand?  What was seen:
 
@@ -14,5 +13,5 @@ Why not the readers of supervision (0.31.2), which is at hand?  What was seen:
 - YOLO images in subfolders are not seen, nor are the splits of ``data.yaml``;
 - boxes are float32.
 
-They are right about right files: the tests hold our readers to theirs.
+They are right about right files: the tests compare our readers with theirs.
 """

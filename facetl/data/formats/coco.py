@@ -22,24 +22,29 @@ turned by so many degrees about its centre: the upright box around it is read, a
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, collect_faces
 from facetl.data.annotations import read_text as read_annotations
+from facetl.data.formats.base import AnnotationFormat, FramesByPart
 from facetl.data.formats.corners import corners_of, is_coordinate, upright_around, whole_size
+from facetl.data.formats.foreign import is_foreign, looks_like_json
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
 from facetl.data.formats.segmentation import bbox_around
+from facetl.data.frame import Frame, Part
 from facetl.errors import AnnotationError
 from facetl.files import write_text
 
-if TYPE_CHECKING:
-    from facetl.data.frame import Frame
-
-KEYS = ("images", "annotations")
-"""What a COCO file cannot do without."""
+_LISTS = re.compile(r'"(images|annotations)"\s*:')
+_CATEGORIES = re.compile(r'"categories"\s*:')
+_FEW = 10_000
+"""Letters by which any COCO has named a list that it needs; categories alone are no data set."""
+_OWN = re.compile(r'\{\s*"format"\s*:\s*"facetl-')
+"""How facetl's own JSON begins, such as manifests: their settings may speak of images too."""
 
 _NO = ("", "0", "0.0", "false", "no", "none", "null")
 """Texts, in lower case, by which tools say that an annotation is not to be ignored."""
@@ -48,33 +53,59 @@ _LONGEST_ID = 20
 """Digits of a number that is an id."""
 
 
-def load_coco(path: Path, on_error: OnError = "strict") -> AnnotationFile:
-    """Read a COCO file, without looking at the images it speaks of.
+class Coco(AnnotationFormat):
+    """One JSON file; written as ``annotations.json``, or a file a part, and ``images/``."""
 
-    Raises:
-        AnnotationError: if it is no COCO file; under ``strict``, if any entry is wrong.
-    """
-    document = load_json(path)
-    if not is_coco(document):
-        raise AnnotationError(
-            f"{path}: found JSON without lists of images and annotations; give a COCO data set"
+    name = "coco"
+    suffixes = (".json",)
+    subfolder = "annotations"
+    keeps_ignored = True
+    single_suffix = ".json"
+
+    def looks_like(self, head: str) -> bool:
+        """Return whether a file begins as a COCO data set does."""
+        if not head.startswith("{") or is_foreign(head) or _OWN.match(head):
+            return False
+        begins = len(head) > _FEW and _CATEGORIES.search(head) is not None
+        return looks_like_json(head) and (begins or _LISTS.search(head) is not None)
+
+    def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
+        """Read a file without its images."""
+        document = _load_json(path)
+        if not _is_coco(document):
+            raise AnnotationError(
+                f"{path}: found JSON without lists of images and annotations; give a COCO data set"
+            )
+        entries = [each if isinstance(each, dict) else {} for each in document["images"]]
+        images, strays = _read_images(entries, path)
+        categories = _read_categories(document.get("categories", []), path)
+        images_by_id, categories_by_id = _with_aliases(images), _with_aliases(categories)
+        parsed = [
+            each
+            for place, entry in enumerate(document["annotations"])
+            for each in _read_annotation(entry, place, images_by_id, categories_by_id, path)
+        ]
+        lines, problems = collect_faces((*strays, *parsed), path, on_error)
+        return AnnotationFile(
+            path, lines, problems, tuple(images.values()), _read_sizes(entries, images)
         )
-    entries = [each if isinstance(each, dict) else {} for each in document["images"]]
-    images, strays = _read_images(entries, path)
-    categories = _read_categories(document.get("categories", []), path)
-    images_by_id, categories_by_id = _with_aliases(images), _with_aliases(categories)
-    parsed = [
-        each
-        for place, entry in enumerate(document["annotations"])
-        for each in _read_annotation(entry, place, images_by_id, categories_by_id, path)
-    ]
-    lines, problems = collect_faces((*strays, *parsed), path, on_error)
-    return AnnotationFile(
-        path, lines, problems, tuple(images.values()), _read_sizes(entries, images)
-    )
+
+    def image_place(self, part: Part, name: str, *, alone: bool) -> str:
+        """Return where an image is written."""
+        return f"images/{name}" if alone else f"images/{part}/{name}"
+
+    def save(self, folder: Path, parts: FramesByPart, *, with_images: bool) -> None:
+        """Write a file for each part."""
+        for part, frames in parts.items():
+            several = f"annotations/instances_{part}.json"
+            self.save_single(folder / ("annotations.json" if len(parts) == 1 else several), frames)
+
+    def save_single(self, path: Path, frames: Sequence[Frame]) -> None:
+        """Write all frames and faces to one file; ids count from 1 in the order given."""
+        write_text(path, json.dumps(_describe_frames(frames), ensure_ascii=False) + "\n")
 
 
-def load_json(path: Path) -> Any:
+def _load_json(path: Path) -> Any:
     """Read JSON of any kind.
 
     Raises:
@@ -92,17 +123,14 @@ def load_json(path: Path) -> Any:
         ) from error
 
 
-def is_coco(document: object) -> bool:
+def _is_coco(document: object) -> bool:
     """Return whether JSON has the lists that make it a COCO data set."""
-    return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in KEYS)
+    return isinstance(document, dict) and all(
+        isinstance(document.get(key), list) for key in ("images", "annotations")
+    )
 
 
-def save_coco(path: Path, frames: Sequence[Frame]) -> None:
-    """Write frames and faces as COCO, atomically; ids count from 1 in the order given."""
-    write_text(path, json.dumps(describe_frames(frames), ensure_ascii=False) + "\n")
-
-
-def describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
+def _describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
     """Return frames and faces as a COCO document."""
     names = class_names([label for frame in frames for label, *_ in _regions_of(frame)])
     ids = {name: number for number, name in enumerate(names or [class_name(None)], start=1)}
@@ -175,7 +203,7 @@ def _read_images(
 ) -> tuple[dict[Any, str], list[Problem]]:
     """Return image names by id, each once, and what is wrong with the entries.
 
-    Two entries with one id, or of one file, are both left out: whose a face is nobody knows.
+    Two entries with one id, or of one file, are both left out: faces could belong to either.
     """
     named: list[tuple[Any, str]] = []
     problems = []
@@ -255,7 +283,7 @@ def _read_annotation(
     categories: Mapping[Any, str],
     path: Path,
 ) -> Iterator[FaceLine | Problem]:
-    """Yield a face, or what is wrong with it; or both, if there is only something to tell."""
+    """Yield a face, or what is wrong with it; or both, if it is wrong but can be read."""
     fields = entry if isinstance(entry, dict) else {}
     which = f"annotation {fields['id']!r}" if "id" in fields else f"annotation no. {place + 1}"
     fields = {**fields, "bbox": _bbox_given(fields)}

@@ -17,6 +17,14 @@ def is_coordinate(value: object) -> bool:
     return abs(value) <= FARTHEST  # False for NaN
 
 
+def is_number(word: str) -> bool:
+    """Return whether a word is a number that can be a coordinate: not infinite, nor far from it."""
+    try:
+        return abs(float(word)) <= FARTHEST  # False for NaN
+    except ValueError:
+        return False
+
+
 def whole_size(height: object, width: object) -> tuple[int, int] | None:
     """Return an image's size if both sides are numbers above 0; None if the file says none."""
     sides = (height, width)
@@ -52,12 +60,7 @@ def upright_around(box: Corners, degrees: object) -> Corners:
     height = (x2 - x1) * sine + (y2 - y1) * cosine
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
     sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return _rounded(sides)
-
-
-def _rounded(box: Corners) -> Corners:
-    """Return a box to a millionth of a pixel."""
-    x1, y1, x2, y2 = (round(corner, 6) for corner in box)
+    x1, y1, x2, y2 = (round(side, 6) for side in sides)  # to a millionth of a pixel
     return x1, y1, x2, y2
 
 

@@ -22,11 +22,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from facetl.data.formats.coco import bbox_of
+from facetl.data.formats.base import FramesByPart
+from facetl.data.formats.coco import Coco, bbox_of
 from facetl.data.formats.names import class_name, class_names
 from facetl.files import write_text
 
-LOCAL_FILES = "/data/local-files/?d="
+_LOCAL_FILES = "/data/local-files/?d="
 """How Label Studio addresses files below its document root."""
 
 
@@ -46,6 +47,32 @@ class Task(NamedTuple):
     regions: Sequence[Region]
 
 
+class LabelStudio(Coco):
+    """Tasks to be corrected in Label Studio, with images in the folders of COCO; it is not read."""
+
+    name = "label-studio"
+    keeps_ignored = False
+    single_suffix = ""
+
+    def save(self, folder: Path, parts: FramesByPart, *, with_images: bool) -> None:
+        """Write tasks for all frames, and the labelling interface.
+
+        Label Studio's document root is to be ``folder``, or without images the folder to which
+        names are relative.
+        """
+        alone = len(parts) == 1
+        tasks = [
+            Task(
+                self.image_place(part, frame.name, alone=alone) if with_images else frame.name,
+                frame.size_hw,
+                list(map(Region, frame.boxes.tolist(), frame.labels)),
+            )
+            for part, frames in parts.items()
+            for frame in frames
+        ]
+        save_label_studio(folder / "label-studio.json", tasks, "annotations")
+
+
 def save_label_studio(tasks_path: Path, tasks: Sequence[Task], model: str) -> list[Path]:
     """Write tasks, and beside them as .xml the labelling interface; return both paths.
 
@@ -55,14 +82,14 @@ def save_label_studio(tasks_path: Path, tasks: Sequence[Task], model: str) -> li
         model: who suggests the boxes.
     """
     interface_path = tasks_path.with_suffix(".xml")
-    document = [describe_task(task, model) for task in tasks]
+    document = [_describe_task(task, model) for task in tasks]
     write_text(tasks_path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     labels = [region.label for task in tasks for region in task.regions]
-    write_text(interface_path, format_interface(labels))
+    write_text(interface_path, _format_interface(labels))
     return [tasks_path, interface_path]
 
 
-def format_interface(labels: Sequence[str | None]) -> str:
+def _format_interface(labels: Sequence[str | None]) -> str:
     """Return the labelling interface for all labels; for ``face`` if there are none."""
     names = dict.fromkeys(map(_plain, class_names(labels) or [class_name(None)]))
     values = "\n".join(f"    <Label value={quoteattr(name)}/>" for name in names)
@@ -75,7 +102,7 @@ def format_interface(labels: Sequence[str | None]) -> str:
 """
 
 
-def describe_task(task: Task, model: str) -> dict[str, Any]:
+def _describe_task(task: Task, model: str) -> dict[str, Any]:
     """Return an image and its faces; of several scores the lowest counts."""
     prediction: dict[str, Any] = {
         "model_version": model,
@@ -87,7 +114,7 @@ def describe_task(task: Task, model: str) -> dict[str, Any]:
     scores = [region.score for region in task.regions if region.score is not None]
     if scores:
         prediction["score"] = min(scores)
-    return {"data": {"image": LOCAL_FILES + quote(task.image)}, "predictions": [prediction]}
+    return {"data": {"image": _LOCAL_FILES + quote(task.image)}, "predictions": [prediction]}
 
 
 def _describe_region(number: int, region: Region, size_hw: tuple[int, int]) -> dict[str, Any]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import posixpath
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
 from facetl.data.name_matching import without_query
 from facetl.errors import OutputError
 
 FACE = "face"
-"""The class that says no more than that something is a face: read as no label, and written
-where there is none."""
+"""The class of faces without a label: read as no label, and written where there is none."""
 
 _UNNAMEABLE = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, broken Unicode, and ends of lines."""
@@ -39,7 +38,7 @@ def listed_name(text: object) -> str | None:
     """Return the name that an annotation file gives an image, to be matched with those there are.
 
     It has slashes, and no dots if it is relative; it may be absolute or climb, as other machines'
-    paths do, so it is only compared with other names.  None if no file may be called so.
+    paths do, so it is only compared with other names.  None if no file may have that name.
     """
     if not isinstance(text, str):
         return None
@@ -50,31 +49,33 @@ def listed_name(text: object) -> str | None:
 
 
 def leads_out(name: str) -> bool:
-    """Return whether a name that a file may bear is absolute, or climbs out of its folder."""
+    """Return whether a possible name of a file is absolute, or climbs out of its folder."""
     return is_plain(name) and image_name(name) is None
 
 
 def stem_of(name: str) -> str:
-    """Return an image's name without its suffix, which its own file of annotations bears."""
+    """Return an image's name without its suffix, as its own file of annotations is named."""
     return str(PurePosixPath(name).with_suffix(""))
 
 
 def refuse_shared_files(
-    names: Sequence[str], form: str, file_of: Callable[[str], str] = stem_of
+    names: Sequence[str], form: str, files: Sequence[str] | None = None
 ) -> None:
     """Raise if two images would share a file: with their stem alone, ``a.jpg`` and ``a.png``.
 
     Args:
         names: of the images.
-        form: what the format is called.
-        file_of: tells which file an image of this name has there.
+        form: the name of the format.
+        files: the file of each image there; None for files named after their stems.
 
     Raises:
         OutputError: naming the images.
     """
-    file, count = Counter(map(file_of, names)).most_common(1)[0] if names else ("", 0)
+    files = [*map(stem_of, names)] if files is None else files
+    shared, count = Counter(files).most_common(1)[0] if files else ("", 0)
     if count > 1:
-        found = " and ".join(name for name in names if file_of(name) == file)
+        sharing = (name for name, file in zip(names, files, strict=True) if file == shared)
+        found = " and ".join(sharing)
         raise OutputError(
             f"{found} would share one file in the format {form}; rename one, or write them apart"
         )
@@ -83,7 +84,7 @@ def refuse_shared_files(
 def class_label(text: str) -> str | None:
     """Return the label that a class's name stands for: None for ``face``, or for nothing.
 
-    White space becomes single blanks, and what nobody can print a question mark.
+    White space becomes single blanks, and unprintable characters question marks.
     """
     label = _printable(text)
     return None if label in ("", FACE) else label
@@ -100,7 +101,7 @@ def class_names(labels: Sequence[str | None]) -> list[str]:
 
 
 def is_plain(text: str) -> bool:
-    """Return whether a file may be called so: one line, no control characters, not endless."""
+    """Return whether a file may have a name: one line, no control characters, not too long."""
     if not text.strip() or any(unicodedata.category(char) in _UNNAMEABLE for char in text):
         return False
     encoded = text.encode("utf-8")

@@ -22,7 +22,7 @@ it is chosen to be a face; so are regions to be ignored written, of the class ``
 ``truncated`` face is a face like any other.  An image is listed if it has a
 file; one without an object has no faces.  Where the file says its size, the image must have it;
 0 says nothing.  An XML file lies where its image lies, in another
-folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image bears the name that the
+folder: ``Annotations/dad/a.xml`` speaks of ``dad/a.jpg``.  If no image has the name that the
 file gives, the image of the same stem is meant: people rename images.
 
 A box with an attribute ``rotation``, as CVAT writes it, is turned by so many degrees about its
@@ -32,8 +32,9 @@ centre: the upright box around it is read, and counted.
 from __future__ import annotations
 
 import math
+import re
 from codecs import BOM_UTF8
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO, StringIO
@@ -56,13 +57,21 @@ from facetl.data.annotations import (
     collect_faces,
     decode,
     find_encoding,
-    is_number,
     read_bytes,
+    read_text,
 )
-from facetl.data.formats.corners import Corners, upright_around, whole_size
-from facetl.data.formats.names import class_label, class_name, listed_name
+from facetl.data.formats.base import (
+    AnnotationFormat,
+    FramesByPart,
+    NoSuchPartError,
+    Source,
+    choose_part,
+)
+from facetl.data.formats.corners import Corners, is_number, upright_around, whole_size
+from facetl.data.formats.folders import files_with, find_entry, has_suffix, is_like
+from facetl.data.formats.names import class_label, class_name, listed_name, stem_of
+from facetl.data.frame import PARTS, Part
 from facetl.data.images import name_below
-from facetl.data.sources import has_suffix
 from facetl.errors import AnnotationError
 from facetl.files import write_text
 
@@ -71,13 +80,15 @@ if TYPE_CHECKING:
 
     from facetl.data.frame import Frame
 
-SUFFIX = ".xml"
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_SUFFIX = ".xml"
+_ANNOTATIONS, _IMAGES, _LISTS = "Annotations", "JPEGImages", "ImageSets/Main"
+_ROOT = re.compile(r"<annotation[\s/>]")
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _OBJECT = ("annotation", "object")
 
 
 @dataclass
-class VocObject:
+class _Object:
     """One object as the file has it: where it begins, its elements' text, CVAT's attributes."""
 
     line: int
@@ -86,14 +97,67 @@ class VocObject:
 
 
 @dataclass
-class VocFile:
-    """One XML file as it stands."""
+class _File:
+    """One XML file."""
 
     path: Path
     root: str = ""
     filename: str = ""
     size: dict[str, str] = field(default_factory=dict)
-    objects: list[VocObject] = field(default_factory=list)
+    objects: list[_Object] = field(default_factory=list)
+
+
+class Voc(AnnotationFormat):
+    """A folder of XML files; written as ``Annotations/``, ``JPEGImages/``, ``ImageSets/Main/``."""
+
+    name = "voc"
+    is_folder = True
+    has_file_per_image = True
+    keeps_ignored = True
+
+    def looks_like(self, head: str) -> bool:
+        """Return whether a file begins as an annotation of Pascal VOC does."""
+        return head.startswith("<") and _ROOT.search(head) is not None
+
+    def find(self, folder: Path) -> list[Path]:
+        """Return the folder of the XML files: ``Annotations``, or the folder itself."""
+        for place in (find_entry(folder, _ANNOTATIONS) or folder, folder):
+            files = _voc_files(place) if place != folder else files_with(place, _SUFFIX)
+            if files and is_like(files[0], self.looks_like):
+                return [place]
+        return []
+
+    def sources(
+        self, annotations: Path, images: Path | None, below: Path | None, part: Part
+    ) -> list[Source]:
+        """Return the images of a part and their folder of XML files, or a single file."""
+        single = annotations.is_file()
+        folder = annotations.parent if single else annotations
+        root = folder.parent if folder.name.lower() == _ANNOTATIONS.lower() else folder
+        beside = [place for name in (_IMAGES, "images") if (place := find_entry(root, name))]
+        listing = None if single else _find_listing(root, part)
+        stems = [annotations.stem] if single else _read_stems(listing)
+
+        def read(names: Collection[str]) -> AnnotationFile:
+            return load_voc(folder, "skip", images=names, stems=stems)
+
+        found = images or below or next((place for place in beside if place.is_dir()), root)
+        return [Source(found, annotations, read, listing=listing)]
+
+    def image_place(self, part: Part, name: str, *, alone: bool) -> str:
+        """Return where an image is written: all parts share a folder."""
+        return f"{_IMAGES}/{name}"
+
+    def save(self, folder: Path, parts: FramesByPart, *, with_images: bool) -> None:
+        """Write an XML file for each frame, each atomically, and the lists of several parts."""
+        for part, frames in parts.items():
+            for frame in frames:
+                path = folder / _ANNOTATIONS / PurePosixPath(frame.name).with_suffix(_SUFFIX)
+                write_text(path, _format_voc(frame))
+            if len(parts) > 1:
+                stems = "".join(f"{stem_of(frame.name)}\n" for frame in frames)
+                write_text(folder / _LISTS / f"{part}.txt", stems)
+        (folder / _ANNOTATIONS).mkdir(exist_ok=True)
 
 
 def load_voc(
@@ -120,12 +184,12 @@ def load_voc(
     listed: list[str] = []
     found: set[str] = set()
     sizes: dict[str, tuple[int, int]] = {}
-    for path in voc_files(folder):
+    for path in _voc_files(folder):
         stem = name_below(folder, path.with_suffix(""))
         if wanted is not None and stem not in wanted:
             continue
         found.add(stem)
-        file = read_voc(path)
+        file = _read_voc(path)
         if isinstance(file, Problem):
             parsed.append(file)
         elif name := _find_image(file, stem, images, by_stem):
@@ -135,26 +199,27 @@ def load_voc(
                 sizes[name] = size
             parsed += _read_objects(file, name)
         else:
-            parsed.append(_escaped(file))
+            escaped = f"found the file name {file.filename!r}, which is not in the folder of images"
+            parsed.append(Problem(Kind.ESCAPE, path, None, escaped))
     parsed += _report_lost(folder, stems or (), found)
     lines, problems = collect_faces(parsed, folder, on_error)
     names = tuple(dict.fromkeys(listed))
     return AnnotationFile(folder, lines, problems, names, sizes, frozenset(names))
 
 
-def voc_files(folder: Path) -> list[Path]:
+def _voc_files(folder: Path) -> list[Path]:
     """Return all XML files below a folder, in the order of their names."""
-    return sorted(path for path in folder.rglob("*") if has_suffix(path, SUFFIX))
+    return sorted(path for path in folder.rglob("*") if has_suffix(path, _SUFFIX))
 
 
-def read_voc(path: Path) -> VocFile | Problem:
+def _read_voc(path: Path) -> _File | Problem:
     """Read one XML file; entities and other ways of making small files large are refused."""
     handler = _Handler(path)
     wrong = partial(Problem, Kind.WRONG_FIELDS, path)
     try:
         data = read_bytes(path)
         marked = find_encoding(data) != "utf-8" or data.startswith(BOM_UTF8)
-        # the mark holds, whatever the XML itself says about its encoding
+        # the mark counts, whatever the XML itself says about its encoding
         defusedxml.sax.parse(StringIO(decode(data)) if marked else BytesIO(data), handler)
     except SAXParseException as error:
         return wrong(error.getLineNumber(), f"found broken XML ({error.getMessage()})")
@@ -169,20 +234,29 @@ def read_voc(path: Path) -> VocFile | Problem:
     return handler.file
 
 
-def save_voc(folder: Path, frames: Iterable[Frame], images_folder: str) -> None:
-    """Write an XML file for each frame, each atomically.
+def _find_listing(root: Path, part: Part) -> Path | None:
+    """Return the text that lists the images of a part; None if there are no parts.
 
-    Args:
-        folder: where they go, in subfolders if the frames' names have some.
-        frames: what to write; no two may differ in their suffix alone.
-        images_folder: what the file says the folder of images is called.
+    Raises:
+        InputError: if there are parts, but not this one.
     """
-    for frame in frames:
-        path = folder / PurePosixPath(frame.name).with_suffix(SUFFIX)
-        write_text(path, format_voc(frame, images_folder))
+    texts: dict[Part, Path] = {each: root / _LISTS / f"{each}.txt" for each in PARTS}
+    present = {each: path for each, path in texts.items() if path.is_file()}
+    chosen = choose_part(present, part)
+    if present and not chosen:
+        raise NoSuchPartError(
+            f"{root / _LISTS} lists {', '.join(present)} but nothing to {part}; add {part}.txt"
+        )
+    return chosen
 
 
-def format_voc(frame: Frame, images_folder: str) -> str:
+def _read_stems(listing: Path | None) -> list[str] | None:
+    if listing is None:
+        return None
+    return [line.strip() for line in read_text(listing).splitlines() if line.strip()]
+
+
+def _format_voc(frame: Frame) -> str:
     """Return the XML of a frame."""
     height, width = frame.size_hw
     objects = [
@@ -195,7 +269,7 @@ def format_voc(frame: Frame, images_folder: str) -> str:
     ]
     head = [
         "<annotation>",
-        f"    <folder>{escape(images_folder)}</folder>",
+        f"    <folder>{_IMAGES}</folder>",
         f"    <filename>{escape(PurePosixPath(frame.name).name)}</filename>",
         f"    <size><width>{width}</width><height>{height}</height><depth>3</depth></size>",
         "    <segmented>0</segmented>",
@@ -220,7 +294,7 @@ def _round_apart(start: float, end: float) -> tuple[int, int]:
 
 
 def _format_object(corners: Sequence[int], name: str, difficult: int = 0) -> str:
-    box = "".join(f"<{key}>{value}</{key}>" for key, value in zip(CORNERS, corners, strict=True))
+    box = "".join(f"<{key}>{value}</{key}>" for key, value in zip(_CORNERS, corners, strict=True))
     return "\n".join(
         [
             "    <object>",
@@ -235,11 +309,11 @@ def _format_object(corners: Sequence[int], name: str, difficult: int = 0) -> str
 
 
 class _Handler(ContentHandler):
-    """Notes what an annotation holds, and on which lines the objects begin."""
+    """Records what an annotation holds, and on which lines the objects begin."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.file = VocFile(path)
+        self.file = _File(path)
         self._places: list[str] = []
         self._text: list[str] = []
         self._attribute = ""
@@ -249,7 +323,7 @@ class _Handler(ContentHandler):
         self._text = []
         self.file.root = self.file.root or name
         if self._places == list(_OBJECT):
-            self.file.objects.append(VocObject(self._locator.getLineNumber()))  # type: ignore[attr-defined]
+            self.file.objects.append(_Object(self._locator.getLineNumber()))  # type: ignore[attr-defined]
 
     def characters(self, content: str) -> None:
         self._text.append(content)
@@ -274,7 +348,7 @@ class _Handler(ContentHandler):
 
 
 def _find_image(
-    file: VocFile, stem: str, images: Collection[str], by_stem: dict[str, str]
+    file: _File, stem: str, images: Collection[str], by_stem: dict[str, str]
 ) -> str | None:
     """Return the image that a file means, or its name if there is none; None if it has no name."""
     parent = PurePosixPath(stem).parent
@@ -288,21 +362,21 @@ def _find_image(
 
 
 def _report_lost(folder: Path, stems: Collection[str], found: Collection[str]) -> Iterator[Problem]:
-    """Yield a problem for each file that a list of a part's images promises and is not there."""
+    """Yield a problem for each file that a list of a part's images names but does not exist."""
     for stem in stems:
         if stem not in found:
-            yield Problem(Kind.MISSING, folder, None, f"found no {stem}{SUFFIX}, which is listed")
+            yield Problem(Kind.MISSING, folder, None, f"found no {stem}{_SUFFIX}, which is listed")
 
 
-def _report_matched(file: VocFile, stem: str, image: str) -> Iterator[Problem]:
-    """Yield a problem if the image bears only the end of the name that the file gives."""
+def _report_matched(file: _File, stem: str, image: str) -> Iterator[Problem]:
+    """Yield a problem if the image has only the end of the name that the file gives."""
     given = listed_name(file.filename) or image
     names = (given, str(PurePosixPath(stem).parent / given))
     if image not in names and PurePosixPath(image).name == PurePosixPath(given).name:
         yield Problem(Kind.MATCHED, file.path, None, f"found {given}, taken for {image}")
 
 
-def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
+def _read_objects(file: _File, image: str) -> Iterator[FaceLine | Problem]:
     for each in file.objects:
         fault = _find_fault(each.texts)
         if fault:
@@ -316,7 +390,7 @@ def _read_objects(file: VocFile, image: str) -> Iterator[FaceLine | Problem]:
             yield FaceLine(image, upright, label, each.line, file.path, mark)
 
 
-def _read_size(file: VocFile) -> tuple[int, int] | None:
+def _read_size(file: _File) -> tuple[int, int] | None:
     height, width = (file.size.get(key, "") for key in ("height", "width"))
     if is_number(height) and is_number(width):
         return whole_size(float(height), float(width))
@@ -324,26 +398,21 @@ def _read_size(file: VocFile) -> tuple[int, int] | None:
 
 
 def _find_fault(texts: dict[str, str]) -> tuple[Kind, str] | None:
-    missing = [key for key in CORNERS if key not in texts]
+    missing = [key for key in _CORNERS if key not in texts]
     if missing:
         return Kind.WRONG_FIELDS, f"found an object without <{missing[0]}> in its <bndbox>"
-    for key in CORNERS:
+    for key in _CORNERS:
         if not is_number(texts[key]):
             return Kind.NOT_A_NUMBER, f"found {texts[key]!r} as <{key}>, expected a number"
     x1, y1, x2, y2 = _corners(texts)
     if not (x2 > x1 and y2 > y1):
-        found = " ".join(texts[key] for key in CORNERS)
+        found = " ".join(texts[key] for key in _CORNERS)
         return Kind.EMPTY_BOX, f"found the box {found}, expected xmax >= xmin and ymax >= ymin"
     return None
 
 
 def _corners(texts: dict[str, str]) -> Corners:
     """Return the half-open box; a corner at 0 was counted from 0."""
-    xmin, ymin, xmax, ymax = (float(texts[key]) for key in CORNERS)
+    xmin, ymin, xmax, ymax = (float(texts[key]) for key in _CORNERS)
     x1, y1 = (max(least - 1, min(least, 0.0)) for least in (xmin, ymin))
     return x1, y1, xmax, ymax
-
-
-def _escaped(file: VocFile) -> Problem:
-    found = f"found the file name {file.filename!r}, which is not in the folder of images"
-    return Problem(Kind.ESCAPE, file.path, None, found)

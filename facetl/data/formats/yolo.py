@@ -31,7 +31,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -42,10 +42,17 @@ from facetl.data.annotations import (
     OnError,
     Problem,
     collect_faces,
-    is_number,
     read_text,
 )
-from facetl.data.formats.corners import Corners, corners_of
+from facetl.data.formats.base import (
+    AnnotationFormat,
+    FramesByPart,
+    NoSuchPartError,
+    Source,
+    choose_part,
+)
+from facetl.data.formats.corners import Corners, corners_of, is_number
+from facetl.data.formats.folders import files_with, find_entry, has_suffix, is_like
 from facetl.data.formats.names import (
     class_label,
     class_name,
@@ -54,32 +61,33 @@ from facetl.data.formats.names import (
     leads_out,
     listed_name,
 )
+from facetl.data.frame import PARTS, Frame, Part
 from facetl.data.images import image_paths, image_size, name_below
 from facetl.data.name_matching import match_names, nearest_names
-from facetl.data.sources import entry_called, has_suffix
 from facetl.errors import AnnotationError, ImageError
 from facetl.files import write_text
 
-if TYPE_CHECKING:
-    from facetl.data.frame import Frame
-    from facetl.data.sources import Part
+LABELS = "labels"
+"""The folder of labels."""
 
-FILE_NAME = "data.yaml"
-PARTS: tuple[Part, ...] = ("train", "val", "test")
-IMAGES, LABELS = "images", "labels"
-CLASSES = "classes.txt"
+_FILE_NAME, _IMAGES = "data.yaml", "images"
+_CLASSES = "classes.txt"
 """A text among the labels that labelling tools leave there."""
 
-LINE = "class x y width height"
+_LINE = "class x y width height"
+_KEYS = re.compile(r"^names\s*:", re.MULTILINE)
+"""What a data.yaml cannot do without."""
+_DARKNET = re.compile(r"^names *=", re.MULTILINE)
+"""What an obj.data cannot do without."""
 
 _ROUNDING = 0.5
 """How far a box may leave its image before it counts as clipped, in pixels."""
 
 _LARGEST_SHARE = 2
-"""Boxes may leave their image, but what is above this is no share: the tool wrote pixels."""
+"""Boxes may leave their image, but a number above this is no share: the tool wrote pixels."""
 
 _DECIMALS = 6
-"""Of pixels: what is finer is the noise of the division by the image's size."""
+"""Of pixels: anything finer is noise of the division by the image's size."""
 
 
 class YoloSet(NamedTuple):
@@ -88,8 +96,8 @@ class YoloSet(NamedTuple):
     Attributes:
         path: the file.
         labels: the label of each class by its number, None for ``face``.
-        places: folders of images, or texts that list images, by part; those that there are.
-        lost: what the file names and is not there, by part.
+        places: folders of images, or texts that list images, by part; those that exist.
+        lost: what the file names but does not exist, by part.
         box_fields: how many fields a line with key points has; 0 if there are none.
     """
 
@@ -103,8 +111,68 @@ class YoloSet(NamedTuple):
     def root(self) -> Path:
         """The folder that holds it all."""
         folder = self.path.parent
-        among_labels = self.path.name.lower() == CLASSES and folder.name.lower() == LABELS
+        among_labels = self.path.name.lower() == _CLASSES and folder.name.lower() == LABELS
         return folder.parent if among_labels else folder
+
+
+class Yolo(AnnotationFormat):
+    """Labels in shares of the image; written as data.yaml, ``images/PART/``, ``labels/PART/``."""
+
+    name = "yolo"
+    has_file_per_image = True
+
+    def looks_like(self, head: str) -> bool:
+        """Return whether a file begins as a data.yaml or an obj.data does: it names classes."""
+        return bool(_KEYS.search(head) or _DARKNET.search(head))
+
+    def find(self, folder: Path) -> list[Path]:
+        """Return the data.yaml of a folder, whatever its name, or what stands in for it."""
+        if (folder / _FILE_NAME).is_file():
+            return [folder / _FILE_NAME]
+        for suffixes, keys in (((".yaml", ".yml"), _KEYS), ((".data",), _DARKNET)):
+            files = [path for path in files_with(folder, *suffixes) if is_like(path, keys.search)]
+            if len(files) == 1:
+                return files
+        return _find_classes(folder)
+
+    def sources(
+        self, annotations: Path, images: Path | None, below: Path | None, part: Part
+    ) -> list[Source]:
+        """Return the folders or lists of images of a part, or the folder of images given."""
+        yolo = load_yolo_set(annotations)
+        if folder := images or below:
+            return [_source(yolo, folder)]
+        places = _places_of(yolo, part)
+        return [
+            _source(yolo, place, prefix=f"{place.name}/" if len(places) > 1 else "")
+            if place.is_dir()
+            else _source(yolo, yolo.root, listing=place)
+            for place in places
+        ]
+
+    def image_place(self, part: Part, name: str, *, alone: bool) -> str:
+        """Return where an image is written, the same in a data set of one part."""
+        return f"{_IMAGES}/{part}/{name}"
+
+    def save(self, folder: Path, parts: FramesByPart, *, with_images: bool) -> None:
+        """Write data.yaml and the labels of all frames, each atomically.
+
+        Ultralytics does not train without a ``val``: ``test`` or ``train`` stands in for a
+        missing one.
+        """
+        frames = [frame for part in parts.values() for frame in part]
+        names = class_names([label for frame in frames for label in frame.labels])
+        numbers = {name: number for number, name in enumerate(names or [class_name(None)])}
+        for part, members in parts.items():
+            for frame in members:
+                image = folder / self.image_place(part, frame.name, alone=len(parts) == 1)
+                write_text(label_path(image, folder), "".join(_format_faces(frame, numbers)))
+        document: dict[str, Any] = {part: f"{_IMAGES}/{part}" for part in parts}
+        if stand_in := document.get("test", document.get("train")):
+            document.setdefault("val", stand_in)
+        document["names"] = {number: name for name, number in numbers.items()}
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        write_text(folder / _FILE_NAME, text)
 
 
 def load_yolo_set(path: Path) -> YoloSet:
@@ -115,19 +183,14 @@ def load_yolo_set(path: Path) -> YoloSet:
     """
     if path.suffix.lower() in (".txt", ".names"):
         return _read_classes(path)
-    if looks_like_darknet(text := read_text(path)):
+    if _DARKNET.search(text := read_text(path)):
         return _read_darknet(path, text)
-    document = load_yaml(path)
+    document = _load_yaml(path)
     if not isinstance(document, dict):
         raise AnnotationError(f"{path}: found no keys, expected train, val and names")
     places, lost = _find_places(path, document)
     labels = _read_names(path, document.get("names"))
     return YoloSet(path, labels, places, lost, _count_fields(document.get("kpt_shape")))
-
-
-def looks_like_darknet(text: str) -> bool:
-    """Return whether a text begins as an obj.data does: it says where names and images are."""
-    return re.search(r"^names *=", text, re.MULTILINE) is not None
 
 
 def looks_like_labels(text: str) -> bool:
@@ -138,7 +201,7 @@ def looks_like_labels(text: str) -> bool:
     return all(0 <= float(word) <= _LARGEST_SHARE for word in words[1:])
 
 
-def load_yaml(path: Path) -> Any:
+def _load_yaml(path: Path) -> Any:
     """Read YAML of plain values.
 
     Raises:
@@ -173,55 +236,27 @@ def load_yolo(
     Raises:
         AnnotationError: under ``strict``, if any line is wrong.
     """
-    names, told = _listed_names(listing, images) if listing else (_names_below(images), [])
+    names, strays = _listed_names(listing, images) if listing else (_names_below(images), [])
     texts, renamed = _find_texts(yolo, images, names)
     parsed = [each for name in texts for each in _load_labels(yolo, images, name, texts[name])]
     orphans = [] if listing else _find_orphans(yolo, images, names, texts)
     lines, problems = collect_faces(
-        (*_report_lost(yolo), *told, *renamed, *parsed, *orphans), yolo.path, on_error
+        (*_report_lost(yolo), *strays, *renamed, *parsed, *orphans), yolo.path, on_error
     )
     return AnnotationFile(yolo.path, lines, problems, names, without_faces=frozenset(texts))
 
 
-def save_yolo(root: Path, frames_by_part: Mapping[Part, Sequence[Frame]]) -> None:
-    """Write data.yaml and the labels of all frames, each atomically; the images go elsewhere.
-
-    Ultralytics does not train without a ``val``: where there is none, ``test`` stands in, or
-    ``train``.
-
-    The images belong to ``root / image_place(part, name)``.
-    """
-    frames = [frame for part in frames_by_part.values() for frame in part]
-    names = class_names([label for frame in frames for label in frame.labels]) or [class_name(None)]
-    numbers = {name: number for number, name in enumerate(names)}
-    for part, members in frames_by_part.items():
-        for frame in members:
-            path = label_path(root / image_place(part, frame.name), root)
-            write_text(path, "".join(format_faces(frame, numbers)))
-    document: dict[str, Any] = {part: f"{IMAGES}/{part}" for part in frames_by_part}
-    if stand_in := document.get("test", document.get("train")):
-        document.setdefault("val", stand_in)
-    document["names"] = dict(enumerate(names))
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    write_text(root / FILE_NAME, text)
-
-
-def image_place(part: Part, name: str) -> str:
-    """Return where the image of a frame goes, relative to the folder of data.yaml."""
-    return f"{IMAGES}/{part}/{name}"
-
-
 def label_path(image: Path, root: Path) -> Path:
-    """Return the file with the labels of an image: the rule at the head of this module."""
+    """Return the file with the labels of an image, by the rule at the head of this module."""
     below = image.relative_to(root) if image.is_relative_to(root) else image
     folders = list(below.parts[:-1])
-    places = [place for place, name in enumerate(folders) if name.lower() == IMAGES]
+    places = [place for place, name in enumerate(folders) if name.lower() == _IMAGES]
     if places:
         folders[places[-1]] = LABELS
     return root.joinpath(*folders, f"{image.stem}.txt")
 
 
-def format_faces(frame: Frame, numbers: Mapping[str, int]) -> Iterator[str]:
+def _format_faces(frame: Frame, numbers: Mapping[str, int]) -> Iterator[str]:
     """Yield a line for each face."""
     for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True):
         yield f"{numbers[class_name(label)]} {format_shares(box, frame.size_hw)}\n"
@@ -240,10 +275,45 @@ def format_shares(box: Sequence[float], size_hw: tuple[int, int]) -> str:
     return " ".join(f"{share:.12g}" for share in shares)
 
 
+def _source(yolo: YoloSet, images: Path, listing: Path | None = None, prefix: str = "") -> Source:
+    def read(_: object) -> AnnotationFile:
+        return load_yolo(yolo, images, "skip", listing)
+
+    return Source(images, yolo.path, read, prefix, listing)
+
+
+def _find_classes(folder: Path) -> list[Path]:
+    """Return the classes.txt of a folder or of its labels, if there are labels too."""
+    places = [place for name in (".", LABELS) if (place := find_entry(folder, name))]
+    classes = [path for place in places if (path := find_entry(place, _CLASSES))]
+    texts = (path for place in places for path in files_with(place, ".txt"))
+    return (
+        classes[:1] if classes and any(is_like(path, looks_like_labels) for path in texts) else []
+    )
+
+
+def _places_of(yolo: YoloSet, part: Part) -> list[Path]:
+    """Return the places of a part.
+
+    Raises:
+        InputError: if the file names none, or places that do not exist.
+    """
+    if part in yolo.lost:
+        raise NoSuchPartError(
+            f"{yolo.path} names {yolo.lost[part]!r} as {part}, which is not below {yolo.root}; "
+            "mend the path, or take the line out"
+        )
+    found = choose_part(yolo.places, part)
+    if not found:
+        has = ", ".join(yolo.places) or "no part that is there"
+        raise NoSuchPartError(f"{yolo.path} names {has}, but nothing to {part}; add it there")
+    return found
+
+
 def _find_places(
     path: Path, document: Mapping[Any, Any]
 ) -> tuple[dict[Part, list[Path]], dict[Part, str]]:
-    """Return the places of each part, and what is named but is not there."""
+    """Return the places of each part, and what is named but does not exist."""
     root = _find_root(path.parent, document.get("path"))
     places: dict[Part, list[Path]] = {}
     lost: dict[Part, str] = {}
@@ -280,7 +350,7 @@ def _find_place(given: object, *roots: Path) -> Path | None:
         is_own = parts[0] == root.resolve().name
         ends = len(parts) if text.startswith("/") or PureWindowsPath(text).drive else 1 + is_own
         for start in range(ends):
-            place = entry_called(root, *parts[start:])
+            place = find_entry(root, *parts[start:])
             if place and (place.is_dir() or _is_listing(place)):
                 return place
     return None
@@ -289,7 +359,7 @@ def _find_place(given: object, *roots: Path) -> Path | None:
 def _read_classes(path: Path) -> YoloSet:
     """Return the set of a classes.txt, whose images lie in ``images`` or beside it."""
     yolo = YoloSet(path, _read_lines_of_names(path), {}, {})
-    images = entry_called(yolo.root, IMAGES)
+    images = find_entry(yolo.root, _IMAGES)
     place = images if images and images.is_dir() else yolo.root
     return yolo._replace(places={"train": [place]})
 
@@ -319,7 +389,7 @@ def _read_darknet(path: Path, text: str) -> YoloSet:
 def _find_end(root: Path, text: str) -> Path | None:
     """Return the file below a root that has the longest end of a path in common."""
     parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    found = (entry_called(root, *parts[start:]) for start in range(len(parts)))
+    found = (find_entry(root, *parts[start:]) for start in range(len(parts)))
     return next((place for place in found if place and place.is_file()), None)
 
 
@@ -379,7 +449,7 @@ def _names_below(images: Path) -> tuple[str, ...]:
 
 
 def _listed_names(listing: Path, images: Path) -> tuple[tuple[str, ...], list[Problem]]:
-    """Return the images that a text lists, and what is to be told of its lines."""
+    """Return the images that a text lists, and what is wrong with its lines."""
     problems = []
     lines: dict[str, int] = {}
     for number, text in enumerate(map(str.strip, read_text(listing).split("\n")), start=1):
@@ -394,11 +464,8 @@ def _listed_names(listing: Path, images: Path) -> tuple[tuple[str, ...], list[Pr
         elif matched.get(name, name) != name:
             found = f"found {name}, taken for {matched[name]}"
             problems.append(Problem(Kind.MATCHED, listing, number, found))
-    return tuple(matched.get(name, name) for name in lines if not _is_lost(name, matched)), problems
-
-
-def _is_lost(name: str, matched: Mapping[str, str]) -> bool:
-    return name not in matched and leads_out(name)
+    kept = (name for name in lines if name in matched or not leads_out(name))
+    return tuple(matched.get(name, name) for name in kept), problems
 
 
 def _report_stray(text: str, listing: Path, number: int) -> Problem:
@@ -409,7 +476,7 @@ def _report_stray(text: str, listing: Path, number: int) -> Problem:
 def _find_texts(
     yolo: YoloSet, images: Path, names: Sequence[str]
 ) -> tuple[dict[str, Path], list[Problem]]:
-    """Return the text of each image that has one, and a problem for each that is called oddly."""
+    """Return the text of each image that has one, and a problem for each text of another name."""
     wanted: defaultdict[Path, defaultdict[str, list[str]]]
     wanted = defaultdict(lambda: defaultdict(list))
     for name in names:
@@ -428,10 +495,10 @@ def _find_texts(
 
 
 def _label_folder(folder: Path, root: Path) -> Path:
-    """Return a folder with labels as it is called on the disk: ``Labels``, say."""
+    """Return a folder with labels under its name on the disk: ``Labels``, say."""
     if folder.is_dir() or not folder.is_relative_to(root):
         return folder
-    return entry_called(root, *folder.relative_to(root).parts) or folder
+    return find_entry(root, *folder.relative_to(root).parts) or folder
 
 
 def _texts_in(folder: Path) -> dict[str, Path]:
@@ -443,7 +510,7 @@ def _texts_in(folder: Path) -> dict[str, Path]:
 
 
 def _is_text(path: Path) -> bool:
-    return has_suffix(path, ".txt") and path.name.lower() != CLASSES and path.is_file()
+    return has_suffix(path, ".txt") and path.name.lower() != _CLASSES and path.is_file()
 
 
 def _load_labels(
@@ -454,7 +521,7 @@ def _load_labels(
         size_hw = image_size(images / name)
         text = read_text(path)
     except ImageError:
-        return  # whoever reads the images reports it
+        return  # reported when the images are read
     except AnnotationError as error:
         yield Problem(Kind.WRONG_FIELDS, path, None, str(error))
         return
@@ -473,7 +540,7 @@ def _find_orphans(
     known = set(texts.values())
     for path in sorted(_label_folder(folder, yolo.root).rglob("*")):
         if path not in known and _is_text(path) and _has_text(path):
-            near, names = nearest_names(path.stem, names), ()  # the first one tells
+            near, names = nearest_names(path.stem, names), ()  # only the first names one
             hint = f" (the nearest: {near})" if near else ""
             found = f"found no image of this name in {images}{hint}"
             yield Problem(Kind.MISSING, path, None, found)
@@ -499,9 +566,9 @@ def _parse_line(
 def _find_fault(words: Sequence[str], yolo: YoloSet) -> tuple[Kind, str] | None:
     for word in words:
         if not is_number(word):
-            return Kind.NOT_A_NUMBER, f"found {word[:40]!r}, expected a number in `{LINE}`"
+            return Kind.NOT_A_NUMBER, f"found {word[:40]!r}, expected a number in `{_LINE}`"
     if len(words) < 5:
-        return Kind.WRONG_FIELDS, f"found {len(words)} fields, expected `{LINE}`"
+        return Kind.WRONG_FIELDS, f"found {len(words)} fields, expected `{_LINE}`"
     if float(words[0]) not in yolo.labels:
         found = f"found the class {words[0][:40]}, which {yolo.path.name} does not name"
         return Kind.UNKNOWN, found
@@ -509,7 +576,7 @@ def _find_fault(words: Sequence[str], yolo: YoloSet) -> tuple[Kind, str] | None:
         found = " ".join(words[1:5])
         return (
             Kind.NOT_A_SHARE,
-            f"found {found}, expected shares from 0 to 1 in `{LINE}`, not pixels",
+            f"found {found}, expected shares from 0 to 1 in `{_LINE}`, not pixels",
         )
     return None
 
