@@ -33,7 +33,7 @@ from facetl.data.crops import Span, as_stored, cut_face
 from facetl.data.images import Pixels, save_image
 from facetl.data.pictures import as_pixels
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import PRETRAINED, Weights, load_weights
 from facetl.results.detections import Detections
 

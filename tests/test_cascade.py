@@ -18,7 +18,7 @@ from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.frame import Frame
 from facetl.errors import InputError, WeightsError
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import cascade, preparation
 from facetl.training.cascade import TUNED, Cascade, Training, Workshop

@@ -25,7 +25,8 @@ from facetl.mtcnn import detector as detector_module
 from facetl.mtcnn.backend import TorchBackend
 from facetl.mtcnn.detector import Detector, choose_device, run_until
 from facetl.mtcnn.geometry import pnet_windows
-from facetl.mtcnn.networks import Outputs, Stage
+from facetl.mtcnn.networks import Outputs
+from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_pretrained_stage, save_weights
 from facetl.results.detections import Detections
 from facetl.search.parallel import most_waiting

@@ -27,8 +27,9 @@ from facetl.mtcnn.backend import Backend, BackendFactory, Cells, TorchBackend, W
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import ENGINES, choose_engine, engine_names, why_not
 from facetl.mtcnn.native import NativeNetworks, find_kernels
-from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.mtcnn.networks import Network, build_network
 from facetl.mtcnn.pyramid import level_size
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage
 from facetl.results.detections import FrameResult, Run
 from facetl.results.json_file import save_run

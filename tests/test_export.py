@@ -33,8 +33,9 @@ from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage, normalise
+from facetl.mtcnn.networks import normalise
 from facetl.mtcnn.resampling import cut_windows
+from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_weights
 from facetl.results.detections import Detections
 from facetl.run_onnx import Cascade, crop, valid

@@ -20,8 +20,8 @@ from facetl.mtcnn.geometry import (
     sides,
     square,
 )
-from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.pyramid import level_size, pyramid_scales
+from facetl.mtcnn.stages import Stage
 
 FRACTIONS = st.floats(-0.5, 0.5, width=32)
 SHIFTS = st.tuples(FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from reference_training import QUICK, blob_patches
 
-from facetl.mtcnn.networks import STAGES, Network, normalise
+from facetl.mtcnn.networks import Network, normalise
+from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import PRETRAINED, load_weights
 from facetl.training.batches import load_batch
 from facetl.training.initialisation import build_starting_network

@@ -19,7 +19,8 @@ from reference_training import (
 
 from facetl.errors import InputError, NonFiniteLossError
 from facetl.mtcnn.geometry import regression_targets
-from facetl.mtcnn.networks import Network, Stage, normalise
+from facetl.mtcnn.networks import Network, normalise
+from facetl.mtcnn.stages import Stage
 from facetl.training import loop
 from facetl.training.batches import Batch, Indices, load_batch
 from facetl.training.checkpoint import Checkpoint

@@ -23,8 +23,9 @@ from facetl.mtcnn.backend import TorchBackend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector, onet_boxes, rnet_squares, score_windows
 from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
-from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage
+from facetl.mtcnn.networks import Network, Outputs
 from facetl.mtcnn.resampling import IntegralImages, place_windows
+from facetl.mtcnn.stages import INPUT_SIZES, Stage
 from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import cut_pixels, prepare_patches

@@ -8,13 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from facetl.mtcnn.networks import (
-    INPUT_SIZES,
-    STAGES,
-    Stage,
-    _activate_and_pool,
-    build_network,
-)
+from facetl.mtcnn.networks import _activate_and_pool, build_network
+from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 
 POOLS = [nn.MaxPool2d(3, 2, ceil_mode=True), nn.MaxPool2d(2, 2, ceil_mode=True)]
 SLOPES = st.lists(st.floats(-2, 2, width=32), min_size=3, max_size=3)

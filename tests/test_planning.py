@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tiny_world import tiny_plan
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training import time_estimate
 from facetl.training.plan import CascadePlan, Share
 from facetl.training.settings import TrainingSettings

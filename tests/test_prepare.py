@@ -24,7 +24,7 @@ from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError, OutputError, UsageError
 from facetl.manifests.manifest import load_manifest
-from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import patch_sheet, preparation
 from facetl.training.patches import load_patches

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Stage, normalise
+from facetl.mtcnn.networks import Network, normalise
+from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.training.gradients import flatten
 from facetl.training.initialisation import build_starting_network
 from facetl.training.parts import release, trained_parameters

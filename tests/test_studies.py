@@ -53,7 +53,7 @@ from facetl.experiments.study import (
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.fingerprints import fingerprint_file
 from facetl.manifests.manifest import Step, add_step
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import Reporter
 from facetl.training.initialisation import build_starting_network

@@ -29,7 +29,7 @@ from facetl.errors import OutputError
 from facetl.evaluation.report import plots
 from facetl.files import plot_paths
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.reporting import Reporter
 from facetl.training import cascade, preparation, time_estimate

@@ -18,7 +18,7 @@ from facetl.cli import main
 from facetl.commands import train_stage as train_module
 from facetl.commands.train_stage import TrainStageRequest
 from facetl.evaluation.report import plots
-from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Stage
+from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.search.settings import DETECTION, Settings
 from facetl.training import checkpoint, loop

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.settings import filled
 from facetl.training.settings import Augmentation, TrainingSettings, learning_rate
 from facetl.training.stages import STAGE_FACTS

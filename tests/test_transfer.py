@@ -12,7 +12,7 @@ import torch
 from reference_training import QUICK, blob_patches, without_times
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import State, load_pretrained_stage
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum

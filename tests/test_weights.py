@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from facetl.errors import WeightsError
 from facetl.mtcnn import weights as weights_module
-from facetl.mtcnn.networks import STAGES, Network, Outputs, Stage, build_network
+from facetl.mtcnn.networks import Network, Outputs, build_network
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import (
     State,
     Weights,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facetl.cartoons.frame import draw_frame
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import save_image
-from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import Weights
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, StagePlan, Step

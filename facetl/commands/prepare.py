@@ -16,7 +16,7 @@ from facetl.data.images import save_image
 from facetl.errors import OutputError, UsageError
 from facetl.files import lock_place, note_written, refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector, choose_device
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import load_weights
 from facetl.parts import has_work, work_folder
 from facetl.reporting import SILENT, Reporter

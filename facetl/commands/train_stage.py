@@ -13,7 +13,8 @@ from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.training_files import TrainingFiles, note_busy_cores
 from facetl.files import write_text
 from facetl.mtcnn.detector import choose_device
-from facetl.mtcnn.networks import Network, Stage
+from facetl.mtcnn.networks import Network
+from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.search.settings import DETECTION, Settings

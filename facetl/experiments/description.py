@@ -32,7 +32,8 @@ from typing import Any, get_args
 from facetl.errors import InputError
 from facetl.experiments.study import PLAIN, Start, Study, Target
 from facetl.files import read_regular
-from facetl.mtcnn.networks import STAGES, Stage, build_network
+from facetl.mtcnn.networks import build_network
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.regularisers.feature_map import feature_layers
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer

@@ -26,7 +26,8 @@ from facetl.experiments.setup import Setup
 from facetl.experiments.study import Cell, PatchTask, StartTask, Target, Task, plain_cells_before
 from facetl.files import FileKind, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import Stage, build_network
+from facetl.mtcnn.networks import build_network
+from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
 from facetl.training.cascade import TUNED, Training, Workshop
 from facetl.training.checkpoint import Checkpoint

@@ -20,7 +20,7 @@ from facetl.experiments.runner import do_task, one_thread
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import PLAIN, Cell, Graph, PatchTask, StartTask, Task
 from facetl.interruptions import end_with_parent, starting_workers
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.plan import CascadePlan
 from facetl.training.time_estimate import Speed, measure_speed
 

@@ -13,7 +13,7 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import OutputError
 from facetl.experiments.study import PLAIN, Cell, PatchTask, StartTask, Task
 from facetl.files import is_occupied, read_json, remove_folder, require_writable, write_text
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.plan import CascadePlan
 from facetl.training.settings import TrainingSettings
 from facetl.training.stages import STAGE_FACTS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal
 
-from facetl.mtcnn.networks import STAGES, Stage
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.transfer import Transfer
 
 Target = Literal["pnet", "rnet", "onet", "cascade"]

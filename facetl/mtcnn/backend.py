@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from facetl.mtcnn.geometry import PNET_STRIDE
-from facetl.mtcnn.networks import INPUT_SIZES, Network, Outputs, Stage, normalise
+from facetl.mtcnn.networks import Network, Outputs, normalise
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 from facetl.mtcnn.resampling import IntegralImages
+from facetl.mtcnn.stages import INPUT_SIZES, Stage
 
 CROPS_AT_ONCE: dict[Stage, int] = {"rnet": 128, "onet": 32}
 """Windows scored together: so few that their maps stay in the processor's cache."""

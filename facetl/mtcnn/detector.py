@@ -37,10 +37,11 @@ from facetl.mtcnn.geometry import (
     sides,
     square,
 )
-from facetl.mtcnn.networks import STAGES, Network, Stage
+from facetl.mtcnn.networks import Network
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
 from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.resampling import place_windows
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weights
 from facetl.results.detections import Detections, FrameResult
 from facetl.results.origin import Origin

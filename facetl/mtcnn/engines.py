@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import torch
 
     from facetl.mtcnn.backend import BackendFactory
-    from facetl.mtcnn.networks import Network, Stage
+    from facetl.mtcnn.networks import Network
+    from facetl.mtcnn.stages import Stage
 
 ENGINES = {
     "torch": "facetl.mtcnn.backend:TORCH",

@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facetl.mtcnn.networks import Stage
 from facetl.mtcnn.pyramid import PNET_WINDOW
+from facetl.mtcnn.stages import Stage
 
 PNET_STRIDE = 2
 

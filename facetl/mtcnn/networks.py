@@ -17,9 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from facetl.mtcnn.activation import ActivateAndPool
-from facetl.mtcnn.stages import INPUT_SIZES as INPUT_SIZES
-from facetl.mtcnn.stages import STAGES as STAGES
-from facetl.mtcnn.stages import Stage as Stage
+from facetl.mtcnn.stages import Stage
 
 
 class Outputs(NamedTuple):

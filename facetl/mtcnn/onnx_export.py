@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from facetl.data.interop import import_library
 from facetl.files import write_bytes, write_text
 from facetl.mtcnn.machine import own_caches
-from facetl.mtcnn.networks import INPUT_SIZES, STAGES, Network, Outputs, Stage, normalise
+from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION
 

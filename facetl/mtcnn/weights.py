@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from facetl.errors import WeightsError
 from facetl.files import FileKind, parse_json, write_bytes
-from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.mtcnn.networks import Network, build_network
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.search.settings import Settings
 from facetl.version import VERSION
 

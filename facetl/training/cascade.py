@@ -22,7 +22,7 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
 from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.parts import describe_differences
 from facetl.search.settings import DETECTION, Settings

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from facetl.errors import InputError, UsageError, WeightsError
-from facetl.mtcnn.networks import STAGES, Network, Stage, build_network
+from facetl.mtcnn.networks import Network, build_network
+from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import BUILT_IN, PRETRAINED, load_weights
 from facetl.training.parts import reset_head
 from facetl.training.settings import TrainingSettings

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facetl.mtcnn.networks import Network, Stage, normalise
+from facetl.mtcnn.networks import Network, normalise
+from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import PRETRAINED, load_weights
 from facetl.training.sampling import Label
 

@@ -17,13 +17,8 @@ from torch import Tensor
 from facetl.errors import InputError
 from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.machine import own_caches
-from facetl.mtcnn.networks import (
-    INPUT_SIZES,
-    Network,
-    Outputs,
-    Stage,
-    normalise,
-)
+from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.stages import INPUT_SIZES, Stage
 from facetl.training.augmentation import augment
 from facetl.training.batches import (
     Batch,

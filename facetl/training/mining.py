@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.stages import Stage
 from facetl.search.settings import Settings
 from facetl.training.recipe import Recipe
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from facetl.mtcnn.networks import Network, Stage
+from facetl.mtcnn.networks import Network
+from facetl.mtcnn.stages import Stage
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.strategies import Part
 

@@ -13,7 +13,8 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from facetl.mtcnn.networks import Network, Stage
+from facetl.mtcnn.networks import Network
+from facetl.mtcnn.stages import Stage
 from facetl.training.transfer import Transfer
 
 

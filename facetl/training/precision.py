@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from facetl.mtcnn.networks import Stage
+from facetl.mtcnn.stages import Stage
 
 
 def mixed_precision(stage: Stage, device: torch.device) -> torch.autocast:

@@ -28,8 +28,8 @@ from facetl.data.images import load_image
 from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
 from facetl.errors import ImageError, InputError
 from facetl.mtcnn.engines import load_engine
-from facetl.mtcnn.networks import INPUT_SIZES, Stage
 from facetl.mtcnn.resampling import cut_windows
+from facetl.mtcnn.stages import INPUT_SIZES, Stage
 from facetl.search.parallel import in_parallel
 from facetl.training.mining import Miner
 from facetl.training.patches import PatchWriter, writing_patches

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from facetl.mtcnn.networks import Stage, build_network
+from facetl.mtcnn.networks import build_network
+from facetl.mtcnn.stages import Stage
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.parts import count_parameters
 from facetl.training.plan import CascadePlan, Step

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from facetl.mtcnn.networks import STAGES
+from facetl.mtcnn.stages import STAGES
 from facetl.training.patches import PATCH_COUNTS
 
 PARTS = ("train", "learnt", "validation", "angles")

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
-from facetl.mtcnn.networks import STAGES, Network, Stage
+from facetl.mtcnn.networks import Network
 from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
+from facetl.mtcnn.stages import STAGES, Stage
 
 BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
 """Builds by torch's name for the instructions that they need; the best first."""

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import Network, Stage, normalise
+from facetl.mtcnn.networks import Network, normalise
+from facetl.mtcnn.stages import Stage
 from facetl.training.gradients import flatten
 from facetl.training.penalties import Held, Penalty, Regulariser, weights_of
 from facetl.training.precision import mixed_precision
