@@ -233,7 +233,7 @@ class MTCNN(nn.Module):
         return faces if several else faces[0]
 
     def _detector(self) -> Detector:
-        """Return a detector with the current weights of the networks, built anew if they changed.
+        """Return a detector with the current weights of the networks, built again if they changed.
 
         Changes are detected by checksums of the weights, because torch does not count changes
         made through ``.data``.

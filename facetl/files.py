@@ -23,7 +23,7 @@ from facetl.interruptions import holding_signals
 
 UNENCODABLE = "backslashreplace"
 """How texts are encoded that UTF-8 cannot hold."""
-MAKE_ROOM = "make room, then go on with --resume"
+MAKE_ROOM = "free some space, then resume with --resume"
 """What to do if work that can be resumed cannot be written."""
 LARGEST = 2**32
 """Bytes of the largest file that is read into memory, where its kind has no smaller bound."""

@@ -182,7 +182,7 @@ def _is_task(path: Path, task: Mapping[str, Any], error: type[InputError]) -> bo
     """
     folder = work_folder(path)
     if (folder / _OLD_LOG).is_file():
-        raise error(f"{folder}: holds unfinished work of an older facetl; start anew with --force")
+        raise error(f"{folder}: holds unfinished work of an older facetl; start over with --force")
     try:
         head = parse_json((folder / _TASK).read_bytes())
         if {name: head[name] for name in _HEAD} != _HEAD:
@@ -193,7 +193,7 @@ def _is_task(path: Path, task: Mapping[str, Any], error: type[InputError]) -> bo
     if differing:
         raise error(
             f"{folder}: holds unfinished {path.suffix.lstrip('.')} with {differing}; resume "
-            "with the same command, or start anew with --force"
+            "with the same command, or start over with --force"
         )
     return True
 

@@ -126,7 +126,7 @@ def test_without_likeness_groups_change_nothing() -> None:
 
 
 def test_every_frame_needs_a_group() -> None:
-    with pytest.raises(InputError, match=r"groups of 3 frames and patches of frame 3, .* anew"):
+    with pytest.raises(InputError, match=r"groups of 3 frames and patches of frame 3, .* again"):
         split_by_frame(np.arange(4), 0.5, 1, [0, 1, 2])
 
 

@@ -83,7 +83,7 @@ def test_a_checkpoint_of_another_task_is_refused(
         load_checkpoint(saved, wanted)
     assert str(caught.value) == (
         f"{saved}: belongs to a training with {difference}; resume with the same command, or "
-        "start anew with --force"
+        "start over with --force"
     )
 
 
@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_task_is_refused(
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "pnet.checkpoint"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"not a readable checkpoint .*; start anew") as caught:
+    with pytest.raises(WeightsError, match=r"not a readable checkpoint .*; start over") as caught:
         load_checkpoint(path, describe())
     assert "\n" not in str(caught.value)
 

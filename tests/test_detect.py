@@ -374,9 +374,9 @@ def test_the_help_says_what_the_settings_say() -> None:
     shown = {each.name: getattr(each, "show_default", None) for each in detect.params}
     usual = Settings()
     thresholds = " ".join(f"{threshold:g}" for threshold in usual.thresholds)
-    assert shown["thresholds"] == f"those of the weights, else {thresholds}"
-    assert shown["min_face"] == f"that of the weights, else {usual.min_face:g}"
-    assert shown["factor"] == f"that of the weights, else {usual.factor:g}"
+    assert shown["thresholds"] == f"those of the weights, otherwise {thresholds}"
+    assert shown["min_face"] == f"that of the weights, otherwise {usual.min_face:g}"
+    assert shown["factor"] == f"that of the weights, otherwise {usual.factor:g}"
 
 
 def test_the_batch_size_is_the_detectors_own() -> None:

@@ -1,6 +1,6 @@
 """The documents tell the truth: help blocks are current, and every example parses.
 
-After changing a command, ``python tests/test_docs.py`` writes the help blocks anew.
+After changing a command, ``python tests/test_docs.py`` updates the help blocks.
 """
 
 import inspect
@@ -213,7 +213,7 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
 
 
 def refresh() -> None:
-    """Write every help block anew."""
+    """Update every help block."""
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         fresh = HELP_BLOCK.sub(lambda m: f"```text\n$ {m[1]}\n{help_text(m[1])}```", text)

@@ -1,4 +1,4 @@
-"""``facetl detect --engine ray``: shards, workers that die, searches that are broken off."""
+"""``facetl detect --engine ray``: shards, workers that die, searches that are interrupted."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_options_that_do_not_go_together(
 
 
 def test_what_is_drawn_is_what_one_machine_draws(tmp_path: Path) -> None:
-    """Of images and videos in one folder; where the search was broken off, too."""
+    """Of images and videos in one folder; where the search was interrupted, too."""
     place, usual = tmp_path / "in", ("--overlays", "--crops", "--video", "--every", "2")
     for index in range(3):
         save_image(place / f"{index}.jpg", draw_frame(1, "test", index).image)
@@ -526,7 +526,7 @@ def test_a_search_that_is_stopped_goes_on(
     assert process.returncode == 143, errors
     assert heard, "Ray's processes talk to each other"
     assert heard <= LOOPBACK
-    assert "keeps what is done; go on with: facetl detect" in errors
+    assert "keeps what is done; resume with: facetl detect" in errors
     left = shards_in(tmp_path / "out")
     assert 0 < len(left) < len(whole)
     assert left.items() <= whole.items()

@@ -61,7 +61,7 @@ def test_one_frame_of_each_scene_none_blurred_none_black(episode: Path, tmp_path
 
 def test_fewer_than_asked_for_are_explained(episode: Path, tmp_path: Path) -> None:
     result = success(call(episode, "--every", "2", "--count", "20", "--out", tmp_path / "frames"))
-    assert "the other frames are blank, blurred, or like one that was picked" in result.stderr
+    assert "the other frames are blank, blurred, or resemble one that was picked" in result.stderr
 
 
 def test_the_pictures_are_the_frames_and_the_listing_is_true(episode: Path, tmp_path: Path) -> None:

@@ -312,7 +312,7 @@ def test_a_jpeg_of_very_many_scans_is_refused(
     assert load_image(path).shape == (40, 50, 3)  # so small that it takes no time
     monkeypatch.setattr(image_files, "MOST_SCANNED", 400 * 40 * 50)
     with pytest.raises(
-        ImageError, match=r"a\.jpg: found 4\d\d scans of 50x40 pixels; save it anew"
+        ImageError, match=r"a\.jpg: found 4\d\d scans of 50x40 pixels; save it again"
     ):
         load_image(path)
     assert image_size(path) == (40, 50)  # which draws nothing

@@ -38,7 +38,7 @@ GUESS = 1.0
 """Seconds in which a command will have begun to work, to draw the first moment from."""
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 NOTHING = "facetl: stopped; nothing half-written is left"
-GO_ON = " keeps what is done; go on with: facetl "
+GO_ON = " keeps what is done; resume with: facetl "
 
 
 @pytest.fixture(scope="module")
@@ -132,17 +132,17 @@ def test_every_command_stops_in_one_line_that_is_true(
         assert complaints(ending.stderr) == [last]
         assert remains(tmp_path) == []
         if last == NOTHING:
-            assert not list(tmp_path.rglob("*.work")), "there is something to go on with"
+            assert not list(tmp_path.rglob("*.work")), "there is something to resume"
             assert not list(tmp_path.rglob("*.checkpoint"))
         else:
             assert last.startswith("facetl: stopped; ")
-            goes_on = shlex.split(last.partition("; go on with: facetl ")[2])
+            goes_on = shlex.split(last.partition("; resume with: facetl ")[2])
             assert goes_on[-1] == "--resume"
             if kind != "demo":
                 assert goes_on[:-1] == [str(each) for each in arguments]
             resumed = warm.run(goes_on)
             assert resumed.code == 0, resumed.stderr
-            assert "starting anew" not in resumed.stderr
+            assert "starting over" not in resumed.stderr
         shutil.rmtree(out, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Files that facetl 0.1.0 wrote are still read, and gone on with; see ``tests/old_files``.
+"""Files that facetl 0.1.0 wrote are still read, and resumed; see ``tests/old_files``.
 
 Nothing but the public catalogue and the command line is used, so that modules may move.
 """
@@ -64,7 +64,7 @@ STREAM = (
     "detect toons odd --weights tuned=weights/pnet.safetensors --engine torch --batch-size 1 "
     "--stream --out"
 )
-"""Commands that were broken off, as far as the place that they write to."""
+"""Commands that were interrupted, as far as the place that they write to."""
 TRAIN_BOX = [48.3, 82.7, 98.0, 118.7]
 TEST_BOXES = [[75.3, 70.3, 87.7, 79.7], [28.0, 81.3, 43.7, 94.3], [95.0, 85.3, 110.7, 97.7]]
 IGNORED = [[2.0, 3.0, 22.0, 13.0]]
@@ -226,7 +226,7 @@ def test_detections_in_shards() -> None:
     pytest.importorskip("pyarrow")
     assert_is_of_toons(load_run("shards/tuned.detections.parquet"))
     Path("shards/tuned.detections.parquet/part-000000.parquet").unlink()
-    with pytest.raises(FacetlError, match="found 1 of 2 shards; go on with facetl detect"):
+    with pytest.raises(FacetlError, match="found 1 of 2 shards; resume with facetl detect"):
         load_run("shards/tuned.detections.parquet")
 
 
@@ -400,7 +400,7 @@ def small_plan(seed: int = 1) -> CascadePlan:
 
 
 def go_on_in(folder: str, plan: CascadePlan) -> list[str]:
-    """Go on with a cascade's training until it has done a bit; return what it did."""
+    """Resume a cascade's training until it has done a bit; return what it did."""
     watcher: Any = Watcher()
     device = torch.device("cpu")
     workshop = Workshop(Path("unfinished", folder))

@@ -133,7 +133,7 @@ def test_titles_are_drawn_without_any_other_font(monkeypatch: pytest.MonkeyPatch
 
 
 def cannot_load() -> NoReturn:
-    raise InputError("matplotlib cannot be loaded; install it anew")
+    raise InputError("matplotlib cannot be loaded; install it again")
 
 
 def test_side_by_side_puts_titles_above() -> None:

@@ -41,7 +41,7 @@ def prepare(frames: Path, out: Path, *options: object) -> Result:
 
 @pytest.fixture(scope="module")
 def whole(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that was not broken off."""
+    """The folder of a run that was not interrupted."""
     out = tmp_path_factory.mktemp("whole") / "patches"
     success(prepare(frames, out))
     return out
@@ -66,7 +66,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, BaseException], N
 def broken(
     frames: Path, tmp_path: Path, stop_at: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The folder of a run that was broken off at the sixth frame."""
+    """The folder of a run that was interrupted at the sixth frame."""
     out = tmp_path / "patches"
     stop_at(5, KeyboardInterrupt())
     assert prepare(frames, out).exit_code == 130
@@ -112,7 +112,7 @@ def test_work_without_a_task_is_none(frames: Path, whole: Path, broken: Path) ->
     (work_folder(broken / "pnet.patches") / "task.json").unlink()
     result = success(prepare(frames, broken, "--resume"))
     assert "found no " in result.stderr
-    assert "starting anew" in result.stderr
+    assert "starting over" in result.stderr
     assert contents(broken) == contents(whole)
 
 
@@ -249,7 +249,7 @@ def test_work_of_an_older_facetl_is_refused(frames: Path, whole: Path, tmp_path:
     (work / "windows").touch()
     refused = prepare(frames, tmp_path, "--resume")
     assert_refused(refused, f"{work}: holds unfinished work of an older facetl", "with --force")
-    assert_refused(prepare(frames, tmp_path), "holds unfinished patches", "start anew with --force")
+    assert_refused(prepare(frames, tmp_path), "holds unfinished patches", "start over with --force")
     assert len(list(work.iterdir())) == 2
     success(prepare(frames, tmp_path, "--force"))
     assert contents(tmp_path).keys() == contents(whole).keys()

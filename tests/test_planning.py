@@ -301,7 +301,7 @@ def test_a_training_that_is_resumed_has_the_rest_of_its_time(tmp_path: Path) -> 
 
 
 def test_what_is_finished_is_not_planned_for_again(tmp_path: Path) -> None:
-    """In a training that is resumed, as soon as the step it was broken off at begins."""
+    """In a training that is resumed, as soon as the step it was interrupted at begins."""
     names = [step.name for step in PLAN.steps]
     SavedBudget(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
     budget = budget_on(Machine(TYPICAL), 120, tmp_path, HUNDRED)
@@ -328,7 +328,7 @@ def test_what_is_finished_is_not_planned_for_again(tmp_path: Path) -> None:
 def test_a_damaged_memory_is_one_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "budget.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"budget\.json: damaged .*; start anew with --force"):
+    with pytest.raises(InputError, match=r"budget\.json: damaged .*; start over with --force"):
         SavedBudget.load(path)
 
 

@@ -44,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a search that was not broken off."""
+    """The results of a search that was not interrupted."""
     out = tmp_path_factory.mktemp("whole") / "out"
     success(detect(place, "--stream", *EVERYTHING, "--out", out))
     return out

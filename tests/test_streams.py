@@ -1,4 +1,4 @@
-"""``facetl detect --stream``: lines that grow, broken off anywhere and resumed."""
+"""``facetl detect --stream``: lines that grow, interrupted anywhere and resumed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The file of a search that was not broken off."""
+    """The file of a search that was not interrupted."""
     out = tmp_path_factory.mktemp("whole") / "results"
     success(detect(frames, "--stream", "--out", out))
     return (out / NAME).read_bytes()
@@ -170,7 +170,7 @@ def test_what_is_finished_is_not_resumed(frames: Path, whole: bytes, tmp_path: P
     [
         (["--min-face", "40"], "other weights or settings"),
         (["--score", "0.123"], "another score; resume with --score "),
-        (["--weights", "cartoon=pretrained"], "is of another search"),
+        (["--weights", "cartoon=pretrained"], "belongs to another search"),
         (["--weights", "pretrained", "--weights", "a=cartoon"], "a.detections.jsonl is not there"),
     ],
 )

@@ -640,7 +640,7 @@ def test_one_command_compares_and_can_go_on(command: Command, tmp_path: Path) ->
     assert [name for name in left_in(lab) if (lab / name).is_file()] == FILES
     checked = CliRunner().invoke(main, ["verify", str(lab)])
     assert (checked.exit_code, "not in the manifest" in checked.stdout) == (0, False)
-    assert "put 2 of 12 aside" in result.stderr
+    assert "held out 2 of 12" in result.stderr
     assert "cells    6 (with what they need 8 tasks, 0 done)" in result.stderr
     assert "[8/8] pnet, 6 frames, seed" in result.stderr
     assert "l2-sp α 0.01, dtnh" in result.stdout

@@ -248,7 +248,7 @@ def test_drawn_frames_are_mixed_in(command: Command, out: Path) -> None:
 
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[CascadePlan]:
-    """What is planned, of trainings that are broken off at once."""
+    """What is planned, of trainings that are interrupted at once."""
     plans: list[CascadePlan] = []
 
     def train_nothing(training: Training) -> NoReturn:
@@ -318,7 +318,7 @@ def test_after_ctrl_c_resume_ends_with_the_same_weights(
     broken = command()
     assert broken.exit_code == 130
     assert broken.stderr.splitlines()[-1].startswith("facetl: stopped; ")
-    assert f"{out}.work keeps what is done; go on with: facetl train " in broken.stderr
+    assert f"{out}.work keeps what is done; resume with: facetl train " in broken.stderr
     assert not out.exists()
     resumed = command("--resume")
     assert resumed.exit_code == 0, resumed.output
@@ -375,7 +375,7 @@ def test_a_finished_training_cannot_be_resumed(command: Command, finished: Finis
 def test_resume_with_nothing_there_starts(command: Command, out: Path) -> None:
     result = command("--resume")
     assert result.exit_code == 0, result.output
-    assert f"found no {out}.work to go on from; starting anew" in result.stderr
+    assert f"found no {out}.work to resume; starting over" in result.stderr
     assert left_in(out.parent) == FILES
 
 
@@ -588,13 +588,13 @@ def test_every_line_of_a_training_fits_a_terminal(finished: Finished) -> None:
 @pytest.mark.parametrize(
     ("aside", "best", "score", "frames_searched", "told"),
     [
-        (3, 0.83, 0.83, 3, "3 frames put aside"),
-        (3, 0.31, 0.31, 3, "3 frames put aside"),
-        (1, 0.83, 0.83, 4, "4 frames learnt from"),
-        (0, 0.31, 0.7, 4, "4 frames learnt from"),
+        (3, 0.83, 0.83, 3, "3 frames held out"),
+        (3, 0.31, 0.31, 3, "3 frames held out"),
+        (1, 0.83, 0.83, 4, "4 frames trained on"),
+        (0, 0.31, 0.7, 4, "4 frames trained on"),
     ],
 )
-def test_the_score_shown_is_chosen_on_frames_put_aside_if_they_hold_enough_faces(
+def test_the_score_shown_is_chosen_on_held_out_frames_if_they_hold_enough_faces(
     frames: Path,
     aside: int,
     best: float,

@@ -271,7 +271,7 @@ def test_ctrl_c_leaves_the_best_and_resume_ends_the_same(
     assert broken.exit_code == 130
     last = broken.stderr.splitlines()[-1]
     assert last.startswith(f"facetl: stopped; {out} holds the weights of epoch ")
-    assert "; go on with: facetl train-pnet " in last
+    assert "; resume with: facetl train-pnet " in last
     assert last.endswith(" --resume")
     assert len(load_weights(out).metadata["records"]) == epoch
     resumed = command("--resume")

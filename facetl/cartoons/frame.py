@@ -1,7 +1,7 @@
 """One frame of the cartoon: a picture and an exact box for every face in it.
 
 A box holds the visible pixels of a face and no more: ears, neck, hair and hats do not count.
-A frame in which a face is less than 60 % visible is drawn anew.
+A frame in which a face is less than 60 % visible is drawn again.
 """
 
 from __future__ import annotations

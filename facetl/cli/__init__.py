@@ -37,23 +37,23 @@ from facetl.interruptions import catching_signals
 from facetl.version import VERSION
 
 SECTIONS = {
-    "The road": ("frames", "train", "detect", "evaluate", "tune"),
-    "The training in single steps": ("prepare", "train-pnet", "train-rnet", "train-onet"),
-    "Look and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
-    "To and from other tools": ("convert", "export"),
+    "Main commands": ("frames", "train", "detect", "evaluate", "tune"),
+    "Training step by step": ("prepare", "train-pnet", "train-rnet", "train-onet"),
+    "Inspect and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
+    "Exchange with other tools": ("convert", "export"),
 }
 """How the help groups the commands; those that are not named stand under "More"."""
 
 
 class RoadGroup(click.Group):
-    """Commands in the order of the road; errors of our family as one line."""
+    """Commands in the order in which they are used; facetl's own errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which they were added."""
         return list(self.commands)
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command line; a disk that fails or is full is told in one line too."""
+        """Run a command line; a disk that fails or is full is reported in one line too."""
         _print_any_name()
         try:
             with printing_plainly(), catching_signals():
@@ -148,14 +148,14 @@ def main() -> None:
     """Find the faces in cartoons: retrain MTCNN on your annotated frames.
 
     \b
-    The road, one command a step:
-      facetl train DATA --out cascade.safetensors      tune the three networks on annotated frames
+    The usual steps, one command each:
+      facetl train DATA --out cascade.safetensors      retrain the networks on annotated frames
       facetl detect FRAMES --weights pretrained --weights tuned=cascade.safetensors --out results
       facetl evaluate results --truth DATA             precision, recall, AP, plots
 
-    `facetl detect FRAMES --out results` alone uses weights that come with the tool.
-    No frames at hand?  facetl demo walks it on a built-in cartoon.
-    facetl COMMAND --help says more of each command, with examples.
+    By itself, `facetl detect FRAMES --out results` uses weights that come with facetl.
+    If you have no frames, facetl demo runs all steps on a built-in cartoon.
+    facetl COMMAND --help describes each command, with examples.
     """
 
 

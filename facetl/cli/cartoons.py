@@ -13,16 +13,16 @@ from facetl.cli.ending import ConsoleReporter
 
 @click.command(short_help="Draw frames of the built-in cartoon.")
 @click.argument("out", type=options.WRITE)
-@click.option("--train", type=click.IntRange(min=1), default=120, help="Training frames.")
-@click.option("--test", type=click.IntRange(min=1), default=60, help="Validation frames.")
+@click.option("--train", type=click.IntRange(min=1), default=120, help="Number of training frames.")
+@click.option("--test", type=click.IntRange(min=1), default=60, help="Number of validation frames.")
 @options.seed
 @options.workers
-@click.option("--force", is_flag=True, help="Replace a cartoon that was drawn into OUT before.")
+@click.option("--force", is_flag=True, help="Replace a cartoon drawn into OUT earlier.")
 def cartoons(**given: Any) -> None:
     """Draw a made-up cartoon with an exact box for every face, in the course's layout.
 
-    The frames are CC0 and depend on the seed alone: the same frame of the same part is the same
-    picture however many are drawn.  Every command that takes annotated frames takes OUT.
+    The frames are CC0 and depend only on the seed: a frame of a part is the same picture, however
+    many are drawn.  Every command that takes annotated frames accepts OUT.
 
     \b
     Examples:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from facetl.experiments.tables import Section
 
 
-@click.command(short_help="Compare ways of transferring weights: a study.")
+@click.command(short_help="Compare transfer methods in a study.")
 @click.argument("data", type=options.READ, callback=options.expecting("frames"))
 @click.option(
     "--out",
     type=options.WRITE,
     required=True,
     metavar="FOLDER",
-    help="Where cells, tables and plots go; several studies of the same frames may share it.",
+    help="Folder for cells, tables and plots; several studies of the same frames may share it.",
 )
 @click.option(
     "--study",
@@ -37,21 +37,23 @@ if TYPE_CHECKING:
     "--test",
     type=options.READ,
     metavar="FOLDER",
-    help="Frames to measure on, if DATA has no such part; else a fifth of DATA is put aside.",
+    help="Test frames, if DATA has no test part; without either, a fifth of DATA is held out.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done and how long it takes.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would be done and how long it would take."
+)
 @options.annotation_format
 @options.workers
 @options.device
 @options.on_error
-@click.option("--resume", is_flag=True, help="Resume, or add a study to the folder's.")
+@click.option("--resume", is_flag=True, help="Resume, or add a study to those in the folder.")
 @options.force
 def compare(source: str, workers: int, **given: Any) -> None:
-    """Train by every method of a study, measure, and compare with plain fine-tuning.
+    """Train with every method of a study, measure, and compare with plain fine-tuning.
 
     A study is a grid: stages or the whole cascade, strategies, regularisers, gradient rules,
-    numbers of frames, seeds.  Each cell's result is written as it ends.  Studies that come with
-    facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt,
+    numbers of frames, seeds.  Each cell's result is written as soon as it is finished.  Studies
+    that come with facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt,
     never-hurt-mild, defaults.
 
     \b

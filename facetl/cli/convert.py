@@ -32,38 +32,39 @@ TARGETS = list(dict.fromkeys((*_DATASETS, *EXPORT_NAMES, *writable())))
     "--part",
     type=click.Choice(["all", "train", "val", "test"]),
     default="all",
-    help="Which part of an IN that has several.",
+    help="Which part to convert, if IN has several.",
 )
 @click.option(
     "--with-images",
     "placing",
     type=click.Choice(["copy", "link", "none"]),
     default="copy",
-    help="Copy the frames into OUT, link to them, or write annotations alone.",
+    help="Copy the frames into OUT, link to them, or write only annotations.",
 )
 @click.option(
     "--difficult",
     type=click.Choice(["ignore", "face"]),
     default="ignore",
-    help="Whether what Pascal VOC marks difficult is to be ignored or is a face like any other.",
+    help="Whether objects that Pascal VOC marks as difficult are ignored or are faces like any "
+    "other.",
 )
 @options.score
 @options.on_error
-@click.option("--force", is_flag=True, help="Overwrite what is at OUT.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.")
 def convert(**given: Any) -> None:
     """Write the annotated frames in IN, or the detections in IN, to OUT in another format.
 
     Annotated frames, in any format that facetl reads, become a data set in COCO, YOLO, Pascal
     VOC or the course's text: a folder with annotations and frames, or one file of annotations
-    where OUT ends in .json (COCO) or .txt (the course's).  Labels become classes; a face
-    without one is of the class "face".  Regions to be ignored stay so in COCO (iscrowd) and
-    VOC (difficult); the other formats cannot hold them.
+    if OUT ends in .json (COCO) or .txt (the course's).  Labels become classes; a face without
+    a label gets the class "face".  Ignored regions are preserved in COCO (iscrowd) and VOC
+    (difficult); the other formats cannot represent them.
 
     Detections, as facetl detect writes them, become COCO results, YOLO text, CSV or the
-    course's three arrays: boxes of at least the score that the run is shown from, or --score.
+    course's three arrays: boxes with at least the run's score, or --score.
     Average precision needs all boxes: --score 0.
 
-    Both become pre-annotations, to be corrected in CVAT or Label Studio.
+    Both can become pre-annotations, to be corrected in CVAT or Label Studio.
 
     \b
     Examples:

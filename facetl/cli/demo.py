@@ -13,25 +13,25 @@ from facetl.cli import options
 from facetl.cli.console import note, show_command
 
 
-@click.command(short_help="Watch a detector learn the built-in cartoon.")
+@click.command(short_help="Train and test a detector on the built-in cartoon.")
 @click.option(
     "--out",
     type=options.WRITE,
     default=Path("facetl-demo"),
     metavar="FOLDER",
-    help="Where everything goes.",
+    help="Where to write everything.",
 )
-@click.option("--train", type=click.IntRange(min=2), default=120, help="Frames to learn from.")
-@click.option("--test", type=click.IntRange(min=1), default=60, help="Frames to test on.")
+@click.option("--train", type=click.IntRange(min=2), default=120, help="Number of training frames.")
+@click.option("--test", type=click.IntRange(min=1), default=60, help="Number of test frames.")
 @options.epochs_by_stage(12, 5, 4)
 @options.seed
 @options.force
 def demo(force: bool, **given: Any) -> None:
-    """Watch a face detector learn a cartoon, in a few minutes.
+    """Train and test a face detector on a cartoon, in a few minutes.
 
     Draws frames of a made-up cartoon, retrains the first network alone and then the whole
     cascade, runs the pretrained and both fine-tuned detectors side by side on frames that none
-    of them has seen, and compares them.  Every step is a command that you can give yourself; it
+    of them has seen, and compares them.  Every step is a command that you can run yourself; it
     is shown before it runs.
 
     \b
@@ -43,7 +43,7 @@ def demo(force: bool, **given: Any) -> None:
     from facetl.commands.demo import demo as show
 
     result = show(DemoRequest(force=force, **given), partial(_run, force=force))
-    click.echo(f"\nThe whole road took {result.seconds:.0f} s.  Look at:")
+    click.echo(f"\nAll steps took {result.seconds:.0f} s.  Look at:")
     for place, description in result.places.items():
         click.echo(f"  {place}   {description}")
     note("next, on your own frames: facetl train FRAMES --out cascade.safetensors")

@@ -27,19 +27,19 @@ def crop_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--align",
             is_flag=True,
-            help="Turn crops so that the eyes, as landmarks say, are level.",
+            help="Rotate crops so that the eyes, according to the landmarks, are level.",
         ),
         click.option(
             "--margin",
             type=options.SHARE,
             default=0.2,
-            help="What crops show around the box, as a share of its width and height.",
+            help="Margin of crops around the box, as a fraction of its width and height.",
         ),
         click.option(
             "--crops",
             is_flag=True,
-            help="Cut the faces out, one picture each, and a contact sheet; of videos up to three "
-            "of each track, those of the best scores, half a second or more apart.",
+            help="Cut out the faces, one file each, with a contact sheet; of videos up to three "
+            "per track, those with the best scores, at least half a second apart.",
         ),
     ):
         command = option(command)
@@ -53,13 +53,13 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--shard-size",
             type=click.IntRange(min=1),
             default=256,
-            help="With --engine ray: images in a Parquet shard; of videos each has one.",
+            help="With --engine ray: images per Parquet shard; each video has its own.",
         ),
         click.option(
             "--address",
             metavar="HOST:PORT",
-            help="With --engine ray: a cluster that runs already, or auto; without it a Ray is "
-            "started on this machine.",
+            help="With --engine ray: a running cluster, or auto; otherwise Ray is started on this "
+            "machine.",
         ),
     ):
         command = option(command)
@@ -96,7 +96,7 @@ def _place_beside(
     type=options.READ_NAME,
     metavar="[NAME=]FILE",
     help="A weights file, 'cartoon' (shipped with facetl) or 'pretrained' (on photographs); "
-    "repeat it to compare.",
+    "repeatable, to compare.",
 )
 @click.option(
     "--out",
@@ -104,7 +104,7 @@ def _place_beside(
     callback=_place_beside,
     metavar="FOLDER",
     show_default="INPUT.faces, beside the input",
-    help="Where the detections go, one NAME.detections.json per set of weights.",
+    help="Folder for the detections, one NAME.detections.json per set of weights.",
 )
 @options.thresholds
 @options.min_face
@@ -114,19 +114,20 @@ def _place_beside(
     "--padding/--no-padding",
     default=None,
     show_default="that of the weights",
-    help="Let windows leave the image: black beyond its edge, not a stretched remainder.",
+    help="Let windows extend beyond the image: black outside it, instead of stretching the "
+    "visible rest.",
 )
 @click.option(
     "--voting/--no-voting",
     default=None,
     show_default="that of the weights",
-    help="Let all boxes around a face vote on where it is.",
+    help="Let all boxes around a face vote on its position.",
 )
 @click.option(
     "--batch-size", type=click.IntRange(min=1), default=4, help="Images searched together."
 )
 @options.workers
-@click.option("--overlays", is_flag=True, help="Draw the boxes, one picture per image.")
+@click.option("--overlays", is_flag=True, help="Draw the boxes, one overlay per image.")
 @click.option(
     "--truth",
     type=options.READ,
@@ -138,27 +139,29 @@ def _place_beside(
     "--every",
     type=options.Frequency(),
     show_default="every frame",
-    help="Of a video: search one frame in so many, like 10, or one in a time, like 0.5s.",
+    help="For videos: search every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
 )
 @click.option(
-    "--video", is_flag=True, help="Write videos anew with boxes, scores and tracks drawn on them."
+    "--video",
+    is_flag=True,
+    help="Write a copy of each video with boxes, scores and tracks drawn on it.",
 )
 @click.option(
     "--skip-still",
     is_flag=True,
-    help="Of a video: don't search frames that show the same as the one before; carry its boxes "
-    "over.",
+    help="For videos: skip frames that show the same picture as the one before, and reuse its "
+    "boxes.",
 )
 @click.option(
     "--stream",
     is_flag=True,
-    help="Write JSON lines, NAME.detections.jsonl, picture by picture: a search that is broken "
-    "off is resumed by --resume.",
+    help="Write JSON lines, NAME.detections.jsonl, picture by picture; an interrupted search can "
+    "be resumed with --resume.",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="Resume a search that --stream or --engine ray began and did not end.",
+    help="Resume an unfinished search of --stream or --engine ray.",
 )
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything cannot be read.")
 @options.annotation_format
@@ -168,24 +171,24 @@ def _place_beside(
     "--engine",
     type=click.Choice([*options.ENGINES, RAY]),
     default="auto",
-    help=f"{options.ENGINE_HELP} Or ray: the same search by shards, on one or many machines (see "
+    help=f"{options.ENGINE_HELP} Or ray: the same search in shards, on one or many machines (see "
     "docs/many-machines.md).",
 )
 @fleet_options
 @options.on_error
 @options.force
 def detect(**given: Any) -> None:
-    """Find the faces in IMAGES: files, folders that are searched to the bottom, videos.
+    """Find the faces in IMAGES: files, folders (searched recursively), or videos.
 
     Writes a detections file per set of weights: boxes, scores and five landmarks for each
-    image, how many candidates each stage left, and the seconds it took.  Settings that are not
-    given are those that facetl train or tune wrote into the weights.
+    image, how many candidates remained after each stage, and the time in seconds.  Settings that
+    are not given are those that facetl train or tune stored in the weights.
 
-    The file keeps all boxes.  What is counted, drawn, cut out and exported begins at a score,
-    that of the weights unless --score says otherwise: 0 shows all.
+    The file keeps all boxes.  Only boxes from a minimum score on are counted, drawn, cut out and
+    exported: the score stored in the weights, or --score; 0 includes all.
 
-    Of a video's frames the file has the time as well, and for each box the number of the face
-    that it follows; a cut ends all tracks.  A video of any length takes the same memory.
+    For frames of a video the file also contains the time, and for each box the number of its
+    track; a cut ends all tracks.  A video of any length takes the same memory.
 
     \b
     Examples:
@@ -207,7 +210,9 @@ def detect(**given: Any) -> None:
     result = command.detect(request, ConsoleReporter())
     _print_result(result)
     if result.are_videos:
-        suggest("frames", *request.images, "--out", "frames", why="what is most worth annotating")
+        suggest(
+            "frames", *request.images, "--out", "frames", why="the frames most worth annotating"
+        )
     else:
         suggest("evaluate", request.out, "--truth", request.truth or "FILE_OR_FOLDER")
     if strict and not result.is_whole:

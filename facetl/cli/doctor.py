@@ -9,14 +9,14 @@ import click
 from facetl.cli import options
 
 
-@click.command(short_help="Say what searches frames here, and check that it does.")
+@click.command(short_help="Show which engine searches frames here, and test it.")
 @options.device
 @options.engine
 def doctor(**given: Any) -> None:
-    """Say which engine, device, threads and libraries are in use here, and why.
+    """Show which engine, device, threads and libraries are in use here, and why.
 
-    Then it searches one drawn frame, with torch as well: the boxes must be the same, unless
-    --engine half was asked for.
+    Then searches one drawn frame, also with torch: the boxes must be the same, unless
+    --engine half was requested.
 
     \b
     Example:

@@ -52,7 +52,7 @@ def resumable(place: Path, is_kept: Callable[[], bool] | None = None) -> Iterato
             yield
     except KeyboardInterrupt as interruption:
         if (is_kept or place.exists)() and not hasattr(interruption, "__notes__"):
-            interruption.add_note(f"{place} keeps what is done; go on with: {resuming_command()}")
+            interruption.add_note(f"{place} keeps what is done; resume with: {resuming_command()}")
         raise
 
 

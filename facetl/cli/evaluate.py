@@ -58,7 +58,7 @@ def _parse_peers(
     type=options.WRITE,
     metavar="FOLDER",
     show_default="the results folder",
-    help="Where metrics.json and the plots go.",
+    help="Folder for metrics.json and the plots.",
 )
 @click.option(
     "--peer",
@@ -67,7 +67,7 @@ def _parse_peers(
     callback=_parse_peers,
     type=options.READ_NAME,
     metavar="NAME=FOLDER",
-    help="Score someone's three .npy arrays (the course's format) beside the runs; repeatable.",
+    help="Also score another program's three .npy arrays (the course's format); repeatable.",
 )
 @click.option(
     "--only-listed", is_flag=True, help="Score only the frames that an annotation file lists."
@@ -76,7 +76,8 @@ def _parse_peers(
     "--train",
     type=options.READ,
     metavar="FOLDER",
-    help="The frames trained on: AP on near-duplicates of them and on unlike frames apart.",
+    help="The training frames: gives AP separately for near-duplicates of them and for unlike "
+    "frames.",
 )
 @click.option(
     "--images",
@@ -85,9 +86,7 @@ def _parse_peers(
     help="The frames, for the report's pictures, if the truth is a file without them.",
 )
 @options.score
-@click.option(
-    "--report/--no-report", default=True, help="Write report.html, a page to look through."
-)
+@click.option("--report/--no-report", default=True, help="Write report.html, a page to browse.")
 @options.annotation_format
 @options.on_error
 @options.force
@@ -95,14 +94,14 @@ def evaluate(**given: Any) -> None:
     """Score the runs in RESULTS against the truth.
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
-    Each detection, best score first, claims the face that it overlaps most; each face counts once.
-    What is found in regions to be ignored, such as COCO's crowds, counts neither way.
-    Average precision takes all boxes of the file; what is shown begins at the score of the run,
-    or --score.
+    Each detection, best score first, is matched with the face that it overlaps most; each face is
+    matched once.  Detections in ignored regions, such as COCO's crowds, count neither as hits nor
+    as false alarms.  Average precision uses all boxes of the file; boxes are shown from the run's
+    score on, or from --score.
     Prints a table and writes metrics.json, five plots, each as .png and .svg (precision_recall,
-    scores, errors: what the missing AP is made of, recall_by: size, aspect ratio and label of the
-    faces, calibration), and report.html: one page with every frame, what each run finds there and
-    misses, what its errors cost and what to do next.
+    scores, errors: which errors lower the AP, recall_by: size, aspect ratio and label of the
+    faces, calibration), and report.html: one page with every frame, what each run finds and misses
+    there, what its errors cost, and what to do next.
 
     \b
     Examples:

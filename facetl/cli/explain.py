@@ -27,7 +27,7 @@ def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> Name
 @click.argument("image", type=options.READ, callback=options.expecting("image"))
 @click.option(
     "--out", type=options.WRITE, required=True, metavar="FOLDER",
-    help="Where the pictures go.",
+    help="Folder for the pictures.",
 )  # fmt: skip
 @click.option(
     "--weights", default="cartoon", callback=parse_source, type=options.READ_NAME,
@@ -37,7 +37,7 @@ metavar="[NAME=]FILE",
 @click.option(
     "--against", default="pretrained", callback=parse_source, type=options.READ_NAME,
 metavar="[NAME=]FILE",
-    help="Weights to compare with, drawn first; the same as --weights: none.",
+    help="Weights to compare with, drawn first; give those of --weights for no comparison.",
 )  # fmt: skip
 @options.thresholds
 @options.min_face
@@ -51,11 +51,11 @@ def explain(**given: Any) -> None:
 
     \b
     Writes four pictures, each as PNG and SVG:
-      pyramid      the sizes at which PNet looks, with its window of 12×12 pixels
+      pyramid      the sizes at which PNet scans the image, with its window of 12×12 pixels
       scores       heat maps of PNet's scores: the best of all levels, then some levels
-      candidates   what is left after each step, from PNet's windows to ONet's faces
+      candidates   what remains after each step, from PNet's windows to ONet's faces
       story        all of this on one sheet
-    and says how many windows were looked at and how many were left after each step.
+    and prints how many windows were scored and how many remained after each step.
     docs/mtcnn.md explains the steps.
 
     \b

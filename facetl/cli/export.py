@@ -11,7 +11,7 @@ from facetl.cli.console import note
 
 
 @click.command(short_help="Write the networks as ONNX, to run without torch.")
-@click.option("--onnx", is_flag=True, help="Write ONNX files; so far the only kind there is.")
+@click.option("--onnx", is_flag=True, help="Write ONNX files, so far the only kind.")
 @click.option(
     "--weights",
     default="cartoon",
@@ -24,15 +24,15 @@ from facetl.cli.console import note
     required=True,
     type=options.WRITE,
     metavar="FOLDER",
-    help="Where the files go.",
+    help="Folder for the files.",
 )
 @options.force
 def export(**given: Any) -> None:
-    """Write a cascade for programs that have neither facetl nor torch.
+    """Write a cascade for use without facetl or torch.
 
-    With --onnx: pnet.onnx, rnet.onnx and onet.onnx, for any number of windows and, PNet, images
-    of any size, with thresholds and pyramid in their metadata; and run_onnx.py, a short detector
-    in numpy that finds what facetl finds.
+    With --onnx: pnet.onnx, rnet.onnx and onet.onnx, for any number of windows and, for PNet,
+    images of any size, with thresholds and pyramid in their metadata; and run_onnx.py, a short
+    NumPy detector that finds the same boxes as facetl.
 
     \b
     Example:

@@ -20,8 +20,8 @@ exports_option = click.option(
     "exports",
     multiple=True,
     type=click.Choice(EXPORT_NAMES),
-    help="Write the detections for other tools too; repeatable. npy: the course's arrays; cvat, "
-    "label-studio: to correct them there.",
+    help="Also write the detections for other tools; repeatable. npy: the course's arrays; cvat, "
+    "label-studio: for correction there.",
 )
 
 

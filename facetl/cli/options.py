@@ -187,24 +187,24 @@ def _from_field(name: str, entry: Setting, value: Any, unset: str | None) -> Dec
     )
 
 
-seed = click.option("--seed", type=click.IntRange(min=0), default=1, help="Seed of all chance.")
-force = click.option("--force", is_flag=True, help="Overwrite what is at --out.")
+seed = click.option("--seed", type=click.IntRange(min=0), default=1, help="Random seed.")
+force = click.option("--force", is_flag=True, help="Overwrite --out.")
 workers = click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=usable_cores(),
     show_default="all cores",
-    help="Work done side by side; the result does not depend on it.",
+    help="Number of parallel workers; the result does not depend on it.",
 )
 device = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    help="Where the networks run; auto takes a GPU if there is one.",
+    help="Where the networks run; auto uses a GPU if there is one.",
 )
 ENGINES = engine_names()
 ENGINE_HELP = (
-    "What searches frames: torch, or kernels compiled for the processor, exact or in half "
+    "What computes the networks: torch, or kernels compiled for the CPU, exact or in half "
     "precision (see facetl doctor)."
 )
 engine = click.option(
@@ -214,7 +214,8 @@ on_error = click.option(
     "--on-error",
     type=click.Choice(["strict", "skip"]),
     default="strict",
-    help="Bad annotation lines: stop at the end of reading, or leave them out and count them.",
+    help="Errors in annotations: read everything, then stop; or leave the lines out and count "
+    "them.",
 )
 
 
@@ -223,7 +224,7 @@ def _of_weights(name: str, word: str = "that") -> Decorator:
     usual = getattr(Settings(), name)
     numbers = usual if isinstance(usual, tuple) else (usual,)
     shown = " ".join(f"{number:g}" for number in numbers)
-    return from_fields(Settings(), name, unset=f"{word} of the weights, else {shown}")
+    return from_fields(Settings(), name, unset=f"{word} of the weights, otherwise {shown}")
 
 
 thresholds = _of_weights("thresholds", "those")
@@ -238,7 +239,7 @@ start = click.option(
     metavar="pretrained|scratch|FILE",
     help="Weights to start from.",
 )
-resume = click.option("--resume", is_flag=True, help="Go on with the training that was broken off.")
+resume = click.option("--resume", is_flag=True, help="Resume an interrupted training.")
 images_folder = click.option(
     "--images",
     type=READ,
@@ -250,14 +251,14 @@ annotation_file = click.option(
     "--annotations",
     type=READ,
     metavar="FILE",
-    help="Their annotation file, if it is not found by itself.",
+    help="Their annotation file, if it is not found automatically.",
 )
 annotation_format = click.option(
     "--format",
     "form",
     type=click.Choice(["auto", *sorted(readable(), key=COURSE.__ne__)]),
     default="auto",
-    help="How the faces are annotated; auto looks into the files.",
+    help="Annotation format; auto recognises it from the files.",
 )
 
 
@@ -274,7 +275,8 @@ weights_out = click.option(
     required=True,
     callback=require_safetensors,
     metavar="FILE",
-    help="The weights file to write (.safetensors); records and loss curves go beside it.",
+    help="The weights file to write (.safetensors); training log and loss curves are written "
+    "beside it.",
 )
 
 
@@ -285,7 +287,7 @@ def epochs_by_stage(*default: int) -> Decorator:
         type=_type_of(default, AT_LEAST_ONE),
         default=default,
         metavar="PNET RNET ONET",
-        help="Rounds of training of each stage.",
+        help="Training epochs of each stage.",
     )
 
 

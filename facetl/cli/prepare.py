@@ -39,63 +39,65 @@ def _overlap(name: str, default: float, text: str) -> options.Decorator:
     "--stage",
     type=click.Choice(["pnet", "rnet", "onet"]),
     default="pnet",
-    help="The network that shall learn from the patches.",
+    help="The network to be trained on the patches.",
 )
 @click.option(
     "--weights",
     type=options.READ_NAME,
     metavar="FILE",
-    help="For rnet and onet: the tuned stages before, whose proposals are mined. A weights file, "
-    "'cartoon' or 'pretrained'.",
+    help="For rnet and onet: the retrained earlier stages, whose proposals are mined. A weights "
+    "file, 'cartoon' or 'pretrained'.",
 )
 @options.images_folder
 @options.annotation_file
 @options.annotation_format
-@_count("--positives", 1, "12, 12, 8", "Positives a face.")
-@_count("--parts", 0, "6, 6, 4", "Part faces a face.")
+@_count("--positives", 1, "12, 12, 8", "Positives per face.")
+@_count("--parts", 0, "6, 6, 4", "Part faces per face.")
 @_count(
     "--negatives",
     1,
     "18, 25, 10",
-    "Negatives a frame: for pnet half near faces, half anywhere; else mostly false alarms.",
+    "Negatives per frame: for pnet half near faces, half anywhere; otherwise mostly false alarms.",
 )
 @click.option(
     "--at-least",
     type=click.IntRange(min=0),
     show_default="by stage: 50000, 50000, 25000",
-    help="Patches in all: unless counts are given, few frames give up to 8 times as many each.",
+    help="Minimum number of patches: unless counts are given, small sets of frames give up to 8 "
+    "times as many per frame.",
 )
 @_overlap("--negative-below", 0.3, "IoU with every face below which a window is a negative.")
-@_overlap("--part-from", 0.4, "IoU with its face from which it is a part face.")
-@_overlap("--positive-from", 0.65, "IoU with its face from which it is a positive.")
+@_overlap("--part-from", 0.4, "IoU with a face from which a window is a part face.")
+@_overlap("--positive-from", 0.65, "IoU with a face from which a window is a positive.")
 @click.option(
     "--match",
     type=click.Choice(["square", "box"]),
     default="square",
-    help="IoU with the face's square (same centre, longer edge) or with its box.",
+    help="Whether IoU is measured with the face's square (same centre, longer side) or with its "
+    "box.",
 )
 @click.option(
     "--padding/--no-padding",
     default=True,
-    help="Windows that leave the frame: black beyond its edge, or a stretched remainder.",
+    help="Windows that extend beyond the frame: black outside it, or the visible rest stretched.",
 )
 @options.seed
 @options.workers
 @options.device
 @options.engine
 @options.on_error
-@click.option("--resume", is_flag=True, help="Go on with the cutting that was broken off.")
+@click.option("--resume", is_flag=True, help="Resume interrupted cutting.")
 @options.force
 def prepare(**given: Any) -> None:
     """Cut labelled patches for one network from the annotated frames in DATA.
 
     For PNet (12×12), positives and part faces are squares shifted and scaled around each face,
-    negatives squares near faces and anywhere else.  For RNet (24×24) and ONet (48×48) they are
-    what the stages before really propose; where a face gets too few proposals, squares around
-    it make up for them.  Each patch carries the offset from its window to the true box.
+    and negatives are squares near faces and elsewhere.  For RNet (24×24) and ONet (48×48) patches
+    are what the earlier stages actually propose; if a face gets too few proposals, squares around
+    it are added.  Each patch carries the offset from its window to the true box.
 
-    What is cut lies in a folder beside the patches until all is done; after a break the same
-    command with --resume goes on from there.
+    Finished work is kept in a folder beside the patches until everything is done; after an
+    interruption, the same command with --resume continues from there.
 
     \b
     Examples:

@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     "--rounds",
     type=click.IntRange(min=1),
     default=1,
-    help="2: mine again with the tuned cascade and train again, and so on.",
+    help="With 2, mine again with the retrained cascade and train again, and so on.",
 )
 @click.option(
     "--budget",
     type=options.Duration(),
     metavar="TIME",
-    help="Take about this long, e.g. 10m: choose epochs and then the patches of each frame; "
-    "with --epochs the patches alone.",
+    help="Take about this long, e.g. 10m: adapt the epochs, then the patches per frame; with "
+    "--epochs only the patches.",
 )
 @click.option(
     "--with-cartoons",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Mix in N frames of the built-in cartoon.",
+    help="Add N frames of the built-in cartoon.",
 )
-@options.from_fields(Augmentation(), "repaint", unset="0 for PNet, else 0.05")
+@options.from_fields(Augmentation(), "repaint", unset="0 for PNet, otherwise 0.05")
 @options.from_fields(Transfer())
 @options.seed
 @options.workers
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
 def train(**given: Any) -> None:
     """Train PNet, RNet and ONet in turn on the annotated frames in DATA.
 
-    Each network learns from what the tuned ones before it really propose: its negatives are
-    the false alarms that reach it.  Unfinished work lies in a folder beside the weights; after
-    a break the same command with --resume goes on from the last epoch.
+    Each network is trained on what the retrained ones before it actually propose: its negatives
+    are the false alarms that reach it.  Unfinished work is kept in a folder beside the weights;
+    after an interruption, the same command with --resume continues from the last epoch.
 
     \b
     Examples:

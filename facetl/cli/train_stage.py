@@ -31,7 +31,7 @@ def _build_command(stage: Stage) -> click.Command:
         "--join",
         type=options.READ_NAME,
         metavar="FILE",
-        help="A weights file, 'cartoon' or 'pretrained', whose other stages go into --out too.",
+        help="A weights file, 'cartoon' or 'pretrained', whose other stages are copied into --out.",
     )
     @_training_options(facts.training)
     @options.from_fields(facts.training.transfer)
@@ -96,12 +96,12 @@ def _help(stage: Stage) -> str:
     patches = "PATCHES (a folder or file made by facetl prepare)"
     return f"""{_first_line(stage, patches)}
 
-    A single step of the road; facetl train takes all of them by itself.
+    This is a single step; facetl train runs all of them.
 
     Cross-entropy on positives and negatives with online hard example mining, smooth L1 on the
-    boxes of positives and part faces.  Some frames are put aside for validation; --keep says
-    which epoch's weights are kept.  After a break the same command with --resume goes on from
-    the last epoch.
+    boxes of positives and part faces.  Some frames are held out for validation; --keep determines
+    which epoch's weights are kept.  After an interruption, the same command with --resume
+    continues from the last epoch.
 
     \b
     Examples:

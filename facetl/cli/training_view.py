@@ -53,8 +53,8 @@ class TrainingView(Watcher):
         """Show another plan for a step that is begun and those after it, and its seconds."""
         self.plan = plan
         ahead = plan.steps.index(step)
-        anew = zip(plan.steps, TYPICAL.estimate(plan, self._frames, self._faces), strict=True)
-        self._estimates.update(list(anew)[ahead:])
+        updated = zip(plan.steps, TYPICAL.estimate(plan, self._frames, self._faces), strict=True)
+        self._estimates.update(list(updated)[ahead:])
         self._bar.resize(self._foreseen, left)
 
     def skips(self, step: Step) -> None:

@@ -42,7 +42,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     return None if out is None else options.require_safetensors(ctx, param, out)
 
 
-@click.command(short_help="Choose thresholds and pyramid for an aim.")
+@click.command(short_help="Choose thresholds and image pyramid for an aim.")
 @click.argument("data", required=False, type=options.READ, callback=options.expecting("frames"))
 @options.images_folder
 @options.annotation_file
@@ -51,7 +51,7 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     "--part",
     type=click.Choice(["train", "test"]),
     default="train",
-    help="Which part of a DATA that has both.",
+    help="Which part to use, if DATA has both.",
 )
 @click.option(
     "--weights",
@@ -65,7 +65,8 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     type=options.WRITE_FILE,
     callback=_check_name,
     metavar="FILE",
-    help="Where the weights go with what was chosen; without it, --force writes into --weights.",
+    help="Weights file to write with the chosen settings; without it, --force overwrites "
+    "--weights.",
 )
 @click.option(
     "--aim",
@@ -79,8 +80,8 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     "min_faces",
     type=options.MIN_FACE,
     multiple=True,
-    show_default="what the smallest face allows",
-    help="Smallest face looked for, in pixels; repeat it to compare.",
+    show_default="depends on the smallest annotated face",
+    help="Side of the smallest face to find, in pixels; repeatable, to compare.",
 )
 @click.option(
     "--factor",
@@ -88,13 +89,13 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
     type=options.PYRAMID_FACTOR,
     multiple=True,
     show_default="that of the weights",
-    help="Ratio of neighbouring levels of the image pyramid; repeat it to compare.",
+    help="Ratio of neighbouring levels of the image pyramid; repeatable, to compare.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=400,
-    help="At most so many frames, evenly spread.",
+    help="Use at most this many frames, evenly spaced.",
 )
 @options.workers
 @options.device
@@ -102,11 +103,11 @@ def _check_name(ctx: click.Context, param: click.Parameter, out: Path | None) ->
 @options.on_error
 @options.force
 def tune(**given: Any) -> None:
-    """Choose the settings that serve an aim best on the annotated frames in DATA.
+    """Choose the best settings for an aim on the annotated frames in DATA.
 
-    The networks judge every frame once for each pyramid; hundreds of thresholds are then replayed
-    from their answers.  The choice, with the score from which boxes are shown, goes into the
-    metadata of the weights, where facetl detect finds it.  Give frames that the weights were not
+    The networks score every frame once for each pyramid; hundreds of thresholds are then evaluated
+    from these scores.  The choice, including the score from which boxes are shown, is stored in the
+    metadata of the weights, where facetl detect finds it.  Use frames that the weights were not
     trained on and that are not your test frames.
 
     \b

@@ -22,19 +22,19 @@ SHOWN = 5
 @click.option(
     "--inputs",
     is_flag=True,
-    help="Check too what the commands were given: frames, annotations, weights.",
+    help="Also check the inputs of the commands: frames, annotations, weights.",
 )
 def verify(**given: Any) -> None:
-    """Check whether what facetl wrote in PATHS is still as it was written.
+    """Check whether facetl's outputs in PATHS are unchanged.
 
     Every command leaves a manifest.json beside what it writes: the command, its settings, versions,
-    seed, and the SHA-256 of all that it was given and that it wrote.  Of a folder every manifest
-    to the bottom is checked; of a file what the nearest manifest that knows it says.
+    seed, and the SHA-256 of every input and output.  For a folder, every manifest in it and below
+    is checked; for a file, its entry in the nearest manifest that lists it.
 
-    Files that are changed or missing are named, and the exit code is 1; a manifest whose steps
-    were emptied is a failure too.  Files that no manifest names are counted, which is no failure.
-    With --inputs the frames, annotations and weights that the commands were given must be there
-    and be the same too.
+    Changed or missing files are listed, and the exit code is 1; a manifest whose steps were removed
+    is a failure too.  Files that no manifest lists are counted, which is not a failure.  With
+    --inputs, the frames, annotations and weights given to the commands must also exist and be
+    unchanged.
 
     \b
     Examples:

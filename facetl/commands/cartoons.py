@@ -39,7 +39,7 @@ class CartoonsRequest:
         out: the folder, made if it is missing.
         train: number of frames for ``antrenare``, spread over one folder for each regular.
         test: number of frames for ``validare``.
-        seed: of all chance.
+        seed: the random seed.
         workers: processes; the result does not depend on it.
         force: replace a cartoon drawn before, and nothing else.
     """

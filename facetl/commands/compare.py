@@ -41,7 +41,8 @@ class CompareRequest:
         data: annotated frames to learn from.
         out: folder of cells, tables and plots; several studies of the same frames may share it.
         study: a built-in study's name, or a TOML file.
-        test: frames to measure on, if ``data`` has no such part; else a fifth of it is set aside.
+        test: frames to measure on, if ``data`` has no test part; without either, a fifth of it is
+            held out.
         dry_run: only say what would be done and how long it takes.
         form: name of the annotations' format, or ``auto``.
         workers: processes; None means all cores, and one on a GPU.
@@ -101,7 +102,7 @@ def compare(request: CompareRequest, reporter: Reporter = SILENT) -> CompareResu
         study = study.limited_to(len(train_frames))
         setup = Setup(out, train_frames, test_frames, study.epochs, device)
         if not request.dry_run:
-            setup.claim(anew=request.force and not request.resume)
+            setup.claim(overwrite=request.force and not request.resume)
         graph = plan_tasks(study.cells)
         seconds = forecast(graph, setup, workers)
         for line in _describe(study, graph, setup, workers, seconds):
@@ -133,7 +134,7 @@ def set_aside(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
 
 
 def _load_frames(request: CompareRequest, reporter: Reporter) -> tuple[FaceDataset, FaceDataset]:
-    """Return frames to learn from, and frames to measure on that can be read.
+    """Return frames to train on, and readable frames to test on.
 
     Raises:
         InputError: if some frames are in both, or there is no face to find.
@@ -147,8 +148,8 @@ def _load_frames(request: CompareRequest, reporter: Reporter) -> tuple[FaceDatas
     if same and not request.test:
         train_frames, test_frames = set_aside(train_frames)
         reporter.note(
-            f"found no frames to measure on; put {len(test_frames)} of "
-            f"{len(train_frames) + len(test_frames)} aside (--test gives others)"
+            f"found no test frames; held out {len(test_frames)} of "
+            f"{len(train_frames) + len(test_frames)} (--test gives others)"
         )
         return train_frames, test_frames  # which have all been read
     readable = leave_out_unreadable(test_frames)

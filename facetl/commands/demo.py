@@ -20,7 +20,7 @@ class DemoRequest:
         train: frames to learn from.
         test: frames to test on.
         epochs: of each stage.
-        seed: of all chance.
+        seed: the random seed.
         force: overwrite an earlier demo.
     """
 

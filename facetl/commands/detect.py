@@ -75,7 +75,7 @@ class DetectRequest:
         margin: what crops show around the box, as a share of its width and height.
         align: turn crops so that the eyes are level.
         every: which frames of videos are searched; None: all.
-        video: write videos anew with boxes, scores and tracks drawn on them.
+        video: write a copy of each video with boxes, scores and tracks drawn on it.
         skip_still: don't search frames of videos that show the same as the one before.
         stream: write JSON lines, picture by picture, which can be resumed.
         resume: resume a search that ``stream`` or the engine ``"ray"`` began and did not end.
@@ -336,8 +336,8 @@ def _prepare_place(request: DetectRequest, kept: Collection[Path], reporter: Rep
     others = other_runs(request.out, kept) if request.resume and not request.force else []
     if others:
         raise OutputError(
-            f"{others[0]} is of another search; resume that one, choose another --out, or give "
-            "it up with --force"
+            f"{others[0]} belongs to another search; resume that one, choose another --out, or "
+            "give it up with --force"
         )
 
 

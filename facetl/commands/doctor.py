@@ -96,7 +96,7 @@ def _find_missing() -> Iterator[str]:
         try:
             import_module(name)
         except ImportError as error:
-            yield describe_missing_library(error) or f"{error}; install facetl anew"
+            yield describe_missing_library(error) or f"{error}; install facetl again"
 
 
 def _check(detectors: Sequence[Detector]) -> Iterator[str]:

@@ -51,12 +51,12 @@ class PrepareRequest:
         positive_from: IoU with its face from which it is a positive.
         match: IoU with the face's square or with its box.
         padding: windows that leave the frame are black beyond its edge.
-        seed: of all chance.
+        seed: the random seed.
         workers: work done side by side.
         device: where the networks run.
         engine: what searches frames.
         on_error: whether bad annotation lines end the reading or are left out.
-        resume: resume the cutting that was broken off.
+        resume: resume interrupted cutting.
         force: overwrite what is at ``out``.
     """
 
@@ -183,22 +183,22 @@ def _find_room(request: PrepareRequest, reporter: Reporter) -> None:
             return
         if path.exists() and not request.force:
             raise OutputError(
-                f"{path} is finished, there is nothing to resume; cut anew with --force"
+                f"{path} is finished, there is nothing to resume; cut again with --force"
             )
     elif has_work(path) and not request.force:
         raise OutputError(
-            f"{work_folder(path)} holds unfinished patches; go on with --resume or start anew "
+            f"{work_folder(path)} holds unfinished patches; resume with --resume or start over "
             "with --force"
         )
     for target in (path, request.sheet):
         refuse_to_overwrite(target, force=request.force)
     require_writable(path.parent)
     if request.resume:
-        reporter.note(f"found no {work_folder(path)} to go on from; starting anew")
+        reporter.note(f"found no {work_folder(path)} to resume; starting over")
 
 
 def _lacks_sheet_alone(request: PrepareRequest) -> bool:
-    """Return whether all that a broken-off run has left to do is the picture of its patches."""
+    """Return whether all that an interrupted run has left to do is the picture of its patches."""
     path, sheet = request.path, request.sheet
     if has_work(path) or not path.exists():
         return False

@@ -66,12 +66,12 @@ class TrainRequest:
         with_cartoons: frames of the built-in cartoon to mix in.
         repaint: share of the patches with colour channels exchanged; None: each stage's own.
         transfer: how weights are transferred.
-        seed: of all chance.
+        seed: the random seed.
         workers: work done side by side; the result does not depend on it.
         device: where the networks run: ``auto``, ``cpu`` or ``cuda``.
         engine: what searches frames.
         on_error: what to do about bad annotation lines.
-        resume: whether a training that was broken off is resumed.
+        resume: whether an interrupted training is resumed.
         force: whether ``out`` may be overwritten.
     """
 
@@ -247,7 +247,7 @@ def choose_score(
 ) -> Cascade:
     """Return the cascade with the score from which what it finds is shown; report which.
 
-    It is that of the best F1 on frames that were put aside.  Where these hold too few faces, it
+    It is that of the best F1 on frames that were held out.  Where these hold too few faces, it
     is that on all frames, but not below the usual one: false alarms are rarer there.
     """
     frames, described, least = _frames_to_choose_on(dataset, cascade.aside)
@@ -273,8 +273,8 @@ def _frames_to_choose_on(
     frames = tuple(frame for frame in dataset if frame.name in set(aside))
     chosen = spread(replace(dataset, frames=frames), _MOST_SEARCHED)
     if chosen.face_count >= FEWEST_FACES:
-        return chosen, "put aside", 0.0
-    return leave_out_unreadable(spread(dataset, _MOST_SEARCHED)), "learnt from", SCORE
+        return chosen, "held out", 0.0
+    return leave_out_unreadable(spread(dataset, _MOST_SEARCHED)), "trained on", SCORE
 
 
 def _load(request: TrainRequest, files: CascadeFiles, reporter: Reporter) -> FaceDataset:

@@ -44,7 +44,7 @@ class TrainStageRequest:
         join: weights, whose other stages go into ``out`` too.
         settings: how it is trained; None: as the stage usually is.
         device: where the network runs: ``auto``, ``cpu`` or ``cuda``.
-        resume: whether a training that was broken off is resumed.
+        resume: whether an interrupted training is resumed.
         force: whether ``out`` may be overwritten.
     """
 
@@ -209,7 +209,8 @@ class _Run:
         kept = f"the weights of epoch {checkpoint.kept_epoch(self.settings.keep)}"
         resuming = self.reporter.resuming
         interruption.add_note(
-            f"{self.files.weights} holds {kept}" + (f"; go on with: {resuming}" if resuming else "")
+            f"{self.files.weights} holds {kept}"
+            + (f"; resume with: {resuming}" if resuming else "")
         )
 
 

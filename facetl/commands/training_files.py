@@ -86,18 +86,18 @@ class TrainingFiles:
             return
         if resume and self.weights.exists() and not force:
             raise OutputError(
-                f"{self.weights} is finished, there is nothing to resume; train anew with --force"
+                f"{self.weights} is finished, there is nothing to resume; train again with --force"
             )
         if unfinished.exists() and not force:
             raise OutputError(
-                f"{unfinished} holds an unfinished training; go on with --resume or start "
-                "anew with --force"
+                f"{unfinished} holds an unfinished training; resume with --resume or start "
+                "over with --force"
             )
         for path in written:
             refuse_to_overwrite(path, force=force)
         require_writable(self.weights.parent)
         if resume:
-            reporter.note(f"found no {unfinished} to go on from; starting anew")
+            reporter.note(f"found no {unfinished} to resume; starting over")
 
 
 def note_busy_cores(

@@ -62,7 +62,7 @@ def load_matplotlib() -> ModuleType:
             module = _import_or_without_file()
     except Exception as error:  # missing libraries, places that cannot be written
         raise InputError(
-            f"matplotlib cannot be loaded ({type(error).__name__}: {error}); install it anew"
+            f"matplotlib cannot be loaded ({type(error).__name__}: {error}); install it again"
         ) from error
     finally:
         if backend is not None:

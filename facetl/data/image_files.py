@@ -79,7 +79,7 @@ class CountedFile:
         """
         self.left -= 1
         if self.left < 0:
-            raise ImageError("it is made of too many pieces to be read; save it anew")
+            raise ImageError("it is made of too many pieces to be read; save it again")
         return self._file.read(size)
 
     def __getattr__(self, name: str) -> Any:
@@ -116,7 +116,7 @@ def refuse_strips(file: BinaryIO) -> None:
         for tag, values in _tags_of(file, head, order, *layout):
             if tag in _STRIPS and values > MOST_STRIPS:
                 raise ImageError(
-                    f"found {values:,} strips, more than {MOST_STRIPS:,}; save it anew"
+                    f"found {values:,} strips, more than {MOST_STRIPS:,}; save it again"
                 )
     file.seek(0)
 
@@ -143,7 +143,7 @@ def refuse_scans(data: bytes, width: int, height: int) -> None:
     """
     scans = data.count(_START_OF_SCAN) if data[:2] == b"\xff\xd8" else 0
     if scans * width * height > MOST_SCANNED:
-        raise ImageError(f"found {scans} scans of {width}x{height} pixels; save it anew")
+        raise ImageError(f"found {scans} scans of {width}x{height} pixels; save it again")
 
 
 def repair(data: bytes) -> bytes | None:

@@ -322,7 +322,7 @@ class _Packets:
         """Return what is wrong if the file ends long before the end that its header gives.
 
         Where a container gives only its whole length, sound or subtitles may be longer
-        than the picture: it is whole if any of its streams goes on to the end.
+        than the picture: it is whole if any of its streams continues to the end.
 
         Args:
             seconds: how long the picture was.

@@ -42,25 +42,25 @@ class Setup:
     epochs: Mapping[Stage, int]
     device: str = "cpu"
 
-    def claim(self, *, anew: bool) -> None:
+    def claim(self, *, overwrite: bool) -> None:
         """Write into the folder what its cells depend on; refuse cells that depend on other things.
 
         Args:
-            anew: whether the cells that are there may be removed.
+            overwrite: whether the cells that are there may be removed.
 
         Raises:
             OutputError: if the folder's cells were made from other frames or with other settings.
         """
         own = {"format": _FORMAT, "version": 1, **self._facts()}
         found = _read_claim(self.folder)
-        if anew:
+        if overwrite:
             for name in _FOLDERS:
                 remove_folder(self.folder / name)
         elif found and found != own:
             differing = ", ".join(key for key in own if found.get(key) != own[key])
             raise OutputError(
                 f"{self.folder} holds a study with other {differing}; choose another --out, or "
-                "start anew with --force"
+                "start over with --force"
             )
         write_text(self.folder / _CLAIM, json.dumps(own, indent=1) + "\n")
 
@@ -126,7 +126,7 @@ def require_place(out: Path, *, resume: bool, force: bool) -> None:
     """
     occupied = is_occupied(out)
     if occupied and not (resume or force):
-        raise OutputError(f"{out} exists already; resume with --resume, or start anew with --force")
+        raise OutputError(f"{out} exists already; resume with --resume, or start over with --force")
     if occupied and _read_claim(out).get("format") != _FORMAT:
         raise OutputError(f"{out} holds no study of facetl; choose another --out")
     require_writable(out)

@@ -48,7 +48,7 @@ class Cell:
         target: what is trained by the method.
         start: what the weights come from.
         frames: how many frames are learnt from, 0 for all.
-        seed: of all chance, the draw of the frames included.
+        seed: the random seed, the draw of the frames included.
         method: how the weights are transferred.
     """
 

@@ -18,7 +18,7 @@ where that is a file) and holds a step for each command that wrote there, in the
 ``settings``
     all options and arguments, those that were not given too, as their defaults are here.
 ``seed``
-    of all chance; only where the command has one.
+    the random seed; only where the command has one.
 ``versions``
     of facetl, Python and the libraries, the platform, and where networks ran: the processor's
     instructions, how many threads, the engine.
@@ -31,7 +31,7 @@ where that is a file) and holds a step for each command that wrote there, in the
     what it wrote, under the path from the manifest's folder; of a link, ``{"link": TARGET}``.
 
 No moment and no duration stands in it: equal commands with equal inputs leave equal manifests,
-but for the fingerprints of outputs that hold measured times.  What a later command writes anew
+but for the fingerprints of outputs that hold measured times.  What a later command writes again
 belongs to its step alone, and a step of which nothing is left is left out.
 """
 
@@ -108,7 +108,7 @@ class Manifest:
         return {name: each for step in self.steps for name, each in step.outputs.items()}
 
     def followed_by(self, step: Step, gone: Collection[str] = ()) -> Manifest:
-        """Return the manifest with one more step, which takes over what it wrote anew.
+        """Return the manifest with one more step, which takes over what it wrote again.
 
         Args:
             step: the new one.

@@ -8,7 +8,7 @@ Three facts make the replay exact.
   kept depends only on windows with higher scores, and those that the higher threshold removes
   all come after those that it leaves.  So the NMS of PNet, RNet and ONet may be done at the
   lowest threshold of each, and its survivors filtered.
-* What does not commute, a threshold of one stage with the NMS of the next, is done anew.
+* What does not commute, a threshold of one stage with the NMS of the next, is done again.
 
 The networks see the windows of a frame in other batches than the detector's, so that scores
 may differ in their last bits.

@@ -178,7 +178,7 @@ class Detector:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy or a pickle takes along; kernels are packed anew from the networks."""
+        """Return what a copy or a pickle contains; kernels are packed again from the networks."""
         return {name: value for name, value in self.__dict__.items() if name != "_backend_for"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

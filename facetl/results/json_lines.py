@@ -9,9 +9,9 @@
     {"end": 2}
 
 The first line is the head, the last one the end, with the number of images; between them stands
-a line for each image, searched or skipped, in their order.  A file without its end was broken
-off: whole lines of it count.  There are no times in it, so that the same search makes the same
-bytes, broken off and resumed or not.
+a line for each image, searched or skipped, in their order.  A file without its end was
+interrupted: whole lines of it count.  There are no times in it, so that the same search makes the
+same bytes, interrupted and resumed or not.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def writing_lines(
 
 @dataclass(frozen=True)
 class Found:
-    """What stands in a broken-off file.
+    """What stands in an interrupted file.
 
     Attributes:
         images: names of the images that have a whole line, in order.
@@ -142,7 +142,7 @@ def recover(
     *,
     finished: bool = False,
 ) -> Found:
-    """Cut the files of a broken-off search back to the pictures that all of them know.
+    """Cut the files of an interrupted search back to the pictures that all of them know.
 
     The end of a file that is finished is cut off too: it is written again.
 
@@ -164,7 +164,7 @@ def recover(
         found = {path: _find(path, head) for path, head in heads.items() if path.exists()}
     except OSError as error:
         raise OutputError(
-            f"{error.filename} cannot be resumed ({error.strerror}); start anew with --force"
+            f"{error.filename} cannot be resumed ({error.strerror}); start over with --force"
         ) from error
     if len(found) < len(heads):
         _require_empty(found, next(path for path in heads if path not in found))
@@ -174,7 +174,8 @@ def recover(
     ended = all(each.is_finished for each in found.values())
     if ended and not finished:
         raise OutputError(
-            f"{next(iter(found))} is finished, there is nothing to resume; search anew with --force"
+            f"{next(iter(found))} is finished, there is nothing to resume; search again with "
+            "--force"
         )
     common = min((each.images for each in found.values()), key=len)
     kept = restart(common)
@@ -182,7 +183,7 @@ def recover(
         if kept is None or each.images[: len(common)] != common:
             raise OutputError(
                 f"{path}: holds other images than are to be searched; resume with the same "
-                "images, or start anew with --force"
+                "images, or start over with --force"
             )
     done = len(common) if ended or kept is None else kept
     for path, each in found.items():
@@ -266,7 +267,7 @@ def _check_head(path: Path, head: dict[str, Any]) -> dict[str, Any]:
 
 
 def _find(path: Path, head: Mapping[str, Any]) -> Found:
-    """Return what stands in a file that was broken off.
+    """Return what stands in the file of an interrupted search.
 
     Raises:
         OutputError: if it is another search's.
@@ -306,7 +307,7 @@ def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
 
 def _damaged(path: Path, number: int, error: Exception) -> DetectionsError:
     return DetectionsError(
-        f"{path}:{number}: damaged detections ({type(error).__name__}: {error}); start anew with "
+        f"{path}:{number}: damaged detections ({type(error).__name__}: {error}); start over with "
         "facetl detect --stream --force"
     )
 
@@ -320,7 +321,7 @@ def _require_empty(found: Mapping[Path, Found], missing: Path) -> None:
         if each.images:
             raise OutputError(
                 f"{missing} is not there, and {path} holds {len(each.images)} images already; "
-                "resume with the same --weights, or start anew with --force"
+                "resume with the same --weights, or start over with --force"
             )
 
 
@@ -330,7 +331,7 @@ def _require_same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any])
         require_same_score(path, found, expected)
         raise OutputError(
             f"{path}: belongs to a search with other weights or settings; resume with the same "
-            "command, or start anew with --force"
+            "command, or start over with --force"
         )
 
 
@@ -354,5 +355,5 @@ def require_same_score(path: Path, found: Mapping[str, Any], expected: Mapping[s
         raise OutputError(
             f"{path}: belongs to a search with another score; resume with --score {score}, and "
             "choose another afterwards with --score of facetl convert or facetl evaluate, or start "
-            "anew with --force"
+            "over with --force"
         )

@@ -19,7 +19,7 @@ What the first line of the JSON lines tells (:mod:`facetl.results.json_lines`) s
 shard's metadata under ``facetl``, with the number of the shard, how many there are in all, and the
 fingerprint of the block of images.  There are no times in it, so that the same block makes the
 same bytes wherever it is searched.  Each shard is whole or absent; a folder that lacks some was
-broken off.
+interrupted.
 
 Other tools read the folder as one table: ``pandas.read_parquet("tuned.detections.parquet")``.
 """
@@ -167,7 +167,7 @@ def load_shards(folder: Path) -> Run:
     for path, head in zip(paths, heads, strict=True):
         if not head.continues(first):
             raise DetectionsError(
-                f"{path}: belongs to another search than {paths[0].name}; search anew with --force"
+                f"{path}: belongs to another search than {paths[0].name}; search again with --force"
             )
     missing = sorted(set(range(first.shards)) - {head.shard for head in heads})
     if missing or len(paths) > first.shards:

@@ -25,7 +25,7 @@ class Drawing:
         faces: (N, 4) true boxes by name of the image, drawn on overlays.
         cropping: how faces are cut out; None if they are not.
         twins: names without suffix that several images have.
-        videos: whether videos are written anew with boxes on them.
+        videos: whether copies of videos are written with boxes on them.
     """
 
     out: Path

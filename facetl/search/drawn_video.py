@@ -94,7 +94,7 @@ def _drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
 
 
 class DrawnVideo:
-    """Writes a video anew with the boxes drawn on it, as they become known.
+    """Writes a copy of a video with the boxes drawn on it, as they become known.
 
     The video is read a second time beside the search, so that all its frames are in the copy and
     none has to wait in memory.  Between two frames that were searched the boxes of faces that

@@ -77,7 +77,7 @@ class FleetSearch:
                 self._require_same(run, block)
         if not left:
             raise OutputError(
-                f"{out} is finished, there is nothing to resume; search anew with --force"
+                f"{out} is finished, there is nothing to resume; search again with --force"
             )
         count = len(self.blocks)
         self.reporter.note(f"resuming after {count - left} of {count} shards")
@@ -88,7 +88,7 @@ class FleetSearch:
             require_same_score(path, found.to_json(), head.to_json())
             raise OutputError(
                 f"{path}: belongs to a search with other images, weights, settings or "
-                "--shard-size; resume with the same command, or start anew with --force"
+                "--shard-size; resume with the same command, or start over with --force"
             )
 
     def _search(self, blocks: Sequence[Block]) -> None:

@@ -86,7 +86,7 @@ class LocalSearch:
         return tallies
 
     def _recover(self, *, finished: bool) -> Done:
-        """Cut the files of a broken-off search back to what all of them know; return that."""
+        """Cut the files of an interrupted search back to what all of them know; return that."""
         runs, batch_size = self.effort.runs, self.effort.batch_size
         heads = {run.path: describe_head(run.name, run.lasting) for run in runs}
         kept = recover(

@@ -39,10 +39,10 @@ class Settings:
     """
 
     thresholds: tuple[float, float, float] = setting(
-        (0.1, 0.2, 0.2), "Least score to pass each stage.", SHARE, metavar="PNET RNET ONET"
+        (0.1, 0.2, 0.2), "Minimum score to pass each stage.", SHARE, metavar="PNET RNET ONET"
     )
     min_face: float = setting(
-        20.0, "Side of the smallest face looked for, in pixels.", Range(LEAST_FACE)
+        20.0, "Side of the smallest face to find, in pixels.", Range(LEAST_FACE)
     )
     factor: float = setting(
         0.709, "Ratio of neighbouring levels of the image pyramid.", Range(*FACTORS)
@@ -51,7 +51,7 @@ class Settings:
     voting: bool = False
     score: float = setting(
         SCORE,
-        "Least score of a box that is drawn, counted, cut out or exported; 0 takes all.",
+        "Minimum score of boxes that are drawn, counted, cut out or exported; 0 includes all.",
         SHARE,
     )
 

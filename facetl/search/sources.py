@@ -1,6 +1,6 @@
 """Where pictures come from: images, then one video after the other; and what is known of them.
 
-A search that is resumed goes over its pictures in the same order as the one that was broken off.
+A search that is resumed goes over its pictures in the same order as the one that was interrupted.
 What that one has found comes from its files, so that nothing is searched twice.  A video in the
 middle of which it ended is decoded from its beginning: tracks depend on all frames before.
 """
@@ -299,5 +299,5 @@ def _recall(
 def _other_frames(effort: Effort, video: str) -> OutputError:
     return OutputError(
         f"{effort.runs[0].path}: holds other frames of {video} than are to be searched; resume "
-        "with the same video, or start anew with --force"
+        "with the same video, or start over with --force"
     )

@@ -17,7 +17,7 @@ def augment(
         pixels: (N, 3, S, S) float32 in 0 to 255.
         offsets: (N, 4) box minus window, as fractions of the window's side.
         changes: how strong they are.
-        generator: source of all chance, on the CPU.
+        generator: source of randomness, on the CPU.
     """
     count, place = len(pixels), pixels.device
     mirrored = torch.rand(count, generator=generator) < changes.flip

@@ -94,7 +94,7 @@ def balanced_batches(
         labels: (N,) values of :class:`Label`, N > 0.
         batch_size: patches per batch.
         shares: relative share of each class; classes without patches are left out.
-        generator: source of all chance.
+        generator: source of randomness.
 
     Returns:
         (B, batch_size) indices into ``labels``; every row in the order of the file, which is
@@ -121,7 +121,7 @@ def _groups_of(frames: NDArray[np.integer], groups: ArrayLike | None) -> NDArray
     if len(known) <= frames.max():
         raise InputError(
             f"found groups of {len(known)} frames and patches of frame {frames.max()}, counted "
-            "from 0; prepare the patches anew"
+            "from 0; prepare the patches again"
         )
     chosen = known[frames]
     return chosen if len(np.unique(chosen)) > 1 else frames

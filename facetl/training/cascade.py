@@ -2,7 +2,7 @@
 
 The trainings are steps (round, stage), and what they leave lies in a folder until the last one
 is done: patches, a checkpoint after every epoch, and the weights of finished steps.  A run that
-was broken off finds them there and resumes; as every step depends on nothing but its input and
+was interrupted finds them there and resumes; as every step depends on nothing but its input and
 the seed, it ends with the same weights.
 """
 
@@ -101,7 +101,7 @@ class Workshop:
             if differing := describe_differences(found, json.loads(json.dumps(task))):
                 raise WeightsError(
                     f"{self.folder}: belongs to a training with {differing}; resume with the "
-                    "same command, or start anew with --force"
+                    "same command, or start over with --force"
                 )
         else:
             write_text(path, json.dumps(task, indent=1) + "\n")
@@ -257,7 +257,7 @@ class Training:
 
 @dataclass(frozen=True)
 class _Replanning:
-    """Asks the time budget how a step goes on, and sets torch's threads as it wants them."""
+    """Asks the time budget how a step continues, and sets torch's threads as it wants them."""
 
     time_budget: TimeBudget
     step: Step
@@ -303,7 +303,7 @@ def load_step(path: Path, step: Step) -> tuple[State, History]:
     try:
         return weights.stages[step.stage], History.of(weights.metadata)
     except (LookupError, ValueError) as error:
-        raise WeightsError(f"{path}: damaged ({error}); start anew with --force") from error
+        raise WeightsError(f"{path}: damaged ({error}); start over with --force") from error
 
 
 def _read_task(path: Path) -> dict[str, Any]:
@@ -315,7 +315,7 @@ def _read_task(path: Path) -> dict[str, Any]:
     try:
         task = read_json(path)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: damaged ({error}); start anew with --force") from error
+        raise WeightsError(f"{path}: damaged ({error}); start over with --force") from error
     if not isinstance(task, dict):
-        raise WeightsError(f"{path}: damaged (found no object); start anew with --force")
+        raise WeightsError(f"{path}: damaged (found no object); start over with --force")
     return task

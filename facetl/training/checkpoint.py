@@ -17,7 +17,7 @@ from facetl.mtcnn.weights import State, load_plain
 from facetl.parts import describe_differences
 from facetl.training.settings import Keep
 
-KIND = FileKind("facetl-checkpoint", WeightsError, "start anew with --force")
+KIND = FileKind("facetl-checkpoint", WeightsError, "start over with --force")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Checkpoint:
             optimiser.load_state_dict(self.optimiser)
         except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(
-                f"the checkpoint does not fit the network ({type(error).__name__}); start anew "
+                f"the checkpoint does not fit the network ({type(error).__name__}); start over "
                 "with --force"
             ) from error
 
@@ -118,20 +118,20 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
         raise  # there is nothing wrong with the file
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
-            f"{path}: not a readable checkpoint ({type(error).__name__}); start anew with --force"
+            f"{path}: not a readable checkpoint ({type(error).__name__}); start over with --force"
         ) from error
     KIND.require(*found, path)
     if differing := describe_differences(found_task, task):
         raise WeightsError(
             f"{path}: belongs to a training with {differing}; resume with the same "
-            "command, or start anew with --force"
+            "command, or start over with --force"
         )
     try:
         checkpoint = Checkpoint(**{**values, "records": tuple(values["records"])})
         _check(checkpoint)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise WeightsError(
-            f"{path}: damaged checkpoint ({type(error).__name__}: {error}); start anew with --force"
+            f"{path}: damaged checkpoint ({type(error).__name__}: {error}); start over with --force"
         ) from error
     return checkpoint
 

@@ -1,4 +1,4 @@
-"""Parts of a network: what of it learns, and what starts anew."""
+"""Parts of a network: what of it learns, and what is reinitialised."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def count_parameters(network: Network, stage: Stage, part: Part) -> int:
 
 
 def reset_head(network: Network, stage: Stage, seed: int) -> None:
-    """Draw the output layers anew, as torch initialises them."""
+    """Reinitialise the output layers, as torch initialises them."""
     layers = dict(network.named_children())
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
         torch.manual_seed(seed % 2**64)

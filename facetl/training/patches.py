@@ -41,7 +41,7 @@ from facetl.parts import Parts, keeping_parts
 from facetl.training.sampling import Label, LabelledWindows
 from facetl.version import VERSION
 
-KIND = FileKind("facetl-patches", PatchesError, "prepare the patches anew")
+KIND = FileKind("facetl-patches", PatchesError, "prepare the patches again")
 _FINGERPRINTED_PATCHES = 1000
 PATCH_COUNTS = "patch_counts"
 """Where a weights file's metadata keeps what it was trained on: a row for each training."""
@@ -208,11 +208,11 @@ def writing_patches(
         path: the patch file.
         size: side of the patches in pixels.
         task: JSON-able: all that the patches depend on.
-        resume: take up what was broken off, if there is anything.
+        resume: resume interrupted work, if there is any.
 
     Raises:
         OutputError: if the place cannot be written.
-        PatchesError: if what was broken off is another task's.
+        PatchesError: if the interrupted work is another task's.
     """
     described = {"size": size, **(task or {})}
     with keeping_parts(path, described, resume=resume, error=PatchesError) as parts:
@@ -242,7 +242,7 @@ def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
         return Patches(**_map_columns(file), metadata=metadata)
     except (KeyError, TypeError, ValueError) as error:
         raise PatchesError(
-            f"{file} has a wrong or missing column ({error}); prepare the patches anew"
+            f"{file} has a wrong or missing column ({error}); prepare the patches again"
         ) from error
 
 
@@ -255,7 +255,7 @@ def _read_metadata(file: Path) -> dict[str, Any]:
         KIND.require(metadata.pop("format", None), metadata.pop("version", None), file)
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise PatchesError(
-            f"{file} is damaged or no patch file ({error}); prepare the patches anew"
+            f"{file} is damaged or no patch file ({error}); prepare the patches again"
         ) from error
     return metadata
 

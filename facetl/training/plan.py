@@ -90,7 +90,7 @@ class CascadePlan:
             round before and starts from its weights.
         start: what the first round starts from: ``pretrained``, ``scratch`` or a weights file.
         frames: how many of the frames to learn from, drawn at random; None: all.
-        seed: of all chance.
+        seed: the random seed.
     """
 
     stages: Mapping[Stage, StagePlan]

@@ -2,7 +2,7 @@
 
 Each frame has its own random generator, made of the seed and the frame's name, so that the
 patches depend neither on the number of workers nor on which other frames there are.  What was cut
-from a frame is on disk before the next one's turn: a run that was broken off is resumed there and
+from a frame is on disk before the next one's turn: an interrupted run is resumed there and
 ends with the same bytes.
 """
 
@@ -188,7 +188,7 @@ def prepare_patches(
 ) -> Preparation:
     """Cut labelled patches for one stage from all frames and write them to a patch file.
 
-    Frames that cannot be read are left out and counted.  If this is broken off, what was cut
+    Frames that cannot be read are left out and counted.  If this is interrupted, what was cut
     stays in a folder beside ``path``; to resume makes the same file.
 
     Args:
@@ -197,15 +197,15 @@ def prepare_patches(
         recipe: how many windows of each class; the stage's own otherwise.
         stage: the network that shall learn from them.
         miner: finds what the earlier stages propose; without one all windows are random.
-        seed: of all chance.
+        seed: the random seed.
         workers: threads that cut side by side; the result does not depend on it.
         progress: wraps the stream of frames, those first that were cut before a break.
-        resume: take up what was broken off, if there is anything; else it is removed.
+        resume: resume interrupted work, if there is any; else it is removed.
 
     Raises:
         InputError: if there is no face to learn from, or no frame can be read.
         OutputError: if ``path`` cannot be written.
-        PatchesError: if what was broken off has other settings or frames.
+        PatchesError: if the interrupted work has other settings or frames.
     """
     recipe = recipe or STAGE_FACTS[stage].recipe
     _require_faces(dataset)
@@ -273,7 +273,7 @@ def cut_frame(
         place: the frame's place in the dataset, and the frame.
         recipe: how many windows of each class.
         size: side of the patches in pixels.
-        seed: of all chance.
+        seed: the random seed.
         miner: finds what the earlier stages propose, if the stage has any.
     """
     index, frame = place

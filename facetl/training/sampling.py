@@ -132,7 +132,7 @@ def draw_pool(
         faces: (N, 4) true boxes of all faces of the frame.
         size_hw: height and width of the frame in pixels.
         recipe: how many windows of each class.
-        rng: source of all chance.
+        rng: source of randomness.
     """
     per_face = OVERSAMPLING * (recipe.positives + recipe.parts)
     per_frame = OVERSAMPLING * recipe.negatives
@@ -155,7 +155,7 @@ def pool_proposals(
         proposals: (N, 4) windows, best score first.
         drawn: windows of the same frame from :func:`draw_pool`.
         size_hw: height and width of the frame in pixels.
-        rng: source of all chance.
+        rng: source of randomness.
     """
     seen = _visible(proposals, size_hw)
     around = np.concatenate([rng.permutation(seen), drawn.around])

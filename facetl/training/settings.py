@@ -1,4 +1,4 @@
-"""How a network is trained: settings, and how the learning rate goes."""
+"""How a network is trained: settings, and the schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Phase(NamedTuple):
     Attributes:
         part: which.
         epochs: how many.
-        learning_rate: the highest of the schedule, which starts anew with each phase.
+        learning_rate: the peak of the schedule, which starts again with each phase.
     """
 
     part: Part
@@ -57,16 +57,20 @@ class Augmentation:
         InputError: if one of them is not in [0, 1].
     """
 
-    flip: float = setting(0.5, "Share mirrored.", SHARE)
-    brightness: float = setting(0.15, "Pixels times 1 minus to 1 plus this.", SHARE)
+    flip: float = setting(0.5, "Fraction of patches mirrored.", SHARE)
+    brightness: float = setting(
+        0.15, "Brightness is multiplied by a factor from 1 minus to 1 plus this.", SHARE
+    )
     contrast: float = setting(
-        0.15, "Distances from middle grey times 1 minus to 1 plus this.", SHARE
+        0.15, "Contrast is multiplied by a factor from 1 minus to 1 plus this.", SHARE
     )
     colour: float = setting(
-        0.2, "Each channel plus or minus up to this share of half the range.", SHARE
+        0.2, "Each channel is shifted by up to this fraction of half the range.", SHARE
     )
     repaint: float = setting(
-        0.05, "Share with colour channels exchanged: more for other cartoons' sake.", SHARE
+        0.05,
+        "Fraction of patches with exchanged colour channels; more helps on other cartoons.",
+        SHARE,
     )
 
     def __post_init__(self) -> None:
@@ -90,7 +94,7 @@ class TrainingSettings:
         hard_share: share of hard examples in online hard example mining, in (0, 1].
         shares: negatives, positives and part faces in a batch, relative; as in Zhang et al. 2016,
             section III-B.
-        validation_share: share of the frames put aside.
+        validation_share: share of the frames held out.
         patience: epochs without improvement before stopping; 0: never stop early.
         keep: weights of which epoch: ``best``, that of the lowest total validation loss, or
             ``last``.  A large network grows too sure of itself long before its boxes are at
@@ -104,40 +108,44 @@ class TrainingSettings:
         InputError: if a number makes no sense.
     """
 
-    epochs: int = setting(20, "Rounds of training.", AT_LEAST_ONE)
-    batch_size: int = setting(1024, "Patches in a step.", Range(2))
-    learning_rate: float = setting(3e-3, "Highest learning rate of the schedule.", POSITIVE)
-    optimiser: Optimiser = setting("adam", allowed=get_args(Optimiser))
-    schedule: Schedule = setting("one-cycle", "How the learning rate goes.", get_args(Schedule))
+    epochs: int = setting(20, "Training epochs.", AT_LEAST_ONE)
+    batch_size: int = setting(1024, "Patches per step.", Range(2))
+    learning_rate: float = setting(3e-3, "Peak learning rate of the schedule.", POSITIVE)
+    optimiser: Optimiser = setting("adam", "Optimiser.", get_args(Optimiser))
+    schedule: Schedule = setting("one-cycle", "Schedule of the learning rate.", get_args(Schedule))
     classification_weight: float = setting(1.0, "Weight of the face loss.", NOT_NEGATIVE)
     box_weight: float = setting(2.0, "Weight of the box loss.", NOT_NEGATIVE)
     landmark_weight: float = setting(
-        1.0, "Weight of keeping the pretrained landmarks; ONet alone has any.", NOT_NEGATIVE
+        1.0,
+        "Weight of the distance from the pretrained landmarks; only ONet has landmarks.",
+        NOT_NEGATIVE,
     )
     hard_share: float = setting(
-        0.7, "Online hard example mining: share of the examples that counts.", POSITIVE_SHARE
+        0.7, "Online hard example mining: fraction of the examples that count.", POSITIVE_SHARE
     )
     shares: tuple[float, float, float] = setting(
         (3.0, 1.0, 1.0),
-        "Relative share of the classes in a batch.",
+        "Relative proportions of the classes in a batch.",
         NOT_NEGATIVE,
         flag="--class-shares",
         metavar="NEGATIVE POSITIVE PART",
     )
     validation_share: float = setting(
         0.1,
-        "Share of the frames put aside to choose the best epoch.",
+        "Fraction of the frames held out to choose the best epoch.",
         Range(0, 1, above=True, below=True),
     )
     patience: int = setting(
-        0, "Stop after so many epochs without improvement; 0: never.", NOT_NEGATIVE
+        0, "Stop after this many epochs without improvement; 0 means never.", NOT_NEGATIVE
     )
     keep: Keep = setting(
         "best",
-        "Weights to keep: of the epoch with the lowest validation loss, or the last.",
+        "Weights to keep: those of the epoch with the lowest validation loss, or of the last.",
         get_args(Keep),
     )
-    score_threshold: float = setting(0.1, "Where recall and false alarms are recorded.", SHARE)
+    score_threshold: float = setting(
+        0.1, "Score at which recall and false alarms are recorded.", SHARE
+    )
     augmentation: Augmentation = field(default_factory=Augmentation)
     transfer: Transfer = field(default_factory=Transfer)
     seed: int = 1

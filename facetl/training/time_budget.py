@@ -35,14 +35,14 @@ _SLACK = 0.8
 """A plan that uses at least this share of the time left, and not more than it, stays."""
 
 _CHANGED = 1.5
-"""How many times as slow, or as fast, an epoch is before the threads are tried anew."""
+"""How many times as slow, or as fast, an epoch is before the threads are tried again."""
 
 
 class SavedBudget(NamedTuple):
     """What a training that is resumed has to know of its budget.
 
     Attributes:
-        spent: seconds until it was broken off.
+        spent: seconds until it was interrupted.
         patches: share of the patches that each step cuts, by its name.
     """
 
@@ -67,7 +67,7 @@ class SavedBudget(NamedTuple):
             saved = cls(found["spent"], dict(found["patches"]))
             _check(saved)
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise InputError(f"{path}: damaged ({error}); start anew with --force") from error
+            raise InputError(f"{path}: damaged ({error}); start over with --force") from error
         return saved
 
 
@@ -195,7 +195,7 @@ class TimeBudget:
         return replace(self.plan, stages=stages)
 
     def _learn(self, begun: StepProgress, seconds: float) -> None:
-        """Learn from an epoch; try the threads anew if the machine is not what it was.
+        """Learn from an epoch; try the threads again if the machine is not what it was.
 
         What is special of a stage shows in the first of its epochs.
         """

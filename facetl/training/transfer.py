@@ -29,7 +29,7 @@ class Transfer:
         strategy: ``full`` trains everything; ``head`` the two output layers (faces and boxes);
             ``last-block`` the last convolution or dense layer too; ``gradual`` the head, then the
             last block, then everything; ``scratch`` everything from a random start, the control.
-        reset_head: whether the two output layers start anew, drawn from the seed.
+        reset_head: whether the two output layers are reinitialised, from the seed.
         regulariser: what holds the weights, see :mod:`facetl.training.regularisers`.
         alpha: its strength, on what is shared with the start.
         beta: its strength on reset layers (``l2-sp`` alone).
@@ -47,30 +47,31 @@ class Transfer:
 
     strategy: str = setting(
         "full",
-        "What learns: everything, the last block and the two output layers, these two alone, one "
-        "after the other, or everything from a random start.",
+        "Which layers to train: all; the last block and the two output layers; only these two; "
+        "these two, then the last block too, then all; or all from random weights.",
         tuple(STRATEGIES),
     )
-    reset_head: bool = setting(False, "Draw the two output layers anew.")
+    reset_head: bool = setting(False, "Reinitialise the two output layers.")
     regulariser: str = setting(
         NONE,
-        "What holds the weights: small ones, the start's, or the start's feature maps.",
+        "What the weights are regularised towards: zero, the starting weights, or the feature "
+        "maps of the starting weights.",
         regulariser_names(),
     )
-    alpha: float = setting(0.01, "Its strength, on what the start shares.", NOT_NEGATIVE)
-    beta: float = setting(0.01, "Its strength on reset layers (l2-sp alone).", NOT_NEGATIVE)
-    decay: float = setting(1.0, "Strength times this after each epoch.", POSITIVE_SHARE)
+    alpha: float = setting(0.01, "Its strength on weights shared with the start.", NOT_NEGATIVE)
+    beta: float = setting(0.01, "Its strength on reset layers (l2-sp only).", NOT_NEGATIVE)
+    decay: float = setting(1.0, "Factor for the strength after each epoch.", POSITIVE_SHARE)
     feature_layers: tuple[str, ...] = setting(
         (),
-        "Layers whose feature maps are held, e.g. conv2; repeatable.",
+        "Layers whose feature maps are regularised, e.g. conv2; repeatable.",
         flag="--feature-layer",
         metavar="LAYER",
         shown_default="the last convolution and hidden dense layer",
     )
     gradient_rule: str = setting(
         "sum",
-        "How the regulariser's gradient joins the loss's: added, or without the part that works "
-        "against it.",
+        "How the gradients of regulariser and loss are combined: added, or without the part of "
+        "the regulariser's that opposes the loss's.",
         tuple(GRADIENT_RULES),
     )
     phase_epochs: tuple[int, int, int] = setting(
@@ -81,7 +82,7 @@ class Transfer:
     )
     phase_rates: tuple[float, float, float] = setting(
         (1e-3, 1e-4, 1e-5),
-        "Highest learning rates of these phases.",
+        "Peak learning rates of these phases.",
         POSITIVE,
         metavar="HEAD BLOCK FULL",
     )

@@ -291,7 +291,7 @@ def _read_shards(path: Path) -> None:
 
 
 def _go_on(path: Path) -> None:
-    """Cut a file back as one that is broken off; it is finished unless it was broken."""
+    """Cut a file back as one of an interrupted search; it is finished unless it was broken."""
     with suppress(OutputError):
         head = describe_head("tuned", RUN_SETTINGS)
         recover({path: head}, partial(_restart, ["a.png", "b.png", "c.png", "x"]))
