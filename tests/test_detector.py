@@ -381,7 +381,7 @@ def test_an_unreadable_image_is_an_error(pretrained: Detector, tmp_path: Path) -
     ],
 )
 def test_settings_out_of_range_are_refused(pretrained: Detector, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"^expected "):
+    with pytest.raises(ValueError, match=r"expected "):
         pretrained.detect([np.zeros((30, 30, 3), np.uint8)], **wrong)
 
 

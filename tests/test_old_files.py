@@ -76,7 +76,6 @@ def home(name: str) -> ModuleType:
     homes = {
         "SavedBudget": "facetl.training.time_budget",
         "gain_of_one_thread": "facetl.training.time_estimate",
-        "load_metrics": "facetl.evaluation.metrics_file",
         "measure_speed": "facetl.experiments.scheduler",
         "TYPICAL": "facetl.training.time_estimate",
     }
@@ -211,7 +210,7 @@ def test_detections_in_json_lines_that_were_broken_off_are_gone_on_with() -> Non
     with pytest.raises(FacetlError):
         load_run(broken)
     result = run(f"{STREAM} unfinished/lines --resume")
-    assert "going on after 3 of 7 images" in result.stderr
+    assert "resuming after 3 of 7 images" in result.stderr
     assert broken.read_bytes().splitlines(keepends=True)[: len(whole)] == whole
     assert_is_of_toons(load_run(broken))
     ended, kept = load_run(broken), load_run("lines/tuned.detections.jsonl")
@@ -259,7 +258,7 @@ def test_exports_for_cvat_are_read_as_annotations() -> None:
 
 @pytest.mark.usefixtures("_in_a_copy", "_quick")
 def test_detections_and_the_arrays_of_a_peer_are_scored_as_they_were() -> None:
-    kept = home("load_metrics").load_metrics(Path("metrics/metrics.json"))
+    kept = json.loads(Path("metrics/metrics.json").read_text(encoding="utf-8"))
     tuned, peer = (kept["runs"][name] for name in ("tuned", "peer"))
     assert list(kept["runs"]) == ["pretrained", "tuned", "peer"]
     assert kept["truth"]["fingerprint"] == "c7be8d5fb751c588"
@@ -267,7 +266,7 @@ def test_detections_and_the_arrays_of_a_peer_are_scored_as_they_were() -> None:
     assert tuned["shown"]["score_threshold"] == 0.17
     assert peer["seconds_per_frame"] is None
     run("evaluate results --truth toons --peer peer=results/tuned.npy --out again")
-    again = home("load_metrics").load_metrics(Path("again/metrics.json"))
+    again = json.loads(Path("again/metrics.json").read_text(encoding="utf-8"))
     kept["facetl"] = again["facetl"]
     assert again == kept
 
@@ -300,13 +299,15 @@ def test_patches_that_were_mined() -> None:
 
 
 @pytest.mark.usefixtures("_in_a_copy")
-def test_cutting_that_was_broken_off_is_gone_on_with() -> None:
-    log = Path("unfinished/patches/pnet.patches.work/log.jsonl").read_text(encoding="utf-8")
-    assert len(log.splitlines()) == 3  # what is cut, and two frames
-    run(f"{PREPARE} unfinished/patches --resume")
+def test_unfinished_cutting_is_refused_and_can_be_started_over() -> None:
+    work = Path("unfinished/patches/pnet.patches.work")
+    refused = run(f"{PREPARE} unfinished/patches --resume", code=1)
+    assert "unfinished work of an older facetl; start over with --force" in refused.stderr
+    assert (work / "log.jsonl").exists()
+    run(f"{PREPARE} unfinished/patches --force")
     cut, kept = Path("unfinished/patches/pnet.patches"), Path("patches/pnet.patches")
     assert cut.read_bytes() == kept.read_bytes()
-    assert not Path("unfinished/patches/pnet.patches.work").exists()
+    assert not work.exists()
 
 
 def test_weights() -> None:
