@@ -210,7 +210,7 @@ def test_recipes_are_checked() -> None:
         Recipe(parts=-1)
     with pytest.raises(InputError, match=r"found near_share 1\.5, expected 0 to 1"):
         Recipe(near_share=1.5)
-    with pytest.raises(InputError, match="choose one of"):
+    with pytest.raises(InputError, match="found match 'circle', expected one of square, box"):
         Recipe(match="circle")  # type: ignore[arg-type]
 
 

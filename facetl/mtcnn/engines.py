@@ -27,7 +27,7 @@ ENGINES = {
 }
 """Where the engines lie, ``module:object``, by name."""
 AUTO_ENGINE = "auto"
-"""The name that stands for the first of :data:`PREFERRED` that can be had."""
+"""The name that stands for the first of ``PREFERRED`` that can be had."""
 PREFERRED = ("native", "torch")
 
 

@@ -83,7 +83,7 @@ def save_exports(
 
 
 def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
-    """Write a run in a format of :data:`.export_table.EXPORTS`; return what was written.
+    """Write a run in a format of ``EXPORTS``; return what was written.
 
     Frames whose names hold what no file of annotations can say are left out.
 
