@@ -21,7 +21,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import supervision as sv
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes, as_boxes
@@ -90,6 +89,8 @@ class FaceTracker:
             time: seconds from the start, no less than that of the frame before.
             cut: whether the frame begins another shot (see :mod:`facetl.data.shots`).
         """
+        import supervision as sv  # takes half a second, which a search of images saves
+
         if cut:
             self._start_shot()
         found = sv.Detections(
