@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-import supervision as sv
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
@@ -49,6 +48,8 @@ def draw_boxes(
     Raises:
         ValueError: if there is another number of colours than of boxes.
     """
+    import supervision as sv  # takes half a second, which is saved where no box is drawn
+
     boxes = as_boxes(boxes)
     texts = _texts(labels, scores)
     # supervision counts x2 and y2 as drawn, and needs a class to look up a colour.
@@ -161,10 +162,14 @@ def _texts(
 def _tint(colour: str) -> Any:
     """Return supervision's colour with red and blue exchanged, for it draws on BGR images."""
     red, green, blue = ImageColor.getrgb(colour)[:3]
+    import supervision as sv
+
     return sv.Color(r=blue, g=green, b=red)
 
 
 def _label_annotator(colours: Sequence[str]) -> Any:
+    import supervision as sv
+
     inks = [sv.Color.BLACK if _is_bright(colour) else sv.Color.WHITE for colour in colours]
     return sv.LabelAnnotator(
         color=sv.ColorPalette([_tint(colour) for colour in colours]),
