@@ -78,6 +78,7 @@ def train(**given: Any) -> None:
     request = filled(
         TrainRequest(
             data=given["data"],
+            images=given["images"],
             out=given["out"],
             transfer=transfer,
             keep_epochs=options.is_given("epochs") or options.is_given("phase_epochs"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetl.data import dataset as datasets
@@ -26,40 +26,52 @@ def chosen_format(form: str) -> str | None:
     return None if form == AUTO else form
 
 
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedRequest:
+    """Which annotated frames a command reads, and how.
+
+    Attributes:
+        data: the frames and their annotations; None if the frames are given as ``images``.
+        images: the frames, if not ``data``.
+        annotations: their annotation file, if it is not found by itself.
+        form: the name of the annotation format, or :data:`AUTO`.
+        on_error: whether bad annotation lines end the reading or are left out.
+
+    Raises:
+        UsageError: if neither ``data`` nor ``images`` is given.
+    """
+
+    data: Path | None = None
+    images: Path | None = None
+    annotations: Path | None = None
+    form: str = AUTO
+    on_error: OnError = "strict"
+
+    def __post_init__(self) -> None:
+        if self.data is None and self.images is None:
+            raise UsageError("found neither DATA nor --images; say where the frames are")
+
+
 def load_frames(
-    data: Path | None,
-    images: Path | None = None,
-    annotations: Path | None = None,
-    on_error: OnError = "strict",
-    part: Part = "train",
-    form: str = AUTO,
-    *,
-    reporter: Reporter = SILENT,
+    request: AnnotatedRequest, reporter: Reporter = SILENT, part: Part = "train"
 ) -> FaceDataset:
     """Read annotated frames; report what is wrong with them but can be tolerated.
 
     Args:
-        data: the frames and their annotations.
-        images: the frames, if not ``data``.
-        annotations: their annotation file, if it is not found by itself.
-        on_error: whether bad lines end the reading or are left out.
-        part: which part of data that has several.
-        form: the name of the format, or :data:`AUTO`.
+        request: which frames.
         reporter: is told.
+        part: which part of data that has several.
 
     Raises:
-        UsageError: if neither ``data`` nor ``images`` is given.
         InputError: if they cannot be read.
     """
-    if data is None and images is None:
-        raise UsageError("found neither DATA nor --images; say where the frames are")
     dataset = load_dataset(
-        data,
-        images=images,
-        annotations=annotations,
+        request.data,
+        images=request.images,
+        annotations=request.annotations,
         part=part,
-        on_error=on_error,
-        form=chosen_format(form),
+        on_error=request.on_error,
+        form=chosen_format(request.form),
     )
     note_problems(dataset, reporter)
     return dataset

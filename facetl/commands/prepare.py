@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from facetl.commands.annotated import AUTO, load_frames
+from facetl.commands.annotated import AnnotatedRequest, load_frames
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.cores import usable_cores
-from facetl.data.annotations import OnError
 from facetl.data.dataset import FaceDataset
 from facetl.data.images import save_image
 from facetl.errors import OutputError, UsageError
@@ -31,17 +30,13 @@ _COUNTS = ("positives", "parts", "negatives")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareRequest:
+class PrepareRequest(AnnotatedRequest):
     """What patches are to be cut from, and how.
 
     Attributes:
         out: the folder for the patch file and its contact sheet.
-        data: the annotated frames.
         stage: the network that shall learn from the patches.
         weights: for the later stages, the tuned ones before: a file or a built-in name.
-        images: the frames, if not ``data``.
-        annotations: their annotation file, if it is not found by itself.
-        form: the name of the annotations' format.
         positives: so many for each face; the stage's own number if None, as with the next two.
         parts: part faces for each face.
         negatives: for each frame.
@@ -55,18 +50,13 @@ class PrepareRequest:
         workers: work done side by side.
         device: where the networks run.
         engine: what searches frames.
-        on_error: whether bad annotation lines end the reading or are left out.
         resume: resume interrupted cutting.
         force: overwrite what is at ``out``.
     """
 
     out: Path
-    data: Path | None = None
     stage: Stage = "pnet"
     weights: str | None = None
-    images: Path | None = None
-    annotations: Path | None = None
-    form: str = AUTO
     positives: int | None = None
     parts: int | None = None
     negatives: int | None = None
@@ -80,7 +70,6 @@ class PrepareRequest:
     workers: int = usable_cores()
     device: str = "auto"
     engine: str = "auto"
-    on_error: OnError = "strict"
     resume: bool = False
     force: bool = False
 
@@ -145,14 +134,7 @@ def prepare(request: PrepareRequest, reporter: Reporter = SILENT) -> PrepareResu
         return PrepareResult(path, _draw_sheet(request, reporter), None)
     with reporter.resumable(path, partial(_lacks_sheet_alone, request)):
         with reporter.resumable(work_folder(path), partial(has_work, path)):
-            dataset = load_frames(
-                request.data,
-                request.images,
-                request.annotations,
-                request.on_error,
-                form=request.form,
-                reporter=reporter,
-            )
+            dataset = load_frames(request, reporter)
             preparation = prepare_patches(
                 dataset,
                 path,

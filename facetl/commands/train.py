@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from facetl.commands.annotated import load_frames, spread
+from facetl.commands.annotated import AnnotatedRequest, load_frames, spread
 from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.training_files import TrainingFiles, note_busy_cores
 from facetl.cores import usable_cores
-from facetl.data.annotations import OnError
 from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
 from facetl.data.images import load_image, save_image
-from facetl.errors import FacetlError, UsageError
+from facetl.errors import FacetlError
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
 from facetl.files import remove_folder, write_text
@@ -45,16 +44,12 @@ Watch = Callable[[CascadePlan, FaceDataset], AbstractContextManager[Watcher]]
 """Gives, for as long as a plan is trained on frames, what is called as it gets on."""
 
 
-@dataclass(frozen=True)
-class TrainRequest:
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(AnnotatedRequest):
     """What is trained, on what.
 
     Attributes:
-        data: the annotated frames; None if they are given as ``images``.
         out: the weights file to write.
-        images: the frames, if not ``data``.
-        annotations: their annotation file, if it is not found by itself.
-        form: how the faces are annotated, or ``auto``.
         start: weights to start from; None: the pretrained ones, or random ones where the
             strategy wants them.
         epochs: of each stage; None: the usual ones.
@@ -70,16 +65,11 @@ class TrainRequest:
         workers: work done side by side; the result does not depend on it.
         device: where the networks run: ``auto``, ``cpu`` or ``cuda``.
         engine: what searches frames.
-        on_error: what to do about bad annotation lines.
         resume: whether an interrupted training is resumed.
         force: whether ``out`` may be overwritten.
     """
 
-    data: Path | None
     out: Path
-    images: Path | None = None
-    annotations: Path | None = None
-    form: str = "auto"
     start: str | None = None
     epochs: tuple[int, int, int] | None = None
     keep_epochs: bool = False
@@ -93,7 +83,6 @@ class TrainRequest:
     workers: int = field(default_factory=usable_cores)
     device: str = "auto"
     engine: str = "auto"
-    on_error: OnError = "strict"
     resume: bool = False
     force: bool = False
 
@@ -126,14 +115,12 @@ def train(
         watch: shows how far the training is.
 
     Raises:
-        UsageError: if start and strategy do not go together, or there are no frames.
+        UsageError: if start and strategy do not go together.
         InputError: if frames or weights cannot be read.
         OutputError: if something is in the way, or the training to resume is finished.
         NonFiniteLossError: as soon as a loss is infinite or not a number.
     """
     began = time.perf_counter() if request.began is None else request.began
-    if request.data is None and request.images is None:
-        raise UsageError("found neither DATA nor --images; say where the frames are")
     start = settle_start(request.start, request.transfer)
     device = choose_device(request.device)
     machine = _Machine(device, choose_engine(request.engine, device), request.workers)
@@ -279,14 +266,7 @@ def _frames_to_choose_on(
 
 def _load(request: TrainRequest, files: CascadeFiles, reporter: Reporter) -> FaceDataset:
     """Return the frames, with those of the cartoon; an unfinished training goes if need be."""
-    dataset = load_frames(
-        request.data,
-        request.images,
-        request.annotations,
-        request.on_error,
-        form=request.form,
-        reporter=reporter,
-    )
+    dataset = load_frames(request, reporter)
     if not request.resume:
         files.clear_workshop()
     if not request.with_cartoons:

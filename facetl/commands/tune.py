@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetl.commands.annotated import AUTO, chosen_format, load_frames, spread
+from facetl.commands.annotated import AnnotatedRequest, chosen_format, load_frames, spread
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.cores import usable_cores
-from facetl.data.annotations import OnError
 from facetl.data.dataset import FaceDataset, fingerprint, leave_out_unreadable
 from facetl.data.discovery import find_sources
 from facetl.data.formats.base import Source
@@ -37,15 +36,11 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class TuneRequest:
+class TuneRequest(AnnotatedRequest):
     """Which settings are tried on which frames, and for what.
 
     Attributes:
         weights: a weights file, ``cartoon`` or ``pretrained``.
-        data: the annotated frames.
-        images: the frames, if not ``data``.
-        annotations: their annotation file, if it is not found by itself.
-        form: the name of the annotation format, or ``auto``.
         part: which part of data that has both, ``train`` or ``test``; None for the first.
         out: where the weights go with what was chosen; None for the weights file itself, which
             takes ``force``.
@@ -56,15 +51,10 @@ class TuneRequest:
         workers: frames searched side by side.
         device: where the networks run, ``auto``, ``cpu`` or ``cuda``.
         engine: what does their arithmetic.
-        on_error: whether bad annotation lines end the reading or are left out.
         force: whether what is at ``out`` may be overwritten.
     """
 
     weights: str
-    data: Path | None = None
-    images: Path | None = None
-    annotations: Path | None = None
-    form: str = AUTO
     part: Part | None = None
     out: Path | None = None
     aim: Aim = field(default=Aim("f1"))
@@ -74,7 +64,6 @@ class TuneRequest:
     workers: int = usable_cores()
     device: str = "auto"
     engine: str = "auto"
-    on_error: OnError = "strict"
     force: bool = False
 
 
@@ -151,9 +140,8 @@ def _find_outputs(request: TuneRequest) -> tuple[Path, Path]:
 
 def _choose_frames(request: TuneRequest, reporter: Reporter) -> FaceDataset:
     """Read the annotated frames, a limited number of them; those cut short are left out."""
-    places = (request.data, request.images, request.annotations)
     part, limit = request.part or "train", request.limit
-    dataset = load_frames(*places, request.on_error, part, request.form, reporter=reporter)
+    dataset = load_frames(request, reporter, part)
     if request.part and not _has_parts(request):
         reporter.note(f"found no parts, so --part {part} means all {len(dataset)} frames")
     some = spread(dataset, limit)
