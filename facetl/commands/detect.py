@@ -48,7 +48,7 @@ RAY = "ray"
 """The name of the engine that searches by shards, on one or many machines."""
 SHARD_SIZE = 256
 
-Search = Callable[[], dict[str, Tally]]
+_Search = Callable[[], dict[str, Tally]]
 """Searches everything and returns what each run found, by name."""
 
 
@@ -57,7 +57,7 @@ class DetectRequest:
     """What is to be searched, how, and what is to be written.
 
     Attributes:
-        images: files, folders that are searched to the bottom, or videos.
+        images: files, folders (searched recursively) or videos.
         out: folder of the results.
         weights: a weights file, ``"cartoon"`` or ``"pretrained"``, by name of the run.
         thresholds: least scores in [0, 1] to pass PNet, RNet and ONet; None: those of the weights,
@@ -280,7 +280,7 @@ def _plan_here(
     drawing: Drawing,
     runs: list[SearchRun],
     reporter: Reporter,
-) -> Search:
+) -> _Search:
     """Return what searches on this machine.
 
     Raises:
@@ -307,7 +307,7 @@ def _plan_blocks(
     drawing: Drawing,
     runs: list[SearchRun],
     reporter: Reporter,
-) -> Search:
+) -> _Search:
     """Return what searches by blocks."""
     viewing = Viewing(request.every or Sampling(), request.skip_still)
     blocks = cut_into_blocks(found.images, found.videos, request.shard_size)
