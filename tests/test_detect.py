@@ -326,6 +326,16 @@ def test_overlays_of_names_that_differ_in_the_suffix_alone(frames: Path, tmp_pat
     assert overlays == ["blank.PNG", "blank.gif.jpg", "blank.jpg", "blank.png"]
 
 
+def test_overlays_of_names_that_only_lack_another_suffix(frames: Path, tmp_path: Path) -> None:
+    names = ["face", "face.jpg", "face.jpg.jpg"]
+    for name in names:
+        shutil.copy(frames / "extra" / "blank.png", frames / name)
+    given, out = [frames / name for name in names], tmp_path / "results"
+    success(call(*given, "--out", out, "--overlays"))
+    overlays = sorted(path.name for path in (out / "overlays").iterdir())
+    assert overlays == ["face.jpg", "face.jpg.jpg", "face.jpg.jpg.jpg"]
+
+
 def has_colour(path: Path, colour: tuple[int, int, int]) -> bool:
     """Whether a picture has a line of nearly this colour (JPEG blurs it)."""
     far = np.abs(load_image(path).astype(int) - colour).max(axis=2)

@@ -290,6 +290,10 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, str] | str]] = {
         {"x/a.png": "", "x.csv": "image,xmin\n"},
         "ROOT/x.csv: found a CSV table of boxes, which facetl does not read; export it as COCO",
     ),
+    "annotations of another tool among the images, a text beside": (
+        {"x/a.png": "", "x/tasks.json": '[{"annotations": [{"result": []}]}]', "y.txt": FACE},
+        "ROOT/x/tasks.json: found JSON of Label Studio, which facetl does not read; export it as COCO",
+    ),
     "another tool's file in place of the text": (
         {"a.png": "", "faces.txt": "<annotations><track/>"},
         "ROOT/faces.txt: found CVAT for video, which facetl does not read; export it as COCO 1.0",

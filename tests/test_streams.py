@@ -218,6 +218,13 @@ def test_an_unfinished_file_is_no_result(whole: bytes, tmp_path: Path) -> None:
         load_run(path)
 
 
+def test_a_file_cut_within_a_line_can_be_resumed_and_says_so(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(whole[: whole.rindex(b'{"end"') - 5])
+    with pytest.raises(DetectionsError, match="resume with facetl detect --stream --resume"):
+        load_run(path)
+
+
 def test_a_folder_is_not_gone_on_with(frames: Path, tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     result = detect(frames, "--stream", "--resume", "--out", tmp_path)

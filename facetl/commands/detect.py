@@ -40,6 +40,7 @@ from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
 from facetl.search.pipeline import BATCH_SIZE, SearchRun
 from facetl.search.ray_engine import Fleet, require_ray
+from facetl.search.sinks import find_taken
 from facetl.search.sources import Effort, Pictures
 from facetl.search.tally import Tally
 from facetl.search.video import Viewing
@@ -220,6 +221,7 @@ def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -
         faces=_load_faces(request, found, reporter),
         cropping=Cropping(request.margin, request.align) if request.crops else None,
         twins=find_twins(found.images),
+        taken=find_taken(found.images),
         videos=request.video,
     )
 

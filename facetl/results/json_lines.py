@@ -247,7 +247,12 @@ def _documents(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with open_regular(path, sys.maxsize) as file:
             for number, line in enumerate(_lines_of(file), start=1):
-                yield _parse(path, number, line)
+                try:
+                    yield _parse(path, number, line)
+                except DetectionsError:
+                    if number == 1 or line.endswith(b"\n"):
+                        raise
+                    return  # it was being written
     except OSError as error:
         raise DetectionsError(
             f"{path} cannot be read ({error.strerror}); make it with facetl detect --stream"

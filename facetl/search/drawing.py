@@ -25,6 +25,7 @@ class Drawing:
         faces: (N, 4) true boxes by name of the image, drawn on overlays.
         cropping: how faces are cut out; None if they are not.
         twins: names without suffix that several images have.
+        taken: names of images whose overlays have to be called otherwise.
         videos: whether copies of videos are written with boxes on them.
     """
 
@@ -33,6 +34,7 @@ class Drawing:
     faces: Mapping[str, Boxes] = field(default_factory=dict)
     cropping: Cropping | None = None
     twins: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
     videos: bool = False
 
     @property
@@ -88,4 +90,4 @@ class Drawing:
             kept = {"is_resumed": is_resumed, "has_sheets": not is_part}
             yield CropCutter(folder, runs, self.cropping, reporter, twins, **kept)
         if self.overlays:
-            yield Overlays(self.out / OVERLAYS, self.faces, reporter)
+            yield Overlays(self.out / OVERLAYS, self.faces, self.taken, reporter)

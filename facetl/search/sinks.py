@@ -20,10 +20,13 @@ from facetl.errors import NameTooLongError
 from facetl.files import entering_all
 from facetl.reporting import Reporter
 from facetl.results.store import RunWriter
-from facetl.search.pipeline import Searched
+from facetl.search.pipeline import NamedImage, Searched
 
 OVERLAYS = "overlays"
 """Folder of the overlays."""
+_WRITABLE = (".jpg", ".jpeg", ".png")
+_ADDED = ".jpg"
+"""What goes behind the names of other images."""
 
 
 class Sink(ABC):
@@ -95,12 +98,20 @@ class Overlays(Sink):
     Args:
         folder: where the overlays go.
         faces: (N, 4) true boxes by name of the image, drawn where they are known.
+        taken: names that need another suffix (:func:`find_taken`).
         reporter: is told how many overlays are not there.
     """
 
-    def __init__(self, folder: Path, faces: Mapping[str, Boxes], reporter: Reporter) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        faces: Mapping[str, Boxes],
+        taken: frozenset[str],
+        reporter: Reporter,
+    ) -> None:
         self._folder = folder
         self._faces = faces
+        self._taken = taken
         self._reporter = reporter
         self._left_out = 0
 
@@ -120,7 +131,7 @@ class Overlays(Sink):
             for run, frame in searched.results.items()
         ]
         try:
-            save_image(_overlay_path(self._folder, picture.name), side_by_side(panels))
+            save_image(self._folder / self._name_overlay(picture.name), side_by_side(panels))
         except NameTooLongError:
             self._left_out += 1
 
@@ -130,12 +141,19 @@ class Overlays(Sink):
             why = "as their names would be too long"
             self._reporter.note(f"overlays left out, {why}: {self._left_out}")
 
+    def _name_overlay(self, name: str) -> str:
+        """Return the name of an image's overlay: no other image's, and one that can be written."""
+        if name.lower().endswith(_WRITABLE):
+            return name
+        while name in self._taken:
+            name += _ADDED
+        return name + _ADDED
 
-def _overlay_path(folder: Path, name: str) -> Path:
-    """Return where an overlay goes: ``a.png`` and ``a.jpg`` must not overwrite each other."""
-    path = folder / name
-    writable = path.suffix.lower() in (".jpg", ".jpeg", ".png")
-    return path if writable else path.with_name(f"{path.name}.jpg")
+
+def find_taken(images: Sequence[NamedImage]) -> frozenset[str]:
+    """Return the names of images that are other images' names once they have one more suffix."""
+    names = {image.name for image in images}
+    return frozenset(name for name in names if name + _ADDED in names)
 
 
 def run_through(

@@ -253,8 +253,10 @@ def _find_text(images: Path, below: Path) -> Path:
         if files:
             refuse_foreign(files[0], read_head(files[0]))
             return files[0]
+        if place == images:  # annotated with another tool: a text elsewhere is of other frames
+            _refuse_foreign(place, ".json", ".xml", ".csv")
     for place in dict.fromkeys((images, images.parent, below)):
-        _refuse_foreign(place)
+        _refuse_foreign(place, *_FOREIGN_SUFFIXES)
     raise InputError(f"found no annotation file in {images} or beside it; give --annotations")
 
 
@@ -267,9 +269,9 @@ def _refuse_labels(place: Path, texts: Sequence[Path]) -> None:
         )
 
 
-def _refuse_foreign(place: Path) -> None:
+def _refuse_foreign(place: Path, *suffixes: str) -> None:
     """Raise for a file with annotations that facetl does not read, if there is one."""
-    for path in files_with(place, *_FOREIGN_SUFFIXES)[:_LOOKED_AT]:
+    for path in files_with(place, *suffixes)[:_LOOKED_AT]:
         if path.is_file():
             refuse_foreign(path, read_head(path))
 
