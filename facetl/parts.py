@@ -41,7 +41,7 @@ def has_work(path: Path) -> bool:
     return any((work_folder(path) / name).is_file() for name in (_TASK, _OLD_LOG))
 
 
-def discard_work(path: Path) -> None:
+def _discard_work(path: Path) -> None:
     """Remove the unfinished work for a file, the task first: without it there is none."""
     folder = work_folder(path)
     with holding_signals():
@@ -146,12 +146,12 @@ def keeping_parts(
         yield parts
     except BaseException as raised:
         if not parts.facts or isinstance(raised, InputError):
-            discard_work(path)
+            _discard_work(path)
             if is_new:
                 with suppress(OSError):  # it holds something else
                     path.parent.rmdir()
         raise
-    discard_work(path)
+    _discard_work(path)
 
 
 def describe_differences(found: Mapping[str, Any], task: Mapping[str, Any]) -> str:
@@ -165,7 +165,7 @@ def _begin(path: Path, task: str) -> None:
     Raises:
         OutputError: if it cannot be made.
     """
-    discard_work(path)
+    _discard_work(path)
     head = json.dumps({**_HEAD, "task": json.loads(task)}) + "\n"
     try:
         work_folder(path).mkdir(parents=True)

@@ -33,11 +33,11 @@ from facetl.manifests.fingerprints import (
 from facetl.manifests.manifest import Step, add_step, find_manifest
 from facetl.version import VERSION
 
-LIBRARIES = (
+_LIBRARIES = (
     *("av", "facenet-pytorch", "matplotlib", "numpy", "onnx", "opencv-python", "pillow"),
     *("pyarrow", "ray", "safetensors", "torch", "trackers"),
 )
-UNREAD_EXIT = 1
+_UNREAD_EXIT = 1
 """Exit code of a command that did its work, but not all that was given could be read."""
 
 
@@ -54,7 +54,7 @@ def leaving_manifest(command: click.Command) -> click.Command:
             try:
                 result = run(*arguments, **parameters)
             except SystemExit as end:
-                if end.code == UNREAD_EXIT:
+                if end.code == _UNREAD_EXIT:
                     recorder.save()
                 raise
             except UsageError as error:
@@ -319,7 +319,7 @@ def _as_json(value: Any) -> Any:
 def _versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
     """Return the versions of all that takes part, and where networks run if the command has any."""
     found: dict[str, str | int] = {"facetl": VERSION, "python": platform.python_version()}
-    for library in LIBRARIES:
+    for library in _LIBRARIES:
         with suppress(PackageNotFoundError):
             found[library] = version(library)
     found["platform"] = platform.platform()

@@ -13,7 +13,7 @@ from facetl.errors import printable
 if TYPE_CHECKING:
     from facetl.commands.verify import Audit
 
-SHOWN = 5
+_SHOWN = 5
 """So many files that no manifest names are shown."""
 
 
@@ -70,8 +70,8 @@ def _print_outputs(audit: Audit) -> None:
     for name, state in wrong.items():
         _print(f"  {state}: {name}")
     if audit.unknown:
-        more = ", …" if len(audit.unknown) > SHOWN else ""
-        shown = ", ".join(audit.unknown[:SHOWN])
+        more = ", …" if len(audit.unknown) > _SHOWN else ""
+        shown = ", ".join(audit.unknown[:_SHOWN])
         _print(f"  not in the manifest: {len(audit.unknown)} ({shown}{more})")
 
 

@@ -30,17 +30,17 @@ from facetl.data.shots import FrameSignature, colour_difference
 
 BLURRED = 0.5
 """Sharpness, as a share of the median of its video, below which a frame counts as blurred."""
-SOFTER = 0.8
+_SOFTER = 0.8
 """The same for two frames that show the same, of which the other is then the better one."""
-BLANK = 5.0
+_BLANK = 5.0
 """Standard deviation of a thumbnail's grey values below which a frame shows nothing."""
 FAR, RECOLOURED, UNCORRELATED = 48.0, 0.5, 0.5
 """Where a frame is entirely new: distance of thumbnails, share of the picture in other
 colours, 1 less the thumbnails' correlation.  All three count, for a camera that pans changes the
 picture but not its colours, and a fade its colours but not the picture."""
-OTHER_LIGHT = 0.01
+_OTHER_LIGHT = 0.01
 """1 less the correlation, below which two frames are near-duplicates, though one be darker."""
-POOL = 1000
+_POOL = 1000
 """Candidates that are kept at once."""
 
 
@@ -79,7 +79,7 @@ class Candidate:
     @property
     def is_blank(self) -> bool:
         """Whether it shows nothing: a fade, black."""
-        return float(self.signature.thumbnail.std()) < BLANK
+        return float(self.signature.thumbnail.std()) < _BLANK
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ class Pool:
         seen: how many frames were offered.
     """
 
-    def __init__(self, limit: int = POOL) -> None:
+    def __init__(self, limit: int = _POOL) -> None:
         if limit < 1:
             raise ValueError(f"expected room for at least 1, got {limit}")
         self.candidates: list[Candidate] = []
@@ -162,7 +162,7 @@ class Pool:
 
 def _is_better(one: Candidate, other: Candidate) -> bool:
     """Return whether a frame is the better of two that are alike: not blurred, then in doubt."""
-    if min(one.sharpness, other.sharpness) < SOFTER * max(one.sharpness, other.sharpness):
+    if min(one.sharpness, other.sharpness) < _SOFTER * max(one.sharpness, other.sharpness):
         return one.sharpness > other.sharpness
     return one.doubt > other.doubt
 
@@ -223,7 +223,7 @@ def measure_novelty(
     uncorrelated = 1 - _correlate(thumbnails, known.thumbnail)
     shares = (moved / FAR, colour_difference(colours, known.colours) / RECOLOURED)
     novelty = np.minimum(np.minimum(*shares), uncorrelated / UNCORRELATED).clip(1e-6, 1)
-    same = (moved < NEAR_TWIN) | (uncorrelated < OTHER_LIGHT)
+    same = (moved < NEAR_TWIN) | (uncorrelated < _OTHER_LIGHT)
     return np.where(same, 0.0, novelty).astype(np.float64)
 
 

@@ -77,7 +77,7 @@ class Problem:
         return f"{where}: {self.found[:_LONGEST]}…" if long else f"{where}: {self.found}"
 
 
-Box = tuple[float, float, float, float]
+_Box = tuple[float, float, float, float]
 """``x1, y1, x2, y2``."""
 
 
@@ -103,7 +103,7 @@ class FaceLine:
     """
 
     image: str
-    box: Box
+    box: _Box
     label: str | None
     line: int | None
     path: Path | None = None
@@ -178,7 +178,7 @@ def collect_faces(
     """
     lines: list[FaceLine] = []
     problems: list[Problem] = []
-    known: dict[tuple[str, Box], list[int]] = {}
+    known: dict[tuple[str, _Box], list[int]] = {}
     for each in parsed:
         if isinstance(each, Problem):
             problems.append(each)

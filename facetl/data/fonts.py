@@ -20,7 +20,7 @@ from typing import Any
 
 from facetl.errors import InputError
 
-USUAL = "DejaVu Sans"
+_USUAL = "DejaVu Sans"
 """The font that comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew, symbols."""
 _WELL_KNOWN = (
     *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans", "Hiragino Sans", "Yu Gothic"),
@@ -89,13 +89,13 @@ def _import_or_without_file() -> ModuleType:
 
 
 def fallback_families(texts: Iterable[str]) -> list[str]:
-    """Return the installed fonts to draw the letters with that :data:`USUAL` lacks.
+    """Return the installed fonts to draw the letters with that :data:`_USUAL` lacks.
 
     Letters that no font has are left out.
     """
     missing = _letters(texts)
     if missing:
-        missing -= _letters_of(USUAL)
+        missing -= _letters_of(_USUAL)
     families: list[str] = []
     while missing and (best := _choose(missing)):
         families.append(best)
@@ -116,10 +116,10 @@ def font_file(text: str) -> tuple[str, int] | None:
 
 
 def _best_family(letters: set[int]) -> str:
-    """Return the font that has most of the letters, :data:`USUAL` unless another has more."""
-    best = None if letters <= _letters_of(USUAL) else _choose(letters)
+    """Return the font that has most of the letters, :data:`_USUAL` unless another has more."""
+    best = None if letters <= _letters_of(_USUAL) else _choose(letters)
     most = len(letters & _letters_of(best)) if best else 0
-    return best if best and most > len(letters & _letters_of(USUAL)) else USUAL
+    return best if best and most > len(letters & _letters_of(_USUAL)) else _USUAL
 
 
 def _letters(texts: Iterable[str]) -> set[int]:

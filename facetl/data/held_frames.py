@@ -26,7 +26,7 @@ Measured on ten drawn frames of 480 × 360: H.264 alone changes a cell by at mos
 and by 11 at 32; a camera that moves by one pixel by at least 17, a face that moves by two pixels
 in a picture that stands still by at least 14.
 """
-LONGEST_HOLD = 250
+_LONGEST_HOLD = 250
 """Frames after which a still picture is searched again, so that memory stays flat."""
 
 
@@ -52,7 +52,7 @@ class HeldFrame:
 
 
 def group_held_frames(
-    frames: Iterable[VideoFrame], limit: float = STILL, longest: int = LONGEST_HOLD
+    frames: Iterable[VideoFrame], limit: float = STILL, longest: int = _LONGEST_HOLD
 ) -> Iterator[HeldFrame]:
     """Yield the frames that show something new, each with the still ones that follow it.
 

@@ -24,17 +24,17 @@ from PIL import Image, TiffImagePlugin
 
 from facetl.errors import ImageError
 
-MOST_HEADER_READS = 20_000
+_MOST_HEADER_READS = 20_000
 """Pieces in which a header is read: a whole one takes some hundreds at the most."""
 MOST_PIXEL_READS = 2_000_000
 """Pieces in which pixels are read; some rare kinds are read byte by byte."""
 MOST_SCANNED = 2_000_000_000
 """Pixels times scans of a JPEG; the usual ten scans of the largest picture make half of it."""
-MOST_STRIPS = 100_000
+_MOST_STRIPS = 100_000
 """Strips or tiles of a TIFF, each of which is read by itself."""
 LARGEST_TEXT = 2**25
 """Bytes of a PNM whose pixels are written as text."""
-MOST_COMMENTS = 1_000
+_MOST_COMMENTS = 1_000
 """Comments in such a text."""
 
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -69,7 +69,7 @@ class CountedFile:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.left = MOST_HEADER_READS
+        self.left = _MOST_HEADER_READS
 
     def read(self, size: int = -1) -> bytes:
         """Read on.
@@ -93,7 +93,7 @@ def clean(data: bytes) -> bytes:
         ImageError: if it is a text that is too long.
     """
     if data[:2] in (b"P1", b"P2", b"P3"):
-        if len(data) > LARGEST_TEXT or data.count(b"#") > MOST_COMMENTS:
+        if len(data) > LARGEST_TEXT or data.count(b"#") > _MOST_COMMENTS:
             raise ImageError("its text is too long to be read; save it as PNG")
         return _COMMENT.sub(b"", data)
     header = _PNM_HEADER.match(data)
@@ -114,9 +114,9 @@ def refuse_strips(file: BinaryIO) -> None:
         order = "<" if head[:1] == b"I" else ">"
         layout = _CLASSIC if b"*" in head[:4] else _BIG
         for tag, values in _tags_of(file, head, order, *layout):
-            if tag in _STRIPS and values > MOST_STRIPS:
+            if tag in _STRIPS and values > _MOST_STRIPS:
                 raise ImageError(
-                    f"found {values:,} strips, more than {MOST_STRIPS:,}; save it again"
+                    f"found {values:,} strips, more than {_MOST_STRIPS:,}; save it again"
                 )
     file.seek(0)
 

@@ -49,7 +49,7 @@ from facetl.files import open_regular, read_regular, write_bytes
 Pixels = NDArray[np.uint8]
 """(H, W, 3) pixels, RGB, 0 to 255."""
 
-IMAGE_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
+_IMAGE_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 """Pillow's names of what is decoded; PPM are all of .ppm, .pgm, .pbm, .pnm.
 
 Pillow knows forty kinds more and goes by what a file holds, not by its name: rare decoders with
@@ -224,11 +224,11 @@ def _kinds_to_try(file: BinaryIO) -> tuple[str, ...]:
     is_like_heif = file.read(8)[4:] == b"ftyp"
     file.seek(0)
     if not is_like_heif:
-        return tuple(kind for kind in IMAGE_KINDS if kind != "HEIF")
+        return tuple(kind for kind in _IMAGE_KINDS if kind != "HEIF")
     import pi_heif
 
     pi_heif.register_heif_opener()
-    return IMAGE_KINDS
+    return _IMAGE_KINDS
 
 
 @contextmanager
@@ -261,7 +261,7 @@ def _describe_fault(error: Exception, data: bytes) -> tuple[str, str]:
         return f"{tiff}, which is not read", "save it with whole numbers of 8 bits"
     if media_type_of_head(data[:HEAD]) == "image":
         return "damaged (its header cannot be read)", remedy
-    return f"no image of the kinds {', '.join(IMAGE_KINDS)}", remedy
+    return f"no image of the kinds {', '.join(_IMAGE_KINDS)}", remedy
 
 
 def _refuse_bombs(image: Image.Image) -> None:

@@ -39,7 +39,7 @@ TEXT_SUFFIXES = (".txt", ".json", ".xml", ".csv", ".yaml", ".yml")
 HEAD = 1024
 """Bytes at a file's beginning that determine what it is."""
 
-MediaType = Literal["image", "video"]
+_MediaType = Literal["image", "video"]
 
 _IMAGE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|II\*\0|MM\0\*|II\+\0|MM\0\+|RIFF....WEBP"
@@ -66,7 +66,7 @@ _VIDEO = re.compile(
 
 
 @dataclass(frozen=True)
-class FolderContents:
+class _FolderContents:
     """What is below a folder, without hidden files.
 
     Attributes:
@@ -82,7 +82,7 @@ class FolderContents:
     others: int
 
 
-def media_type(path: Path) -> MediaType | None:
+def media_type(path: Path) -> _MediaType | None:
     """Return what a file is by its content, or by its name if the content says nothing.
 
     A text is no video, whatever its name: ``.ts`` are programs too, and playlists are no videos.
@@ -98,7 +98,7 @@ def media_type(path: Path) -> MediaType | None:
     return media_type_of_head(head) or ("image" if suffix in IMAGE_SUFFIXES else None)
 
 
-def media_type_of_head(head: bytes) -> MediaType | None:
+def media_type_of_head(head: bytes) -> _MediaType | None:
     """Return what a file with such a beginning is."""
     if _IMAGE.match(head):
         return "image"
@@ -111,7 +111,7 @@ def is_video(path: Path) -> bool:
     return kind == "video" or (kind is None and path.suffix.lower() in VIDEO_SUFFIXES)
 
 
-def scan_folder(folder: Path) -> FolderContents:
+def scan_folder(folder: Path) -> _FolderContents:
     """Return what is below a folder.
 
     Raises:
@@ -129,7 +129,7 @@ def scan_folder(folder: Path) -> FolderContents:
             (images if kind == "image" else videos).append(path)
         else:
             others += 1
-    return FolderContents(tuple(sorted(images)), tuple(sorted(videos)), links, others)
+    return _FolderContents(tuple(sorted(images)), tuple(sorted(videos)), links, others)
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -152,7 +152,7 @@ def _visible(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _kind_of_entry(path: Path) -> MediaType | None:
+def _kind_of_entry(path: Path) -> _MediaType | None:
     """Return what a file in a folder is that has no suffix of an image."""
     is_neither = path.suffix.lower() in (*_SOUND_SUFFIXES, *TEXT_SUFFIXES)
     return None if is_neither or not path.is_file() else media_type(path)

@@ -32,7 +32,7 @@ from urllib.parse import unquote
 
 from facetl.data.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-Parts = tuple[str, ...]
+_Parts = tuple[str, ...]
 """A path as its folders and its last name."""
 
 _PREFIX = re.compile(r"^[0-9a-f]{8}(?:__|-)(?=.)")
@@ -94,17 +94,17 @@ class _Ends:
         ends: the image whose path has an end; None where several have it.
     """
 
-    def __init__(self, images: Collection[str], form: Callable[[Parts], Parts]) -> None:
+    def __init__(self, images: Collection[str], form: Callable[[_Parts], _Parts]) -> None:
         self.paths = {image: form(_split(image)) for image in images}
-        self.whole: dict[Parts, str | None] = {}
-        self.ends: dict[Parts, str | None] = {}
+        self.whole: dict[_Parts, str | None] = {}
+        self.ends: dict[_Parts, str | None] = {}
         for image, parts in self.paths.items():
             self.whole[parts] = None if parts in self.whole else image
             for start in range(len(parts)):
                 end = parts[start:]
                 self.ends[end] = None if end in self.ends else image
 
-    def find(self, parts: Parts, *, apart: bool) -> str | None:
+    def find(self, parts: _Parts, *, apart: bool) -> str | None:
         """Return the only image that has the longest end in common; None if there is none."""
         common = 0
         while common < len(parts) and parts[-common - 1 :] in self.ends:
@@ -121,7 +121,7 @@ def _finder(images: Collection[str], *, apart: bool) -> Callable[[str], str | No
     """Return what finds the image that a name means; tables are made when first needed."""
 
     @cache
-    def ends(form: Callable[[Parts], Parts]) -> _Ends:
+    def ends(form: Callable[[_Parts], _Parts]) -> _Ends:
         return _Ends(images, form)
 
     def find(name: str) -> str | None:
@@ -135,7 +135,7 @@ def _finder(images: Collection[str], *, apart: bool) -> Callable[[str], str | No
     return find
 
 
-def _may_be_one(name: Parts, image: Parts, common: int, *, apart: bool) -> bool:
+def _may_be_one(name: _Parts, image: _Parts, common: int, *, apart: bool) -> bool:
     """Return whether paths with an end in common may be one: one of them ends there, or may."""
     if common in (len(name), len(image)):
         return True
@@ -144,7 +144,7 @@ def _may_be_one(name: Parts, image: Parts, common: int, *, apart: bool) -> bool:
     return not apart and not videos
 
 
-def _readings(name: str) -> Iterator[Parts]:
+def _readings(name: str) -> Iterator[_Parts]:
     """Yield a name's parts as given, and without what tools add to names."""
     yield _split(name)
     path = name.partition("?d=")[2] or without_query(name)
@@ -153,12 +153,12 @@ def _readings(name: str) -> Iterator[Parts]:
     yield (*decoded[:-1], *(_PREFIX.sub("", last) for last in decoded[-1:]))
 
 
-def _split(name: str) -> Parts:
+def _split(name: str) -> _Parts:
     parts = name.replace("\\", "/").split("/")
     return tuple(part for part in parts if part not in ("", ".", ".."))[-_DEEPEST:]
 
 
-def _composed(parts: Parts) -> Parts:
+def _composed(parts: _Parts) -> _Parts:
     return tuple(part if part.isascii() else normalize("NFC", part) for part in parts)
 
 
@@ -169,16 +169,16 @@ def folded(name: str) -> str:
     return normalize("NFC", normalize("NFC", name).casefold())
 
 
-def _folded(parts: Parts) -> Parts:
+def _folded(parts: _Parts) -> _Parts:
     return tuple(map(folded, parts))
 
 
-def _stemmed(parts: Parts) -> Parts:
+def _stemmed(parts: _Parts) -> _Parts:
     *folders, last = _folded(parts) or ("",)
     suffix = next((each for each in _BY_LENGTH if last.endswith(each)), "")
     return (*folders, last.removesuffix(suffix))
 
 
-_FORMS: Sequence[Callable[[Parts], Parts]] = (_composed, _folded, _stemmed)
+_FORMS: Sequence[Callable[[_Parts], _Parts]] = (_composed, _folded, _stemmed)
 """How paths are compared, the strictest way first."""
 _BY_LENGTH = sorted(IMAGE_SUFFIXES, key=len, reverse=True)

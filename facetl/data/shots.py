@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from facetl.data.images import Pixels
 from facetl.data.near_duplicates import thumbnail
 
-CUT = 0.35
+_CUT = 0.35
 """Share of the picture whose colours change at a cut, at least."""
-MOVED = 0.12
+_MOVED = 0.12
 """Standard deviations by which thumbnails change at a cut on average, at least."""
 _FAINT = 2.0
 """Grey levels of a standard deviation below which a picture is noise in the dark."""
@@ -63,7 +63,7 @@ def frame_signature(pixels: Pixels) -> FrameSignature:
 def is_cut(before: FrameSignature, after: FrameSignature) -> bool:
     """Return whether a frame begins another shot than the frame before."""
     moved = float(np.abs(_levelled(after.thumbnail) - _levelled(before.thumbnail)).mean())
-    return moved >= MOVED and _colour_difference_in_range(before.small, after.small) >= CUT
+    return moved >= _MOVED and _colour_difference_in_range(before.small, after.small) >= _CUT
 
 
 def _levelled(thumbnail: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from facetl.data.images import encode_small, load_image
 from facetl.errors import ImageError
 
-LARGEST_SIDE = 480
+_LARGEST_SIDE = 480
 """Longest side of a picture in pixels, where there is space."""
-SMALLEST_SIDE = 96
+_SMALLEST_SIDE = 96
 """Longest side below which a picture shows nothing."""
 _SAMPLE = 16
 
@@ -36,12 +36,12 @@ def make_thumbnails(paths: Mapping[str, Path], space: int) -> Iterator[tuple[str
 def _fit(paths: list[Path], space: int) -> int:
     """Return the longest side at which all images probably fit, judged by a few of them."""
     some = paths[:: max(len(paths) // _SAMPLE, 1)]
-    sizes = [len(picture) for path in some if (picture := _encode(path, LARGEST_SIDE))]
+    sizes = [len(picture) for path in some if (picture := _encode(path, _LARGEST_SIDE))]
     if not sizes:
-        return LARGEST_SIDE
+        return _LARGEST_SIDE
     expected = len(paths) * sum(sizes) / len(sizes)
     # bytes grow a little slower than the area
-    return max(SMALLEST_SIDE, int(LARGEST_SIDE * min(1.0, 0.9 * space / expected) ** 0.6))
+    return max(_SMALLEST_SIDE, int(_LARGEST_SIDE * min(1.0, 0.9 * space / expected) ** 0.6))
 
 
 def _encode(path: Path, longest: int) -> bytes | None:

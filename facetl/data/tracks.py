@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes, as_boxes
 
-SURE = 0.5
+_SURE = 0.5
 """Score from which a box may begin a track."""
 LOST = 1.0
 """Seconds without a box after which a track is given up; three steps if they are longer."""
@@ -34,11 +34,11 @@ _SWING = 3
 show the same as the one before, the face stood still for most of a long gap."""
 _INSTANT = 1e-6
 """Seconds that pass at least from frame to frame: files may give two of them one time."""
-NEAR = -0.4
+_NEAR = -0.4
 """DIoU with where a track is expected below which a box is another face's: without overlap, two
 faces of one size are as near as that if they lie less than 1.9 of their sides apart."""
 
-RESIZED = 2.5
+_RESIZED = 2.5
 """How many times as wide or high a box may be as the track is expected, or the other way round.
 
 Half a body is three faces high.  With 2.2, numbers of drawn faces changed more often than without a
@@ -126,9 +126,9 @@ class FaceTracker:
             # at its own 30 a second; longer than ours, which forgets by true time
             lost_track_buffer=math.ceil(30 * (self._lost + 2 * _SWING * self._step)),
             frame_rate=1 / self._step,
-            track_activation_threshold=SURE,
-            high_conf_det_threshold=SURE,
-            minimum_iou_threshold=NEAR,
+            track_activation_threshold=_SURE,
+            high_conf_det_threshold=_SURE,
+            minimum_iou_threshold=_NEAR,
             iou=_near_of_one_size(),
             minimum_consecutive_frames=2,
         )
@@ -181,12 +181,12 @@ def _near_of_one_size() -> Any:
             near = super()._compute(one, other)
             sides = [np.maximum(each[:, 2:] - each[:, :2], 1e-6) for each in (one, other)]
             ratios = np.abs(np.log(sides[0][:, None] / sides[1][None]))
-            return np.where((ratios > math.log(RESIZED)).any(axis=2), -1.0, near)
+            return np.where((ratios > math.log(_RESIZED)).any(axis=2), -1.0, near)
 
     return NearOfOneSize()
 
 
 def _beginners(scores: NDArray[np.floating[Any]], tracks: Sequence[Track]) -> list[int]:
     """Return the places of the boxes that have begun a track: sure ones that follow none."""
-    sure = np.flatnonzero(np.asarray(scores, np.float64) >= SURE).tolist()
+    sure = np.flatnonzero(np.asarray(scores, np.float64) >= _SURE).tolist()
     return [place for place in sure if tracks[place] is None]

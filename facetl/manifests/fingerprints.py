@@ -27,9 +27,9 @@ from facetl.files import open_regular
 
 MANIFEST = "manifest.json"
 """The name of a manifest, wherever it lies."""
-LONGEST = 2**32
+_LONGEST = 2**32
 """Bytes of a file that is given up to which all of it is read."""
-EDGE = 2**26
+_EDGE = 2**26
 """Bytes that are read at the beginning and at the end of a longer one."""
 _BLOCK = 2**20
 UNREADABLE = "unreadable"
@@ -61,13 +61,13 @@ def fingerprint_given(path: Path) -> Fingerprint:
         OSError: if it cannot be read.
     """
     size = path.stat().st_size
-    if size <= LONGEST:
+    if size <= _LONGEST:
         return fingerprint_file(path)
     digest = hashlib.sha256()
     with open_regular(path, sys.maxsize) as file:
-        for start in (0, size - EDGE):
+        for start in (0, size - _EDGE):
             file.seek(start)
-            digest.update(file.read(EDGE))
+            digest.update(file.read(_EDGE))
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 

@@ -50,9 +50,9 @@ from facetl.files import read_json, write_text
 from facetl.locks import locking
 from facetl.manifests.fingerprints import MANIFEST, Fingerprint
 
-FORMAT = "facetl-manifest"
-FORMAT_VERSION = 1
-LARGEST = 2**30
+_FORMAT = "facetl-manifest"
+_FORMAT_VERSION = 1
+_LARGEST = 2**30
 """Bytes of the largest manifest that is read."""
 PATIENCE = 60.0
 """Seconds to wait for other commands that are writing the same manifest."""
@@ -147,7 +147,7 @@ def save_manifest(folder: Path, manifest: Manifest) -> None:
         OutputError: if the place cannot be written.
     """
     steps = [step.to_json() for step in manifest.steps]
-    document = {"format": FORMAT, "version": FORMAT_VERSION, "steps": steps}
+    document = {"format": _FORMAT, "version": _FORMAT_VERSION, "steps": steps}
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
     write_text(folder / MANIFEST, text + "\n")
 
@@ -174,7 +174,7 @@ def load_manifest(folder: Path) -> Manifest:
         what = "is no file" if os.path.lexists(path) else "is not there"
         raise ManifestError(f"{path} {what}; give a folder that facetl has written to")
     try:
-        return _parse(path, _require(dict, read_json(path, LARGEST)))
+        return _parse(path, _require(dict, read_json(path, _LARGEST)))
     except OSError as error:
         raise ManifestError(
             f"{path} cannot be read ({error.strerror}); move it away, or see to its permissions"
@@ -188,10 +188,10 @@ def load_manifest(folder: Path) -> Manifest:
 
 def _parse(path: Path, document: dict[str, Any]) -> Manifest:
     found = (document.get("format"), document.get("version"))
-    if found != (FORMAT, FORMAT_VERSION):
+    if found != (_FORMAT, _FORMAT_VERSION):
         raise ManifestError(
             f"{path} is no manifest of facetl: found format {str(found[0])[:40]!r} version "
-            f"{str(found[1])[:40]!r}, expected {FORMAT!r} version {FORMAT_VERSION}; move it away"
+            f"{str(found[1])[:40]!r}, expected {_FORMAT!r} version {_FORMAT_VERSION}; move it away"
         )
     return Manifest(tuple(_parse_step(each) for each in _require(list, document["steps"])))
 

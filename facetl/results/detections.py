@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from facetl.data.interop import DataFrame, SupervisionDetections
     from facetl.data.pictures import Picture
 
-LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+_LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """The five points of a face, in order, left and right as seen in the image."""
 Floats = NDArray[np.float32]
 _WIDEST = 640
@@ -39,7 +39,7 @@ class Face:
     Attributes:
         box: ``x1, y1, x2, y2`` in pixels, half open; may leave the image a little.
         score: in [0, 1].
-        landmarks: five ``(x, y)``, in the order of :data:`LANDMARKS`.
+        landmarks: five ``(x, y)``, in the order of :data:`_LANDMARKS`.
         track: of a frame of a video, the number of the face that it follows, if it follows one.
     """
 
@@ -191,7 +191,7 @@ class Detections:
         """Return the faces as a ``pandas.DataFrame``, a row for each, best first.
 
         The columns are ``x1 y1 x2 y2 score``, then ``left_eye_x left_eye_y`` and so on for
-        :data:`LANDMARKS`.
+        :data:`_LANDMARKS`.
 
         Raises:
             InputError: if pandas is not installed.
@@ -202,7 +202,7 @@ class Detections:
         corners = dict(zip(("x1", "y1", "x2", "y2"), self.boxes.T, strict=True))
         points = {
             f"{name}_{axis}": self.landmarks[:, place, number]
-            for place, name in enumerate(LANDMARKS)
+            for place, name in enumerate(_LANDMARKS)
             for number, axis in enumerate("xy")
         }
         return {**corners, "score": self.scores, **points}

@@ -67,7 +67,7 @@ def save_exports(
         reporter: is told what is not written.
     """
     for run in runs:
-        if names := find_unnameable(run):
+        if names := _find_unnameable(run):
             reporter.note(
                 f"{run.name}: images left out of what is exported: {len(names)}, such as "
                 f"{names[0]}, whose names no annotation file can hold; rename them"
@@ -104,12 +104,12 @@ def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
                 f"{run.name}: found the image name {frame.image!r}, which is no relative path; "
                 "run facetl detect again"
             )
-    unnameable = set(find_unnameable(run))
+    unnameable = set(_find_unnameable(run))
     kept = tuple(frame for frame in run.frames if frame.image not in unnameable)
     return load_export(kind)(folder, replace(run, frames=kept))
 
 
-def find_unnameable(run: Run) -> list[str]:
+def _find_unnameable(run: Run) -> list[str]:
     """Return the images whose names would not be read back: exports leave them out."""
     names = [frame.image for frame in run.frames]
     return [name for name in names if not is_plain(name) or "\\" in name]

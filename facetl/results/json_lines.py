@@ -41,7 +41,7 @@ from facetl.results.detections import FrameResult, Run, Skipped
 from facetl.results.json_file import frame_from_json, frame_to_json
 from facetl.version import VERSION
 
-KIND = FileKind(
+_KIND = FileKind(
     "facetl-detections-lines", DetectionsError, "make it again with facetl detect --stream"
 )
 LONGEST_LINE = 2**28
@@ -122,7 +122,7 @@ def writing_lines(
 
 
 @dataclass(frozen=True)
-class Found:
+class _Found:
     """What stands in an interrupted file.
 
     Attributes:
@@ -141,7 +141,7 @@ def recover(
     restart: Callable[[Sequence[str]], int | None],
     *,
     finished: bool = False,
-) -> Found:
+) -> _Found:
     """Cut the files of an interrupted search back to the pictures that all of them know.
 
     The end of a file that is finished is cut off too: it is written again.
@@ -170,7 +170,7 @@ def recover(
         _require_empty(found, next(path for path in heads if path not in found))
         for path in found:
             path.unlink()
-        return Found((), (0,), False)
+        return _Found((), (0,), False)
     ended = all(each.is_finished for each in found.values())
     if ended and not finished:
         raise OutputError(
@@ -188,7 +188,7 @@ def recover(
     done = len(common) if ended or kept is None else kept
     for path, each in found.items():
         os.truncate(path, each.ends[done])
-    return Found(common[:done], each.ends[: done + 1], ended)
+    return _Found(common[:done], each.ends[: done + 1], ended)
 
 
 def load_lines(path: Path) -> Run:
@@ -236,7 +236,7 @@ def _read(path: Path, number: int, document: dict[str, Any]) -> FrameResult | Sk
 def describe_head(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first line of a file."""
     return {
-        **KIND.head,
+        **_KIND.head,
         "facetl": VERSION,
         "name": name,
         "settings": dict(settings),
@@ -265,13 +265,13 @@ def _lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _check_head(path: Path, head: dict[str, Any]) -> dict[str, Any]:
-    KIND.require(head.get("format"), head.get("version"), path)
+    _KIND.require(head.get("format"), head.get("version"), path)
     if not isinstance(head.get("name"), str) or not isinstance(head.get("settings"), dict):
         raise _damaged(path, 1, ValueError("no name or no settings"))
     return head
 
 
-def _find(path: Path, head: Mapping[str, Any]) -> Found:
+def _find(path: Path, head: Mapping[str, Any]) -> _Found:
     """Return what stands in the file of an interrupted search.
 
     Raises:
@@ -294,7 +294,7 @@ def _find(path: Path, head: Mapping[str, Any]) -> Found:
             else:
                 images.append(str(document["image"]))
             ends.append(place)
-    return Found(tuple(images), tuple(ends) or (0,), is_finished)
+    return _Found(tuple(images), tuple(ends) or (0,), is_finished)
 
 
 def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
@@ -317,7 +317,7 @@ def _damaged(path: Path, number: int, error: Exception) -> DetectionsError:
     )
 
 
-def _require_empty(found: Mapping[Path, Found], missing: Path) -> None:
+def _require_empty(found: Mapping[Path, _Found], missing: Path) -> None:
     """Refuse to give up images that are done because a file beside them is missing.
 
     A search that was killed while it made its files leaves some of them, without an image.

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pyarrow import Schema
     from pyarrow.parquet import ParquetFile, ParquetWriter
 
-KIND = FileKind("facetl-detections-shard", DetectionsError, "make it again with facetl detect")
+_KIND = FileKind("facetl-detections-shard", DetectionsError, "make it again with facetl detect")
 _KEY = b"facetl"
 _ROWS_HELD = 1024
 """Rows that wait in memory until they are written."""
@@ -75,7 +75,7 @@ class ShardHead:
     def to_json(self) -> dict[str, Any]:
         """Return the head as a shard's metadata has it."""
         return {
-            **KIND.head,
+            **_KIND.head,
             "facetl": VERSION,
             **asdict(self),
         }
@@ -85,7 +85,7 @@ class ShardHead:
         return (self.name, self.settings, self.shards) == (other.name, other.settings, other.shards)
 
 
-class ShardWriter:
+class _ShardWriter:
     """Writes the rows of a shard; :func:`writing_shard` gives one.
 
     Args:
@@ -119,7 +119,7 @@ class ShardWriter:
 
 
 @contextmanager
-def writing_shard(path: Path, head: ShardHead) -> Iterator[ShardWriter]:
+def writing_shard(path: Path, head: ShardHead) -> Iterator[_ShardWriter]:
     """Give a writer of a shard; if the block succeeds, ``path`` holds it.
 
     If the block raises, no file is left.
@@ -128,7 +128,7 @@ def writing_shard(path: Path, head: ShardHead) -> Iterator[ShardWriter]:
         OutputError: if the place cannot be written.
         InputError: if pyarrow is not installed.
     """
-    require_parquet()
+    _require_parquet()
     from pyarrow.parquet import ParquetWriter
 
     schema = _schema().with_metadata({_KEY: json.dumps(head.to_json()).encode()})
@@ -136,7 +136,7 @@ def writing_shard(path: Path, head: ShardHead) -> Iterator[ShardWriter]:
         atomic_path(path) as temporary,
         ParquetWriter(temporary, schema, write_page_checksum=True) as file,
     ):
-        writer = ShardWriter(file)
+        writer = _ShardWriter(file)
         yield writer
         writer.finish()
 
@@ -192,7 +192,7 @@ def read_head(path: Path) -> ShardHead:
     """
     with _opened(path) as file:
         document = parse_json((file.schema_arrow.metadata or {})[_KEY])
-        KIND.require(document["format"], document["version"], path)
+        _KIND.require(document["format"], document["version"], path)
         return _head_from_json(document)
 
 
@@ -247,7 +247,7 @@ def count_shard(path: Path, score: float) -> ShardCounts:
         return ShardCounts(len(table) - len(skipped), len(scores), faces, skipped)
 
 
-def require_parquet() -> None:
+def _require_parquet() -> None:
     """Raise if the library that reads and writes Parquet is missing.
 
     Raises:
@@ -264,7 +264,7 @@ def _opened(path: Path) -> Iterator[ParquetFile]:
         DetectionsError: if it is missing or damaged.
         InputError: if pyarrow is not installed.
     """
-    require_parquet()
+    _require_parquet()
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 

@@ -47,11 +47,11 @@ LINES = Kind(".detections.jsonl", load_lines, writing_lines)
 """JSON lines, which grow (:mod:`facetl.results.json_lines`)."""
 SHARDS = Kind(".detections.parquet", load_shards, writing_shard)
 """A folder of Parquet shards (:mod:`facetl.results.parquet`)."""
-KINDS = (DOCUMENT, LINES, SHARDS)
+_KINDS = (DOCUMENT, LINES, SHARDS)
 
 SUFFIX = DOCUMENT.suffix
 SHARDS_SUFFIX = SHARDS.suffix
-SUFFIXES = tuple(kind.suffix for kind in KINDS)
+SUFFIXES = tuple(kind.suffix for kind in _KINDS)
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -82,7 +82,7 @@ def load_run(path: Path | str) -> Run:
 
 def _kind_of(path: Path) -> Kind:
     """Return what a file is read as: by the end of its suffix, whatever stands before that."""
-    ends = {Path(kind.suffix).suffix: kind for kind in KINDS}
+    ends = {Path(kind.suffix).suffix: kind for kind in _KINDS}
     kind = ends.get(path.suffix, DOCUMENT)
     is_folder = path.is_dir() and path.name.endswith(SHARDS.suffix)
     return DOCUMENT if kind is SHARDS and not is_folder else kind

@@ -1,7 +1,7 @@
 """Faces cut out of what was searched, and a contact sheet of them for each run.
 
 Of an image, all faces are cut out; of a video, the best few of each track
-(:class:`BestOfTrack`).
+(:class:`_BestOfTrack`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CROPS = "crops"
 _SHEET = "contact_sheet"
 PER_TRACK = 3
 """Faces of a track that are cut out, at most."""
-APART = 0.5
+_APART = 0.5
 """Seconds that lie between two of them, at least."""
 _WRITTEN = re.compile(rf".+_\d+_[01]\.\d{{3}}\.png|{_SHEET}(_\d+)?\.jpg")
 """Names of what an earlier search may have left, which makes way under --force."""
@@ -85,7 +85,7 @@ class _Cut(NamedTuple):
 
 
 @dataclass
-class BestOfTrack:
+class _BestOfTrack:
     """The faces of a track with the best scores, a while apart from each other.
 
     A face makes way for one that comes soon after it and is better, and the worst for one that
@@ -102,7 +102,7 @@ class BestOfTrack:
     def wants(self, time: float, score: float) -> bool:
         """Return whether a face that comes now would be one of the best; make room for it."""
         rivals = self.picks if len(self.picks) == PER_TRACK else []
-        if self.picks and time - self.picks[-1].time < APART:
+        if self.picks and time - self.picks[-1].time < _APART:
             rivals = self.picks[-1:]
         if not rivals:
             return True
@@ -153,7 +153,7 @@ class CropCutter(Sink):
         self._cropping = cropping
         self._old = [] if is_resumed else [folder / run for run in runs]
         self._crops: dict[str, list[Crop]] = {run: [] for run in runs}
-        self._tracks: dict[str, dict[int, BestOfTrack]] = {run: {} for run in runs}
+        self._tracks: dict[str, dict[int, _BestOfTrack]] = {run: {} for run in runs}
         self._video: str | None = None
         self._time = self._gap = 0.0
 
@@ -220,7 +220,7 @@ class CropCutter(Sink):
             number = frame.tracks[row] if frame.tracks else None
             score = float(frame.detections.scores[row])
             if number is not None:
-                track = best.setdefault(number, BestOfTrack())
+                track = best.setdefault(number, _BestOfTrack())
                 track.seen = now
                 if not frame.carried and track.wants(now, score):
                     name = f"track{number:04}_{PurePosixPath(frame.image).stem}_{score:.3f}.png"

@@ -18,13 +18,13 @@ ROOM = 128_000_000
 _AHEAD = 2
 """Items begun or waiting for each worker, so that none waits for the slowest."""
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def in_parallel(
-    work: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[Result]:
+    work: Callable[[_Item], _Result], items: Iterable[_Item], workers: int
+) -> Iterator[_Result]:
     """Yield what ``work`` makes of each item, in the order of the items.
 
     The workers are threads: decoding, cutting and the networks leave the interpreter free, and
@@ -36,7 +36,7 @@ def in_parallel(
         items: taken a few at a time, in the calling thread.
         workers: how many threads, at least 1.
     """
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[Future[_Result]] = deque()
     with _threads.kept():
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
         try:
@@ -94,11 +94,11 @@ def most_waiting(workers: int) -> int:
 
 
 def in_batches(
-    items: Iterable[Item],
+    items: Iterable[_Item],
     size: int,
     room: float = math.inf,
-    weigh: Callable[[Item], float] = lambda _: 0.0,
-) -> Iterator[list[Item]]:
+    weigh: Callable[[_Item], float] = lambda _: 0.0,
+) -> Iterator[list[_Item]]:
     """Yield the items in lists of ``size``; the last may be shorter, and so may heavy ones.
 
     Args:
@@ -108,7 +108,7 @@ def in_batches(
             item may weigh more.
         weigh: tells what an item weighs.
     """
-    batch: list[Item] = []
+    batch: list[_Item] = []
     held = 0.0
     for item in items:
         batch.append(item)

@@ -94,7 +94,7 @@ class SearchRun:
         return {key: value for key, value in told.items() if not passing.get(key)}
 
 
-class Searchable(Protocol):
+class _Searchable(Protocol):
     """What can be searched: it has a name, and its pixels when they are needed."""
 
     @property
@@ -117,7 +117,7 @@ class Searchable(Protocol):
         """
 
 
-AnySearchable = TypeVar("AnySearchable", bound=Searchable)
+_AnySearchable = TypeVar("_AnySearchable", bound=_Searchable)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ Found = dict[str, FrameResult] | Skipped
 
 
 @dataclass(frozen=True)
-class Searched(Generic[AnySearchable]):
+class Searched(Generic[_AnySearchable]):
     """A picture that has been searched.
 
     Attributes:
@@ -153,13 +153,13 @@ class Searched(Generic[AnySearchable]):
         is_known: whether the results of an earlier search hold it, which is resumed.
     """
 
-    picture: AnySearchable
+    picture: _AnySearchable
     results: dict[str, FrameResult]
     skipped: Skipped | None = None
     is_known: bool = False
 
     @classmethod
-    def of(cls, picture: AnySearchable, found: Found, *, is_known: bool = False) -> Self:
+    def of(cls, picture: _AnySearchable, found: Found, *, is_known: bool = False) -> Self:
         """Return a picture with what was found in it."""
         if isinstance(found, Skipped):
             return cls(picture, {}, found, is_known)
@@ -173,12 +173,12 @@ class Searched(Generic[AnySearchable]):
 
 def search_all(
     runs: Sequence[SearchRun],
-    pictures: Iterable[AnySearchable],
+    pictures: Iterable[_AnySearchable],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
     room: int = ROOM,
-    recall: Callable[[AnySearchable], dict[str, FrameResult] | None] = lambda _: None,
-) -> Iterator[Searched[AnySearchable]]:
+    recall: Callable[[_AnySearchable], dict[str, FrameResult] | None] = lambda _: None,
+) -> Iterator[Searched[_AnySearchable]]:
     """Yield what all runs find in each picture, in order; memory stays flat.
 
     The pictures are taken from the calling thread, a few batches ahead of the search, so that
@@ -207,10 +207,10 @@ def search_all(
 
 def search_list(
     runs: Sequence[SearchRun],
-    pictures: Sequence[AnySearchable],
+    pictures: Sequence[_AnySearchable],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
-) -> Iterator[Searched[AnySearchable]]:
+) -> Iterator[Searched[_AnySearchable]]:
     """Yield what :func:`search_all` does, in batches small enough for all workers to get some."""
     size = min(batch_size, -(-len(pictures) // workers) or 1)
     batches = -(-len(pictures) // size)
@@ -219,9 +219,9 @@ def search_list(
 
 def _search_batch(
     runs: Sequence[SearchRun],
-    batch: Sequence[tuple[AnySearchable, dict[str, FrameResult] | None]],
+    batch: Sequence[tuple[_AnySearchable, dict[str, FrameResult] | None]],
     share: float,
-) -> list[Searched[AnySearchable]]:
+) -> list[Searched[_AnySearchable]]:
     """Return what all runs find; ``share`` of a batch's time is its own."""
     known = [Searched(picture, results) for picture, results in batch if results is not None]
     if len(known) == len(batch):
@@ -241,7 +241,7 @@ def _search_batch(
 
 
 def _load_readable(
-    batch: Sequence[AnySearchable],
+    batch: Sequence[_AnySearchable],
 ) -> tuple[dict[int, Pixels], dict[int, Skipped]]:
     """Return the pixels of what can be read, and why the rest cannot, by place in the batch."""
     readable, skipped = {}, {}

@@ -14,7 +14,7 @@ from facetl.search.sinks import Sink
 
 
 @dataclass
-class Counts:
+class _Counts:
     """Counts of images, or of frames of videos.
 
     Attributes:
@@ -54,8 +54,8 @@ class Tally:
 
     score: float
     boxes: int = 0
-    images: Counts = field(default_factory=Counts)
-    frames: Counts = field(default_factory=Counts)
+    images: _Counts = field(default_factory=_Counts)
+    frames: _Counts = field(default_factory=_Counts)
     tracks: dict[str, set[int]] = field(default_factory=dict)
 
     def add(self, frame: FrameResult, video: str | None = None) -> None:
@@ -132,7 +132,7 @@ class Tally:
     def _describe_score(self) -> str:
         return f"  at score {self.score:g} and more; {self.boxes} boxes in all are in the file"
 
-    def _of(self, video: str | None) -> Counts:
+    def _of(self, video: str | None) -> _Counts:
         return self.images if video is None else self.frames
 
 

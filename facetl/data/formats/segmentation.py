@@ -15,14 +15,14 @@ from itertools import accumulate
 from facetl.boxes import FARTHEST
 from facetl.data.formats.corners import is_coordinate
 
-Bbox = list[float]
+_Bbox = list[float]
 """``x, y, width, height``."""
 
 _GROUPS = 7
 """A number of a packed run has no more groups of five bits."""
 
 
-def bbox_around(segmentation: object) -> Bbox | None:
+def bbox_around(segmentation: object) -> _Bbox | None:
     """Return ``x, y, width, height`` of the box around a segmentation; None if there is none."""
     if isinstance(segmentation, dict):
         return _bbox_of_runs(segmentation)
@@ -33,7 +33,7 @@ def bbox_around(segmentation: object) -> Bbox | None:
     return _bbox_of_polygons(polygons)
 
 
-def _bbox_of_polygons(polygons: Sequence[object]) -> Bbox | None:
+def _bbox_of_polygons(polygons: Sequence[object]) -> _Bbox | None:
     xs: list[float] = []
     ys: list[float] = []
     for polygon in polygons:
@@ -46,7 +46,7 @@ def _bbox_of_polygons(polygons: Sequence[object]) -> Bbox | None:
     return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)] if xs else None
 
 
-def _bbox_of_runs(runs: dict[str, object]) -> Bbox | None:
+def _bbox_of_runs(runs: dict[str, object]) -> _Bbox | None:
     """Return the box around the runs that belong; a run that goes over columns fills them."""
     counts, height = _read_counts(runs.get("counts")), _read_height(runs.get("size"))
     if not counts or not height:

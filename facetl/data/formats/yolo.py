@@ -90,7 +90,7 @@ _DECIMALS = 6
 """Of pixels: anything finer is noise of the division by the image's size."""
 
 
-class YoloSet(NamedTuple):
+class _YoloSet(NamedTuple):
     """What a data.yaml says.
 
     Attributes:
@@ -175,7 +175,7 @@ class Yolo(AnnotationFormat):
         write_text(folder / _FILE_NAME, text)
 
 
-def load_yolo_set(path: Path) -> YoloSet:
+def load_yolo_set(path: Path) -> _YoloSet:
     """Read a data.yaml, or what tools write in its place: classes.txt or obj.data.
 
     Raises:
@@ -190,7 +190,7 @@ def load_yolo_set(path: Path) -> YoloSet:
         raise AnnotationError(f"{path}: found no keys, expected train, val and names")
     places, lost = _find_places(path, document)
     labels = _read_names(path, document.get("names"))
-    return YoloSet(path, labels, places, lost, _count_fields(document.get("kpt_shape")))
+    return _YoloSet(path, labels, places, lost, _count_fields(document.get("kpt_shape")))
 
 
 def looks_like_labels(text: str) -> bool:
@@ -223,7 +223,7 @@ def _load_yaml(path: Path) -> Any:
 
 
 def load_yolo(
-    yolo: YoloSet, images: Path, on_error: OnError = "strict", listing: Path | None = None
+    yolo: _YoloSet, images: Path, on_error: OnError = "strict", listing: Path | None = None
 ) -> AnnotationFile:
     """Read the faces of all images below a folder, or of those in a list.
 
@@ -275,7 +275,7 @@ def format_shares(box: Sequence[float], size_hw: tuple[int, int]) -> str:
     return " ".join(f"{share:.12g}" for share in shares)
 
 
-def _source(yolo: YoloSet, images: Path, listing: Path | None = None, prefix: str = "") -> Source:
+def _source(yolo: _YoloSet, images: Path, listing: Path | None = None, prefix: str = "") -> Source:
     def read(_: object) -> AnnotationFile:
         return load_yolo(yolo, images, "skip", listing)
 
@@ -292,7 +292,7 @@ def _find_classes(folder: Path) -> list[Path]:
     )
 
 
-def _places_of(yolo: YoloSet, part: Part) -> list[Path]:
+def _places_of(yolo: _YoloSet, part: Part) -> list[Path]:
     """Return the places of a part.
 
     Raises:
@@ -356,15 +356,15 @@ def _find_place(given: object, *roots: Path) -> Path | None:
     return None
 
 
-def _read_classes(path: Path) -> YoloSet:
+def _read_classes(path: Path) -> _YoloSet:
     """Return the set of a classes.txt, whose images lie in ``images`` or beside it."""
-    yolo = YoloSet(path, _read_lines_of_names(path), {}, {})
+    yolo = _YoloSet(path, _read_lines_of_names(path), {}, {})
     images = find_entry(yolo.root, _IMAGES)
     place = images if images and images.is_dir() else yolo.root
     return yolo._replace(places={"train": [place]})
 
 
-def _read_darknet(path: Path, text: str) -> YoloSet:
+def _read_darknet(path: Path, text: str) -> _YoloSet:
     """Return the set of an obj.data; its paths are those of another machine.
 
     Raises:
@@ -383,7 +383,7 @@ def _read_darknet(path: Path, text: str) -> YoloSet:
             places[part] = [place]
         elif key in values:
             lost[part] = values[key]
-    return YoloSet(path, _read_lines_of_names(names), places, lost)
+    return _YoloSet(path, _read_lines_of_names(names), places, lost)
 
 
 def _find_end(root: Path, text: str) -> Path | None:
@@ -398,7 +398,7 @@ def _read_lines_of_names(path: Path) -> dict[int, str | None]:
     return _read_names(path, [line.strip() for line in lines] if lines != [""] else [])
 
 
-def _report_lost(yolo: YoloSet) -> Iterator[Problem]:
+def _report_lost(yolo: _YoloSet) -> Iterator[Problem]:
     for part, place in yolo.lost.items():
         found = f"found {place!r} for the part {part}, which is not below {yolo.root}"
         yield Problem(Kind.NO_PART, yolo.path, None, found)
@@ -474,7 +474,7 @@ def _report_stray(text: str, listing: Path, number: int) -> Problem:
 
 
 def _find_texts(
-    yolo: YoloSet, images: Path, names: Sequence[str]
+    yolo: _YoloSet, images: Path, names: Sequence[str]
 ) -> tuple[dict[str, Path], list[Problem]]:
     """Return the text of each image that has one, and a problem for each text of another name."""
     wanted: defaultdict[Path, defaultdict[str, list[str]]]
@@ -514,7 +514,7 @@ def _is_text(path: Path) -> bool:
 
 
 def _load_labels(
-    yolo: YoloSet, images: Path, name: str, path: Path
+    yolo: _YoloSet, images: Path, name: str, path: Path
 ) -> Iterator[FaceLine | Problem]:
     """Yield the faces of one image, and what is wrong with its file."""
     try:
@@ -531,7 +531,7 @@ def _load_labels(
 
 
 def _find_orphans(
-    yolo: YoloSet, images: Path, names: Sequence[str], texts: Mapping[str, Path]
+    yolo: _YoloSet, images: Path, names: Sequence[str], texts: Mapping[str, Path]
 ) -> Iterator[Problem]:
     """Yield a problem for each file with labels whose image is not there."""
     folder = label_path(images / "any.png", yolo.root).parent
@@ -551,7 +551,7 @@ def _has_text(path: Path) -> bool:
 
 
 def _parse_line(
-    words: list[str], yolo: YoloSet, name: str, size_hw: tuple[int, int], path: Path, number: int
+    words: list[str], yolo: _YoloSet, name: str, size_hw: tuple[int, int], path: Path, number: int
 ) -> FaceLine | Problem:
     fault = _find_fault(words, yolo)
     if fault:
@@ -563,7 +563,7 @@ def _parse_line(
     return FaceLine(name, box, yolo.labels[int(float(words[0]))], number, path)
 
 
-def _find_fault(words: Sequence[str], yolo: YoloSet) -> tuple[Kind, str] | None:
+def _find_fault(words: Sequence[str], yolo: _YoloSet) -> tuple[Kind, str] | None:
     for word in words:
         if not is_number(word):
             return Kind.NOT_A_NUMBER, f"found {word[:40]!r}, expected a number in `{_LINE}`"
