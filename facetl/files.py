@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from facetl.errors import FacetlError, NameTooLongError, OutputError
 from facetl.interruptions import holding_signals
@@ -175,7 +175,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 
 @contextmanager
-def open_regular(path: Path, largest: int = LARGEST) -> Iterator[BinaryIO]:
+def open_regular(path: Path, largest: int = LARGEST) -> Iterator[io.BufferedReader | io.BytesIO]:
     """Give a file that others made, open to be read: nothing waits, and nothing has no end.
 
     Pipes and devices are never opened.  A file that says that it holds nothing is empty: those

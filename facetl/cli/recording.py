@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError, version
@@ -19,16 +19,15 @@ from facetl.cli.options import ReadName, ReadPath, WritePath
 from facetl.errors import UsageError
 from facetl.files import Ledger, absolute, keeping_ledger
 from facetl.locks import clear, locking
-from facetl.manifests.checking import names_in
 from facetl.manifests.fingerprints import (
     MANIFEST,
     Fingerprint,
+    Given,
     fingerprint_file,
-    fingerprint_files,
-    fingerprint_given,
     is_regular,
+    look_at,
     names_below,
-    sum_up,
+    names_in,
 )
 from facetl.manifests.manifest import Step, add_step, find_manifest
 from facetl.version import VERSION
@@ -88,14 +87,6 @@ class _Place(NamedTuple):
         return self.path.parent if known else None
 
 
-class _Given(NamedTuple):
-    """What a command was given, and the files in it, in order, as they were before the work."""
-
-    kind: str
-    files: Sequence[tuple[str, Fingerprint]]
-    is_typed: bool
-
-
 class _Recorder(Ledger):
     """Takes note of what one command is given and writes; saves it as a step of the manifest.
 
@@ -113,7 +104,10 @@ class _Recorder(Ledger):
         self._place = _place_of(context)
         self._stack = stack
         self._is_locked = self._has_begun = False
-        self._given: dict[str, _Given] = {}
+        self._given: dict[str, Given] = {}
+        """As it was before the work."""
+        self._beside: set[str] = set()
+        """What of it was not typed, but belongs to what was."""
         self._written: set[str] = set()
         self._older: list[Path] = []
         """What earlier steps wrote and was there when this one began."""
@@ -147,14 +141,15 @@ class _Recorder(Ledger):
             older = (folder / name for name in find_manifest(folder).outputs)
             self._older = [path for path in older if os.path.lexists(path)]
         for given in _given(self._context):
-            self._read(given, is_typed=True)
+            self._read(given)
 
     def add_input(self, path: Path) -> None:
         """Read what belongs to what was given and lies elsewhere, such as a file beside frames."""
         self.begin()
         places = [Path(given).absolute() for given in self._given]
         if not any(path.absolute().is_relative_to(place) for place in places):
-            self._read(path, is_typed=False)
+            self._beside.add(str(path))
+            self._read(path)
 
     def add_outputs(self, paths: Iterable[Path]) -> None:
         """Remember what was written."""
@@ -175,18 +170,11 @@ class _Recorder(Ledger):
             gone = {absolute(path) for path in self._older if not os.path.lexists(path)}
             add_step(folder, self._describe(folder, outputs), names_in(folder, gone))
 
-    def _read(self, given: Path | str, *, is_typed: bool) -> None:
+    def _read(self, given: Path | str) -> None:
         """Read what was given: something at a path, or what comes under a built-in name."""
-        path = Path(given)
-        built_in = _built_in(given) if isinstance(given, str) else []
         with suppress(OSError):  # the command will say what is wrong with it
-            if built_in:
-                self._given[str(given)] = _Given("built-in", built_in, is_typed)
-            elif path.is_dir():
-                self._given[str(given)] = _Given("folder", [*fingerprint_files(path)], is_typed)
-            elif is_regular(path):
-                files = [("", fingerprint_given(path))]
-                self._given[str(given)] = _Given("file", files, is_typed)
+            if found := _built_in(given) or look_at(Path(given)):
+                self._given[str(given)] = Given(found.kind, list(found.files))
 
     def _describe(self, folder: Path, outputs: Mapping[str, Fingerprint]) -> Step:
         settings = dict(_settings(self._context))
@@ -194,7 +182,7 @@ class _Recorder(Ledger):
         inputs = {
             path: _input(path, given, folder, own)
             for path, given in self._given.items()
-            if given.is_typed or os.path.lexists(path)  # not what was there for a while
+            if path not in self._beside or os.path.lexists(path)  # not what was there for a while
         }
         return Step(
             command=typed_command(),
@@ -245,29 +233,32 @@ def _places_in(value: Any) -> Iterator[Path | str]:
             yield from _places_in(each)
 
 
-def _built_in(name: str) -> list[tuple[str, Fingerprint]]:
-    """Return the files of the weights that come under a name, if any do."""
+def _built_in(name: Path | str) -> Given | None:
+    """Return the weights that come under a name, if any do."""
     from facetl.mtcnn.weights import built_in_files
 
-    return [(path.name, fingerprint_file(path)) for path in built_in_files(name)]
+    paths = built_in_files(name) if isinstance(name, str) else []
+    return (
+        Given("built-in", [(path.name, fingerprint_file(path)) for path in paths])
+        if paths
+        else None
+    )
 
 
-def _input(path: str, given: _Given, folder: Path, own: set[str]) -> Fingerprint:
-    """Return an input as the manifest in a folder has it.
+def _input(path: str, given: Given, folder: Path, own: set[str]) -> Fingerprint:
+    """Return an input as the manifest in ``folder`` has it, without what the command itself wrote.
 
     Args:
         path: as it was given.
         given: what was there.
         folder: the manifest's.
-        own: absolute paths of what the command itself wrote, which does not count.
+        own: absolute paths of what the command wrote.
     """
     place = {}
     if given.kind != "built-in" and not Path(path).is_absolute():
         place["place"] = Path(os.path.relpath(absolute(path), folder.resolve())).as_posix()
-    if given.kind == "file":
-        return {"kind": given.kind, **place, "files": 1, **given.files[0][1]}
     without = names_in(Path(path), own) if given.kind == "folder" else ()
-    return {"kind": given.kind, **place, **sum_up(given.files, without)}
+    return {"kind": given.kind, **place, **given.describe(without)}
 
 
 def _outputs(folder: Path, written: set[str]) -> Iterator[tuple[str, Fingerprint]]:

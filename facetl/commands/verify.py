@@ -13,9 +13,9 @@ from facetl.manifests.checking import State, check_input, check_outputs
 from facetl.manifests.fingerprints import (
     MANIFEST,
     Fingerprint,
+    Given,
     fingerprint_file,
     names_below,
-    sum_up,
 )
 from facetl.manifests.manifest import Manifest, Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
@@ -194,4 +194,5 @@ def _check_input(folder: Path, path: str, given: Fingerprint, step: Step) -> Sta
     files = [(each.name, fingerprint_file(each)) for each in built_in_files(path)]
     if not files:
         return State.MISSING
-    return State.SAME if {**given, **sum_up(files)} == given else State.CHANGED
+    is_same = {**given, **Given("built-in", files).describe()} == given
+    return State.SAME if is_same else State.CHANGED

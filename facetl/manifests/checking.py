@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,11 +14,10 @@ from facetl.files import absolute
 from facetl.manifests.fingerprints import (
     Fingerprint,
     fingerprint_file,
-    fingerprint_files,
-    fingerprint_given,
     is_regular,
+    look_at,
     names_below,
-    sum_up,
+    names_in,
 )
 from facetl.manifests.manifest import Step, load_manifest
 
@@ -70,34 +70,18 @@ def check_input(folder: Path, path: str, given: Fingerprint, step: Step) -> Stat
     places = [folder / given["place"]] if "place" in given else []
     own = {absolute(folder / name) for name in step.outputs}
     try:
-        place = next((each for each in (*places, Path(path)) if _exists(each)), None)
+        place = next((each for each in (*places, Path(path)) if each.exists()), None)
         if place is None:
             return State.MISSING
         if _differs_in_size(place, given, own):
             return State.CHANGED
-        found = fingerprint_input(place, own)
+        found = look_at(place)
+        now = found and found.describe(names_in(place, own))
     except OSError:
         return State.UNREADABLE
-    if found is None:
+    if now is None:
         return State.UNREADABLE
-    return State.SAME if {**given, **found} == given else State.CHANGED
-
-
-def fingerprint_input(path: Path, without: Set[str] = frozenset()) -> Fingerprint | None:
-    """Return what is at a path; None if it is neither a regular file nor a folder.
-
-    Args:
-        path: a file or a folder.
-        without: absolute paths of files that do not count.
-
-    Raises:
-        OSError: if it is a file that cannot be read.
-    """
-    if is_regular(path):
-        return {"kind": "file", "files": 1, **fingerprint_given(path)}
-    if not path.is_dir():
-        return None
-    return {"kind": "folder", **sum_up(fingerprint_files(path), names_in(path, without))}
+    return State.SAME if {**given, **now} == given else State.CHANGED
 
 
 def find_writer(path: Path) -> Step | None:
@@ -108,24 +92,13 @@ def find_writer(path: Path) -> Step | None:
     """
     place = Path(absolute(path))
     for folder in place.parents[:3]:
-        for step in _steps_of(folder):
-            if output := step.outputs.get(place.relative_to(folder).as_posix()):
-                return step if _is_same(place, output) else None
+        name = place.relative_to(folder).as_posix()
+        with suppress(ManifestError):  # there is none that can be read
+            for step in load_manifest(folder).steps:
+                if output := step.outputs.get(name):
+                    [(_, state)] = check_outputs(folder, {name: output})
+                    return step if state is State.SAME else None
     return None
-
-
-def names_in(folder: Path, paths: Set[str]) -> set[str]:
-    """Return the names that those of some absolute paths have in a folder that lie in it."""
-    root = Path(absolute(folder))
-    below = (Path(path) for path in paths)
-    return {path.relative_to(root).as_posix() for path in below if path.is_relative_to(root)}
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except ValueError:  # a NUL in it
-        return False
 
 
 def _differs_in_size(path: Path, given: Fingerprint, without: Set[str]) -> bool:
@@ -148,21 +121,6 @@ def _readable_bytes(path: Path) -> int:
         return path.stat().st_size if os.access(path, os.R_OK) else 0
     except FileNotFoundError:
         return 0  # it went meanwhile
-
-
-def _steps_of(folder: Path) -> Sequence[Step]:
-    """Return the steps of a folder's manifest; none if there is no manifest that can be read."""
-    try:
-        return load_manifest(folder).steps
-    except ManifestError:
-        return ()
-
-
-def _is_same(path: Path, output: Fingerprint) -> bool:
-    try:
-        return _compare(path, output) is State.SAME
-    except OSError:
-        return False
 
 
 def _compare(path: Path, output: Fingerprint) -> State:

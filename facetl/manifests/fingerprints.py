@@ -18,12 +18,12 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from facetl.files import open_regular
+from facetl.files import absolute, open_regular
 
 MANIFEST = "manifest.json"
 """The name of a manifest, wherever it lies."""
@@ -31,7 +31,6 @@ _LONGEST = 2**32
 """Bytes of a file that is given up to which all of it is read."""
 _EDGE = 2**26
 """Bytes that are read at the beginning and at the end of a longer one."""
-_BLOCK = 2**20
 UNREADABLE = "unreadable"
 """What stands in a folder's fingerprint for the SHA-256 of a file that may not be read."""
 
@@ -46,12 +45,9 @@ def fingerprint_file(path: Path) -> Fingerprint:
     Raises:
         OSError: if it cannot be read.
     """
-    digest, size = hashlib.sha256(), 0
     with open_regular(path, sys.maxsize) as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+        digest = hashlib.file_digest(file, "sha256")
+        return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
 def fingerprint_given(path: Path) -> Fingerprint:
@@ -63,11 +59,10 @@ def fingerprint_given(path: Path) -> Fingerprint:
     size = path.stat().st_size
     if size <= _LONGEST:
         return fingerprint_file(path)
-    digest = hashlib.sha256()
     with open_regular(path, sys.maxsize) as file:
-        for start in (0, size - _EDGE):
-            file.seek(start)
-            digest.update(file.read(_EDGE))
+        digest = hashlib.sha256(file.read(_EDGE))
+        file.seek(size - _EDGE)
+        digest.update(file.read(_EDGE))
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
@@ -97,15 +92,52 @@ def sum_up(files: Iterable[tuple[str, Fingerprint]], without: Collection[str] = 
     return {"files": count, "bytes": size, "sha256": digest.hexdigest()}
 
 
+class Given(NamedTuple):
+    """What a command was given.
+
+    Attributes:
+        kind: a ``file``, a ``folder``, or weights that come ``built-in``.
+        files: its files by name, in order.
+    """
+
+    kind: str
+    files: Iterable[tuple[str, Fingerprint]]
+
+    def describe(self, without: Collection[str] = ()) -> Fingerprint:
+        """Return what it is in a manifest; of a folder, files of some names do not count."""
+        if self.kind == "file":
+            [(_, file)] = self.files
+            return {"kind": self.kind, "files": 1, **file}
+        return {"kind": self.kind, **sum_up(self.files, without)}
+
+
+def look_at(path: Path) -> Given | None:
+    """Return what is at a path; None if it is neither a regular file nor a folder.
+
+    Raises:
+        OSError: if it is a file that cannot be read.
+    """
+    if is_regular(path):
+        return Given("file", [("", fingerprint_given(path))])
+    return Given("folder", fingerprint_files(path)) if path.is_dir() else None
+
+
+def names_in(folder: Path, paths: Set[str]) -> set[str]:
+    """Return the names that those of some absolute paths have in a folder that lie in it."""
+    root = Path(absolute(folder))
+    below = (Path(path) for path in paths)
+    return {path.relative_to(root).as_posix() for path in below if path.is_relative_to(root)}
+
+
 def names_below(folder: Path) -> Iterator[str]:
     """Yield the names of all files below a folder that count, in order."""
-    pending = [("", True)]
+    pending = [""]
     while pending:
-        name, is_folder = pending.pop()
-        if is_folder:
-            pending += _entries(folder / name, f"{name}/" if name else "")
-        else:
+        name = pending.pop()
+        if name and not name.endswith("/"):
             yield name
+        else:
+            pending += _entries(folder / name, name)
 
 
 def is_regular(path: Path) -> bool:
@@ -116,13 +148,13 @@ def is_regular(path: Path) -> bool:
         return False
 
 
-def _entries(folder: Path, prefix: str) -> list[tuple[str, bool]]:
-    """Return what counts in a folder, the last name first, and which of it are folders."""
-    found = []
+def _entries(folder: Path, prefix: str) -> list[str]:
+    """Return what counts in a folder, the last name first; folders end with a slash."""
+    found = {}
     with suppress(OSError), os.scandir(folder) as entries:  # one may be forbidden
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
             counts = is_folder or (entry.name != MANIFEST and is_regular(folder / entry.name))
             if counts and not entry.name.startswith("."):
-                found.append((f"{prefix}{entry.name}", is_folder))
-    return sorted(found, key=lambda each: os.fsencode(each[0]), reverse=True)
+                found[entry.name] = f"{prefix}{entry.name}" + "/" * is_folder
+    return [found[name] for name in sorted(found, key=os.fsencode, reverse=True)]
