@@ -17,7 +17,7 @@ from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError, UsageError
 from facetl.files import read_json
-from facetl.manifests import checking
+from facetl.manifests.manifest import find_writer
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import Reporter
 from facetl.results.detections import Detections, FrameResult, Run
@@ -81,7 +81,7 @@ def test_the_files_of_the_truth_are_looked_up_once(
     monkeypatch.setattr("facetl.commands.annotated.find_writer", asked.append)
     evaluate(EvaluateRequest(results, frames, report=False))
     assert asked == [frames / "annotations.txt"]
-    assert checking.find_writer(frames / "annotations.txt") is None
+    assert find_writer(frames / "annotations.txt") is None
 
 
 def test_settings_are_chosen_and_written(frames: Path, tmp_path: Path) -> None:

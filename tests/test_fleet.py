@@ -38,8 +38,7 @@ from facetl.results.parquet import (
     writing_shard,
 )
 from facetl.results.store import load_run
-from facetl.search.block_search import PATIENCE, BlockSearch
-from facetl.search.blocks import Block, cut_into_blocks
+from facetl.search.block_search import PATIENCE, Block, BlockSearch, cut_into_blocks
 from facetl.search.drawing import Drawing
 from facetl.search.pipeline import NamedImage, SearchRun
 from facetl.search.ray_engine import Worker

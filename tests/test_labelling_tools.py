@@ -26,7 +26,7 @@ from pycocotools import mask as coco_mask
 
 from facetl.boxes import iou
 from facetl.cli import main
-from facetl.data import archives
+from facetl.data import annotations as annotation_files
 from facetl.data.annotations import Kind, count_problems
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.discovery import find_parts, recognise
@@ -650,7 +650,7 @@ def test_a_zip_of_anything_else_says_what_it_holds(
 
 def test_a_zip_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "x.zip", {"a.json": "[" + " " * 10**6 + "]"})
-    monkeypatch.setattr(archives, "MAX_BYTES", 10**5)
+    monkeypatch.setattr(annotation_files, "MOST_UNPACKED", 10**5)
     with pytest.raises(AnnotationError, match="grow beyond 100,000 bytes; unpack it"):
         Coco().load(path)
 

@@ -16,12 +16,6 @@ from hypothesis import strategies as st
 from facetl.errors import ManifestError, OutputError
 from facetl.locks import locking
 from facetl.manifests import manifest as manifests
-from facetl.manifests.checking import (
-    State,
-    check_input,
-    check_outputs,
-    find_writer,
-)
 from facetl.manifests.fingerprints import (
     Fingerprint,
     fingerprint_file,
@@ -33,9 +27,13 @@ from facetl.manifests.fingerprints import (
 )
 from facetl.manifests.manifest import (
     Manifest,
+    State,
     Step,
     add_step,
+    check_input,
+    check_outputs,
     find_manifest,
+    find_writer,
     load_manifest,
     save_manifest,
 )

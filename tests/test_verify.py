@@ -22,8 +22,7 @@ from facetl.data.discovery import recognise
 from facetl.data.images import image_paths
 from facetl.errors import AnnotationError
 from facetl.files import about_to_write, note_read, note_written, refuse_to_overwrite, write_text
-from facetl.manifests.checking import State
-from facetl.manifests.manifest import Step, load_manifest
+from facetl.manifests.manifest import State, Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
 
 evaluate_module: Any = import_module("facetl.commands.evaluate")

@@ -11,8 +11,7 @@ from facetl.data.annotations import AnnotationFile, OnError, describe_problems
 from facetl.data.dataset import FaceDataset, find_warnings, load_dataset
 from facetl.data.frame import Part
 from facetl.errors import UsageError
-from facetl.manifests.checking import find_writer
-from facetl.manifests.manifest import Step
+from facetl.manifests.manifest import Step, find_writer
 from facetl.reporting import SILENT, Reporter
 
 AUTO = "auto"

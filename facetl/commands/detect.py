@@ -31,8 +31,7 @@ from facetl.results.store import (
     remove_run,
     run_path,
 )
-from facetl.search.block_search import BlockSearch
-from facetl.search.blocks import cut_into_blocks
+from facetl.search.block_search import BlockSearch, cut_into_blocks
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
 from facetl.search.fleet import FleetSearch

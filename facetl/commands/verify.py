@@ -9,7 +9,6 @@ from pathlib import Path
 
 from facetl.errors import ManifestError
 from facetl.files import absolute
-from facetl.manifests.checking import State, check_input, check_outputs
 from facetl.manifests.fingerprints import (
     MANIFEST,
     Fingerprint,
@@ -17,7 +16,14 @@ from facetl.manifests.fingerprints import (
     fingerprint_file,
     names_below,
 )
-from facetl.manifests.manifest import Manifest, Step, load_manifest
+from facetl.manifests.manifest import (
+    Manifest,
+    State,
+    Step,
+    check_input,
+    check_outputs,
+    load_manifest,
+)
 from facetl.mtcnn.weights import built_in_files
 from facetl.reporting import SILENT, Reporter
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import lzma
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from facetl.boxes import Boxes, as_boxes
-from facetl.data.archives import ZIP, read_member
 from facetl.errors import AnnotationError
 from facetl.files import open_regular
 
@@ -20,6 +22,18 @@ _LONGEST = 500
 
 _HEAD = 65_536
 """How many bytes of a file are looked at to see what it is."""
+
+_ZIP = b"PK\x03\x04"
+"""How a ZIP begins."""
+MOST_UNPACKED = 2**28
+"""How large an annotation file in a ZIP may be when unpacked."""
+
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, ValueError),
+)
+_SUFFIXES = (".json", ".txt", ".xml", ".csv", ".yaml", ".yml")
+_MOST_NAMED = 3
 
 DIFFICULT = "difficult"
 """The mark of Pascal VOC, which can be overruled."""
@@ -296,14 +310,62 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
     """
     try:
         with open_regular(path) as stream:
-            if stream.read(len(ZIP)) == ZIP:
-                return read_member(path, most)
+            if stream.read(len(_ZIP)) == _ZIP:
+                return _read_member(path, most)
             stream.seek(0)
             return stream.read(-1 if most is None else most)
     except OSError as error:
         raise AnnotationError(
             f"{path} cannot be read ({error.strerror}); give an annotation file"
         ) from error
+
+
+def _read_member(path: Path, most: int | None = None) -> bytes:
+    """Return the bytes of the one annotation file in a ZIP, as labelling tools offer it.
+
+    Raises:
+        AnnotationError: if it holds none or several, is damaged or encrypted, or the file is too
+            large.
+    """
+    try:
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(_choose_member(path, archive.namelist())) as stream,
+        ):
+            data = stream.read(MOST_UNPACKED + 1 if most is None else min(most, MOST_UNPACKED))
+    except _DAMAGES as error:
+        raise AnnotationError(f"{path} is a damaged ZIP ({error}); download it again") from error
+    except RuntimeError as error:
+        raise AnnotationError(
+            f"{path} is an encrypted ZIP; unpack it and give what it holds"
+        ) from error
+    if len(data) > MOST_UNPACKED:
+        raise AnnotationError(
+            f"{path} is a ZIP whose annotations grow beyond {MOST_UNPACKED:,} bytes; unpack it and "
+            "give what it holds"
+        )
+    return data
+
+
+def _choose_member(path: Path, names: Sequence[str]) -> str:
+    """Return the name of the one annotation file: the one JSON, or the one text."""
+    if any(name.startswith(("xl/", "word/", "ppt/")) for name in names):
+        raise AnnotationError(f"{path} is an Office file; save it as plain text or as COCO JSON")
+    files = [name for name in names if _may_be_annotations(PurePosixPath(name))]
+    jsons = [name for name in files if name.lower().endswith(".json")]
+    for chosen in (jsons, files):
+        if len(chosen) == 1 and chosen[0].lower().endswith((".json", ".txt")):
+            return chosen[0]
+    shown = ", ".join(files[:_MOST_NAMED]) + (", …" if len(files) > _MOST_NAMED else "")
+    raise AnnotationError(
+        f"{path} is a ZIP that holds {shown or 'no annotation file'}; unpack it and give the folder"
+    )
+
+
+def _may_be_annotations(name: PurePosixPath) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts)
+    fits = name.suffix.lower() in _SUFFIXES and not name.stem.lower().startswith("readme")
+    return fits and not hidden
 
 
 def decode(data: bytes, errors: str = "strict") -> str:

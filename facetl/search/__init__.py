@@ -9,5 +9,5 @@ Pictures go in and results go out; in between everything is forgotten once it is
     sinks      what takes results: files of runs, overlays, crops, drawn_video, tally; drawing
                says which of those that draw
     local      all of that on this machine
-    blocks     pieces of it for many machines: block_search, fleet, ray_engine
+    fleet      pieces of it on many machines: block_search, ray_engine
 """

@@ -12,8 +12,7 @@ from facetl.reporting import Reporter
 from facetl.results.json_lines import require_same_score
 from facetl.results.parquet import count_shard, find_shards, read_head, read_shard
 from facetl.search import ray_engine
-from facetl.search.block_search import BlockSearch
-from facetl.search.blocks import Block
+from facetl.search.block_search import Block, BlockSearch
 from facetl.search.inputs import none_readable
 from facetl.search.pipeline import Searched, SearchRun
 from facetl.search.sinks import run_through

@@ -28,8 +28,7 @@ from facetl.cores import usable_cores
 from facetl.data.interop import import_library
 from facetl.errors import FacetlError, InputError
 from facetl.interruptions import keeping_handlers
-from facetl.search.block_search import BlockSearch, Outcome
-from facetl.search.blocks import Block
+from facetl.search.block_search import Block, BlockSearch, Outcome
 from facetl.version import VERSION
 
 _STORE = 100_000_000

@@ -41,9 +41,8 @@ from facetl.experiments.runner import KIND as CELLS
 from facetl.experiments.setup import require_place
 from facetl.experiments.study import PLAIN, Cell
 from facetl.experiments.tables import cells_csv, sections, summary_csv
-from facetl.manifests.checking import check_outputs
 from facetl.manifests.fingerprints import fingerprint_file
-from facetl.manifests.manifest import Manifest, load_manifest, save_manifest
+from facetl.manifests.manifest import Manifest, check_outputs, load_manifest, save_manifest
 from facetl.manifests.manifest import Step as ManifestStep
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
