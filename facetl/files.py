@@ -401,11 +401,7 @@ def _tag(path: Path) -> str:
 
 
 def _make_new(temporary: Path, path: Path, *, folder: bool = False) -> None:
-    """Make an empty file or folder, and the folder that it lies in.
-
-    Raises:
-        OutputError: if they cannot be made.
-    """
+    """Make an empty file or folder, and the folder that it lies in."""
     try:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):

@@ -103,11 +103,7 @@ class Parts:
         self.size += len(data)
 
     def _split(self, whole: bytes, *, check: bool = False) -> tuple[Any, bytes]:
-        """Return the facts and the data that a file holds.
-
-        Raises:
-            ValueError: if it shall be checked and is damaged.
-        """
+        """Return the facts and the data that a file holds."""
         checksum, content = whole[:_CHECKSUM_BYTES], whole[_CHECKSUM_BYTES:]
         if check and zlib.crc32(content, self._checksum) != int.from_bytes(checksum, "little"):
             raise ValueError("found a wrong checksum")
@@ -160,11 +156,7 @@ def describe_differences(found: Mapping[str, Any], task: Mapping[str, Any]) -> s
 
 
 def _begin(path: Path, task: str) -> None:
-    """Make an empty folder of parts with their task.
-
-    Raises:
-        OutputError: if it cannot be made.
-    """
+    """Make an empty folder of parts with their task."""
     _discard_work(path)
     head = json.dumps({**_HEAD, "task": json.loads(task)}) + "\n"
     try:
@@ -175,11 +167,7 @@ def _begin(path: Path, task: str) -> None:
 
 
 def _is_task(path: Path, task: Mapping[str, Any], error: type[InputError]) -> bool:
-    """Return whether there are parts of a task; a description that is damaged is of none.
-
-    Raises:
-        InputError: of the kind that was asked for, if they are of another task.
-    """
+    """Return whether there are parts of a task; a description that is damaged is of none."""
     folder = work_folder(path)
     if (folder / _OLD_LOG).is_file():
         raise error(f"{folder}: holds unfinished work of an older facetl; start over with --force")

@@ -321,12 +321,7 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
 
 
 def _read_member(path: Path, most: int | None = None) -> bytes:
-    """Return the bytes of the one annotation file in a ZIP, as labelling tools offer it.
-
-    Raises:
-        AnnotationError: if it holds none or several, is damaged or encrypted, or the file is too
-            large.
-    """
+    """Return the bytes of the one annotation file in a ZIP, as labelling tools offer it."""
     try:
         with (
             zipfile.ZipFile(path) as archive,

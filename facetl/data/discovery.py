@@ -157,12 +157,7 @@ def _passed_through(folder: Path) -> list[Path]:
 
 
 def _sources_in(folder: Path, part: Part, form: str | None) -> list[Source]:
-    """Return what a folder holds in a format other than the course's; nothing if there is none.
-
-    Raises:
-        InputError: if it holds several formats and none was named, or it is not clear which of
-            several files is meant, or the part is missing.
-    """
+    """Return what a folder holds in a format other than the course's; nothing if there is none."""
     found = {each: files for each in _formats(form) if (files := each.find(folder))}
     if not found:
         return []
@@ -179,11 +174,7 @@ def _sources_in(folder: Path, part: Part, form: str | None) -> list[Source]:
 
 
 def _file_of_part(files: Sequence[Path], part: Part) -> Path:
-    """Return the file of a part: the only file, or the one with the part in its name.
-
-    Raises:
-        InputError: if none or several could be meant.
-    """
+    """Return the file of a part: the only file, or the one with the part in its name."""
     if len(files) == 1:
         return files[0]
     by_part = {each: path for path in files if (each := part_named(path.stem))}
@@ -204,11 +195,7 @@ def _file_of_part(files: Sequence[Path], part: Part) -> Path:
 
 
 def _part_folder(folder: Path, part: Part) -> Path | None:
-    """Return the subfolder for a part; None if there are no parts.
-
-    Raises:
-        InputError: if there are parts, but not this one.
-    """
+    """Return the subfolder for a part; None if there are no parts."""
     present = {
         each: place
         for each in PARTS
@@ -229,11 +216,7 @@ def _may_be_course(form: str | None) -> bool:
 
 
 def _images_with_text(images: Path, below: Path, form: str | None) -> list[Source]:
-    """Return a folder of images with the course's text.
-
-    Raises:
-        InputError: if there is none, or another format was asked for.
-    """
+    """Return a folder of images with the course's text."""
     if not _may_be_course(form):
         raise InputError(f"{below} holds no annotations in the format {form}; see --format")
     return [source_of_images(images, below)]

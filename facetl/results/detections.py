@@ -275,11 +275,7 @@ class FrameResult:
             raise ValueError(f"{self.image}: {error}") from error
 
     def _check_numbers(self) -> None:
-        """Raise if a number is not finite, or too large for what it counts.
-
-        Raises:
-            ValueError, OverflowError: saying which.
-        """
+        """Raise if a number is not finite, or too large for what it counts."""
         for name in ("boxes", "scores", "landmarks"):
             if not np.isfinite(getattr(self.detections, name)).all():
                 raise ValueError(f"found {name} that are not finite numbers")
@@ -397,10 +393,6 @@ class Run:
 
 
 def _check_count(value: int) -> None:
-    """Raise if this is no number of windows or pixels, and none of a face.
-
-    Raises:
-        ValueError: if it is negative, or 32 bits do not hold it.
-    """
+    """Raise if this is no number of windows or pixels, and none of a face."""
     if not 0 <= int(value) < 2**31:
         raise ValueError("found a count that is negative, or 2³¹ and more")

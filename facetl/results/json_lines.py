@@ -272,12 +272,7 @@ def _check_head(path: Path, head: dict[str, Any]) -> dict[str, Any]:
 
 
 def _find(path: Path, head: Mapping[str, Any]) -> _Found:
-    """Return what stands in the file of an interrupted search.
-
-    Raises:
-        OutputError: if it is another search's.
-        DetectionsError: if a whole line is damaged.
-    """
+    """Return what stands in the file of an interrupted search."""
     images, ends = [], []
     place, is_finished = 0, False
     with open_regular(path, sys.maxsize) as file:

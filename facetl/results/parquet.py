@@ -248,22 +248,13 @@ def count_shard(path: Path, score: float) -> ShardCounts:
 
 
 def _require_parquet() -> None:
-    """Raise if the library that reads and writes Parquet is missing.
-
-    Raises:
-        InputError: naming it and how to get it.
-    """
+    """Raise if the library that reads and writes Parquet is missing."""
     import_library("pyarrow", "Parquet", "'facetl[ray]'")
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[ParquetFile]:
-    """Give an open shard; whatever turns out to be wrong with it in the block is damage.
-
-    Raises:
-        DetectionsError: if it is missing or damaged.
-        InputError: if pyarrow is not installed.
-    """
+    """Give an open shard; whatever turns out to be wrong with it in the block is damage."""
     _require_parquet()
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
@@ -328,11 +319,7 @@ def _text(text: str) -> str:
 
 
 def _from_row(row: Mapping[str, Any]) -> FrameResult | Skipped:
-    """Return what a row says of an image.
-
-    Raises:
-        LookupError, TypeError, ValueError, AttributeError, OverflowError: if it is damaged.
-    """
+    """Return what a row says of an image."""
     if row["reason"] is not None:
         return Skipped(row["image"], row["reason"])
     told = {name: row[name] for name in ("time", "tracks") if row[name] is not None}

@@ -185,11 +185,7 @@ class BlockSearch:
 
     @contextmanager
     def _counting(self, block: Block) -> Iterator[None]:
-        """Count how often a block is begun: a process that dies over it says nothing else.
-
-        Raises:
-            OutputError: if it was begun too often.
-        """
+        """Count how often a block is begun: a process that dies over it says nothing else."""
         first = next(iter(self.shards(block).values()))
         marks = first.with_name(f".{first.stem}.begun")
         begun = marks.stat().st_size if marks.exists() else 0

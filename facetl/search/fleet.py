@@ -65,12 +65,7 @@ class FleetSearch:
         return [run.path for run in self.search.runs]
 
     def _require_resumable(self, out: Path, left: int) -> None:
-        """Raise if nothing is left to search, or shards are not those of this search.
-
-        Raises:
-            OutputError: naming what is there.
-            DetectionsError: if a shard is damaged.
-        """
+        """Raise if nothing is left to search, or shards are not those of this search."""
         for block in self.blocks:
             for run in self.search.runs:
                 self._require_same(run, block)
@@ -97,11 +92,7 @@ class FleetSearch:
                 self.reporter.note(note)
 
     def _count(self) -> dict[str, Tally]:
-        """Return what all shards hold.
-
-        Raises:
-            ImageError, VideoError: if nothing could be read; the shards are removed then.
-        """
+        """Return what all shards hold."""
         tallies = {run.name: Tally(run.settings.score) for run in self.search.runs}
         for block in self.blocks:
             for name, path in self.search.shards(block).items():

@@ -77,11 +77,7 @@ def find_inputs(paths: Sequence[Path], wanted: str = "a folder of frames") -> In
 
 
 def _name_videos(videos: Sequence[NamedImage]) -> list[NamedImage]:
-    """Return the videos with names of folders, where their frames go: without slashes.
-
-    Raises:
-        InputError: if two would have one name.
-    """
+    """Return the videos with names of folders, where their frames go: without slashes."""
     named = [replace(each, name=each.name.replace("/", "-")) for each in videos]
     refuse_twins([each.path for each in named], [each.name for each in named])
     return named

@@ -110,11 +110,7 @@ class _Searchable(Protocol):
         """How many pixels it keeps in memory while it waits."""
 
     def load(self) -> Pixels:
-        """Return (H, W, 3) RGB pixels.
-
-        Raises:
-            ImageError: if it cannot be read.
-        """
+        """Return (H, W, 3) RGB pixels."""
 
 
 _AnySearchable = TypeVar("_AnySearchable", bound=_Searchable)

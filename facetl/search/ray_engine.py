@@ -165,11 +165,7 @@ def _connected(fleet: Fleet) -> Iterator[None]:
 
 
 def _knock(address: str) -> None:
-    """Raise soon if nothing listens at an address: Ray would try for many minutes.
-
-    Raises:
-        OSError: saying why not.
-    """
+    """Raise soon if nothing listens at an address: Ray would try for many minutes."""
     host, _, port = address.rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()

@@ -139,11 +139,7 @@ class _VideoSource:
         return _count_below(self.video.name, names)
 
     def search(self, effort: Effort, known: _Known) -> Iterator[Searched[Any]]:
-        """Yield the frames as they are searched and linked; at the end, what could not be read.
-
-        Raises:
-            OutputError: if other frames are known than there are.
-        """
+        """Yield the frames as they are searched and linked; at the end, what could not be read."""
         if known.is_all:
             past = PastPicture(self.video.name, self.video.name)
             yield from known.recalled(repeat(past, known.count))
@@ -282,11 +278,7 @@ def _count_below(video: str, names: Iterator[str]) -> int:
 def _recall(
     effort: Effort, entries: Iterator[Found], picture: FilmPicture
 ) -> dict[str, FrameResult] | None:
-    """Return what is known of a moment of a video, None where the earlier search had not come.
-
-    Raises:
-        OutputError: if something else is known in its place.
-    """
+    """Return what is known of a moment of a video, None where the earlier search had not come."""
     known = list(islice(entries, len(picture.held_frame.stamps)))
     if not known:
         return None

@@ -106,11 +106,7 @@ class Coco(AnnotationFormat):
 
 
 def _load_json(path: Path) -> Any:
-    """Read JSON of any kind.
-
-    Raises:
-        AnnotationError: naming file and line, if it is none.
-    """
+    """Read JSON of any kind."""
     try:
         return json.loads(read_annotations(path))
     except json.JSONDecodeError as error:

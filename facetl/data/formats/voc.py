@@ -235,11 +235,7 @@ def _read_voc(path: Path) -> _File | Problem:
 
 
 def _find_listing(root: Path, part: Part) -> Path | None:
-    """Return the text that lists the images of a part; None if there are no parts.
-
-    Raises:
-        InputError: if there are parts, but not this one.
-    """
+    """Return the text that lists the images of a part; None if there are no parts."""
     texts: dict[Part, Path] = {each: root / _LISTS / f"{each}.txt" for each in PARTS}
     present = {each: path for each, path in texts.items() if path.is_file()}
     chosen = choose_part(present, part)

@@ -202,11 +202,7 @@ def looks_like_labels(text: str) -> bool:
 
 
 def _load_yaml(path: Path) -> Any:
-    """Read YAML of plain values.
-
-    Raises:
-        AnnotationError: naming file and line, if it is none.
-    """
+    """Read YAML of plain values."""
     text = read_text(path)
     try:
         return yaml.safe_load(text)
@@ -293,11 +289,7 @@ def _find_classes(folder: Path) -> list[Path]:
 
 
 def _places_of(yolo: _YoloSet, part: Part) -> list[Path]:
-    """Return the places of a part.
-
-    Raises:
-        InputError: if the file names none, or places that do not exist.
-    """
+    """Return the places of a part."""
     if part in yolo.lost:
         raise NoSuchPartError(
             f"{yolo.path} names {yolo.lost[part]!r} as {part}, which is not below {yolo.root}; "
@@ -365,11 +357,7 @@ def _read_classes(path: Path) -> _YoloSet:
 
 
 def _read_darknet(path: Path, text: str) -> _YoloSet:
-    """Return the set of an obj.data; its paths are those of another machine.
-
-    Raises:
-        AnnotationError: if the names of the classes are not there.
-    """
+    """Return the set of an obj.data; its paths are those of another machine."""
     values = dict(re.findall(r"^(\w+) *= *(\S.*)$", text, re.MULTILINE))
     names = _find_end(path.parent, values.get("names", ""))
     if not names:
