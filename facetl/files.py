@@ -12,8 +12,8 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -351,13 +351,6 @@ def cannot_write(path: Path, error: OSError, remedy: str = "choose another place
     if error.errno == errno.ENAMETOOLONG:
         return NameTooLongError(f"{path} cannot be written ({error.strerror}); shorten its name")
     return OutputError(f"{path} cannot be written ({error.strerror or error}); {remedy}")
-
-
-@contextmanager
-def entering_all(writers: Mapping[str, AbstractContextManager[T]]) -> Iterator[dict[str, T]]:
-    """Enter all writers, by name; leave all of them, the last first."""
-    with ExitStack() as stack:
-        yield {name: stack.enter_context(writer) for name, writer in writers.items()}
 
 
 def remove_folder(path: Path) -> None:

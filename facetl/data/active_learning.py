@@ -26,7 +26,7 @@ from facetl.boxes import Boxes
 from facetl.data.held_frames import Timestamp
 from facetl.data.images import Pixels
 from facetl.data.near_duplicates import NEAR_TWIN, stack_thumbnails
-from facetl.data.shots import FrameSignature, colour_difference
+from facetl.data.shots import FrameSignature
 
 BLURRED = 0.5
 """Sharpness, as a share of the median of its video, below which a frame counts as blurred."""
@@ -221,7 +221,8 @@ def measure_novelty(
     )
     moved = np.abs(thumbnails - known.thumbnail).mean(axis=1)
     uncorrelated = 1 - _correlate(thumbnails, known.thumbnail)
-    shares = (moved / FAR, colour_difference(colours, known.colours) / RECOLOURED)
+    recoloured = np.abs(colours - known.colours).sum(axis=1) / 2
+    shares = (moved / FAR, recoloured / RECOLOURED)
     novelty = np.minimum(np.minimum(*shares), uncorrelated / UNCORRELATED).clip(1e-6, 1)
     same = (moved < NEAR_TWIN) | (uncorrelated < _OTHER_LIGHT)
     return np.where(same, 0.0, novelty).astype(np.float64)

@@ -84,8 +84,3 @@ def _colour_difference_in_range(one: Pixels, other: Pixels) -> float:
         bins = _BINS * bins + np.searchsorted(quartiles, channel, side="right")
     counts = [np.bincount(half, minlength=_BINS**3) for half in np.split(bins, 2)]
     return float(np.abs(counts[1] - counts[0]).sum() / len(pixels))
-
-
-def colour_difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of the picture, 0 to 1, that has another colour; (..., 64) both."""
-    return np.asarray(np.abs(other - one).sum(axis=-1) / 2, np.float32)

@@ -29,12 +29,7 @@ import numpy as np
 
 from facetl.boxes import FARTHEST, THINNEST, as_boxes, clip
 from facetl.data.formats import label_studio
-from facetl.data.formats.coco import (
-    bbox_of,
-    describe_box,
-    describe_categories,
-    describe_image,
-)
+from facetl.data.formats.coco import bbox_of, describe_box, describe_dataset
 from facetl.data.formats.label_studio import Region, Task
 from facetl.data.formats.names import FACE, image_name, is_plain, refuse_shared_files, stem_of
 from facetl.data.formats.yolo import LABELS, format_shares
@@ -213,16 +208,10 @@ def _rows(frame: FrameResult) -> Iterator[list[Any]]:
         yield [frame.image, *box, score, frame.time, track]
 
 
-def _coco_document(run: Run, annotations: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "info": {"description": f"faces found by facetl, run {run.name}"},
-        "images": [
-            describe_image(number, frame.image, frame.size_hw)
-            for number, frame in enumerate(run.frames, start=1)
-        ],
-        "categories": describe_categories({FACE: _CATEGORY}),
-        "annotations": list(annotations),
-    }
+def _coco_document(run: Run, boxes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    images = [(frame.image, frame.size_hw) for frame in run.frames]
+    what = f"faces found by facetl, run {run.name}"
+    return describe_dataset(what, images, {FACE: _CATEGORY}, boxes)
 
 
 def _found(frame: FrameResult, *, within: bool = False) -> Iterator[tuple[list[float], float]]:

@@ -34,7 +34,7 @@ from facetl.version import VERSION
 KIND = FileKind("facetl-detections", DetectionsError, "make it again with facetl detect")
 
 
-class RunWriter:
+class _RunWriter:
     """Writes a detections file frame by frame; :func:`writing_run` gives one.
 
     Nothing is held in memory but what was skipped.
@@ -64,7 +64,7 @@ class RunWriter:
 
 
 @contextmanager
-def writing_run(path: Path, name: str, settings: dict[str, Any]) -> Iterator[RunWriter]:
+def writing_run(path: Path, name: str, settings: dict[str, Any]) -> Iterator[_RunWriter]:
     """Give a writer of a detections file; if the block succeeds, ``path`` holds it.
 
     If the block raises, no file is left.
@@ -88,7 +88,7 @@ def writing_run(path: Path, name: str, settings: dict[str, Any]) -> Iterator[Run
         temporary.open("w", encoding="utf-8", errors=UNENCODABLE) as file,
     ):
         file.write(_as_text(head)[:-1] + ', "frames": [')
-        writer = RunWriter(file)
+        writer = _RunWriter(file)
         yield writer
         writer.finish()
 

@@ -65,29 +65,19 @@ class Drawing:
         Raises:
             InputError: if two videos would have one copy.
         """
+        sinks: list[Sink] = []
+        if self.videos:
+            sinks.append(DrawnVideos(self.out / DRAWN, videos, reporter))
+        if self.cropping:
+            folder, twins = self.out / CROPS, self.twins
+            kept = {"is_resumed": is_resumed, "has_sheets": not is_part}
+            sinks.append(CropCutter(folder, runs, self.cropping, reporter, twins, **kept))
+        if self.overlays:
+            sinks.append(Overlays(self.out / OVERLAYS, self.faces, self.taken, reporter))
         with ExitStack() as stack:
-            sinks = self._sinks(runs, videos, reporter, is_resumed=is_resumed, is_part=is_part)
             yield [stack.enter_context(sink) for sink in sinks]
 
     def make_way(self, runs: Sequence[str], reporter: Reporter) -> None:
         """Remove the crops that an earlier search has left."""
         for run in runs if self.cropping else ():
             make_way(self.out / CROPS / run, reporter)
-
-    def _sinks(
-        self,
-        runs: Sequence[str],
-        videos: Sequence[NamedVideo],
-        reporter: Reporter,
-        *,
-        is_resumed: bool,
-        is_part: bool,
-    ) -> Iterator[Sink]:
-        if self.videos:
-            yield DrawnVideos(self.out / DRAWN, videos, reporter)
-        if self.cropping:
-            folder, twins = self.out / CROPS, self.twins
-            kept = {"is_resumed": is_resumed, "has_sheets": not is_part}
-            yield CropCutter(folder, runs, self.cropping, reporter, twins, **kept)
-        if self.overlays:
-            yield Overlays(self.out / OVERLAYS, self.faces, self.taken, reporter)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +17,6 @@ from facetl.boxes import Boxes
 from facetl.data.images import save_image
 from facetl.data.overlays import TRUTH, draw_boxes, side_by_side
 from facetl.errors import NameTooLongError
-from facetl.files import entering_all
 from facetl.reporting import Reporter
 from facetl.results.store import RunWriter
 from facetl.search.pipeline import NamedImage, Searched
@@ -86,8 +85,8 @@ def writing_runs(
     Args:
         writers: what opens each run's file, by name.
     """
-    with entering_all(writers) as opened:
-        yield RunFiles(opened)
+    with ExitStack() as stack:
+        yield RunFiles({name: stack.enter_context(each) for name, each in writers.items()})
 
 
 class Overlays(Sink):

@@ -7,7 +7,7 @@ middle of which it ended is decoded from its beginning: tracks depend on all fra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice, repeat, takewhile
@@ -63,20 +63,25 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What an earlier search has found of a source's pictures.
+class Done:
+    """What an earlier search has done, which is resumed: of all pictures, or of one source's.
 
     Attributes:
-        count: of how many pictures it is known, from the first one on.
-        entries: what was found in them.
-        is_all: whether there is nothing left to search.
+        names: of the pictures, in order; for what is wrong with a video, the name of the video.
+        entries: what was found, one for each name, perhaps with those of later sources.
+        is_finished: whether it came to its end.
     """
 
-    count: int = 0
+    names: Sequence[str] = ()
     entries: Iterator[Found] = field(default_factory=lambda: iter(()))
-    is_all: bool = False
+    is_finished: bool = False
 
-    def recalled(self, pictures: Iterator[Any]) -> Iterator[Searched[Any]]:
+    @property
+    def count(self) -> int:
+        """Of how many pictures it is known what was found, from the first one on."""
+        return len(self.names)
+
+    def recalled(self, pictures: Iterable[Any]) -> Iterator[Searched[Any]]:
         """Yield pictures, in order, with what is known of them."""
         for picture, found in zip(pictures, self.entries, strict=False):
             yield Searched.of(picture, found, is_known=True)
@@ -88,7 +93,7 @@ class _Source(Protocol):
     def count_own(self, names: Iterator[str]) -> int:
         """Return how many names of results are those of its pictures, from the first one on."""
 
-    def search(self, effort: Effort, known: _Known) -> Iterator[Searched[Any]]:
+    def search(self, effort: Effort, known: Done) -> Iterator[Searched[Any]]:
         """Yield its pictures as they are searched; those first that are known."""
 
 
@@ -110,9 +115,9 @@ class _ImageSource:
         same = (name == image.name for name, image in zip(names, self.images, strict=False))
         return sum(takewhile(bool, same))
 
-    def search(self, effort: Effort, known: _Known) -> Iterator[Searched[Any]]:
+    def search(self, effort: Effort, known: Done) -> Iterator[Searched[Any]]:
         """Yield the images as they are searched."""
-        yield from known.recalled(iter(self.images[: known.count]))
+        yield from known.recalled(self.images[: known.count])
         left = self.images[known.count :]
         searching = search_all if self.is_stream else search_list
         found = searching(effort.runs, left, effort.batch_size, effort.workers)
@@ -138,9 +143,9 @@ class _VideoSource:
         """Return how many names are those of the frames, or of the video itself."""
         return _count_below(self.video.name, names)
 
-    def search(self, effort: Effort, known: _Known) -> Iterator[Searched[Any]]:
+    def search(self, effort: Effort, known: Done) -> Iterator[Searched[Any]]:
         """Yield the frames as they are searched and linked; at the end, what could not be read."""
-        if known.is_all:
+        if known.is_finished:
             past = PastPicture(self.video.name, self.video.name)
             yield from known.recalled(repeat(past, known.count))
             return
@@ -150,7 +155,7 @@ class _VideoSource:
         if number < known.count:
             raise _other_frames(effort, self.video.name)
 
-    def _search(self, effort: Effort, known: _Known) -> Iterator[Searched[Any]]:
+    def _search(self, effort: Effort, known: Done) -> Iterator[Searched[Any]]:
         every, video = self.viewing.every, self.video
         found = search_video(
             video.name,
@@ -181,7 +186,7 @@ class _Unreadable:
         """Return how many names are those of the videos."""
         return sum(takewhile(bool, (name in self.reasons for name in names)))
 
-    def search(self, effort: Effort, known: _Known) -> Iterator[Searched[Any]]:
+    def search(self, effort: Effort, known: Done) -> Iterator[Searched[Any]]:
         """Yield each of the videos as skipped."""
         for number, (name, reason) in enumerate(self.reasons.items()):
             skipped = Skipped(name, reason)
@@ -209,11 +214,11 @@ class Pictures:
     def search(self, effort: Effort, done: Done | None = None) -> Iterator[Searched[Any]]:
         """Yield all pictures as they are searched, those first that an earlier search has done."""
         done = done or Done()
-        left = len(done.names)
+        left = done.names
         for source, count in zip(self._sources, self._shares(done.names), strict=True):
-            left -= count
-            is_all = done.is_finished or left > 0  # a later source has been begun
-            yield from source.search(effort, _Known(count, done.entries, is_all))
+            own, left = left[:count], left[count:]
+            is_all = done.is_finished or len(left) > 0  # a later source has been begun
+            yield from source.search(effort, Done(own, done.entries, is_all))
 
     def restart(self, names: Sequence[str], batch_size: int) -> int | None:
         """Return how many pictures need not be searched again; None if they are others than these.
@@ -241,21 +246,6 @@ class Pictures:
             are_left = sum(shares) < len(self.images) and len(shares) > 0
             shares.append(0 if are_left else own)
         return shares
-
-
-@dataclass(frozen=True)
-class Done:
-    """What an earlier search has done, which is resumed.
-
-    Attributes:
-        names: of the pictures, in order; for what is wrong with a video, the name of the video.
-        entries: what was found, one for each name.
-        is_finished: whether it came to its end.
-    """
-
-    names: Sequence[str] = ()
-    entries: Iterator[Found] = field(default_factory=lambda: iter(()))
-    is_finished: bool = False
 
 
 def found_by_all(readers: Mapping[str, Iterator[FrameResult | Skipped]]) -> Iterator[Found]:

@@ -135,28 +135,36 @@ def _describe_frames(frames: Sequence[Frame]) -> dict[str, Any]:
         for number, frame in enumerate(frames, start=1)
         for label, box, is_ignored in _regions_of(frame)
     ]
+    images = [(frame.name, frame.size_hw) for frame in frames]
+    boxes = [describe_box(number, *region) for number, region in enumerate(regions, start=1)]
+    return describe_dataset("frames of a cartoon, written by facetl", images, ids, boxes)
+
+
+def describe_dataset(
+    what: str,
+    images: Sequence[tuple[str, tuple[int, int]]],
+    ids: Mapping[str, int],
+    boxes: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return a COCO document.
+
+    Args:
+        what: its description.
+        images: name, height and width of each; their ids count from 1.
+        ids: of the categories, by name.
+        boxes: entries as :func:`describe_box` makes them.
+    """
     return {
-        "info": {"description": "frames of a cartoon, written by facetl"},
+        "info": {"description": what},
         "images": [
-            describe_image(number, frame.name, frame.size_hw)
-            for number, frame in enumerate(frames, start=1)
+            {"id": number, "file_name": name, "width": width, "height": height}
+            for number, (name, (height, width)) in enumerate(images, start=1)
         ],
-        "categories": describe_categories(ids),
-        "annotations": [
-            describe_box(number, *region) for number, region in enumerate(regions, start=1)
+        "categories": [
+            {"id": number, "name": name, "supercategory": ""} for name, number in ids.items()
         ],
+        "annotations": boxes,
     }
-
-
-def describe_image(image_id: int, name: str, size_hw: tuple[int, int]) -> dict[str, Any]:
-    """Return the entry of an image."""
-    height, width = size_hw
-    return {"id": image_id, "file_name": name, "width": width, "height": height}
-
-
-def describe_categories(ids: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the entries of the categories."""
-    return [{"id": number, "name": name, "supercategory": ""} for name, number in ids.items()]
 
 
 def describe_box(
