@@ -93,10 +93,6 @@ class _Recorder(Ledger):
     What was given is read when the command is about to write, which is after it has looked
     whether it may, and before it works.  Then the place is locked too, until the command ends,
     and cleared of what killed commands have left half-written.
-
-    Args:
-        context: of the command.
-        stack: what holds the lock.
     """
 
     def __init__(self, context: click.Context, stack: ExitStack) -> None:
@@ -232,14 +228,7 @@ def _built_in(name: Path | str) -> Given | None:
 
 
 def _input(path: str, given: Given, folder: Path, own: set[str]) -> Fingerprint:
-    """Return an input as the manifest in ``folder`` has it, without what the command itself wrote.
-
-    Args:
-        path: as it was given.
-        given: what was there.
-        folder: the manifest's.
-        own: absolute paths of what the command wrote.
-    """
+    """Return an input as the manifest in ``folder`` has it, without the command's own outputs."""
     place = {}
     if given.kind != "built-in" and not Path(path).is_absolute():
         place["place"] = Path(os.path.relpath(absolute(path), folder.resolve())).as_posix()

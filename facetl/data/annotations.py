@@ -211,13 +211,7 @@ def collect_faces(
 
 
 def _is_repeated(face: FaceLine, lines: list[FaceLine], places: Iterable[int]) -> bool:
-    """Return whether a face of the same box is the same, which gets its label then.
-
-    Args:
-        face: what comes next.
-        lines: all faces so far.
-        places: where those of the same box are among them.
-    """
+    """Return whether a face is one of those in some places, which gets its label then."""
     for place in places:
         label = lines[place].label
         if face.label is None or label in (None, face.label):
@@ -238,12 +232,7 @@ def ignored_of(lines: Sequence[FaceLine]) -> Boxes:
 
 
 def _report_ignored(lines: Sequence[FaceLine], path: Path) -> list[Problem]:
-    """Return a problem for each line that is to be ignored, to be counted.
-
-    Args:
-        lines: of one file or folder of files.
-        path: of those without a file of their own.
-    """
+    """Return a problem for each line that is to be ignored, to be counted."""
     return [
         Problem(
             Kind.IGNORED,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -178,7 +177,8 @@ def fingerprint(dataset: FaceDataset) -> str:
     """
     digest = hashlib.sha256()
     for frame in dataset.frames:
-        counts = (*frame.size_hw, _byte_count(frame.path), len(frame.boxes))
+        size = frame.path.stat().st_size if frame.path.exists() else 0
+        counts = (*frame.size_hw, size, len(frame.boxes))
         digest.update(f"{frame.name} {counts} {frame.labels}\n".encode())
         digest.update(frame.boxes.astype("<f8").tobytes())
         if len(frame.ignored):
@@ -192,10 +192,6 @@ def _is_readable(frame: Frame) -> bool:
     except ImageError:
         return False
     return True
-
-
-def _byte_count(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _load_source(source: Source, difficult: Difficult) -> FaceDataset:
@@ -243,7 +239,7 @@ def find_warnings(file: AnnotationFile, names: Collection[str] | None = None) ->
     faces = sum(any(line.mark is None for line in by_image.get(name, ())) for name in names)
     annotated = sum(name in file.without_faces or bool(by_image.get(name)) for name in names)
     if not faces:
-        found = f"no face in {_count(len(names), 'frame')}" if names else "no face"
+        found = "no face" + f" in {len(names):,} frame{'s' * (len(names) != 1)}" * bool(names)
     elif annotated < len(names) / 2:
         found = f"annotations of {annotated} of {len(names)} frames, fewer than half"
     else:
@@ -251,26 +247,17 @@ def find_warnings(file: AnnotationFile, names: Collection[str] | None = None) ->
     yield f"{file.path}: found {found}; check that everything was exported"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
-
-
 def _rename(file: AnnotationFile, names: Mapping[str, str]) -> AnnotationFile:
     """Return what a file says with the real names of the images."""
     if all(given == image for given, image in names.items()):
         return file
-    real = partial(_look_up, names)
     return replace(
         file,
-        lines=tuple(replace(line, image=real(line.image)) for line in file.lines),
-        images=None if file.images is None else tuple(map(real, file.images)),
-        sizes={real(name): size for name, size in file.sizes.items()},
-        without_faces=frozenset(map(real, file.without_faces)),
+        lines=tuple(replace(line, image=names.get(line.image, line.image)) for line in file.lines),
+        images=None if file.images is None else tuple(names.get(n, n) for n in file.images),
+        sizes={names.get(name, name): size for name, size in file.sizes.items()},
+        without_faces=frozenset(names.get(name, name) for name in file.without_faces),
     )
-
-
-def _look_up(names: Mapping[str, str], name: str) -> str:
-    return names.get(name, name)
 
 
 def _make_frame(

@@ -179,13 +179,10 @@ def _needed_chunks(data: bytes) -> Iterator[bytes]:
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
         chunk = data[place : place + 12 + length]
-        if _is_critical(chunk) or _is_orientation(chunk):
+        is_critical = not chunk[4] & 0x20
+        if is_critical or _is_orientation(chunk):
             yield chunk
         place += len(chunk)
-
-
-def _is_critical(chunk: bytes) -> bool:
-    return not chunk[4] & 0x20
 
 
 def _is_orientation(chunk: bytes) -> bool:

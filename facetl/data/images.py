@@ -233,12 +233,7 @@ def _kinds_to_try(file: BinaryIO) -> tuple[str, ...]:
 
 @contextmanager
 def _decoding(source: Path | str, data: bytes = b"") -> Iterator[None]:
-    """Turn whatever a decoder raises into one ImageError, and keep its warnings quiet.
-
-    Args:
-        source: the name of the picture in the error.
-        data: its file, if it has one.
-    """
+    """Turn whatever a decoder raises into one ImageError, and keep its warnings quiet."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

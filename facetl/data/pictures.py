@@ -87,17 +87,14 @@ def each_of(pictures: Picture | Iterable[Picture]) -> Iterable[Picture]:
     """
     if (isinstance(pictures, np.ndarray) or _is_tensor(pictures)) and pictures.ndim >= 4:
         return as_images(_as_array(pictures) if _is_tensor(pictures) else np.asarray(pictures))
-    return pictures if _are_several(pictures) else [pictures]  # type: ignore[list-item]
+    are_several = isinstance(pictures, Iterable) and not is_one(pictures)
+    return cast("Iterable[Picture]", pictures if are_several else [pictures])
 
 
 def _is_tensor(picture: object) -> TypeGuard[Tensor]:
     """Return whether this is a tensor; without torch being loaded there are none."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(picture, torch.Tensor)
-
-
-def _are_several(pictures: object) -> TypeGuard[Iterable[Picture]]:
-    return isinstance(pictures, Iterable) and not is_one(pictures)
 
 
 def _as_array(tensor: Tensor) -> NDArray[Any]:

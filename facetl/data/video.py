@@ -270,7 +270,8 @@ def writing_video(path: Path, rate: Fraction) -> Iterator[VideoWriter]:
     """
     with (
         atomic_path(path) as temporary,
-        av.open(_as_place(temporary), "w", format="mp4") as container,
+        # absolute, as FFmpeg takes http:/a.mp4 for an address
+        av.open(str(temporary.absolute()), "w", format="mp4") as container,
     ):
         writer = VideoWriter(path, container, rate)
         yield writer
@@ -295,12 +296,7 @@ class _Clock:
 
 
 class _Packets:
-    """The packets of one stream of a container, in order; how far all of its streams go is noted.
-
-    Args:
-        container: an open container of PyAV's.
-        stream: of the container.
-    """
+    """The packets of one stream of a container, in order; how far all streams go is noted."""
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._container = container
@@ -386,11 +382,6 @@ def _rank(stream: Any) -> tuple[bool, bool, int]:
     return is_still, not stream.disposition & Disposition.default, stream.index
 
 
-def _as_place(path: Path) -> str:
-    """Return a path that FFmpeg takes for a place on disk: ``http:/a.mp4`` may be a file's name."""
-    return str(path.absolute())
-
-
 def _decode(packets: Iterable[Any], faults: list[str]) -> Iterator[Any]:
     """Yield the whole frames; say at the end in ``faults`` what was left out."""
     damaged = 0
@@ -415,12 +406,7 @@ def _decode(packets: Iterable[Any], faults: list[str]) -> Iterator[Any]:
 
 
 def _as_shown(frame: Any, shape: float) -> Pixels:
-    """Return a frame as players show it: with square pixels, upright.
-
-    Args:
-        frame: of PyAV's.
-        shape: width of a pixel by its height.
-    """
+    """Return a frame of PyAV's as players show it: with square pixels, upright."""
     width, height = _square_size(frame.width, frame.height, shape)
     shown = frame
     if (width, height) != (frame.width, frame.height):

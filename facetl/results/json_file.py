@@ -35,13 +35,7 @@ KIND = FileKind("facetl-detections", DetectionsError, "make it again with facetl
 
 
 class _RunWriter:
-    """Writes a detections file frame by frame; :func:`writing_run` gives one.
-
-    Nothing is held in memory but what was skipped.
-
-    Args:
-        file: the file, behind the bracket that opens its frames.
-    """
+    """Writes a detections file frame by frame; in memory it holds only what was skipped."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -181,10 +175,8 @@ def frame_from_json(frame: dict[str, Any]) -> FrameResult:
         candidates={stage: int(each) for stage, each in frame["candidates"].items()},
         seconds=float(frame["seconds"]),
         time=float(frame["time"]) if "time" in frame else None,
-        tracks=_tracks_from_json(frame["tracks"]) if "tracks" in frame else None,
+        tracks=tuple(None if track is None else int(track) for track in frame["tracks"])
+        if "tracks" in frame
+        else None,
         carried=bool(frame.get("carried", False)),
     )
-
-
-def _tracks_from_json(tracks: list[Any]) -> tuple[int | None, ...]:
-    return tuple(None if track is None else int(track) for track in tracks)

@@ -86,11 +86,7 @@ class ShardHead:
 
 
 class _ShardWriter:
-    """Writes the rows of a shard; :func:`writing_shard` gives one.
-
-    Args:
-        file: an open Parquet file.
-    """
+    """Writes the rows of a shard."""
 
     def __init__(self, file: ParquetWriter) -> None:
         self._file = file

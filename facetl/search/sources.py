@@ -99,13 +99,7 @@ class _Source(Protocol):
 
 @dataclass(frozen=True)
 class _ImageSource:
-    """Images on disk.
-
-    Attributes:
-        images: in their order.
-        is_stream: whether results are written as they come.  Otherwise batches are small enough
-            for all workers to get some.
-    """
+    """Images on disk; unless results come as a stream, batches are small enough for all workers."""
 
     images: Sequence[NamedImage]
     is_stream: bool = False
@@ -129,12 +123,7 @@ class _ImageSource:
 
 @dataclass(frozen=True)
 class _VideoSource:
-    """The frames of a video.
-
-    Attributes:
-        video: the file.
-        viewing: which frames are searched.
-    """
+    """The frames of a video."""
 
     video: NamedVideo
     viewing: Viewing
@@ -174,11 +163,7 @@ class _VideoSource:
 
 @dataclass(frozen=True)
 class _Unreadable:
-    """Videos that cannot be read.
-
-    Attributes:
-        reasons: why not, by name of the video.
-    """
+    """Videos that cannot be read, and why not, by name."""
 
     reasons: Mapping[str, str]
 

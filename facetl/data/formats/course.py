@@ -216,12 +216,7 @@ def _refuse_rivals(folder: Path, find: Find | None = None) -> None:
 
 
 def _own_text(images: Path, find: Find | None = None) -> Path | None:
-    """Return the text that is named as the annotations of a folder, the one with labels first.
-
-    Args:
-        images: the folder.
-        find: finds what lies beside it, where many folders are looked at.
-    """
+    """Return the text that is named as the annotations of a folder, the one with labels first."""
     find = find or partial(find_entry, images.parent)
     paths = (find(name.format(images.name)) for name in _TEXT_NAMES)
     return next((path for path in paths if path and path.is_file()), None)
@@ -319,13 +314,9 @@ def _find_fault(name: str, fields: Sequence[str]) -> tuple[Kind, str] | None:
 
 def _count_words_of_name(words: Sequence[str]) -> int:
     """Return how many words are the image's name, by the rule at the head of this module."""
-    ends = [i for i, word in enumerate(words, start=1) if _has_image_suffix(word)]
+    ends = [i for i, word in enumerate(words, start=1) if word.lower().endswith(IMAGE_SUFFIXES)]
     candidates = [*ends, 1]
     return next((end for end in candidates if _are_numbers(words[end : end + 4])), candidates[0])
-
-
-def _has_image_suffix(word: str) -> bool:
-    return word.lower().endswith(IMAGE_SUFFIXES)
 
 
 def _are_numbers(words: Sequence[str]) -> bool:

@@ -343,7 +343,7 @@ def _find_place(given: object, *roots: Path) -> Path | None:
         ends = len(parts) if text.startswith("/") or PureWindowsPath(text).drive else 1 + is_own
         for start in range(ends):
             place = find_entry(root, *parts[start:])
-            if place and (place.is_dir() or _is_listing(place)):
+            if place and (place.is_dir() or (place.suffix == ".txt" and place.is_file())):
                 return place
     return None
 
@@ -392,13 +392,10 @@ def _report_lost(yolo: _YoloSet) -> Iterator[Problem]:
         yield Problem(Kind.NO_PART, yolo.path, None, found)
 
 
-def _is_listing(path: Path) -> bool:
-    return path.suffix == ".txt" and path.is_file()
-
-
 def _read_names(path: Path, names: object) -> dict[int, str | None]:
     """Return the label of each class by its number."""
-    pairs = names.items() if isinstance(names, dict) else enumerate(_as_list(names))
+    listed = names if isinstance(names, list) else []
+    pairs = names.items() if isinstance(names, dict) else enumerate(listed)
     labels = {}
     for number, name in pairs:
         if not (_is_number_of_class(number) and isinstance(name, str | int | float)):
@@ -410,10 +407,6 @@ def _read_names(path: Path, names: object) -> dict[int, str | None]:
     if not labels:
         raise AnnotationError(f"{path}: found no names of classes; write names: [face]")
     return labels
-
-
-def _as_list(names: object) -> Sequence[object]:
-    return names if isinstance(names, list) else []
 
 
 def _is_number_of_class(value: object) -> bool:
@@ -527,15 +520,11 @@ def _find_orphans(
         return  # a text among images may be anything
     known = set(texts.values())
     for path in sorted(_label_folder(folder, yolo.root).rglob("*")):
-        if path not in known and _is_text(path) and _has_text(path):
+        if path not in known and _is_text(path) and path.stat().st_size:
             near, names = nearest_names(path.stem, names), ()  # only the first names one
             hint = f" (the nearest: {near})" if near else ""
             found = f"found no image of this name in {images}{hint}"
             yield Problem(Kind.MISSING, path, None, found)
-
-
-def _has_text(path: Path) -> bool:
-    return path.stat().st_size > 0
 
 
 def _parse_line(
