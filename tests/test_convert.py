@@ -27,7 +27,7 @@ from facetl.data.formats.coco import Coco
 from facetl.data.formats.conversion import save_dataset
 from facetl.data.formats.course import load_annotations, save_annotations
 from facetl.data.formats.table import FORMATS, writable
-from facetl.data.formats.voc import whole_pixels
+from facetl.data.formats.voc import _whole_pixels
 from facetl.data.frame import Frame, Part
 from facetl.errors import FacetlError, ImageError, InputError, OutputError, UsageError
 from facetl.results.detections import Detections, FrameResult, Run
@@ -71,7 +71,7 @@ def some_frames(draw: st.DrawFn) -> list[Frame]:
     frames = []
     for name in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3, unique=True)):
         width, height = draw(st.integers(1, 60)), draw(st.integers(1, 60))
-        boxes = draw(st.lists(faces(width, height), max_size=3, unique_by=whole_pixels))
+        boxes = draw(st.lists(faces(width, height), max_size=3, unique_by=_whole_pixels))
         labels = tuple(draw(LABELS) for _ in boxes)
         frames.append(Frame(Path(name), name, np.array(boxes), labels, (height, width)))
     return sorted(frames, key=lambda frame: Path(frame.name))

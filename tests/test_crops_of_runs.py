@@ -16,7 +16,7 @@ from facetl.reporting import Reporter
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.store import load_run
 from facetl.search import crops as cutting
-from facetl.search.crops import Crop, CropCutter, Cropping, find_twins, save_sheets
+from facetl.search.crops import CropCutter, Cropping, _Crop, _save_sheets, find_twins
 from facetl.search.pipeline import NamedImage, Searched
 
 PLAIN = Cropping(margin=0.0, align=False)
@@ -190,9 +190,9 @@ def test_sheets_go_from_the_best_to_the_worst_over_pages(
     monkeypatch.setattr(cutting, "ROWS", 1)
     crops = []
     for number, score in enumerate([0.2, 0.9, 0.5]):
-        crops.append(Crop(tmp_path / f"{number}.png", score))
+        crops.append(_Crop(tmp_path / f"{number}.png", score))
         save_image(crops[-1].path, np.full((8, 8, 3), round(100 * score), np.uint8))
-    save_sheets(tmp_path / "sheets", crops)
+    _save_sheets(tmp_path / "sheets", crops)
     assert written(tmp_path / "sheets") == ["contact_sheet.jpg", "contact_sheet_2.jpg"]
     first, second = (
         load_image(tmp_path / "sheets" / name) for name in written(tmp_path / "sheets")

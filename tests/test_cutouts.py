@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from facetl.data.crops import (
     CELL,
     COLUMNS,
+    _tilt,
     cut_upright,
     cut_window,
     draw_sheet,
     fit_cell,
     in_view,
-    tilt,
     windows_around,
 )
 from facetl.data.images import Pixels
@@ -119,7 +119,7 @@ def test_a_cut_is_a_copy(noise: Pixels) -> None:
 )
 def test_the_tilt_of_the_eyes(eyes: list[tuple[int, int]], expected: float) -> None:
     landmarks = np.array([*eyes, (0, 0), (0, 0), (0, 0)], np.float32)
-    assert tilt(landmarks) == pytest.approx(expected)
+    assert _tilt(landmarks) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("angle", [-70, -30, 0, 20, 90])

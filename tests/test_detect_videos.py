@@ -29,7 +29,7 @@ from facetl.errors import ImageError, VideoError
 from facetl.mtcnn.detector import Detector
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.store import load_run
-from facetl.search.drawn_video import DrawnVideo, draw_results, glide
+from facetl.search.drawn_video import _draw_results, _DrawnVideo, _glide
 from facetl.search.parallel import most_waiting
 from facetl.search.pipeline import Search, SearchRun, search_all
 from facetl.search.settings import Settings
@@ -237,25 +237,25 @@ def test_panels_shrink_before_they_are_too_large_for_a_video() -> None:
     boxes = Detections.from_lists([[100, 60, 180, 140]], [0.9], np.zeros(10))
     result = FrameResult("a.mp4/000000.png", (240, 320), boxes, {}, 0.0, tracks=(7,))
     for count in (2, 24):
-        assert draw_results(drawn, {str(n): result for n in range(count)}).shape == (
+        assert _draw_results(drawn, {str(n): result for n in range(count)}).shape == (
             240 + 24 + 2 * 8,
             count * (320 + 8) + 8,
             3,
         )
     for count in (30, 100):
-        height, width = draw_results(drawn, {str(n): result for n in range(count)}).shape[:2]
+        height, width = _draw_results(drawn, {str(n): result for n in range(count)}).shape[:2]
         assert 0.9 * LONGEST_SIDE < width <= LONGEST_SIDE
         assert height < 280
     large = np.zeros((100, 20_000, 3), np.uint8)
-    assert draw_results(large, {"a": result}).shape[1] <= LONGEST_SIDE
-    assert draw_results(large.transpose(1, 0, 2), {"a": result}).shape[0] <= LONGEST_SIDE
+    assert _draw_results(large, {"a": result}).shape[1] <= LONGEST_SIDE
+    assert _draw_results(large.transpose(1, 0, 2), {"a": result}).shape[0] <= LONGEST_SIDE
 
 
 def test_boxes_shrink_with_their_panels() -> None:
     white = np.full((1000, 2000, 3), 255, np.uint8)
     boxes = Detections.from_lists([[800, 400, 1200, 800]], [0.9], np.zeros(10))
     result = FrameResult("a.mp4/000000.png", (1000, 2000), boxes, {}, 0.0)
-    panels = draw_results(white, {str(n): result for n in range(8)})
+    panels = _draw_results(white, {str(n): result for n in range(8)})
     scale = ((LONGEST_SIDE - 8) // 8 - 8) / 2000
     edge = panels[24 + 8 + round(600 * scale), : 8 + round(2000 * scale)]
     tinted = np.flatnonzero(edge.min(axis=1) < 200) - 8
@@ -569,16 +569,16 @@ def found_at(*boxes: list[float], tracks: tuple[int | None, ...]) -> FrameResult
 def test_faces_in_both_frames_glide_and_others_stay() -> None:
     before = found_at([0, 0, 10, 10], [50, 50, 60, 60], tracks=(1, 2))
     after = found_at([40, 0, 50, 10], [90, 90, 99, 99], tracks=(1, None))
-    quarter = glide(before, after, 0.25).detections.boxes.tolist()
+    quarter = _glide(before, after, 0.25).detections.boxes.tolist()
     assert quarter == [[10, 0, 20, 10], [50, 50, 60, 60]]
-    assert glide(before, after, 0).detections.boxes.tolist() == before.detections.boxes.tolist()
+    assert _glide(before, after, 0).detections.boxes.tolist() == before.detections.boxes.tolist()
 
 
 def test_boxes_do_not_outlive_their_scene() -> None:
     scenes = [draw_frame(1, "test", index).image for index in (0, 1)]
     frames = [VideoFrame(n, n / 25, scenes[n // 4]) for n in range(8)]
     kept = Kept()
-    drawn = DrawnVideo(iter(frames), cast(VideoWriter, kept))
+    drawn = _DrawnVideo(iter(frames), cast(VideoWriter, kept))
     drawn.show(0, {"tuned": found_at([100, 100, 200, 200], tracks=(1,))})
     drawn.finish()
     marked = [not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept)]
@@ -589,7 +589,7 @@ def test_a_face_found_in_the_first_frame_of_a_scene_is_drawn() -> None:
     scenes = [draw_frame(1, "test", index).image for index in (0, 1)]
     frames = [VideoFrame(n, n / 25, scenes[n // 4]) for n in range(8)]
     kept = Kept()
-    drawn = DrawnVideo(iter(frames), cast(VideoWriter, kept))
+    drawn = _DrawnVideo(iter(frames), cast(VideoWriter, kept))
     for index in (0, 4):
         drawn.show(index, {"tuned": found_at([100, 100, 200, 200], tracks=(index,))})
     drawn.finish()

@@ -24,12 +24,12 @@ from facetl.cli.exports import EXPORT_NAMES
 from facetl.data.formats.coco import Coco
 from facetl.data.formats.course import save_annotations
 from facetl.data.formats.names import is_plain
-from facetl.data.formats.yolo import load_yolo, load_yolo_set
+from facetl.data.formats.yolo import _load_yolo, _load_yolo_set
 from facetl.errors import DetectionsError, OutputError
 from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
 from facetl.results.export_table import EXPORTS
-from facetl.results.exports import save_export
+from facetl.results.exports import _save_export
 from facetl.results.json_file import save_run
 from facetl.results.peers import load_peer
 
@@ -65,7 +65,7 @@ def test_every_export_has_an_option() -> None:
 
 
 def test_csv_has_a_row_for_each_detection(tmp_path: Path, run: Run) -> None:
-    (path,) = save_export("csv", tmp_path, run)
+    (path,) = _save_export("csv", tmp_path, run)
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     assert list(rows[0]) == ["image", "x1", "y1", "x2", "y2", "score"]
     assert [row["image"] for row in rows] == ["a.png", "a.png", "dad/c d.png"]
@@ -77,26 +77,26 @@ def test_csv_of_a_video_has_times_and_tracks(tmp_path: Path) -> None:
         frame("v.mp4#0", [1, 2, 3, 4, 0.9], [5, 6, 7, 8, 0.8], time=0.5, tracks=(7, None)),
         frame("v,1.png", [1, 2, 3, 4, 0.7]),
     )
-    (path,) = save_export("csv", tmp_path, Run("film", {}, frames))
+    (path,) = _save_export("csv", tmp_path, Run("film", {}, frames))
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     assert [(row["time"], row["track"]) for row in rows] == [("0.5", "7"), ("0.5", ""), ("", "")]
     assert rows[2]["image"] == "v,1.png"
 
 
 def test_the_courses_arrays(tmp_path: Path, run: Run) -> None:
-    (path,) = save_export("npy", tmp_path, run)
+    (path,) = _save_export("npy", tmp_path, run)
     peer = load_peer(path)
     assert peer.file_names == ("a.png", "a.png", "c d.png")
     assert peer.boxes[0].tolist() == [-1.5, 2, 11, 31]
     assert peer.scores.tolist() == [0.9, 0.1, 0.7]
     twins = Run("twins", {}, (frame("x/a.png", [1, 2, 3, 4, 1]), frame("y/a.png")))
-    assert load_peer(save_export("npy", tmp_path, twins)[0]).file_names == ("x/a.png",)
-    empty = load_peer(save_export("npy", tmp_path, Run("none", {}, (frame("a.png"),)))[0])
+    assert load_peer(_save_export("npy", tmp_path, twins)[0]).file_names == ("x/a.png",)
+    empty = load_peer(_save_export("npy", tmp_path, Run("none", {}, (frame("a.png"),)))[0])
     assert (len(empty), empty.boxes.shape) == (0, (0, 4))
 
 
 def test_the_courses_arrays_score_as_the_run_does(tmp_path: Path, run: Run) -> None:
-    (path,) = save_export("npy", tmp_path, run)
+    (path,) = _save_export("npy", tmp_path, run)
     truth = {"a.png": np.array([[0.0, 2, 11, 29]]), "c d.png": np.array([[0.0, 0, 10, 10]])}
     ours = {**truth, "dad/c d.png": truth["c d.png"]}
     ours.pop("c d.png")
@@ -111,7 +111,7 @@ def test_the_courses_own_evaluator_reads_them(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its functions, untouched; ``np.int``, which they use, has left NumPy in 1.24."""
-    (folder,) = save_export("npy", tmp_path, run)
+    (folder,) = _save_export("npy", tmp_path, run)
     save_annotations(tmp_path / "gt.txt", {"a.png": (np.array([[0, 2, 11, 29]]), [None])})
     source = COURSE_EVALUATORS[0].read_text(encoding="utf-8").partition("\nverbose")[0]
     monkeypatch.chdir(tmp_path)
@@ -124,7 +124,7 @@ def test_the_courses_own_evaluator_reads_them(
 
 
 def test_yolo_text_ends_at_the_border(tmp_path: Path, run: Run) -> None:
-    (root,) = save_export("yolo", tmp_path, run)
+    (root,) = _save_export("yolo", tmp_path, run)
     texts = {str(path.relative_to(root)) for path in root.rglob("*.txt")}
     assert texts == {"labels/a.txt", "labels/b.txt", "labels/dad/c d.txt"}
     assert (root / "labels/b.txt").read_text() == ""
@@ -133,14 +133,14 @@ def test_yolo_text_ends_at_the_border(tmp_path: Path, run: Run) -> None:
     (root / "images").mkdir()
     (root / "a.png").rename(root / "images/a.png")
     (root / "data.yaml").write_text("train: images\nnames: [face]\n")
-    back = load_yolo(load_yolo_set(root / "data.yaml"), root / "images", "skip")
+    back = _load_yolo(_load_yolo_set(root / "data.yaml"), root / "images", "skip")
     assert back.faces["a.png"].boxes.tolist() == [[0, 2, 11, 30], [20.25, 5, 30, 15]]
 
 
 def test_yolo_text_overwrites_nothing(tmp_path: Path) -> None:
     twins = Run("twins", {}, (frame("a.png", [1, 2, 3, 4, 1]), frame("a.jpg")))
     with pytest.raises(OutputError, match=r"a\.png and a\.jpg would share one file"):
-        save_export("yolo", tmp_path, twins)
+        _save_export("yolo", tmp_path, twins)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -159,7 +159,7 @@ def test_odd_boxes_are_written_to_be_read_or_not_at_all(
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         try:
-            paths = save_export(kind, out, Run("a", {}, (frame(name, *rows),)))
+            paths = _save_export(kind, out, Run("a", {}, (frame(name, *rows),)))
         except DetectionsError as error:
             message, paths = str(error), []
         if paths:
@@ -183,7 +183,7 @@ def read_again(kind: str, paths: list[Path], name: str, count: int) -> None:
             (paths[0] / "images").mkdir()
             if is_plain(name):
                 Image.new("RGB", SIZE_HW[::-1]).save(paths[0] / "images" / name)
-            load_yolo(load_yolo_set(paths[0] / "data.yaml"), paths[0] / "images", "strict")
+            _load_yolo(_load_yolo_set(paths[0] / "data.yaml"), paths[0] / "images", "strict")
         case "cvat":
             Coco().load(paths[0])
         case _:
@@ -198,7 +198,7 @@ def read_again(kind: str, paths: list[Path], name: str, count: int) -> None:
 def test_pycocotools_reads_coco_results(tmp_path: Path, run: Run) -> None:
     from pycocotools.coco import COCO
 
-    results, images = save_export("coco", tmp_path, run)
+    results, images = _save_export("coco", tmp_path, run)
     loaded = COCO(str(images)).loadRes(str(results))
     assert [each["file_name"] for each in loaded.dataset["images"]] == [
         "a.png",
@@ -302,7 +302,7 @@ def check_region(
 
 
 def test_pre_annotations_for_cvat(tmp_path: Path, run: Run) -> None:
-    (path,) = save_export("cvat", tmp_path, run)
+    (path,) = _save_export("cvat", tmp_path, run)
     document = json.loads(path.read_text())
     check_cvat_coco(document)
     assert [each["image_id"] for each in document["annotations"]] == [1, 1, 3]
@@ -312,7 +312,7 @@ def test_pre_annotations_for_cvat(tmp_path: Path, run: Run) -> None:
 
 
 def test_pre_annotations_for_label_studio(tmp_path: Path, run: Run) -> None:
-    tasks_path, interface_path = save_export("label-studio", tmp_path, run)
+    tasks_path, interface_path = _save_export("label-studio", tmp_path, run)
     tasks = json.loads(tasks_path.read_text())
     check_label_studio(tasks, interface_path.read_text())
     urls = [task["data"]["image"] for task in tasks]
@@ -327,8 +327,8 @@ def test_pre_annotations_for_label_studio(tmp_path: Path, run: Run) -> None:
 
 def test_what_lies_beyond_the_border_is_no_pre_annotation(tmp_path: Path) -> None:
     beyond = Run("odd", {}, (frame("a.png", [41, 2, 50, 9, 0.9]),))
-    assert json.loads(save_export("cvat", tmp_path, beyond)[0].read_text())["annotations"] == []
-    assert len(load_peer(save_export("npy", tmp_path, beyond)[0])) == 1
+    assert json.loads(_save_export("cvat", tmp_path, beyond)[0].read_text())["annotations"] == []
+    assert len(load_peer(_save_export("npy", tmp_path, beyond)[0])) == 1
 
 
 # what is refused
@@ -348,7 +348,7 @@ def test_bad_runs_are_refused(
     tmp_path: Path, kind: str, frames: tuple[FrameResult, ...], message: str
 ) -> None:
     with pytest.raises(DetectionsError, match=message):
-        save_export(kind, tmp_path / "out", Run("bad", {}, frames))
+        _save_export(kind, tmp_path / "out", Run("bad", {}, frames))
     assert list(tmp_path.iterdir()) == []
 
 

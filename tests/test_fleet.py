@@ -41,7 +41,7 @@ from facetl.results.store import load_run
 from facetl.search.block_search import PATIENCE, Block, BlockSearch, cut_into_blocks
 from facetl.search.drawing import Drawing
 from facetl.search.pipeline import NamedImage, SearchRun
-from facetl.search.ray_engine import Worker
+from facetl.search.ray_engine import _Worker
 from facetl.search.settings import Settings
 from facetl.search.video import Viewing
 
@@ -311,7 +311,7 @@ def test_a_block_that_fails_otherwise_leaves_no_mark(
 
 
 def test_workers_of_another_version_refuse() -> None:
-    told = Worker("0.0.1", [])({"block": Block(0, ()).to_text()})
+    told = _Worker("0.0.1", [])({"block": Block(0, ()).to_text()})
     assert "install the same version everywhere" in told["told"]
 
 

@@ -29,9 +29,9 @@ from facetl.data.formats.base import choose_part
 from facetl.data.formats.coco import Coco
 from facetl.data.formats.names import class_label, image_name
 from facetl.data.formats.table import load_format
-from facetl.data.formats.voc import load_voc, whole_pixels
+from facetl.data.formats.voc import _load_voc, _whole_pixels
 from facetl.data.formats.wider import Wider
-from facetl.data.formats.yolo import label_path, load_yolo_set
+from facetl.data.formats.yolo import _label_path, _load_yolo_set
 from facetl.data.images import save_image
 from facetl.errors import AnnotationError, FacetlError, InputError
 
@@ -400,9 +400,9 @@ def test_of_key_points_the_box_counts(yolo: Path) -> None:
 
 def test_where_the_labels_of_an_image_are() -> None:
     root = Path("data/images/set")
-    assert label_path(root / "images/train/a.b.png", root) == root / "labels/train/a.b.txt"
-    assert label_path(root / "images/x/images/a.png", root) == root / "images/x/labels/a.txt"
-    assert label_path(root / "train/a.png", root) == root / "train/a.txt"
+    assert _label_path(root / "images/train/a.b.png", root) == root / "labels/train/a.b.txt"
+    assert _label_path(root / "images/x/images/a.png", root) == root / "images/x/labels/a.txt"
+    assert _label_path(root / "train/a.png", root) == root / "train/a.txt"
 
 
 # Pascal VOC
@@ -481,7 +481,7 @@ def test_a_list_of_names_is_not_gone_through_for_each_file(voc: Path) -> None:
         def __contains__(self, _: object) -> bool:
             raise AssertionError
 
-    assert len(load_voc(voc / "Annotations", stems=Listed(["sub/a", "b"])).lines) == 1
+    assert len(_load_voc(voc / "Annotations", stems=Listed(["sub/a", "b"])).lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -554,7 +554,7 @@ def test_parts_of_voc(voc: Path) -> None:
     ],
 )
 def test_whole_pixels_by_hand(box: tuple[float, ...], pixels: tuple[int, ...]) -> None:
-    assert whole_pixels(box) == pixels
+    assert _whole_pixels(box) == pixels
 
 
 # WIDER FACE
@@ -833,8 +833,8 @@ def test_only_our_own_errors(tmp_path: Path, form: str, data: st.DataObject) -> 
 
 
 def test_single_loaders_are_where_the_documents_say(yolo: Path, voc: Path) -> None:
-    assert load_yolo_set(yolo / "data.yaml").labels == {0: None, 1: "dad"}
-    assert load_voc(voc / "Annotations").images == ("b.png", "sub/a.png")
+    assert _load_yolo_set(yolo / "data.yaml").labels == {0: None, 1: "dad"}
+    assert _load_voc(voc / "Annotations").images == ("b.png", "sub/a.png")
     text = write(yolo / "faces.txt", "a.png 1 2 3 4\n")
     assert load_format("course").load(text, "skip").images is None
 

@@ -18,24 +18,24 @@ from facetl.locks import locking
 from facetl.manifests import manifest as manifests
 from facetl.manifests.fingerprints import (
     Fingerprint,
+    _fingerprint_files,
+    _fingerprint_given,
+    _sum_up,
     fingerprint_file,
-    fingerprint_files,
-    fingerprint_given,
     look_at,
     names_in,
-    sum_up,
 )
 from facetl.manifests.manifest import (
     Manifest,
     State,
     Step,
+    _save_manifest,
     add_step,
     check_input,
     check_outputs,
     find_manifest,
     find_writer,
     load_manifest,
-    save_manifest,
 )
 
 DIGITS = "0123456789abcdef" * 4
@@ -88,16 +88,21 @@ def test_what_is_given_and_huge_is_told_by_its_ends(tmp_path: Path) -> None:
         with path.open("r+b") as file:
             file.seek(place)
             file.write(data)
-        return fingerprint_given(path)
+        return _fingerprint_given(path)
 
     with path.open("wb") as file:
         file.truncate(2**40)  # nothing of it is on the disk
-    marks = [fingerprint_given(path), change(7, b"a"), change(2**40 - 7, b"b"), change(2**40, b"c")]
+    marks = [
+        _fingerprint_given(path),
+        change(7, b"a"),
+        change(2**40 - 7, b"b"),
+        change(2**40, b"c"),
+    ]
     assert len({str(each) for each in marks}) == 4
     assert [each["bytes"] for each in marks] == [2**40] * 3 + [2**40 + 1]
     assert change(2**39, b"d") == marks[-1]
     os.truncate(path, 1000)
-    assert fingerprint_given(path) == fingerprint_file(path)
+    assert _fingerprint_given(path) == fingerprint_file(path)
 
 
 def test_a_folder_s_fingerprint_is_as_it_is_described(tmp_path: Path) -> None:
@@ -117,13 +122,13 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size
 @given(st.dictionaries(names, st.binary(max_size=9), max_size=4), names, st.data())
 def test_whatever_changes_shows(files: dict[str, bytes], new: str, data: st.DataObject) -> None:
     whole = [(name, fingerprint(len(each))) for name, each in files.items()]
-    before = sum_up(whole)
+    before = _sum_up(whole)
     assert before["files"] == len(files)
-    assert sum_up([*whole, (new, fingerprint(0))]) != before
-    assert sum_up([*whole, (new, fingerprint(0))], {new})["files"] == len(files.keys() - {new})
+    assert _sum_up([*whole, (new, fingerprint(0))]) != before
+    assert _sum_up([*whole, (new, fingerprint(0))], {new})["files"] == len(files.keys() - {new})
     for place, (name, mark) in enumerate(whole):
         other = data.draw(st.sampled_from([(name, {**mark, "sha256": DIGITS[::-1]})]))
-        assert sum_up([*whole[:place], other, *whole[place + 1 :]]) != before
+        assert _sum_up([*whole[:place], other, *whole[place + 1 :]]) != before
 
 
 def test_odd_entries_are_passed_over_and_waited_for_never(tmp_path: Path) -> None:
@@ -134,7 +139,7 @@ def test_odd_entries_are_passed_over_and_waited_for_never(tmp_path: Path) -> Non
     (tmp_path / "up").symlink_to("..")
     (tmp_path / "device").symlink_to("/dev/zero")
     (tmp_path / "link").symlink_to("real")
-    assert [name for name, _ in fingerprint_files(tmp_path)] == ["link", "real"]
+    assert [name for name, _ in _fingerprint_files(tmp_path)] == ["link", "real"]
     assert fingerprint_input(tmp_path / "pipe") is None
     assert fingerprint_input(tmp_path / "round") is None
 
@@ -158,7 +163,7 @@ def test_a_file_that_may_not_be_read_counts_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(tmp_path, "a", "b")
-    before = sum_up(fingerprint_files(tmp_path))
+    before = _sum_up(_fingerprint_files(tmp_path))
 
     def open_or_refuse(path: Path, *arguments: Any, **named: Any) -> Any:
         if Path(path).name == "b":
@@ -167,7 +172,7 @@ def test_a_file_that_may_not_be_read_counts_by_its_name(
 
     real_open = os.open
     monkeypatch.setattr(os, "open", open_or_refuse)
-    now = sum_up(fingerprint_files(tmp_path))
+    now = _sum_up(_fingerprint_files(tmp_path))
     assert (now["files"], now["bytes"]) == (2, 1)
     assert now["sha256"] != before["sha256"]
     assert states(tmp_path, {"b": fingerprint(1)}) == {"b": "cannot be read"}
@@ -230,7 +235,7 @@ def test_a_full_manifest_comes_back(tmp_path: Path) -> None:
         outputs={"über.safetensors": fingerprint(9), "sub/link": {"link": "/elsewhere"}},
         seed=7,
     )
-    save_manifest(tmp_path, Manifest((step,)))
+    _save_manifest(tmp_path, Manifest((step,)))
     assert load_manifest(tmp_path) == Manifest((step,))
     document = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     assert list(document) == ["format", "version", "steps"]

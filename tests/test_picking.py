@@ -16,8 +16,8 @@ from facetl.data.active_learning import (
     Candidate,
     Pool,
     Reason,
-    measure_doubt,
-    measure_novelty,
+    _measure_doubt,
+    _measure_novelty,
     measure_sharpness,
     pick_frames,
 )
@@ -71,17 +71,17 @@ def test_a_drawing_is_sharp_whatever_it_shows_and_blurred_if_it_is() -> None:
 
 
 def test_doubt_is_largest_in_the_middle() -> None:
-    assert measure_doubt(np.array([0.5])) == 1
-    assert measure_doubt(np.array([0.0, 1.0])) == 0
-    assert measure_doubt(np.array([])) == 0
-    assert measure_doubt(np.array([0.25, 0.75])) == pytest.approx(2 * 0.25)
+    assert _measure_doubt(np.array([0.5])) == 1
+    assert _measure_doubt(np.array([0.0, 1.0])) == 0
+    assert _measure_doubt(np.array([])) == 0
+    assert _measure_doubt(np.array([0.25, 0.75])) == pytest.approx(2 * 0.25)
 
 
 @given(st.lists(st.floats(0, 1), max_size=9))
 def test_doubt_is_that_of_the_complements(scores: list[float]) -> None:
     values = np.array(scores)
-    assert measure_doubt(values) == pytest.approx(measure_doubt(1 - values))
-    assert 0 <= measure_doubt(values) <= len(scores)
+    assert _measure_doubt(values) == pytest.approx(_measure_doubt(1 - values))
+    assert 0 <= _measure_doubt(values) <= len(scores)
 
 
 def test_novelty_of_scenes_pans_fades_and_twins() -> None:
@@ -89,16 +89,16 @@ def test_novelty_of_scenes_pans_fades_and_twins() -> None:
     same, fade = frame_signature(image), frame_signature((image * 0.5).astype(np.uint8))
     first, *_, moved = (frame_signature(picture) for picture in pictures(0, 8, step=10))
     others = [frame_signature(scene(index).image) for index in range(1, 6)]
-    assert measure_novelty([same, fade], same).tolist() == [0, 0]
-    pan, *scenes = measure_novelty([moved, *others], first)
+    assert _measure_novelty([same, fade], same).tolist() == [0, 0]
+    pan, *scenes = _measure_novelty([moved, *others], first)
     assert 0 < pan < min(scenes)
-    assert measure_novelty([], same).shape == (0,)
+    assert _measure_novelty([], same).shape == (0,)
 
 
 def test_a_flat_picture_is_unlike_a_drawn_one() -> None:
     flat = frame_signature(np.full((36, 48, 3), 90, np.uint8))
-    assert measure_novelty([flat], look_of(1))[0] > 0
-    assert measure_novelty([look_of(1)], flat)[0] > 0
+    assert _measure_novelty([flat], look_of(1))[0] > 0
+    assert _measure_novelty([look_of(1)], flat)[0] > 0
 
 
 # ---- the choice
@@ -174,7 +174,7 @@ def slow_pick(candidates: list[Candidate], count: int, variety: float) -> list[C
 
 
 def novelty_of(one: Candidate, other: Candidate) -> float:
-    return float(measure_novelty([one.signature], other.signature)[0])
+    return float(_measure_novelty([one.signature], other.signature)[0])
 
 
 # ---- the pool

@@ -27,16 +27,16 @@ COUNT = 12
 DYING = """
 import itertools, os, signal
 from facetl.cli import main
-from facetl.results.json_lines import LinesWriter
+from facetl.results.json_lines import _LinesWriter
 
-write, written = LinesWriter.write, itertools.count(1)
+write, written = _LinesWriter.write, itertools.count(1)
 
 def write_and_die(*line):
     write(*line)
     if next(written) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 
-LinesWriter.write = write_and_die
+_LinesWriter.write = write_and_die
 main()
 """
 """A facetl that kills itself once it has written four lines."""

@@ -16,9 +16,9 @@ from facetl.cartoons.pen import WIDTH
 from facetl.data.held_frames import (
     HeldFrame,
     Timestamp,
+    _largest_change,
+    _shrink_grey,
     group_held_frames,
-    largest_change,
-    shrink_grey,
 )
 from facetl.data.shots import frame_signature, is_cut
 from facetl.data.tracks import FaceTracker, Track
@@ -345,6 +345,6 @@ def test_each_frame_is_in_one_moment_in_order(
     assert stamps == [Timestamp(frame.index, frame.time) for frame in frames]
     for held_frame in held_frames:
         assert len(held_frame.still) <= longest
-        seen = shrink_grey(held_frame.frame.pixels)
+        seen = _shrink_grey(held_frame.frame.pixels)
         for stamp in held_frame.still:
-            assert largest_change(seen, shrink_grey(frames[stamp.index].pixels)) < limit
+            assert _largest_change(seen, _shrink_grey(frames[stamp.index].pixels)) < limit

@@ -425,7 +425,7 @@ def test_inputs_that_a_manifest_only_names_are_not_read(
     files, size = counts
     given = {"kind": "folder", "files": files, "bytes": size, "sha256": "0" * 64}
     changed(Path("results"), inputs={place: given})
-    monkeypatch.setattr("facetl.manifests.fingerprints.fingerprint_given", pytest.fail)
+    monkeypatch.setattr("facetl.manifests.fingerprints._fingerprint_given", pytest.fail)
     result = run("verify", "results", "--inputs")
     assert result.exit_code == 1
     assert f": {place}\n" in result.stdout

@@ -74,7 +74,7 @@ class Candidate:
     @property
     def doubt(self) -> float:
         """How unsure the detector is, 0 or more."""
-        return measure_doubt(self.scores)
+        return _measure_doubt(self.scores)
 
     @property
     def is_blank(self) -> bool:
@@ -113,7 +113,7 @@ def measure_sharpness(pixels: Pixels) -> float:
     return float((curves**2).sum()) / slopes if slopes else 0.0
 
 
-def measure_doubt(scores: NDArray[np.floating[Any]]) -> float:
+def _measure_doubt(scores: NDArray[np.floating[Any]]) -> float:
     """Return the sum of (1 - |2s - 1|)² over the scores: a half counts 1, a 0 or 1 nothing."""
     margins = np.abs(2 * np.asarray(scores, np.float64) - 1)
     return float(((1 - margins) ** 2).sum())
@@ -196,18 +196,18 @@ def pick_frames(
     doubts = _share_below(np.array([each.doubt for each in sharp]))
     novelties = np.ones(len(sharp))
     for signature in known:
-        novelties = np.minimum(novelties, measure_novelty(signatures, signature))
+        novelties = np.minimum(novelties, _measure_novelty(signatures, signature))
     picks: list[Pick] = []
     while len(picks) < count and (novelties > 0).any():
         for_doubt, for_variety = (1 - variety) * doubts, variety * novelties
         best = int(np.where(novelties > 0, for_doubt + for_variety, -1.0).argmax())
         reason = Reason.DOUBT if for_doubt[best] >= for_variety[best] else Reason.VARIETY
         picks.append(Pick(sharp[best], float(doubts[best]), float(novelties[best]), reason))
-        novelties = np.minimum(novelties, measure_novelty(signatures, signatures[best]))
+        novelties = np.minimum(novelties, _measure_novelty(signatures, signatures[best]))
     return picks
 
 
-def measure_novelty(
+def _measure_novelty(
     signatures: Sequence[FrameSignature], known: FrameSignature
 ) -> NDArray[np.float64]:
     """Return how unlike a known frame each of N frames is.

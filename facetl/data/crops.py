@@ -89,12 +89,12 @@ def cut_upright(image: Pixels, window: NDArray[np.int64], landmarks: NDArray[Any
     x1, y1, x2, y2 = window.tolist()
     # OpenCV's coordinates have a pixel's middle at whole numbers, ours at a half.
     middle = ((x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2)
-    turn = cv2.getRotationMatrix2D(middle, tilt(landmarks), 1.0)
+    turn = cv2.getRotationMatrix2D(middle, _tilt(landmarks), 1.0)
     turn[:, 2] -= (x1, y1)
     return np.asarray(cv2.warpAffine(image, turn, (x2 - x1, y2 - y1)), np.uint8)
 
 
-def tilt(landmarks: NDArray[Any]) -> float:
+def _tilt(landmarks: NDArray[Any]) -> float:
     """Return by how many degrees the line of the eyes descends to the right, in (-90, 90].
 
     Eyes that are taken for each other count as exchanged, so that no face is turned upside

@@ -67,8 +67,8 @@ def group_held_frames(
     seen = np.zeros(0, np.float32)
     still: list[Timestamp] = []
     for frame in frames:
-        small = shrink_grey(frame.pixels)
-        if first is not None and len(still) < longest and largest_change(seen, small) < limit:
+        small = _shrink_grey(frame.pixels)
+        if first is not None and len(still) < longest and _largest_change(seen, small) < limit:
             still.append(Timestamp(frame.index, frame.time))
             continue
         if first is not None:
@@ -78,12 +78,12 @@ def group_held_frames(
         yield HeldFrame(first, tuple(still))
 
 
-def shrink_grey(pixels: Pixels) -> NDArray[np.float32]:
+def _shrink_grey(pixels: Pixels) -> NDArray[np.float32]:
     """Return the (36, 48) grey values, 0 to 255, of a picture shrunk by averaging areas."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, _SIZE, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def largest_change(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def _largest_change(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Return the change, 0 to 255, of the cell that changes most."""
     return float(np.abs(one - other).max())

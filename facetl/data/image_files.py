@@ -107,7 +107,7 @@ def refuse_strips(file: BinaryIO) -> None:
         file: open at its beginning, where it is left.
 
     Raises:
-        ImageError: if there are more than ``MOST_STRIPS``.
+        ImageError: naming how many there are, and how many may be.
     """
     head = file.read(16)
     if head[:4] in _TIFF_HEADS:

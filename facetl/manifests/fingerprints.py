@@ -50,7 +50,7 @@ def fingerprint_file(path: Path) -> Fingerprint:
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
-def fingerprint_given(path: Path) -> Fingerprint:
+def _fingerprint_given(path: Path) -> Fingerprint:
     """Return the fingerprint of a regular file that a command is given, in seconds at most.
 
     Raises:
@@ -66,22 +66,22 @@ def fingerprint_given(path: Path) -> Fingerprint:
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-def fingerprint_files(folder: Path) -> Iterator[tuple[str, Fingerprint]]:
+def _fingerprint_files(folder: Path) -> Iterator[tuple[str, Fingerprint]]:
     """Yield all files of a folder that is given and that count, by name, with fingerprints."""
     for name in names_below(folder):
         try:
-            yield name, fingerprint_given(folder / name)
+            yield name, _fingerprint_given(folder / name)
         except FileNotFoundError:
             continue  # it went while the others were read
         except OSError:
             yield name, {"bytes": 0, "sha256": UNREADABLE}
 
 
-def sum_up(files: Iterable[tuple[str, Fingerprint]], without: Collection[str] = ()) -> Fingerprint:
+def _sum_up(files: Iterable[tuple[str, Fingerprint]], without: Collection[str] = ()) -> Fingerprint:
     """Return the fingerprint of a folder.
 
     Args:
-        files: its files, as :func:`fingerprint_files` yields them.
+        files: its files, as :func:`_fingerprint_files` yields them.
         without: names of files that do not count.
     """
     digest, count, size = hashlib.sha256(), 0, 0
@@ -108,7 +108,7 @@ class Given(NamedTuple):
         if self.kind == "file":
             [(_, file)] = self.files
             return {"kind": self.kind, "files": 1, **file}
-        return {"kind": self.kind, **sum_up(self.files, without)}
+        return {"kind": self.kind, **_sum_up(self.files, without)}
 
 
 def look_at(path: Path) -> Given | None:
@@ -118,8 +118,8 @@ def look_at(path: Path) -> Given | None:
         OSError: if it is a file that cannot be read.
     """
     if is_regular(path):
-        return Given("file", [("", fingerprint_given(path))])
-    return Given("folder", fingerprint_files(path)) if path.is_dir() else None
+        return Given("file", [("", _fingerprint_given(path))])
+    return Given("folder", _fingerprint_files(path)) if path.is_dir() else None
 
 
 def names_in(folder: Path, paths: Set[str]) -> set[str]:

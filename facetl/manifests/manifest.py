@@ -148,10 +148,10 @@ def add_step(folder: Path, step: Step, gone: Collection[str] = ()) -> None:
         "there, but no manifest tells of it: give it again to have one"
     )
     with locking(folder / f".{MANIFEST}", PATIENCE, busy):
-        save_manifest(folder, find_manifest(folder).followed_by(step, gone))
+        _save_manifest(folder, find_manifest(folder).followed_by(step, gone))
 
 
-def save_manifest(folder: Path, manifest: Manifest) -> None:
+def _save_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a folder, atomically.
 
     Raises:

@@ -68,7 +68,7 @@ def save_exports(
                 f"{names[0]}, whose names no annotation file can hold; rename them"
             )
     shown = [run.above(run.score if score is None else score) for run in runs]
-    written = [save_export(kind, folder, run) for kind in dict.fromkeys(kinds) for run in shown]
+    written = [_save_export(kind, folder, run) for kind in dict.fromkeys(kinds) for run in shown]
     for run, whole in zip(shown, runs, strict=True):
         if hidden := whole.count - run.count:
             least = whole.score if score is None else score
@@ -77,7 +77,7 @@ def save_exports(
     return written
 
 
-def save_export(kind: str, folder: Path, run: Run) -> list[Path]:
+def _save_export(kind: str, folder: Path, run: Run) -> list[Path]:
     """Write a run in a format of ``EXPORTS``; return what was written.
 
     Frames whose names hold what no file of annotations can say are left out.

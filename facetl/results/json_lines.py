@@ -48,7 +48,7 @@ LONGEST_LINE = 2**28
 """Bytes of a line that are read: no image has so many faces."""
 
 
-class LinesWriter:
+class _LinesWriter:
     """Appends to a detections file image by image; :func:`writing_lines` gives one.
 
     Every line is handed to the system as soon as it is known: a process that is killed leaves
@@ -94,7 +94,7 @@ class LinesWriter:
 @contextmanager
 def writing_lines(
     path: Path, name: str, settings: Mapping[str, Any], done: int = 0
-) -> Iterator[LinesWriter]:
+) -> Iterator[_LinesWriter]:
     """Give a writer that appends to a detections file; if the block succeeds, it gets its end.
 
     Args:
@@ -113,7 +113,7 @@ def writing_lines(
     except OSError as error:
         raise cannot_write(path, error, MAKE_ROOM) from error
     with file:
-        writer = LinesWriter(path, file, done)
+        writer = _LinesWriter(path, file, done)
         if file.tell() == 0:
             writer.write(describe_head(name, settings))
         yield writer

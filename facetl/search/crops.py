@@ -57,7 +57,7 @@ class Cropping(NamedTuple):
     align: bool = False
 
 
-class Crop(NamedTuple):
+class _Crop(NamedTuple):
     """A face that was cut out: where it is, its score, and whether the disk takes its name."""
 
     path: Path
@@ -73,15 +73,15 @@ class _Cut(NamedTuple):
     time: float
     pixels: Pixels | None
 
-    def save(self) -> Crop:
+    def save(self) -> _Crop:
         """Write the pixels."""
         if self.pixels is None:
-            return Crop(self.path, self.score, is_there(self.path))
+            return _Crop(self.path, self.score, is_there(self.path))
         try:
             save_image(self.path, self.pixels)
         except NameTooLongError:
-            return Crop(self.path, self.score, is_written=False)
-        return Crop(self.path, self.score)
+            return _Crop(self.path, self.score, is_written=False)
+        return _Crop(self.path, self.score)
 
 
 @dataclass
@@ -152,7 +152,7 @@ class CropCutter(Sink):
         self._has_sheets = has_sheets
         self._cropping = cropping
         self._old = [] if is_resumed else [folder / run for run in runs]
-        self._crops: dict[str, list[Crop]] = {run: [] for run in runs}
+        self._crops: dict[str, list[_Crop]] = {run: [] for run in runs}
         self._tracks: dict[str, dict[int, _BestOfTrack]] = {run: {} for run in runs}
         self._video: str | None = None
         self._time = self._gap = 0.0
@@ -187,7 +187,7 @@ class CropCutter(Sink):
             why = "as their names would be too long"
             self._reporter.note(f"crops left out, {why}: {self._left_out}")
         for run, crops in self._crops.items():
-            save_sheets(self._folder / run, crops)
+            _save_sheets(self._folder / run, crops)
 
     def _make_room(self) -> None:
         """Let what an earlier search left make way, not before there is something new."""
@@ -251,7 +251,7 @@ class CropCutter(Sink):
         return cut_window(pixels, window)
 
 
-def save_sheets(folder: Path, crops: Sequence[Crop]) -> None:
+def _save_sheets(folder: Path, crops: Sequence[_Crop]) -> None:
     """Draw contact sheets of faces that were cut out, best first; in memory one page at a time."""
     ranked = sorted(crops, key=lambda crop: -crop.score)
     size = COLUMNS * ROWS

@@ -48,7 +48,7 @@ class DrawnVideos(Sink):
         refuse_twins([video.reader.path for video in videos], list(self._paths.values()))
         self._reporter = reporter
         self._current: str | None = None
-        self._drawn: DrawnVideo | None = None
+        self._drawn: _DrawnVideo | None = None
         self._open = ExitStack()
 
     def __exit__(
@@ -70,7 +70,7 @@ class DrawnVideos(Sink):
         if self._drawn and not searched.skipped:
             self._drawn.show(picture.stamp.index, searched.results)
 
-    def _begin(self, name: str) -> DrawnVideo | None:
+    def _begin(self, name: str) -> _DrawnVideo | None:
         try:
             return self._open.enter_context(_drawing(self._videos[name], self._paths[name]))
         except NameTooLongError as error:
@@ -84,16 +84,16 @@ def _drawing_path(folder: Path, name: str) -> Path:
 
 
 @contextmanager
-def _drawing(video: NamedVideo, path: Path) -> Iterator[DrawnVideo]:
+def _drawing(video: NamedVideo, path: Path) -> Iterator[_DrawnVideo]:
     """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
     frames = VideoReader(video.reader.path).frames()
     with closing(frames), writing_video(path, video.facts.rate) as writer:
-        drawn = DrawnVideo(frames, writer)
+        drawn = _DrawnVideo(frames, writer)
         yield drawn
         drawn.finish()
 
 
-class DrawnVideo:
+class _DrawnVideo:
     """Writes a copy of a video with the boxes drawn on it, as they become known.
 
     The video is read a second time beside the search, so that all its frames are in the copy and
@@ -125,8 +125,8 @@ class DrawnVideo:
             shown = self._results
             if index is not None:
                 share = (self._next.index - self._searched) / max(index - self._searched, 1)
-                shown = {name: glide(old, results[name], share) for name, old in shown.items()}
-            self._writer.add(draw_results(self._next.pixels, shown), self._next.time)
+                shown = {name: _glide(old, results[name], share) for name, old in shown.items()}
+            self._writer.add(_draw_results(self._next.pixels, shown), self._next.time)
             self._next = next(self._frames, None)
 
     def _forget_other_scenes(self, frame: VideoFrame) -> None:
@@ -138,7 +138,7 @@ class DrawnVideo:
             self._results = {name: _without_faces(old) for name, old in self._results.items()}
 
 
-def draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
+def _draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
     """Return a frame with boxes, tracks and scores; a panel for each run if there are several.
 
     Where they would be too large together, the panels are smaller than the frame.
@@ -171,7 +171,7 @@ def _tracks(result: FrameResult) -> tuple[int | None, ...]:
     return result.tracks or (None,) * len(result.detections)
 
 
-def glide(before: FrameResult, after: FrameResult, share: float) -> FrameResult:
+def _glide(before: FrameResult, after: FrameResult, share: float) -> FrameResult:
     """Return what a frame between two searched ones shows: faces that are in both move evenly.
 
     Args:

@@ -75,7 +75,7 @@ def search_blocks(search: BlockSearch, blocks: Sequence[Block], fleet: Fleet) ->
         uses_gpu = any(run.detector.device.type == "cuda" for run in search.runs)
         rows = [{"block": block.to_text()} for block in blocks]
         told = from_items(rows, override_num_blocks=min(len(rows), _MOST_TASKS)).map(
-            Worker,
+            _Worker,
             fn_constructor_args=(VERSION, [ray.put(search)]),
             compute=ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=_QUEUED),
             num_cpus=1,
@@ -90,7 +90,7 @@ def search_blocks(search: BlockSearch, blocks: Sequence[Block], fleet: Fleet) ->
             ) from error
 
 
-class Worker:
+class _Worker:
     """Searches blocks in a process of Ray's.
 
     Args:

@@ -23,9 +23,9 @@ from facetl.data.dataset import load_dataset
 from facetl.data.discovery import recognise
 from facetl.data.formats.coco import Coco
 from facetl.data.formats.course import load_annotations, save_annotations
-from facetl.data.formats.voc import Voc, load_voc
+from facetl.data.formats.voc import Voc, _load_voc
 from facetl.data.formats.wider import Wider
-from facetl.data.formats.yolo import load_yolo, load_yolo_set
+from facetl.data.formats.yolo import _load_yolo, _load_yolo_set
 from facetl.data.frame import Frame
 from facetl.data.images import image_size, load_image
 from facetl.data.thumbnails import make_thumbnails
@@ -42,13 +42,13 @@ from facetl.experiments.setup import require_place
 from facetl.experiments.study import PLAIN, Cell
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.fingerprints import fingerprint_file
-from facetl.manifests.manifest import Manifest, check_outputs, load_manifest, save_manifest
+from facetl.manifests.manifest import Manifest, _save_manifest, check_outputs, load_manifest
 from facetl.manifests.manifest import Step as ManifestStep
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
 from facetl.results.export_table import EXPORTS
-from facetl.results.exports import save_export
+from facetl.results.exports import _save_export
 from facetl.results.json_file import save_run
 from facetl.results.json_lines import describe_head, load_lines, recover, writing_lines
 from facetl.results.parquet import (
@@ -189,10 +189,10 @@ def _yolo(folder: Path) -> list[Path]:
 
 def _read_yolo(path: Path) -> None:
     folder = path if path.name == "data.yaml" else path.parents[2 * (path.name == "a.txt")]
-    yolo = load_yolo_set(folder.parent / "data.yaml" if folder == path else folder / "data.yaml")
+    yolo = _load_yolo_set(folder.parent / "data.yaml" if folder == path else folder / "data.yaml")
     for on_error in ("skip", "strict"):
-        load_yolo(yolo, yolo.root, on_error)
-        load_yolo(yolo, yolo.root, on_error, yolo.root / "some.txt")
+        _load_yolo(yolo, yolo.root, on_error)
+        _load_yolo(yolo, yolo.root, on_error, yolo.root / "some.txt")
 
 
 def _read_yolo_folder(path: Path) -> None:
@@ -238,7 +238,7 @@ def _read_for_exports(path: Path) -> None:
     try:
         for kind in EXPORTS:
             try:
-                save_export(kind, folder, replace(load_run(path), name="tuned"))
+                _save_export(kind, folder, replace(load_run(path), name="tuned"))
             except FacetlError as error:
                 faults.append(error)
         assert [each.name for each in path.parent.iterdir() if each != path] in ([], ["here"])
@@ -524,7 +524,7 @@ def _manifest(folder: Path) -> list[Path]:
         outputs={"a.png": found, "sub/gone.png": {**found, "bytes": 3}, "l": {"link": "a.png"}},
         seed=1,
     )
-    save_manifest(folder, Manifest((step, step.without({"a.png"}))))
+    _save_manifest(folder, Manifest((step, step.without({"a.png"}))))
     return [folder / "manifest.json"]
 
 
@@ -533,7 +533,7 @@ def _read_manifest(path: Path) -> None:
     dict(check_outputs(path.parent, manifest.outputs))
     again = path.parent / "again"
     again.mkdir(exist_ok=True)
-    save_manifest(again, manifest)
+    _save_manifest(again, manifest)
     assert load_manifest(again) == manifest
 
 
@@ -587,7 +587,7 @@ READERS = (
     Reader("course folder", _course, _read_folder),
     Reader("coco", _coco, _both(Coco().load)),
     Reader("coco folder", _coco, _read_folder),
-    Reader("voc", _voc, lambda path: _both(load_voc)(path.parent)),
+    Reader("voc", _voc, lambda path: _both(_load_voc)(path.parent)),
     Reader("voc folder", _voc, _read_folder),
     Reader("voc parts", _voc_parts, _read_voc_parts),
     Reader("wider", _wider, _both(Wider().load)),

@@ -139,7 +139,7 @@ class Voc(AnnotationFormat):
         stems = [annotations.stem] if single else _read_stems(listing)
 
         def read(names: Collection[str]) -> AnnotationFile:
-            return load_voc(folder, "skip", images=names, stems=stems)
+            return _load_voc(folder, "skip", images=names, stems=stems)
 
         found = images or below or next((place for place in beside if place.is_dir()), root)
         return [Source(found, annotations, read, listing=listing)]
@@ -160,7 +160,7 @@ class Voc(AnnotationFormat):
         (folder / _ANNOTATIONS).mkdir(exist_ok=True)
 
 
-def load_voc(
+def _load_voc(
     folder: Path,
     on_error: OnError = "strict",
     *,
@@ -256,11 +256,11 @@ def _format_voc(frame: Frame) -> str:
     """Return the XML of a frame."""
     height, width = frame.size_hw
     objects = [
-        _format_object(whole_pixels(box), class_name(label))
+        _format_object(_whole_pixels(box), class_name(label))
         for box, label in zip(frame.boxes.tolist(), frame.labels, strict=True)
     ]
     objects += [
-        _format_object(whole_pixels(box), class_name(None), difficult=1)
+        _format_object(_whole_pixels(box), class_name(None), difficult=1)
         for box in frame.ignored.tolist()
     ]
     head = [
@@ -273,7 +273,7 @@ def _format_voc(frame: Frame) -> str:
     return "\n".join([*head, *objects, "</annotation>", ""])
 
 
-def whole_pixels(box: Sequence[float]) -> tuple[int, int, int, int]:
+def _whole_pixels(box: Sequence[float]) -> tuple[int, int, int, int]:
     """Return ``xmin, ymin, xmax, ymax`` as VOC counts them: from 1, the last pixel included."""
     x1, y1, x2, y2 = box
     left, right = _round_apart(x1, x2)

@@ -139,7 +139,7 @@ class Yolo(AnnotationFormat):
         self, annotations: Path, images: Path | None, below: Path | None, part: Part
     ) -> list[Source]:
         """Return the folders or lists of images of a part, or the folder of images given."""
-        yolo = load_yolo_set(annotations)
+        yolo = _load_yolo_set(annotations)
         if folder := images or below:
             return [_source(yolo, folder)]
         places = _places_of(yolo, part)
@@ -166,7 +166,7 @@ class Yolo(AnnotationFormat):
         for part, members in parts.items():
             for frame in members:
                 image = folder / self.image_place(part, frame.name, alone=len(parts) == 1)
-                write_text(label_path(image, folder), "".join(_format_faces(frame, numbers)))
+                write_text(_label_path(image, folder), "".join(_format_faces(frame, numbers)))
         document: dict[str, Any] = {part: f"{_IMAGES}/{part}" for part in parts}
         if stand_in := document.get("test", document.get("train")):
             document.setdefault("val", stand_in)
@@ -175,7 +175,7 @@ class Yolo(AnnotationFormat):
         write_text(folder / _FILE_NAME, text)
 
 
-def load_yolo_set(path: Path) -> _YoloSet:
+def _load_yolo_set(path: Path) -> _YoloSet:
     """Read a data.yaml, or what tools write in its place: classes.txt or obj.data.
 
     Raises:
@@ -218,7 +218,7 @@ def _load_yaml(path: Path) -> Any:
         ) from error
 
 
-def load_yolo(
+def _load_yolo(
     yolo: _YoloSet, images: Path, on_error: OnError = "strict", listing: Path | None = None
 ) -> AnnotationFile:
     """Read the faces of all images below a folder, or of those in a list.
@@ -242,7 +242,7 @@ def load_yolo(
     return AnnotationFile(yolo.path, lines, problems, names, without_faces=frozenset(texts))
 
 
-def label_path(image: Path, root: Path) -> Path:
+def _label_path(image: Path, root: Path) -> Path:
     """Return the file with the labels of an image, by the rule at the head of this module."""
     below = image.relative_to(root) if image.is_relative_to(root) else image
     folders = list(below.parts[:-1])
@@ -273,7 +273,7 @@ def format_shares(box: Sequence[float], size_hw: tuple[int, int]) -> str:
 
 def _source(yolo: _YoloSet, images: Path, listing: Path | None = None, prefix: str = "") -> Source:
     def read(_: object) -> AnnotationFile:
-        return load_yolo(yolo, images, "skip", listing)
+        return _load_yolo(yolo, images, "skip", listing)
 
     return Source(images, yolo.path, read, prefix, listing)
 
@@ -461,7 +461,7 @@ def _find_texts(
     wanted: defaultdict[Path, defaultdict[str, list[str]]]
     wanted = defaultdict(lambda: defaultdict(list))
     for name in names:
-        path = label_path(images / name, yolo.root)
+        path = _label_path(images / name, yolo.root)
         wanted[path.parent][path.name].append(name)
     texts: dict[str, Path] = {}
     problems = []
@@ -515,7 +515,7 @@ def _find_orphans(
     yolo: _YoloSet, images: Path, names: Sequence[str], texts: Mapping[str, Path]
 ) -> Iterator[Problem]:
     """Yield a problem for each file with labels whose image is not there."""
-    folder = label_path(images / "any.png", yolo.root).parent
+    folder = _label_path(images / "any.png", yolo.root).parent
     if folder == images:
         return  # a text among images may be anything
     known = set(texts.values())
