@@ -28,7 +28,7 @@ from facetl.mtcnn.resampling import IntegralImages, place_windows
 from facetl.mtcnn.stages import INPUT_SIZES, Stage
 from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
-from facetl.training.preparation import cut_pixels, prepare_patches
+from facetl.training.preparation import _cut_pixels, prepare_patches
 from facetl.training.recipe import Recipe
 from facetl.training.sampling import (
     LEAST_VISIBLE,
@@ -95,7 +95,7 @@ def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
     backend = TorchBackend(torch.from_numpy(image)[None], {"rnet": watcher})
     score_windows(backend, candidates, "rnet", replace(MINING, padding=padding))
     seen = (watcher.seen / 0.0078125 + 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
-    np.testing.assert_array_equal(cut_pixels(image, window, 24, padding=padding), seen)
+    np.testing.assert_array_equal(_cut_pixels(image, window, 24, padding=padding), seen)
 
 
 # ---- proposals
@@ -112,7 +112,7 @@ def test_proposals_are_what_the_detector_judges(
     windows = Miner(pretrained, stage)(image).windows
     visible = visible_of(windows)
     np.testing.assert_array_equal(
-        cut_pixels(image, windows[visible], INPUT_SIZES[stage], padding=True), judged
+        _cut_pixels(image, windows[visible], INPUT_SIZES[stage], padding=True), judged
     )
     assert len(judged) > 5
 
@@ -361,7 +361,7 @@ def test_whatever_is_proposed_can_be_cut_and_is_half_visible(
     rng = np.random.default_rng(seed)
     proposals = rng.uniform(-reach, reach, (200, 4)) + rng.uniform(-20, 400, (200, 1))
     kept = pool_proposals(proposals, EMPTY, SIZE_HW, rng).near
-    cut = cut_pixels(np.zeros((*SIZE_HW, 3), np.uint8), kept, 24, padding=padding)
+    cut = _cut_pixels(np.zeros((*SIZE_HW, 3), np.uint8), kept, 24, padding=padding)
     assert len(cut) == len(kept)
     frame = [0.0, 0.0, SIZE_HW[1], SIZE_HW[0]]
     for window in kept.tolist():

@@ -19,7 +19,7 @@ from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training import time_estimate
 from facetl.training.plan import CascadePlan, Share
 from facetl.training.settings import TrainingSettings
-from facetl.training.time_budget import SavedBudget, TimeBudget
+from facetl.training.time_budget import TimeBudget, _SavedBudget
 from facetl.training.time_estimate import (
     LEAST_PATCHES,
     TYPICAL,
@@ -27,7 +27,7 @@ from facetl.training.time_estimate import (
     StepProgress,
     Trial,
     Work,
-    choose_threads,
+    _choose_threads,
     measure_speed,
     possible_shares,
     try_training,
@@ -303,7 +303,7 @@ def test_a_training_that_is_resumed_has_the_rest_of_its_time(tmp_path: Path) -> 
 def test_what_is_finished_is_not_planned_for_again(tmp_path: Path) -> None:
     """In a training that is resumed, as soon as the step it was interrupted at begins."""
     names = [step.name for step in PLAN.steps]
-    SavedBudget(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
+    _SavedBudget(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
     budget = budget_on(Machine(TYPICAL), 120, tmp_path, HUNDRED)
     whole = budget.share
     budget.begin_step(PLAN.steps[-1])
@@ -329,14 +329,14 @@ def test_a_damaged_memory_is_one_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "budget.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"budget\.json: damaged .*; start over with --force"):
-        SavedBudget.load(path)
+        _SavedBudget.load(path)
 
 
 def test_a_memory_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "budget.json"
-    assert SavedBudget.load(path) == SavedBudget()
-    SavedBudget(1.5, {"1_pnet": 0.5}).save(path)
-    assert SavedBudget.load(path) == SavedBudget(1.5, {"1_pnet": 0.5})
+    assert _SavedBudget.load(path) == _SavedBudget()
+    _SavedBudget(1.5, {"1_pnet": 0.5}).save(path)
+    assert _SavedBudget.load(path) == _SavedBudget(1.5, {"1_pnet": 0.5})
     assert json.loads(path.read_text()) == {"spent": 1.5, "patches": {"1_pnet": 0.5}}
 
 
@@ -355,7 +355,7 @@ def test_a_memory_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_one_thread_is_taken_where_it_is_clearly_faster(
     seconds: dict[int, float], threads: int, gain: float
 ) -> None:
-    assert choose_threads(seconds) == Trial(threads, seconds[threads], max(seconds), gain)
+    assert _choose_threads(seconds) == Trial(threads, seconds[threads], max(seconds), gain)
 
 
 def test_one_slow_trial_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,18 +78,18 @@ def _train_start(task: StartTask, setup: Setup) -> None:
     patches = load_patches(setup.file_of(PatchTask(task.stage, task.frames, task.seed)), task.stage)
     settings = setup.settings(task.stage, task.frames, task.seed)
     network = build_starting_network(task.stage, PRETRAINED, task.seed).to(setup.device)
-    taught = shuffle_labels(patches, task.seed) if task.kind == "shuffled" else invert(patches)
+    taught = _shuffle_labels(patches, task.seed) if task.kind == "shuffled" else _invert(patches)
     checkpoint = _last(train(network, task.stage, taught, settings))
     save_weights(setup.file_of(task), Weights({task.stage: checkpoint.kept("last")}))
 
 
-def shuffle_labels(patches: Patches, seed: int) -> Patches:
+def _shuffle_labels(patches: Patches, seed: int) -> Patches:
     """Return patches whose labels and offsets belong to other patches, at random."""
     order = np.random.default_rng(seed).permutation(len(patches))
     return replace(patches, labels=patches.labels[order], offsets=patches.offsets[order])
 
 
-def invert(patches: Patches) -> Patches:
+def _invert(patches: Patches) -> Patches:
     """Return patches like the negatives of photographs: dark is bright, blue is yellow."""
     return replace(patches, pixels=255 - patches.pixels)
 
@@ -103,7 +103,7 @@ def _run_cell(cell: Cell, setup: Setup) -> None:
         "cell": asdict(cell),
         "trained_parameters": trained.parameters,
         "seconds": round(sum(record["seconds"] for record in trained.records), 3),
-        "ap": measure_ap({**fronts, **trained.stages}, cell.target, setup),
+        "ap": _measure_ap({**fronts, **trained.stages}, cell.target, setup),
         "photographs": _measure_photographs(trained.stages, cell.target, setup.device),
         "records": trained.records,
     }
@@ -150,7 +150,7 @@ def _train_cascade(cell: Cell, setup: Setup) -> _Trained:
     return _Trained(dict(cascade.weights.stages), list(cascade.records), parameters)
 
 
-def measure_ap(stages: Mapping[Stage, State], target: Target, setup: Setup) -> dict[str, float]:
+def _measure_ap(stages: Mapping[Stage, State], target: Target, setup: Setup) -> dict[str, float]:
     """Return AP on the test frames of the cascade as far as the target, by IoU threshold."""
     frames = setup.test_frames
     pictures = ((load_image(frame.path), frame.boxes, frame.ignored) for frame in frames)

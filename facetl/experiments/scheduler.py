@@ -24,7 +24,7 @@ from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.plan import CascadePlan
 from facetl.training.time_estimate import Speed, measure_speed
 
-MEASURING = 0.01
+_MEASURING = 0.01
 """Seconds to search a test frame."""
 
 
@@ -159,4 +159,4 @@ def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
         stages = (task.target,)
     training = sum(steps[stage].epoch * steps[stage].epochs for stage in stages)
     cutting = sum(steps[stage].cutting for stage in stages) if len(stages) > 1 else 0.0
-    return training + cutting + MEASURING * len(setup.test_frames)
+    return training + cutting + _MEASURING * len(setup.test_frames)

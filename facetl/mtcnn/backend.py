@@ -168,7 +168,7 @@ def _bands(size: tuple[int, int], border: int, images: int) -> Iterator[range]:
             return
 
 
-class TorchEngine:
+class _TorchEngine:
     """Torch's own arithmetic, on any device (see :class:`facetl.mtcnn.engines.Engine`)."""
 
     exact = True
@@ -186,4 +186,4 @@ class TorchEngine:
         return lambda pixels: TorchBackend(pixels.to(device), networks)
 
 
-TORCH = TorchEngine()
+TORCH = _TorchEngine()

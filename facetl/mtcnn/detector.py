@@ -69,9 +69,9 @@ Thresholds = tuple[float, float, float]
 
 PIXELS_AT_ONCE = 4_000_000
 """Pixels of the images, all of one size, that are searched together."""
-VOTERS_IOU = 0.8
+_VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
-VOTING_IOU = 0.7
+_VOTING_IOU = 0.7
 """IoU with the best box of a face from which another box has a say in where the face is."""
 
 
@@ -520,7 +520,7 @@ def rnet_nms(scored: Candidates, settings: Settings) -> Tensor:
     The NMS is more lenient where ONet's boxes vote: more of them make a better average.
     """
     rows = (scored.scores > settings.thresholds[1]).nonzero()[:, 0]
-    return rows[suppress(scored[rows], VOTERS_IOU if settings.voting else 0.7)]
+    return rows[suppress(scored[rows], _VOTERS_IOU if settings.voting else 0.7)]
 
 
 def rnet_squares(scored: Candidates) -> Candidates:
@@ -554,7 +554,7 @@ def onet_nms(scored: Candidates, settings: Settings) -> Candidates:
     scored = scored.valid()
     if settings.voting:
         keep = suppress_nested(scored, 0.5)  # stricter: what is suppressed has voted
-        scored = scored[keep].moved_to(vote(scored, keep, VOTING_IOU)).valid()
+        scored = scored[keep].moved_to(vote(scored, keep, _VOTING_IOU)).valid()
         return scored[scored.scores > settings.thresholds[2]]
     scored = scored[scored.scores > settings.thresholds[2]]
     return scored[suppress_nested(scored, 0.7)]

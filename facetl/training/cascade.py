@@ -174,7 +174,7 @@ class Training:
         path = self.workshop.weights(step)
         if path.exists():
             self.watcher.skips(step)
-            return load_step(path, step)
+            return _load_step(path, step)
         with _keeping_threads():
             patches = self._cut(step, stages)
             checkpoint = self._train(step, patches, stages)
@@ -192,7 +192,7 @@ class Training:
         save_weights(path, weights)
         self.workshop.checkpoint(step).unlink(missing_ok=True)
         self.workshop.patches(step).unlink(missing_ok=True)
-        return load_step(path, step)
+        return _load_step(path, step)
 
     def _cut(self, step: Step, stages: Mapping[Stage, State]) -> Patches:
         path = self.workshop.patches(step)
@@ -293,7 +293,7 @@ def _keeping_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def load_step(path: Path, step: Step) -> tuple[State, History]:
+def _load_step(path: Path, step: Step) -> tuple[State, History]:
     """Read the weights that a finished step has left, and their history.
 
     Raises:

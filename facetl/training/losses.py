@@ -42,16 +42,16 @@ def detection_losses(
     """
     placed = labels != Label.NEGATIVE
     losses = {
-        "classification": classification_loss(outputs.logits, labels, hard_share),
-        "box": place_loss(outputs.offsets[placed], targets[placed]),
+        "classification": _classification_loss(outputs.logits, labels, hard_share),
+        "box": _place_loss(outputs.offsets[placed], targets[placed]),
     }
     if landmarks is not None:
         taught = landmarks.isfinite().all(dim=1)
-        losses["landmark"] = place_loss(outputs.landmarks[taught], landmarks[taught])
+        losses["landmark"] = _place_loss(outputs.landmarks[taught], landmarks[taught])
     return losses
 
 
-def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0) -> Tensor:
+def _classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0) -> Tensor:
     """Return the mean cross-entropy of the hardest positives and negatives.
 
     Online hard example mining: only the ``hard_share`` of the patches with the largest losses
@@ -66,7 +66,7 @@ def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0)
     return hardest.sum() / max(len(hardest), 1)
 
 
-def place_loss(places: Tensor, targets: Tensor) -> Tensor:
+def _place_loss(places: Tensor, targets: Tensor) -> Tensor:
     """Return the mean smooth L1 distance (Girshick 2015, equation 3) of (N, K) from (N, K) places.
 
     For offsets and landmarks; 0 if N = 0.

@@ -11,7 +11,7 @@ from facetl.training.stages import STAGE_FACTS
 from facetl.training.strategies import Part
 
 
-def layers_of(network: Network, stage: Stage, part: Part) -> tuple[str, ...]:
+def _layers_of(network: Network, stage: Stage, part: Part) -> tuple[str, ...]:
     """Return the names of the layers of a part of a network."""
     facts = STAGE_FACTS[stage]
     if part == "head":
@@ -23,7 +23,7 @@ def layers_of(network: Network, stage: Stage, part: Part) -> tuple[str, ...]:
 
 def release(network: Network, stage: Stage, part: Part) -> None:
     """Let a part of a network learn; freeze the rest of it."""
-    learning = layers_of(network, stage, part)
+    learning = _layers_of(network, stage, part)
     for name, layer in network.named_children():
         layer.requires_grad_(name in learning)
 
@@ -38,7 +38,7 @@ def count_parameters(network: Network, stage: Stage, part: Part) -> int:
     layers = dict(network.named_children())
     return sum(
         parameter.numel()
-        for name in layers_of(network, stage, part)
+        for name in _layers_of(network, stage, part)
         for parameter in layers[name].parameters()
     )
 

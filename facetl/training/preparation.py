@@ -96,7 +96,7 @@ class FrameCut:
         )
 
 
-class Cutting(NamedTuple):
+class _Cutting(NamedTuple):
     """What is cut from a frame.
 
     Attributes:
@@ -218,7 +218,7 @@ def prepare_patches(
     }
     task = {**origin, **(_describe_proposer(miner) if miner else {})}
     size = INPUT_SIZES[stage]
-    cut = partial(cut_frame, recipe=recipe, size=size, seed=seed, miner=miner)
+    cut = partial(_cut_frame, recipe=recipe, size=size, seed=seed, miner=miner)
     preparation = Preparation()
     thumbnails: dict[int, NDArray[np.float32]] = {}
     with writing_patches(path, size, task, resume=resume) as writer:
@@ -232,7 +232,7 @@ def prepare_patches(
         _require_readable(preparation)
         frames = {
             "frames": [frame.name for frame in dataset.frames],
-            "groups": group_frames(thumbnails, len(dataset)),
+            "groups": _group_frames(thumbnails, len(dataset)),
         }
         writer.metadata = {**preparation.to_json(), **origin, **frames}
     return preparation
@@ -245,7 +245,7 @@ def _describe_proposer(miner: Miner) -> dict[str, Any]:
 
 
 def _write_all(
-    writer: PatchWriter, cuttings: Iterator[Cutting | Unreadable]
+    writer: PatchWriter, cuttings: Iterator[_Cutting | Unreadable]
 ) -> Iterator[FrameCut | Unreadable]:
     """Yield what was written before a break; then write what is cut, and yield it."""
     yield from map(_remember, writer.kept)
@@ -264,9 +264,9 @@ def _remember(facts: dict[str, Any]) -> FrameCut | Unreadable:
     return Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
 
 
-def cut_frame(
+def _cut_frame(
     place: tuple[int, Frame], *, recipe: Recipe, size: int, seed: int, miner: Miner | None = None
-) -> Cutting | Unreadable:
+) -> _Cutting | Unreadable:
     """Read one frame, sample its windows and cut their pixels.
 
     Args:
@@ -290,7 +290,7 @@ def cut_frame(
         if miner.stage == "onet":  # PNet alone is convinced too easily
             suspects = find_suspects(proposals, frame)
     windows = choose_windows(pool, frame.boxes, recipe, frame.ignored)
-    pixels = cut_pixels(image, windows.windows, size, padding=recipe.padding)
+    pixels = _cut_pixels(image, windows.windows, size, padding=recipe.padding)
     cut = FrameCut(
         index=index,
         faces=len(frame.boxes),
@@ -302,10 +302,10 @@ def cut_frame(
         thumbnail=thumbnail(image),
         suspects=suspects,
     )
-    return Cutting(cut, pixels, windows)
+    return _Cutting(cut, pixels, windows)
 
 
-def group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:
+def _group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:
     """Return the group of near-duplicates that each of ``count`` frames is in, from 0 on.
 
     Args:
@@ -317,7 +317,7 @@ def group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> l
     return [int(group) for group in np.unique(groups, return_inverse=True)[1]]
 
 
-def cut_pixels(
+def _cut_pixels(
     image: NDArray[np.uint8], windows: Boxes, size: int, *, padding: bool
 ) -> NDArray[np.uint8]:
     """Return (N, size, size, 3) uint8: what the detector's crops see, rounded to whole values."""

@@ -10,7 +10,7 @@ from facetl.training.settings import Augmentation, TrainingSettings
 
 
 @dataclass(frozen=True)
-class StageFacts:
+class _StageFacts:
     """What is special of a stage in training.
 
     Attributes:
@@ -35,8 +35,8 @@ class StageFacts:
     recipe: Recipe = field(default_factory=Recipe)
 
 
-STAGE_FACTS: dict[Stage, StageFacts] = {
-    "pnet": StageFacts(
+STAGE_FACTS: dict[Stage, _StageFacts] = {
+    "pnet": _StageFacts(
         title="PNet, the proposal network",
         head=("conv4_1", "conv4_2"),
         last_block=("conv3", "prelu3"),
@@ -45,7 +45,7 @@ STAGE_FACTS: dict[Stage, StageFacts] = {
         enough_views=800_000,
         training=TrainingSettings(augmentation=Augmentation(contrast=0.0, repaint=0.0)),
     ),
-    "rnet": StageFacts(
+    "rnet": _StageFacts(
         title="RNet, the refinement network",
         head=("dense5_1", "dense5_2"),
         last_block=("dense4", "prelu4"),
@@ -55,7 +55,7 @@ STAGE_FACTS: dict[Stage, StageFacts] = {
         training=TrainingSettings(epochs=8, batch_size=512, learning_rate=2e-3, keep="last"),
         recipe=Recipe(negatives=25, near_share=1.0),
     ),
-    "onet": StageFacts(
+    "onet": _StageFacts(
         title="ONet, the output network",
         head=("dense6_1", "dense6_2"),
         last_block=("dense5", "prelu5", "dense6_3"),

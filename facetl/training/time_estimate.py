@@ -245,7 +245,7 @@ def try_training(
                 taken[count].append(next(trials))
     finally:
         torch.set_num_threads(before)
-    return choose_threads({count: statistics.median(each[1:]) for count, each in taken.items()})
+    return _choose_threads({count: statistics.median(each[1:]) for count, each in taken.items()})
 
 
 def trial_of(device: torch.device) -> Callable[[Stage, TrainingSettings], Trial]:
@@ -261,7 +261,7 @@ def gain_of_one_thread(stage: Stage, settings: TrainingSettings, device: torch.d
     return try_training(stage, settings, device).gain
 
 
-def choose_threads(seconds: Mapping[int, float]) -> Trial:
+def _choose_threads(seconds: Mapping[int, float]) -> Trial:
     """Return what to train with: all threads, unless one is clearly faster.
 
     Args:

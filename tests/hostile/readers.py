@@ -36,7 +36,7 @@ from facetl.evaluation.report.frames import collect_frames
 from facetl.evaluation.report.page import Report, choose_frames, render_page
 from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
 from facetl.experiments.description import load_study
-from facetl.experiments.results import load_cell, summarise
+from facetl.experiments.results import _load_cell, summarise
 from facetl.experiments.runner import KIND as CELLS
 from facetl.experiments.setup import require_place
 from facetl.experiments.study import PLAIN, Cell
@@ -62,12 +62,12 @@ from facetl.results.parquet import (
 from facetl.results.peers import PeerDetections, load_peer, save_peer
 from facetl.results.store import load_run
 from facetl.training.batches import split_by_frame
-from facetl.training.cascade import Workshop, load_step
+from facetl.training.cascade import Workshop, _load_step
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.patches import load_patches, writing_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.sampling import LabelledWindows
-from facetl.training.time_budget import SavedBudget
+from facetl.training.time_budget import _SavedBudget
 
 BOXES = np.array([[2.0, 2.0, 10.0, 9.0], [1.5, 0.0, 6.0, 8.25]])
 RUN_SETTINGS = {"thresholds": [0.1, 0.2, 0.2], "command": "facetl detect"}
@@ -399,12 +399,12 @@ def _read_told_checkpoint(path: Path) -> None:
 
 
 def _budget(folder: Path) -> list[Path]:
-    SavedBudget(20.5, {"1_pnet": 0.25, "1_rnet": 1.0}).save(folder / "budget.json")
+    _SavedBudget(20.5, {"1_pnet": 0.25, "1_rnet": 1.0}).save(folder / "budget.json")
     return [folder / "budget.json"]
 
 
 def _read_budget(path: Path) -> None:
-    memory = SavedBudget.load(path)
+    memory = _SavedBudget.load(path)
     assert memory.spent >= 0
     recipe = CascadePlan.default().stages["pnet"].recipe
     assert all(recipe.thinned(share).positives for share in memory.patches.values())
@@ -501,7 +501,7 @@ def _cell(folder: Path) -> list[Path]:
 
 
 def _read_cell(path: Path) -> None:
-    result = load_cell(path, CELL)
+    result = _load_cell(path, CELL)
     rows = summarise([result])
     sections(rows)
     cells_csv([result])
@@ -606,7 +606,7 @@ READERS = (
     Reader(
         "weights of a step",
         _told(_tell_weights),
-        lambda path: load_step(_as_weights(path), Step(1, "pnet")),
+        lambda path: _load_step(_as_weights(path), Step(1, "pnet")),
     ),
     Reader("weights in a report", _told(_tell_weights), _read_report_of_weights),
     Reader("pytorch weights", _torch, _read_weights),

@@ -25,35 +25,35 @@ from facetl.evaluation.report.figures import (
 from facetl.evaluation.report.plots import PALETTE
 from facetl.evaluation.report.table import UNDEFINED
 
-Diagnoses = Mapping[str, Diagnosis]
+_Diagnoses = Mapping[str, Diagnosis]
 """By the name of the run."""
 
-MISTAKE_TITLES = {
+_MISTAKE_TITLES = {
     Mistake.MISSED: "missed faces",
     Mistake.LOCALISATION: "localisation",
     Mistake.DUPLICATE: "duplicates",
     Mistake.BACKGROUND: "background",
 }
-RECALL_TITLES = {
+_RECALL_TITLES = {
     "size": "size: √(width · height), pixels",
     "aspect": "aspect ratio: width / height",
     "label": "label",
 }
 MOST_LABELS = 12
 """How many labels are drawn, those with most faces."""
-LEGEND_ROOM = 0.5
+_LEGEND_ROOM = 0.5
 """Inches."""
-LARGEST_DOT = 120
+_LARGEST_DOT = 120
 """Square points, for a bin that holds all detections."""
-PANEL: Any = {"fontsize": 10, "weight": "normal"}
-DIAGONAL: Any = {"color": "#999999", "linewidth": 1, "linestyle": (0, (4, 3))}
+_PANEL: Any = {"fontsize": 10, "weight": "normal"}
+_DIAGONAL: Any = {"color": "#999999", "linewidth": 1, "linestyle": (0, (4, 3))}
 
 
-def plot_errors(diagnoses: Diagnoses) -> Figure:
+def plot_errors(diagnoses: _Diagnoses) -> Figure:
     """Draw the AP that each kind of mistake costs: a panel an IoU threshold, a bar a run."""
     with styled(diagnoses):
         ious = list(next(iter(diagnoses.values())).costs) if diagnoses else [f"{IOU_THRESHOLD}"]
-        height = LEGEND_ROOM + 0.9 + len(MISTAKE_TITLES) * (0.2 + 0.22 * max(len(diagnoses), 1))
+        height = _LEGEND_ROOM + 0.9 + len(_MISTAKE_TITLES) * (0.2 + 0.22 * max(len(diagnoses), 1))
         figure = Figure(figsize=(9.0, height))
         panels = figure.subplots(
             1, len(ious), sharex=True, sharey=True, squeeze=False, gridspec_kw={"wspace": 0.12}
@@ -68,11 +68,11 @@ def plot_errors(diagnoses: Diagnoses) -> Figure:
     return figure
 
 
-def plot_recall_by(diagnoses: Diagnoses) -> Figure:
+def plot_recall_by(diagnoses: _Diagnoses) -> Figure:
     """Draw recall at the best F1 by size, aspect ratio and label, with 95 % intervals."""
     tables = {
         key: _common_groups([each.recall_by[key] for each in diagnoses.values()])
-        for key in RECALL_TITLES
+        for key in _RECALL_TITLES
     }
     tables = {key: names for key, names in tables.items() if names} or {"size": []}
     heights = [
@@ -80,7 +80,7 @@ def plot_recall_by(diagnoses: Diagnoses) -> Figure:
         for names in tables.values()
     ]
     with styled([*diagnoses, *chain.from_iterable(tables.values())]):
-        figure = Figure(figsize=(7.0, LEGEND_ROOM + 0.6 + sum(heights)))
+        figure = Figure(figsize=(7.0, _LEGEND_ROOM + 0.6 + sum(heights)))
         panels = figure.subplots(
             len(tables), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
         )[:, 0]
@@ -91,12 +91,12 @@ def plot_recall_by(diagnoses: Diagnoses) -> Figure:
     return figure
 
 
-def plot_calibration(diagnoses: Diagnoses) -> Figure:
+def plot_calibration(diagnoses: _Diagnoses) -> Figure:
     """Draw the share of hits by score, a panel a run; on the diagonal a score is a probability."""
     columns = min(max(len(diagnoses), 1), 3)
     rows = math.ceil(max(len(diagnoses), 1) / columns)
     with styled(diagnoses):
-        figure = Figure(figsize=(0.8 + 3.1 * columns, LEGEND_ROOM + 0.4 + 3.2 * rows))
+        figure = Figure(figsize=(0.8 + 3.1 * columns, _LEGEND_ROOM + 0.4 + 3.2 * rows))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for spare in panels[len(diagnoses) :]:
             spare.set_axis_off()
@@ -109,34 +109,34 @@ def plot_calibration(diagnoses: Diagnoses) -> Figure:
         panels[0].set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         figure.supxlabel("mean score (larger dot: more detections)", fontsize=10)
         figure.supylabel(f"share of hits at IoU {IOU_THRESHOLD:g}", fontsize=10)
-        line = Line2D([], [], **DIAGONAL)
+        line = Line2D([], [], **_DIAGONAL)
         _head(figure, "Can scores be taken for probabilities?", {"yes, on this line": line})
     return figure
 
 
-def _draw_losses(axes: Axes, diagnoses: Diagnoses, iou: str) -> float:
+def _draw_losses(axes: Axes, diagnoses: _Diagnoses, iou: str) -> float:
     """Draw the bars of all runs; return the longest."""
     longest = 0.0
     for run, (diagnosis, colour) in enumerate(
         zip(diagnoses.values(), cycle(PALETTE), strict=False)
     ):
         costs = diagnosis.costs[iou]
-        lost = [costs.lost[mistake] for mistake in MISTAKE_TITLES]
+        lost = [costs.lost[mistake] for mistake in _MISTAKE_TITLES]
         lengths = np.nan_to_num(lost)
         places = [_places(row, len(diagnoses))[run] for row in range(len(lost))]
         axes.barh(places, lengths, 0.7 / len(diagnoses), color=colour)
-        for mistake, length, place in zip(MISTAKE_TITLES, lengths, places, strict=True):
+        for mistake, length, place in zip(_MISTAKE_TITLES, lengths, places, strict=True):
             text = f"{_say(costs.lost[mistake])} ({costs.counts[mistake]})"
             axes.annotate(
                 text, (length, place), (4, 0), textcoords="offset points", va="center", fontsize=9
             )
         longest = max(longest, *lengths)
-    axes.set_title(f"at IoU {iou}", **PANEL)
-    _set_rows(axes, list(MISTAKE_TITLES.values()))
+    axes.set_title(f"at IoU {iou}", **_PANEL)
+    _set_rows(axes, list(_MISTAKE_TITLES.values()))
     return longest
 
 
-def _draw_recall(axes: Axes, diagnoses: Diagnoses, key: str, names: Sequence[str]) -> None:
+def _draw_recall(axes: Axes, diagnoses: _Diagnoses, key: str, names: Sequence[str]) -> None:
     largest = ", the largest" if len(names) > MOST_LABELS else ""
     names = names[:MOST_LABELS]
     faces: dict[str, int] = {}
@@ -154,12 +154,12 @@ def _draw_recall(axes: Axes, diagnoses: Diagnoses, key: str, names: Sequence[str
             clip_on=False,
         )  # fmt: skip
     _set_rows(axes, [f"{shorten(name)} ({faces[name]})" for name in names])
-    axes.set_title(f"by {RECALL_TITLES[key]}{largest} (number of faces)", **PANEL)
+    axes.set_title(f"by {_RECALL_TITLES[key]}{largest} (number of faces)", **_PANEL)
 
 
 def _draw_reliability(axes: Axes, name: str, diagnosis: Diagnosis, colour: str) -> None:
-    axes.plot([0, 1], [0, 1], **DIAGONAL)
-    axes.set_title(f"{shorten(name)}: expected error {_say(diagnosis.calibration_error)}", **PANEL)
+    axes.plot([0, 1], [0, 1], **_DIAGONAL)
+    axes.set_title(f"{shorten(name)}: expected error {_say(diagnosis.calibration_error)}", **_PANEL)
     bins = diagnosis.calibration
     if not bins:
         axes.text(0.97, 0.1, "no scores from 0 to 1", ha="right", fontsize=9)
@@ -169,7 +169,7 @@ def _draw_reliability(axes: Axes, name: str, diagnosis: Diagnosis, colour: str) 
     reach = [precisions - low, high - precisions]
     axes.errorbar(scores, precisions, yerr=reach, fmt="none", ecolor=colour, elinewidth=1.4)
     counts = np.array([each.detections for each in bins])
-    sizes = LARGEST_DOT * np.sqrt(counts / max(counts.sum(), 1))
+    sizes = _LARGEST_DOT * np.sqrt(counts / max(counts.sum(), 1))
     axes.scatter(scores, precisions, sizes, color=colour, zorder=3, clip_on=False)
 
 

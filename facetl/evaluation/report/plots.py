@@ -30,16 +30,16 @@ from facetl.files import atomic_path, plot_paths
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-LOSS_COLOURS = {"train": BLUE, "validation": VERMILION}
-LOSS_STYLES: dict[str, dict[str, Any]] = {
+_LOSS_COLOURS = {"train": BLUE, "validation": VERMILION}
+_LOSS_STYLES: dict[str, dict[str, Any]] = {
     "total": {},
     "classification": {"linestyle": "--", "linewidth": 1.2},
     "box": {"linestyle": ":", "linewidth": 1.6},
     "landmark": {"linestyle": "-.", "linewidth": 1.0},
 }
-SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
+_SHARE_COLOURS = {"accuracy": GREEN, "recall": PURPLE}
 
-SVG_METADATA = ("Creator", "Date", "Format", "Type")
+_SVG_METADATA = ("Creator", "Date", "Format", "Type")
 """What matplotlib would tell in an SVG unasked."""
 
 
@@ -104,9 +104,9 @@ def plot_losses(trainings: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
 def _draw_training(
     losses: Axes, shares: Axes, name: str, records: Sequence[Mapping[str, Any]]
 ) -> None:
-    for (part, colour), (loss, style) in product(LOSS_COLOURS.items(), LOSS_STYLES.items()):
+    for (part, colour), (loss, style) in product(_LOSS_COLOURS.items(), _LOSS_STYLES.items()):
         _draw_series(losses, records, part, loss, f"{part}, {loss}", color=colour, **style)
-    for share, colour in SHARE_COLOURS.items():
+    for share, colour in _SHARE_COLOURS.items():
         _draw_series(shares, records, "validation", share, share, color=colour)
     for axes, title in ((losses, f"{shorten(name)}: loss"), (shares, "on the validation frames")):
         axes.set_title(title)
@@ -155,7 +155,7 @@ def svg_of(figure: Figure, name: str = "facetl") -> str:
         name: tells what it refers to inside itself from what others on the same page do.
     """
     style = {**STYLE, "svg.fonttype": "none", "svg.hashsalt": name}
-    text = render_figure(figure, "svg", style, metadata=dict.fromkeys(SVG_METADATA)).decode()
+    text = render_figure(figure, "svg", style, metadata=dict.fromkeys(_SVG_METADATA)).decode()
     return text[text.index("<svg") :].rstrip()
 
 

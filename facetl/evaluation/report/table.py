@@ -14,13 +14,13 @@ from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Met
 from facetl.evaluation.scoring import Evaluation
 
 UNDEFINED = "–"
-AP_TITLES = {
+_AP_TITLES = {
     "0.3": "AP at IoU 0.3",
     "0.5": "AP at IoU 0.5",
     "0.7": "AP at IoU 0.7",
     "0.5:0.95": "AP, mean of IoU 0.5:0.95",
 }
-LOSS_TITLES = {
+_LOSS_TITLES = {
     Mistake.MISSED: f"AP at IoU {IOU_THRESHOLD:g} lost to missed faces",
     Mistake.LOCALISATION: "  to mistakes of localisation",
     Mistake.DUPLICATE: "  to duplicates",
@@ -74,7 +74,7 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[MetricRow]]:
         return MetricRow(title, tuple(figure(each) for each in evaluations), layout, best)
 
     accuracy = [
-        *(row(title, partial(_ap_at, iou)) for iou, title in AP_TITLES.items()),
+        *(row(title, partial(_ap_at, iou)) for iou, title in _AP_TITLES.items()),
         row("AP as COCO has it, 0.5:0.95", lambda e: e.metrics.ap_coco["0.5:0.95"]),
         row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
     ]
@@ -94,7 +94,7 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[MetricRow]]:
     ]
     losses = [
         row(title, partial(_ap_lost_to, mistake), best="low")
-        for mistake, title in LOSS_TITLES.items()
+        for mistake, title in _LOSS_TITLES.items()
     ]
     losses.append(
         row("expected calibration error", lambda e: e.diagnosis.calibration_error, best="low")
@@ -113,7 +113,7 @@ def compare_subsets(parts: Sequence[Metrics]) -> list[list[MetricRow]]:
     """Return the rows of one run's table with one column a part of the frames; none is best."""
     accuracy = [
         MetricRow(title, tuple(part.ap[iou] for part in parts), ".3f", None)
-        for iou, title in AP_TITLES.items()
+        for iou, title in _AP_TITLES.items()
     ]
     counts = [
         MetricRow("frames", tuple(part.frames for part in parts), "d", None),

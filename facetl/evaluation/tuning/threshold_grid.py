@@ -23,8 +23,8 @@ TUNING_IOU = 0.5
 """Least IoU of a hit for precision, recall and F1."""
 
 PNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-RNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-FLOOR = (PNET_THRESHOLDS[0], RNET_THRESHOLDS[0], 0.05)
+_RNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FLOOR = (PNET_THRESHOLDS[0], _RNET_THRESHOLDS[0], 0.05)
 """The lowest thresholds that are tried."""
 
 
@@ -77,7 +77,7 @@ def try_grid(
     faces: TrueBoxes,
     aim: Aim,
     pnet: Sequence[float] = PNET_THRESHOLDS,
-    rnet: Sequence[float] = RNET_THRESHOLDS,
+    rnet: Sequence[float] = _RNET_THRESHOLDS,
 ) -> Iterator[Trial]:
     """Yield each pair of thresholds with the final threshold that serves the aim best.
 
@@ -165,7 +165,7 @@ def find_cut(curve: Curve, aim: Aim, lowest: float) -> Cut:
     kept = int(curve.cuts[row]) + 1
     if kept == len(curve.scores):
         return Cut(kept, lowest)
-    return Cut(kept, threshold_between(float(curve.scores[kept]), float(curve.scores[kept - 1])))
+    return Cut(kept, _threshold_between(float(curve.scores[kept]), float(curve.scores[kept - 1])))
 
 
 def _best_where(figure: Floats, bounded: Floats, at_least: float | None) -> int:
@@ -176,7 +176,7 @@ def _best_where(figure: Floats, bounded: Floats, at_least: float | None) -> int:
     return int(np.argmax(bounded))
 
 
-def threshold_between(below: float, above: float) -> float:
+def _threshold_between(below: float, above: float) -> float:
     """Return the shortest decimal near the middle that parts two float32 scores.
 
     The detector keeps what is greater than its threshold, and compares in float32.
