@@ -199,7 +199,7 @@ def test_half_precision_needs_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
 def hide_kernels(patch: pytest.MonkeyPatch, folder: Path, able: str = "AVX512") -> None:
     patch.setattr(native, "__file__", str(folder / "__init__.py"))
     patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: able)
-    patch.setattr(native, "find_kernels", _find_kernels.__wrapped__)
+    patch.setattr(native, "_find_kernels", _find_kernels.__wrapped__)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_an_engine_is_an_object_and_a_line_in_a_table(
 
 def test_without_kernels_torch_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     missing: Any = lambda half=False: native._Kernels(lacking="none here")  # noqa: E731
-    monkeypatch.setattr(native, "find_kernels", missing)
+    monkeypatch.setattr(native, "_find_kernels", missing)
     assert Detector.load("pretrained", "cpu").engine == "torch"
     with pytest.raises(InputError, match="none here"):
         Detector.load("pretrained", "cpu", "native")

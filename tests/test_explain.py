@@ -88,7 +88,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_other(
     frame: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = (frame, "--weights", "pretrained", "--min-face", "60", "--out")
-    monkeypatch.setattr(trace_figures, "draw_scores", cannot_draw)
+    monkeypatch.setattr(trace_figures, "_draw_scores", cannot_draw)
     result = success(explain(*arguments, tmp_path / "some"))
     assert {path.stem for path in (tmp_path / "some").glob("*.png")} == {*PICTURES} - {"scores"}
     assert "pictures that cannot be drawn, left out: 1 (" in result.stderr

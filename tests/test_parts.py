@@ -57,7 +57,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, BaseException], N
                 raise error
             return _cut_frame(place, **how)
 
-        monkeypatch.setattr(preparation, "cut_frame", cut)
+        monkeypatch.setattr(preparation, "_cut_frame", cut)
 
     return stop
 
@@ -70,7 +70,7 @@ def broken(
     out = tmp_path / "patches"
     stop_at(5, KeyboardInterrupt())
     assert prepare(frames, out).exit_code == 130
-    monkeypatch.setattr(preparation, "cut_frame", _cut_frame)
+    monkeypatch.setattr(preparation, "_cut_frame", _cut_frame)
     return out
 
 
@@ -210,7 +210,7 @@ def test_an_error_keeps_what_is_done(
     """Room was lacking on the disk or in memory: there will be some."""
     stop_at(5, OutputError("no room"))
     assert complaint(prepare(frames, tmp_path / "patches")) == "facetl: no room"
-    monkeypatch.setattr(preparation, "cut_frame", _cut_frame)
+    monkeypatch.setattr(preparation, "_cut_frame", _cut_frame)
     success(prepare(frames, tmp_path / "patches", "--resume"))
     assert contents(tmp_path / "patches") == contents(whole)
 

@@ -19,7 +19,7 @@ from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training import time_estimate
 from facetl.training.plan import CascadePlan, Share
 from facetl.training.settings import TrainingSettings
-from facetl.training.time_budget import TimeBudget, _SavedBudget
+from facetl.training.time_budget import SavedBudget, TimeBudget
 from facetl.training.time_estimate import (
     LEAST_PATCHES,
     TYPICAL,
@@ -303,7 +303,7 @@ def test_a_training_that_is_resumed_has_the_rest_of_its_time(tmp_path: Path) -> 
 def test_what_is_finished_is_not_planned_for_again(tmp_path: Path) -> None:
     """In a training that is resumed, as soon as the step it was interrupted at begins."""
     names = [step.name for step in PLAN.steps]
-    _SavedBudget(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
+    SavedBudget(60, dict.fromkeys(names, 1.0)).save(tmp_path / "budget.json")
     budget = budget_on(Machine(TYPICAL), 120, tmp_path, HUNDRED)
     whole = budget.share
     budget.begin_step(PLAN.steps[-1])
@@ -329,14 +329,14 @@ def test_a_damaged_memory_is_one_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "budget.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"budget\.json: damaged .*; start over with --force"):
-        _SavedBudget.load(path)
+        SavedBudget.load(path)
 
 
 def test_a_memory_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "budget.json"
-    assert _SavedBudget.load(path) == _SavedBudget()
-    _SavedBudget(1.5, {"1_pnet": 0.5}).save(path)
-    assert _SavedBudget.load(path) == _SavedBudget(1.5, {"1_pnet": 0.5})
+    assert SavedBudget.load(path) == SavedBudget()
+    SavedBudget(1.5, {"1_pnet": 0.5}).save(path)
+    assert SavedBudget.load(path) == SavedBudget(1.5, {"1_pnet": 0.5})
     assert json.loads(path.read_text()) == {"spent": 1.5, "patches": {"1_pnet": 0.5}}
 
 

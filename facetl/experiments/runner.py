@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -26,6 +25,7 @@ from facetl.experiments.setup import Setup
 from facetl.experiments.study import Cell, PatchTask, StartTask, Target, Task, plain_cells_before
 from facetl.files import FileKind, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
@@ -44,7 +44,7 @@ KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --re
 
 def do_task(task: Task, setup: Setup) -> None:
     """Do a task whose needs are done."""
-    with one_thread():
+    with keeping_threads(1):
         if isinstance(task, PatchTask):
             _cut_patches(task, setup)
         elif isinstance(task, StartTask):
@@ -209,14 +209,3 @@ def _last(checkpoints: Iterator[Checkpoint]) -> Checkpoint:
     """Return the last checkpoint, without keeping the others."""
     (last,) = deque(checkpoints, maxlen=1)
     return last
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work on a single thread for as long as the block lasts."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

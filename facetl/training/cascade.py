@@ -9,8 +9,7 @@ the seed, it ends with the same weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
 from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.parts import describe_differences
@@ -175,7 +175,7 @@ class Training:
         if path.exists():
             self.watcher.skips(step)
             return _load_step(path, step)
-        with _keeping_threads():
+        with keeping_threads():
             patches = self._cut(step, stages)
             checkpoint = self._train(step, patches, stages)
         records = [
@@ -281,16 +281,6 @@ class _Replanning:
     def _settle(self, settings: TrainingSettings) -> TrainingSettings:
         torch.set_num_threads(self.time_budget.threads)
         return replace(settings, seed=self.seed)
-
-
-@contextmanager
-def _keeping_threads() -> Iterator[None]:
-    """Give torch as many threads after the block as it had before."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _load_step(path: Path, step: Step) -> tuple[State, History]:

@@ -38,7 +38,7 @@ _CHANGED = 1.5
 """How many times as slow, or as fast, an epoch is before the threads are tried again."""
 
 
-class _SavedBudget(NamedTuple):
+class SavedBudget(NamedTuple):
     """What a training that is resumed has to know of its budget.
 
     Attributes:
@@ -54,7 +54,7 @@ class _SavedBudget(NamedTuple):
         write_text(path, json.dumps(self._asdict()) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> _SavedBudget:
+    def load(cls, path: Path) -> SavedBudget:
         """Read it; a new one if there is no such file.
 
         Raises:
@@ -114,7 +114,7 @@ class TimeBudget:
     _cutting_since: float = field(init=False)
 
     def __post_init__(self) -> None:
-        saved = _SavedBudget.load(self.path)
+        saved = SavedBudget.load(self.path)
         self.is_resumed = saved.spent > 0
         self._patches = dict(saved.patches)
         self._steps = self.plan.steps
@@ -243,7 +243,7 @@ class TimeBudget:
         self.speed = self.speed.training_times(self._slowness)
 
     def _save(self) -> None:
-        _SavedBudget(round(self.spent, 3), self._patches).save(self.path)
+        SavedBudget(round(self.spent, 3), self._patches).save(self.path)
 
 
 def _halfway(ratio: float) -> float:
@@ -251,7 +251,7 @@ def _halfway(ratio: float) -> float:
     return (1 + ratio) / 2
 
 
-def _check(saved: _SavedBudget) -> None:
+def _check(saved: SavedBudget) -> None:
     """Raise ValueError or TypeError if what was read is not what a training writes."""
     if not 0 <= saved.spent < math.inf:
         raise ValueError(f"found {saved.spent!r} seconds")

@@ -67,7 +67,7 @@ from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from facetl.training.patches import load_patches, writing_patches
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.sampling import LabelledWindows
-from facetl.training.time_budget import _SavedBudget
+from facetl.training.time_budget import SavedBudget
 
 BOXES = np.array([[2.0, 2.0, 10.0, 9.0], [1.5, 0.0, 6.0, 8.25]])
 RUN_SETTINGS = {"thresholds": [0.1, 0.2, 0.2], "command": "facetl detect"}
@@ -399,12 +399,12 @@ def _read_told_checkpoint(path: Path) -> None:
 
 
 def _budget(folder: Path) -> list[Path]:
-    _SavedBudget(20.5, {"1_pnet": 0.25, "1_rnet": 1.0}).save(folder / "budget.json")
+    SavedBudget(20.5, {"1_pnet": 0.25, "1_rnet": 1.0}).save(folder / "budget.json")
     return [folder / "budget.json"]
 
 
 def _read_budget(path: Path) -> None:
-    memory = _SavedBudget.load(path)
+    memory = SavedBudget.load(path)
     assert memory.spent >= 0
     recipe = CascadePlan.default().stages["pnet"].recipe
     assert all(recipe.thinned(share).positives for share in memory.patches.values())
