@@ -26,9 +26,9 @@ from facetl.mtcnn import native
 from facetl.mtcnn.backend import Backend, BackendFactory, Cells, TorchBackend, WindowOutputs
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import ENGINES, choose_engine, engine_names, why_not
+from facetl.mtcnn.geometry import level_size
 from facetl.mtcnn.native import _find_kernels, _NativeNetworks
 from facetl.mtcnn.networks import Network, build_network
-from facetl.mtcnn.pyramid import level_size
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage
 from facetl.results.detections import FrameResult, Run

@@ -13,15 +13,13 @@ from torch import Tensor, nn
 from facetl.errors import InputError
 from facetl.mtcnn.networks import Network, normalise
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
-from facetl.training.gradients import flatten
 from facetl.training.initialisation import build_starting_network
-from facetl.training.parts import release, trained_parameters
-from facetl.training.penalties import Held, Penalty, weights_of
+from facetl.training.penalties import Held, Penalty, flatten, weights_of
 from facetl.training.regularisers import feature_map, find_regulariser
 from facetl.training.regularisers.delta import _weigh_channels
 from facetl.training.regularisers.feature_map import FeaturePenalty
 from facetl.training.regularisers.l2 import WeightPenalty
-from facetl.training.stages import STAGE_FACTS
+from facetl.training.stages import STAGE_FACTS, release, trained_parameters
 from facetl.training.transfer import Transfer
 
 

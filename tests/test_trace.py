@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from facetl.cartoons.frame import draw_frame
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.geometry import level_size, map_size, pyramid_scales
 from facetl.mtcnn.networks import build_network, normalise
-from facetl.mtcnn.pyramid import level_size, map_size, pyramid_scales
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.mtcnn.trace import STEP_NAMES, Level, Trace, _score_maps, trace_search
 from facetl.search.settings import Settings

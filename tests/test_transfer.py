@@ -18,9 +18,8 @@ from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
-from facetl.training.parts import _layers_of, count_parameters, release
 from facetl.training.settings import TrainingSettings
-from facetl.training.stages import STAGE_FACTS
+from facetl.training.stages import STAGE_FACTS, _layers_of, count_parameters, release
 from facetl.training.transfer import Transfer
 
 pytestmark = pytest.mark.slow

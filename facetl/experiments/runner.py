@@ -33,11 +33,11 @@ from facetl.training.cascade import TUNED, Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
-from facetl.training.mining import Miner, mining_settings
-from facetl.training.parts import count_parameters
+from facetl.training.mining import Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import prepare_patches
 from facetl.training.progress import Watcher
+from facetl.training.stages import count_parameters
 
 KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume")
 
@@ -61,7 +61,7 @@ def _cut_patches(task: PatchTask, setup: Setup) -> None:
     miner = None
     if before:
         detector = Detector(Weights(before), setup.device)
-        miner = Miner(detector, task.stage, settings=mining_settings(recipe))
+        miner = Miner(detector, task.stage, padding=recipe.padding)
     prepare_patches(
         plan.choose_frames(setup.train_frames),
         setup.file_of(task),

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facetl.mtcnn.geometry import PNET_STRIDE
+from facetl.mtcnn.geometry import PNET_STRIDE, PNET_WINDOW, level_size
 from facetl.mtcnn.networks import Network, Outputs, normalise
-from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.mtcnn.stages import INPUT_SIZES, Stage
 

@@ -28,18 +28,19 @@ from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
+    PNET_WINDOW,
     as_windows,
     inclusive_sides,
     move,
     place_landmarks,
     pnet_boxes,
     pnet_windows,
+    pyramid_scales,
     sides,
     square,
 )
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
-from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.resampling import place_windows
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weights

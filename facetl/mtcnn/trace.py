@@ -19,8 +19,15 @@ from facetl.data.images import Pixels
 from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import CascadeStep, Detector, border_of, run_cascade
-from facetl.mtcnn.geometry import PNET_STRIDE, as_windows, pnet_windows
-from facetl.mtcnn.pyramid import PNET_WINDOW, level_size, map_size, pyramid_scales
+from facetl.mtcnn.geometry import (
+    PNET_STRIDE,
+    PNET_WINDOW,
+    as_windows,
+    level_size,
+    map_size,
+    pnet_windows,
+    pyramid_scales,
+)
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.results.detections import Floats
 from facetl.search.settings import Settings

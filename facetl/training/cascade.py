@@ -33,7 +33,7 @@ from facetl.training.checkpoint import (
 )
 from facetl.training.initialisation import build_training_network, require_start
 from facetl.training.loop import name_validation_frames, train
-from facetl.training.mining import Miner, mining_settings
+from facetl.training.mining import Miner
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, StagePlan, Step
 from facetl.training.preparation import prepare_patches
@@ -226,7 +226,7 @@ class Training:
             Detector(Weights(stages), self.device, self.engine),
             step.stage,
             judged=step.round > 1,
-            settings=mining_settings(plan.recipe),
+            padding=plan.recipe.padding,
         )
 
     def _settings(self, step: Step) -> TrainingSettings:

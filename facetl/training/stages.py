@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from facetl.mtcnn.stages import Stage
 from facetl.training.recipe import Recipe
 from facetl.training.settings import Augmentation, TrainingSettings
+from facetl.training.strategies import Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from facetl.mtcnn.networks import Network
 
 
 @dataclass(frozen=True)
@@ -73,3 +80,35 @@ STAGE_FACTS: dict[Stage, _StageFacts] = {
         recipe=Recipe(positives=8, parts=4, negatives=10, near_share=1.0),
     ),
 }
+
+
+def _layers_of(network: Network, stage: Stage, part: Part) -> tuple[str, ...]:
+    """Return the names of the layers of a part of a network."""
+    facts = STAGE_FACTS[stage]
+    if part == "head":
+        return facts.head
+    if part == "last-block":
+        return (*facts.last_block, *facts.head)
+    return tuple(name for name, _ in network.named_children())
+
+
+def release(network: Network, stage: Stage, part: Part) -> None:
+    """Let a part of a network learn; freeze the rest of it."""
+    learning = _layers_of(network, stage, part)
+    for name, layer in network.named_children():
+        layer.requires_grad_(name in learning)
+
+
+def trained_parameters(network: Network) -> list[nn.Parameter]:
+    """Return the parameters that learn, in the network's order."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def count_parameters(network: Network, stage: Stage, part: Part) -> int:
+    """Return how many numbers a part of a network holds."""
+    layers = dict(network.named_children())
+    return sum(
+        parameter.numel()
+        for name in _layers_of(network, stage, part)
+        for parameter in layers[name].parameters()
+    )

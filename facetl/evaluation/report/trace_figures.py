@@ -35,8 +35,7 @@ from facetl.evaluation.report.figures import (
 )
 from facetl.evaluation.report.plots import PALETTE, Drawing
 from facetl.mtcnn.detector import CascadeStep
-from facetl.mtcnn.geometry import PNET_STRIDE
-from facetl.mtcnn.pyramid import PNET_WINDOW
+from facetl.mtcnn.geometry import PNET_STRIDE, PNET_WINDOW
 from facetl.mtcnn.trace import STEP_NAMES, Level, Trace
 from facetl.palette import BLUE, ORANGE, SKY
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
+from facetl.mtcnn.geometry import PNET_WINDOW, level_size
 from facetl.mtcnn.networks import Network
-from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 from facetl.mtcnn.stages import STAGES, Stage
 
 _BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
