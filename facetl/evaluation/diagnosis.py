@@ -344,13 +344,7 @@ def _find_faces(ranking: Ranking, matches: Matches, score_threshold: float) -> F
 
 
 def _group_by_value(values: Floats, found: Flags, bounds: Sequence[float]) -> tuple[FaceGroup, ...]:
-    """Return the groups between ``bounds`` that hold faces.
-
-    Args:
-        values: (M,) at least 0; a value that equals a bound belongs to the group above it.
-        found: (M,) which faces were found.
-        bounds: rising.
-    """
+    """Return the groups between ``bounds`` that hold faces."""
     lows, highs = (0.0, *bounds), (*bounds, float("inf"))
     group = np.searchsorted(bounds, values, side="right")
     return tuple(
@@ -374,12 +368,7 @@ def _group_by_label(labels: Sequence[str | None], found: Flags) -> tuple[FaceGro
 
 
 def _calibrate(scores: Floats, hits: Flags) -> tuple[ScoreBin, ...]:
-    """Return bins of equal width from 0 to 1; nothing if any score lies outside.
-
-    Args:
-        scores: (N,) of the detections.
-        hits: (N,) which of them are hits.
-    """
+    """Return bins of equal width from 0 to 1; nothing if any score lies outside."""
     if len(scores) == 0 or scores.min() < 0 or scores.max() > 1:
         return ()
     bounds = np.arange(_CALIBRATION_BINS + 1) / _CALIBRATION_BINS

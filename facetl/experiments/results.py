@@ -176,11 +176,7 @@ def _differ(
 
 
 def _load_cell(path: Path, cell: Cell) -> Result:
-    """Read the result of a cell.
-
-    Raises:
-        InputError: if the file is damaged, or another cell's.
-    """
+    """Read the result of a cell."""
     try:
         content = read_json(path)
         KIND.require(content["format"], content["version"], path)

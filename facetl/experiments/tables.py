@@ -38,12 +38,7 @@ LEGEND = (
 
 @dataclass(frozen=True)
 class _Entry:
-    """A cell of a table.
-
-    Attributes:
-        text: its text.
-        best: whether it is the best of its column.
-    """
+    """The text of a place in a table, and whether it is the best of its column."""
 
     text: str
     best: bool = False

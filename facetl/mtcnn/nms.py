@@ -104,12 +104,7 @@ def _keep_best(
 
 
 def _unbeaten(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return (N,) which stay, where each of N in turn, if it stays, removes those that it beats.
-
-    Args:
-        beats: (N, N) above the diagonal.  Rows are settled from the first on, one more in every
-            round at least, and nearly always all within a few.
-    """
+    """Return (N,) which stay, where each of N in turn, if it stays, removes those that it beats."""
     stays = np.ones(len(beats), dtype=bool)
     while True:
         settled = np.asarray(~(beats & stays[:, None]).any(axis=0))

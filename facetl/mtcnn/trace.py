@@ -74,10 +74,8 @@ class Level:
 class _Remaining:
     """The candidates that are left after a step, best score first from PNet's NMS on.
 
-    Attributes:
-        boxes: (N, 4) float64 half-open pixels of the image; may leave it.
-        scores: (N,) float32 in [0, 1], of the last network.
-        landmarks: (N, 5, 2) float32 x, y in pixels after ONet, (0, 5, 2) before.
+    Boxes are half open and may leave the image; landmarks are (N, 5, 2) after ONet, (0, 5, 2)
+    before.
     """
 
     boxes: Boxes

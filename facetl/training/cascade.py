@@ -284,11 +284,7 @@ class _Replanning:
 
 
 def _load_step(path: Path, step: Step) -> tuple[State, History]:
-    """Read the weights that a finished step has left, and their history.
-
-    Raises:
-        WeightsError: if the file is damaged, or another step's.
-    """
+    """Read the weights that a finished step has left, and their history."""
     weights = load_weights(path)
     try:
         return weights.stages[step.stage], History.of(weights.metadata)
@@ -297,11 +293,7 @@ def _load_step(path: Path, step: Step) -> tuple[State, History]:
 
 
 def _read_task(path: Path) -> dict[str, Any]:
-    """Return the task of an unfinished training.
-
-    Raises:
-        WeightsError: if the file is damaged.
-    """
+    """Return the task of an unfinished training."""
     try:
         task = read_json(path)
     except (OSError, ValueError) as error:

@@ -97,13 +97,7 @@ class FrameCut:
 
 
 class _Cutting(NamedTuple):
-    """What is cut from a frame.
-
-    Attributes:
-        cut: what is remembered of it.
-        pixels: (N, S, S, 3) uint8, RGB.
-        windows: the N windows, labelled.
-    """
+    """What is cut from a frame: (N, S, S, 3) pixels of N windows, and what is remembered of it."""
 
     cut: FrameCut
     pixels: NDArray[np.uint8]
@@ -267,15 +261,7 @@ def _remember(facts: dict[str, Any]) -> FrameCut | Unreadable:
 def _cut_frame(
     place: tuple[int, Frame], *, recipe: Recipe, size: int, seed: int, miner: Miner | None = None
 ) -> _Cutting | Unreadable:
-    """Read one frame, sample its windows and cut their pixels.
-
-    Args:
-        place: the frame's place in the dataset, and the frame.
-        recipe: how many windows of each class.
-        size: side of the patches in pixels.
-        seed: the random seed.
-        miner: finds what the earlier stages propose, if the stage has any.
-    """
+    """Read one frame, sample its windows and cut their pixels."""
     index, frame = place
     try:
         image = load_image(frame.path)
@@ -308,9 +294,7 @@ def _cut_frame(
 def _group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:
     """Return the group of near-duplicates that each of ``count`` frames is in, from 0 on.
 
-    Args:
-        thumbnails: (432,) by the place of the frame; a frame that has none is alone in its group.
-        count: how many frames there are.
+    A frame without a thumbnail is alone in its group.
     """
     groups = count + np.arange(count)
     groups[list(thumbnails)] = group_near_duplicates(stack_thumbnails(thumbnails.values()))

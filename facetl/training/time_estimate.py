@@ -260,11 +260,7 @@ def gain_of_one_thread(stage: Stage, settings: TrainingSettings, device: torch.d
 
 
 def _choose_threads(seconds: Mapping[int, float]) -> Trial:
-    """Return what to train with: all threads, unless one is clearly faster.
-
-    Args:
-        seconds: that a patch takes, by the number of threads.
-    """
+    """Return what to train with: all threads, unless one is clearly faster."""
     most, least = max(seconds), min(seconds)
     threads = least if seconds[least] < _CLEARLY_FASTER * seconds[most] else most
     return Trial(threads, seconds[threads], most, seconds[most] / seconds[threads])

@@ -18,11 +18,11 @@ from facetl.evaluation.report.page import (
     Plot,
     Report,
     ReportTable,
-    TableRow,
     TrainingHistory,
     choose_frames,
     render_page,
 )
+from facetl.evaluation.report.table import TableRow
 from facetl.evaluation.scoring import Evaluation, Predictions, Truth
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import SILENT, Reporter

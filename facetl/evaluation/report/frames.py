@@ -31,13 +31,7 @@ NO_FACES = np.zeros((0, 4))
 
 @dataclass(frozen=True, eq=False)
 class _FrameDetections:
-    """What one run found in one frame and what counts, best score first.
-
-    Attributes:
-        boxes: (N, 4) half-open pixels.
-        scores: (N,) finite numbers.
-        matches: which of them are hits, and of which faces.
-    """
+    """What one run found in one frame and what counts, best score first."""
 
     boxes: Boxes
     scores: NDArray[np.float64]

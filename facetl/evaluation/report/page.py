@@ -22,7 +22,7 @@ from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
-from facetl.evaluation.report.table import UNDEFINED, MetricRow, compare_runs
+from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
 from facetl.evaluation.scoring import Evaluation
 from facetl.version import VERSION
 
@@ -58,19 +58,11 @@ _RECALL_BY = {
 _PACKAGES = ("torch", "numpy", "pillow", "facenet-pytorch")
 
 
-class TableRow(NamedTuple):
-    """A row of a table: what it is about, its figures as text, and which of them are the best."""
-
-    title: str
-    texts: tuple[str, ...]
-    winners: tuple[bool, ...] = ()
-
-
 class ReportTable(NamedTuple):
-    """A table of the page; rows of metrics will do as they are."""
+    """A table of the page."""
 
     heads: tuple[str, ...]
-    rows: Sequence[TableRow | MetricRow]
+    rows: Sequence[TableRow]
     caption: str = ""
 
 

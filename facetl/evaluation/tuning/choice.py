@@ -70,11 +70,6 @@ def _default_min_faces(faces: Sequence[Boxes], aim: Aim, at_most: int = 2) -> tu
 
     The greatest that the smallest annotated face allows, by its longer edge; for speed also all
     above that a twentieth of the faces is smaller than at most: their AP tells what they lose.
-
-    Args:
-        faces: the true boxes by frame.
-        aim: what the tuning is for.
-        at_most: how many of those that the smallest face allows.
     """
     edges = [(boxes[:, 2:] - boxes[:, :2]).max(axis=1) for boxes in faces if len(boxes)]
     longer = np.concatenate(edges) if edges else np.zeros(1)

@@ -37,13 +37,7 @@ _CELL = 7  # numbers: column, row, score, four offsets
 
 @dataclass(frozen=True)
 class _Kernels:
-    """The compiled kernels of this installation that this processor can run.
-
-    Attributes:
-        library: None if there are none.
-        build: ``"avx512"``, ``"avx2"`` or ``"bfloat16"``.
-        lacking: why there are none.
-    """
+    """The compiled kernels that this processor can run, or what they are lacking for."""
 
     library: ctypes.CDLL | None = None
     build: str = ""
@@ -175,11 +169,7 @@ class _NativeBackend:
 
 
 class _NativeEngine:
-    """The kernels as an engine (see :class:`facetl.mtcnn.engines.Engine`).
-
-    Args:
-        half: whether they are those of half precision.
-    """
+    """The kernels, or those of half precision (see :class:`facetl.mtcnn.engines.Engine`)."""
 
     def __init__(self, *, half: bool) -> None:
         self.exact = not half

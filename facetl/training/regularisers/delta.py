@@ -49,11 +49,6 @@ def _weigh_channels(
 
     The weights of a layer are the softmax over its C channels of how much the loss on the new
     task grows when the channel is silenced, times C, so that their mean is 1.
-
-    Args:
-        source: the network as it was.
-        layers: whose outputs are weighed.
-        loss: scalar of a network on some patches of the new task.
     """
     usual = loss(source)
     weights = {}
