@@ -472,7 +472,7 @@ BLOCKED = """
 import sys
 from torch import zeros
 from facetl.mtcnn.networks import build_network
-from facetl.mtcnn.onnx_export import build_model
+from facetl.mtcnn.onnx_export import _build_model
 from facetl.mtcnn.weights import load_weights
 from facetl.training.loop import _build_optimiser
 from facetl.training.settings import TrainingSettings
@@ -481,7 +481,7 @@ network = build_network("pnet")
 optimiser = _build_optimiser(network, TrainingSettings())
 network(zeros(2, 3, 12, 12)).logits.sum().backward()
 optimiser.step()
-build_model("pnet", load_weights("cartoon"))
+_build_model("pnet", load_weights("cartoon"))
 """
 
 
