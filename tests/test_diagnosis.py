@@ -31,13 +31,13 @@ from facetl.evaluation.diagnosis import (
 )
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
-from facetl.evaluation.report.diagnosis_plots import (
+from facetl.evaluation.report.plots import (
     MOST_LABELS,
-    plot_calibration,
-    plot_errors,
-    plot_recall_by,
+    _plot_calibration,
+    _plot_errors,
+    _plot_recall_by,
+    svg_of,
 )
-from facetl.evaluation.report.plots import svg_of
 from facetl.evaluation.scoring import Truth
 
 LOCALISATION, DUPLICATE, BACKGROUND, MISSED = Mistake
@@ -354,7 +354,7 @@ KINDS_OF_RUNS = {
 }
 
 
-@pytest.mark.parametrize("plot", [plot_errors, plot_recall_by, plot_calibration])
+@pytest.mark.parametrize("plot", [_plot_errors, _plot_recall_by, _plot_calibration])
 @pytest.mark.parametrize("runs", KINDS_OF_RUNS.values(), ids=list(KINDS_OF_RUNS))
 def test_every_kind_of_run_is_drawn_without_a_warning(plot: Any, runs: Any) -> None:
     figure = plot(runs)
@@ -365,7 +365,7 @@ def test_every_kind_of_run_is_drawn_without_a_warning(plot: Any, runs: Any) -> N
 
 def test_the_errors_are_told_with_their_number() -> None:
     diagnosis = some()
-    figure = plot_errors({"pretrained": diagnosis})
+    figure = _plot_errors({"pretrained": diagnosis})
     lost = diagnosis.usual.lost
     assert diagnosis.usual.counts[MISSED] == 11
     assert f"{lost[MISSED]:.3f} (11)" in texts(figure)
@@ -375,19 +375,19 @@ def test_the_errors_are_told_with_their_number() -> None:
 
 
 def test_recall_has_a_row_a_group_and_a_panel_a_kind() -> None:
-    figure = plot_recall_by({"pretrained": some(), "tuned": some()})
+    figure = _plot_recall_by({"pretrained": some(), "tuned": some()})
     rows = [[label.get_text() for label in axes.get_yticklabels()] for axes in figure.axes]
     assert rows == [["32–48 (20)"], ["1.25–1.5 (20)"], ["toon 0 (10)", "toon 1 (10)"]]
 
 
 def test_many_labels_are_cut_short() -> None:
-    figure = plot_recall_by({"pretrained": some(labels=20)})
+    figure = _plot_recall_by({"pretrained": some(labels=20)})
     assert len(figure.axes[-1].get_yticklabels()) == MOST_LABELS
     assert "by label, the largest (number of faces)" in texts(figure)
 
 
 def test_calibration_puts_a_dot_where_the_hits_are() -> None:
-    figure = plot_calibration({"pretrained": some()})
+    figure = _plot_calibration({"pretrained": some()})
     (dots,) = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
     assert np.asarray(dots.get_offsets()).ravel().tolist() == pytest.approx([0.7, 9 / 12])
     assert "pretrained: expected error 0.050" in texts(figure)

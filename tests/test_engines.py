@@ -23,7 +23,7 @@ from facetl.boxes import iou
 from facetl.data.pictures import as_pixels
 from facetl.errors import InputError
 from facetl.mtcnn import native
-from facetl.mtcnn.backend import Backend, BackendFactory, Cells, TorchBackend, WindowOutputs
+from facetl.mtcnn.backend import Backend, BackendFactory, Cells, WindowOutputs, _TorchBackend
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import ENGINES, choose_engine, engine_names, why_not
 from facetl.mtcnn.geometry import level_size
@@ -88,7 +88,7 @@ def test_pnet_sees_the_same(
     if min(level_size(size, scale * 0.8)) + 2 * border < 12:
         return
     with torch.inference_mode():
-        expected = TorchBackend(pixels, networks).scan_pyramid([scale, scale * 0.8], border, 0.0)
+        expected = _TorchBackend(pixels, networks).scan_pyramid([scale, scale * 0.8], border, 0.0)
     found = (
         _NativeNetworks(networks).backend(pixels).scan_pyramid([scale, scale * 0.8], border, 0.0)
     )
@@ -120,7 +120,7 @@ def test_windows_are_judged_the_same(
     windows = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in corners]).view(-1, 4).long()
     index = torch.arange(len(windows)) % 2
     with torch.inference_mode():
-        expected = TorchBackend(pixels, networks).classify(stage, windows, index)
+        expected = _TorchBackend(pixels, networks).classify(stage, windows, index)
     assert_same(_NativeNetworks(networks).backend(pixels).classify(stage, windows, index), expected)
 
 
@@ -129,7 +129,7 @@ def test_sums_of_a_large_white_image_do_not_overflow(networks: dict[Stage, Netwo
     pixels = torch.full((1, 2900, 2900, 3), 255, dtype=torch.uint8)
     whole, index = torch.tensor([[0, 0, 2900, 2900]]), torch.tensor([0])
     with torch.inference_mode():
-        expected = TorchBackend(pixels, networks).classify("rnet", whole, index)
+        expected = _TorchBackend(pixels, networks).classify("rnet", whole, index)
     assert_same(_NativeNetworks(networks).backend(pixels).classify("rnet", whole, index), expected)
 
 
@@ -264,7 +264,7 @@ class ToyEngine:
     def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
         def backend(pixels: Tensor) -> Backend:
             self.seen += len(pixels)
-            return TorchBackend(pixels, networks)
+            return _TorchBackend(pixels, networks)
 
         return backend
 
@@ -341,7 +341,7 @@ def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
 def test_bands_of_a_level_change_nothing(
     networks: dict[Stage, Network], size: tuple[int, int], border: int, at_once: int
 ) -> None:
-    backend = TorchBackend(images_of(2, *size, 7), networks)
+    backend = _TorchBackend(images_of(2, *size, 7), networks)
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
         whole = backend.scan_pyramid([0.97, 0.93], border, 0.4)
         patch.setattr("facetl.mtcnn.backend.LEVEL_PIXELS_AT_ONCE", at_once)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from facetl.boxes import Boxes, as_boxes, iou, square
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image
-from facetl.mtcnn.backend import TorchBackend
+from facetl.mtcnn.backend import _TorchBackend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector, onet_boxes, rnet_squares, score_windows
 from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
@@ -92,7 +92,7 @@ def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
     candidates = as_candidates(np.array([[*corner, corner[0] + side, corner[1] + side]]))
     window = candidates.boxes.double().numpy() - [1, 1, 0, 0]
     watcher: Any = Oracle(torch.zeros(1, 4))
-    backend = TorchBackend(torch.from_numpy(image)[None], {"rnet": watcher})
+    backend = _TorchBackend(torch.from_numpy(image)[None], {"rnet": watcher})
     score_windows(backend, candidates, "rnet", replace(MINING, padding=padding))
     seen = (watcher.seen / 0.0078125 + 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
     np.testing.assert_array_equal(_cut_pixels(image, window, 24, padding=padding), seen)
@@ -216,7 +216,7 @@ def detect_with_perfect_offsets(
         stage, torch.from_numpy(patches.offsets[rows]), windows[:, 2] - windows[:, 0]
     )
     oracle: Any = Oracle(targets)
-    backend = TorchBackend(torch.from_numpy(image)[None], {"rnet": oracle, "onet": oracle})
+    backend = _TorchBackend(torch.from_numpy(image)[None], {"rnet": oracle, "onet": oracle})
     judged = onet_boxes(backend, as_candidates(patches.windows[rows]), MINING)
     score_windows(backend, as_candidates(patches.windows[rows]), stage, MINING)
     pixels = (oracle.seen / 0.0078125 + 127.5).round().to(torch.uint8)

@@ -92,7 +92,7 @@ BackendFactory = Callable[[Tensor], Backend]
 """Takes (B, H, W, 3) uint8 images and returns how they are seen."""
 
 
-class TorchBackend:
+class _TorchBackend:
     """Images seen by torch."""
 
     def __init__(self, pixels: Tensor, networks: Mapping[Stage, Network]) -> None:
@@ -182,7 +182,7 @@ class _TorchEngine:
 
     def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
         """Return what it makes of images, with networks that lie on ``device``."""
-        return lambda pixels: TorchBackend(pixels.to(device), networks)
+        return lambda pixels: _TorchBackend(pixels.to(device), networks)
 
 
 TORCH = _TorchEngine()

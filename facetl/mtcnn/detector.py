@@ -76,7 +76,7 @@ _VOTING_IOU = 0.7
 """IoU with the best box of a face from which another box has a say in where the face is."""
 
 
-class How(TypedDict, total=False):
+class _How(TypedDict, total=False):
     """The keywords of :meth:`Detector.detect`."""
 
     min_face: float | None
@@ -189,7 +189,7 @@ class Detector:
 
     @overload
     def detect(  # type: ignore[overload-overlap]  # a str is an iterable of str
-        self, images: OneImage, thresholds: Thresholds | None = None, **how: Unpack[How]
+        self, images: OneImage, thresholds: Thresholds | None = None, **how: Unpack[_How]
     ) -> Detections: ...
 
     @overload
@@ -197,12 +197,12 @@ class Detector:
         self,
         images: NDArray[Any] | Tensor,
         thresholds: Thresholds | None = None,
-        **how: Unpack[How],
+        **how: Unpack[_How],
     ) -> Any: ...
 
     @overload
     def detect(
-        self, images: Iterable[Picture], thresholds: Thresholds | None = None, **how: Unpack[How]
+        self, images: Iterable[Picture], thresholds: Thresholds | None = None, **how: Unpack[_How]
     ) -> list[Detections]: ...
 
     def detect(
@@ -461,9 +461,9 @@ def choose_device(name: str) -> torch.device:
 
 def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeStep, Candidates]]:
     """Yield what is left after each step; what is not asked for is not computed."""
-    windows, level = pnet_scan(backend, settings)
+    windows, level = _pnet_scan(backend, settings)
     yield "pnet_scan", windows
-    windows = pnet_nms(windows, level)
+    windows = _pnet_nms(windows, level)
     yield "pnet_nms", windows
     squares = _pnet_squares(windows)
     yield "rnet_input", squares
@@ -480,7 +480,7 @@ def run_until(last: CascadeStep, backend: Backend, settings: Settings) -> Candid
     return next(left for step, left in run_cascade(backend, settings) if step == last)
 
 
-def pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]:
+def _pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]:
     """Return every window that PNet passes, and (N,) the level of the pyramid where it lies."""
     scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
     if not scales:
@@ -499,7 +499,7 @@ def pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]
     return candidates, cells.level
 
 
-def pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
+def _pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
     """Return what NMS leaves of PNet's windows, first within each level, then over all."""
     candidates = candidates[suppress(candidates, 0.5, among=level)]
     return candidates[suppress(candidates, 0.7)]

@@ -60,7 +60,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Cut:
+class _Cut:
     """A place to cut ranked detections short.
 
     Attributes:
@@ -106,11 +106,11 @@ def try_setting(cached: CachedScores, faces: TrueBoxes, settings: Settings) -> T
     first, second, last = settings.thresholds
     (replayed,) = cached.replay([first], [second])
     least = float(np.float32(last))  # as the detector compares
-    return _measure(replayed, faces, lambda curve: Cut(int((curve.scores > least).sum()), last))
+    return _measure(replayed, faces, lambda curve: _Cut(int((curve.scores > least).sum()), last))
 
 
 def _measure(
-    replayed: ReplayedSearch, faces: TrueBoxes, find: Callable[[Curve], Cut]
+    replayed: ReplayedSearch, faces: TrueBoxes, find: Callable[[Curve], _Cut]
 ) -> Trial | None:
     """Return the figures of what is found, cut short where ``find`` says; None if nothing is."""
     found = replayed.detections
@@ -118,7 +118,7 @@ def _measure(
     overlaps = find_overlaps(ranking, faces)
 
     whole = draw_curve(ranking, overlaps, len(faces), TUNING_IOU)
-    cut = find(whole) if len(whole.hits) else Cut(0, 1.0)
+    cut = find(whole) if len(whole.hits) else _Cut(0, 1.0)
     if not cut.kept:
         return None
     hits = int(whole.hits[: cut.kept].sum())
@@ -140,7 +140,7 @@ def _measure(
     )
 
 
-def find_cut(curve: Curve, aim: Aim, lowest: float) -> Cut:
+def find_cut(curve: Curve, aim: Aim, lowest: float) -> _Cut:
     """Return where the ranked detections are best cut short for the aim.
 
     AP can only lose by a cut, so that ``ap`` and ``speed`` keep all.  F1 is cut where it is
@@ -164,8 +164,8 @@ def find_cut(curve: Curve, aim: Aim, lowest: float) -> Cut:
         row = len(curve.cuts) - 1
     kept = int(curve.cuts[row]) + 1
     if kept == len(curve.scores):
-        return Cut(kept, lowest)
-    return Cut(kept, _threshold_between(float(curve.scores[kept]), float(curve.scores[kept - 1])))
+        return _Cut(kept, lowest)
+    return _Cut(kept, _threshold_between(float(curve.scores[kept]), float(curve.scores[kept - 1])))
 
 
 def _best_where(figure: Floats, bounded: Floats, at_least: float | None) -> int:
