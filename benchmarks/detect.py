@@ -40,8 +40,8 @@ from facetl.cores import usable_cores
 from facetl.data.images import image_paths, save_image
 from facetl.mtcnn.detector import run_cascade
 from facetl.mtcnn.engines import why_not
+from facetl.mtcnn.geometry import level_size, pyramid_scales
 from facetl.mtcnn.networks import build_network
-from facetl.mtcnn.pyramid import level_size, pyramid_scales
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.search.settings import Settings
 

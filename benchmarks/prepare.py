@@ -30,7 +30,7 @@ from facetl import (
     save_annotations,
     save_image,
 )
-from facetl.training.preparation import cut_pixels
+from facetl.training.preparation import _cut_pixels
 from facetl.training.sampling import choose_windows, draw_pool
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
@@ -73,7 +73,7 @@ def compare_cutting(dataset: FaceDataset) -> str:
         pool = draw_pool(frame.boxes, frame.size_hw, Recipe(), chance)
         windows = choose_windows(pool, frame.boxes, Recipe()).windows
         began = time.perf_counter()
-        fast = cut_pixels(image, windows, 12, padding=True)
+        fast = _cut_pixels(image, windows, 12, padding=True)
         between = time.perf_counter()
         slow = [cut_one(image, window, 12, padding=True) for window in windows.tolist()]
         seconds["integral image"] += between - began

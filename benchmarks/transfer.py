@@ -35,11 +35,10 @@ from facetl.mtcnn.networks import Network, Outputs, normalise
 from facetl.training.augmentation import augment
 from facetl.training.batches import Batch, balanced_batches, load_batch
 from facetl.training.gradient_rules import dtnh, plain_sum
-from facetl.training.gradients import angle, flatten
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.losses import detection_losses, weighted_sum
-from facetl.training.penalties import Held
+from facetl.training.penalties import Held, angle, flatten
 from facetl.training.regularisers import find_regulariser
 from facetl.training.sampling import Label
 from facetl.training.stages import STAGE_FACTS

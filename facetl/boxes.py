@@ -40,7 +40,7 @@ def area(boxes: Boxes) -> NDArray[np.floating[Any]]:
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
-def intersection(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
+def _intersection(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
     """Return the (N, M) areas of overlap of each of N boxes with each of M others."""
     top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
     bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
@@ -50,7 +50,7 @@ def intersection(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
 
 def iou(boxes: Boxes, others: Boxes) -> NDArray[np.floating[Any]]:
     """Return the (N, M) intersection over union; 0 where both boxes are empty."""
-    overlap = intersection(boxes, others)
+    overlap = _intersection(boxes, others)
     union = area(boxes)[:, None] + area(others)[None, :] - overlap
     shares = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return np.asarray(shares)
@@ -62,7 +62,7 @@ def coverage(boxes: Boxes, regions: Boxes) -> NDArray[np.floating[Any]]:
     Intersection over the box's own area, as pycocotools measures overlap with a crowd; 0 without
     regions, and for an empty box.
     """
-    overlap = intersection(boxes, regions).max(axis=1, initial=0)
+    overlap = _intersection(boxes, regions).max(axis=1, initial=0)
     whole = area(boxes)
     return np.asarray(np.divide(overlap, whole, out=np.zeros_like(overlap), where=whole > 0))
 

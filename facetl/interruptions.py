@@ -20,19 +20,19 @@ _REPEAT = 1.0
 """Seconds in which a second signal repeats the first: it shall not disturb the cleaning up."""
 
 
-class Terminated(KeyboardInterrupt):
+class _Terminated(KeyboardInterrupt):
     """The process was sent SIGTERM."""
 
 
 def exit_code(interruption: KeyboardInterrupt) -> int:
     """Return 143 for SIGTERM, 130 for Ctrl-C."""
-    number = signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT
+    number = signal.SIGTERM if isinstance(interruption, _Terminated) else signal.SIGINT
     return 128 + number
 
 
 @contextmanager
 def catching_signals() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` or :class:`Terminated` if the process is sent a signal.
+    """Raise ``KeyboardInterrupt`` or :class:`_Terminated` if the process is sent a signal.
 
     If it was, signals that come after the block are ignored: the process is about to end.
     Signals that are ignored already stay so, and outside the main thread, where none can be
@@ -70,7 +70,7 @@ def restoring_interruptions() -> Iterator[None]:
 _USUAL = (signal.SIG_DFL, signal.default_int_handler)
 
 
-_INTERRUPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
+_INTERRUPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
 
 
 class _Handler:

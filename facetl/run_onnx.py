@@ -34,10 +34,10 @@ Integers = NDArray[np.int64]
 Candidates = tuple[Floats, Floats, Floats]
 """(N, 4) boxes, (N,) scores, (N, 4) offsets or, at the end, (N, 5, 2) landmarks."""
 
-WINDOWS_AT_ONCE = 256
-LEAST_FACE, FACTORS = 1, (0.1, 0.99)
+_WINDOWS_AT_ONCE = 256
+_LEAST_FACE, _FACTORS = 1, (0.1, 0.99)
 """Bounds of the settings ``min_face`` and ``factor``."""
-FARTHEST = 1e9
+_FARTHEST = 1e9
 """What lies farther away than so many pixels is no box."""
 
 
@@ -66,7 +66,7 @@ class Cascade:
         Raises:
             ValueError: if a setting is out of its range.
         """
-        check_settings(self.settings)
+        _check_settings(self.settings)
         sums = np.zeros((image.shape[0] + 1, image.shape[1] + 1, 3), np.int64)
         sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
         return self.finish(sums, self.refine(sums, self.propose(sums)))
@@ -77,9 +77,9 @@ class Cascade:
         if not found:
             return np.zeros((0, 4), np.float32)
         boxes, scores, offsets = (np.concatenate(column) for column in zip(*found, strict=True))
-        keep = suppress(boxes, scores, 0.7)
-        squares = square(move(boxes[keep], offsets[keep]))
-        return squares[valid(squares)]
+        keep = _suppress(boxes, scores, 0.7)
+        squares = _square(_move(boxes[keep], offsets[keep]))
+        return squares[_valid(squares)]
 
     def scales(self, sums: Integers) -> Iterator[float]:
         """Yield the scales of the pyramid, until its shorter edge holds no window of PNet."""
@@ -93,10 +93,10 @@ class Cascade:
     def sweep(self, sums: Integers, scale: float) -> Candidates:
         """Return what PNet passes on one level, its cells 2 pixels apart, after NMS."""
         height, width = sums.shape[0] - 1, sums.shape[1] - 1
-        level = means(
+        level = _means(
             sums,
-            *bins(np.array([[0, height]]), int(height * scale + 1)),
-            *bins(np.array([[0, width]]), int(width * scale + 1)),
+            *_bins(np.array([[0, height]]), int(height * scale + 1)),
+            *_bins(np.array([[0, width]]), int(width * scale + 1)),
         )
         border = 6 if self.settings["padding"] else 0
         level = np.pad(level, ((0, 0), (0, 0), (border, border), (border, border)))
@@ -106,7 +106,7 @@ class Cascade:
         first = np.floor((2 * cells + 1) / np.float32(scale))
         last = np.floor((2 * cells + 12) / np.float32(scale))
         boxes, passed = np.concatenate([first, last], axis=1), scores[0, rows, columns]
-        keep = suppress(boxes, passed, 0.5)
+        keep = _suppress(boxes, passed, 0.5)
         return boxes[keep], passed[keep], offsets[0][:, rows, columns].T[keep]
 
     def refine(self, sums: Integers, squares: Floats) -> Floats:
@@ -114,26 +114,26 @@ class Cascade:
         squares, (scores, offsets) = self.judge(self.rnet, 24, sums, squares)
         passed = scores > self.settings["thresholds"][1]
         squares, scores, offsets = squares[passed], scores[passed], offsets[passed]
-        keep = suppress(squares, scores, 0.8 if self.settings["voting"] else 0.7)
-        squares = square(move(squares[keep], offsets[keep], edge=1))
-        return squares[valid(squares)]
+        keep = _suppress(squares, scores, 0.8 if self.settings["voting"] else 0.7)
+        squares = _square(_move(squares[keep], offsets[keep], edge=1))
+        return squares[_valid(squares)]
 
     def finish(self, sums: Integers, squares: Floats) -> Candidates:
         """Return where ONet sees faces and their landmarks in squares."""
         squares, (scores, offsets, landmarks) = self.judge(self.onet, 48, sums, squares)
-        boxes = move(squares, offsets, edge=1)
+        boxes = _move(squares, offsets, edge=1)
         points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
-        points = points * (sides(squares) + 1)[:, None] + squares[:, None, :2] - 1
-        sound = valid(boxes, scores[:, None], points.reshape(-1, 10))
+        points = points * (_sides(squares) + 1)[:, None] + squares[:, None, :2] - 1
+        sound = _valid(boxes, scores[:, None], points.reshape(-1, 10))
         boxes, scores, points = boxes[sound], scores[sound], points[sound]
         least = self.settings["thresholds"][2]
         if self.settings["voting"]:
-            keep = suppress(boxes, scores, 0.5, nested=True)
-            boxes, scores, points = vote(boxes, scores, keep), scores[keep], points[keep]
-            keep = np.flatnonzero((scores > least) & valid(boxes))
+            keep = _suppress(boxes, scores, 0.5, nested=True)
+            boxes, scores, points = _vote(boxes, scores, keep), scores[keep], points[keep]
+            keep = np.flatnonzero((scores > least) & _valid(boxes))
         else:
             keep = np.flatnonzero(scores > least)
-            keep = keep[suppress(boxes[keep], scores[keep], 0.7, nested=True)]
+            keep = keep[_suppress(boxes[keep], scores[keep], 0.7, nested=True)]
         return boxes[keep], scores[keep], points[keep]
 
     def judge(
@@ -148,41 +148,44 @@ class Cascade:
         visible = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
         shown = (windows if self.settings["padding"] else clipped)[visible]
         answers = [
-            network.run(None, {"pixels": crop(sums, shown[start : start + WINDOWS_AT_ONCE], size)})
-            for start in range(0, max(len(shown), 1), WINDOWS_AT_ONCE)
+            network.run(
+                None, {"pixels": _crop(sums, shown[start : start + _WINDOWS_AT_ONCE], size)}
+            )
+            for start in range(0, max(len(shown), 1), _WINDOWS_AT_ONCE)
         ]
         return squares[visible], [np.concatenate(each) for each in zip(*answers, strict=True)]
 
 
-def check_settings(settings: dict[str, Any]) -> None:
+def _check_settings(settings: dict[str, Any]) -> None:
     """Raise ValueError if these are no settings; a factor of 1 would make a pyramid without end."""
     pnet, rnet, onet = settings["thresholds"]
     shares, switches = (pnet, rnet, onet, settings.get("score", 0)), ("padding", "voting")
     if not (
         all(0 <= share <= 1 for share in shares)
-        and LEAST_FACE <= settings["min_face"] <= sys.float_info.max
-        and FACTORS[0] <= settings["factor"] <= FACTORS[1]
+        and _LEAST_FACE <= settings["min_face"] <= sys.float_info.max
+        and _FACTORS[0] <= settings["factor"] <= _FACTORS[1]
         and all(isinstance(settings[switch], bool) for switch in switches)
     ):
         raise ValueError(
-            f"found settings {settings}, expected thresholds from 0 to 1, min_face of {LEAST_FACE} "
-            f"or more, factor from {FACTORS[0]} to {FACTORS[1]}; export the networks again"
+            f"found settings {settings}, expected thresholds from 0 to 1, min_face of "
+            f"{_LEAST_FACE} or more, factor from {_FACTORS[0]} to {_FACTORS[1]}; export "
+            "the networks again"
         )
 
 
-def crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:
+def _crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:
     """Return (N, 3, size, size) pixels of (N, 4) windows; outside the image they are black."""
-    return means(sums, *bins(windows[:, 1::2], size), *bins(windows[:, 0::2], size))
+    return _means(sums, *_bins(windows[:, 1::2], size), *_bins(windows[:, 0::2], size))
 
 
-def bins(spans: Integers, count: int) -> tuple[Integers, Integers]:
+def _bins(spans: Integers, count: int) -> tuple[Integers, Integers]:
     """Return (N, count) starts and ends of bins over (N, 2) spans; they may share a pixel."""
     starts, steps = spans[:, :1], np.arange(count)
     lengths = spans[:, 1:] - starts
     return starts + steps * lengths // count, starts - (-(steps + 1) * lengths // count)
 
 
-def means(
+def _means(
     sums: Integers, tops: Integers, bottoms: Integers, lefts: Integers, rights: Integers
 ) -> NDArray[np.float32]:
     """Return (N, 3, h, w) mean pixels between (N, h) rows and (N, w) columns, by their sums."""
@@ -198,53 +201,53 @@ def means(
     return pixels.transpose(0, 3, 1, 2)
 
 
-def sides(boxes: Floats) -> Floats:
+def _sides(boxes: Floats) -> Floats:
     """Return (N, 2) widths and heights."""
     return boxes[:, 2:] - boxes[:, :2]
 
 
-def move(boxes: Floats, offsets: Floats, edge: int = 0) -> Floats:
+def _move(boxes: Floats, offsets: Floats, edge: int = 0) -> Floats:
     """Return boxes moved by offsets, fractions of their sides."""
-    return np.asarray(boxes + offsets * np.tile(sides(boxes) + np.float32(edge), 2))
+    return np.asarray(boxes + offsets * np.tile(_sides(boxes) + np.float32(edge), 2))
 
 
-def valid(boxes: Floats, *numbers: Floats) -> NDArray[np.bool_]:
+def _valid(boxes: Floats, *numbers: Floats) -> NDArray[np.bool_]:
     """Return (N,) which boxes have a width, a height and a place, and (N, …) numbers that are."""
-    near = np.abs(np.concatenate([boxes, *numbers], axis=1)).max(axis=1) <= FARTHEST
-    return np.asarray(near & (sides(boxes) > 0).all(axis=1))
+    near = np.abs(np.concatenate([boxes, *numbers], axis=1)).max(axis=1) <= _FARTHEST
+    return np.asarray(near & (_sides(boxes) > 0).all(axis=1))
 
 
-def square(boxes: Floats) -> Floats:
+def _square(boxes: Floats) -> Floats:
     """Return squares with the centres and the longer sides of boxes."""
-    longer = sides(boxes).max(axis=1, keepdims=True, initial=0)
-    corners = boxes[:, :2] + sides(boxes) * np.float32(0.5) - longer * np.float32(0.5)
+    longer = _sides(boxes).max(axis=1, keepdims=True, initial=0)
+    corners = boxes[:, :2] + _sides(boxes) * np.float32(0.5) - longer * np.float32(0.5)
     return np.concatenate([corners, corners + longer], axis=1)
 
 
-def overlap(box: Floats, others: Floats, *, nested: bool = False) -> Floats:
+def _overlap(box: Floats, others: Floats, *, nested: bool = False) -> Floats:
     """Return (N,) IoU of a box with others; nested: the overlap over the smaller of both."""
     edge = int(nested)  # then the last pixels count
     shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]) + edge
     common = shared.clip(min=0).prod(axis=1)
-    area, areas = (box[2:] - box[:2] + edge).prod(), (sides(others) + edge).prod(axis=1)
+    area, areas = (box[2:] - box[:2] + edge).prod(), (_sides(others) + edge).prod(axis=1)
     return np.asarray(common / (np.minimum(area, areas) if nested else area + areas - common))
 
 
-def suppress(boxes: Floats, scores: Floats, most: float, *, nested: bool = False) -> Integers:
+def _suppress(boxes: Floats, scores: Floats, most: float, *, nested: bool = False) -> Integers:
     """Return what NMS keeps, best score first: what overlaps a better box by more goes."""
     boxes, order, keep = boxes.astype(np.float64), np.argsort(-scores, kind="stable"), []
     while order.size:
         best, order = order[0], order[1:]
         keep.append(best)
-        order = order[overlap(boxes[best], boxes[order], nested=nested) <= most]
+        order = order[_overlap(boxes[best], boxes[order], nested=nested) <= most]
     return np.array(keep, np.int64)
 
 
-def vote(boxes: Floats, scores: Floats, keep: Integers) -> Floats:
+def _vote(boxes: Floats, scores: Floats, keep: Integers) -> Floats:
     """Return the boxes to keep, each the mean of those with an IoU of 0.7, weighed by score."""
     exact, voted = boxes.astype(np.float64), boxes[keep]
     for row, kept in enumerate(keep):
-        weights = (overlap(exact[kept], exact) >= 0.7) * scores.clip(min=1e-9)
+        weights = (_overlap(exact[kept], exact) >= 0.7) * scores.clip(min=1e-9)
         voted[row] = weights @ exact / weights.sum()
     return voted
 
@@ -267,7 +270,7 @@ def main() -> None:
     given = parser.parse_args()
     cascade = Cascade(given.networks)
     try:
-        check_settings(cascade.settings)
+        _check_settings(cascade.settings)
     except (LookupError, TypeError, ValueError) as error:
         parser.exit(1, f"{given.networks}: {error}\n")
     least = cascade.settings.get("score", 0) if given.score is None else given.score

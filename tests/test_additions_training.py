@@ -12,7 +12,7 @@ from facetl.mtcnn.weights import load_pretrained_stage, load_weights
 
 REGULARISER = """
 import torch
-from facetl.training.gradients import flatten
+from facetl.training.penalties import flatten
 from facetl.training.penalties import Penalty, Regulariser
 from facetl.training.regularisers import REGULARISERS
 

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 
 from facetl.boxes import (
     Boxes,
+    _intersection,
     area,
     as_boxes,
     clip,
     coverage,
     inclusive,
-    intersection,
     iou,
     offsets,
     shift,
@@ -53,7 +53,7 @@ def test_as_boxes_refuses_other_shapes(wrong: ArrayLike) -> None:
 def test_overlap_by_hand() -> None:
     box, others = as_boxes([[0, 0, 4, 4]]), as_boxes([[2, 2, 6, 4], [4, 0, 8, 4], [0, 0, 4, 4]])
     # Shares 2 x 2 with the first, only an edge with the second, everything with the third.
-    assert intersection(box, others).tolist() == [[4, 0, 16]]
+    assert _intersection(box, others).tolist() == [[4, 0, 16]]
     # 4 / (16 + 8 - 4), 0, 1.
     assert iou(box, others).tolist() == [[0.2, 0, 1]]
     assert area(others).tolist() == [8, 16, 16]

@@ -22,7 +22,7 @@ from facetl.data.pictures import held_by
 from facetl.errors import ImageError, InputError, WeightsError
 from facetl.mtcnn import backend as sight_module
 from facetl.mtcnn import detector as detector_module
-from facetl.mtcnn.backend import TorchBackend
+from facetl.mtcnn.backend import _TorchBackend
 from facetl.mtcnn.detector import Detector, choose_device, run_until
 from facetl.mtcnn.geometry import pnet_windows
 from facetl.mtcnn.networks import Outputs
@@ -264,7 +264,7 @@ class CornerSeer:
 @pytest.mark.parametrize("padding", [False, True])
 def test_pnets_windows_begin_half_a_window_beyond_the_padded_image(padding: bool) -> None:
     seer: Any = CornerSeer()
-    backend = TorchBackend(torch.full((1, 60, 80, 3), 200, dtype=torch.uint8), {"pnet": seer})
+    backend = _TorchBackend(torch.full((1, 60, 80, 3), 200, dtype=torch.uint8), {"pnet": seer})
     settings = Settings((0.9, 0.5, 0.5), min_face=24, factor=0.3, padding=padding)
     found = run_until("pnet_nms", backend, settings)  # one level, at half the size
     window = pnet_windows(found.boxes)[0]

@@ -21,23 +21,23 @@ from facetl.evaluation.diagnosis import (
     FaceGroup,
     Matches,
     Mistake,
-    calibrate,
+    _calibrate,
+    _group_by_label,
+    _group_by_value,
+    _measure_costs,
+    _wilson,
     diagnose,
-    group_by_label,
-    group_by_value,
     match_detections,
-    measure_costs,
-    wilson,
 )
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
-from facetl.evaluation.report.diagnosis_plots import (
+from facetl.evaluation.report.plots import (
     MOST_LABELS,
-    plot_calibration,
-    plot_errors,
-    plot_recall_by,
+    _plot_calibration,
+    _plot_errors,
+    _plot_recall_by,
+    svg_of,
 )
-from facetl.evaluation.report.plots import svg_of
 from facetl.evaluation.scoring import Truth
 
 LOCALISATION, DUPLICATE, BACKGROUND, MISSED = Mistake
@@ -146,7 +146,7 @@ def test_what_each_mistake_costs_by_hand() -> None:
     third, fourth = [20.0, 0.0, 30.0, 10.0], [0.0, 20.0, 10.0, 30.0]
     grazed = [20.0, 0.0, 30.0, 2.0]
     found = ranking([grazed, UNMATCHED, FACE, HALF])
-    costs = measure_costs(found, match_detections(found, faces(FACE, third, FAR, fourth)))
+    costs = _measure_costs(found, match_detections(found, faces(FACE, third, FAR, fourth)))
     assert costs.counts == {LOCALISATION: 1, DUPLICATE: 1, BACKGROUND: 1, MISSED: 2}
     assert costs.ap == pytest.approx(1 / 4 * 1 / 3)  # precision 1/3 at recall 1/4
     assert costs.mended == {
@@ -162,14 +162,14 @@ def test_what_each_mistake_costs_by_hand() -> None:
 def test_of_two_boxes_moved_onto_one_face_the_better_scored_stays() -> None:
     # the bad box comes first: moved, it is the hit, and the hit of before is left out
     found = ranking([FIFTH, FACE, UNMATCHED])
-    costs = measure_costs(found, match_detections(found, faces(FACE)))
+    costs = _measure_costs(found, match_detections(found, faces(FACE)))
     assert (costs.ap, costs.mended[LOCALISATION]) == (0.5, 1)
 
 
 @given(scenes(), st.sampled_from([0.3, 0.5, 0.75]))
 @settings(max_examples=60)
 def test_fast_and_slow_mend_alike(scene: tuple[Ranking, TrueBoxes], iou: float) -> None:
-    costs, lists = measure_costs(scene[0], match_detections(*scene, iou)), as_lists(*scene)
+    costs, lists = _measure_costs(scene[0], match_detections(*scene, iou)), as_lists(*scene)
     assert costs.ap == pytest.approx(mended_ap(*lists, [], iou, 0.1))
     for mistake, mended in costs.mended.items():
         if mistake is MISSED and costs.counts[MISSED] == len(scene[1]):
@@ -183,7 +183,7 @@ def test_fast_and_slow_mend_alike(scene: tuple[Ranking, TrueBoxes], iou: float) 
 def test_mending_never_costs_anything_and_mending_all_gives_everything(
     scene: tuple[Ranking, TrueBoxes], iou: float
 ) -> None:
-    costs = measure_costs(scene[0], match_detections(*scene, iou))
+    costs = _measure_costs(scene[0], match_detections(*scene, iou))
     for lost in costs.lost.values():
         assert math.isnan(lost) or -1e-12 <= lost <= 1 - costs.ap + 1e-12
     if costs.counts[MISSED] < len(scene[1]):
@@ -211,7 +211,7 @@ def test_the_order_of_the_frames_does_not_matter(
 
 def test_groups_by_value_count_by_hand() -> None:
     found = np.array([True, False, True, True])
-    groups = group_by_value(np.array([24.0, 5.0, 31.9, 500.0]), found, (24.0, 32.0, 48.0))
+    groups = _group_by_value(np.array([24.0, 5.0, 31.9, 500.0]), found, (24.0, 32.0, 48.0))
     assert [(each.name, each.low, each.high, each.faces, each.found) for each in groups] == [
         ("< 24", 0, 24, 1, 0),
         ("24–32", 24, 32, 2, 2),
@@ -222,11 +222,11 @@ def test_groups_by_value_count_by_hand() -> None:
 
 def test_groups_by_label_come_largest_first() -> None:
     found = np.array([True, False, True, True, False])
-    groups = group_by_label(["mom", "dad", "dad", None, "ann"], found)
+    groups = _group_by_label(["mom", "dad", "dad", None, "ann"], found)
     told = [(each.name, each.faces, each.found) for each in groups]
     assert told == [("dad", 2, 1), ("ann", 1, 0), ("mom", 1, 1), (UNNAMED, 1, 1)]
     assert math.isnan(groups[0].low)
-    assert group_by_label([None] * 5, found) == group_by_label([], found) == ()
+    assert _group_by_label([None] * 5, found) == _group_by_label([], found) == ()
 
 
 def test_size_and_aspect_are_those_of_the_face() -> None:
@@ -265,19 +265,19 @@ def test_labels_must_be_as_many_as_faces() -> None:
 
 def test_wilson_by_hand_and_at_the_ends() -> None:
     # 8 of 10: centre (0.8 + 0.19207) / 1.38415, reach 1.95996 sqrt(0.016 + 0.0096) / 1.38415
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson(0, 4)[0] == 0
-    assert wilson(4, 4)[1] == 1
-    assert all(map(math.isnan, wilson(0, 0)))
+    assert _wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert _wilson(0, 4)[0] == 0
+    assert _wilson(4, 4)[1] == 1
+    assert all(map(math.isnan, _wilson(0, 0)))
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_holds_the_share_and_narrows(counts: tuple[int, int]) -> None:
     part, whole = counts
-    interval, mirrored = wilson(part, whole), wilson(whole - part, whole)
+    interval, mirrored = _wilson(part, whole), _wilson(whole - part, whole)
     assert 0 <= interval.low <= part / whole <= interval.high <= 1
     assert mirrored == pytest.approx((1 - interval.high, 1 - interval.low))
-    wider = wilson(2 * part, 2 * whole)
+    wider = _wilson(2 * part, 2 * whole)
     assert wider.high - wider.low < interval.high - interval.low
 
 
@@ -286,7 +286,7 @@ def test_wilson_holds_the_share_and_narrows(counts: tuple[int, int]) -> None:
 
 def test_calibration_by_hand() -> None:
     scores, hits = np.array([1.0, 0.92, 0.3, 0.25]), np.array([True, False, True, False])
-    low, middle, high = calibrate(scores, hits)
+    low, middle, high = _calibrate(scores, hits)
     assert (high.low, high.high, high.detections, high.hits) == (0.9, 1, 2, 1)
     assert [high.score, high.precision] == pytest.approx([0.96, 0.5])
     assert (middle.low, middle.detections, low.low, low.high) == (0.3, 1, 0.2, 0.3)
@@ -305,7 +305,7 @@ def test_scores_that_are_no_probabilities_are_not_judged_as_such(scores: list[fl
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
 def test_calibration_counts_every_detection_once(detections: list[tuple[float, bool]]) -> None:
     scores, hits = np.array([each for each, _ in detections]), np.array([h for _, h in detections])
-    bins = calibrate(scores, hits)
+    bins = _calibrate(scores, hits)
     assert sum(each.detections for each in bins) == len(detections)
     assert sum(each.hits for each in bins) == hits.sum()
     assert all(each.low <= each.score <= each.high for each in bins)
@@ -354,7 +354,7 @@ KINDS_OF_RUNS = {
 }
 
 
-@pytest.mark.parametrize("plot", [plot_errors, plot_recall_by, plot_calibration])
+@pytest.mark.parametrize("plot", [_plot_errors, _plot_recall_by, _plot_calibration])
 @pytest.mark.parametrize("runs", KINDS_OF_RUNS.values(), ids=list(KINDS_OF_RUNS))
 def test_every_kind_of_run_is_drawn_without_a_warning(plot: Any, runs: Any) -> None:
     figure = plot(runs)
@@ -365,7 +365,7 @@ def test_every_kind_of_run_is_drawn_without_a_warning(plot: Any, runs: Any) -> N
 
 def test_the_errors_are_told_with_their_number() -> None:
     diagnosis = some()
-    figure = plot_errors({"pretrained": diagnosis})
+    figure = _plot_errors({"pretrained": diagnosis})
     lost = diagnosis.usual.lost
     assert diagnosis.usual.counts[MISSED] == 11
     assert f"{lost[MISSED]:.3f} (11)" in texts(figure)
@@ -375,19 +375,19 @@ def test_the_errors_are_told_with_their_number() -> None:
 
 
 def test_recall_has_a_row_a_group_and_a_panel_a_kind() -> None:
-    figure = plot_recall_by({"pretrained": some(), "tuned": some()})
+    figure = _plot_recall_by({"pretrained": some(), "tuned": some()})
     rows = [[label.get_text() for label in axes.get_yticklabels()] for axes in figure.axes]
     assert rows == [["32–48 (20)"], ["1.25–1.5 (20)"], ["toon 0 (10)", "toon 1 (10)"]]
 
 
 def test_many_labels_are_cut_short() -> None:
-    figure = plot_recall_by({"pretrained": some(labels=20)})
+    figure = _plot_recall_by({"pretrained": some(labels=20)})
     assert len(figure.axes[-1].get_yticklabels()) == MOST_LABELS
     assert "by label, the largest (number of faces)" in texts(figure)
 
 
 def test_calibration_puts_a_dot_where_the_hits_are() -> None:
-    figure = plot_calibration({"pretrained": some()})
+    figure = _plot_calibration({"pretrained": some()})
     (dots,) = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
     assert np.asarray(dots.get_offsets()).ravel().tolist() == pytest.approx([0.7, 9 / 12])
     assert "pretrained: expected error 0.050" in texts(figure)

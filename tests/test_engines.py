@@ -23,12 +23,12 @@ from facetl.boxes import iou
 from facetl.data.pictures import as_pixels
 from facetl.errors import InputError
 from facetl.mtcnn import native
-from facetl.mtcnn.backend import Backend, BackendFactory, Cells, TorchBackend, WindowOutputs
+from facetl.mtcnn.backend import Backend, BackendFactory, Cells, WindowOutputs, _TorchBackend
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import ENGINES, choose_engine, engine_names, why_not
-from facetl.mtcnn.native import NativeNetworks, find_kernels
+from facetl.mtcnn.geometry import level_size
+from facetl.mtcnn.native import _find_kernels, _NativeNetworks
 from facetl.mtcnn.networks import Network, build_network
-from facetl.mtcnn.pyramid import level_size
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_pretrained_stage
 from facetl.results.detections import FrameResult, Run
@@ -88,8 +88,10 @@ def test_pnet_sees_the_same(
     if min(level_size(size, scale * 0.8)) + 2 * border < 12:
         return
     with torch.inference_mode():
-        expected = TorchBackend(pixels, networks).scan_pyramid([scale, scale * 0.8], border, 0.0)
-    found = NativeNetworks(networks).backend(pixels).scan_pyramid([scale, scale * 0.8], border, 0.0)
+        expected = _TorchBackend(pixels, networks).scan_pyramid([scale, scale * 0.8], border, 0.0)
+    found = (
+        _NativeNetworks(networks).backend(pixels).scan_pyramid([scale, scale * 0.8], border, 0.0)
+    )
     assert len(found.scores)
     assert_same(found, expected)
 
@@ -118,8 +120,8 @@ def test_windows_are_judged_the_same(
     windows = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in corners]).view(-1, 4).long()
     index = torch.arange(len(windows)) % 2
     with torch.inference_mode():
-        expected = TorchBackend(pixels, networks).classify(stage, windows, index)
-    assert_same(NativeNetworks(networks).backend(pixels).classify(stage, windows, index), expected)
+        expected = _TorchBackend(pixels, networks).classify(stage, windows, index)
+    assert_same(_NativeNetworks(networks).backend(pixels).classify(stage, windows, index), expected)
 
 
 @needs_kernels
@@ -127,8 +129,8 @@ def test_sums_of_a_large_white_image_do_not_overflow(networks: dict[Stage, Netwo
     pixels = torch.full((1, 2900, 2900, 3), 255, dtype=torch.uint8)
     whole, index = torch.tensor([[0, 0, 2900, 2900]]), torch.tensor([0])
     with torch.inference_mode():
-        expected = TorchBackend(pixels, networks).classify("rnet", whole, index)
-    assert_same(NativeNetworks(networks).backend(pixels).classify("rnet", whole, index), expected)
+        expected = _TorchBackend(pixels, networks).classify("rnet", whole, index)
+    assert_same(_NativeNetworks(networks).backend(pixels).classify("rnet", whole, index), expected)
 
 
 @needs_kernels
@@ -136,7 +138,7 @@ def test_sums_of_a_large_white_image_do_not_overflow(networks: dict[Stage, Netwo
 def test_exactly_the_cells_above_the_threshold_pass(
     networks: dict[Stage, Network], threshold: float
 ) -> None:
-    backend = NativeNetworks(networks).backend(images_of(1, 80, 90, 3))
+    backend = _NativeNetworks(networks).backend(images_of(1, 80, 90, 3))
     every = backend.scan_pyramid([1.0], 0, 0.0)
     passing = every.scores >= threshold
     found = backend.scan_pyramid([1.0], 0, threshold)
@@ -146,7 +148,7 @@ def test_exactly_the_cells_above_the_threshold_pass(
 
 @needs_kernels
 def test_networks_may_go_before_what_they_said(networks: dict[Stage, Network]) -> None:
-    backend = NativeNetworks(networks).backend(images_of(1, 40, 40, 1))
+    backend = _NativeNetworks(networks).backend(images_of(1, 40, 40, 1))
     assert (
         len(backend.scan_pyramid([1.0], 0, 0.0).scores)
         == len(backend.scan_pyramid([1.0], 0, 0.0).scores)
@@ -178,7 +180,7 @@ def test_half_precision_answers_nearly_the_same(
     index = torch.zeros(len(windows), dtype=torch.long)
     pixels = images_of(1, 40, 90, 1)
     exact, half = (
-        NativeNetworks(networks, half=half).backend(pixels).classify(stage, windows, index)
+        _NativeNetworks(networks, half=half).backend(pixels).classify(stage, windows, index)
         for half in (False, True)
     )
     for own, other in zip(half, exact, strict=True):
@@ -188,7 +190,7 @@ def test_half_precision_answers_nearly_the_same(
 
 def test_half_precision_needs_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    assert "no AVX-512" in find_kernels.__wrapped__(half=True).lacking
+    assert "no AVX-512" in _find_kernels.__wrapped__(half=True).lacking
 
 
 # ---- where there are none
@@ -197,7 +199,7 @@ def test_half_precision_needs_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
 def hide_kernels(patch: pytest.MonkeyPatch, folder: Path, able: str = "AVX512") -> None:
     patch.setattr(native, "__file__", str(folder / "__init__.py"))
     patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: able)
-    patch.setattr(native, "find_kernels", find_kernels.__wrapped__)
+    patch.setattr(native, "_find_kernels", _find_kernels.__wrapped__)
 
 
 @pytest.mark.parametrize(
@@ -208,13 +210,13 @@ def test_a_reason_is_given_where_there_are_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, able: str, part: str
 ) -> None:
     hide_kernels(monkeypatch, tmp_path, able)
-    assert part in find_kernels.__wrapped__().lacking
+    assert part in _find_kernels.__wrapped__().lacking
 
 
 @needs_kernels
 def test_kernels_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "INTERFACE", -1)
-    found = find_kernels.__wrapped__()
+    found = _find_kernels.__wrapped__()
     assert found.library is None
     assert "install facetl again" in found.lacking
 
@@ -225,13 +227,13 @@ def test_kernels_that_cannot_be_loaded_are_not_used(
 ) -> None:
     hide_kernels(monkeypatch, tmp_path, "AVX2")
     (tmp_path / "_avx2.so").write_bytes(b"cut short")
-    assert "cannot be loaded" in find_kernels.__wrapped__().lacking
+    assert "cannot be loaded" in _find_kernels.__wrapped__().lacking
 
 
 @needs_kernels
 def test_a_processor_without_avx512_gets_the_other_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    found = find_kernels.__wrapped__()
+    found = _find_kernels.__wrapped__()
     assert isinstance(found.library, ctypes.CDLL)
     assert found.build == "avx2"
 
@@ -262,7 +264,7 @@ class ToyEngine:
     def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
         def backend(pixels: Tensor) -> Backend:
             self.seen += len(pixels)
-            return TorchBackend(pixels, networks)
+            return _TorchBackend(pixels, networks)
 
         return backend
 
@@ -286,13 +288,13 @@ def test_an_engine_is_an_object_and_a_line_in_a_table(
 
 
 def test_without_kernels_torch_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing: Any = lambda half=False: native.Kernels(lacking="none here")  # noqa: E731
-    monkeypatch.setattr(native, "find_kernels", missing)
+    missing: Any = lambda half=False: native._Kernels(lacking="none here")  # noqa: E731
+    monkeypatch.setattr(native, "_find_kernels", missing)
     assert Detector.load("pretrained", "cpu").engine == "torch"
     with pytest.raises(InputError, match="none here"):
         Detector.load("pretrained", "cpu", "native")
     with pytest.raises(RuntimeError, match="none here"):
-        NativeNetworks({})
+        _NativeNetworks({})
 
 
 # ---- side by side
@@ -339,7 +341,7 @@ def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
 def test_bands_of_a_level_change_nothing(
     networks: dict[Stage, Network], size: tuple[int, int], border: int, at_once: int
 ) -> None:
-    backend = TorchBackend(images_of(2, *size, 7), networks)
+    backend = _TorchBackend(images_of(2, *size, 7), networks)
     with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
         whole = backend.scan_pyramid([0.97, 0.93], border, 0.4)
         patch.setattr("facetl.mtcnn.backend.LEVEL_PIXELS_AT_ONCE", at_once)
@@ -470,7 +472,7 @@ BLOCKED = """
 import sys
 from torch import zeros
 from facetl.mtcnn.networks import build_network
-from facetl.mtcnn.onnx_export import build_model
+from facetl.mtcnn.onnx_export import _build_model
 from facetl.mtcnn.weights import load_weights
 from facetl.training.loop import _build_optimiser
 from facetl.training.settings import TrainingSettings
@@ -479,7 +481,7 @@ network = build_network("pnet")
 optimiser = _build_optimiser(network, TrainingSettings())
 network(zeros(2, 3, 12, 12)).logits.sum().backward()
 optimiser.step()
-build_model("pnet", load_weights("cartoon"))
+_build_model("pnet", load_weights("cartoon"))
 """
 
 

@@ -24,7 +24,7 @@ from facetl.errors import DetectionsError, InputError
 from facetl.evaluation.frame_names import find_rows
 from facetl.evaluation.metrics_file import save_metrics
 from facetl.evaluation.near_duplicates import score_subsets
-from facetl.evaluation.report import diagnosis_plots
+from facetl.evaluation.report import plots
 from facetl.evaluation.report.frames import collect_frames
 from facetl.evaluation.report.table import compare_runs
 from facetl.evaluation.scoring import Predictions, Truth, evaluate, evaluate_all, measure_frames
@@ -105,7 +105,7 @@ def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
 def test_a_plot_that_cannot_be_drawn_costs_no_number(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diagnosis_plots, "plot_errors", cannot_draw)
+    monkeypatch.setattr(plots, "_plot_errors", cannot_draw)
     (results / "errors.png").write_text("of before")
     outcome = success(facetl(results, "--truth", results.parent / "truth.txt", "--force"))
     left_out = f"pictures that cannot be drawn, left out: 1 ({results / 'errors.png'}: "
@@ -119,7 +119,7 @@ def test_a_plot_that_cannot_be_drawn_costs_no_number(
 def test_without_matplotlib_there_are_numbers(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("figures", "plots", "diagnosis_plots"):
+    for name in ("figures", "plots"):
         monkeypatch.delitem(sys.modules, f"facetl.evaluation.report.{name}", raising=False)
         monkeypatch.delattr(f"facetl.evaluation.report.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # importing it fails

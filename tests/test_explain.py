@@ -19,11 +19,11 @@ from facetl.evaluation.report.plots import save_plot
 from facetl.evaluation.report.trace_figures import (
     LEVELS_SHOWN,
     MOST_DRAWN,
+    _draw_candidates,
+    _draw_pyramid,
+    _draw_scores,
+    _draw_story,
     as_drawing,
-    draw_candidates,
-    draw_pyramid,
-    draw_scores,
-    draw_story,
 )
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.trace import STEP_NAMES, Trace, trace_search
@@ -56,7 +56,7 @@ def explain(*arguments: object) -> Result:
 
 
 def texts_of(trace: Trace) -> list[str]:
-    figure = draw_candidates({"tuned": trace})
+    figure = _draw_candidates({"tuned": trace})
     return [axes.get_title(loc="left") for axes in figure.axes]
 
 
@@ -88,7 +88,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_other(
     frame: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = (frame, "--weights", "pretrained", "--min-face", "60", "--out")
-    monkeypatch.setattr(trace_figures, "draw_scores", cannot_draw)
+    monkeypatch.setattr(trace_figures, "_draw_scores", cannot_draw)
     result = success(explain(*arguments, tmp_path / "some"))
     assert {path.stem for path in (tmp_path / "some").glob("*.png")} == {*PICTURES} - {"scores"}
     assert "pictures that cannot be drawn, left out: 1 (" in result.stderr
@@ -102,7 +102,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_other(
 
 def test_the_same_command_writes_the_same_pictures(trace: Trace, tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        sheet = as_drawing("story", draw_story({"cartoon": trace}))
+        sheet = as_drawing("story", _draw_story({"cartoon": trace}))
         save_plot(tmp_path / folder / "story", sheet)
     for name in ("story.png", "story.svg"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -151,7 +151,7 @@ def test_panels_are_named_after_steps_with_their_counts(trace: Trace) -> None:
 
 
 def test_each_step_shows_its_boxes(trace: Trace) -> None:
-    figure = draw_candidates({"tuned": trace})
+    figure = _draw_candidates({"tuned": trace})
     for axes, step in zip(figure.axes, STEP_NAMES, strict=True):
         lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
         assert len(lines) == len(trace.steps[step]) <= MOST_DRAWN
@@ -161,7 +161,7 @@ def test_each_step_shows_its_boxes(trace: Trace) -> None:
 
 
 def test_the_pyramid_shows_the_best_window_of_each_level(trace: Trace) -> None:
-    left, right = draw_pyramid(trace).axes
+    left, right = _draw_pyramid(trace).axes
     assert len(left.patches) == len(right.patches) == len(trace.levels) == len(left.images)
     for level, patch in zip(trace.levels, right.patches, strict=True):
         row, column = divmod(int(level.scores.argmax()), level.scores.shape[1])
@@ -171,7 +171,7 @@ def test_the_pyramid_shows_the_best_window_of_each_level(trace: Trace) -> None:
 
 
 def test_heat_maps_lie_where_their_windows_do(trace: Trace) -> None:
-    axes = draw_scores({"tuned": trace}).axes
+    axes = _draw_scores({"tuned": trace}).axes
     level = axes[2]  # after the image and the best of all
     left, right, bottom, top = level.images[-1].get_extent()
     first = trace.levels[0]
@@ -184,7 +184,7 @@ def test_heat_maps_lie_where_their_windows_do(trace: Trace) -> None:
 
 def test_scales_mark_the_threshold_of_each(trace: Trace) -> None:
     other = trace_search(Detector.load("cartoon", "cpu"), trace.image, Settings((0.5, 0.2, 0.2)))
-    scale = draw_scores({"a": trace, "b": other}).axes[-1]
+    scale = _draw_scores({"a": trace, "b": other}).axes[-1]
     marks = {float(np.asarray(line.get_ydata())[0]) for line in scale.lines}
     assert marks == {SETTINGS.thresholds[0], 0.5}
 
@@ -204,7 +204,7 @@ def test_where_too_many_windows_pass_the_best_are_drawn(
     trace: Trace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trace_figures, "MOST_DRAWN", 3)
-    axes = draw_candidates({"tuned": trace}).axes[0]
+    axes = _draw_candidates({"tuned": trace}).axes[0]
     assert axes.get_title(loc="left").endswith(f"{len(trace.steps['pnet_scan']):,} (3 drawn)")
     passed = trace.steps["pnet_scan"]
     best = passed.boxes[np.argsort(-passed.scores, kind="stable")[:3]]
@@ -216,12 +216,12 @@ def test_where_too_many_windows_pass_the_best_are_drawn(
 def test_long_images_fit(size: tuple[int, int], tmp_path: Path) -> None:
     image: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
     trace = trace_search(Detector.load("pretrained", "cpu"), image, SETTINGS)
-    save_plot(tmp_path / "story", as_drawing("story", draw_story({"pretrained": trace})))
+    save_plot(tmp_path / "story", as_drawing("story", _draw_story({"pretrained": trace})))
     height, width = load_image(tmp_path / "story.png").shape[:2]
     assert 0.1 < height / width < 1.2
 
 
 def test_without_a_level_the_pictures_say_so(blind: Trace) -> None:
-    texts = [text.get_text() for text in draw_pyramid(blind).axes[0].texts]
+    texts = [text.get_text() for text in _draw_pyramid(blind).axes[0].texts]
     assert texts == ["160×120 pixels are too few for a face of 500"]
-    assert draw_scores({"blind": blind}).axes
+    assert _draw_scores({"blind": blind}).axes

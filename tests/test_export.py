@@ -38,7 +38,7 @@ from facetl.mtcnn.resampling import cut_windows
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_weights
 from facetl.results.detections import Detections
-from facetl.run_onnx import Cascade, crop, valid
+from facetl.run_onnx import Cascade, _crop, _valid
 from facetl.run_onnx import load_image as load_with_runner
 
 Pixels = NDArray[np.uint8]
@@ -150,7 +150,7 @@ def test_the_runners_crops_are_the_cascades(data: st.DataObject, size: int) -> N
     sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
     window = np.array([[x1, y1, x2, y2]])
     expected = cut_windows(image, window.astype(float), size, padding=True)
-    np.testing.assert_array_equal(crop(sums, window, size), expected.numpy())
+    np.testing.assert_array_equal(_crop(sums, window, size), expected.numpy())
 
 
 def save_picture(kind: str, folder: Path) -> Path:
@@ -245,7 +245,7 @@ def test_the_runner_and_the_cascade_mean_the_same_by_a_box(boxes: NDArray[np.flo
         torch.zeros(len(boxes), 0),
     )
     with np.errstate(all="ignore"):
-        assert np.flatnonzero(valid(boxes)).tolist() == candidates.valid().image_index.tolist()
+        assert np.flatnonzero(_valid(boxes)).tolist() == candidates.valid().image_index.tolist()
 
 
 def test_settings_out_of_bounds_end_the_runner_in_one_line(

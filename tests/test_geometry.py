@@ -13,14 +13,15 @@ from facetl import boxes as half_open
 from facetl.mtcnn.geometry import (
     as_windows,
     inclusive_sides,
+    level_size,
     move,
     place_landmarks,
     pnet_boxes,
+    pyramid_scales,
     regression_targets,
     sides,
     square,
 )
-from facetl.mtcnn.pyramid import level_size, pyramid_scales
 from facetl.mtcnn.stages import Stage
 
 FRACTIONS = st.floats(-0.5, 0.5, width=32)

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as npst
 from torch import Tensor, nn
 
 from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
-from facetl.training.gradients import AngleLog, angle, flatten, set_gradient
+from facetl.training.penalties import AngleLog, angle, flatten, set_gradient
 
 numbers = st.floats(-10, 10, width=32).filter(lambda value: value == 0 or abs(value) > 1e-3)
 strengths = st.floats(0, 5)

@@ -30,7 +30,7 @@ from whole_world import NO_WORLD, World, make_world
 from facetl import interruptions
 from facetl.cli.ending import stopping_in_one_line
 from facetl.files import remove_folder
-from facetl.interruptions import Terminated, catching_signals, exit_code, holding_signals
+from facetl.interruptions import _Terminated, catching_signals, exit_code, holding_signals
 from facetl.results.store import remove_run
 
 MOMENTS = int(os.environ.get("FACETL_KILLS", "1"))
@@ -271,7 +271,7 @@ def test_signals_are_interruptions_with_a_code_each() -> None:
         with pytest.raises(KeyboardInterrupt) as raised, catching_signals():
             signal.raise_signal(number)
         codes[number] = exit_code(raised.value)
-        assert isinstance(raised.value, Terminated) == (number == signal.SIGTERM)
+        assert isinstance(raised.value, _Terminated) == (number == signal.SIGTERM)
     assert codes == dict(SIGNALS)
 
 
@@ -322,7 +322,7 @@ def test_signals_wait_where_they_are_held() -> None:
             signal.raise_signal(signal.SIGTERM)
             done.append("all of it")
 
-    with pytest.raises(Terminated):
+    with pytest.raises(_Terminated):
         work()
     assert done == ["all of it"]
 
@@ -370,7 +370,7 @@ def test_a_folder_that_is_being_removed_goes_whole(
         rmtree(path, ignore_errors=ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", interrupted)
-    with pytest.raises(Terminated), catching_signals():
+    with pytest.raises(_Terminated), catching_signals():
         remove(folder)
     assert list(tmp_path.iterdir()) == []
 

@@ -15,9 +15,9 @@ from facetl.errors import NonFiniteLossError
 from facetl.mtcnn.networks import Outputs
 from facetl.training.losses import (
     SMOOTH_L1_BETA,
-    classification_loss,
+    _classification_loss,
+    _place_loss,
     detection_losses,
-    place_loss,
     weighted_sum,
 )
 from facetl.training.sampling import Label
@@ -37,14 +37,14 @@ def outputs(logits: Tensor, offsets: Tensor) -> Outputs:
 def test_the_hardest_seven_of_ten_count() -> None:
     # ten negatives, thought faces with 5 %, 10 %, … 50 %: the easiest three, 5 to 15 %, drop out
     certainties = [0.05 * step for step in range(1, 11)]
-    loss = classification_loss(confidence(*certainties), torch.zeros(10, dtype=torch.long), 0.7)
+    loss = _classification_loss(confidence(*certainties), torch.zeros(10, dtype=torch.long), 0.7)
     hardest = [-math.log(1 - certainty) for certainty in certainties[3:]]
     assert loss.item() == pytest.approx(sum(hardest) / 7)
 
 
 def test_easy_patches_get_no_gradient() -> None:
     logits = confidence(0.9, 0.5)
-    classification_loss(logits, torch.tensor([1, 1]), 0.5).backward()  # type: ignore[no-untyped-call]
+    _classification_loss(logits, torch.tensor([1, 1]), 0.5).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert logits.grad[0].tolist() == [0, 0]
     assert logits.grad[1].abs().min() > 0
@@ -52,7 +52,7 @@ def test_easy_patches_get_no_gradient() -> None:
 
 def test_part_faces_do_not_count_in_the_classification() -> None:
     # the part face is taken for a sure negative, which would be the largest loss if it counted
-    with_part = classification_loss(confidence(0.8, 0.3, 0.001), torch.tensor([1, 0, 2]))
+    with_part = _classification_loss(confidence(0.8, 0.3, 0.001), torch.tensor([1, 0, 2]))
     assert with_part.item() == pytest.approx(-(math.log(0.8) + math.log(0.7)) / 2)
 
 
@@ -73,7 +73,7 @@ def test_losses_agree_with_the_slow_ones(labels: list[int], hard_share: float, s
 
 def test_place_loss_by_hand() -> None:
     # beta 0.1: 0.05 lies on the parabola, 0.05² / 0.2 = 0.0125; 0.3 on the line, 0.3 - 0.05
-    loss = place_loss(torch.tensor([[0.05, 0.0, -0.3, 0.0]]), torch.zeros(1, 4))
+    loss = _place_loss(torch.tensor([[0.05, 0.0, -0.3, 0.0]]), torch.zeros(1, 4))
     assert loss.item() == pytest.approx((0.0125 + 0.25) / 4)
 
 
@@ -81,7 +81,7 @@ def test_place_loss_is_torchs() -> None:
     generator = torch.Generator().manual_seed(3)
     offsets, targets = torch.rand(2, 50, 4, generator=generator)
     elementwise = functional.smooth_l1_loss(offsets, targets, beta=SMOOTH_L1_BETA, reduction="none")
-    loss = place_loss(offsets, targets)
+    loss = _place_loss(offsets, targets)
     torch.testing.assert_close(loss, elementwise.mean())
 
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from facetl.training.malloc import keep_freed_memory
+from facetl.mtcnn.machine import keep_freed_memory
 
 
 @pytest.fixture(autouse=True)

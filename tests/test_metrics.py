@@ -20,12 +20,12 @@ from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import (
     Curve,
     Metrics,
+    _recall_within,
     average_precision,
     average_precision_coco,
     average_precision_raw,
     best_point,
     measure,
-    recall_within,
 )
 
 hit_lists = st.lists(st.booleans(), max_size=40)
@@ -70,13 +70,13 @@ def test_a_threshold_cannot_cut_between_equal_scores() -> None:
     # of two detections at 0.9 one is a hit: no threshold keeps the hit alone
     tied = curve([True, False], 1, [0.9, 0.9])
     assert best_point(tied).precision == 0.5
-    assert recall_within(tied, 0) == 0
-    assert recall_within(tied, 1) == 1
+    assert _recall_within(tied, 0) == 0
+    assert _recall_within(tied, 1) == 1
 
 
 def test_recall_within_a_budget_of_false_alarms() -> None:
     by_hand = curve([True, False, True, False, True], 5)
-    assert [recall_within(by_hand, budget) for budget in (0, 0.9, 1, 2)] == [0.2, 0.2, 0.4, 0.6]
+    assert [_recall_within(by_hand, budget) for budget in (0, 0.9, 1, 2)] == [0.2, 0.2, 0.4, 0.6]
 
 
 def test_no_detection_is_recall_zero_and_no_precision() -> None:

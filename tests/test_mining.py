@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from facetl.boxes import Boxes, as_boxes, iou, square
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image
-from facetl.mtcnn.backend import TorchBackend
+from facetl.mtcnn.backend import _TorchBackend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector, onet_boxes, rnet_squares, score_windows
 from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
@@ -28,7 +28,7 @@ from facetl.mtcnn.resampling import IntegralImages, place_windows
 from facetl.mtcnn.stages import INPUT_SIZES, Stage
 from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
-from facetl.training.preparation import cut_pixels, prepare_patches
+from facetl.training.preparation import _cut_pixels, prepare_patches
 from facetl.training.recipe import Recipe
 from facetl.training.sampling import (
     LEAST_VISIBLE,
@@ -92,10 +92,10 @@ def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
     candidates = as_candidates(np.array([[*corner, corner[0] + side, corner[1] + side]]))
     window = candidates.boxes.double().numpy() - [1, 1, 0, 0]
     watcher: Any = Oracle(torch.zeros(1, 4))
-    backend = TorchBackend(torch.from_numpy(image)[None], {"rnet": watcher})
+    backend = _TorchBackend(torch.from_numpy(image)[None], {"rnet": watcher})
     score_windows(backend, candidates, "rnet", replace(MINING, padding=padding))
     seen = (watcher.seen / 0.0078125 + 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
-    np.testing.assert_array_equal(cut_pixels(image, window, 24, padding=padding), seen)
+    np.testing.assert_array_equal(_cut_pixels(image, window, 24, padding=padding), seen)
 
 
 # ---- proposals
@@ -112,7 +112,7 @@ def test_proposals_are_what_the_detector_judges(
     windows = Miner(pretrained, stage)(image).windows
     visible = visible_of(windows)
     np.testing.assert_array_equal(
-        cut_pixels(image, windows[visible], INPUT_SIZES[stage], padding=True), judged
+        _cut_pixels(image, windows[visible], INPUT_SIZES[stage], padding=True), judged
     )
     assert len(judged) > 5
 
@@ -216,7 +216,7 @@ def detect_with_perfect_offsets(
         stage, torch.from_numpy(patches.offsets[rows]), windows[:, 2] - windows[:, 0]
     )
     oracle: Any = Oracle(targets)
-    backend = TorchBackend(torch.from_numpy(image)[None], {"rnet": oracle, "onet": oracle})
+    backend = _TorchBackend(torch.from_numpy(image)[None], {"rnet": oracle, "onet": oracle})
     judged = onet_boxes(backend, as_candidates(patches.windows[rows]), MINING)
     score_windows(backend, as_candidates(patches.windows[rows]), stage, MINING)
     pixels = (oracle.seen / 0.0078125 + 127.5).round().to(torch.uint8)
@@ -361,7 +361,7 @@ def test_whatever_is_proposed_can_be_cut_and_is_half_visible(
     rng = np.random.default_rng(seed)
     proposals = rng.uniform(-reach, reach, (200, 4)) + rng.uniform(-20, 400, (200, 1))
     kept = pool_proposals(proposals, EMPTY, SIZE_HW, rng).near
-    cut = cut_pixels(np.zeros((*SIZE_HW, 3), np.uint8), kept, 24, padding=padding)
+    cut = _cut_pixels(np.zeros((*SIZE_HW, 3), np.uint8), kept, 24, padding=padding)
     assert len(cut) == len(kept)
     frame = [0.0, 0.0, SIZE_HW[1], SIZE_HW[0]]
     for window in kept.tolist():

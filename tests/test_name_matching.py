@@ -27,7 +27,7 @@ from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import AnnotationError, InputError
 from facetl.evaluation.frame_names import find_rows
-from facetl.evaluation.report.compose import find_pictures
+from facetl.evaluation.report.compose import _find_pictures
 from facetl.evaluation.report.frames import ReportFrame
 from facetl.evaluation.scoring import evaluate
 from facetl.results.detections import Detections, FrameResult, Run
@@ -416,8 +416,8 @@ def test_the_report_finds_its_pictures_by_the_same_rule(tmp_path: Path) -> None:
         for name in ("C:/x/a.JPG", "../secret.jpg", str(tmp_path / "secret.jpg"))
     ]
     file = AnnotationFile(tmp_path / "x.txt", (), ())
-    found = find_pictures(file, frames, tmp_path / "frames")
+    found = _find_pictures(file, frames, tmp_path / "frames")
     assert found == {"C:/x/a.JPG": tmp_path / "frames/a.jpg"}
-    assert find_pictures(file, frames, None) == {}
+    assert _find_pictures(file, frames, None) == {}
     dataset = FaceDataset(())
-    assert find_pictures(dataset, frames, tmp_path / "nowhere") == {}
+    assert _find_pictures(dataset, frames, tmp_path / "nowhere") == {}

@@ -19,7 +19,7 @@ from facetl.errors import OutputError, PatchesError
 from facetl.parts import has_work, keeping_parts, work_folder
 from facetl.training import preparation
 from facetl.training.patches import load_patches
-from facetl.training.preparation import FrameCut, cut_frame, prepare_patches
+from facetl.training.preparation import FrameCut, _cut_frame, prepare_patches
 from facetl.training.stages import STAGE_FACTS
 
 COUNT = 8
@@ -55,9 +55,9 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, BaseException], N
         def cut(place: tuple[int, Any], **how: Any) -> Any:
             if place[0] == number:
                 raise error
-            return cut_frame(place, **how)
+            return _cut_frame(place, **how)
 
-        monkeypatch.setattr(preparation, "cut_frame", cut)
+        monkeypatch.setattr(preparation, "_cut_frame", cut)
 
     return stop
 
@@ -70,7 +70,7 @@ def broken(
     out = tmp_path / "patches"
     stop_at(5, KeyboardInterrupt())
     assert prepare(frames, out).exit_code == 130
-    monkeypatch.setattr(preparation, "cut_frame", cut_frame)
+    monkeypatch.setattr(preparation, "_cut_frame", _cut_frame)
     return out
 
 
@@ -210,7 +210,7 @@ def test_an_error_keeps_what_is_done(
     """Room was lacking on the disk or in memory: there will be some."""
     stop_at(5, OutputError("no room"))
     assert complaint(prepare(frames, tmp_path / "patches")) == "facetl: no room"
-    monkeypatch.setattr(preparation, "cut_frame", cut_frame)
+    monkeypatch.setattr(preparation, "_cut_frame", _cut_frame)
     success(prepare(frames, tmp_path / "patches", "--resume"))
     assert contents(tmp_path / "patches") == contents(whole)
 
@@ -234,7 +234,7 @@ def test_the_stream_of_frames_begins_with_those_from_before(frames: Path, broken
 
 def test_what_is_remembered_of_a_frame_is_remembered_exactly(frames: Path) -> None:
     (place, *_) = enumerate(load_dataset(frames))
-    cutting = cut_frame(place, recipe=STAGE_FACTS["pnet"].recipe, size=12, seed=1)
+    cutting = _cut_frame(place, recipe=STAGE_FACTS["pnet"].recipe, size=12, seed=1)
     assert not isinstance(cutting, preparation.Unreadable)
     again = FrameCut.from_json(cutting.cut.to_json())
     assert (again.thumbnail == cutting.cut.thumbnail).all()

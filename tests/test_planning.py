@@ -27,7 +27,7 @@ from facetl.training.time_estimate import (
     StepProgress,
     Trial,
     Work,
-    choose_threads,
+    _choose_threads,
     measure_speed,
     possible_shares,
     try_training,
@@ -355,7 +355,7 @@ def test_a_memory_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_one_thread_is_taken_where_it_is_clearly_faster(
     seconds: dict[int, float], threads: int, gain: float
 ) -> None:
-    assert choose_threads(seconds) == Trial(threads, seconds[threads], max(seconds), gain)
+    assert _choose_threads(seconds) == Trial(threads, seconds[threads], max(seconds), gain)
 
 
 def test_one_slow_trial_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

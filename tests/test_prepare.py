@@ -28,7 +28,7 @@ from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import patch_sheet, preparation
 from facetl.training.patches import load_patches
-from facetl.training.preparation import Preparation, group_frames, prepare_patches
+from facetl.training.preparation import Preparation, _group_frames, prepare_patches
 from facetl.training.recipe import Bands, Recipe
 from facetl.training.sampling import Label, draw_pool, faces_without_positive
 from facetl.training.stages import STAGE_FACTS
@@ -207,7 +207,7 @@ def test_groups_of_frames_are_twins_or_single(unread: set[int], twins: set[int])
         for place, grey in greys.items()
         if place not in unread
     }
-    groups = group_frames(thumbnails, 8)
+    groups = _group_frames(thumbnails, 8)
     seen = twins - unread
     assert len({groups[place] for place in seen}) == min(len(seen), 1)
     assert sorted(set(groups)) == list(range(8 - max(len(seen) - 1, 0)))

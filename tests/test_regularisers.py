@@ -13,15 +13,13 @@ from torch import Tensor, nn
 from facetl.errors import InputError
 from facetl.mtcnn.networks import Network, normalise
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
-from facetl.training.gradients import flatten
 from facetl.training.initialisation import build_starting_network
-from facetl.training.parts import release, trained_parameters
-from facetl.training.penalties import Held, Penalty, weights_of
+from facetl.training.penalties import Held, Penalty, flatten, weights_of
 from facetl.training.regularisers import feature_map, find_regulariser
-from facetl.training.regularisers.delta import weigh_channels
+from facetl.training.regularisers.delta import _weigh_channels
 from facetl.training.regularisers.feature_map import FeaturePenalty
 from facetl.training.regularisers.l2 import WeightPenalty
-from facetl.training.stages import STAGE_FACTS
+from facetl.training.stages import STAGE_FACTS, release, trained_parameters
 from facetl.training.transfer import Transfer
 
 
@@ -160,7 +158,7 @@ def test_a_channel_weighs_what_its_loss_would_cost() -> None:
         logits: Tensor = network(pixels).logits
         return torch.as_tensor((logits - wanted).square().mean())
 
-    attention = weigh_channels(source, ["conv2"], loss)["conv2"]
+    attention = _weigh_channels(source, ["conv2"], loss)["conv2"]
     assert attention.shape == (16,)
     assert float(attention.mean()) == pytest.approx(1)
     assert attention.max() > attention.min() > 0

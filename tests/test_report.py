@@ -354,7 +354,7 @@ def test_the_gallery_knows_what_each_run_found() -> None:
     assert by_name["001.jpg"].detections["pretrained"].matches.verdicts[0] is None
     assert by_name["001.jpg"].detections["pretrained"].mistakes(0.85) == 1
     assert by_name["002.jpg"].mistakes(thresholds) == 2
-    assert page.count_changes(FRAMES, *EVALUATIONS) == (3, 1)
+    assert page._count_changes(FRAMES, *EVALUATIONS) == (3, 1)
 
 
 def test_a_peer_without_sizes_gets_frames_large_enough_for_its_boxes() -> None:

@@ -88,8 +88,8 @@ def test_a_wrong_recommendation_is_one_line_that_names_the_file(
 def test_the_bounds_are_the_same_wherever_a_setting_comes_from() -> None:
     """Those of the options, the metadata and Python are one; the runner stands alone."""
     least, (low, high) = LEAST_FACE, FACTORS
-    assert run_onnx.LEAST_FACE == LEAST_FACE
-    assert run_onnx.FACTORS == FACTORS
+    assert run_onnx._LEAST_FACE == LEAST_FACE
+    assert run_onnx._FACTORS == FACTORS
     for command in (detect, explain, tune):
         types = {option.name: option.type for option in command.params}
         min_face = types.get("min_face") or types["min_faces"]
@@ -105,11 +105,11 @@ def test_python_is_held_to_them_too(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"^found "):
         Settings(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"found settings .* export the networks again"):
-        run_onnx.check_settings({**Settings().to_json(), **wrong})
+        run_onnx._check_settings({**Settings().to_json(), **wrong})
 
 
 def test_the_runner_takes_what_settings_take() -> None:
-    run_onnx.check_settings(Settings((0, 1, 0.5), 1, 0.99, True, True).to_json())
+    run_onnx._check_settings(Settings((0, 1, 0.5), 1, 0.99, True, True).to_json())
 
 
 def test_what_is_given_goes_before_what_is_recommended() -> None:

@@ -31,11 +31,11 @@ from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.errors import FacetlError, InputError
 from facetl.evaluation.report import plots
 from facetl.experiments import scheduler
-from facetl.experiments.description import built_in_studies, load_study
+from facetl.experiments.description import _built_in_studies, load_study
 from facetl.experiments.plots import plot_study
 from facetl.experiments.results import Result as CellResult
 from facetl.experiments.results import Spread, best_rows, load_results, summarise
-from facetl.experiments.runner import do_task, invert, measure_ap, shuffle_labels
+from facetl.experiments.runner import _invert, _measure_ap, _shuffle_labels, do_task
 from facetl.experiments.scheduler import run
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import (
@@ -46,9 +46,9 @@ from facetl.experiments.study import (
     StartTask,
     Study,
     Task,
+    _slug,
     describe_method,
     plan_tasks,
-    slug,
 )
 from facetl.experiments.tables import cells_csv, sections, summary_csv
 from facetl.manifests.fingerprints import fingerprint_file
@@ -121,7 +121,7 @@ def test_a_study_is_unfolded_from_its_file(tmp_path: Path) -> None:
     assert study.frames == (4, 0)
     assert study.seeds == (1, 2)
     assert study.epochs == {"pnet": 3, "rnet": 8, "onet": 10}
-    assert [slug(method) for method in study.methods] == [
+    assert [_slug(method) for method in study.methods] == [
         "full", "head", "scratch", "full-l2-sp-a0.1", "full-l2-sp-a0.1-dtnh", "full-l2-sp-a1",
         "full-l2-sp-a1-dtnh", "gradual", "gradual-rates0.003+0.002+0.001",
         "full-feature-map-a0.01-layersconv2+conv3",
@@ -157,7 +157,7 @@ def test_counts_that_there_are_not_become_all() -> None:
     assert study.limited_to(21).frames == (5, 20, 0)
 
 
-@pytest.mark.parametrize("name", built_in_studies())
+@pytest.mark.parametrize("name", _built_in_studies())
 def test_the_built_in_studies_can_be_read(name: str) -> None:
     study = load_study(name)
     assert study.description.endswith((".", "?"))
@@ -218,7 +218,7 @@ def test_values_without_effect_make_no_methods_of_their_own(tmp_path: Path) -> N
     phase_epochs = [[1, 1, 1], [5, 5, 15]]
     """
     methods = load_study(write(tmp_path / "idle.toml", text)).methods
-    assert [slug(method) for method in methods] == [
+    assert [_slug(method) for method in methods] == [
         "full", "full-l2-sp-a0.1", "full-l2-sp-a0.12345678", "full-l2-sp-a0.12345679"
     ]  # fmt: skip
 
@@ -503,7 +503,7 @@ def test_inappropriate_starts_have_learnt_nonsense(setup: Setup) -> None:
     patched = PatchTask("pnet", 6, 1)
     do_task(patched, setup)
     patches = load_patches(setup.file_of(patched))
-    taught = {"shuffled": shuffle_labels(patches, 1), "inverted": invert(patches)}
+    taught = {"shuffled": _shuffle_labels(patches, 1), "inverted": _invert(patches)}
     spoilt = {}
     for kind, wrong in taught.items():
         start = StartTask("pnet", kind, 6, 1)  # type: ignore[arg-type]
@@ -519,7 +519,7 @@ def test_inappropriate_starts_have_learnt_nonsense(setup: Setup) -> None:
 def test_spoilt_patches(setup: Setup) -> None:
     do_task(PatchTask("pnet", 6, 1), setup)
     patches = load_patches(setup.file_of(PatchTask("pnet", 6, 1)))
-    shuffled, inverted = shuffle_labels(patches, 1), invert(patches)
+    shuffled, inverted = _shuffle_labels(patches, 1), _invert(patches)
     assert shuffled.counts == patches.counts
     assert (shuffled.labels != patches.labels).any()
     faceless = shuffled.labels == Label.NEGATIVE
@@ -555,7 +555,7 @@ def test_cells_are_measured_without_what_is_to_be_ignored(world: Path, tmp_path:
     bare = [replace(frame, boxes=nothing, labels=()) for frame in others]
     marked = [replace(frame, ignored=whole) for frame in bare]
     alone, with_bare, with_marked = (
-        measure_ap(stages, "onet", replace(setup, test_frames=FaceDataset((first, *rest))))
+        _measure_ap(stages, "onet", replace(setup, test_frames=FaceDataset((first, *rest))))
         for rest in ([], bare, marked)
     )
     assert with_marked == alone

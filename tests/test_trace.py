@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from facetl.cartoons.frame import draw_frame
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.geometry import level_size, map_size, pyramid_scales
 from facetl.mtcnn.networks import build_network, normalise
-from facetl.mtcnn.pyramid import level_size, map_size, pyramid_scales
 from facetl.mtcnn.resampling import IntegralImages
-from facetl.mtcnn.trace import STEP_NAMES, Level, Trace, score_maps, trace_search
+from facetl.mtcnn.trace import STEP_NAMES, Level, Trace, _score_maps, trace_search
 from facetl.search.settings import Settings
 
 PADDED = Settings(thresholds=(0.2, 0.1, 0.1), min_face=12, padding=True, voting=True)
@@ -64,7 +64,7 @@ def test_score_maps_hold_the_scores_that_a_scan_passes(
     pretrained: Detector, frame: NDArray[np.uint8], settings: Settings
 ) -> None:
     backend = pretrained.backend(torch.from_numpy(frame)[None])
-    maps = score_maps(backend, settings)
+    maps = _score_maps(backend, settings)
     with torch.inference_mode():
         scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
         cells = backend.scan_pyramid(scales, 6 if settings.padding else 0, settings.thresholds[0])

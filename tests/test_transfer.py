@@ -18,9 +18,8 @@ from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
-from facetl.training.parts import count_parameters, layers_of, release
 from facetl.training.settings import TrainingSettings
-from facetl.training.stages import STAGE_FACTS
+from facetl.training.stages import STAGE_FACTS, _layers_of, count_parameters, release
 from facetl.training.transfer import Transfer
 
 pytestmark = pytest.mark.slow
@@ -50,7 +49,7 @@ def changed(before: State, after: State) -> set[str]:
 @pytest.mark.parametrize("strategy", ["head", "last-block", "full"])
 def test_a_strategy_changes_its_part_and_nothing_else(stage: Stage, strategy: Any) -> None:
     (checkpoint,) = run(stage, settings(strategy=strategy))
-    wanted = set(layers_of(build_starting_network(stage, "pretrained", 1), stage, strategy))
+    wanted = set(_layers_of(build_starting_network(stage, "pretrained", 1), stage, strategy))
     found = changed(load_pretrained_stage(stage), checkpoint.weights)
     # pooling has no weights
     assert found == {name for name in wanted if not name.startswith("pool")}

@@ -19,8 +19,8 @@ from facetl.evaluation.metrics import Curve, best_point, point_at
 from facetl.evaluation.tuning.aims import Aim
 from facetl.evaluation.tuning.choice import (
     FEWEST_FACES,
+    _default_min_faces,
     choose,
-    default_min_faces,
     find_score,
     plan_pyramids,
     rank,
@@ -29,8 +29,8 @@ from facetl.evaluation.tuning.choice import (
 from facetl.evaluation.tuning.threshold_grid import (
     FLOOR,
     Trial,
+    _threshold_between,
     find_cut,
-    threshold_between,
     try_grid,
     try_setting,
 )
@@ -131,11 +131,11 @@ def test_no_other_threshold_serves_better(
 
 
 def test_thresholds_are_short_and_part_the_scores() -> None:
-    assert threshold_between(0.2, 0.9) == 0.55
-    assert threshold_between(0.9970, 0.9975) == 0.9972  # 0.99725, rounded to even
+    assert _threshold_between(0.2, 0.9) == 0.55
+    assert _threshold_between(0.9970, 0.9975) == 0.9972  # 0.99725, rounded to even
     below = float(np.float32(0.7))
     above = float(np.nextafter(np.float32(0.7), np.float32(1)))
-    assert below <= np.float32(threshold_between(below, above)) < above
+    assert below <= np.float32(_threshold_between(below, above)) < above
 
 
 # ---- trials
@@ -296,7 +296,7 @@ def faces_of(*edges: float) -> list[Any]:
 def test_the_smallest_face_decides_what_is_looked_for(
     edges: list[float], aim: str, expected: tuple[float, ...]
 ) -> None:
-    assert default_min_faces(faces_of(*edges), Aim.parse(aim)) == expected
+    assert _default_min_faces(faces_of(*edges), Aim.parse(aim)) == expected
 
 
 def test_pyramids_are_those_asked_for_or_those_of_faces_and_weights() -> None:

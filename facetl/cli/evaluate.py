@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from facetl.evaluation.near_duplicates import Subset, TrainTestOverlap
-    from facetl.evaluation.report.table import MetricRow
+    from facetl.evaluation.report.table import TableRow
     from facetl.evaluation.scoring import Evaluation
 
 
@@ -173,7 +173,7 @@ def figures_table(evaluations: Sequence[Evaluation]) -> Table:
     return _draw("", [each.name for each in evaluations], compare_runs(evaluations))
 
 
-def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[MetricRow]]) -> Table:
+def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[TableRow]]) -> Table:
     """Return groups of rows as a table, an empty line between them."""
     from rich.text import Text
 

@@ -20,7 +20,7 @@ from facetl.mtcnn.weights import load_weights
 from facetl.parts import has_work, work_folder
 from facetl.reporting import SILENT, Reporter
 from facetl.training import patch_sheet
-from facetl.training.mining import Miner, mining_settings
+from facetl.training.mining import Miner
 from facetl.training.patches import load_patches, patches_path
 from facetl.training.preparation import Preparation, prepare_patches
 from facetl.training.recipe import Bands, Match, Recipe
@@ -206,7 +206,7 @@ def _build_miner(request: PrepareRequest, reporter: Reporter) -> Miner | None:
         if earlier not in loaded.stages:
             reporter.note(f"{weights} holds no {earlier}; the pretrained one proposes")
     detector = Detector(loaded, choose_device(request.device), request.engine)
-    return Miner(detector, stage, settings=mining_settings(request.recipe))
+    return Miner(detector, stage, padding=request.recipe.padding)
 
 
 def _enrich(

@@ -53,20 +53,20 @@ from facetl.evaluation.metrics import (
     best_point,
 )
 
-BACKGROUND_IOU = 0.1
+_BACKGROUND_IOU = 0.1
 """Below this IoU with every face a false alarm is background (TIDE's t_b)."""
 DIAGNOSED_IOUS = (IOU_THRESHOLD, 0.5)
 """The IoU thresholds of a hit (TIDE's t_f) at which mistakes are weighed."""
-SIZE_BOUNDS = (24.0, 32.0, 48.0, 72.0, 108.0, 160.0, 240.0)
+_SIZE_BOUNDS = (24.0, 32.0, 48.0, 72.0, 108.0, 160.0, 240.0)
 """Between groups of faces by the root of their area, in pixels."""
-ASPECT_BOUNDS = (1 / 2, 2 / 3, 4 / 5, 1.0, 5 / 4, 3 / 2, 2.0)
+_ASPECT_BOUNDS = (1 / 2, 2 / 3, 4 / 5, 1.0, 5 / 4, 3 / 2, 2.0)
 """Between groups of faces by width over height."""
-CALIBRATION_BINS = 10
+_CALIBRATION_BINS = 10
 UNNAMED = "no label"
 """The group of the faces without a label, where others have one."""
-NONE = -1
+_NONE = -1
 """The row that is none: of a detection over no face, of a face that no detection hits."""
-Z_95 = 1.959963984540054
+_Z_95 = 1.959963984540054
 """Between ± this many deviations lie 95 % of a normal distribution."""
 
 
@@ -83,7 +83,7 @@ class Mistake(StrEnum):
     """A face that no detection hits, nor overlaps so that it counts as localisation."""
 
 
-class Interval(NamedTuple):
+class _Interval(NamedTuple):
     """The bounds of a 95 % interval; NaN if nothing was counted."""
 
     low: float
@@ -190,9 +190,9 @@ class FaceGroup:
         return self.found / self.faces if self.faces else NAN
 
     @property
-    def interval(self) -> Interval:
+    def interval(self) -> _Interval:
         """The 95 % interval of the recall."""
-        return wilson(self.found, self.faces)
+        return _wilson(self.found, self.faces)
 
 
 @dataclass(frozen=True)
@@ -217,9 +217,9 @@ class ScoreBin:
         return self.hits / self.detections if self.detections else NAN
 
     @property
-    def interval(self) -> Interval:
+    def interval(self) -> _Interval:
         """The 95 % interval of the precision."""
-        return wilson(self.hits, self.detections)
+        return _wilson(self.hits, self.detections)
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def match_detections(
     ranking: Ranking,
     true_boxes: TrueBoxes,
     iou_threshold: float = IOU_THRESHOLD,
-    background_iou: float = BACKGROUND_IOU,
+    background_iou: float = _BACKGROUND_IOU,
 ) -> Matches:
     """Return what each detection and each face is, in the order of ranking and true boxes.
 
@@ -285,7 +285,7 @@ def match_detections(
             f"expected 0 < background_iou <= iou_threshold, got {background_iou}, {iou_threshold}"
         )
     overlaps = find_overlaps(ranking, true_boxes)
-    face, iou = np.full(len(ranking), NONE, dtype=np.intp), np.zeros(len(ranking))
+    face, iou = np.full(len(ranking), _NONE, dtype=np.intp), np.zeros(len(ranking))
     overlapping = overlaps.detection[overlaps.best]
     face[overlapping] = overlaps.face[overlaps.best]
     iou[overlapping] = overlaps.iou[overlaps.best]
@@ -293,7 +293,7 @@ def match_detections(
     return Matches(hits, face, iou, len(true_boxes), iou_threshold, background_iou)
 
 
-def measure_costs(ranking: Ranking, matches: Matches) -> MistakeCosts:
+def _measure_costs(ranking: Ranking, matches: Matches) -> MistakeCosts:
     """Return the average precision as it is, and as it would be without each kind of mistake."""
     return MistakeCosts(
         iou_threshold=matches.iou_threshold,
@@ -326,12 +326,12 @@ def diagnose(
     threshold = best_point(Curve(ranking.scores, usual.hits, usual.faces)).score_threshold
     found = _find_faces(ranking, usual, threshold)
     return Diagnosis(
-        costs={f"{iou:g}": measure_costs(counted[iou], each) for iou, each in matches.items()},
+        costs={f"{iou:g}": _measure_costs(counted[iou], each) for iou, each in matches.items()},
         score_threshold=threshold,
-        recall_by_size=group_by_value(_sizes(true_boxes), found, SIZE_BOUNDS),
-        recall_by_aspect=group_by_value(_aspects(true_boxes), found, ASPECT_BOUNDS),
-        recall_by_label=group_by_label(labels, found),
-        calibration=calibrate(ranking.scores, usual.hits),
+        recall_by_size=_group_by_value(_sizes(true_boxes), found, _SIZE_BOUNDS),
+        recall_by_aspect=_group_by_value(_aspects(true_boxes), found, _ASPECT_BOUNDS),
+        recall_by_label=_group_by_label(labels, found),
+        calibration=_calibrate(ranking.scores, usual.hits),
     )
 
 
@@ -343,14 +343,8 @@ def _find_faces(ranking: Ranking, matches: Matches, score_threshold: float) -> F
     return found
 
 
-def group_by_value(values: Floats, found: Flags, bounds: Sequence[float]) -> tuple[FaceGroup, ...]:
-    """Return the groups between ``bounds`` that hold faces.
-
-    Args:
-        values: (M,) at least 0; a value that equals a bound belongs to the group above it.
-        found: (M,) which faces were found.
-        bounds: rising.
-    """
+def _group_by_value(values: Floats, found: Flags, bounds: Sequence[float]) -> tuple[FaceGroup, ...]:
+    """Return the groups between ``bounds`` that hold faces."""
     lows, highs = (0.0, *bounds), (*bounds, float("inf"))
     group = np.searchsorted(bounds, values, side="right")
     return tuple(
@@ -361,7 +355,7 @@ def group_by_value(values: Floats, found: Flags, bounds: Sequence[float]) -> tup
     )
 
 
-def group_by_label(labels: Sequence[str | None], found: Flags) -> tuple[FaceGroup, ...]:
+def _group_by_label(labels: Sequence[str | None], found: Flags) -> tuple[FaceGroup, ...]:
     """Return a group a label, the largest first; nothing if no face has a label."""
     if not any(labels):
         return ()
@@ -373,16 +367,11 @@ def group_by_label(labels: Sequence[str | None], found: Flags) -> tuple[FaceGrou
     return tuple(sorted(groups, key=lambda each: (-each.faces, each.name)))
 
 
-def calibrate(scores: Floats, hits: Flags) -> tuple[ScoreBin, ...]:
-    """Return bins of equal width from 0 to 1; nothing if any score lies outside.
-
-    Args:
-        scores: (N,) of the detections.
-        hits: (N,) which of them are hits.
-    """
+def _calibrate(scores: Floats, hits: Flags) -> tuple[ScoreBin, ...]:
+    """Return bins of equal width from 0 to 1; nothing if any score lies outside."""
     if len(scores) == 0 or scores.min() < 0 or scores.max() > 1:
         return ()
-    bounds = np.arange(CALIBRATION_BINS + 1) / CALIBRATION_BINS
+    bounds = np.arange(_CALIBRATION_BINS + 1) / _CALIBRATION_BINS
     place = np.searchsorted(bounds[1:-1], scores, side="right")
     return tuple(
         ScoreBin(
@@ -396,15 +385,15 @@ def calibrate(scores: Floats, hits: Flags) -> tuple[ScoreBin, ...]:
     )
 
 
-def wilson(part: int, whole: int) -> Interval:
+def _wilson(part: int, whole: int) -> _Interval:
     """Return the 95 % interval of a share of ``part`` in ``whole`` (Wilson 1927)."""
     if whole == 0:
-        return Interval(NAN, NAN)
-    share, spread = part / whole, Z_95**2 / whole
+        return _Interval(NAN, NAN)
+    share, spread = part / whole, _Z_95**2 / whole
     centre = (share + spread / 2) / (1 + spread)
     reach = np.sqrt(spread * share * (1 - share) + spread**2 / 4) / (1 + spread)
     # at the ends rounding must not leave the share outside
-    return Interval(
+    return _Interval(
         min(max(float(centre - reach), 0.0), share), max(min(float(centre + reach), 1.0), share)
     )
 

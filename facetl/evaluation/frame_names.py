@@ -44,11 +44,7 @@ def find_rows(names: Sequence[str], truth: Sequence[str], run: str) -> Indices:
 def _refuse_guesses(
     names: Sequence[str], truth: Sequence[str], matched: Mapping[str, str], run: str
 ) -> None:
-    """Raise if frames of equal base names cannot be told apart, or if no frame is the same.
-
-    Raises:
-        InputError: naming some of them.
-    """
+    """Raise if frames of equal base names cannot be told apart, or if no frame is the same."""
     ours, theirs = _by_base_name(names), _by_base_name(truth)
     for base in ours:
         several = len(ours[base]) > 1 or len(theirs.get(base, ())) > 1

@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 
 IOU_THRESHOLD = 0.3
 """Least IoU of a hit for precision, recall, F1, the curves and the course's figure."""
-STRICT_IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
+_STRICT_IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 """The thresholds 0.5, 0.55, … 0.95 of the mean AP, to the bit as pycocotools has them."""
 FRAMES_PER_FALSE_ALARM = 10
 """The budget at which recall is quoted: 1 false alarm in so many frames."""
@@ -96,7 +96,7 @@ class Curve:
         return np.asarray(2 * hits / (self.cuts + 1 + self.faces))
 
 
-CurveAt = Callable[[float], Curve]
+_CurveAt = Callable[[float], Curve]
 """From the least IoU of a hit to hits and false alarms."""
 
 
@@ -159,7 +159,7 @@ def measure(ranking: Ranking, true_boxes: TrueBoxes, frames: int) -> Metrics:
         ap_coco=by_iou(average_precision_coco, free, (0.5, 0.75)),
         ap_course=average_precision_raw(course),
         best=best_point(usual),
-        recall_at_budget=recall_within(usual, frames / FRAMES_PER_FALSE_ALARM),
+        recall_at_budget=_recall_within(usual, frames / FRAMES_PER_FALSE_ALARM),
         precision_all=_last(usual.precision, NAN),
         recall_all=_last(usual.recall, _none_found(usual)),
         precision_course=_last(course.precision, NAN),
@@ -232,7 +232,7 @@ def point_at(curve: Curve, score_threshold: float) -> OperatingPoint:
     )
 
 
-def recall_within(curve: Curve, false_alarms: float) -> float:
+def _recall_within(curve: Curve, false_alarms: float) -> float:
     """Return the recall at the lowest score threshold with no more than ``false_alarms``.
 
     0 if every threshold lets more through; NaN without faces.
@@ -241,7 +241,7 @@ def recall_within(curve: Curve, false_alarms: float) -> float:
     return _last(curve.recall[affordable], _none_found(curve))
 
 
-def _curves(ranking: Ranking, true_boxes: TrueBoxes, *rules: Rule) -> list[CurveAt]:
+def _curves(ranking: Ranking, true_boxes: TrueBoxes, *rules: Rule) -> list[_CurveAt]:
     """Return, for each rule, the function from an IoU threshold to its curve."""
     overlaps = find_overlaps(ranking, true_boxes)
 
@@ -253,7 +253,7 @@ def _curves(ranking: Ranking, true_boxes: TrueBoxes, *rules: Rule) -> list[Curve
 
 def by_iou(
     figure: Callable[[Curve], float],
-    curve: CurveAt,
+    curve: _CurveAt,
     thresholds: tuple[float, ...],
 ) -> dict[str, float]:
     """Return a figure for each IoU threshold and, as ``0.5:0.95``, its mean over the strict ones.
@@ -264,7 +264,7 @@ def by_iou(
         thresholds: those to tell one by one.
     """
     single = {f"{threshold:g}": figure(curve(threshold)) for threshold in thresholds}
-    mean = np.mean([figure(curve(threshold)) for threshold in STRICT_IOU_THRESHOLDS])
+    mean = np.mean([figure(curve(threshold)) for threshold in _STRICT_IOU_THRESHOLDS])
     return single | {"0.5:0.95": float(mean)}
 
 

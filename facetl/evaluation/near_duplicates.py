@@ -16,7 +16,7 @@ from facetl.evaluation.metrics import Metrics
 from facetl.evaluation.scoring import Predictions, Truth, measure_frames
 
 MEASURE = f"mean absolute grey difference of {WIDTH}x{HEIGHT} thumbnails, 0 to 255"
-BOUNDS = {"near_twins": (0.0, NEAR_TWIN), "unlike": (UNLIKE, math.inf)}
+_BOUNDS = {"near_twins": (0.0, NEAR_TWIN), "unlike": (UNLIKE, math.inf)}
 """Least distance to the nearest training frame, and the one that is not reached, by part."""
 
 
@@ -67,7 +67,9 @@ def score_subsets(
     Raises:
         InputError: if the names of the frames cannot be brought together.
     """
-    return {name: _score_subset(runs, truth, distances, *bounds) for name, bounds in BOUNDS.items()}
+    return {
+        name: _score_subset(runs, truth, distances, *bounds) for name, bounds in _BOUNDS.items()
+    }
 
 
 def _score_subset(

@@ -38,13 +38,13 @@ from facetl.training.regularisers.feature_map import feature_layers
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
-LARGEST = 2**20
+_LARGEST = 2**20
 """Bytes of the largest study that is read."""
 BUILT_IN = Path(__file__).with_name("built_in")
 _KEYS = {"description", "stages", "frames", "seeds", "starts", "epochs", "methods"}
 
 
-def built_in_studies() -> list[str]:
+def _built_in_studies() -> list[str]:
     """Return the names of the studies that come with facetl."""
     return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
 
@@ -56,13 +56,13 @@ def load_study(source: str | Path) -> Study:
         InputError: naming the file and what is wrong in it.
     """
     built_in = BUILT_IN / f"{source}.toml"
-    path = built_in if str(source) in built_in_studies() else Path(source)
+    path = built_in if str(source) in _built_in_studies() else Path(source)
     if not path.is_file():
         raise InputError(
-            f"{source}: no such study; give a .toml file or one of {', '.join(built_in_studies())}"
+            f"{source}: no such study; give a .toml file or one of {', '.join(_built_in_studies())}"
         )
     try:
-        content = tomllib.loads(read_regular(path, LARGEST).decode())
+        content = tomllib.loads(read_regular(path, _LARGEST).decode())
         return _parse(path.stem, content)
     except (OSError, ValueError, RecursionError) as error:  # TOML's own errors are ValueErrors
         raise InputError(f"{path}: not readable as TOML ({error}); mend the file") from error

@@ -18,11 +18,11 @@ from facetl.experiments.study import PLAIN, Group, describe_method
 from facetl.experiments.tables import COMPARED, title_of
 from facetl.palette import BLUE, VERMILION
 
-Values = Sequence[Sequence[float]]
+_Values = Sequence[Sequence[float]]
 """A figure by epoch, one sequence a seed."""
 
-SUM_COLOUR, DTNH_COLOUR = VERMILION, BLUE
-PANEL: Any = {"fontsize": 9, "weight": "normal"}
+_SUM_COLOUR, _DTNH_COLOUR = VERMILION, BLUE
+_PANEL: Any = {"fontsize": 9, "weight": "normal"}
 
 
 def plot_study(
@@ -133,7 +133,7 @@ def _plot_learning_curves(results: Sequence[Result]) -> Figure:
             _draw_by_epoch(axes, _losses(members, "learnt"), "patches learnt from", BLUE)
             _draw_by_epoch(axes, _losses(members, "validation"), "patches put aside", VERMILION)
             gap = np.mean([member.figure("gap") for member in members])
-            axes.set_title(f"{describe_method(group.method)}: gap {gap:+.3f}", **PANEL)
+            axes.set_title(f"{describe_method(group.method)}: gap {gap:+.3f}", **_PANEL)
         _label_epochs(panels, "loss")
         _add_common_legend(figure, panels, title_of(next(iter(groups))))
     return figure
@@ -150,12 +150,12 @@ def _plot_empirical_loss(results: Sequence[Result]) -> Figure:
         figure, panels = _grid(len(pairs), height=2.6)
         for axes, group in zip(panels, pairs, strict=False):
             summed = replace(group, method=replace(group.method, gradient_rule="sum"))
-            lines = {"plain fine-tuning": (group.plain, "#888888"), "sum": (summed, SUM_COLOUR)}
-            lines["dtnh"] = (group, DTNH_COLOUR)
+            lines = {"plain fine-tuning": (group.plain, "#888888"), "sum": (summed, _SUM_COLOUR)}
+            lines["dtnh"] = (group, _DTNH_COLOUR)
             for name, (each, colour) in lines.items():
                 if each in groups:
                     _draw_by_epoch(axes, _losses(groups[each], "train"), name, colour)
-            axes.set_title(describe_method(summed.method), **PANEL)
+            axes.set_title(describe_method(summed.method), **_PANEL)
         _label_epochs(panels, "empirical loss")
         _add_common_legend(figure, panels, title_of(next(iter(groups))))
     return figure
@@ -180,7 +180,7 @@ def _plot_angles(results: Sequence[Result]) -> Figure:
             axes.axhline(90, color="#888888", linewidth=1, linestyle=(0, (4, 3)))
             conflicts = np.mean([_last_conflicts(member) for member in members])
             heading = f"{describe_method(group.method)}: {conflicts:.0%} in conflict"
-            axes.set_title(heading, **PANEL)
+            axes.set_title(heading, **_PANEL)
             axes.set(ylim=(0, 180), yticks=[0, 45, 90, 135, 180])
         _label_epochs(panels, "degrees")
         _add_common_legend(figure, panels, title_of(next(iter(groups))))
@@ -193,11 +193,11 @@ def _last_conflicts(result: Result) -> float:
     return float(known[-1].get("conflicts", math.nan)) if known else math.nan
 
 
-def _losses(results: Sequence[Result], part: str) -> Values:
+def _losses(results: Sequence[Result], part: str) -> _Values:
     return _series(results, part, "total")
 
 
-def _series(results: Sequence[Result], part: str, figure: str) -> Values:
+def _series(results: Sequence[Result], part: str, figure: str) -> _Values:
     """Return a figure of the last stage's epochs, one sequence a result; NaN where missing."""
     return [
         [
@@ -209,7 +209,7 @@ def _series(results: Sequence[Result], part: str, figure: str) -> Values:
     ]
 
 
-def _draw_by_epoch(axes: Axes, values: Values, name: str, colour: str) -> None:
+def _draw_by_epoch(axes: Axes, values: _Values, name: str, colour: str) -> None:
     """Draw the mean of the seeds by epoch, and a band from lowest to highest."""
     shortest = min(map(len, values))
     table = np.array([each[:shortest] for each in values])

@@ -20,7 +20,7 @@ from facetl.experiments.study import Cell, Group, Start, Target
 from facetl.files import read_json
 from facetl.training.training_log import check_records, is_figure
 
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 AP = ("0.3", "0.5", "0.7", "0.5:0.95")
 FIGURES = (*AP, "photographs", "gap", "seconds")
 
@@ -80,7 +80,7 @@ class Spread:
         """Half the width of Student's 95 % confidence interval of the mean; NaN for one value."""
         if self.count < 2:
             return math.nan
-        quantile = stats.t.ppf((1 + CONFIDENCE) / 2, self.count - 1)
+        quantile = stats.t.ppf((1 + _CONFIDENCE) / 2, self.count - 1)
         return float(quantile) * self.deviation / math.sqrt(self.count)
 
     @property
@@ -127,7 +127,7 @@ def load_results(setup: Setup, cells: Iterable[Cell]) -> list[Result]:
     Raises:
         InputError: if a file is damaged.
     """
-    return [load_cell(setup.file_of(cell), cell) for cell in cells if setup.is_done(cell)]
+    return [_load_cell(setup.file_of(cell), cell) for cell in cells if setup.is_done(cell)]
 
 
 def summarise(results: Sequence[Result]) -> list[Row]:
@@ -175,12 +175,8 @@ def _differ(
     }
 
 
-def load_cell(path: Path, cell: Cell) -> Result:
-    """Read the result of a cell.
-
-    Raises:
-        InputError: if the file is damaged, or another cell's.
-    """
+def _load_cell(path: Path, cell: Cell) -> Result:
+    """Read the result of a cell."""
     try:
         content = read_json(path)
         KIND.require(content["format"], content["version"], path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -26,6 +25,7 @@ from facetl.experiments.setup import Setup
 from facetl.experiments.study import Cell, PatchTask, StartTask, Target, Task, plain_cells_before
 from facetl.files import FileKind, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
@@ -33,18 +33,18 @@ from facetl.training.cascade import TUNED, Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
-from facetl.training.mining import Miner, mining_settings
-from facetl.training.parts import count_parameters
+from facetl.training.mining import Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import prepare_patches
 from facetl.training.progress import Watcher
+from facetl.training.stages import count_parameters
 
 KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume")
 
 
 def do_task(task: Task, setup: Setup) -> None:
     """Do a task whose needs are done."""
-    with one_thread():
+    with keeping_threads(1):
         if isinstance(task, PatchTask):
             _cut_patches(task, setup)
         elif isinstance(task, StartTask):
@@ -61,7 +61,7 @@ def _cut_patches(task: PatchTask, setup: Setup) -> None:
     miner = None
     if before:
         detector = Detector(Weights(before), setup.device)
-        miner = Miner(detector, task.stage, settings=mining_settings(recipe))
+        miner = Miner(detector, task.stage, padding=recipe.padding)
     prepare_patches(
         plan.choose_frames(setup.train_frames),
         setup.file_of(task),
@@ -78,18 +78,18 @@ def _train_start(task: StartTask, setup: Setup) -> None:
     patches = load_patches(setup.file_of(PatchTask(task.stage, task.frames, task.seed)), task.stage)
     settings = setup.settings(task.stage, task.frames, task.seed)
     network = build_starting_network(task.stage, PRETRAINED, task.seed).to(setup.device)
-    taught = shuffle_labels(patches, task.seed) if task.kind == "shuffled" else invert(patches)
+    taught = _shuffle_labels(patches, task.seed) if task.kind == "shuffled" else _invert(patches)
     checkpoint = _last(train(network, task.stage, taught, settings))
     save_weights(setup.file_of(task), Weights({task.stage: checkpoint.kept("last")}))
 
 
-def shuffle_labels(patches: Patches, seed: int) -> Patches:
+def _shuffle_labels(patches: Patches, seed: int) -> Patches:
     """Return patches whose labels and offsets belong to other patches, at random."""
     order = np.random.default_rng(seed).permutation(len(patches))
     return replace(patches, labels=patches.labels[order], offsets=patches.offsets[order])
 
 
-def invert(patches: Patches) -> Patches:
+def _invert(patches: Patches) -> Patches:
     """Return patches like the negatives of photographs: dark is bright, blue is yellow."""
     return replace(patches, pixels=255 - patches.pixels)
 
@@ -103,7 +103,7 @@ def _run_cell(cell: Cell, setup: Setup) -> None:
         "cell": asdict(cell),
         "trained_parameters": trained.parameters,
         "seconds": round(sum(record["seconds"] for record in trained.records), 3),
-        "ap": measure_ap({**fronts, **trained.stages}, cell.target, setup),
+        "ap": _measure_ap({**fronts, **trained.stages}, cell.target, setup),
         "photographs": _measure_photographs(trained.stages, cell.target, setup.device),
         "records": trained.records,
     }
@@ -150,7 +150,7 @@ def _train_cascade(cell: Cell, setup: Setup) -> _Trained:
     return _Trained(dict(cascade.weights.stages), list(cascade.records), parameters)
 
 
-def measure_ap(stages: Mapping[Stage, State], target: Target, setup: Setup) -> dict[str, float]:
+def _measure_ap(stages: Mapping[Stage, State], target: Target, setup: Setup) -> dict[str, float]:
     """Return AP on the test frames of the cascade as far as the target, by IoU threshold."""
     frames = setup.test_frames
     pictures = ((load_image(frame.path), frame.boxes, frame.ignored) for frame in frames)
@@ -209,14 +209,3 @@ def _last(checkpoints: Iterator[Checkpoint]) -> Checkpoint:
     """Return the last checkpoint, without keeping the others."""
     (last,) = deque(checkpoints, maxlen=1)
     return last
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work on a single thread for as long as the block lasts."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

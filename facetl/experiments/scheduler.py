@@ -16,15 +16,16 @@ from graphlib import TopologicalSorter
 import torch
 
 from facetl.errors import FacetlError
-from facetl.experiments.runner import do_task, one_thread
+from facetl.experiments.runner import do_task
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import PLAIN, Cell, Graph, PatchTask, StartTask, Task
 from facetl.interruptions import end_with_parent, starting_workers
+from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.plan import CascadePlan
 from facetl.training.time_estimate import Speed, measure_speed
 
-MEASURING = 0.01
+_MEASURING = 0.01
 """Seconds to search a test frame."""
 
 
@@ -139,7 +140,7 @@ def _do_in_worker(task: Task, setup: Setup) -> None:
 def forecast(tasks: Iterable[Task], setup: Setup, workers: int) -> float:
     """Return about how many seconds the tasks that are not done yet will take."""
     left = [task for task in tasks if not setup.is_done(task)]
-    with one_thread():
+    with keeping_threads(1):
         speed = measure_speed(torch.device(setup.device), CascadePlan.default())
     total = sum(_forecast_task(task, setup, speed) for task in left)
     return total / min(workers, max(len(left), 1))
@@ -159,4 +160,4 @@ def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
         stages = (task.target,)
     training = sum(steps[stage].epoch * steps[stage].epochs for stage in stages)
     cutting = sum(steps[stage].cutting for stage in stages) if len(stages) > 1 else 0.0
-    return training + cutting + MEASURING * len(setup.test_frames)
+    return training + cutting + _MEASURING * len(setup.test_frames)

@@ -62,7 +62,7 @@ class Cell:
     def name(self) -> str:
         """The name of the cell's files."""
         count = f"{self.frames}f" if self.frames else "all"
-        return f"{self.target}_{self.start}_{count}_seed{self.seed}_{slug(self.method)}"
+        return f"{self.target}_{self.start}_{count}_seed{self.seed}_{_slug(self.method)}"
 
     @property
     def group(self) -> Group:
@@ -194,7 +194,7 @@ def _start_of(method: Transfer, start: Start) -> Start:
     return "pretrained" if method.strategy == "scratch" else start
 
 
-def slug(method: Transfer) -> str:
+def _slug(method: Transfer) -> str:
     """Return a short name of a method, fit for a file: what it has otherwise than plain tuning."""
     words = [method.strategy, *(f"{short}{value}" for short, value in _details(method))]
     return "-".join(word.replace(" ", "").replace(",", "+") for word in words)

@@ -14,7 +14,7 @@ from facetl.experiments.study import Group, Study, describe_method
 
 COMPARED = "0.5"
 """The IoU threshold of the AP by which methods are compared with plain fine-tuning."""
-HEADERS = (
+_HEADERS = (
     "method",
     "learning",
     "AP at IoU 0.3",
@@ -37,13 +37,8 @@ LEGEND = (
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A cell of a table.
-
-    Attributes:
-        text: its text.
-        best: whether it is the best of its column.
-    """
+class _Entry:
+    """The text of a place in a table, and whether it is the best of its column."""
 
     text: str
     best: bool = False
@@ -61,7 +56,7 @@ class Section:
 
     title: str
     headers: tuple[str, ...]
-    lines: tuple[tuple[Entry, ...], ...]
+    lines: tuple[tuple[_Entry, ...], ...]
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -101,21 +96,21 @@ def _markdown_line(texts: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join([left, *right])} |"
 
 
-def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[Entry, ...]:
+def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[_Entry, ...]:
     figures = [
-        Entry(_show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
+        _Entry(_show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
         for name in FIGURES
     ]
     differences = [
-        Entry(_show_difference(each.get(COMPARED))) for each in (row.differences, row.against_sum)
+        _Entry(_show_difference(each.get(COMPARED))) for each in (row.differences, row.against_sum)
     ]
     method, learning = describe_method(row.group.method), f"{row.trained_parameters:,}"
-    return (Entry(method), Entry(learning), *figures, *differences)
+    return (_Entry(method), _Entry(learning), *figures, *differences)
 
 
-def _as_section(title: str, lines: Sequence[tuple[Entry, ...]]) -> Section:
-    width = len(HEADERS) - all(line[-1].text == UNDEFINED for line in lines)
-    return Section(title, HEADERS[:width], tuple(line[:width] for line in lines))
+def _as_section(title: str, lines: Sequence[tuple[_Entry, ...]]) -> Section:
+    width = len(_HEADERS) - all(line[-1].text == UNDEFINED for line in lines)
+    return Section(title, _HEADERS[:width], tuple(line[:width] for line in lines))
 
 
 def title_of(group: Group) -> str:

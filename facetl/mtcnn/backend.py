@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facetl.mtcnn.geometry import PNET_STRIDE
+from facetl.mtcnn.geometry import PNET_STRIDE, PNET_WINDOW, level_size
 from facetl.mtcnn.networks import Network, Outputs, normalise
-from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.mtcnn.stages import INPUT_SIZES, Stage
 
@@ -93,7 +92,7 @@ BackendFactory = Callable[[Tensor], Backend]
 """Takes (B, H, W, 3) uint8 images and returns how they are seen."""
 
 
-class TorchBackend:
+class _TorchBackend:
     """Images seen by torch."""
 
     def __init__(self, pixels: Tensor, networks: Mapping[Stage, Network]) -> None:
@@ -168,7 +167,7 @@ def _bands(size: tuple[int, int], border: int, images: int) -> Iterator[range]:
             return
 
 
-class TorchEngine:
+class _TorchEngine:
     """Torch's own arithmetic, on any device (see :class:`facetl.mtcnn.engines.Engine`)."""
 
     exact = True
@@ -183,7 +182,7 @@ class TorchEngine:
 
     def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
         """Return what it makes of images, with networks that lie on ``device``."""
-        return lambda pixels: TorchBackend(pixels.to(device), networks)
+        return lambda pixels: _TorchBackend(pixels.to(device), networks)
 
 
-TORCH = TorchEngine()
+TORCH = _TorchEngine()

@@ -41,7 +41,7 @@ from facetl.mtcnn.resampling import place_windows
 from facetl.search.parallel import in_parallel
 from facetl.search.settings import Settings
 
-FRAMES_TOGETHER = 16
+_FRAMES_TOGETHER = 16
 """Frames whose faces are replayed together."""
 
 
@@ -127,7 +127,7 @@ class CachedScores:
 
     def _find_faces(self, after_onet: Candidates) -> Candidates:
         """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
-        blocks = after_onet.image_index // FRAMES_TOGETHER
+        blocks = after_onet.image_index // _FRAMES_TOGETHER
         replayed = [
             onet_nms(after_onet[blocks == block], self.floor) for block in torch.unique(blocks)
         ]

@@ -28,18 +28,19 @@ from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
+    PNET_WINDOW,
     as_windows,
     inclusive_sides,
     move,
     place_landmarks,
     pnet_boxes,
     pnet_windows,
+    pyramid_scales,
     sides,
     square,
 )
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.nms import suppress, suppress_nested, vote
-from facetl.mtcnn.pyramid import PNET_WINDOW, pyramid_scales
 from facetl.mtcnn.resampling import place_windows
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weights
@@ -69,13 +70,13 @@ Thresholds = tuple[float, float, float]
 
 PIXELS_AT_ONCE = 4_000_000
 """Pixels of the images, all of one size, that are searched together."""
-VOTERS_IOU = 0.8
+_VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
-VOTING_IOU = 0.7
+_VOTING_IOU = 0.7
 """IoU with the best box of a face from which another box has a say in where the face is."""
 
 
-class How(TypedDict, total=False):
+class _How(TypedDict, total=False):
     """The keywords of :meth:`Detector.detect`."""
 
     min_face: float | None
@@ -188,7 +189,7 @@ class Detector:
 
     @overload
     def detect(  # type: ignore[overload-overlap]  # a str is an iterable of str
-        self, images: OneImage, thresholds: Thresholds | None = None, **how: Unpack[How]
+        self, images: OneImage, thresholds: Thresholds | None = None, **how: Unpack[_How]
     ) -> Detections: ...
 
     @overload
@@ -196,12 +197,12 @@ class Detector:
         self,
         images: NDArray[Any] | Tensor,
         thresholds: Thresholds | None = None,
-        **how: Unpack[How],
+        **how: Unpack[_How],
     ) -> Any: ...
 
     @overload
     def detect(
-        self, images: Iterable[Picture], thresholds: Thresholds | None = None, **how: Unpack[How]
+        self, images: Iterable[Picture], thresholds: Thresholds | None = None, **how: Unpack[_How]
     ) -> list[Detections]: ...
 
     def detect(
@@ -460,9 +461,9 @@ def choose_device(name: str) -> torch.device:
 
 def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeStep, Candidates]]:
     """Yield what is left after each step; what is not asked for is not computed."""
-    windows, level = pnet_scan(backend, settings)
+    windows, level = _pnet_scan(backend, settings)
     yield "pnet_scan", windows
-    windows = pnet_nms(windows, level)
+    windows = _pnet_nms(windows, level)
     yield "pnet_nms", windows
     squares = _pnet_squares(windows)
     yield "rnet_input", squares
@@ -479,7 +480,7 @@ def run_until(last: CascadeStep, backend: Backend, settings: Settings) -> Candid
     return next(left for step, left in run_cascade(backend, settings) if step == last)
 
 
-def pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]:
+def _pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]:
     """Return every window that PNet passes, and (N,) the level of the pyramid where it lies."""
     scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
     if not scales:
@@ -498,7 +499,7 @@ def pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]
     return candidates, cells.level
 
 
-def pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
+def _pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
     """Return what NMS leaves of PNet's windows, first within each level, then over all."""
     candidates = candidates[suppress(candidates, 0.5, among=level)]
     return candidates[suppress(candidates, 0.7)]
@@ -520,7 +521,7 @@ def rnet_nms(scored: Candidates, settings: Settings) -> Tensor:
     The NMS is more lenient where ONet's boxes vote: more of them make a better average.
     """
     rows = (scored.scores > settings.thresholds[1]).nonzero()[:, 0]
-    return rows[suppress(scored[rows], VOTERS_IOU if settings.voting else 0.7)]
+    return rows[suppress(scored[rows], _VOTERS_IOU if settings.voting else 0.7)]
 
 
 def rnet_squares(scored: Candidates) -> Candidates:
@@ -554,7 +555,7 @@ def onet_nms(scored: Candidates, settings: Settings) -> Candidates:
     scored = scored.valid()
     if settings.voting:
         keep = suppress_nested(scored, 0.5)  # stricter: what is suppressed has voted
-        scored = scored[keep].moved_to(vote(scored, keep, VOTING_IOU)).valid()
+        scored = scored[keep].moved_to(vote(scored, keep, _VOTING_IOU)).valid()
         return scored[scored.scores > settings.thresholds[2]]
     scored = scored[scored.scores > settings.thresholds[2]]
     return scored[suppress_nested(scored, 0.7)]

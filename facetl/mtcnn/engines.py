@@ -28,7 +28,7 @@ ENGINES = {
 """Where the engines lie, ``module:object``, by name."""
 AUTO_ENGINE = "auto"
 """The name that stands for the first of ``PREFERRED`` that can be had."""
-PREFERRED = ("native", "torch")
+_PREFERRED = ("native", "torch")
 
 
 class Engine(Protocol):
@@ -68,7 +68,7 @@ def choose_engine(name: str, device: torch.device) -> str:
     if name not in engine_names():
         raise InputError(f"found engine {name!r}, expected one of {engine_names()}")
     if name == AUTO_ENGINE:
-        return next(each for each in PREFERRED if not why_not(each, device))
+        return next(each for each in _PREFERRED if not why_not(each, device))
     if lacking := why_not(name, device):
         raise InputError(f"the {name} engine cannot be had: {lacking}; use --engine auto")
     return name

@@ -1,4 +1,4 @@
-"""From windows to boxes and back, in the conventions of the pretrained networks.
+"""The image pyramid, and from windows to boxes and back as the pretrained networks have them.
 
 facetl's windows are half open: columns ``x1`` up to but not including ``x2``.  The pretrained
 networks come from a world that counts pixels from 1 and includes the last, so that their box
@@ -11,10 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facetl.mtcnn.pyramid import PNET_WINDOW
 from facetl.mtcnn.stages import Stage
 
-PNET_STRIDE = 2
+PNET_WINDOW, PNET_STRIDE = 12, 2
 
 
 def pnet_boxes(cells: Tensor, scale: Tensor | float) -> Tensor:
@@ -98,3 +97,43 @@ def regression_targets(stage: Stage, offsets: Tensor, window_sides: Tensor) -> T
         late, scale = 1 / window_sides, 1.0
     start = torch.stack([late, late, torch.zeros_like(late), torch.zeros_like(late)], dim=1)
     return (offsets - start) * scale
+
+
+def pyramid_scales(size_hw: tuple[int, int], min_face: float, factor: float) -> list[float]:
+    """Return the scales of the levels, largest first.
+
+    At the first scale a face of ``min_face`` pixels is 12 pixels high; each further level is
+    ``factor`` times smaller, as long as its shorter edge still holds a 12-pixel window.
+
+    Args:
+        size_hw: height and width of the picture in pixels.
+        min_face: side of the smallest face to look for, in pixels, above 0.
+        factor: ratio of neighbouring levels, between 0 and 1.
+
+    Returns:
+        Scales in descending order; empty if the picture is too small for any face.
+    """
+    scale = PNET_WINDOW / min_face
+    shorter_edge = min(size_hw) * scale
+    scales = []
+    while shorter_edge >= PNET_WINDOW:
+        scales.append(scale)
+        scale *= factor
+        shorter_edge *= factor
+    return scales
+
+
+def level_size(size_hw: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return height and width in pixels of the level at ``scale``."""
+    height, width = size_hw
+    return int(height * scale + 1), int(width * scale + 1)
+
+
+def map_size(size_hw: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and columns of the windows that PNet classifies on a level with its border.
+
+    Windows lie 2 pixels apart; on an odd side the last one hangs over the edge by a pixel,
+    because PNet's pooling counts what is left over.
+    """
+    height, width = size_hw
+    return (height - PNET_WINDOW + 3) // 2, (width - PNET_WINDOW + 3) // 2

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from facetl.mtcnn.activation import ActivateAndPool
 from facetl.mtcnn.stages import Stage
 
 
@@ -151,7 +151,7 @@ def _activate_and_pool(features: Tensor, prelu: nn.PReLU, pool: nn.MaxPool2d) ->
     """Return ``pool(prelu(features))``."""
     pooled: Tensor
     if torch.is_grad_enabled():
-        pooled = ActivateAndPool.apply(features, prelu.weight, pool)
+        pooled = _ActivateAndPool.apply(features, prelu.weight, pool)
     else:
         pooled = pool(prelu(features))
     return pooled
@@ -160,3 +160,52 @@ def _activate_and_pool(features: Tensor, prelu: nn.PReLU, pool: nn.MaxPool2d) ->
 def _flatten_transposed(features: Tensor) -> Tensor:
     """Flatten (N, C, H, W) in the order W, H, C that the converted dense layers expect."""
     return features.permute(0, 3, 2, 1).flatten(1)
+
+
+class _ActivateAndPool(torch.autograd.Function):
+    """``pool(prelu(features))``: the same values and gradients as torch's, in less time.
+
+    The gradient passes the activation after the pooling: only the maxima have one, so the
+    activation's derivative is worked out for them alone, a quarter of the values; torch's own
+    goes through all of them, twice.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, slopes: Tensor, pool: nn.MaxPool2d) -> Tensor:
+        """Return the pooled activations of (N, C, H, W) features with (C,) slopes."""
+        activated = functional.prelu(features, slopes.to(features.dtype))
+        pooled, places = functional.max_pool2d(
+            activated, pool.kernel_size, pool.stride, ceil_mode=pool.ceil_mode, return_indices=True
+        )
+        ctx.save_for_backward(features, slopes, places)
+        ctx.pool = pool
+        return pooled
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Return the gradients of features and slopes."""
+        features, slopes, places = ctx.saved_tensors
+        maxima = _rows_of_pixels(features).gather(1, _rows_of_pixels(places))
+        gradient = _rows_of_pixels(gradients[0])
+        below = maxima < 0
+        of_slopes = torch.where(below, gradient * maxima, 0).sum((0, 1), dtype=slopes.dtype)
+        passed = torch.where(below, gradient * slopes.to(gradient.dtype), gradient)
+        of_features = torch.ops.aten.max_pool2d_with_indices_backward(
+            _as_map(passed, places.shape), features, *_pool_arguments(ctx.pool), places
+        )
+        return of_features, of_slopes, None
+
+
+def _rows_of_pixels(maps: Tensor) -> Tensor:
+    """Return (N, C, H, W) maps as (N, H · W, C), the order that channels last has in memory."""
+    return maps.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _as_map(rows: Tensor, shape: torch.Size) -> Tensor:
+    return rows.view(len(rows), *shape[2:], -1).permute(0, 3, 1, 2)
+
+
+def _pool_arguments(pool: nn.MaxPool2d) -> tuple[list[int], list[int], list[int], list[int], bool]:
+    """Return kernel, stride, padding, dilation and mode as torch's backward pass wants them."""
+    size, stride = int(pool.kernel_size), int(pool.stride)  # type: ignore[arg-type]
+    return [size, size], [stride, stride], [0, 0], [1, 1], pool.ceil_mode

@@ -18,7 +18,7 @@ BLOCK = 128
 """Boxes, one after the other in the order of their scores, that are compared together."""
 
 Array = NDArray[np.float64]
-Overlap = Callable[[Array, Array], Array]
+_Overlap = Callable[[Array, Array], Array]
 """Takes (4, N) and (4, M) corners of boxes, a row for each of ``x1, y1, x2, y2``; gives (N, M)."""
 
 _LATER = np.triu(np.ones((BLOCK, BLOCK), dtype=bool), 1)  # which columns come after which rows
@@ -82,7 +82,7 @@ def vote(candidates: Candidates, keep: Tensor, iou_threshold: float) -> Tensor:
 
 
 def _keep_best(
-    boxes: Array, scores: NDArray[np.floating], overlap: Overlap, threshold: float
+    boxes: Array, scores: NDArray[np.floating], overlap: _Overlap, threshold: float
 ) -> NDArray[np.intp]:
     """Return the rows of (N, 4) boxes that greedy NMS keeps, best score first.
 
@@ -104,12 +104,7 @@ def _keep_best(
 
 
 def _unbeaten(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return (N,) which stay, where each of N in turn, if it stays, removes those that it beats.
-
-    Args:
-        beats: (N, N) above the diagonal.  Rows are settled from the first on, one more in every
-            round at least, and nearly always all within a few.
-    """
+    """Return (N,) which stay, where each of N in turn, if it stays, removes those that it beats."""
     stays = np.ones(len(beats), dtype=bool)
     while True:
         settled = np.asarray(~(beats & stays[:, None]).any(axis=0))

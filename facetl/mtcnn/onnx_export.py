@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 RUNNER = "run_onnx.py"
 """The runner's name, beside the networks."""
 
-OPSET, IR_VERSION = 18, 8
+_OPSET, _IR_VERSION = 18, 8
 """Versions of ONNX's operators and of its files, of 2022: nothing newer is needed.
 
 onnxruntime knows them from 1.14 on.
@@ -69,7 +69,7 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
         OutputError: if the folder cannot be written.
     """
     require_onnx()
-    models = {stage: build_model(stage, weights) for stage in STAGES}
+    models = {stage: _build_model(stage, weights) for stage in STAGES}
     for stage, model in models.items():
         write_bytes(folder / f"{stage}.onnx", model.SerializeToString())
     runner = Path(__file__).parents[1] / RUNNER
@@ -87,7 +87,7 @@ def require_onnx() -> None:
         import_library(library, "writing ONNX", "onnx onnxscript")
 
 
-def build_model(stage: Stage, weights: Weights) -> ModelProto:
+def _build_model(stage: Stage, weights: Weights) -> ModelProto:
     """Return a network as an ONNX model."""
     from onnx.helper import set_model_props
 
@@ -104,13 +104,13 @@ def build_model(stage: Stage, weights: Weights) -> ModelProto:
             output_names=["scores", "offsets", "landmarks"][: 3 if stage == "onet" else 2],
             dynamic_shapes=(sizes,),
             dynamo=True,
-            opset_version=OPSET,
+            opset_version=_OPSET,
             verbose=False,
         )
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     model = program.model_proto
-    model.ir_version = IR_VERSION
+    model.ir_version = _IR_VERSION
     _drop_origins(model)
     set_model_props(model, {"facetl": json.dumps(_facts(stage, weights))})
     return model

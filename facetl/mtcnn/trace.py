@@ -19,8 +19,15 @@ from facetl.data.images import Pixels
 from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import CascadeStep, Detector, border_of, run_cascade
-from facetl.mtcnn.geometry import PNET_STRIDE, as_windows, pnet_windows
-from facetl.mtcnn.pyramid import PNET_WINDOW, level_size, map_size, pyramid_scales
+from facetl.mtcnn.geometry import (
+    PNET_STRIDE,
+    PNET_WINDOW,
+    as_windows,
+    level_size,
+    map_size,
+    pnet_windows,
+    pyramid_scales,
+)
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.results.detections import Floats
 from facetl.search.settings import Settings
@@ -64,13 +71,11 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Remaining:
+class _Remaining:
     """The candidates that are left after a step, best score first from PNet's NMS on.
 
-    Attributes:
-        boxes: (N, 4) float64 half-open pixels of the image; may leave it.
-        scores: (N,) float32 in [0, 1], of the last network.
-        landmarks: (N, 5, 2) float32 x, y in pixels after ONet, (0, 5, 2) before.
+    Boxes are half open and may leave the image; landmarks are (N, 5, 2) after ONet, (0, 5, 2)
+    before.
     """
 
     boxes: Boxes
@@ -95,7 +100,7 @@ class Trace:
     image: Pixels
     settings: Settings
     levels: tuple[Level, ...]
-    steps: Mapping[CascadeStep, Remaining]
+    steps: Mapping[CascadeStep, _Remaining]
 
     @property
     def windows(self) -> int:
@@ -103,11 +108,11 @@ class Trace:
         return sum(level.scores.size for level in self.levels)
 
     @property
-    def shown(self) -> Remaining:
+    def shown(self) -> _Remaining:
         """The faces in the end that reach the score from which they are shown."""
         found = self.steps["onet_nms"]
         keep = found.scores >= self.settings.score
-        return Remaining(found.boxes[keep], found.scores[keep], found.landmarks[keep])
+        return _Remaining(found.boxes[keep], found.scores[keep], found.landmarks[keep])
 
     def best_scores(self) -> NDArray[np.float32]:
         """Return (H, W) in [0, 1]: PNet's best score, over all levels, of a window around here.
@@ -139,7 +144,7 @@ def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace
 
 
 @torch.inference_mode()
-def score_maps(backend: Backend, settings: Settings) -> list[NDArray[np.float32]]:
+def _score_maps(backend: Backend, settings: Settings) -> list[NDArray[np.float32]]:
     """Return PNet's scores of all windows of one image, (rows, columns) for each level.
 
     They come from the scan that gives the detector's candidates, with a threshold that all pass.
@@ -164,7 +169,7 @@ def score_maps(backend: Backend, settings: Settings) -> list[NDArray[np.float32]
 def _levels(backend: Backend, image: Pixels, settings: Settings) -> Iterator[Level]:
     images = IntegralImages(torch.from_numpy(image)[None])
     scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
-    for scale, scores in zip(scales, score_maps(backend, settings), strict=True):
+    for scale, scores in zip(scales, _score_maps(backend, settings), strict=True):
         pixels = images.resize(level_size(backend.size_hw, scale))[0].permute(1, 2, 0)
         yield Level(scale, pixels.round().byte().numpy(), border_of(settings), scores)
 
@@ -176,11 +181,11 @@ def _windows_of(step: CascadeStep, boxes: Tensor) -> Tensor:
     return boxes if step == "onet_nms" else as_windows(boxes)
 
 
-def _remaining(candidates: Candidates, boxes: Tensor) -> Remaining:
+def _remaining(candidates: Candidates, boxes: Tensor) -> _Remaining:
     """Return candidates as arrays; ``boxes`` are theirs, half open."""
     landmarks = candidates.landmarks.reshape(-1, 2, 5).transpose(1, 2)
     columns = (boxes.double(), candidates.scores, landmarks)
-    return Remaining(*(column.cpu().numpy() for column in columns))
+    return _Remaining(*(column.cpu().numpy() for column in columns))
 
 
 def _spread(level: Level, size_hw: tuple[int, int]) -> NDArray[np.float32]:

@@ -164,11 +164,7 @@ def load_plain(path: Path) -> Any:
 
 
 def _require_file(path: Path) -> None:
-    """Raise unless there is a file that can be read to its end.
-
-    Raises:
-        WeightsError: if there is none, or one that is too large or, like a pipe, has no size.
-    """
+    """Raise unless there is a file that can be read to its end."""
     try:
         found = path.stat()
         is_file = stat.S_ISREG(found.st_mode)
@@ -187,12 +183,7 @@ def _require_file(path: Path) -> None:
 
 
 def _require_small(data: io.BytesIO) -> None:
-    """Raise if a ZIP, as torch writes it, holds more than it should once it is unpacked.
-
-    Raises:
-        WeightsError: if it does.
-        zipfile.BadZipFile: if it only begins like one.
-    """
+    """Raise if a ZIP, as torch writes it, holds more than it should once it is unpacked."""
     if bytes(data.getbuffer()[:2]) != b"PK":
         return
     with zipfile.ZipFile(data) as archive:

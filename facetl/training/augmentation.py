@@ -24,15 +24,15 @@ def augment(
     brightness = 1 + changes.brightness * _both_ways((count, 1, 1, 1), generator)
     contrast = 1 + changes.contrast * _both_ways((count, 1, 1, 1), generator)
     shift = 127.5 * changes.colour * _both_ways((count, 3, 1, 1), generator)
-    pixels, offsets = flip(pixels, offsets, mirrored.to(place))
-    pixels = repaint(pixels, _draw_channels(count, changes.repaint, generator).to(place))
+    pixels, offsets = _flip(pixels, offsets, mirrored.to(place))
+    pixels = _repaint(pixels, _draw_channels(count, changes.repaint, generator).to(place))
     # brightness, then contrast, then tint, in one multiplication and one addition
     factor, shift = brightness * contrast, 127.5 * (1 - contrast) + shift
     changed = pixels * factor.to(place) + shift.to(place)
     return changed.clamp(0, 255), offsets
 
 
-def repaint(pixels: Tensor, channels: Tensor) -> Tensor:
+def _repaint(pixels: Tensor, channels: Tensor) -> Tensor:
     """Return (N, 3, S, S) pixels with their channels in the order that (N, 3) ``channels`` say."""
     own = torch.arange(3, device=channels.device)
     rows = (channels != own).any(dim=1).nonzero()
@@ -41,7 +41,7 @@ def repaint(pixels: Tensor, channels: Tensor) -> Tensor:
     return painted
 
 
-def flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
+def _flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
     """Return pixels and offsets with the patches that (N,) ``mirrored`` selects mirrored.
 
     In a mirrored window the right edge of the box is the old left one, seen from the other side.

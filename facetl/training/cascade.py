@@ -9,8 +9,7 @@ the seed, it ends with the same weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
 from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.parts import describe_differences
@@ -33,7 +33,7 @@ from facetl.training.checkpoint import (
 )
 from facetl.training.initialisation import build_training_network, require_start
 from facetl.training.loop import name_validation_frames, train
-from facetl.training.mining import Miner, mining_settings
+from facetl.training.mining import Miner
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, StagePlan, Step
 from facetl.training.preparation import prepare_patches
@@ -174,8 +174,8 @@ class Training:
         path = self.workshop.weights(step)
         if path.exists():
             self.watcher.skips(step)
-            return load_step(path, step)
-        with _keeping_threads():
+            return _load_step(path, step)
+        with keeping_threads():
             patches = self._cut(step, stages)
             checkpoint = self._train(step, patches, stages)
         records = [
@@ -192,7 +192,7 @@ class Training:
         save_weights(path, weights)
         self.workshop.checkpoint(step).unlink(missing_ok=True)
         self.workshop.patches(step).unlink(missing_ok=True)
-        return load_step(path, step)
+        return _load_step(path, step)
 
     def _cut(self, step: Step, stages: Mapping[Stage, State]) -> Patches:
         path = self.workshop.patches(step)
@@ -226,7 +226,7 @@ class Training:
             Detector(Weights(stages), self.device, self.engine),
             step.stage,
             judged=step.round > 1,
-            settings=mining_settings(plan.recipe),
+            padding=plan.recipe.padding,
         )
 
     def _settings(self, step: Step) -> TrainingSettings:
@@ -283,22 +283,8 @@ class _Replanning:
         return replace(settings, seed=self.seed)
 
 
-@contextmanager
-def _keeping_threads() -> Iterator[None]:
-    """Give torch as many threads after the block as it had before."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def load_step(path: Path, step: Step) -> tuple[State, History]:
-    """Read the weights that a finished step has left, and their history.
-
-    Raises:
-        WeightsError: if the file is damaged, or another step's.
-    """
+def _load_step(path: Path, step: Step) -> tuple[State, History]:
+    """Read the weights that a finished step has left, and their history."""
     weights = load_weights(path)
     try:
         return weights.stages[step.stage], History.of(weights.metadata)
@@ -307,11 +293,7 @@ def load_step(path: Path, step: Step) -> tuple[State, History]:
 
 
 def _read_task(path: Path) -> dict[str, Any]:
-    """Return the task of an unfinished training.
-
-    Raises:
-        WeightsError: if the file is damaged.
-    """
+    """Return the task of an unfinished training."""
     try:
         task = read_json(path)
     except (OSError, ValueError) as error:

@@ -137,11 +137,7 @@ def load_checkpoint(path: Path, task: dict[str, Any]) -> Checkpoint:
 
 
 def _check(checkpoint: Checkpoint) -> None:
-    """Raise if a checkpoint that was read is not what :meth:`Checkpoint.after` makes.
-
-    Raises:
-        ValueError: saying what is wrong; other errors of values that are of another kind.
-    """
+    """Raise if a checkpoint that was read is not what :meth:`Checkpoint.after` makes."""
     epochs = [record["epoch"] for record in checkpoint.records]
     if epochs != list(range(1, checkpoint.epoch + 1)):
         raise ValueError(f"found records of the epochs {epochs} after epoch {checkpoint.epoch}")

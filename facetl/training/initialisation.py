@@ -6,13 +6,14 @@ import hashlib
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from facetl.errors import InputError, UsageError, WeightsError
 from facetl.mtcnn.networks import Network, build_network
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import BUILT_IN, PRETRAINED, load_weights
-from facetl.training.parts import reset_head
 from facetl.training.settings import TrainingSettings
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 SCRATCH = "scratch"
@@ -61,7 +62,7 @@ def build_training_network(stage: Stage, start: str, settings: TrainingSettings)
         )
     network = build_starting_network(stage, start, settings.seed)
     if transfer.reset_head:
-        reset_head(network, stage, settings.seed)
+        _reset_head(network, stage, settings.seed)
     return network
 
 
@@ -102,3 +103,14 @@ def fingerprint_start(start: str) -> str:
         return start
     path = Path(start)
     return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
+def _reset_head(network: Network, stage: Stage, seed: int) -> None:
+    """Reinitialise the output layers, as torch initialises them."""
+    layers = dict(network.named_children())
+    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
+        torch.manual_seed(seed % 2**64)
+        for name in STAGE_FACTS[stage].head:
+            layer = layers[name]
+            assert isinstance(layer, nn.Conv2d | nn.Linear), f"{name} has weights to draw"
+            layer.reset_parameters()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facetl.errors import InputError
 from facetl.mtcnn.geometry import regression_targets
-from facetl.mtcnn.machine import own_caches
+from facetl.mtcnn.machine import keep_freed_memory, mixed_precision, own_caches
 from facetl.mtcnn.networks import Network, Outputs, normalise
 from facetl.mtcnn.stages import INPUT_SIZES, Stage
 from facetl.training.augmentation import augment
@@ -29,17 +29,13 @@ from facetl.training.batches import (
 )
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES
-from facetl.training.gradients import AngleLog, flatten, set_gradient
-from facetl.training.landmarks import Teacher, find_teacher
-from facetl.training.losses import detection_losses, weighted_sum
-from facetl.training.malloc import keep_freed_memory
-from facetl.training.parts import release, trained_parameters
+from facetl.training.losses import Teacher, detection_losses, weighted_sum
 from facetl.training.patches import Patches
-from facetl.training.penalties import Held, Regulariser
-from facetl.training.precision import mixed_precision
+from facetl.training.penalties import AngleLog, Held, Regulariser, flatten, set_gradient
 from facetl.training.regularisers import find_regulariser
 from facetl.training.sampling import Label
 from facetl.training.settings import Phase, TrainingSettings, learning_rate
+from facetl.training.stages import release, trained_parameters
 
 VALIDATION_BATCH = 1024
 _SAMPLE = 512
@@ -112,7 +108,8 @@ def train(
     training, validation = _split(patches, settings)
     _require_faces(patches, training)
     keep_freed_memory()
-    setup = _Setup(network, stage, settings, find_teacher(stage, _place(network)))
+    teacher = Teacher(_place(network)) if stage == "onet" else None  # it alone has landmarks
+    setup = _Setup(network, stage, settings, teacher)
     setup = replace(setup, regulariser=_hold(setup, patches, training, source or network))
     learnt = _draw(training, len(validation), settings.seed)
     optimiser = _build_optimiser(network, settings)

@@ -10,11 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from facetl.errors import NonFiniteLossError
-from facetl.mtcnn.networks import Outputs
+from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.weights import PRETRAINED, load_weights
 from facetl.training.sampling import Label
 
 SMOOTH_L1_BETA = 0.1
 """Where the box loss turns from quadratic to linear, in fractions of the window's side."""
+
+TAUGHT = 4
+"""Every fourth face is taught: enough, and the teacher's time is a quarter."""
 
 Losses = dict[str, Tensor]
 
@@ -42,16 +46,16 @@ def detection_losses(
     """
     placed = labels != Label.NEGATIVE
     losses = {
-        "classification": classification_loss(outputs.logits, labels, hard_share),
-        "box": place_loss(outputs.offsets[placed], targets[placed]),
+        "classification": _classification_loss(outputs.logits, labels, hard_share),
+        "box": _place_loss(outputs.offsets[placed], targets[placed]),
     }
     if landmarks is not None:
         taught = landmarks.isfinite().all(dim=1)
-        losses["landmark"] = place_loss(outputs.landmarks[taught], landmarks[taught])
+        losses["landmark"] = _place_loss(outputs.landmarks[taught], landmarks[taught])
     return losses
 
 
-def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0) -> Tensor:
+def _classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0) -> Tensor:
     """Return the mean cross-entropy of the hardest positives and negatives.
 
     Online hard example mining: only the ``hard_share`` of the patches with the largest losses
@@ -66,7 +70,7 @@ def classification_loss(logits: Tensor, labels: Tensor, hard_share: float = 1.0)
     return hardest.sum() / max(len(hardest), 1)
 
 
-def place_loss(places: Tensor, targets: Tensor) -> Tensor:
+def _place_loss(places: Tensor, targets: Tensor) -> Tensor:
     """Return the mean smooth L1 distance (Girshick 2015, equation 3) of (N, K) from (N, K) places.
 
     For offsets and landmarks; 0 if N = 0.
@@ -88,3 +92,25 @@ def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> 
             f"the loss became {total.item():g} ({parts}); try a lower --learning-rate"
         )
     return total
+
+
+class Teacher:
+    """The pretrained ONet, which knows landmarks from photographs: cartoons come without.
+
+    Left alone, the landmark outputs would drift to noise while the rest of the network learns;
+    knowledge distillation (Hinton, Vinyals and Dean 2015) gives them its predictions as targets.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._network: Network = load_weights(PRETRAINED).network("onet").to(device)
+
+    @torch.no_grad()
+    def __call__(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        """Return (N, 10) landmarks that it sees in (N, 3, 48, 48) pixels.
+
+        NaN where it is not asked: it is asked about every ``TAUGHT``-th of the positives and parts.
+        """
+        asked = (labels != Label.NEGATIVE).nonzero()[::TAUGHT, 0]
+        landmarks = pixels.new_full((len(pixels), 10), torch.nan)
+        landmarks[asked] = self._network(normalise(pixels[asked])).landmarks.float()
+        return landmarks

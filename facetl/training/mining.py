@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,12 @@ from facetl.data.images import Pixels
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.stages import Stage
 from facetl.search.settings import Settings
-from facetl.training.recipe import Recipe
 
 MINING = Settings(thresholds=(0.3, 0.1, 0.1), padding=True)
 """How proposals are mined: at low thresholds, so that the next stage sees hard ones."""
 
 
-def mining_settings(recipe: Recipe) -> Settings:
-    """Return how proposals are mined: windows are shown as the recipe has patches cut."""
-    return replace(MINING, padding=recipe.padding)
-
-
-@dataclass(frozen=True, eq=False)
-class Proposals:
+class Proposals(NamedTuple):
     """Windows of one image that a stage is shown, best score first.
 
     Attributes:
@@ -46,18 +39,23 @@ class Miner:
         stage: which one asks; PNet asks what it passes itself.
         judged: whether proposals are ranked by the stage's own scores, once it is trained,
             and not by those of the stage before.
-        settings: how the detector searches.
+        padding: whether windows that leave the image are black there, as in the patches.
     """
 
     detector: Detector
     stage: Stage
     judged: bool = False
-    settings: Settings = MINING
+    padding: bool = True
+
+    @property
+    def settings(self) -> Settings:
+        """How the detector searches."""
+        return replace(MINING, padding=self.padding)
 
     def __call__(self, image: Pixels) -> Proposals:
         """Return the proposals in one image, (H, W, 3) uint8."""
-        found = self.detector.windows_shown_to(self.stage, image, self.settings, judged=self.judged)
-        return Proposals(*found)
+        search = self.detector.windows_shown_to
+        return Proposals(*search(self.stage, image, self.settings, judged=self.judged))
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain values, for a file's metadata."""

@@ -261,11 +261,7 @@ def _read_metadata(file: Path) -> dict[str, Any]:
 
 
 def _check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Raise if what trainings ask the metadata for is not what it should be.
-
-    Raises:
-        ValueError: saying which.
-    """
+    """Raise if what trainings ask the metadata for is not what it should be."""
     groups = metadata.get("groups")
     if groups is not None and not _are_places(groups):
         raise ValueError("found groups that are no whole numbers")

@@ -96,14 +96,8 @@ class FrameCut:
         )
 
 
-class Cutting(NamedTuple):
-    """What is cut from a frame.
-
-    Attributes:
-        cut: what is remembered of it.
-        pixels: (N, S, S, 3) uint8, RGB.
-        windows: the N windows, labelled.
-    """
+class _Cutting(NamedTuple):
+    """What is cut from a frame: (N, S, S, 3) pixels of N windows, and what is remembered of it."""
 
     cut: FrameCut
     pixels: NDArray[np.uint8]
@@ -218,7 +212,7 @@ def prepare_patches(
     }
     task = {**origin, **(_describe_proposer(miner) if miner else {})}
     size = INPUT_SIZES[stage]
-    cut = partial(cut_frame, recipe=recipe, size=size, seed=seed, miner=miner)
+    cut = partial(_cut_frame, recipe=recipe, size=size, seed=seed, miner=miner)
     preparation = Preparation()
     thumbnails: dict[int, NDArray[np.float32]] = {}
     with writing_patches(path, size, task, resume=resume) as writer:
@@ -232,7 +226,7 @@ def prepare_patches(
         _require_readable(preparation)
         frames = {
             "frames": [frame.name for frame in dataset.frames],
-            "groups": group_frames(thumbnails, len(dataset)),
+            "groups": _group_frames(thumbnails, len(dataset)),
         }
         writer.metadata = {**preparation.to_json(), **origin, **frames}
     return preparation
@@ -245,7 +239,7 @@ def _describe_proposer(miner: Miner) -> dict[str, Any]:
 
 
 def _write_all(
-    writer: PatchWriter, cuttings: Iterator[Cutting | Unreadable]
+    writer: PatchWriter, cuttings: Iterator[_Cutting | Unreadable]
 ) -> Iterator[FrameCut | Unreadable]:
     """Yield what was written before a break; then write what is cut, and yield it."""
     yield from map(_remember, writer.kept)
@@ -264,18 +258,10 @@ def _remember(facts: dict[str, Any]) -> FrameCut | Unreadable:
     return Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
 
 
-def cut_frame(
+def _cut_frame(
     place: tuple[int, Frame], *, recipe: Recipe, size: int, seed: int, miner: Miner | None = None
-) -> Cutting | Unreadable:
-    """Read one frame, sample its windows and cut their pixels.
-
-    Args:
-        place: the frame's place in the dataset, and the frame.
-        recipe: how many windows of each class.
-        size: side of the patches in pixels.
-        seed: the random seed.
-        miner: finds what the earlier stages propose, if the stage has any.
-    """
+) -> _Cutting | Unreadable:
+    """Read one frame, sample its windows and cut their pixels."""
     index, frame = place
     try:
         image = load_image(frame.path)
@@ -290,7 +276,7 @@ def cut_frame(
         if miner.stage == "onet":  # PNet alone is convinced too easily
             suspects = find_suspects(proposals, frame)
     windows = choose_windows(pool, frame.boxes, recipe, frame.ignored)
-    pixels = cut_pixels(image, windows.windows, size, padding=recipe.padding)
+    pixels = _cut_pixels(image, windows.windows, size, padding=recipe.padding)
     cut = FrameCut(
         index=index,
         faces=len(frame.boxes),
@@ -302,22 +288,20 @@ def cut_frame(
         thumbnail=thumbnail(image),
         suspects=suspects,
     )
-    return Cutting(cut, pixels, windows)
+    return _Cutting(cut, pixels, windows)
 
 
-def group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:
+def _group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:
     """Return the group of near-duplicates that each of ``count`` frames is in, from 0 on.
 
-    Args:
-        thumbnails: (432,) by the place of the frame; a frame that has none is alone in its group.
-        count: how many frames there are.
+    A frame without a thumbnail is alone in its group.
     """
     groups = count + np.arange(count)
     groups[list(thumbnails)] = group_near_duplicates(stack_thumbnails(thumbnails.values()))
     return [int(group) for group in np.unique(groups, return_inverse=True)[1]]
 
 
-def cut_pixels(
+def _cut_pixels(
     image: NDArray[np.uint8], windows: Boxes, size: int, *, padding: bool
 ) -> NDArray[np.uint8]:
     """Return (N, size, size, 3) uint8: what the detector's crops see, rounded to whole values."""

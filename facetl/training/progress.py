@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.stages import Stage
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.parts import count_parameters
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
 from facetl.training.settings import TrainingSettings
+from facetl.training.stages import count_parameters
 
 LINE = 80
 """Columns that the line of an epoch may take."""

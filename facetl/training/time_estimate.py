@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.training.loop import train
@@ -230,22 +231,19 @@ def try_training(
         device: where.
         most: how many threads are tried; as many as torch has at the moment by default.
     """
-    before = torch.get_num_threads()
-    most = most or before
+    most = most or torch.get_num_threads()
     counts = (most, 1) if most > 1 and device.type == "cpu" else (most,)
     turns = {count: _trials(stage, settings, device) for count in counts}
     taken: dict[int, list[float]] = {count: [] for count in counts}
     began = time.perf_counter()
-    try:
+    with keeping_threads():
         for number in range(_TRIALS):
             if number > 1 and time.perf_counter() - began > _TRIAL_SECONDS:
                 break
             for count, trials in turns.items():
                 torch.set_num_threads(count)
                 taken[count].append(next(trials))
-    finally:
-        torch.set_num_threads(before)
-    return choose_threads({count: statistics.median(each[1:]) for count, each in taken.items()})
+    return _choose_threads({count: statistics.median(each[1:]) for count, each in taken.items()})
 
 
 def trial_of(device: torch.device) -> Callable[[Stage, TrainingSettings], Trial]:
@@ -261,12 +259,8 @@ def gain_of_one_thread(stage: Stage, settings: TrainingSettings, device: torch.d
     return try_training(stage, settings, device).gain
 
 
-def choose_threads(seconds: Mapping[int, float]) -> Trial:
-    """Return what to train with: all threads, unless one is clearly faster.
-
-    Args:
-        seconds: that a patch takes, by the number of threads.
-    """
+def _choose_threads(seconds: Mapping[int, float]) -> Trial:
+    """Return what to train with: all threads, unless one is clearly faster."""
     most, least = max(seconds), min(seconds)
     threads = least if seconds[least] < _CLEARLY_FASTER * seconds[most] else most
     return Trial(threads, seconds[threads], most, seconds[most] / seconds[threads])

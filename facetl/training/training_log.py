@@ -25,7 +25,7 @@ LARGEST = 1e30
 _MOST = 10**9
 """Above this a count of epochs, rounds or frames is none."""
 
-Record = Mapping[str, Any]
+_Record = Mapping[str, Any]
 
 
 class History(NamedTuple):
@@ -91,7 +91,7 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 1 <= value <= _MOST
 
 
-def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str, list[Record]]:
+def by_training(records: Sequence[_Record], stage: str | None = None) -> dict[str, list[_Record]]:
     """Return the records by stage and, if there are several, round.
 
     Args:
@@ -99,7 +99,7 @@ def by_training(records: Sequence[Record], stage: str | None = None) -> dict[str
         stage: the stage of all of them, where they don't name it.
     """
     several = len({record.get("round") for record in records}) > 1
-    trainings: dict[str, list[Record]] = {}
+    trainings: dict[str, list[_Record]] = {}
     for record in records:
         name = str(record.get("stage", stage))
         name = f"{name}, round {record.get('round')}" if several else name
@@ -118,21 +118,21 @@ def _objects(values: object, what: str) -> tuple[dict[str, Any], ...]:
     return tuple(values)
 
 
-def _check_origin(entry: Record) -> None:
+def _check_origin(entry: _Record) -> None:
     """Raise unless stage and round are what they should be, where there are any."""
     if entry.get("stage", STAGES[0]) not in STAGES or not _is_count(entry.get("round", 1)):
         found = f"{_show(entry.get('stage'))}, round {_show(entry.get('round'))}"
         raise ValueError(f"found a training called {found}")
 
 
-def _check_counts(row: Record) -> None:
+def _check_counts(row: _Record) -> None:
     _check_origin(row)
     counts = {name: each for name, each in row.items() if name not in ("stage", "round")}
     if "stage" not in row or not all(map(is_figure, counts.values())):
         raise ValueError(f"found patch counts {_show(row)}")
 
 
-def _check_suspect(suspect: Record) -> None:
+def _check_suspect(suspect: _Record) -> None:
     box = suspect.get("box")
     numbers = [*box, suspect.get("score")] if isinstance(box, list) and len(box) == 4 else []
     good = numbers and all(is_figure(each) and not math.isnan(each) for each in numbers)

@@ -36,7 +36,7 @@ from facetl.evaluation.report.frames import collect_frames
 from facetl.evaluation.report.page import Report, choose_frames, render_page
 from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
 from facetl.experiments.description import load_study
-from facetl.experiments.results import load_cell, summarise
+from facetl.experiments.results import _load_cell, summarise
 from facetl.experiments.runner import KIND as CELLS
 from facetl.experiments.setup import require_place
 from facetl.experiments.study import PLAIN, Cell
@@ -61,7 +61,7 @@ from facetl.results.parquet import (
 from facetl.results.peers import PeerDetections, load_peer, save_peer
 from facetl.results.store import load_run
 from facetl.training.batches import split_by_frame
-from facetl.training.cascade import Workshop, load_step
+from facetl.training.cascade import Workshop, _load_step
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.patches import load_patches, writing_patches
 from facetl.training.plan import CascadePlan, Step
@@ -500,7 +500,7 @@ def _cell(folder: Path) -> list[Path]:
 
 
 def _read_cell(path: Path) -> None:
-    result = load_cell(path, CELL)
+    result = _load_cell(path, CELL)
     rows = summarise([result])
     sections(rows)
     cells_csv([result])
@@ -605,7 +605,7 @@ READERS = (
     Reader(
         "weights of a step",
         _told(_tell_weights),
-        lambda path: load_step(_as_weights(path), Step(1, "pnet")),
+        lambda path: _load_step(_as_weights(path), Step(1, "pnet")),
     ),
     Reader("weights in a report", _told(_tell_weights), _read_report_of_weights),
     Reader("pytorch weights", _torch, _read_weights),

@@ -18,11 +18,11 @@ from facetl.evaluation.report.page import (
     Plot,
     Report,
     ReportTable,
-    TableRow,
     TrainingHistory,
     choose_frames,
     render_page,
 )
+from facetl.evaluation.report.table import TableRow
 from facetl.evaluation.scoring import Evaluation, Predictions, Truth
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import SILENT, Reporter
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PLOTS = ("precision_recall", "scores", "errors", "recall_by", "calibration")
 """Names of the plots, those of :func:`facetl.evaluation.report.plots.plot_evaluation`."""
-CAPTIONS: Mapping[str, str] = {
+_CAPTIONS: Mapping[str, str] = {
     "errors": "What the missing AP is made of: what mending each kind of mistake would bring.",
     "recall_by": "Recall by size, aspect ratio and label of the faces, with 95 % intervals.",
     "calibration": "Calibration: share of hits by score. On the diagonal scores are probabilities.",
@@ -87,9 +87,9 @@ def compose_report(
         evaluations=evaluations,
         frames=chosen,
         left_out=len(frames) - len(chosen),
-        pictures=_draw_thumbnails(find_pictures(scored.source, chosen, images), reporter),
+        pictures=_draw_thumbnails(_find_pictures(scored.source, chosen, images), reporter),
         plots=[
-            Plot(drawings[name].svg, text) for name, text in CAPTIONS.items() if name in drawings
+            Plot(drawings[name].svg, text) for name, text in _CAPTIONS.items() if name in drawings
         ],
         trainings=[training for each in evaluations if (training := recall_training(each))],
         commands=_commands(evaluations, reporter.command),
@@ -98,7 +98,7 @@ def compose_report(
     return render_page(report)
 
 
-def find_pictures(
+def _find_pictures(
     source: FaceDataset | AnnotationFile, frames: Sequence[ReportFrame], images: Path | None
 ) -> dict[str, Path]:
     """Return where the frames lie, by name; those that can't be found are left out.

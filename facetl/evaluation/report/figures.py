@@ -22,10 +22,12 @@ with quiet_matplotlib():
     from matplotlib.colors import to_rgba
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch, Rectangle
     from matplotlib.patheffects import Normal, Stroke
     from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.transforms import Bbox
 
 __all__ = [
     "INK",
@@ -78,8 +80,10 @@ STYLE: Any = {
     "legend.fontsize": 9.0,
     "savefig.dpi": 150.0,
 }
-LONGEST_NAME = 48
+_LONGEST_NAME = 48
 """Letters of a name that are shown at most."""
+_DIGITS = 9
+"""Of places, as shares of the figure: noise begins some digits later."""
 
 
 @contextmanager
@@ -108,12 +112,32 @@ def render_figure(figure: Figure, form: str, style: Any = STYLE, **how: Any) -> 
     """
     buffer = BytesIO()
     with styled(style=style):
+        figure.set_layout_engine(_SteadyLayout())
         figure.savefig(buffer, format=form, **how)
     return buffer.getvalue()
+
+
+class _SteadyLayout(ConstrainedLayoutEngine):
+    """Constrained layout with rounded places, so that the same figure gives the same bytes.
+
+    Its solver takes its variables in the order of their addresses, which differs from run to
+    run, and with it the last digits of all places.
+    """
+
+    def execute(self, fig: Figure) -> None:
+        """Lay out the figure."""
+        super().execute(fig)
+        for part in fig.subfigs:
+            part.bbox_relative.set_points(part.bbox_relative.get_points().round(_DIGITS))
+        for axes in fig.findobj(Axes):
+            takes_part = axes.get_in_layout()
+            place = axes.get_position(original=True).get_points()
+            axes.set_position(Bbox(place.round(_DIGITS)))
+            axes.set_in_layout(takes_part)  # which the line before has changed
 
 
 def shorten(name: str) -> str:
     """Return a name as a figure shows it: in one line, without its middle if it is long."""
     name = printable(name)
-    half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"

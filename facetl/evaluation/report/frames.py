@@ -30,14 +30,8 @@ NO_FACES = np.zeros((0, 4))
 
 
 @dataclass(frozen=True, eq=False)
-class FrameDetections:
-    """What one run found in one frame and what counts, best score first.
-
-    Attributes:
-        boxes: (N, 4) half-open pixels.
-        scores: (N,) finite numbers.
-        matches: which of them are hits, and of which faces.
-    """
+class _FrameDetections:
+    """What one run found in one frame and what counts, best score first."""
 
     boxes: Boxes
     scores: NDArray[np.float64]
@@ -67,7 +61,7 @@ class ReportFrame:
     size_hw: tuple[int, int]
     boxes: Boxes
     labels: tuple[str | None, ...]
-    detections: Mapping[str, FrameDetections]
+    detections: Mapping[str, _FrameDetections]
     ignored: Boxes = field(default_factory=lambda: NO_FACES)
 
     def mistakes(self, thresholds: Mapping[str, float]) -> int:
@@ -142,11 +136,11 @@ def _rows_by_name(run: Predictions, names: Sequence[str]) -> dict[str, Indices]:
     return {names[frame]: rows for frame, rows in rows_by_frame(run.frame_index).items()}
 
 
-def _find(run: Predictions, rows: Indices | None, faces: TrueBoxes) -> FrameDetections:
+def _find(run: Predictions, rows: Indices | None, faces: TrueBoxes) -> _FrameDetections:
     rows = np.zeros(0, dtype=np.intp) if rows is None else rows
     ranking = Ranking(run.boxes[rows], run.scores[rows], np.zeros(len(rows), dtype=np.intp))
     ranking = leave_out_ignored(ranking, faces, IOU_THRESHOLD)
-    return FrameDetections(ranking.boxes, ranking.scores, match_detections(ranking, faces))
+    return _FrameDetections(ranking.boxes, ranking.scores, match_detections(ranking, faces))
 
 
 def _extent(groups: Sequence[Boxes]) -> tuple[int, int]:

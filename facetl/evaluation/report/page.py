@@ -22,7 +22,7 @@ from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
-from facetl.evaluation.report.table import UNDEFINED, MetricRow, compare_runs
+from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
 from facetl.evaluation.scoring import Evaluation
 from facetl.version import VERSION
 
@@ -31,7 +31,7 @@ MAX_FRAMES = 1000
 PICTURES_BYTES = 9_000_000
 """Room for the frames' pictures; a third more once they are text."""
 
-FILTERS = (
+_FILTERS = (
     ("all", "all"),
     ("misses", "misses"),
     ("false_alarms", "false alarms"),
@@ -48,29 +48,21 @@ ORDERS = (
     ("smallest", "smallest face"),
     ("lowest", "lowest score of a hit"),
 )
-FACE_SIZES = (("under 24 px", 0, 24), ("24 to 48 px", 24, 48), ("48 to 96 px", 48, 96))
-LARGEST_FACES = ("96 px and more", 96, 1_000_000)
-RECALL_BY = {
+_FACE_SIZES = (("under 24 px", 0, 24), ("24 to 48 px", 24, 48), ("48 to 96 px", 48, 96))
+_LARGEST_FACES = ("96 px and more", 96, 1_000_000)
+_RECALL_BY = {
     "size": "size of the face, the root of its area in pixels",
     "aspect": "width over height of the face",
     "label": "label",
 }
-PACKAGES = ("torch", "numpy", "pillow", "facenet-pytorch")
-
-
-class TableRow(NamedTuple):
-    """A row of a table: what it is about, its figures as text, and which of them are the best."""
-
-    title: str
-    texts: tuple[str, ...]
-    winners: tuple[bool, ...] = ()
+_PACKAGES = ("torch", "numpy", "pillow", "facenet-pytorch")
 
 
 class ReportTable(NamedTuple):
-    """A table of the page; rows of metrics will do as they are."""
+    """A table of the page."""
 
     heads: tuple[str, ...]
-    rows: Sequence[TableRow | MetricRow]
+    rows: Sequence[TableRow]
     caption: str = ""
 
 
@@ -162,7 +154,7 @@ def render_page(report: Report) -> str:
         origin=_origin_table(report.origin),
         settings=_settings(report.evaluations),
         notes=[text for each in report.evaluations for text in each.notes],
-        filters=FILTERS,
+        filters=_FILTERS,
         orders=ORDERS,
         ignores=any(len(each.ignored) for each in report.frames),
     )
@@ -175,12 +167,12 @@ def _summarise_runs(
     sentences = [_describe_in_words(each) for each in evaluations]
     if len(evaluations) > 1 and not left_out:
         first, best = evaluations[0], evaluations[_best_but_first(evaluations)]
-        gained, lost = count_changes(frames, first, best)
+        gained, lost = _count_changes(frames, first, best)
         sentences.append(f"From {first.name} to {best.name}: {gained} gained, {lost} lost.")
     return " ".join(sentences)
 
 
-def count_changes(
+def _count_changes(
     frames: Sequence[ReportFrame], before: Evaluation, after: Evaluation
 ) -> tuple[int, int]:
     """Return how many faces only the later run finds, and only the earlier, of those shown."""
@@ -204,7 +196,7 @@ def _describe_data(report: Report) -> dict[str, Any]:
         ],
         "frames_left_out": report.left_out,
         "labels": sorted(labels),
-        "sizes": [*FACE_SIZES, LARGEST_FACES],
+        "sizes": [*_FACE_SIZES, _LARGEST_FACES],
     }
 
 
@@ -325,7 +317,7 @@ def _recall_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
     """Return a table for each way to divide the faces, with the recall of every run."""
     heads = ("", "faces", *(each.name for each in evaluations))
     tables = []
-    for by, what in RECALL_BY.items():
+    for by, what in _RECALL_BY.items():
         columns = [each.diagnosis.recall_by[by] for each in evaluations]
         rows = [
             TableRow(
@@ -362,7 +354,7 @@ def _origin_table(origin: Mapping[str, str]) -> ReportTable:
         **origin,
         "facetl": VERSION,
         "Python": ".".join(map(str, sys.version_info[:3])),
-        **{package: version(package) for package in PACKAGES},
+        **{package: version(package) for package in _PACKAGES},
     }
     return ReportTable(("", ""), [TableRow(name, (text,)) for name, text in facts.items()])
 

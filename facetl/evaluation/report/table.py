@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -14,13 +13,14 @@ from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Met
 from facetl.evaluation.scoring import Evaluation
 
 UNDEFINED = "–"
-AP_TITLES = {
+_Best = Literal["high", "low"] | None
+_AP_TITLES = {
     "0.3": "AP at IoU 0.3",
     "0.5": "AP at IoU 0.5",
     "0.7": "AP at IoU 0.7",
     "0.5:0.95": "AP, mean of IoU 0.5:0.95",
 }
-LOSS_TITLES = {
+_LOSS_TITLES = {
     Mistake.MISSED: f"AP at IoU {IOU_THRESHOLD:g} lost to missed faces",
     Mistake.LOCALISATION: "  to mistakes of localisation",
     Mistake.DUPLICATE: "  to duplicates",
@@ -28,53 +28,27 @@ LOSS_TITLES = {
 }
 
 
-@dataclass(frozen=True)
-class MetricRow:
-    """One figure of all runs.
-
-    Attributes:
-        title: what the figure is.
-        figures: one a run; NaN if undefined.
-        layout: how a figure is formatted.
-        best: which figure is the best one, None if that makes no sense.
-    """
+class TableRow(NamedTuple):
+    """A row of a table: what it is about, its figures as text, and which of them are the best."""
 
     title: str
-    figures: tuple[float, ...]
-    layout: str
-    best: Literal["high", "low"] | None
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The figures as text, undefined ones as a dash."""
-        return tuple(
-            UNDEFINED if np.isnan(figure) else format(figure, self.layout)
-            for figure in self.figures
-        )
-
-    @property
-    def winners(self) -> tuple[bool, ...]:
-        """Which figures read as the best of several; all False if nothing is to be compared."""
-        known = [figure for figure in self.figures if not np.isnan(figure)]
-        if self.best is None or len(known) < 2 or len(set(self.texts)) == 1:
-            return (False,) * len(self.figures)
-        winner = format(max(known) if self.best == "high" else min(known), self.layout)
-        return tuple(text == winner for text in self.texts)
+    texts: tuple[str, ...]
+    winners: tuple[bool, ...] = ()
 
 
-def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[MetricRow]]:
+def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
     """Return the rows of a table in groups: accuracy, operating points, mistakes, counts."""
 
     def row(
         title: str,
         figure: Callable[[Evaluation], float],
         layout: str = ".3f",
-        best: Literal["high", "low"] | None = "high",
-    ) -> MetricRow:
-        return MetricRow(title, tuple(figure(each) for each in evaluations), layout, best)
+        best: _Best = "high",
+    ) -> TableRow:
+        return _format_row(title, [figure(each) for each in evaluations], layout, best)
 
     accuracy = [
-        *(row(title, partial(_ap_at, iou)) for iou, title in AP_TITLES.items()),
+        *(row(title, partial(_ap_at, iou)) for iou, title in _AP_TITLES.items()),
         row("AP as COCO has it, 0.5:0.95", lambda e: e.metrics.ap_coco["0.5:0.95"]),
         row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
     ]
@@ -94,7 +68,7 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[MetricRow]]:
     ]
     losses = [
         row(title, partial(_ap_lost_to, mistake), best="low")
-        for mistake, title in LOSS_TITLES.items()
+        for mistake, title in _LOSS_TITLES.items()
     ]
     losses.append(
         row("expected calibration error", lambda e: e.diagnosis.calibration_error, best="low")
@@ -109,17 +83,27 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[MetricRow]]:
     return [accuracy, points, losses, costs]
 
 
-def compare_subsets(parts: Sequence[Metrics]) -> list[list[MetricRow]]:
+def compare_subsets(parts: Sequence[Metrics]) -> list[list[TableRow]]:
     """Return the rows of one run's table with one column a part of the frames; none is best."""
     accuracy = [
-        MetricRow(title, tuple(part.ap[iou] for part in parts), ".3f", None)
-        for iou, title in AP_TITLES.items()
+        _format_row(title, [part.ap[iou] for part in parts], ".3f", None)
+        for iou, title in _AP_TITLES.items()
     ]
     counts = [
-        MetricRow("frames", tuple(part.frames for part in parts), "d", None),
-        MetricRow("faces", tuple(part.faces for part in parts), "d", None),
+        _format_row("frames", [part.frames for part in parts], "d", None),
+        _format_row("faces", [part.faces for part in parts], "d", None),
     ]
     return [accuracy, counts]
+
+
+def _format_row(title: str, figures: Sequence[float], layout: str, best: _Best) -> TableRow:
+    """Return figures as text, undefined ones as a dash; the best are those that read as it does."""
+    texts = [UNDEFINED if np.isnan(each) else format(each, layout) for each in figures]
+    known = [each for each in figures if not np.isnan(each)]
+    if best is None or len(known) < 2 or len(set(texts)) == 1:
+        return TableRow(title, tuple(texts), (False,) * len(texts))
+    winner = format(max(known) if best == "high" else min(known), layout)
+    return TableRow(title, tuple(texts), tuple(text == winner for text in texts))
 
 
 def _ap_lost_to(mistake: Mistake, evaluation: Evaluation) -> float:

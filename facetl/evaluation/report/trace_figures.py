@@ -35,18 +35,17 @@ from facetl.evaluation.report.figures import (
 )
 from facetl.evaluation.report.plots import PALETTE, Drawing
 from facetl.mtcnn.detector import CascadeStep
-from facetl.mtcnn.geometry import PNET_STRIDE
-from facetl.mtcnn.pyramid import PNET_WINDOW
+from facetl.mtcnn.geometry import PNET_STRIDE, PNET_WINDOW
 from facetl.mtcnn.trace import STEP_NAMES, Level, Trace
 from facetl.palette import BLUE, ORANGE, SKY
 
-Traces = Mapping[str, Trace]
+_Traces = Mapping[str, Trace]
 """By the name of the weights: the same image, searched by each."""
 
 MOST_DRAWN = 3000
 """Boxes drawn in one panel at most, those with the best scores."""
 LEVELS_SHOWN = 5
-DPI = 100
+_DPI = 100
 
 _HEAT: Any = {"cmap": "cividis", "vmin": 0, "vmax": 1}
 _STYLE: Any = {**STYLE, "axes.grid": False, "axes.titlesize": 9.5, "font.size": 9.0}
@@ -56,7 +55,7 @@ _FINEST = 640
 """Pixels of an image's shorter edge from which on a panel shows it coarser."""
 
 
-def draw_pyramid(trace: Trace) -> Figure:
+def _draw_pyramid(trace: Trace) -> Figure:
     """Draw the image pyramid with PNet's window on each level, and what the windows cover."""
     with styled(style=_STYLE):
         figure = Figure(figsize=(16, _pyramid_height(trace, 16)))
@@ -64,7 +63,7 @@ def draw_pyramid(trace: Trace) -> Figure:
     return figure
 
 
-def draw_scores(traces: Traces) -> Figure:
+def _draw_scores(traces: _Traces) -> Figure:
     """Draw heat maps of PNet's scores, a row for each set of weights: the best, then levels."""
     columns = 2 + LEVELS_SHOWN
     with styled(traces, _STYLE):
@@ -79,7 +78,7 @@ def draw_scores(traces: Traces) -> Figure:
     return figure
 
 
-def draw_candidates(traces: Traces) -> Figure:
+def _draw_candidates(traces: _Traces) -> Figure:
     """Draw what is left after each step, a row for each set of weights."""
     with styled(traces, _STYLE):
         figure = Figure(figsize=(16, _row_height(traces, len(STEP_NAMES), 16)))
@@ -90,7 +89,7 @@ def draw_candidates(traces: Traces) -> Figure:
     return figure
 
 
-def draw_story(traces: Traces) -> Figure:
+def _draw_story(traces: _Traces) -> Figure:
     """Draw the whole way on one sheet: the pyramid, then a row for each set of weights."""
     columns = 1 + len(STEP_NAMES)
     heights = _pyramid_height(list(traces.values())[-1], 18), _row_height(traces, columns, 18)
@@ -107,16 +106,16 @@ def draw_story(traces: Traces) -> Figure:
     return figure
 
 
-def plot_traces(traces: Traces) -> dict[str, Callable[[], Figure]]:
+def plot_traces(traces: _Traces) -> dict[str, Callable[[], Figure]]:
     """Return what draws each picture, by the name of its file.
 
     The pyramid is that of the last set of weights.
     """
     return {
-        "pyramid": lambda: draw_pyramid(list(traces.values())[-1]),
-        "scores": lambda: draw_scores(traces),
-        "candidates": lambda: draw_candidates(traces),
-        "story": lambda: draw_story(traces),
+        "pyramid": lambda: _draw_pyramid(list(traces.values())[-1]),
+        "scores": lambda: _draw_scores(traces),
+        "candidates": lambda: _draw_candidates(traces),
+        "story": lambda: _draw_story(traces),
     }
 
 
@@ -124,13 +123,13 @@ def as_drawing(name: str, figure: Figure) -> Drawing:
     """Return a picture drawn, the same for the same traces: by a fixed salt and without a date."""
     style = {**_STYLE, "svg.hashsalt": name}
     png, svg = (
-        render_figure(figure, form, style, dpi=DPI, metadata={"Date": None})
+        render_figure(figure, form, style, dpi=_DPI, metadata={"Date": None})
         for form in ("png", "svg")
     )
     return Drawing(png, svg.decode().rstrip("\n"))
 
 
-def _row_height(traces: Traces, columns: int, width: float) -> float:
+def _row_height(traces: _Traces, columns: int, width: float) -> float:
     """Return the inches that rows of panels need in which the image fills its column."""
     panel = 0.93 * width / columns * _aspect(next(iter(traces.values())))
     return len(traces) * (panel + 0.35)
@@ -326,7 +325,7 @@ def _name_row(axes: Axes, name: str) -> None:
 
 
 def _add_scale(
-    figure: Figure | SubFigure, shown: AxesImage, panels: NDArray[Any], traces: Traces
+    figure: Figure | SubFigure, shown: AxesImage, panels: NDArray[Any], traces: _Traces
 ) -> None:
     """Explain the colours, with a mark at each score from which PNet passes a window."""
     bar = figure.colorbar(shown, ax=panels.ravel().tolist(), shrink=0.6, pad=0.01, aspect=25)

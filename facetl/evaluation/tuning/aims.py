@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Word = Literal["ap", "f1", "speed"]
-Bounded = Literal["recall", "precision"]
+_Word = Literal["ap", "f1", "speed"]
+_Bounded = Literal["recall", "precision"]
 
-EXPECTED = "ap, f1, speed, or a bound such as 'recall>=0.99' or 'precision>=0.95'"
+_EXPECTED = "ap, f1, speed, or a bound such as 'recall>=0.99' or 'precision>=0.95'"
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Aim:
         at_least: the bound, above 0 and at most 1, None without one.
     """
 
-    figure: Word | Bounded
+    figure: _Word | _Bounded
     at_least: float | None = None
 
     def __post_init__(self) -> None:
-        if (self.figure in get_args(Bounded)) != (self.at_least is not None):
-            raise ValueError(f"expected {EXPECTED}")
+        if (self.figure in get_args(_Bounded)) != (self.at_least is not None):
+            raise ValueError(f"expected {_EXPECTED}")
         if self.at_least is not None and not 0 < self.at_least <= 1:
             raise ValueError(f"expected a bound above 0 and at most 1, got {self.at_least:g}")
 
@@ -37,10 +37,10 @@ class Aim:
             ValueError: if it says none.
         """
         name, sign, bound = (part.strip() for part in text.lower().partition(">="))
-        figures = {each: each for each in (*get_args(Word), *get_args(Bounded))}
+        figures = {each: each for each in (*get_args(_Word), *get_args(_Bounded))}
         number = _number(bound) if sign else None
         if name not in figures or (sign and number is None):
-            raise ValueError(f"expected {EXPECTED}")
+            raise ValueError(f"expected {_EXPECTED}")
         return cls(figures[name], number)
 
     def __str__(self) -> str:

@@ -28,17 +28,17 @@ from facetl.mtcnn.cached_scores import cache_scores
 from facetl.mtcnn.detector import Detector
 from facetl.search.settings import Settings
 
-MIN_FACES = (12.0, 16.0, 20.0, 24.0, 30.0, 40.0, 60.0, 80.0)
+_MIN_FACES = (12.0, 16.0, 20.0, 24.0, 30.0, 40.0, 60.0, 80.0)
 """Sides in pixels of the smallest face looked for that are worth trying."""
 
-SMALL_FACES = 0.05
+_SMALL_FACES = 0.05
 """Share of the faces that a fast search may be too coarse for; their AP decides."""
 
 FEWEST_FACES = 20
 """With fewer faces a single false alarm decides where F1 is best."""
 
-TOLERANCE = 0.001
-SPEED_TOLERANCE = 0.002
+_TOLERANCE = 0.001
+_SPEED_TOLERANCE = 0.002
 """How much AP a faster setting may lose."""
 
 
@@ -55,7 +55,7 @@ class Criterion:
 
     title: str
     figure: Callable[[Trial], float]
-    tolerance: float = TOLERANCE
+    tolerance: float = _TOLERANCE
     standard_errors: float = 0.0
 
     def level(self, trials: Sequence[Trial]) -> float:
@@ -65,23 +65,18 @@ class Criterion:
         return best - max(self.tolerance, self.standard_errors * standard_error)
 
 
-def default_min_faces(faces: Sequence[Boxes], aim: Aim, at_most: int = 2) -> tuple[float, ...]:
+def _default_min_faces(faces: Sequence[Boxes], aim: Aim, at_most: int = 2) -> tuple[float, ...]:
     """Return which smallest faces to look for are worth a search pass.
 
     The greatest that the smallest annotated face allows, by its longer edge; for speed also all
     above that a twentieth of the faces is smaller than at most: their AP tells what they lose.
-
-    Args:
-        faces: the true boxes by frame.
-        aim: what the tuning is for.
-        at_most: how many of those that the smallest face allows.
     """
     edges = [(boxes[:, 2:] - boxes[:, :2]).max(axis=1) for boxes in faces if len(boxes)]
     longer = np.concatenate(edges) if edges else np.zeros(1)
-    allowed = sum(side <= longer.min() for side in MIN_FACES) or 1
-    small = float(np.quantile(longer, SMALL_FACES)) if aim.figure == "speed" else 0.0
-    upto = max(allowed, sum(side <= small for side in MIN_FACES))
-    return MIN_FACES[max(allowed - at_most, 0) : upto]
+    allowed = sum(side <= longer.min() for side in _MIN_FACES) or 1
+    small = float(np.quantile(longer, _SMALL_FACES)) if aim.figure == "speed" else 0.0
+    upto = max(allowed, sum(side <= small for side in _MIN_FACES))
+    return _MIN_FACES[max(allowed - at_most, 0) : upto]
 
 
 def plan_pyramids(
@@ -101,7 +96,7 @@ def plan_pyramids(
             of the weights.
         factors: ratios of neighbouring levels; by default that of the weights.
     """
-    sides = min_faces or (*default_min_faces(faces, aim), own.min_face)
+    sides = min_faces or (*_default_min_faces(faces, aim), own.min_face)
     return [
         replace(own, thresholds=FLOOR, min_face=side, factor=factor)
         for factor in sorted(set(factors or [own.factor]))
@@ -176,7 +171,7 @@ def criteria_of(aim: Aim) -> tuple[Criterion, ...]:
             Criterion("AP, mean of IoU 0.5:0.95", _mean_ap, standard_errors=0.5),
         ),
         "f1": (Criterion("F1", lambda trial: trial.f1),),
-        "speed": (Criterion("AP at IoU 0.5", lambda trial: trial.ap["0.5"], SPEED_TOLERANCE),),
+        "speed": (Criterion("AP at IoU 0.5", lambda trial: trial.ap["0.5"], _SPEED_TOLERANCE),),
         "recall": (Criterion("precision", lambda trial: trial.precision),),
         "precision": (Criterion("recall", lambda trial: trial.recall),),
     }[aim.figure]

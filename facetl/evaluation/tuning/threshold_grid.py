@@ -23,8 +23,8 @@ TUNING_IOU = 0.5
 """Least IoU of a hit for precision, recall and F1."""
 
 PNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-RNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-FLOOR = (PNET_THRESHOLDS[0], RNET_THRESHOLDS[0], 0.05)
+_RNET_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+FLOOR = (PNET_THRESHOLDS[0], _RNET_THRESHOLDS[0], 0.05)
 """The lowest thresholds that are tried."""
 
 
@@ -60,7 +60,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Cut:
+class _Cut:
     """A place to cut ranked detections short.
 
     Attributes:
@@ -77,7 +77,7 @@ def try_grid(
     faces: TrueBoxes,
     aim: Aim,
     pnet: Sequence[float] = PNET_THRESHOLDS,
-    rnet: Sequence[float] = RNET_THRESHOLDS,
+    rnet: Sequence[float] = _RNET_THRESHOLDS,
 ) -> Iterator[Trial]:
     """Yield each pair of thresholds with the final threshold that serves the aim best.
 
@@ -106,11 +106,11 @@ def try_setting(cached: CachedScores, faces: TrueBoxes, settings: Settings) -> T
     first, second, last = settings.thresholds
     (replayed,) = cached.replay([first], [second])
     least = float(np.float32(last))  # as the detector compares
-    return _measure(replayed, faces, lambda curve: Cut(int((curve.scores > least).sum()), last))
+    return _measure(replayed, faces, lambda curve: _Cut(int((curve.scores > least).sum()), last))
 
 
 def _measure(
-    replayed: ReplayedSearch, faces: TrueBoxes, find: Callable[[Curve], Cut]
+    replayed: ReplayedSearch, faces: TrueBoxes, find: Callable[[Curve], _Cut]
 ) -> Trial | None:
     """Return the figures of what is found, cut short where ``find`` says; None if nothing is."""
     found = replayed.detections
@@ -118,7 +118,7 @@ def _measure(
     overlaps = find_overlaps(ranking, faces)
 
     whole = draw_curve(ranking, overlaps, len(faces), TUNING_IOU)
-    cut = find(whole) if len(whole.hits) else Cut(0, 1.0)
+    cut = find(whole) if len(whole.hits) else _Cut(0, 1.0)
     if not cut.kept:
         return None
     hits = int(whole.hits[: cut.kept].sum())
@@ -140,7 +140,7 @@ def _measure(
     )
 
 
-def find_cut(curve: Curve, aim: Aim, lowest: float) -> Cut:
+def find_cut(curve: Curve, aim: Aim, lowest: float) -> _Cut:
     """Return where the ranked detections are best cut short for the aim.
 
     AP can only lose by a cut, so that ``ap`` and ``speed`` keep all.  F1 is cut where it is
@@ -164,8 +164,8 @@ def find_cut(curve: Curve, aim: Aim, lowest: float) -> Cut:
         row = len(curve.cuts) - 1
     kept = int(curve.cuts[row]) + 1
     if kept == len(curve.scores):
-        return Cut(kept, lowest)
-    return Cut(kept, threshold_between(float(curve.scores[kept]), float(curve.scores[kept - 1])))
+        return _Cut(kept, lowest)
+    return _Cut(kept, _threshold_between(float(curve.scores[kept]), float(curve.scores[kept - 1])))
 
 
 def _best_where(figure: Floats, bounded: Floats, at_least: float | None) -> int:
@@ -176,7 +176,7 @@ def _best_where(figure: Floats, bounded: Floats, at_least: float | None) -> int:
     return int(np.argmax(bounded))
 
 
-def threshold_between(below: float, above: float) -> float:
+def _threshold_between(below: float, above: float) -> float:
     """Return the shortest decimal near the middle that parts two float32 scores.
 
     The detector keeps what is greater than its threshold, and compares in float32.

@@ -12,8 +12,8 @@ from facetl.evaluation.tuning.choice import Criterion, criteria_of, reaches
 from facetl.evaluation.tuning.threshold_grid import TUNING_IOU, Trial
 from facetl.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
-GREY = "#AAAAAA"
-SIDE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+_GREY = "#AAAAAA"
+_SIDE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
 def plot_tradeoff(
@@ -49,8 +49,8 @@ def plot_tradeoff(
 def _draw_curves(axes: Axes, trials: Sequence[Trial], chosen: Trial, before: Trial | None) -> None:
     """Draw a thin line for each setting, a strong one for the chosen, around their points."""
     for trial in trials:
-        _draw_curve(axes, trial, "", color=GREY, linewidth=0.6, alpha=0.4, zorder=1)
-    axes.plot([], [], color=GREY, linewidth=0.6, label=f"{len(trials)} settings")
+        _draw_curve(axes, trial, "", color=_GREY, linewidth=0.6, alpha=0.4, zorder=1)
+    axes.plot([], [], color=_GREY, linewidth=0.6, label=f"{len(trials)} settings")
     if before is not None:
         _draw_curve(axes, before, "before", color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
     _draw_curve(axes, chosen, "chosen", color=BLUE)
@@ -82,7 +82,7 @@ def _draw_costs(axes: Axes, trials: Sequence[Trial], aim: Aim) -> None:
     """Draw a point for each setting; hollow where it misses the bound."""
     criterion = criteria_of(aim)[0]
     sides = sorted({trial.settings.min_face for trial in trials})
-    for side, colour in zip(sides, cycle(SIDE_COLOURS), strict=False):
+    for side, colour in zip(sides, cycle(_SIDE_COLOURS), strict=False):
         own = [trial for trial in trials if trial.settings.min_face == side]
         _scatter(axes, [t for t in own if reaches(t, aim)], criterion, f"{side:g} pixels", colour)
         _scatter(axes, [t for t in own if not reaches(t, aim)], criterion, "", colour, hollow=True)

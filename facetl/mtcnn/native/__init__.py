@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
+from facetl.mtcnn.geometry import PNET_WINDOW, level_size
 from facetl.mtcnn.networks import Network
-from facetl.mtcnn.pyramid import PNET_WINDOW, level_size
 from facetl.mtcnn.stages import STAGES, Stage
 
-BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
+_BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
 """Builds by torch's name for the instructions that they need; the best first."""
-HALF_BUILD = "bfloat16"
+_HALF_BUILD = "bfloat16"
 
 INTERFACE = 2
 """Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
@@ -36,14 +36,8 @@ _CELL = 7  # numbers: column, row, score, four offsets
 
 
 @dataclass(frozen=True)
-class Kernels:
-    """The compiled kernels of this installation that this processor can run.
-
-    Attributes:
-        library: None if there are none.
-        build: ``"avx512"``, ``"avx2"`` or ``"bfloat16"``.
-        lacking: why there are none.
-    """
+class _Kernels:
+    """The compiled kernels that this processor can run, or what they are lacking for."""
 
     library: ctypes.CDLL | None = None
     build: str = ""
@@ -51,7 +45,7 @@ class Kernels:
 
 
 @cache
-def find_kernels(*, half: bool = False) -> Kernels:
+def _find_kernels(*, half: bool = False) -> _Kernels:
     """Return the fastest kernels for this processor that are exact, or those of half precision.
 
     What the processor can do is torch's word, so that its environment variable
@@ -59,12 +53,12 @@ def find_kernels(*, half: bool = False) -> Kernels:
     """
     able = torch.backends.cpu.get_cpu_capability()
     if half and able != "AVX512":
-        return Kernels(lacking=f"the processor has no AVX-512 ({able})")
-    if able not in BUILDS:
-        return Kernels(lacking=f"the processor has neither AVX2 nor AVX-512 ({able})")
-    builds = list(BUILDS.values())
+        return _Kernels(lacking=f"the processor has no AVX-512 ({able})")
+    if able not in _BUILDS:
+        return _Kernels(lacking=f"the processor has neither AVX2 nor AVX-512 ({able})")
+    builds = list(_BUILDS.values())
     lacking = "no kernels were built when facetl was installed (is there a C++ compiler?)"
-    for build in [HALF_BUILD] if half else builds[builds.index(BUILDS[able]) :]:
+    for build in [_HALF_BUILD] if half else builds[builds.index(_BUILDS[able]) :]:
         for path in sorted(Path(__file__).parent.glob(f"_{build}.*")):
             try:
                 library = ctypes.CDLL(str(path))
@@ -78,11 +72,11 @@ def find_kernels(*, half: bool = False) -> Kernels:
                 lacking = f"the processor has no products of {build}"
             else:
                 library.facetl_load.restype = ctypes.c_void_p
-                return Kernels(library, build)
-    return Kernels(lacking=lacking)
+                return _Kernels(library, build)
+    return _Kernels(lacking=lacking)
 
 
-class NativeNetworks:
+class _NativeNetworks:
     """The three networks of one set of weights, packed for the kernels.
 
     The weights are copied: networks that are trained further have to be packed again.
@@ -94,7 +88,7 @@ class NativeNetworks:
         Raises:
             RuntimeError: if there are no kernels for it.
         """
-        kernels = find_kernels(half=half)
+        kernels = _find_kernels(half=half)
         if kernels.library is None:
             raise RuntimeError(kernels.lacking)
         self.library = kernels.library
@@ -114,7 +108,7 @@ class NativeNetworks:
 class _NativeBackend:
     """The kernels on images, one after the other (see :class:`facetl.mtcnn.backend.Backend`)."""
 
-    def __init__(self, networks: NativeNetworks, pixels: Tensor) -> None:
+    def __init__(self, networks: _NativeNetworks, pixels: Tensor) -> None:
         self._networks = networks
         self._images = np.ascontiguousarray(pixels.numpy())
         self.count, height, width, _ = self._images.shape
@@ -174,12 +168,8 @@ class _NativeBackend:
         return outputs
 
 
-class NativeEngine:
-    """The kernels as an engine (see :class:`facetl.mtcnn.engines.Engine`).
-
-    Args:
-        half: whether they are those of half precision.
-    """
+class _NativeEngine:
+    """The kernels, or those of half precision (see :class:`facetl.mtcnn.engines.Engine`)."""
 
     def __init__(self, *, half: bool) -> None:
         self.exact = not half
@@ -188,18 +178,18 @@ class NativeEngine:
         """Return what keeps the kernels from being used on a device; nothing if they can be."""
         if device.type != "cpu":
             return f"the kernels run on the processor, not on {device.type}"
-        return find_kernels(half=not self.exact).lacking
+        return _find_kernels(half=not self.exact).lacking
 
     def describe(self) -> str:
         """Return what the kernels were compiled for."""
-        return f"compiled for {find_kernels(half=not self.exact).build}"
+        return f"compiled for {_find_kernels(half=not self.exact).build}"
 
     def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
         """Return what the kernels make of images, with the weights as they are now."""
-        return NativeNetworks(networks, half=not self.exact).backend
+        return _NativeNetworks(networks, half=not self.exact).backend
 
 
-NATIVE, HALF = NativeEngine(half=False), NativeEngine(half=True)
+NATIVE, HALF = _NativeEngine(half=False), _NativeEngine(half=True)
 
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:

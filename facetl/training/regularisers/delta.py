@@ -20,7 +20,7 @@ from facetl.training.transfer import Transfer
 
 
 @REGULARISERS("delta")
-class AttentionPenalty(FeaturePenalty):
+class _AttentionPenalty(FeaturePenalty):
     """The distance of feature maps with a weight for each channel."""
 
     @classmethod
@@ -37,23 +37,18 @@ class AttentionPenalty(FeaturePenalty):
     def build(cls, held: Held) -> FeaturePenalty:
         """Return what holds the feature maps, weighed by the loss at the start."""
         layers = feature_layers(held.network, held.stage, held.transfer)
-        attention = weigh_channels(held.source, layers, held.loss)
+        attention = _weigh_channels(held.source, layers, held.loss)
         return cls(held.source, held.stage, layers, held.transfer.alpha, attention)
 
 
 @torch.no_grad()
-def weigh_channels(
+def _weigh_channels(
     source: Network, layers: Sequence[str], loss: Callable[[Network], Tensor]
 ) -> dict[str, Tensor]:
     """Weigh each channel by what its loss would cost.
 
     The weights of a layer are the softmax over its C channels of how much the loss on the new
     task grows when the channel is silenced, times C, so that their mean is 1.
-
-    Args:
-        source: the network as it was.
-        layers: whose outputs are weighed.
-        loss: scalar of a network on some patches of the new task.
     """
     usual = loss(source)
     weights = {}

@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from facetl.errors import InputError
+from facetl.mtcnn.machine import mixed_precision
 from facetl.mtcnn.networks import Network, normalise
 from facetl.mtcnn.stages import Stage
-from facetl.training.gradients import flatten
-from facetl.training.penalties import Held, Penalty, Regulariser, weights_of
-from facetl.training.precision import mixed_precision
+from facetl.training.penalties import Held, Penalty, Regulariser, flatten, weights_of
 from facetl.training.regularisers import REGULARISERS
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from facetl.training.gradients import flatten
-from facetl.training.penalties import Held, Penalty, Regulariser, weights_of
+from facetl.training.penalties import Held, Penalty, Regulariser, flatten, weights_of
 from facetl.training.regularisers import REGULARISERS
 
 

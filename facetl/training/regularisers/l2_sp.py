@@ -13,7 +13,7 @@ from facetl.training.stages import STAGE_FACTS
 
 
 @REGULARISERS("l2-sp")
-class StartPenalty(WeightPenalty):
+class _StartPenalty(WeightPenalty):
     """α/2 of the squared distance from the start, β/2 of the squares of reset layers."""
 
     holds_start = True
