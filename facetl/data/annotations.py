@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.archives import ZIP, read_member
+from facetl.data.choices import OnError as OnError
 from facetl.errors import AnnotationError
 from facetl.files import open_regular
 
@@ -23,9 +24,6 @@ _HEAD = 65_536
 
 DIFFICULT = "difficult"
 """The mark of Pascal VOC, which can be overruled."""
-
-OnError = Literal["strict", "skip"]
-"""What to do about wrong lines: stop at the end of reading, or leave them out and count."""
 
 
 class Kind(StrEnum):

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from facetl.boxes import clip
 from facetl.data.annotations import (
@@ -22,6 +21,7 @@ from facetl.data.annotations import (
     faces_of,
     ignored_of,
 )
+from facetl.data.choices import Difficult
 from facetl.data.discovery import find_sources, recognise
 from facetl.data.formats.base import Source
 from facetl.data.formats.names import leads_out
@@ -31,9 +31,6 @@ from facetl.data.images import image_paths, image_size, load_image, name_below
 from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import ImageError, InputError
 from facetl.files import note_read
-
-Difficult = Literal["ignore", "face"]
-"""What becomes of the faces that Pascal VOC marks difficult."""
 
 
 @dataclass(frozen=True, eq=False)
