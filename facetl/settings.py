@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -57,40 +57,87 @@ AT_LEAST_ONE = Range(1)
 
 
 @dataclass(frozen=True)
+class Place:
+    """A file or folder that a command reads or writes; its manifest tells what was in it.
+
+    Attributes:
+        is_written: whether it is written, not read.
+        is_file: whether it can only mean a file.
+        suffix: what a name must end in under which it could be read again.
+        is_beside: whether the command writes beside it, or into it, where it has no ``--out``.
+    """
+
+    is_written: bool = False
+    is_file: bool = False
+    suffix: str = ""
+    is_beside: bool = False
+
+
+READ = Place()
+READ_BESIDE = Place(is_beside=True)
+WRITE = Place(is_written=True)
+WRITE_WEIGHTS = Place(is_written=True, is_file=True, suffix=".safetensors")
+
+REQUIRED: Any = MISSING
+"""The default of a field that has none."""
+
+Allowed = Range | Place | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class Setting:
     """What a field says of itself.
 
     Attributes:
         help: what it means, for the command line.
-        allowed: the range of a number, or of each number of a tuple; the choices of a word.
+        allowed: the range of a number, or of each number of a tuple; the choices of a word; where
+            a path or the name of a file leads.
         metavar: what stands for the value in the help.
         shown_default: what the help shows as the default, where it is not the field's own.
         flag: the option, where it is not named like the field.
+        usual: what the command line has as the default, where the field has another one that
+            stands for it.
+        expects: what a path shall be, a key of :data:`facetl.cli.input_hints.REMEDIES`.
+        is_argument: whether it is no option, but goes by its place.
     """
 
     help: str = ""
-    allowed: Range | tuple[str, ...] | None = None
+    allowed: Allowed = None
     metavar: str | None = None
     shown_default: str | None = None
     flag: str | None = None
+    usual: Any = None
+    expects: str = ""
+    is_argument: bool = False
 
 
-def setting(
-    default: T,
-    help: str = "",
-    allowed: Range | tuple[str, ...] | None = None,
-    **more: str,
-) -> T:
+def setting(default: T, help: str = "", allowed: Allowed = None, **more: Any) -> T:
     """Return a field of a settings class with what it says of itself.
 
     Args:
-        default: its default.
+        default: its default, or :data:`REQUIRED`.
         help: see :class:`Setting`, as for what follows.
         allowed: what it may be.
         **more: the other attributes.
     """
-    made: T = field(default=default, metadata={_KEY: Setting(help, allowed, **more)})
+    usual: Any = {"default": default}
+    if isinstance(default, dict):
+        usual = {"default_factory": default.copy}
+    made: T = field(metadata={_KEY: Setting(help, allowed, **more)}, **usual)
     return made
+
+
+def like(settings: type, name: str, **changes: Any) -> Any:
+    """Return a field that is like one of other settings.
+
+    Args:
+        settings: their class.
+        name: of the field.
+        **changes: its default, or attributes of :class:`Setting`, where they differ.
+    """
+    (own,) = (each for each in fields(settings) if each.name == name)
+    default = changes.pop("default", own.default)
+    return field(default=default, metadata={_KEY: replace(own.metadata[_KEY], **changes)})
 
 
 def settings_of(settings: Any) -> dict[str, Setting]:
@@ -120,7 +167,7 @@ def filled(settings: T, given: Mapping[str, Any]) -> T:
     return replace(settings, **changes)  # type: ignore[type-var]
 
 
-def _expected(own: Field[Any], allowed: Range | tuple[str, ...], value: Any) -> str | None:
+def _expected(own: Field[Any], allowed: Any, value: Any) -> str | None:
     """Return what was expected of a value that is not allowed, None if it is."""
     if isinstance(allowed, tuple):
         return None if value in allowed else f"one of {', '.join(allowed)}"

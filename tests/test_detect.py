@@ -18,7 +18,7 @@ from PIL import Image
 from facetl.boxes import as_boxes
 from facetl.cli import main
 from facetl.cli.detect import detect
-from facetl.cli.searching import parse_weights
+from facetl.cli.options import parse_weights
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
@@ -169,9 +169,7 @@ def test_a_name_given_twice(frames: Path, shy: Path, tmp_path: Path) -> None:
 
 
 def test_weights_may_have_an_equals_sign_in_their_path() -> None:
-    ctx, option = parse("detect", "a", "--out", "b"), detect.params[1]
-    parsed = parse_weights(ctx, option, ("tuned=rate=0.1.pt",))
-    assert parsed == (("tuned", "rate=0.1.pt"),)
+    assert parse_weights("tuned=rate=0.1.pt") == ("tuned", "rate=0.1.pt")
 
 
 def test_a_file_goes_by_its_name_and_folders_make_the_difference(
@@ -390,7 +388,7 @@ def test_the_help_says_what_the_settings_say() -> None:
 
 
 def test_the_batch_size_is_the_detectors_own() -> None:
-    from facetl.search.pipeline import BATCH_SIZE
+    from facetl.search.settings import BATCH_SIZE
 
     assert parse("detect", "frames", "--out", "results").params["batch_size"] == BATCH_SIZE
 

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from outcomes import assert_refused, left_in, success
 from tiny_world import save_frames
 
-from facetl.cli import main, options
+from facetl.cli import main
+from facetl.cli.options import PathType
 from facetl.cli.recording import leaving_manifest
 from facetl.commands.verify import VerifyRequest, verify
 from facetl.data.dataset import load_dataset
@@ -24,6 +25,7 @@ from facetl.errors import AnnotationError
 from facetl.files import about_to_write, note_read, note_written, refuse_to_overwrite, write_text
 from facetl.manifests.manifest import State, Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
+from facetl.settings import READ, WRITE
 
 evaluate_module: Any = import_module("facetl.commands.evaluate")
 
@@ -226,8 +228,8 @@ def writing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     seen: list[str] = []
 
     @click.command()
-    @click.argument("data", type=options.READ)
-    @click.option("--out", type=options.WRITE)
+    @click.argument("data", type=PathType(READ))
+    @click.option("--out", type=PathType(WRITE))
     @click.option("--code", type=int, default=0)
     def write(data: Path, out: Path, code: int) -> None:
         refuse_to_overwrite(out, force=False)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from facetl.cli import options
 from facetl.cli.console import suggest
 from facetl.cli.ending import ConsoleReporter
+from facetl.commands.requests import CartoonsRequest
 
 
-@click.command(short_help="Draw frames of the built-in cartoon.")
-@click.argument("out", type=options.WRITE)
-@click.option("--train", type=click.IntRange(min=1), default=120, help="Number of training frames.")
-@click.option("--test", type=click.IntRange(min=1), default=60, help="Number of validation frames.")
-@options.seed
-@options.workers
-@click.option("--force", is_flag=True, help="Replace a cartoon drawn into OUT earlier.")
-def cartoons(**given: Any) -> None:
+@options.command(CartoonsRequest, "Draw frames of the built-in cartoon.")
+def cartoons(request: CartoonsRequest) -> None:
     """Draw a made-up cartoon with an exact box for every face, in the course's layout.
 
     The frames are CC0 and depend only on the seed: a frame of a part is the same picture, however
@@ -29,10 +22,8 @@ def cartoons(**given: Any) -> None:
       facetl cartoons cartoons
       facetl cartoons cartoons --train 400 --test 100 --seed 7
     """
-    from facetl.commands.cartoons import CartoonsRequest
     from facetl.commands.cartoons import cartoons as run
 
-    request = CartoonsRequest(**given)
     result = run(request, ConsoleReporter())
     for part, frames in result.frames.items():
         click.echo(f"{part}: {frames} frames, {result.faces[part]} faces")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import print_table
 from facetl.cli.ending import ConsoleReporter
+from facetl.commands.requests import CompareRequest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,39 +17,8 @@ if TYPE_CHECKING:
     from facetl.experiments.tables import Section
 
 
-@click.command(short_help="Compare transfer methods in a study.")
-@click.argument("data", type=options.READ, callback=options.expecting("frames"))
-@click.option(
-    "--out",
-    type=options.WRITE,
-    required=True,
-    metavar="FOLDER",
-    help="Folder for cells, tables and plots; several studies of the same frames may share it.",
-)
-@click.option(
-    "--study",
-    "source",
-    default="strategies",
-    type=options.READ_NAME,
-    metavar="NAME|FILE.toml",
-    help="A study that comes with facetl, or a file.",
-)
-@click.option(
-    "--test",
-    type=options.READ,
-    metavar="FOLDER",
-    help="Test frames, if DATA has no test part; without either, a fifth of DATA is held out.",
-)
-@click.option(
-    "--dry-run", is_flag=True, help="Print what would be done and how long it would take."
-)
-@options.annotation_format
-@options.workers
-@options.device
-@options.on_error
-@click.option("--resume", is_flag=True, help="Resume, or add a study to those in the folder.")
-@options.force
-def compare(source: str, workers: int, **given: Any) -> None:
+@options.command(CompareRequest, "Compare transfer methods in a study.")
+def compare(request: CompareRequest) -> None:
     """Train with every method of a study, measure, and compare with plain fine-tuning.
 
     A study is a grid: stages or the whole cascade, strategies, regularisers, gradient rules,
@@ -62,12 +32,9 @@ def compare(source: str, workers: int, **given: Any) -> None:
       facetl compare DATA --out lab --study never-hurt
       facetl compare DATA --out lab --study few-frames --resume
     """
-    from facetl.commands.compare import CompareRequest
     from facetl.commands.compare import compare as run
     from facetl.experiments.tables import LEGEND
 
-    chosen = workers if options.is_given("workers") else None
-    request = CompareRequest(study=source, workers=chosen, **given)
     result = run(request, ConsoleReporter())
     if request.dry_run:
         return

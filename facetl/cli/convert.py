@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from facetl.cli import options
 from facetl.cli.ending import ConsoleReporter
-from facetl.cli.exports import EXPORT_NAMES, print_exports
-from facetl.data.formats.table import readable, writable
-
-_DATASETS = [name for name in writable() if name in readable()]
-TARGETS = list(dict.fromkeys((*_DATASETS, *EXPORT_NAMES, *writable())))
+from facetl.cli.exports import print_exports
+from facetl.commands.requests import ConvertRequest
 
 
-@click.command(short_help="Write annotations or detections in another format.")
-@click.argument("source", metavar="IN", type=options.READ, callback=options.expecting("annotated"))
-@click.argument("out", metavar="OUT", type=options.WRITE)
-@click.option(
-    "--to", "target", required=True, type=click.Choice(TARGETS), help="The format to write."
-)
-@click.option(
-    "--images",
-    type=options.READ,
-    metavar="FOLDER",
-    help="The frames, if IN is their annotation file and they are not beside it.",
-)
-@options.annotation_format
-@click.option(
-    "--part",
-    type=click.Choice(["all", "train", "val", "test"]),
-    default="all",
-    help="Which part to convert, if IN has several.",
-)
-@click.option(
-    "--with-images",
-    "placing",
-    type=click.Choice(["copy", "link", "none"]),
-    default="copy",
-    help="Copy the frames into OUT, link to them, or write only annotations.",
-)
-@click.option(
-    "--difficult",
-    type=click.Choice(["ignore", "face"]),
-    default="ignore",
-    help="Whether objects that Pascal VOC marks as difficult are ignored or are faces like any "
-    "other.",
-)
-@options.score
-@options.on_error
-@click.option("--force", is_flag=True, help="Overwrite OUT.")
-def convert(**given: Any) -> None:
+@options.command(ConvertRequest, "Write annotations or detections in another format.")
+def convert(request: ConvertRequest) -> None:
     """Write the annotated frames in IN, or the detections in IN, to OUT in another format.
 
     Annotated frames, in any format that facetl reads, become a data set in COCO, YOLO, Pascal
@@ -75,7 +35,7 @@ def convert(**given: Any) -> None:
     """
     from facetl.commands import convert as command
 
-    result = command.convert(command.ConvertRequest(**given), ConsoleReporter())
+    result = command.convert(request, ConsoleReporter())
     for part, (frames, faces) in result.counts.items():
         title = f"{part}: " if len(result.counts) > 1 else ""
         click.echo(f"{title}{frames} frames, {faces} faces")

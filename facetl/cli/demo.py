@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import shlex
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import note, show_command
+from facetl.commands.requests import DemoRequest
 
 
-@click.command(short_help="Train and test a detector on the built-in cartoon.")
-@click.option(
-    "--out",
-    type=options.WRITE,
-    default=Path("facetl-demo"),
-    metavar="FOLDER",
-    help="Where to write everything.",
-)
-@click.option("--train", type=click.IntRange(min=2), default=120, help="Number of training frames.")
-@click.option("--test", type=click.IntRange(min=1), default=60, help="Number of test frames.")
-@options.epochs_by_stage(12, 5, 4)
-@options.seed
-@options.force
-def demo(force: bool, **given: Any) -> None:
+@options.command(DemoRequest, "Train and test a detector on the built-in cartoon.")
+def demo(request: DemoRequest) -> None:
     """Train and test a face detector on a cartoon, in a few minutes.
 
     Draws frames of a made-up cartoon, retrains the first network alone and then the whole
@@ -39,10 +26,9 @@ def demo(force: bool, **given: Any) -> None:
       facetl demo
       facetl demo --out quick --train 40 --test 20 --epochs 6 3 2
     """
-    from facetl.commands.demo import DemoRequest
     from facetl.commands.demo import demo as show
 
-    result = show(DemoRequest(force=force, **given), partial(_run, force=force))
+    result = show(request, partial(_run, force=request.force))
     click.echo(f"\nAll steps took {result.seconds:.0f} s.  Look at:")
     for place, description in result.places.items():
         click.echo(f"  {place}   {description}")

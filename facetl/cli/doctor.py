@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from facetl.cli import options
+from facetl.commands.requests import DoctorRequest
 
 
-@click.command(short_help="Show which engine searches frames here, and test it.")
-@options.device
-@options.engine
-def doctor(**given: Any) -> None:
+@options.command(DoctorRequest, "Show which engine searches frames here, and test it.")
+def doctor(request: DoctorRequest) -> None:
     """Show which engine, device, threads and libraries are in use here, and why.
 
     Then searches one drawn frame, also with torch: the boxes must be the same, unless
@@ -22,11 +19,10 @@ def doctor(**given: Any) -> None:
     Example:
       facetl doctor
     """
-    from facetl.commands.doctor import DoctorRequest
     from facetl.commands.doctor import doctor as run
 
     is_missing = False
-    for subject, text in run(DoctorRequest(**given)):
+    for subject, text in run(request):
         click.echo(f"{subject:10} {text}")
         is_missing |= subject == "missing"
     if is_missing:

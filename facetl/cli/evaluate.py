@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table, suggest
 from facetl.cli.ending import ConsoleReporter
+from facetl.commands.requests import EvaluateRequest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,76 +22,18 @@ if TYPE_CHECKING:
     from facetl.evaluation.scoring import Evaluation
 
 
-class Peer(NamedTuple):
-    """Somebody else's three arrays."""
-
-    name: str
-    folder: Path
-
-
-def _parse_peers(
-    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
-) -> tuple[Peer, ...]:
-    """Split each ``NAME=FOLDER`` at its first ``=``."""
-    peers = []
-    for value in values:
-        name, folder = options.split_name(value)
-        if not (name and folder):
-            raise click.BadParameter(f"found {value!r}, expected NAME=FOLDER", ctx, param)
-        peers.append(Peer(name, Path(folder)))
-    return tuple(peers)
+def _parse_peer(value: str) -> options.Named:
+    """Return the three arrays of somebody else that ``NAME=FOLDER`` means."""
+    name, folder = options.split_name(value)
+    if not (name and folder):
+        raise ValueError(f"found {value!r}, expected NAME=FOLDER")
+    return options.Named(name, Path(folder))
 
 
-@click.command(short_help="Score detections against the true faces.")
-@click.argument(
-    "results", type=options.ReadPath(beside=True), callback=options.expecting("results")
+@options.command(
+    EvaluateRequest, "Score detections against the true faces.", parse={"peers": _parse_peer}
 )
-@click.option(
-    "--truth",
-    required=True,
-    type=options.READ,
-    callback=options.expecting("frames"),
-    metavar="FILE_OR_FOLDER",
-    help="The true faces: an annotation file, or a folder of annotated frames.",
-)
-@click.option(
-    "--out",
-    type=options.WRITE,
-    metavar="FOLDER",
-    show_default="the results folder",
-    help="Folder for metrics.json and the plots.",
-)
-@click.option(
-    "--peer",
-    "peers",
-    multiple=True,
-    callback=_parse_peers,
-    type=options.READ_NAME,
-    metavar="NAME=FOLDER",
-    help="Also score another program's three .npy arrays (the course's format); repeatable.",
-)
-@click.option(
-    "--only-listed", is_flag=True, help="Score only the frames that an annotation file lists."
-)
-@click.option(
-    "--train",
-    type=options.READ,
-    metavar="FOLDER",
-    help="The training frames: gives AP separately for near-duplicates of them and for unlike "
-    "frames.",
-)
-@click.option(
-    "--images",
-    type=options.READ,
-    metavar="FOLDER",
-    help="The frames, for the report's pictures, if the truth is a file without them.",
-)
-@options.score
-@click.option("--report/--no-report", default=True, help="Write report.html, a page to browse.")
-@options.annotation_format
-@options.on_error
-@options.force
-def evaluate(**given: Any) -> None:
+def evaluate(request: EvaluateRequest) -> None:
     """Score the runs in RESULTS against the truth.
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
@@ -109,10 +52,9 @@ def evaluate(**given: Any) -> None:
       facetl evaluate results --truth test --train frames
       facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
     """
-    from facetl.commands.evaluate import EvaluateRequest
     from facetl.commands.evaluate import evaluate as run
 
-    result = run(EvaluateRequest(**given), ConsoleReporter())
+    result = run(request, ConsoleReporter())
     for each in result.evaluations:
         for text in each.notes:
             note(text)

@@ -4,49 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import note, plain_table, print_table
 from facetl.cli.ending import ConsoleReporter
-from facetl.cli.searching import NamedWeights, parse_weights
+from facetl.commands.requests import ExplainRequest
 from facetl.errors import OutputError
 
 if TYPE_CHECKING:
     from facetl.mtcnn.trace import Trace
 
 
-def parse_source(ctx: click.Context, param: click.Parameter, value: str) -> NamedWeights:
-    """Split ``NAME=FILE``; without a name weights are called after their file."""
-    return parse_weights(ctx, param, (value,))[0]
-
-
-@click.command(short_help="Show in pictures how MTCNN searches an image.")
-@click.argument("image", type=options.READ, callback=options.expecting("image"))
-@click.option(
-    "--out", type=options.WRITE, required=True, metavar="FOLDER",
-    help="Folder for the pictures.",
-)  # fmt: skip
-@click.option(
-    "--weights", default="cartoon", callback=parse_source, type=options.READ_NAME,
-metavar="[NAME=]FILE",
-    help="A weights file, 'cartoon' or 'pretrained'.",
-)  # fmt: skip
-@click.option(
-    "--against", default="pretrained", callback=parse_source, type=options.READ_NAME,
-metavar="[NAME=]FILE",
-    help="Weights to compare with, drawn first; give those of --weights for no comparison.",
-)  # fmt: skip
-@options.thresholds
-@options.min_face
-@options.factor
-@options.score
-@options.device
-@options.engine
-@options.force
-def explain(**given: Any) -> None:
+@options.command(
+    ExplainRequest,
+    "Show in pictures how MTCNN searches an image.",
+    "image out weights against thresholds min_face factor score device engine force",
+    parse={"weights": options.parse_weights, "against": options.parse_weights},
+)
+def explain(request: ExplainRequest) -> None:
     """Show how MTCNN searches IMAGE, before and after training.
 
     \b
@@ -63,10 +41,8 @@ def explain(**given: Any) -> None:
       facetl explain frame.jpg --out explained
       facetl explain frame.jpg --weights tuned=cascade.safetensors --out explained --force
     """
-    from facetl.commands.explain import ExplainRequest
     from facetl.commands.explain import explain as run
 
-    request = ExplainRequest(**given)
     result = run(request, ConsoleReporter())
     for name, trace in result.traces.items():
         _print_levels(name, request.image, trace)

@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest
 from facetl.cli.ending import ConsoleReporter
+from facetl.commands.requests import FramesRequest
 
 
-@click.command(short_help="Pick the frames of videos that are worth annotating.")
-@click.argument(
-    "videos",
-    nargs=-1,
-    required=True,
-    type=options.READ,
-    callback=options.expecting("videos"),
-)
-@click.option(
-    "--out",
-    required=True,
-    type=options.WRITE,
-    metavar="FOLDER",
-    help="Folder for the frames: new or empty.",
-)
-@click.option("--count", type=click.IntRange(min=1), default=100, help="How many frames to pick.")
-@click.option(
-    "--every",
-    type=options.Frequency(),
-    default="0.5s",
-    help="Consider every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
-)
-@click.option(
-    "--weights",
-    default="cartoon",
-    type=options.READ_NAME,
-    metavar="FILE",
-    help="The detector whose uncertainty counts: a weights file, 'cartoon' or 'pretrained'.",
-)
-@click.option(
-    "--unlike",
-    multiple=True,
-    type=options.READ,
-    metavar="FOLDER",
-    help="Frames that are already annotated: pick none that resemble them; repeatable.",
-)
-@click.option(
-    "--variety",
-    type=options.SHARE,
-    default=0.5,
-    help="Weight of the difference from other frames; the rest is the weight of the detector's "
-    "uncertainty.",
-)
-@options.score
-@options.workers
-@options.device
-@options.engine
-def frames(**given: Any) -> None:
+@options.command(FramesRequest, "Pick the frames of videos that are worth annotating.")
+def frames(request: FramesRequest) -> None:
     """Pick the frames of VIDEOS that are most worth annotating.
 
     Frames that the detector is unsure about come first (active learning), and frames unlike all
@@ -75,10 +28,8 @@ def frames(**given: Any) -> None:
       facetl train frames --out cascade.safetensors  # once the boxes are corrected
       facetl frames next.mp4 --unlike frames --weights cascade.safetensors --out more
     """
-    from facetl.commands.frames import FramesRequest
     from facetl.commands.frames import frames as run
 
-    request = FramesRequest(**given)
     result = run(request, ConsoleReporter())
     picked = len(result.picks)
     click.echo(

@@ -1,71 +1,99 @@
-"""Options that several commands share, written once."""
+"""Commands made from their requests: an option or argument for each field."""
 
 from __future__ import annotations
 
+import inspect
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import click
 from click.core import ParameterSource
 
-from facetl.cli.input_hints import expecting as expecting
-from facetl.cores import usable_cores
-from facetl.data.formats.table import COURSE, readable
-from facetl.mtcnn.engines import engine_names
-from facetl.search.settings import FACTORS, LEAST_FACE, Settings
-from facetl.settings import AT_LEAST_ONE, Range, Setting, settings_of
+from facetl.cli.input_hints import expecting
+from facetl.data.choices import Sampling
+from facetl.evaluation.tuning.aims import Aim
+from facetl.settings import Allowed, Place, Range, Setting, filled, settings_of
 
-if TYPE_CHECKING:
-    from facetl.data.video import Sampling
+R = TypeVar("R")
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-class ReadPath(click.Path):
-    """A file or folder that a command reads; its manifest tells what was in it.
-
-    Args:
-        beside: the command writes beside it, or into it, where it has no ``--out``.
-    """
-
-    is_read = True
-
-    def __init__(self, *, beside: bool = False) -> None:
-        super().__init__(path_type=Path)
-        self.is_written_beside = beside
+_ANY = -1
+"""So many values are any number of them."""
+Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
-class ReadName(click.types.StringParamType):
-    """A text that may name a file to read, as built-in weights or ``NAME=FILE`` do.
+class PathType(click.Path):
+    """A file or folder that a command reads or writes.
 
     Args:
-        beside: the command writes beside the file where it has no ``--out``.
+        place: what becomes of it.
     """
 
-    is_read = True
+    def __init__(self, place: Place) -> None:
+        super().__init__(path_type=Path, dir_okay=not place.is_file)
+        self.place = place
 
-    def __init__(self, *, beside: bool = False) -> None:
-        self.is_written_beside = beside
-
-
-class WritePath(click.Path):
-    """A file or folder that a command writes."""
-
-    is_written = True
-
-    def __init__(self, *, dir_okay: bool = True) -> None:
-        super().__init__(path_type=Path, dir_okay=dir_okay)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or fail where it could not be read again under its name."""
+        path: Any = super().convert(value, param, ctx)
+        suffix = self.place.suffix
+        if suffix and path.suffix != suffix:
+            self.fail(f"{path} does not end in {suffix}; choose a name that does", param, ctx)
+        return path
 
 
-READ = ReadPath()
-READ_NAME = ReadName()
-WRITE = WritePath()
-WRITE_FILE = WritePath(dir_okay=False)
+class TextType(click.ParamType):  # type: ignore[type-arg]
+    """A text with a meaning.
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+    Args:
+        parse: returns what a text means.
+        name: what stands for it in the help.
+        complaint: says what is wrong with a value, by an error.
+        place: what becomes of the file that it may name, as built-in weights do.
+    """
+
+    def __init__(
+        self,
+        parse: Callable[[str], Any] = str,
+        name: str = "text",
+        complaint: str = "{error}",
+        place: Place | None = None,
+    ) -> None:
+        self.name, self.place = name, place
+        self._parse, self._complaint = parse, complaint
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what a text means, or fail as wrong usage."""
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(self._complaint.format(value=value, error=error), param, ctx)
+
+
+_MEANT = {
+    Sampling: TextType(Sampling.parse, "frequency"),
+    Aim: TextType(Aim.parse, "aim", "found {value!r}, {error}."),
+}
+"""How values of a class are typed."""
+
+
+class Named(NamedTuple):
+    """A file or folder, and what it is called in results."""
+
+    name: str
+    place: str | Path
 
 
 def split_name(value: str) -> tuple[str, str]:
@@ -75,6 +103,19 @@ def split_name(value: str) -> tuple[str, str]:
     """
     name, equals, place = value.partition("=")
     return (name, place) if equals and "/" not in name else ("", value)
+
+
+def parse_weights(value: str) -> Named:
+    """Return the weights that ``NAME=FILE`` means; without a name a run is called after its file.
+
+    Raises:
+        ValueError: if there is no name, no file, or the name cannot be a file's.
+    """
+    name, source = split_name(value)
+    named = Named(name or Path(source).stem, source)
+    if not all(named) or value.startswith("=") or Path(named.name).name != named.name:
+        raise ValueError(f"found {value!r}, expected NAME=FILE")
+    return named
 
 
 class FiniteRange(click.FloatRange):
@@ -90,205 +131,145 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg]
-    """A time like ``90``, ``90s``, ``10m`` or ``1h``, in seconds."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the seconds, or fail as wrong usage."""
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
-        if not found or not float(found[1]):
-            self.fail(f"found {value!r}, expected a time like 90s, 10m or 1h", param, ctx)
-        return float(found[1]) * _SECONDS[found[2]]
-
-
-class Frequency(click.ParamType):  # type: ignore[type-arg]
-    """Which frames of a video count: ``10``, one in ten, or ``0.5s``, one every half second."""
-
-    name = "frequency"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Sampling:
-        """Return which frames count, or fail as wrong usage."""
-        from facetl.data.video import Sampling
-
-        if isinstance(value, Sampling):
-            return value
-        try:
-            return Sampling.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-SHARE = FiniteRange(0, 1)
-POSITIVE_SHARE = FiniteRange(0, 1, min_open=True)
-MIN_FACE = FiniteRange(LEAST_FACE)
-PYRAMID_FACTOR = FiniteRange(*FACTORS)
-
-
-def _type_of(value: Any, allowed: Range | tuple[str, ...] | None) -> Any:
-    """Return click's type for values like one that are allowed."""
-    if isinstance(allowed, tuple):
-        return click.Choice(allowed)
-    if allowed is None:
-        return None
-    if isinstance(value, tuple):
-        return (_type_of(value[0], allowed),) * len(value)
-    kind = click.IntRange if isinstance(value, int) else FiniteRange
-    limits: Any = (allowed.least, allowed.most, allowed.above, allowed.below)
-    return kind(*limits)
-
-
-def from_fields(settings: Any, *names: str, unset: str | None = None) -> Decorator:
-    """Give a command the options that fields of settings are, in the order of the names.
+def command(
+    request: type[R],
+    short_help: str,
+    order: str = "...",
+    *,
+    parse: Mapping[str, Callable[[str], Any]] | None = None,
+    callbacks: Mapping[str, Callback] | None = None,
+    **fixed: Any,
+) -> Callable[[Callable[[R], None]], click.Command]:
+    """Return what makes a command of a function that takes a request.
 
     Args:
-        settings: whose values are the defaults.
-        names: of the fields; all that say something of themselves if there are none.
-        unset: what the help shows as the default where None is it, which is what is given then.
+        request: the class; what its fields say of themselves become options and arguments.
+        short_help: a line for the list of commands.
+        order: names of fields in the order of their options; ``...`` stands for all others.
+        parse: what the texts for a field mean, where its type does not say.
+        callbacks: functions for click that look at the values for a field, or replace them.
+        **fixed: values of fields that have no option, or whose parts have.
     """
-    entries = settings_of(settings)
-    chosen = [
-        _from_field(name, entries[name], getattr(settings, name), unset)
-        for name in names or entries
-    ]
-    return together(*chosen)
+    made = dict(_parameters(request, fixed, parse or {}, callbacks or {}))
 
-
-def together(*decorators: Decorator) -> Decorator:
-    """Give a command several options, the first of them first."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(decorators):
-            command = option(command)
-        return command
+    def decorate(run: Callable[[R], None]) -> click.Command:
+        return click.Command(
+            run.__name__.replace("_", "-"),
+            params=[made[name] for name in _in_order(list(made), order.split())],
+            callback=lambda **given: run(_request(request, fixed, given)),
+            help=inspect.cleandoc(run.__doc__ or ""),
+            short_help=short_help,
+        )
 
     return decorate
 
 
-def _from_field(name: str, entry: Setting, value: Any, unset: str | None) -> Decorator:
-    is_flag = isinstance(value, bool)
-    return click.option(
-        entry.flag or f"--{name.replace('_', '-')}",
-        name,
-        type=None if is_flag else _type_of(value, entry.allowed),
-        is_flag=is_flag,
-        multiple=value == (),
-        default=None if unset or value == () else value,
-        show_default=unset or entry.shown_default,
-        metavar=entry.metavar,
+def _in_order(names: Sequence[str], order: Sequence[str]) -> list[str]:
+    others = [name for name in names if name not in order]
+    return [each for name in order for each in (others if name == "..." else [name])]
+
+
+def _parameters(
+    settings: Any,
+    fixed: Mapping[str, Any],
+    parse: Mapping[str, Callable[[str], Any]],
+    callbacks: Mapping[str, Callback],
+) -> Iterator[tuple[str, click.Parameter]]:
+    """Yield what fields of settings become on the command line, by their names.
+
+    Args:
+        settings: their class, or settings whose values are the defaults.
+        fixed: values of some fields.
+        parse: see :func:`command`, as for what follows.
+        callbacks: by names of fields.
+    """
+    hints = get_type_hints(settings if isinstance(settings, type) else type(settings))
+    entries = settings_of(settings)
+    for own in fields(settings):
+        name, default = own.name, fixed.get(own.name, _default_of(settings, own))
+        if entry := entries.get(name):
+            look = callbacks.get(name) or (expecting(entry.expects) if entry.expects else None)
+            yield name, _parameter(name, hints[name], entry, default, parse.get(name), look)
+        elif is_dataclass(default):
+            yield from _parameters(default, {}, parse, callbacks)
+
+
+def _request(kind: type[R], fixed: Mapping[str, Any], given: Mapping[str, Any]) -> R:
+    """Return a request with what was given by hand or is the command line's own default."""
+    values, entries = dict(fixed), settings_of(kind)
+    for own in fields(kind):  # type: ignore[arg-type]
+        name, default = own.name, fixed.get(own.name, _default_of(kind, own))
+        if entry := entries.get(name):
+            if name in given and (entry.usual is None or is_given(name)):
+                values[name] = dict(given[name]) if isinstance(default, dict) else given[name]
+        elif is_dataclass(default):
+            values[name] = filled(default, given)
+    return kind(**values)
+
+
+def _default_of(settings: Any, own: Field[Any]) -> Any:
+    if not isinstance(settings, type):
+        return getattr(settings, own.name)
+    return own.default if own.default_factory is MISSING else own.default_factory()
+
+
+def _parameter(
+    name: str,
+    hint: Any,
+    entry: Setting,
+    default: Any,
+    parse: Callable[[str], Any] | None,
+    callback: Callback | None,
+) -> click.Parameter:
+    """Return what a field becomes on the command line."""
+    hint, count = _items_of(hint)
+    place = entry.allowed if isinstance(entry.allowed, Place) else None
+    default = default if entry.usual is None else entry.usual
+    flag = entry.flag or f"--{name.replace('_', '-')}"
+    if hint is bool and default is not False:
+        flag += f"/--no-{flag.removeprefix('--')}"
+    settings: dict[str, Any] = {
+        "type": TextType(parse, place=place) if parse else _type_of(hint, count, entry.allowed),
+        "callback": callback,
+        "metavar": entry.metavar,
+        "required": default is MISSING and not entry.shown_default,
+    }
+    if entry.is_argument:
+        return click.Argument([name], nargs=-1 if count == _ANY else 1, **settings)
+    if hint is bool or default not in (MISSING, None, ()):
+        settings["default"] = default
+    return click.Option(
+        [flag, name],
+        is_flag=hint is bool,
+        multiple=count == _ANY,
+        show_default=entry.shown_default,
         help=entry.help or None,
+        **settings,
     )
 
 
-seed = click.option("--seed", type=click.IntRange(min=0), default=1, help="Random seed.")
-force = click.option("--force", is_flag=True, help="Overwrite --out.")
-workers = click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=usable_cores(),
-    show_default="all cores",
-    help="Number of parallel workers; the result does not depend on it.",
-)
-device = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    help="Where the networks run; auto uses a GPU if there is one.",
-)
-ENGINES = engine_names()
-ENGINE_HELP = (
-    "What computes the networks: torch, or kernels compiled for the CPU, exact or in half "
-    "precision (see facetl doctor)."
-)
-engine = click.option(
-    "--engine", type=click.Choice(engine_names()), default="auto", help=ENGINE_HELP
-)
-on_error = click.option(
-    "--on-error",
-    type=click.Choice(["strict", "skip"]),
-    default="strict",
-    help="Errors in annotations: read everything, then stop; or leave the lines out and count "
-    "them.",
-)
+def _items_of(hint: Any) -> tuple[Any, int]:
+    """Return of which type are the values that a type has, and how many; None does not count."""
+    kinds = [each for each in get_args(hint) if each is not NoneType]
+    if get_origin(hint) in (Union, UnionType) and len(kinds) == 1:
+        return _items_of(kinds[0])
+    if get_origin(hint) in (Sequence, Mapping) or Ellipsis in kinds:
+        return kinds[0], _ANY
+    return (kinds[0], len(kinds)) if get_origin(hint) is tuple else (hint, 1)
 
 
-def _of_weights(name: str, word: str = "that") -> Decorator:
-    """Return the option for a setting that weights recommend."""
-    usual = getattr(Settings(), name)
-    numbers = usual if isinstance(usual, tuple) else (usual,)
-    shown = " ".join(f"{number:g}" for number in numbers)
-    return from_fields(Settings(), name, unset=f"{word} of the weights, otherwise {shown}")
-
-
-thresholds = _of_weights("thresholds", "those")
-min_face = _of_weights("min_face")
-factor = _of_weights("factor")
-score = _of_weights("score")
-
-start = click.option(
-    "--start",
-    default="pretrained",
-    type=READ_NAME,
-    metavar="pretrained|scratch|FILE",
-    help="Weights to start from.",
-)
-resume = click.option("--resume", is_flag=True, help="Resume an interrupted training.")
-images_folder = click.option(
-    "--images",
-    type=READ,
-    callback=expecting("frames"),
-    metavar="FOLDER",
-    help="The frames, if not DATA.",
-)
-annotation_file = click.option(
-    "--annotations",
-    type=READ,
-    metavar="FILE",
-    help="Their annotation file, if it is not found automatically.",
-)
-annotation_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["auto", *sorted(readable(), key=COURSE.__ne__)]),
-    default="auto",
-    help="Annotation format; auto recognises it from the files.",
-)
-
-
-def require_safetensors(context: click.Context, parameter: click.Parameter, out: Path) -> Path:
-    """Refuse names under which weights could not be read again."""
-    if out.suffix != ".safetensors":
-        raise click.BadParameter(f"{out} does not end in .safetensors; choose a name that does")
-    return out
-
-
-weights_out = click.option(
-    "--out",
-    type=WRITE_FILE,
-    required=True,
-    callback=require_safetensors,
-    metavar="FILE",
-    help="The weights file to write (.safetensors); training log and loss curves are written "
-    "beside it.",
-)
-
-
-def epochs_by_stage(*default: int) -> Decorator:
-    """Give a command the epochs of all three stages, PNet's first."""
-    return click.option(
-        "--epochs",
-        type=_type_of(default, AT_LEAST_ONE),
-        default=default,
-        metavar="PNET RNET ONET",
-        help="Training epochs of each stage.",
-    )
+def _type_of(hint: Any, count: int, allowed: Allowed) -> Any:
+    """Return click's type for so many values of a type."""
+    if count > 1:
+        return (_type_of(hint, 1, allowed),) * count
+    if isinstance(allowed, Place):
+        return PathType(allowed) if hint is Path else TextType(place=allowed)
+    if isinstance(allowed, Range):
+        limits: Any = (allowed.least, allowed.most, allowed.above, allowed.below)
+        return click.IntRange(*limits) if hint is int else FiniteRange(*limits)
+    if get_origin(hint) is Literal or allowed:
+        return click.Choice(allowed or get_args(hint))
+    return _MEANT.get(hint)
 
 
 def is_given(option: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import plain_table, print_table, suggest
 from facetl.cli.ending import ConsoleReporter
+from facetl.commands.requests import PrepareRequest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,78 +18,12 @@ if TYPE_CHECKING:
     from facetl.training.recipe import Match
 
 
-def _count(name: str, least: int, defaults: str, text: str) -> options.Decorator:
-    range_ = click.IntRange(min=least)
-    return click.option(name, type=range_, show_default=f"by stage: {defaults}", help=text)
-
-
-def _overlap(name: str, default: float, text: str) -> options.Decorator:
-    return click.option(name, type=options.POSITIVE_SHARE, default=default, help=text)
-
-
-@click.command(short_help="Cut labelled patches from annotated frames.")
-@click.argument("data", required=False, type=options.READ, callback=options.expecting("frames"))
-@click.option(
-    "--out",
-    required=True,
-    type=options.WRITE,
-    metavar="FOLDER",
-    help="Where the patch file and its contact sheet go.",
+@options.command(
+    PrepareRequest,
+    "Cut labelled patches from annotated frames.",
+    "data out stage weights ... on_error resume force",
 )
-@click.option(
-    "--stage",
-    type=click.Choice(["pnet", "rnet", "onet"]),
-    default="pnet",
-    help="The network to be trained on the patches.",
-)
-@click.option(
-    "--weights",
-    type=options.READ_NAME,
-    metavar="FILE",
-    help="For rnet and onet: the retrained earlier stages, whose proposals are mined. A weights "
-    "file, 'cartoon' or 'pretrained'.",
-)
-@options.images_folder
-@options.annotation_file
-@options.annotation_format
-@_count("--positives", 1, "12, 12, 8", "Positives per face.")
-@_count("--parts", 0, "6, 6, 4", "Part faces per face.")
-@_count(
-    "--negatives",
-    1,
-    "18, 25, 10",
-    "Negatives per frame: for pnet half near faces, half anywhere; otherwise mostly false alarms.",
-)
-@click.option(
-    "--at-least",
-    type=click.IntRange(min=0),
-    show_default="by stage: 50000, 50000, 25000",
-    help="Minimum number of patches: unless counts are given, small sets of frames give up to 8 "
-    "times as many per frame.",
-)
-@_overlap("--negative-below", 0.3, "IoU with every face below which a window is a negative.")
-@_overlap("--part-from", 0.4, "IoU with a face from which a window is a part face.")
-@_overlap("--positive-from", 0.65, "IoU with a face from which a window is a positive.")
-@click.option(
-    "--match",
-    type=click.Choice(["square", "box"]),
-    default="square",
-    help="Whether IoU is measured with the face's square (same centre, longer side) or with its "
-    "box.",
-)
-@click.option(
-    "--padding/--no-padding",
-    default=True,
-    help="Windows that extend beyond the frame: black outside it, or the visible rest stretched.",
-)
-@options.seed
-@options.workers
-@options.device
-@options.engine
-@options.on_error
-@click.option("--resume", is_flag=True, help="Resume interrupted cutting.")
-@options.force
-def prepare(**given: Any) -> None:
+def prepare(request: PrepareRequest) -> None:
     """Cut labelled patches for one network from the annotated frames in DATA.
 
     For PNet (12×12), positives and part faces are squares shifted and scaled around each face,
@@ -106,10 +41,8 @@ def prepare(**given: Any) -> None:
       facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
       facetl prepare cartoons --out patches --resume
     """
-    from facetl.commands.prepare import PrepareRequest
     from facetl.commands.prepare import prepare as cut
 
-    request = PrepareRequest(**given)
     result = cut(request, ConsoleReporter())
     if result.preparation is None:
         drawn = f"; wrote {result.sheet}" if result.sheet else ""

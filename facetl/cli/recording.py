@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from facetl.cli.console import note, typed_command
-from facetl.cli.options import ReadName, ReadPath, WritePath
+from facetl.cli.options import PathType
 from facetl.errors import UsageError
 from facetl.files import Ledger, absolute, keeping_ledger
 from facetl.locks import clear, locking
@@ -30,6 +30,7 @@ from facetl.manifests.fingerprints import (
     names_in,
 )
 from facetl.manifests.manifest import Step, add_step, find_manifest
+from facetl.settings import Place
 from facetl.version import VERSION
 
 _LIBRARIES = (
@@ -179,15 +180,22 @@ class _Recorder(Ledger):
 
 def _place_of(context: click.Context) -> _Place | None:
     """Return where a command writes: at its --out, else beside what it reads."""
-    types = {parameter.name: parameter.type for parameter in context.command.params}
-    given = {name: each for name, each in context.params.items() if isinstance(each, Path | str)}
-    for name, kind in types.items():
-        if isinstance(kind, WritePath) and name in given:
-            return _Place(Path(given[name]), is_file=not kind.dir_okay, is_own=True)
-    for name, kind in types.items():
-        if isinstance(kind, ReadPath | ReadName) and kind.is_written_beside and name in given:
-            return _place_beside(Path(given[name]), is_path=isinstance(kind, ReadPath))
-    return None
+    beside = None
+    for parameter, place in _places_of(context):
+        given = context.params.get(parameter.name or "")
+        if isinstance(given, Path | str):
+            if place.is_written:
+                return _Place(Path(given), is_file=place.is_file, is_own=True)
+            if place.is_beside:
+                beside = _place_beside(Path(given), is_path=isinstance(parameter.type, PathType))
+    return beside
+
+
+def _places_of(context: click.Context) -> Iterator[tuple[click.Parameter, Place]]:
+    """Yield the parameters that say where something is, and what becomes of it."""
+    for parameter in context.command.params:
+        if place := getattr(parameter.type, "place", None):
+            yield parameter, place
 
 
 def _place_beside(path: Path, *, is_path: bool) -> _Place:
@@ -200,8 +208,8 @@ def _place_beside(path: Path, *, is_path: bool) -> _Place:
 
 def _given(context: click.Context) -> Iterator[Path | str]:
     """Yield what a command was given to read: paths, and texts that stand for files."""
-    for parameter in context.command.params:
-        if isinstance(parameter.type, ReadPath | ReadName):
+    for parameter, place in _places_of(context):
+        if not place.is_written:
             yield from _places_in(context.params.get(parameter.name or ""))
 
 

@@ -2,61 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
 from facetl.cli.console import note, suggest
 from facetl.cli.ending import ConsoleReporter
-from facetl.settings import filled
-from facetl.training.settings import Augmentation
-from facetl.training.stages import STAGE_FACTS
+from facetl.commands.requests import TrainRequest
 from facetl.training.transfer import Transfer
 
 if TYPE_CHECKING:
     from facetl.commands.train import TrainResult
 
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
-@click.command(short_help="Train the whole cascade on annotated frames.")
-@click.argument("data", required=False, type=options.READ, callback=options.expecting("frames"))
-@options.weights_out
-@options.images_folder
-@options.annotation_file
-@options.annotation_format
-@options.start
-@options.epochs_by_stage(*(facts.training.epochs for facts in STAGE_FACTS.values()))
-@click.option(
-    "--rounds",
-    type=click.IntRange(min=1),
-    default=1,
-    help="With 2, mine again with the retrained cascade and train again, and so on.",
+
+def parse_duration(value: str) -> float:
+    """Return the seconds that ``90``, ``90s``, ``10m`` or ``1h`` means.
+
+    Raises:
+        ValueError: if it is none of these, or no time at all.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value)
+    if not found or not float(found[1]):
+        raise ValueError(f"found {value!r}, expected a time like 90s, 10m or 1h")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+@options.command(
+    TrainRequest,
+    "Train the whole cascade on annotated frames.",
+    "data out ... on_error resume force",
+    parse={"budget": parse_duration},
 )
-@click.option(
-    "--budget",
-    type=options.Duration(),
-    metavar="TIME",
-    help="Take about this long, e.g. 10m: adapt the epochs, then the patches per frame; with "
-    "--epochs only the patches.",
-)
-@click.option(
-    "--with-cartoons",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="N",
-    help="Add N frames of the built-in cartoon.",
-)
-@options.from_fields(Augmentation(), "repaint", unset="0 for PNet, otherwise 0.05")
-@options.from_fields(Transfer())
-@options.seed
-@options.workers
-@options.device
-@options.engine
-@options.on_error
-@options.resume
-@options.force
-def train(**given: Any) -> None:
+def train(request: TrainRequest) -> None:
     """Train PNet, RNet and ONet in turn on the annotated frames in DATA.
 
     Each network is trained on what the retrained ones before it actually propose: its negatives
@@ -71,27 +54,12 @@ def train(**given: Any) -> None:
     """
     began = time.perf_counter()
     from facetl.cli.training_view import TrainingView
-    from facetl.commands.train import TrainRequest, train
+    from facetl.commands.train import train
 
-    transfer = filled(Transfer(), given)
-    note_idle_epochs(transfer)
-    request = filled(
-        TrainRequest(
-            data=given["data"],
-            images=given["images"],
-            out=given["out"],
-            transfer=transfer,
-            keep_epochs=options.is_given("epochs") or options.is_given("phase_epochs"),
-            began=began,
-        ),
-        {**given, "start": given_start(given)},
-    )
-    _report(train(request, ConsoleReporter(), TrainingView))
-
-
-def given_start(given: dict[str, Any]) -> str | None:
-    """Return the weights to start from that were given by hand, if any."""
-    return given["start"] if options.is_given("start") else None
+    note_idle_epochs(request.transfer)
+    keep = options.is_given("epochs") or options.is_given("phase_epochs")
+    asked = replace(request, keep_epochs=keep, began=began)
+    _report(train(asked, ConsoleReporter(), TrainingView))
 
 
 def note_idle_epochs(transfer: Transfer) -> None:

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from facetl.cli import options
 from facetl.cli.console import suggest
 from facetl.cli.ending import ConsoleReporter
-from facetl.cli.train import given_start, note_idle_epochs
+from facetl.cli.train import note_idle_epochs
+from facetl.commands.requests import TrainStageRequest
 from facetl.mtcnn.stages import STAGES, Stage
-from facetl.settings import filled
-from facetl.training.settings import TrainingSettings
 from facetl.training.stages import STAGE_FACTS
 
-if TYPE_CHECKING:
-    from facetl.commands.train_stage import TrainStageRequest
+_ORDER = (
+    "patches out start join epochs batch_size learning_rate keep box_weight shares contrast "
+    "repaint optimiser schedule hard_share classification_weight landmark_weight "
+    "validation_share patience score_threshold flip brightness colour ..."
+)
+"""The options of a training, those first whose defaults depend on the stage."""
 
 
 def _build_command(stage: Stage) -> click.Command:
     """Return the command that trains one stage; all three are the same but for their defaults."""
-    facts = STAGE_FACTS[stage]
 
-    @click.command(f"train-{stage}", help=_help(stage), short_help=_first_line(stage, "patches"))
-    @click.argument("patches", type=options.READ, callback=options.expecting("patches"))
-    @options.weights_out
-    @options.start
-    @click.option(
-        "--join",
-        type=options.READ_NAME,
-        metavar="FILE",
-        help="A weights file, 'cartoon' or 'pretrained', whose other stages are copied into --out.",
-    )
-    @_training_options(facts.training)
-    @options.from_fields(facts.training.transfer)
-    @options.seed
-    @options.device
-    @options.resume
-    @options.force
-    def command(**given: Any) -> None:
-        from facetl.commands.train_stage import TrainStageRequest, train_stage
+    def run(request: TrainStageRequest) -> None:
+        from facetl.commands.train_stage import train_stage
 
-        settings = filled(facts.training, given)
-        note_idle_epochs(settings.transfer)
-        request = TrainStageRequest(stage, given["patches"], given["out"])
-        chosen = {**given, "start": given_start(given), "settings": settings}
-        result = train_stage(filled(request, chosen), ConsoleReporter())
+        assert request.settings
+        note_idle_epochs(request.settings.transfer)
+        result = train_stage(request, ConsoleReporter())
         click.echo(result.files.describe())
         _suggest_next(request)
 
-    return command
+    run.__name__, run.__doc__ = f"train_{stage}", _help(stage)
+    settings = STAGE_FACTS[stage].training
+    first_line = _first_line(stage, "patches")
+    return options.command(TrainStageRequest, first_line, _ORDER, stage=stage, settings=settings)(
+        run
+    )
 
 
 def _suggest_next(request: TrainStageRequest) -> None:
@@ -61,28 +48,6 @@ def _suggest_next(request: TrainStageRequest) -> None:
         suggest("prepare", "DATA", *mined, "--out", folder)
     weights = ("--weights", "pretrained", "--weights", f"tuned={request.out}")
     suggest("detect", "FRAMES", *weights, "--out", "results")
-
-
-def _training_options(usual: TrainingSettings) -> options.Decorator:
-    """Return the options of a training, those first whose defaults depend on the stage."""
-    return options.together(
-        options.from_fields(
-            usual, "epochs", "batch_size", "learning_rate", "keep", "box_weight", "shares"
-        ),
-        options.from_fields(usual.augmentation, "contrast", "repaint"),
-        options.from_fields(
-            usual,
-            "optimiser",
-            "schedule",
-            "hard_share",
-            "classification_weight",
-            "landmark_weight",
-            "validation_share",
-            "patience",
-            "score_threshold",
-        ),
-        options.from_fields(usual.augmentation, "flip", "brightness", "colour"),
-    )
 
 
 def _first_line(stage: Stage, patches: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
 from facetl.cli.ending import ConsoleReporter
+from facetl.commands.requests import VerifyRequest
 from facetl.errors import printable
 
 if TYPE_CHECKING:
@@ -17,14 +18,8 @@ _SHOWN = 5
 """So many files that no manifest names are shown."""
 
 
-@click.command(short_help="Check outputs against their manifests.")
-@click.argument("paths", nargs=-1, required=True, type=options.READ)
-@click.option(
-    "--inputs",
-    is_flag=True,
-    help="Also check the inputs of the commands: frames, annotations, weights.",
-)
-def verify(**given: Any) -> None:
+@options.command(VerifyRequest, "Check outputs against their manifests.")
+def verify(request: VerifyRequest) -> None:
     """Check whether facetl's outputs in PATHS are unchanged.
 
     Every command leaves a manifest.json beside what it writes: the command, its settings, versions,
@@ -42,10 +37,9 @@ def verify(**given: Any) -> None:
       facetl verify cascade.safetensors
       facetl verify results --inputs
     """
-    from facetl.commands.verify import VerifyRequest
     from facetl.commands.verify import verify as check
 
-    result = check(VerifyRequest(**given), ConsoleReporter())
+    result = check(request, ConsoleReporter())
     for audit in result.audits:
         _print_outputs(audit)
     for audit in result.audits:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from facetl.commands.requests import AUTO, AnnotatedRequest
 from facetl.data import dataset as datasets
 from facetl.data.annotations import AnnotationFile, OnError, describe_problems
 from facetl.data.dataset import FaceDataset, find_warnings, load_dataset
 from facetl.data.frame import Part
-from facetl.errors import UsageError
 from facetl.manifests.manifest import Step, find_writer
 from facetl.reporting import SILENT, Reporter
 
-AUTO = "auto"
-"""The name of the format that is recognised by what lies there."""
 SUGGESTED = (".cvat.json", ".label-studio.json")
 """How the names of exports of detections end that are made to be corrected."""
 
@@ -23,32 +21,6 @@ SUGGESTED = (".cvat.json", ".label-studio.json")
 def chosen_format(form: str) -> str | None:
     """Return the name of a format, None if it is to be recognised."""
     return None if form == AUTO else form
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnnotatedRequest:
-    """Which annotated frames a command reads, and how.
-
-    Attributes:
-        data: the frames and their annotations; None if the frames are given as ``images``.
-        images: the frames, if not ``data``.
-        annotations: their annotation file, if it is not found by itself.
-        form: the name of the annotation format, or :data:`AUTO`.
-        on_error: whether bad annotation lines end the reading or are left out.
-
-    Raises:
-        UsageError: if neither ``data`` nor ``images`` is given.
-    """
-
-    data: Path | None = None
-    images: Path | None = None
-    annotations: Path | None = None
-    form: str = AUTO
-    on_error: OnError = "strict"
-
-    def __post_init__(self) -> None:
-        if self.data is None and self.images is None:
-            raise UsageError("found neither DATA nor --images; say where the frames are")
 
 
 def load_frames(

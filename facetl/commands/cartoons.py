@@ -11,7 +11,7 @@ from pathlib import Path
 import facetl.cartoons as drawing
 from facetl.boxes import Boxes
 from facetl.cartoons.cast import CAST
-from facetl.cores import usable_cores
+from facetl.commands.requests import CartoonsRequest as CartoonsRequest
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import save_image
 from facetl.errors import OutputError
@@ -29,27 +29,6 @@ TRAIN = Path("antrenare")
 TEST = Path("validare")
 NOTICE = Path("README.md")
 _TITLE = "# Drawn by `facetl cartoons`"
-
-
-@dataclass(frozen=True)
-class CartoonsRequest:
-    """What is drawn.
-
-    Attributes:
-        out: the folder, made if it is missing.
-        train: number of frames for ``antrenare``, spread over one folder for each regular.
-        test: number of frames for ``validare``.
-        seed: the random seed.
-        workers: processes; the result does not depend on it.
-        force: replace a cartoon drawn before, and nothing else.
-    """
-
-    out: Path
-    train: int = 120
-    test: int = 60
-    seed: int = 1
-    workers: int = usable_cores()
-    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facetl.commands.annotated import AUTO, chosen_format, note_problems
+from facetl.commands.annotated import chosen_format, note_problems
 from facetl.commands.optional_pictures import OptionalPictures
+from facetl.commands.requests import CompareRequest as CompareRequest
 from facetl.cores import usable_cores
-from facetl.data.annotations import OnError
 from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
 from facetl.data.near_duplicates import group_near_duplicates, load_thumbnails, stack_thumbnails
 from facetl.errors import InputError
@@ -31,38 +31,6 @@ from facetl.training.batches import split_by_frame
 
 TEST_SHARE = 0.2
 """Share of the frames to measure on, where there are no others."""
-
-
-@dataclass(frozen=True)
-class CompareRequest:
-    """What is compared.
-
-    Attributes:
-        data: annotated frames to learn from.
-        out: folder of cells, tables and plots; several studies of the same frames may share it.
-        study: a built-in study's name, or a TOML file.
-        test: frames to measure on, if ``data`` has no test part; without either, a fifth of it is
-            held out.
-        dry_run: only say what would be done and how long it takes.
-        form: name of the annotations' format, or ``auto``.
-        workers: processes; None means all cores, and one on a GPU.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        on_error: whether bad annotations end the reading or are left out.
-        resume: resume, or add a study to the folder's.
-        force: replace the studies that are in the folder.
-    """
-
-    data: Path
-    out: Path
-    study: str = "strategies"
-    test: Path | None = None
-    dry_run: bool = False
-    form: str = AUTO
-    workers: int | None = None
-    device: str = "auto"
-    on_error: OnError = "strict"
-    resume: bool = False
-    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
 
-from facetl.commands.annotated import AUTO, chosen_format, note_problems
-from facetl.data.annotations import OnError
-from facetl.data.dataset import Difficult, FaceDataset, load_sources
+from facetl.commands.annotated import chosen_format, note_problems
+from facetl.commands.requests import ConvertRequest as ConvertRequest
+from facetl.data.dataset import FaceDataset, load_sources
 from facetl.data.discovery import find_parts
 from facetl.data.formats.base import Source
-from facetl.data.formats.conversion import Placing, is_nameable, save_dataset, save_single
+from facetl.data.formats.conversion import is_nameable, save_dataset, save_single
 from facetl.data.formats.table import load_format, writable
 from facetl.data.frame import PARTS, Frame, Part
 from facetl.errors import InputError, OutputError, UsageError
@@ -37,37 +36,6 @@ _FOR_ANNOTATIONS = {
 
 Parts = Mapping[Part, FaceDataset]
 Sources = Mapping[Part, Sequence[Source]]
-
-
-@dataclass(frozen=True)
-class ConvertRequest:
-    """What is converted, and how.
-
-    Attributes:
-        source: annotated frames, their annotation file, a detections file or a folder of such.
-        out: the folder or file to write.
-        target: the name of the format to write.
-        images: the frames, if ``source`` is their annotation file and they are not beside it.
-        form: the name of the format of the annotations, or ``auto``.
-        part: which part of a ``source`` that has several.
-        placing: what becomes of the frames.
-        difficult: whether what Pascal VOC marks difficult is to be ignored or is a face.
-        score: least score of the detections written; None for that of each run.
-        on_error: whether bad annotation lines end the reading or are left out.
-        force: what is at ``out`` may be overwritten.
-    """
-
-    source: Path
-    out: Path
-    target: str
-    images: Path | None = None
-    form: str = AUTO
-    part: Part | Literal["all"] = "all"
-    placing: Placing = "copy"
-    difficult: Difficult = "ignore"
-    score: float | None = None
-    on_error: OnError = "strict"
-    force: bool = False
 
 
 @dataclass(frozen=True)

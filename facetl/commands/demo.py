@@ -8,28 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from facetl.commands.requests import DemoRequest as DemoRequest
 from facetl.files import refuse_to_overwrite
-
-
-@dataclass(frozen=True)
-class DemoRequest:
-    """What is shown.
-
-    Attributes:
-        out: folder of everything that is made.
-        train: frames to learn from.
-        test: frames to test on.
-        epochs: of each stage.
-        seed: the random seed.
-        force: overwrite an earlier demo.
-    """
-
-    out: Path = Path("facetl-demo")
-    train: int = 120
-    test: int = 60
-    epochs: tuple[int, int, int] = (12, 5, 4)
-    seed: int = 1
-    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from facetl.boxes import Boxes
 from facetl.commands.annotated import load_truth, note_problems
+from facetl.commands.requests import DetectRequest as DetectRequest
 from facetl.cores import usable_cores
-from facetl.data.annotations import OnError
 from facetl.data.video import Sampling
 from facetl.errors import OutputError, UsageError
 from facetl.evaluation.frame_names import UNMATCHED, find_rows
@@ -37,99 +37,15 @@ from facetl.search.drawing import Drawing
 from facetl.search.fleet import FleetSearch
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
-from facetl.search.pipeline import BATCH_SIZE, SearchRun
+from facetl.search.pipeline import SearchRun
 from facetl.search.ray_engine import Fleet, require_ray
 from facetl.search.sinks import find_taken
 from facetl.search.sources import Effort, Pictures
 from facetl.search.tally import Tally
 from facetl.search.video import Viewing
 
-RAY = "ray"
-"""The name of the engine that searches by shards, on one or many machines."""
-SHARD_SIZE = 256
-
 _Search = Callable[[], dict[str, Tally]]
 """Searches everything and returns what each run found, by name."""
-
-
-@dataclass(frozen=True)
-class DetectRequest:
-    """What is to be searched, how, and what is to be written.
-
-    Attributes:
-        images: files, folders (searched recursively) or videos.
-        out: folder of the results.
-        weights: a weights file, ``"cartoon"`` or ``"pretrained"``, by name of the run.
-        thresholds: least scores in [0, 1] to pass PNet, RNet and ONet; None: those of the weights,
-            as for the settings that follow.
-        min_face: side in pixels of the smallest face looked for.
-        factor: ratio of neighbouring levels of the image pyramid.
-        score: least score in [0, 1] of what is drawn, counted, cut out and exported.
-        padding: whether windows may leave the image.
-        voting: whether all boxes around a face vote on where it is.
-        batch_size: pictures searched together.
-        workers: batches searched side by side; None: all cores.
-        overlays: draw the boxes, one picture per image.
-        truth: an annotation file, or a folder of annotated frames, to draw on overlays as well.
-        crops: cut the faces out.
-        margin: what crops show around the box, as a share of its width and height.
-        align: turn crops so that the eyes are level.
-        every: which frames of videos are searched; None: all.
-        video: write a copy of each video with boxes, scores and tracks drawn on it.
-        skip_still: don't search frames of videos that show the same as the one before.
-        stream: write JSON lines, picture by picture, which can be resumed.
-        resume: resume a search that ``stream`` or the engine ``"ray"`` began and did not end.
-        form: the format of ``truth``, ``"auto"`` to recognise it.
-        exports: formats of other tools to write too (:mod:`facetl.results.export_table`).
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        engine: what searches, ``"auto"`` to choose it, or ``"ray"``.
-        address: of a Ray that runs already; None starts one here.
-        shard_size: images in a shard, with Ray.
-        on_error: what becomes of bad lines of ``truth``.
-        force: overwrite what is at ``out``.
-    """
-
-    images: tuple[Path, ...]
-    out: Path
-    weights: Mapping[str, str] = field(default_factory=lambda: {"cartoon": "cartoon"})
-    thresholds: tuple[float, float, float] | None = None
-    min_face: float | None = None
-    factor: float | None = None
-    score: float | None = None
-    padding: bool | None = None
-    voting: bool | None = None
-    batch_size: int = BATCH_SIZE
-    workers: int | None = None
-    overlays: bool = False
-    truth: Path | None = None
-    crops: bool = False
-    margin: float = 0.2
-    align: bool = False
-    every: Sampling | None = None
-    video: bool = False
-    skip_still: bool = False
-    stream: bool = False
-    resume: bool = False
-    form: str = "auto"
-    exports: tuple[str, ...] = ()
-    device: str = "auto"
-    engine: str = "auto"
-    address: str | None = None
-    shard_size: int = SHARD_SIZE
-    on_error: OnError = "strict"
-    force: bool = False
-
-    @property
-    def by_blocks(self) -> bool:
-        """Whether Ray searches."""
-        return self.engine == RAY
-
-    @property
-    def kind(self) -> Kind:
-        """In which kind of file the results are kept."""
-        if self.by_blocks:
-            return SHARDS
-        return LINES if self.stream else DOCUMENT
 
 
 @dataclass(frozen=True)
@@ -179,7 +95,7 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     drawing = _choose_drawing(request, found, reporter)
     plan = _plan_blocks if request.by_blocks else _plan_here
     search = plan(request, found, drawing, _load_runs(request, reporter), reporter)
-    kept = {name: run_path(request.out, name, request.kind) for name in request.weights}
+    kept = {name: run_path(request.out, name, _kind_of(request)) for name in request.weights}
     _prepare_place(request, kept.values(), reporter)
     tallies = search()
     if passed_over := found.describe_passed_over():
@@ -194,6 +110,13 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
         by_blocks=request.by_blocks,
         are_videos=not found.images,
     )
+
+
+def _kind_of(request: DetectRequest) -> Kind:
+    """Return in which kind of file the results are kept."""
+    if request.by_blocks:
+        return SHARDS
+    return LINES if request.stream else DOCUMENT
 
 
 def _require_fitting(request: DetectRequest, found: Inputs) -> None:
@@ -250,14 +173,7 @@ def _load_run(
 ) -> SearchRun:
     source = request.weights[name]
     detector = Detector.load(source, device, engine)
-    settings = detector.settings.override(
-        thresholds=request.thresholds,
-        min_face=request.min_face,
-        factor=request.factor,
-        padding=request.padding,
-        voting=request.voting,
-        score=request.score,
-    )
+    settings = request.override(detector.settings)
     facts = {
         "weights": source,
         "weights_fingerprint": detector.fingerprint,
@@ -268,7 +184,7 @@ def _load_run(
         "workers": _workers(request),
     }
     out = request.out.absolute() if request.by_blocks else request.out
-    return SearchRun(name, detector, settings, facts, run_path(out, name, request.kind))
+    return SearchRun(name, detector, settings, facts, run_path(out, name, _kind_of(request)))
 
 
 def _workers(request: DetectRequest) -> int:
@@ -332,7 +248,7 @@ def _prepare_place(request: DetectRequest, kept: Collection[Path], reporter: Rep
     Raises:
         OutputError: naming the first of them.
     """
-    if request.force and not request.resume and request.kind is not DOCUMENT:
+    if request.force and not request.resume and _kind_of(request) is not DOCUMENT:
         _remove_others(request.out, [], reporter)
     others = other_runs(request.out, kept) if request.resume and not request.force else []
     if others:

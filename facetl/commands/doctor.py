@@ -6,13 +6,13 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
 import facetl.data
+from facetl.commands.requests import DoctorRequest as DoctorRequest
 from facetl.data.images import Pixels, load_image
 from facetl.errors import InputError, describe_missing_library
 from facetl.mtcnn.detector import Detector
@@ -31,19 +31,6 @@ LOADED = ("av", "cv2", "matplotlib", "PIL", "safetensors", "scipy")
 SAME_BOXES = 0.01
 """Pixels by which boxes of the exact engines may differ."""
 _REPEATS = 5
-
-
-@dataclass(frozen=True)
-class DoctorRequest:
-    """What is examined.
-
-    Attributes:
-        device: where the networks run, ``auto``, ``cpu`` or ``cuda``.
-        engine: what does their arithmetic.
-    """
-
-    device: str = "auto"
-    engine: str = "auto"
 
 
 class Finding(NamedTuple):

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetl.commands.annotated import AUTO, describe_suggestions, load_truth, note_problems
+from facetl.commands.annotated import describe_suggestions, load_truth, note_problems
 from facetl.commands.optional_pictures import OptionalPictures
-from facetl.data.annotations import AnnotationFile, OnError
+from facetl.commands.requests import EvaluateRequest as EvaluateRequest
+from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.near_duplicates import (
     Thumbnails,
@@ -32,44 +33,6 @@ if TYPE_CHECKING:
     from facetl.evaluation.report.plots import Drawing
 
 REPORT = "report.html"
-
-
-@dataclass(frozen=True)
-class EvaluateRequest:
-    """What is scored, and how.
-
-    Attributes:
-        results: a folder of runs, or one run.
-        truth: the true faces: an annotation file, or a folder of annotated frames.
-        out: where metrics.json and the plots go; None for the folder of the results.
-        peers: names and folders of others' three arrays, scored beside the runs.
-        only_listed: whether frames count only that an annotation file lists.
-        train: the frames trained on, to score near-duplicates of them and unlike frames apart.
-        images: the frames, for the report, if the truth is a file without them.
-        score: from which boxes are shown, 0 to 1; None for that of each run.
-        report: whether the report is written.
-        form: the name of the annotation format, or ``auto``.
-        on_error: whether bad annotation lines end the reading or are left out.
-        force: whether an earlier evaluation may be overwritten.
-    """
-
-    results: Path
-    truth: Path
-    out: Path | None = None
-    peers: tuple[tuple[str, Path], ...] = ()
-    only_listed: bool = False
-    train: Path | None = None
-    images: Path | None = None
-    score: float | None = None
-    report: bool = True
-    form: str = AUTO
-    on_error: OnError = "strict"
-    force: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Where everything goes."""
-        return self.out or (self.results if _holds_runs(self.results) else self.results.parent)
 
 
 @dataclass(frozen=True)
@@ -98,7 +61,7 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
         InputError: if runs, truth or frames cannot be read or brought together.
         OutputError: if something is in the way, or a place cannot be written.
     """
-    folder = request.folder
+    folder = request.out or _folder_of(request.results)
     report = folder / REPORT if request.report else None
     plots = [path for name in PLOTS for path in plot_paths(folder / name)]
     for path in (folder / FILE_NAME, *plots, *([report] if report else [])):
@@ -124,6 +87,10 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
         write_text(report, compose_report(scored, drawings, request.images, warnings, reporter))
     drawn = [folder / name for name in drawings]
     return EvaluateResult(scored.evaluations, overlap, folder / FILE_NAME, drawn, report)
+
+
+def _folder_of(results: Path) -> Path:
+    return results if _holds_runs(results) else results.parent
 
 
 def _holds_runs(results: Path) -> bool:

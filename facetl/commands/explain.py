@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facetl.commands.optional_pictures import OptionalPictures
+from facetl.commands.requests import ExplainRequest as ExplainRequest
 from facetl.data.images import Pixels, load_image
 from facetl.errors import UsageError
 from facetl.files import refuse_to_overwrite, require_writable
@@ -21,37 +22,6 @@ if TYPE_CHECKING:
 
 PICTURES = ("pyramid", "scores", "candidates", "story")
 """Names of the pictures, those of :func:`facetl.evaluation.report.trace_figures.plot_traces`."""
-
-
-@dataclass(frozen=True)
-class ExplainRequest:
-    """Which image is searched, and how.
-
-    Attributes:
-        image: the image.
-        out: the folder for the pictures.
-        weights: name and source of the weights: a weights file, ``cartoon`` or ``pretrained``.
-        against: those to compare with, drawn first; the same as ``weights``: none.
-        thresholds: least scores in [0, 1] to pass PNet, RNet and ONet; None for the weights' own.
-        min_face: side of the smallest face looked for, in pixels; None for the weights' own.
-        factor: ratio of neighbouring levels of the pyramid; None for the weights' own.
-        score: from which boxes are drawn, 0 to 1; None for the weights' own.
-        device: where the networks run, ``auto``, ``cpu`` or ``cuda``.
-        engine: what does their arithmetic.
-        force: whether pictures that are there may be overwritten.
-    """
-
-    image: Path
-    out: Path
-    weights: tuple[str, str] = ("cartoon", "cartoon")
-    against: tuple[str, str] = ("pretrained", "pretrained")
-    thresholds: tuple[float, float, float] | None = None
-    min_face: float | None = None
-    factor: float | None = None
-    score: float | None = None
-    device: str = "auto"
-    engine: str = "auto"
-    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,13 +60,7 @@ def explain(request: ExplainRequest, reporter: Reporter = SILENT) -> ExplainResu
 
 def _trace(pixels: Pixels, source: str, request: ExplainRequest) -> Trace:
     detector = Detector.load(source, request.device, request.engine)
-    settings = detector.settings.override(
-        thresholds=request.thresholds,
-        min_face=request.min_face,
-        factor=request.factor,
-        score=request.score,
-    )
-    return trace_search(detector, pixels, settings)
+    return trace_search(detector, pixels, request.override(detector.settings))
 
 
 def _save_pictures(out: Path, traces: Mapping[str, Trace], reporter: Reporter) -> list[Path]:

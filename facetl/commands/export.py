@@ -6,28 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from facetl.commands.requests import ExportRequest as ExportRequest
 from facetl.errors import UsageError
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.onnx_export import RUNNER, require_onnx, save_onnx
-from facetl.mtcnn.weights import CARTOON, load_weights
+from facetl.mtcnn.weights import load_weights
 from facetl.reporting import SILENT, Reporter
-
-
-@dataclass(frozen=True)
-class ExportRequest:
-    """Which weights are exported, and as what.
-
-    Attributes:
-        out: the folder for the files.
-        onnx: whether ONNX files are written; so far the only kind there is.
-        weights: a weights file, ``cartoon`` or ``pretrained``.
-        force: whether what is at ``out`` may be overwritten.
-    """
-
-    out: Path
-    onnx: bool = False
-    weights: str = CARTOON
-    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facetl.boxes import Boxes, clip
-from facetl.cores import usable_cores
+from facetl.commands.requests import FramesRequest as FramesRequest
 from facetl.data.active_learning import (
     Candidate,
     Pick,
@@ -33,38 +33,6 @@ from facetl.search.settings import Settings
 from facetl.search.video import FilmPicture, NamedVideo, frame_name, search_video
 
 LISTING = "frames.csv"
-HALF_SECOND = Sampling(seconds=0.5)
-
-
-@dataclass(frozen=True)
-class FramesRequest:
-    """Which frames are picked, and from what.
-
-    Attributes:
-        videos: files and folders.
-        out: folder of the frames: new or empty.
-        count: how many to pick.
-        every: which frames to look at.
-        weights: the detector whose doubts count: a file, ``cartoon`` or ``pretrained``.
-        unlike: folders of frames that are annotated already; none like them is picked.
-        variety: weight, 0 to 1, of being unlike the other frames; that of doubt is the rest.
-        score: least score of a box that is written; None for that of the weights.
-        workers: work done side by side; the result does not depend on it.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        engine: what searches frames.
-    """
-
-    videos: Sequence[Path]
-    out: Path
-    count: int = 100
-    every: Sampling = HALF_SECOND
-    weights: str = "cartoon"
-    unlike: Sequence[Path] = ()
-    variety: float = 0.5
-    score: float | None = None
-    workers: int = usable_cores()
-    device: str = "auto"
-    engine: str = "auto"
 
 
 @dataclass(frozen=True)

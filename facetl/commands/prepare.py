@@ -2,103 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from facetl.commands.annotated import AnnotatedRequest, load_frames
+from facetl.commands.annotated import load_frames
 from facetl.commands.optional_pictures import OptionalPictures
-from facetl.cores import usable_cores
+from facetl.commands.requests import PrepareRequest as PrepareRequest
 from facetl.data.dataset import FaceDataset
 from facetl.data.images import save_image
 from facetl.errors import OutputError, UsageError
 from facetl.files import lock_place, note_written, refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector, choose_device
-from facetl.mtcnn.stages import STAGES, Stage
+from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import load_weights
 from facetl.parts import has_work, work_folder
 from facetl.reporting import SILENT, Reporter
 from facetl.training import patch_sheet
 from facetl.training.mining import Miner
-from facetl.training.patches import load_patches, patches_path
+from facetl.training.patches import load_patches
 from facetl.training.preparation import Preparation, prepare_patches
-from facetl.training.recipe import Bands, Match, Recipe
+from facetl.training.recipe import Recipe
 from facetl.training.stages import STAGE_FACTS
 
 _COUNTS = ("positives", "parts", "negatives")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrepareRequest(AnnotatedRequest):
-    """What patches are to be cut from, and how.
-
-    Attributes:
-        out: the folder for the patch file and its contact sheet.
-        stage: the network that shall learn from the patches.
-        weights: for the later stages, the tuned ones before: a file or a built-in name.
-        positives: so many for each face; the stage's own number if None, as with the next two.
-        parts: part faces for each face.
-        negatives: for each frame.
-        at_least: patches in all, unless counts are given; the stage's own number if None.
-        negative_below: IoU with every face below which a window is a negative.
-        part_from: IoU with its face from which it is a part face.
-        positive_from: IoU with its face from which it is a positive.
-        match: IoU with the face's square or with its box.
-        padding: windows that leave the frame are black beyond its edge.
-        seed: the random seed.
-        workers: work done side by side.
-        device: where the networks run.
-        engine: what searches frames.
-        resume: resume interrupted cutting.
-        force: overwrite what is at ``out``.
-    """
-
-    out: Path
-    stage: Stage = "pnet"
-    weights: str | None = None
-    positives: int | None = None
-    parts: int | None = None
-    negatives: int | None = None
-    at_least: int | None = None
-    negative_below: float = 0.3
-    part_from: float = 0.4
-    positive_from: float = 0.65
-    match: Match = "square"
-    padding: bool = True
-    seed: int = 1
-    workers: int = usable_cores()
-    device: str = "auto"
-    engine: str = "auto"
-    resume: bool = False
-    force: bool = False
-
-    @property
-    def path(self) -> Path:
-        """The patch file."""
-        return patches_path(self.out, self.stage)
-
-    @property
-    def sheet(self) -> Path:
-        """The picture of some patches."""
-        return self.out / f"{self.stage}_patches.png"
-
-    @property
-    def counts(self) -> dict[str, Any]:
-        """The counts that were chosen, by name."""
-        found = {name: getattr(self, name) for name in _COUNTS}
-        return {name: count for name, count in found.items() if count is not None}
-
-    @property
-    def recipe(self) -> Recipe:
-        """The stage's own recipe with what was chosen otherwise.
-
-        Raises:
-            InputError: if the numbers do not go together.
-        """
-        bands = Bands(self.negative_below, self.part_from, self.positive_from)
-        own = STAGE_FACTS[self.stage].recipe
-        return replace(own, bands=bands, match=self.match, padding=self.padding, **self.counts)
 
 
 @dataclass(frozen=True)

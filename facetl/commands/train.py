@@ -6,15 +6,15 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from facetl.commands.annotated import AnnotatedRequest, load_frames, spread
+from facetl.commands.annotated import load_frames, spread
 from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.commands.optional_pictures import OptionalPictures
+from facetl.commands.requests import TrainRequest as TrainRequest
 from facetl.commands.training_files import TrainingFiles, note_busy_cores
-from facetl.cores import usable_cores
 from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
 from facetl.data.images import load_image, save_image
 from facetl.errors import FacetlError
@@ -35,56 +35,12 @@ from facetl.training.suspects import draw_suspects
 from facetl.training.time_budget import TimeBudget
 from facetl.training.time_estimate import trial_of
 from facetl.training.training_log import by_training
-from facetl.training.transfer import Transfer
 
 _MOST_SEARCHED = 200
 """Frames that are searched to choose the score to show from."""
 
 Watch = Callable[[CascadePlan, FaceDataset], AbstractContextManager[Watcher]]
 """Gives, for as long as a plan is trained on frames, what is called as it gets on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainRequest(AnnotatedRequest):
-    """What is trained, on what.
-
-    Attributes:
-        out: the weights file to write.
-        start: weights to start from; None: the pretrained ones, or random ones where the
-            strategy wants them.
-        epochs: of each stage; None: the usual ones.
-        keep_epochs: whether the epochs stay as they are; else few frames get more of them, and a
-            budget chooses.
-        rounds: how often the stages are trained, each on what those of the round before propose.
-        budget: seconds that it may take; None: as many as it takes.
-        began: what ``time.perf_counter`` returned when the budget began; None: now.
-        with_cartoons: frames of the built-in cartoon to mix in.
-        repaint: share of the patches with colour channels exchanged; None: each stage's own.
-        transfer: how weights are transferred.
-        seed: the random seed.
-        workers: work done side by side; the result does not depend on it.
-        device: where the networks run: ``auto``, ``cpu`` or ``cuda``.
-        engine: what searches frames.
-        resume: whether an interrupted training is resumed.
-        force: whether ``out`` may be overwritten.
-    """
-
-    out: Path
-    start: str | None = None
-    epochs: tuple[int, int, int] | None = None
-    keep_epochs: bool = False
-    rounds: int = 1
-    budget: float | None = None
-    began: float | None = None
-    with_cartoons: int = 0
-    repaint: float | None = None
-    transfer: Transfer = field(default_factory=Transfer)
-    seed: int = 1
-    workers: int = field(default_factory=usable_cores)
-    device: str = "auto"
-    engine: str = "auto"
-    resume: bool = False
-    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import facetl.training.loop as training
 from facetl.commands.optional_pictures import OptionalPictures
+from facetl.commands.requests import TrainStageRequest as TrainStageRequest
 from facetl.commands.training_files import TrainingFiles, note_busy_cores
 from facetl.files import write_text
 from facetl.mtcnn.detector import choose_device
@@ -29,34 +30,6 @@ from facetl.training.progress import describe_epoch, describe_parts
 from facetl.training.settings import TrainingSettings
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.training_log import without_times
-
-
-@dataclass(frozen=True)
-class TrainStageRequest:
-    """What is trained.
-
-    Attributes:
-        stage: which network.
-        patches: the file or folder of patches.
-        out: the weights file to write.
-        start: weights to start from; None: the pretrained ones, or random ones where the
-            strategy wants them.
-        join: weights, whose other stages go into ``out`` too.
-        settings: how it is trained; None: as the stage usually is.
-        device: where the network runs: ``auto``, ``cpu`` or ``cuda``.
-        resume: whether an interrupted training is resumed.
-        force: whether ``out`` may be overwritten.
-    """
-
-    stage: Stage
-    patches: Path
-    out: Path
-    start: str | None = None
-    join: str | None = None
-    settings: TrainingSettings | None = None
-    device: str = "auto"
-    resume: bool = False
-    force: bool = False
 
 
 @dataclass(frozen=True)

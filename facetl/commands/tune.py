@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetl.commands.annotated import AnnotatedRequest, chosen_format, load_frames, spread
+from facetl.commands.annotated import chosen_format, load_frames, spread
 from facetl.commands.optional_pictures import OptionalPictures
-from facetl.cores import usable_cores
+from facetl.commands.requests import TuneRequest as TuneRequest
 from facetl.data.dataset import FaceDataset, fingerprint, leave_out_unreadable
 from facetl.data.discovery import find_sources
 from facetl.data.formats.base import Source
@@ -33,38 +33,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Settings that a tuning returns at most, the best ones."""
-
-
-@dataclass(frozen=True)
-class TuneRequest(AnnotatedRequest):
-    """Which settings are tried on which frames, and for what.
-
-    Attributes:
-        weights: a weights file, ``cartoon`` or ``pretrained``.
-        part: which part of data that has both, ``train`` or ``test``; None for the first.
-        out: where the weights go with what was chosen; None for the weights file itself, which
-            takes ``force``.
-        aim: what makes one setting better than another.
-        min_faces: sides of the smallest face looked for, in pixels; none for what the faces allow.
-        factors: ratios of neighbouring levels of the pyramid; none for that of the weights.
-        limit: the most frames that are taken, evenly spread.
-        workers: frames searched side by side.
-        device: where the networks run, ``auto``, ``cpu`` or ``cuda``.
-        engine: what does their arithmetic.
-        force: whether what is at ``out`` may be overwritten.
-    """
-
-    weights: str
-    part: Part | None = None
-    out: Path | None = None
-    aim: Aim = field(default=Aim("f1"))
-    min_faces: tuple[float, ...] = ()
-    factors: tuple[float, ...] = ()
-    limit: int = 400
-    workers: int = usable_cores()
-    device: str = "auto"
-    engine: str = "auto"
-    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from facetl.commands.requests import VerifyRequest as VerifyRequest
 from facetl.errors import ManifestError
 from facetl.files import absolute
 from facetl.manifests.fingerprints import (
@@ -26,19 +27,6 @@ from facetl.manifests.manifest import (
 )
 from facetl.mtcnn.weights import built_in_files
 from facetl.reporting import SILENT, Reporter
-
-
-@dataclass(frozen=True)
-class VerifyRequest:
-    """What is to be checked.
-
-    Attributes:
-        paths: folders, with all that is below them, or files that a command has written.
-        inputs: check too what the commands were given.
-    """
-
-    paths: Sequence[Path]
-    inputs: bool = False
 
 
 @dataclass(frozen=True)

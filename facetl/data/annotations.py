@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from facetl.boxes import Boxes, as_boxes
+from facetl.data.choices import OnError as OnError
 from facetl.errors import AnnotationError
 from facetl.files import open_regular
 
@@ -37,9 +38,6 @@ _MOST_NAMED = 3
 
 DIFFICULT = "difficult"
 """The mark of Pascal VOC, which can be overruled."""
-
-OnError = Literal["strict", "skip"]
-"""What to do about wrong lines: stop at the end of reading, or leave them out and count."""
 
 
 class Kind(StrEnum):

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from facetl.boxes import clip
 from facetl.data.annotations import (
@@ -21,6 +20,7 @@ from facetl.data.annotations import (
     faces_of,
     ignored_of,
 )
+from facetl.data.choices import Difficult
 from facetl.data.discovery import find_sources, recognise
 from facetl.data.formats.base import Source
 from facetl.data.formats.names import leads_out
@@ -30,9 +30,6 @@ from facetl.data.images import image_paths, image_size, load_image, name_below
 from facetl.data.name_matching import match_names, nearest_names
 from facetl.errors import ImageError, InputError
 from facetl.files import note_read
-
-Difficult = Literal["ignore", "face"]
-"""What becomes of the faces that Pascal VOC marks difficult."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from facetl.boxes import Boxes, as_boxes
-
-Part = Literal["train", "val", "test"]
-"""Frames to learn from, to choose by, or to test on."""
-PARTS: tuple[Part, ...] = ("train", "val", "test")
+from facetl.data.choices import PARTS as PARTS
+from facetl.data.choices import Part as Part
 
 
 @dataclass(frozen=True, eq=False)

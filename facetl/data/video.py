@@ -16,7 +16,6 @@ Decisions, made once:
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Generator, Iterable, Iterator
@@ -30,6 +29,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
+from facetl.data.choices import Sampling as Sampling
 from facetl.data.images import Pixels
 from facetl.errors import OutputError, VideoError
 from facetl.files import atomic_path, open_regular
@@ -60,53 +60,6 @@ _ENCODERS = {
     "libx264": {"crf": "20", "preset": "veryfast", "mbtree": "0"},
     "mpeg4": {"qscale": "3"},
 }
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """Which frames of a video count: one in ``frames``, or one every ``seconds``.
-
-    Attributes:
-        frames: at least 1; 1 means all.
-        seconds: if given, above 0, and ``frames`` plays no part.
-    """
-
-    frames: int = 1
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.frames < 1:
-            raise ValueError(f"expected at least 1 frame, got {self.frames}")
-        if self.seconds is not None and not 0 < self.seconds < math.inf:
-            raise ValueError(f"expected seconds above 0, got {self.seconds}")
-
-    @classmethod
-    def parse(cls, text: str) -> Sampling:
-        """Return what ``10`` (frames) or ``0.5s`` (seconds) means.
-
-        Raises:
-            ValueError: if it is neither, or 0.
-        """
-        found = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?|\.\d+)s", text.strip())
-        if not found or not float(found[1] or found[2]):
-            raise ValueError(f"found {text!r}, expected frames like 10 or a time like 0.5s")
-        return cls(frames=int(found[1])) if found[1] else cls(seconds=float(found[2]))
-
-    def __str__(self) -> str:
-        return str(self.frames) if self.seconds is None else f"{self.seconds:g}s"
-
-    def slot(self, index: int, time: float) -> int:
-        """Return the number of the slot that a frame falls in; a slot's first frame counts.
-
-        A microsecond early is in time: timestamps are rounded.
-        """
-        if self.seconds is None:
-            return index // self.frames
-        return int((time + 1e-6) / self.seconds)
-
-    def step(self, rate: float) -> float:
-        """Return the seconds from one frame that counts to the next, at ``rate`` a second."""
-        return self.frames / rate if self.seconds is None else max(self.seconds, 1 / rate)
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,8 +47,8 @@ from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weig
 from facetl.results.detections import Detections, FrameResult
 from facetl.results.origin import Origin
 from facetl.search.parallel import ROOM, in_batches, in_parallel, most_waiting
-from facetl.search.pipeline import BATCH_SIZE, Progress, Search
-from facetl.search.settings import Settings
+from facetl.search.pipeline import Progress, Search
+from facetl.search.settings import BATCH_SIZE, Settings
 from facetl.search.video import VideoSearch
 
 PNET_BORDER = PNET_WINDOW // 2

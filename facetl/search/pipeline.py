@@ -16,10 +16,7 @@ from facetl.data.images import Pixels, load_image
 from facetl.errors import ImageError
 from facetl.results.detections import Detections, FrameResult, Skipped
 from facetl.search.parallel import ROOM, in_batches, in_parallel, most_waiting
-from facetl.search.settings import Settings
-
-BATCH_SIZE = 4
-"""Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
+from facetl.search.settings import BATCH_SIZE, Settings
 
 Progress = Callable[[int, int | None], object]
 """Is told how much is done and of how much, None where nobody knows."""

@@ -14,6 +14,8 @@ DETECTION = "detection"
 """Where a weights file's metadata keeps the settings that were chosen for these weights."""
 LEAST_FACE = 1
 """Pixels of the smallest face that can be looked for."""
+BATCH_SIZE = 4
+"""Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
 FACTORS = (0.1, 0.99)
 """Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
 

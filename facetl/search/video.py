@@ -16,14 +16,13 @@ from facetl.reporting import Reporter
 from facetl.results.detections import FrameResult
 from facetl.results.origin import Origin
 from facetl.search.pipeline import (
-    BATCH_SIZE,
     Progress,
     Searched,
     Searcher,
     SearchRun,
     search_all,
 )
-from facetl.search.settings import Settings
+from facetl.search.settings import BATCH_SIZE, Settings
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class TrainingSettings:
     )
     augmentation: Augmentation = field(default_factory=Augmentation)
     transfer: Transfer = field(default_factory=Transfer)
-    seed: int = 1
+    seed: int = setting(1, "Random seed.", NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
         if fault := find_fault(self):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from facetl.boxes import THINNEST, clip
+from facetl.data.choices import Placing
 from facetl.data.formats.base import FramesByPart
 from facetl.data.formats.corners import whole_size
 from facetl.data.formats.names import image_name, refuse_shared_files, stem_of
@@ -22,9 +22,6 @@ from facetl.data.frame import Frame
 from facetl.data.images import image_bytes
 from facetl.errors import OutputError
 from facetl.files import folder_in_place
-
-Placing = Literal["copy", "link", "none"]
-"""What becomes of the images: copied, linked to where they lie, or left where they are."""
 
 
 def save_dataset(out: Path, form: str, parts: FramesByPart, placing: Placing = "copy") -> None:
