@@ -39,6 +39,8 @@ from facetl.manifests.manifest import (
     save_manifest,
 )
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 DIGITS = "0123456789abcdef" * 4
 
 

@@ -26,6 +26,8 @@ from facetl.manifests.checking import State
 from facetl.manifests.manifest import Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 evaluate_module: Any = import_module("facetl.commands.evaluate")
 
 
