@@ -63,6 +63,25 @@ def _no_process_unless_slow(
         monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
 
 
+SKETCHES = {"png": b"\x89PNG\r\n\x1a\na sketch", "svg": b"<svg>a sketch</svg>\n"}
+
+
+def sketch(_figure: object, form: str, *_: object, **__: object) -> bytes:
+    """Stand in for what renders a figure, which takes a quarter of a second for each file."""
+    return SKETCHES[form]
+
+
+@pytest.fixture
+def sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """See that plots are composed, but not rendered, unless the test is marked as ``rendered``.
+
+    For tests of what stands beside the plots; others look at the plots themselves.
+    """
+    if "rendered" not in request.keywords:
+        for module in ("plots", "trace_figures"):
+            monkeypatch.setattr(f"facetl.evaluation.report.{module}.render_figure", sketch)
+
+
 @pytest.fixture(scope="session")
 def portrait() -> Path:
     """A photograph with one face, 256 pixels wide and 300 high."""

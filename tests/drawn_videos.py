@@ -10,9 +10,10 @@ from typing import Any
 
 import av
 import numpy as np
+from drawn_frames import draw_frame
 from numpy.typing import NDArray
 
-from facetl.cartoons.frame import CartoonFrame, draw_frame
+from facetl.cartoons.frame import CartoonFrame
 from facetl.data.video import writing_video
 
 RATE = 25

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from drawn_frames import draw_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from facetl.cartoons.frame import draw_frame
 from facetl.data.images import Pixels, load_image
 from facetl.mtcnn import cached_scores as cached_scores_module
 from facetl.mtcnn.cached_scores import CachedScores, Costs, ReplayedSearch, cache_scores

@@ -16,12 +16,12 @@ import facenet_pytorch
 import numpy as np
 import pytest
 import torch
+from drawn_frames import draw_frame
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
 import facetl.compat
-from facetl.cartoons.frame import draw_frame
 from facetl.compat import MTCNN, extract_face, fixed_image_standardization
 from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image

@@ -33,6 +33,8 @@ from facetl.errors import FacetlError, ImageError, InputError, OutputError, Usag
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 WRITABLE = [name for name in writable() if FORMATS[name].is_read]
 """Formats that are written and read."""
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from commands import parse
+from drawn_frames import draw_frame
 from drawn_videos import pictures, write_video
 
-from facetl.cartoons.frame import draw_frame
 from facetl.commands.detect import DetectRequest, detect
 from facetl.data.images import save_image
 from facetl.data.video import Sampling

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from drawn_frames import draw_frame
 from drawn_videos import RATE, pan, pictures, scene, write_anyhow, write_video
 from outcomes import assert_refused, complaint, left_in, success
 
 from facetl.boxes import as_boxes, iou
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.formats.course import save_annotations
 from facetl.data.held_frames import HeldFrame
@@ -35,6 +35,8 @@ from facetl.search.pipeline import Search, SearchRun, search_all
 from facetl.search.settings import Settings
 from facetl.search.tally import Tally
 from facetl.search.video import FilmPicture, frame_name
+
+pytestmark = pytest.mark.usefixtures("sketched")
 
 STILL = 6
 CUT = 8

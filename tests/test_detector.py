@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from drawn_frames import draw_frame
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from reference_mtcnn import Witness, detect_with_facenet, facenet
 from torch import Tensor
 
 from facetl.boxes import iou
-from facetl.cartoons.frame import draw_frame
 from facetl.data.images import load_image
 from facetl.data.pictures import held_by
 from facetl.errors import ImageError, InputError, WeightsError
@@ -68,11 +69,16 @@ def assert_agrees_with_facenet(
     detector: Detector, images: list[Pixels], thresholds: Thresholds
 ) -> int:
     """Compare image by image; return how many faces were found."""
-    witness = facenet(thresholds)
     found = detector.detect(images, thresholds)
     for image, own in zip(images, found, strict=True):
-        assert_same(own, detect_with_facenet(witness, image))
+        assert_same(own, _facenet_finds(image.tobytes(), image.shape, thresholds))
     return sum(map(len, found))
+
+
+@cache
+def _facenet_finds(pixels: bytes, shape: tuple[int, ...], thresholds: Thresholds) -> Witness:
+    """Return what every engine has to find."""
+    return detect_with_facenet(facenet(thresholds), np.frombuffer(pixels, np.uint8).reshape(shape))
 
 
 # ---- the same boxes as facenet-pytorch

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_frames import draw_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from reference_duplicates import distance, groups_of, mean_of_areas
 
 from facetl.boxes import as_boxes
-from facetl.cartoons.frame import draw_frame
 from facetl.data.dataset import load_dataset
 from facetl.data.frame import Frame
 from facetl.data.images import save_image

@@ -33,6 +33,8 @@ from facetl.results.detections import Detections, FrameResult, Run, Skipped
 from facetl.results.json_file import save_run
 from facetl.results.peers import PeerDetections, load_peer, save_peer
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 DEXTER = Path(__file__).resolve().parents[2] / "shared/data/dexter"
 FACE = [10.0, 10.0, 50.0, 60.0]
 ELSEWHERE = [100.0, 100.0, 140.0, 150.0]
@@ -85,6 +87,7 @@ def test_frames_of_other_videos_are_not_taken_for_the_same() -> None:
         find_rows(["a.mp4/000.png"], ["b.mp4/000.png"], "run")
 
 
+@pytest.mark.rendered
 def test_writes_metrics_as_promised_and_all_plots(results: Path) -> None:
     outcome = facetl(results, "--truth", results.parent / "truth.txt")
     assert outcome.exit_code == 0, outcome.output
@@ -129,6 +132,7 @@ def test_without_matplotlib_there_are_numbers(
     assert (results / "report.html").exists()
 
 
+@pytest.mark.rendered
 def test_plots_are_drawn_once_for_the_files_and_the_report(results: Path) -> None:
     assert facetl(results, "--truth", results.parent / "truth.txt").exit_code == 0
     page = (results / "report.html").read_text()

@@ -58,6 +58,7 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
+@pytest.mark.usefixtures("sketched")
 def test_runs_are_scored_and_the_figures_come_back(
     results: Path, frames: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +75,7 @@ def test_runs_are_scored_and_the_figures_come_back(
     assert (listener.notes, capsys.readouterr()) == ([], ("", ""))
 
 
+@pytest.mark.usefixtures("sketched")
 def test_the_files_of_the_truth_are_looked_up_once(
     results: Path, frames: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_settings_are_chosen_and_written(frames: Path, tmp_path: Path) -> None:
         tune(TuneRequest("pretrained", out=tmp_path / "other.safetensors"))
 
 
+@pytest.mark.usefixtures("sketched")
 def test_an_image_is_explained(frames: Path, tmp_path: Path) -> None:
     own = ("pretrained", "pretrained")
     request = ExplainRequest(frames / "a.png", tmp_path / "out", weights=own, min_face=60)

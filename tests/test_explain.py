@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from drawn_frames import draw_frame
 from numpy.typing import NDArray
 from outcomes import assert_refused, cannot_draw, left_in, success
 from tiny_world import shrink
 
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import load_image, save_image
 from facetl.evaluation.report import trace_figures
@@ -84,6 +84,7 @@ def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, trace
     assert "story.png" in result.stderr
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_picture_that_cannot_be_drawn_costs_no_other(
     frame: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_the_same_command_writes_the_same_pictures(trace: Trace, tmp_path: Path)
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_weights_against_themselves_are_one_row(frame: Path, tmp_path: Path) -> None:
     arguments = ["--weights", "pretrained", "--out", tmp_path / "out", "--min-face", "60"]
     result = success(explain(frame, *arguments))

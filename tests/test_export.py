@@ -17,6 +17,7 @@ import onnxruntime
 import pytest
 import torch
 from click.testing import CliRunner
+from drawn_frames import draw_frame
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -27,7 +28,6 @@ from PIL import ExifTags, Image
 import facetl
 import facetl.version
 from facetl import run_onnx
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image

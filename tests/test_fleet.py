@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from drawn_frames import draw_frame
 from drawn_videos import write_video
 from outcomes import assert_refused, complaint, success
 from two_hosts import Hosts, two_hosts
 
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import image_paths, save_image
 from facetl.data.video import Sampling
@@ -44,6 +44,8 @@ from facetl.search.pipeline import NamedImage, SearchRun
 from facetl.search.ray_engine import _Worker
 from facetl.search.settings import Settings
 from facetl.search.video import Viewing
+
+pytestmark = pytest.mark.usefixtures("sketched")
 
 SHARDS = "pretrained.detections.parquet"
 COUNT, SIZE = 22, 2

@@ -21,6 +21,8 @@ from facetl.data.media_types import image_paths
 from facetl.data.near_duplicates import NEAR_TWIN, thumbnail
 from facetl.data.video import VideoReader
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 LENGTH = 10
 SCENES = (0, 2, 4)
 

@@ -1,6 +1,6 @@
 """Broken files of every kind: whatever they hold, no error but those of facetl's own family.
 
-Three hundred cases a reader by default; ``FACETL_FUZZ=10000`` sets how many each gets.
+A hundred cases a reader by default; ``FACETL_FUZZ=10000`` sets how many each gets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from facetl.data.images import as_image
 from facetl.errors import FacetlError, ImageError
 
 LONG = int(os.environ.get("FACETL_FUZZ", "0"))
-CASES = LONG or 150
+CASES = LONG or 100
 ROOM = 3 * 2**30
 """Bytes that a reader of small files may ask for beyond what the process has."""
 

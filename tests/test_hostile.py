@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from drawn_frames import draw_frame
 from hostile.make import (
     make_annotations,
     make_bombs,
@@ -32,13 +33,14 @@ from outcomes import success
 from whole_world import NO_WORLD, World, make_world
 
 from facetl import Detector
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import save_image
 from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, ImageError, OutputError, WeightsError
 from facetl.locks import locking
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
+
+pytestmark = pytest.mark.usefixtures("sketched")
 
 IMAGES = (
     *("cut.png", "cut.jpg", "empty.png", "text.jpg", "head.gif", "bomb.png", "noise.bmp"),
@@ -462,6 +464,7 @@ def test_a_picture_is_never_cut_short(suffix: str, size: int, tmp_path: Path) ->
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.rendered
 @pytest.mark.parametrize("size", [0, 1500])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "export"])  # which is slow
 def test_a_full_disk_leaves_no_file_cut_short(
@@ -540,55 +543,7 @@ def test_unreadable_files_are_skipped_or_refused_for_everybody_but_root(
     refused(facetl("prepare", frames, "--out", tmp_path / "patches"))
 
 
-# --- no network, no shared places
-
-
-OFFLINE = """
-import socket, tempfile
-
-def refuse(*arguments, **options):
-    raise AssertionError("somebody wants to use the network")
-
-class Refused(socket.socket):
-    __init__ = refuse
-
-socket.socket = Refused
-socket.create_connection = socket.getaddrinfo = refuse
-"""
-
-
-@pytest.fixture
-def offline(tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a Python that has no network and no place for temporary files."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site/sitecustomize.py").write_text(OFFLINE)
-    (tmp_path / "temporary").mkdir()
-    paths = (str(tmp_path / "site"), str(Path(__file__).parents[1]))
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "TMPDIR": str(tmp_path / "temporary"),
-        "OMP_NUM_THREADS": "1",
-    }
-
-
-def test_the_whole_road_needs_no_network_and_no_shared_place(
-    offline: dict[str, str], tmp_path: Path
-) -> None:
-    demo = ("demo", "--train", "4", "--test", "2", "--epochs", "1", "1", "1")
-    command = [sys.executable, "-m", "facetl", *demo, "--out", str(tmp_path / "demo")]
-    done = subprocess.run(command, env=offline, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "demo/results/report.html").is_file()
-    assert left_in(tmp_path / "temporary") == []
-    assert [path.name for path in (tmp_path / "demo").rglob(".*")] == []
-
-
-def test_the_network_is_really_gone(offline: dict[str, str]) -> None:
-    code = "import socket; socket.socket()"
-    done = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "somebody wants to use the network" in done.stderr
+# --- what is never done
 
 
 def test_no_pickle_is_loaded_anywhere_in_the_code() -> None:

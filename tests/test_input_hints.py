@@ -23,6 +23,8 @@ from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.results.detections import Run
 from facetl.results.json_file import save_run
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 NAMES = {
     InputKind.FOLDER: "folder",
     InputKind.IMAGE: "a.png",

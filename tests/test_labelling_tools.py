@@ -40,6 +40,8 @@ from facetl.evaluation.scoring import Truth, evaluate
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 CASES = Path(__file__).parent / "cases"
 SIZE = (480, 360)
 THREE = ("001.jpg", "002.jpg", "003.jpg")

@@ -20,6 +20,8 @@ from facetl.errors import OutputError
 from facetl.files import is_occupied, lock_name, write_text
 from facetl.locks import clear, locking
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 WRITING = "another facetl command is writing there; wait"
 
 OWNER = """

@@ -38,6 +38,8 @@ from facetl.manifests.manifest import (
     load_manifest,
 )
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 DIGITS = "0123456789abcdef" * 4
 
 

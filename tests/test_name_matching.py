@@ -34,6 +34,8 @@ from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.json_file import save_run
 from facetl.results.peers import PeerDetections, save_peer
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 COMPOSED, DECOMPOSED = "p\u00e8re.jpg", "pe\u0300re.jpg"
 IMAGES = ("0001.jpg", "dad/0002.jpg", "my frame.jpg", COMPOSED, "mom/0003.jpg", "dad/0003.jpg")
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from drawn_frames import draw_frame
 from engines import ENGINES
 from numpy.typing import NDArray
 from PIL import Image
 
-from facetl.cartoons.frame import draw_frame
 from facetl.data.crops import cut_window, windows_around
 from facetl.data.forgetting import PORTRAIT
 from facetl.data.images import load_image, save_image

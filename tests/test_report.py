@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from browser import Watched, launched, opened
 from click.testing import CliRunner, Result
+from drawn_frames import draw_frame
 from outcomes import success
 from playwright.sync_api import Browser
 
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.conversion import save_single

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 from click.testing import CliRunner, Result
+from drawn_frames import draw_frame
 from drawn_videos import pictures, scene, write_video
 from outcomes import assert_refused, contents, success
 
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import save_image
 from facetl.manifests.fingerprints import MANIFEST

@@ -1,6 +1,7 @@
 """The same commands twice, in processes of their own: the same bytes, but for measured times.
 
 The processes differ in Python's hash seed, so no order of a set gets into an output unnoticed.
+They have no network, and no place for temporary files in which anything may be left.
 """
 
 from __future__ import annotations
@@ -56,11 +57,30 @@ TIMED = {
 """What holds measured times; docs/reliability.md names these kinds."""
 
 
+OFFLINE = """
+import socket, tempfile
+
+def refuse(*arguments, **options):
+    raise AssertionError("somebody wants to use the network")
+
+class Refused(socket.socket):
+    __init__ = refuse
+
+socket.socket = Refused
+socket.create_connection = socket.getaddrinfo = refuse
+"""
+
+
 class Walks(NamedTuple):
     """Two folders in which the road was walked."""
 
     one: Path
     other: Path
+
+    @property
+    def temporary(self) -> Path:
+        """The place for temporary files that both had."""
+        return self.one.with_name("temporary")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +88,9 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Walks:
     folder = tmp_path_factory.mktemp("walks")
     (folder / "road.txt").write_text("\n".join(ROAD))
     walks = Walks(folder / "one", folder / "other")
+    walks.temporary.mkdir()
+    (folder / "site").mkdir()
+    (folder / "site/sitecustomize.py").write_text(OFFLINE)
     walkers = [_set_out(walk, number) for number, walk in enumerate(walks)]
     for walker in walkers:
         told = walker.communicate(timeout=PATIENCE)[0]
@@ -77,23 +100,27 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Walks:
 
 def _set_out(folder: Path, number: int) -> subprocess.Popen[str]:
     folder.mkdir()
-    here = Path(__file__).parent
-    roots = [str(here.parent), str(here)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([*roots, os.environ.get("PYTHONPATH", "")]),
-        "PYTHONHASHSEED": str(number + 1),
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, str(here / "walk_road.py"), str(folder.parent / "road.txt")]
+    program = Path(__file__).with_name("walk_road.py")
     return subprocess.Popen(
-        command,
+        [sys.executable, str(program), str(folder.parent / "road.txt")],
         cwd=folder,
-        env=environment,
+        env={**environment_beside(folder), "PYTHONHASHSEED": str(number + 1)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def environment_beside(folder: Path) -> dict[str, str]:
+    """Return the environment of a Python that has no network and no place for temporary files."""
+    here = Path(__file__).parent
+    roots = [folder.with_name("site"), here.parent, here, os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, roots)),
+        "TMPDIR": str(folder.with_name("temporary")),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def files_in(folder: Path) -> list[str]:
@@ -150,6 +177,20 @@ def test_weights_are_the_same_file(walks: Walks) -> None:
         one, other = (walk / f"{name}.safetensors" for walk in walks)
         assert one.read_bytes() == other.read_bytes()
     assert load_weights(walks.one / "cascade.safetensors").metadata["records"]
+
+
+def test_the_whole_road_needs_no_network_and_no_shared_place(walks: Walks) -> None:
+    assert (walks.one / "found/report.html").is_file()
+    assert list(walks.temporary.rglob("*")) == []
+    assert [path.name for walk in walks for path in walk.rglob(".*")] == []
+
+
+def test_the_network_is_really_gone(walks: Walks) -> None:
+    command = [sys.executable, "-c", "import socket; socket.socket()"]
+    environment = environment_beside(walks.one)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "somebody wants to use the network" in done.stderr
 
 
 def timeless(value: Any) -> Any:

@@ -12,15 +12,17 @@ from random import Random
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from drawn_frames import draw_frame
 from outcomes import assert_refused, left_in, success
 
-from facetl.cartoons.frame import draw_frame
 from facetl.cli import main
 from facetl.data.images import save_image
 from facetl.errors import DetectionsError
 from facetl.results.detections import Run
 from facetl.results.json_lines import describe_head
 from facetl.results.store import load_run
+
+pytestmark = pytest.mark.usefixtures("sketched")
 
 NAME = "pretrained.detections.jsonl"
 COUNT = 12

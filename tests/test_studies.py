@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
-from outcomes import PATIENCE, assert_refused, cannot_draw, left_in
+from outcomes import PATIENCE, assert_refused, cannot_draw, left_in, success
 from tiny_world import save_frames
 
 from facetl.cli import main
@@ -64,6 +64,8 @@ from facetl.training.sampling import Label
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.time_estimate import TYPICAL
 from facetl.training.transfer import Transfer
+
+pytestmark = pytest.mark.usefixtures("sketched")
 
 HELD = Transfer(regulariser="l2-sp", alpha=0.1)
 TAMED = replace(HELD, gradient_rule="dtnh")
@@ -633,6 +635,7 @@ FILES = [
 ]  # fmt: skip
 
 
+@pytest.mark.rendered
 def test_one_command_compares_and_can_go_on(command: Command, tmp_path: Path) -> None:
     result = command()
     assert result.exit_code == 0, result.output
@@ -791,19 +794,20 @@ def test_no_more_tasks_are_handed_out_than_can_run(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed_out = 0
-    submit = ProcessPoolExecutor.submit
 
-    def counted(pool: Any, *arguments: Any) -> Any:
-        nonlocal handed_out
-        handed_out += 1
-        return submit(pool, time.sleep, 0.05)
+    with ThreadPoolExecutor(2) as workers:  # tasks that do nothing need no processes
 
-    monkeypatch.setattr(ProcessPoolExecutor, "submit", counted)
-    tasks = [PatchTask("pnet", 6, seed) for seed in range(6)]
-    ended = run({task: set() for task in tasks}, setup, workers=2)
-    next(ended)
-    assert handed_out <= 3
-    assert len(list(ended)) == 5
+        def counted(pool: Any, *arguments: Any) -> Any:
+            nonlocal handed_out
+            handed_out += 1
+            return workers.submit(time.sleep, 0.05)
+
+        monkeypatch.setattr(ProcessPoolExecutor, "submit", counted)
+        tasks = [PatchTask("pnet", 6, seed) for seed in range(6)]
+        ended = run({task: set() for task in tasks}, setup, workers=2)
+        next(ended)
+        assert handed_out <= 3
+        assert len(list(ended)) == 5
     assert handed_out == 6
 
 
@@ -811,30 +815,32 @@ LISTENING = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in background
 from facetl.cli import main
+from facetl.experiments import scheduler
+from facetl.training.time_estimate import TYPICAL
+scheduler.measure_speed = lambda *_: TYPICAL  # which takes longer than the study
 main(sys.argv[1:])
 """
 
 
 def test_results_do_not_depend_on_the_workers_and_survive_ctrl_c(
-    world: Path, tmp_path: Path
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = write(tmp_path / "held.toml", STUDY.replace("[6]", "[2]"))
+    monkeypatch.setattr(scheduler, "measure_speed", lambda *_: TYPICAL)
+    fewer = STUDY.replace("[6]", "[2]").replace("seeds = [1, 2]", "seeds = [1]")
+    study = write(tmp_path / "held.toml", fewer)
     folders = [tmp_path / name for name in ("one", "two")]
 
-    def start(folder: Path, workers: int, *more: str) -> subprocess.Popen[str]:
+    def arguments(folder: Path, workers: int) -> list[str]:
         given = ["compare", world, "--out", folder, "--study", study, f"--workers={workers}"]
-        command = [sys.executable, "-c", LISTENING, *map(str, given), *more]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-        )
+        return list(map(str, given))
 
-    def ended(process: subprocess.Popen[str]) -> str:
-        _, said = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, said
-        return said
-
-    broken = start(folders[1], 2)
+    broken = subprocess.Popen(
+        [sys.executable, "-c", LISTENING, *arguments(folders[1], 2)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     while not list(folders[1].glob("cells/*.json")) and broken.poll() is None:
         time.sleep(0.05)
     os.killpg(broken.pid, SIGINT)
@@ -842,8 +848,8 @@ def test_results_do_not_depend_on_the_workers_and_survive_ctrl_c(
     assert broken.returncode == 130, said
     assert "Traceback" not in said
     assert "keeps what is done" in said
-    ended(start(folders[1], 2, "--resume"))
-    ended(start(folders[0], 1))
+    for rest in ([*arguments(folders[1], 2), "--resume"], arguments(folders[0], 1)):
+        success(CliRunner().invoke(main, rest))
     weights = [sorted(folder.glob("cells/*.safetensors")) for folder in folders]
     assert [path.name for path in weights[0]] == [path.name for path in weights[1]]
     for one, other in zip(*weights, strict=True):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from drawn_frames import draw_frame
 from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
@@ -15,7 +16,6 @@ from tiny_world import shrink
 from torch import Tensor
 from torch.nn import functional
 
-from facetl.cartoons.frame import draw_frame
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.geometry import level_size, map_size, pyramid_scales
 from facetl.mtcnn.networks import build_network, normalise

@@ -28,6 +28,8 @@ from facetl.training.loop import train
 from facetl.training.patches import load_patches
 from facetl.training.stages import STAGE_FACTS
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 BLOBS = blob_patches()
 
 FILES = ["pnet.jsonl", "pnet.safetensors", "pnet_losses.png", "pnet_losses.svg"]
@@ -120,6 +122,7 @@ def test_of_a_training_that_gets_worse_the_first_epoch_is_written(
         assert torch.equal(weights.stages["pnet"][name], tensor)
 
 
+@pytest.mark.rendered
 def test_records_and_curves_lie_beside_the_weights(command: Command, out: Path) -> None:
     command()
     lines = out.with_suffix(".jsonl").read_text().splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -36,6 +37,12 @@ def settings(epochs: int = 1, **transfer: Any) -> TrainingSettings:
 def run(stage: Stage, chosen: TrainingSettings) -> list[Checkpoint]:
     network = build_training_network(stage, "pretrained", chosen)
     return list(train(network, stage, BLOBS[stage], chosen))
+
+
+@cache
+def last_of(stage: Stage, chosen: TrainingSettings) -> Checkpoint:
+    """Return how a training ends that several others are compared with."""
+    return run(stage, chosen)[-1]
 
 
 def changed(before: State, after: State) -> set[str]:
@@ -141,7 +148,7 @@ def test_every_stage_can_be_held(stage: Stage, transfer: dict[str, Any]) -> None
     last = run(stage, settings(2, **transfer))[-1]
     assert last.records[-1]["train"]["penalty"] > 0
     free = {key: value for key, value in transfer.items() if key in ("strategy", "phase_epochs")}
-    plain = run(stage, settings(2, **free, reset_head=transfer.get("reset_head", False)))[-1]
+    plain = last_of(stage, settings(2, **free, reset_head=transfer.get("reset_head", False)))
     assert changed(plain.weights, last.weights)
 
 

@@ -21,6 +21,8 @@ from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, s
 from facetl.results.store import load_run
 from facetl.search.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 FACE = [81.0, 53.0, 174.0, 175.0]
 MIRRORED = [256 - 174.0, 53.0, 256 - 81.0, 175.0]
 QUICK = ("--min-face", 80)
@@ -72,6 +74,7 @@ def test_a_plot_that_cannot_be_drawn_costs_no_choice(
     assert "chosen" in result.stdout
 
 
+@pytest.mark.rendered
 def test_the_choice_is_written_shown_and_drawn(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "tuned.safetensors"
     result = succeed(data, "--weights", "pretrained", "--out", out, *QUICK)

@@ -8,11 +8,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from drawn_frames import draw_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from facetl.cartoons.frame import draw_frame
 from facetl.errors import InputError
 from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps, match_best
 from facetl.evaluation.metrics import Curve, best_point, point_at

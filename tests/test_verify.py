@@ -27,6 +27,8 @@ from facetl.manifests.manifest import State, Step, load_manifest
 from facetl.mtcnn.weights import built_in_files
 from facetl.settings import READ, WRITE
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 evaluate_module: Any = import_module("facetl.commands.evaluate")
 
 

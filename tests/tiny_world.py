@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from drawn_frames import draw_frame
 from numpy.typing import NDArray
 
-from facetl.cartoons.frame import draw_frame
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import save_image
 from facetl.mtcnn.stages import STAGES

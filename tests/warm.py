@@ -103,7 +103,8 @@ def make_small() -> None:
 
     vars(loop)["time"] = SimpleNamespace(perf_counter=lambda: 0.0)
     for stage, facts in STAGE_FACTS.items():
-        STAGE_FACTS[stage] = replace(facts, least_patches=1)
+        few = replace(facts.recipe, positives=3, parts=2, negatives=4)
+        STAGE_FACTS[stage] = replace(facts, recipe=few, least_patches=1)
     vars(scheduler)["measure_speed"] = lambda *_: TYPICAL
 
     def jot(path: Path, figure: object) -> None:
