@@ -369,14 +369,10 @@ def is_lock(name: str) -> bool:
     return re.fullmatch(r"\.facetl-[0-9a-f]{8}\.lock", name) is not None
 
 
-def is_temporary(name: str) -> bool:
-    """Return whether a name is one of files and folders that are yet to be put in place."""
-    return re.fullmatch(r"\.facetl-[0-9a-f]{8}-[0-9a-f]{8}(\.[^.]*)?", name) is not None
-
-
-def belongs_to(name: str, path: Path) -> bool:
-    """Return whether a name is one of what is yet to be put in place at a path."""
-    return is_temporary(name) and name.startswith(f".facetl-{_tag(path)}-")
+def is_temporary(name: str, path: Path | None = None) -> bool:
+    """Return whether a name is one of what is yet to be put in place, at a path or anywhere."""
+    tag = "[0-9a-f]{8}" if path is None else _tag(path)
+    return re.fullmatch(rf"\.facetl-{tag}-[0-9a-f]{{8}}(\.[^.]*)?", name) is not None
 
 
 def _temporary_name(folder: Path, path: Path) -> Path:

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from facetl.errors import OutputError
-from facetl.files import belongs_to, is_lock, is_temporary, is_there, lock_name
+from facetl.files import is_lock, is_temporary, is_there, lock_name
 from facetl.interruptions import holding_signals
 
 try:
@@ -82,7 +82,7 @@ def clear(place: Path, *, deep: bool = True) -> None:
         deep: look into the folders of a folder as well.
     """
     own = _lock_path(place)
-    _remove(entry for entry in _entries(place.parent) if belongs_to(entry.name, place))
+    _remove(entry for entry in _entries(place.parent) if is_temporary(entry.name, place))
     for folder, folders, files in islice(os.walk(os.path.realpath(place)), _MOST_FOLDERS):
         if any(_is_locked(Path(folder, name)) for name in files if Path(folder, name) != own):
             folders.clear()

@@ -31,9 +31,8 @@ from facetl.data.annotations import Kind, count_problems
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.discovery import find_parts, recognise
 from facetl.data.formats.coco import Coco
-from facetl.data.formats.corners import upright_around
+from facetl.data.formats.corners import bbox_around, upright_around
 from facetl.data.formats.course import load_annotations
-from facetl.data.formats.segmentation import bbox_around
 from facetl.data.formats.yolo import looks_like_labels
 from facetl.errors import AnnotationError, FacetlError, InputError
 from facetl.evaluation.scoring import Truth, evaluate

@@ -20,8 +20,7 @@ from facetl.cli import main
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.conversion import save_single
 from facetl.data.formats.course import save_annotations
-from facetl.data.images import load_image, save_image
-from facetl.data.thumbnails import make_thumbnails
+from facetl.data.images import load_image, make_thumbnails, save_image
 from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.compose import MOST_TRAININGS, recall_training

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from io import BytesIO, StringIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -279,13 +280,25 @@ def read_text(path: Path) -> str:
         AnnotationError: if it cannot be read, or is other text or none.
     """
     try:
-        text = decode(read_bytes(path))
+        text = _decode(_read_bytes(path))
         return text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path} is not UTF-8 text; save it as UTF-8") from error
 
 
-def read_bytes(path: Path, most: int | None = None) -> bytes:
+def open_marked(path: Path) -> StringIO | BytesIO:
+    """Return an annotation file to be parsed, as text if a mark or its zeros tell how to decode it.
+
+    Raises:
+        AnnotationError: as :func:`read_text` does.
+        UnicodeDecodeError: if it is no text of the kind that its mark tells.
+    """
+    data = _read_bytes(path)
+    is_marked = _find_encoding(data) != "utf-8" or data.startswith(codecs.BOM_UTF8)
+    return StringIO(_decode(data)) if is_marked else BytesIO(data)
+
+
+def _read_bytes(path: Path, most: int | None = None) -> bytes:
     """Return the bytes of an annotation file, or of the one in a ZIP.
 
     Args:
@@ -350,16 +363,16 @@ def _may_be_annotations(name: PurePosixPath) -> bool:
     return fits and not hidden
 
 
-def decode(data: bytes, errors: str = "strict") -> str:
+def _decode(data: bytes, errors: str = "strict") -> str:
     """Return bytes as text: UTF-16 if they begin as it does, else UTF-8; without its mark.
 
     Raises:
         UnicodeDecodeError: if they are no such text, unless ``errors`` says otherwise.
     """
-    return data.decode(find_encoding(data), errors).removeprefix("\ufeff")
+    return data.decode(_find_encoding(data), errors).removeprefix("\ufeff")
 
 
-def find_encoding(data: bytes) -> str:
+def _find_encoding(data: bytes) -> str:
     """Return how bytes are encoded: UTF-16 has a mark, or a zero beside each plain letter."""
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
@@ -374,7 +387,7 @@ def read_head(path: Path) -> str:
     Raises:
         AnnotationError: if it cannot be read.
     """
-    return decode(read_bytes(path, _HEAD), "replace").lstrip(" \t\r\n")
+    return _decode(_read_bytes(path, _HEAD), "replace").lstrip(" \t\r\n")
 
 
 def _report_repeated(face: FaceLine, path: Path) -> Problem:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -68,6 +68,12 @@ MAX_PIXELS = 100_000_000
 """Pictures with more pixels are refused: small files that unpack to gigabytes."""
 MAX_BYTES = 2**30
 """Files with more bytes are refused before they are read."""
+
+_LARGEST_SIDE = 480
+"""Longest side of a thumbnail in pixels, where there is space."""
+_SMALLEST_SIDE = 96
+"""Longest side below which a thumbnail shows nothing."""
+_SAMPLED = 16
 
 
 def load_image(path: Path | str) -> Pixels:
@@ -160,13 +166,31 @@ def save_image(path: Path, image: Pixels, quality: int = 92) -> None:
     write_bytes(path, buffer.getbuffer())
 
 
-def encode_small(image: Pixels, longest: int, quality: int = 70) -> bytes:
+def encode_small(image: Pixels, longest: int) -> bytes:
     """Return (H, W, 3) RGB pixels as a WebP file, no side longer than ``longest`` pixels."""
     picture = Image.fromarray(image)
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=quality)
+    picture.save(buffer, "WEBP", quality=70)
     return buffer.getvalue()
+
+
+def make_thumbnails(paths: Mapping[str, Path], space: int) -> Iterator[tuple[str, bytes | None]]:
+    """Yield a WebP file for each image, None if it can't be read or the space is used up.
+
+    The more images there are, the smaller each one is.
+
+    Args:
+        paths: images by name.
+        space: bytes that all may take together.
+    """
+    longest = _fit_side(list(paths.values()), space)
+    for name, path in paths.items():
+        picture = _encode_file(path, longest)
+        if picture is not None and len(picture) > space:
+            picture = None
+        space -= len(picture or b"")
+        yield name, picture
 
 
 def as_pil(image: Pixels) -> PilImage:
@@ -199,6 +223,24 @@ def image_bytes(path: Path) -> bytes:
     if not data:
         raise ImageError(f"{path} is empty (0 bytes); restore it or leave it out")
     return data
+
+
+def _fit_side(paths: list[Path], space: int) -> int:
+    """Return the longest side at which all images probably fit, judged by a few of them."""
+    some = paths[:: max(len(paths) // _SAMPLED, 1)]
+    sizes = [len(picture) for path in some if (picture := _encode_file(path, _LARGEST_SIDE))]
+    if not sizes:
+        return _LARGEST_SIDE
+    expected = len(paths) * sum(sizes) / len(sizes)
+    # bytes grow a little slower than the area
+    return max(_SMALLEST_SIDE, int(_LARGEST_SIDE * min(1.0, 0.9 * space / expected) ** 0.6))
+
+
+def _encode_file(path: Path, longest: int) -> bytes | None:
+    try:
+        return encode_small(load_image(path), longest)
+    except ImageError:
+        return None
 
 
 def _decode(data: bytes) -> Pixels:

@@ -1,15 +1,11 @@
-"""Detections as objects of other libraries; each is imported when it is needed."""
+"""Libraries that not everybody has installed: each is imported when it is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from facetl.data.formats.names import FACE
 from facetl.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,24 +16,7 @@ if TYPE_CHECKING:
     SupervisionDetections: TypeAlias = sv.Detections
 
 
-def as_supervision(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], landmarks: NDArray[np.float32]
-) -> SupervisionDetections:
-    """Return (N, 4) boxes, (N,) scores and (N, 5, 2) landmarks as supervision has them.
-
-    Raises:
-        InputError: if supervision is not installed.
-    """
-    count = len(scores)
-    return import_library("supervision").Detections(
-        xyxy=boxes,
-        confidence=scores,
-        class_id=np.zeros(count, dtype=int),
-        data={"class_name": np.full(count, FACE), "landmarks": landmarks},
-    )
-
-
-def as_table(columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> DataFrame:
+def as_table(columns: Mapping[str, Any]) -> DataFrame:
     """Return columns of one length as a pandas table.
 
     Raises:

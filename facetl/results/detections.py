@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.data.interop import as_supervision, as_table
+from facetl.data.formats.names import FACE
+from facetl.data.interop import as_table, import_library
 from facetl.errors import DetectionsError, ImageError, printable
 from facetl.results.origin import Origin
 from facetl.results.shown_score import SCORE, recorded_score
@@ -185,7 +186,14 @@ class Detections:
         Raises:
             InputError: if supervision is not installed.
         """
-        return as_supervision(self.boxes, self.scores, self.landmarks)
+        count = len(self)
+        found: SupervisionDetections = import_library("supervision").Detections(
+            xyxy=self.boxes,
+            confidence=self.scores,
+            class_id=np.zeros(count, dtype=int),
+            data={"class_name": np.full(count, FACE), "landmarks": self.landmarks},
+        )
+        return found
 
     def to_pandas(self) -> DataFrame:
         """Return the faces as a ``pandas.DataFrame``, a row for each, best first.

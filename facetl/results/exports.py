@@ -30,7 +30,7 @@ import numpy as np
 from facetl.boxes import FARTHEST, THINNEST, as_boxes, clip
 from facetl.data.formats import label_studio
 from facetl.data.formats.coco import bbox_of, describe_box, describe_dataset
-from facetl.data.formats.label_studio import Region, Task
+from facetl.data.formats.label_studio import Task
 from facetl.data.formats.names import FACE, image_name, is_plain, refuse_shared_files, stem_of
 from facetl.data.formats.yolo import LABELS, format_shares
 from facetl.errors import DetectionsError
@@ -190,14 +190,11 @@ def save_arrays(folder: Path, run: Run) -> list[Path]:
 
 def save_label_studio(folder: Path, run: Run) -> list[Path]:
     """Write tasks with predictions, and the labelling interface whose names they use."""
-    tasks = [
-        Task(
-            frame.image,
-            frame.size_hw,
-            [Region(box, score=score) for box, score in _found(frame, within=True)],
-        )
-        for frame in run.frames
-    ]
+    tasks = []
+    for frame in run.frames:
+        found = list(_found(frame, within=True))
+        boxes, scores = [box for box, _ in found], [score for _, score in found]
+        tasks.append(Task(frame.image, frame.size_hw, boxes, scores=scores))
     return label_studio.save_label_studio(folder / f"{run.name}.label-studio.json", tasks, run.name)
 
 

@@ -27,8 +27,7 @@ from facetl.data.formats.voc import Voc, _load_voc
 from facetl.data.formats.wider import Wider
 from facetl.data.formats.yolo import _load_yolo, _load_yolo_set
 from facetl.data.frame import Frame
-from facetl.data.images import image_size, load_image
-from facetl.data.thumbnails import make_thumbnails
+from facetl.data.images import image_size, load_image, make_thumbnails
 from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, OutputError
 from facetl.evaluation.report.compose import recall_training

@@ -31,10 +31,15 @@ from typing import Any
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, collect_faces
 from facetl.data.annotations import read_text as read_annotations
 from facetl.data.formats.base import AnnotationFormat, FramesByPart
-from facetl.data.formats.corners import corners_of, is_coordinate, upright_around, whole_size
+from facetl.data.formats.corners import (
+    bbox_around,
+    corners_of,
+    is_coordinate,
+    upright_around,
+    whole_size,
+)
 from facetl.data.formats.foreign import is_foreign, looks_like_json
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
-from facetl.data.formats.segmentation import bbox_around
 from facetl.data.frame import Frame, Part
 from facetl.errors import AnnotationError
 from facetl.files import write_text

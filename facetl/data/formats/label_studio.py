@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -31,20 +32,22 @@ _LOCAL_FILES = "/data/local-files/?d="
 """How Label Studio addresses files below its document root."""
 
 
-class Region(NamedTuple):
-    """A face to start from: half-open corners in pixels, a label and a score, if it has them."""
-
-    box: Sequence[float]
-    label: str | None = None
-    score: float | None = None
-
-
 class Task(NamedTuple):
-    """An image, by its path below the document root, and the faces in it, inside the image."""
+    """An image and the faces to start from.
+
+    Attributes:
+        image: its path below the document root.
+        size_hw: its height and width in pixels.
+        boxes: half-open corners in pixels, inside the image.
+        labels: of the faces; empty if they have none.
+        scores: of the faces; empty if they have none.
+    """
 
     image: str
     size_hw: tuple[int, int]
-    regions: Sequence[Region]
+    boxes: Sequence[Sequence[float]]
+    labels: Sequence[str | None] = ()
+    scores: Sequence[float] = ()
 
 
 class LabelStudio(Coco):
@@ -65,7 +68,8 @@ class LabelStudio(Coco):
             Task(
                 self.image_place(part, frame.name, alone=alone) if with_images else frame.name,
                 frame.size_hw,
-                list(map(Region, frame.boxes.tolist(), frame.labels)),
+                frame.boxes.tolist(),
+                frame.labels,
             )
             for part, frames in parts.items()
             for frame in frames
@@ -84,8 +88,7 @@ def save_label_studio(tasks_path: Path, tasks: Sequence[Task], model: str) -> li
     interface_path = tasks_path.with_suffix(".xml")
     document = [_describe_task(task, model) for task in tasks]
     write_text(tasks_path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
-    labels = [region.label for task in tasks for region in task.regions]
-    write_text(interface_path, _format_interface(labels))
+    write_text(interface_path, _format_interface([each for task in tasks for each in task.labels]))
     return [tasks_path, interface_path]
 
 
@@ -104,22 +107,23 @@ def _format_interface(labels: Sequence[str | None]) -> str:
 
 def _describe_task(task: Task, model: str) -> dict[str, Any]:
     """Return an image and its faces; of several scores the lowest counts."""
-    prediction: dict[str, Any] = {
-        "model_version": model,
-        "result": [
-            _describe_region(number, region, task.size_hw)
-            for number, region in enumerate(task.regions, start=1)
-        ],
-    }
-    scores = [region.score for region in task.regions if region.score is not None]
-    if scores:
-        prediction["score"] = min(scores)
+    faces = zip_longest(task.boxes, task.labels, task.scores)
+    result = [_describe_face(n, *face, task.size_hw) for n, face in enumerate(faces, start=1)]
+    prediction: dict[str, Any] = {"model_version": model, "result": result}
+    if task.scores:
+        prediction["score"] = min(task.scores)
     return {"data": {"image": _LOCAL_FILES + quote(task.image)}, "predictions": [prediction]}
 
 
-def _describe_region(number: int, region: Region, size_hw: tuple[int, int]) -> dict[str, Any]:
+def _describe_face(
+    number: int,
+    box: Sequence[float],
+    label: str | None,
+    score: float | None,
+    size_hw: tuple[int, int],
+) -> dict[str, Any]:
     height, width = size_hw
-    x, y, w, h = bbox_of(region.box)
+    x, y, w, h = bbox_of(box)
     described = {
         "id": f"face{number}",
         "type": "rectanglelabels",
@@ -134,10 +138,10 @@ def _describe_region(number: int, region: Region, size_hw: tuple[int, int]) -> d
             "width": 100 * w / width,
             "height": 100 * h / height,
             "rotation": 0,
-            "rectanglelabels": [_plain(class_name(region.label))],
+            "rectanglelabels": [_plain(class_name(label))],
         },
     }
-    return described if region.score is None else {**described, "score": region.score}
+    return described if score is None else {**described, "score": score}
 
 
 def _plain(name: str) -> str:

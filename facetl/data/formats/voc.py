@@ -33,11 +33,9 @@ from __future__ import annotations
 
 import math
 import re
-from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from io import BytesIO, StringIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from xml.sax import SAXException, SAXParseException
@@ -55,9 +53,7 @@ from facetl.data.annotations import (
     OnError,
     Problem,
     collect_faces,
-    decode,
-    find_encoding,
-    read_bytes,
+    open_marked,
     read_text,
 )
 from facetl.data.formats.base import (
@@ -217,10 +213,8 @@ def _read_voc(path: Path) -> _File | Problem:
     handler = _Handler(path)
     wrong = partial(Problem, Kind.WRONG_FIELDS, path)
     try:
-        data = read_bytes(path)
-        marked = find_encoding(data) != "utf-8" or data.startswith(BOM_UTF8)
-        # the mark counts, whatever the XML itself says about its encoding
-        defusedxml.sax.parse(StringIO(decode(data)) if marked else BytesIO(data), handler)
+        # a mark counts, whatever the XML itself says about its encoding
+        defusedxml.sax.parse(open_marked(path), handler)
     except SAXParseException as error:
         return wrong(error.getLineNumber(), f"found broken XML ({error.getMessage()})")
     except DefusedXmlException:

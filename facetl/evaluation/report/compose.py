@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset
-from facetl.data.images import image_paths, name_below
+from facetl.data.images import image_paths, make_thumbnails, name_below
 from facetl.data.name_matching import match_names
-from facetl.data.thumbnails import make_thumbnails
 from facetl.evaluation.report.frames import ReportFrame, collect_frames
 from facetl.evaluation.report.page import (
     PICTURES_BYTES,
