@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facetl.errors import InputError
 from facetl.mtcnn.geometry import regression_targets
@@ -31,7 +31,7 @@ from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES
 from facetl.training.losses import Teacher, detection_losses, weighted_sum
 from facetl.training.patches import Patches
-from facetl.training.penalties import AngleLog, Held, Regulariser, flatten, set_gradient
+from facetl.training.penalties import AngleLog, Held, Regulariser, flatten
 from facetl.training.regularisers import find_regulariser
 from facetl.training.sampling import Label
 from facetl.training.settings import Phase, TrainingSettings, learning_rate
@@ -292,8 +292,15 @@ def _find_gradient(
     combine = GRADIENT_RULES[setup.settings.transfer.gradient_rule]
     direction = combine(gradient, penalty.gradient, strength)
     log.add(gradient, penalty.gradient, direction)
-    set_gradient(parameters, direction)
+    _set_gradient(parameters, direction)
     return {"penalty": strength * penalty.value}
+
+
+def _set_gradient(parameters: Sequence[nn.Parameter], direction: Tensor) -> None:
+    """Give a (P,) direction to the optimiser as the gradient of the parameters."""
+    pieces = torch.split(direction, [parameter.numel() for parameter in parameters])
+    for parameter, piece in zip(parameters, pieces, strict=True):
+        parameter.grad = piece.view(parameter.shape).clone(memory_format=torch.preserve_format)
 
 
 def _find_phase(settings: TrainingSettings, epoch: int) -> tuple[Phase, int]:
