@@ -110,7 +110,10 @@ def _markdown_line(texts: Sequence[str], widths: Sequence[int]) -> str:
 
 def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[_Entry, ...]:
     figures = [
-        _Entry(_show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
+        _Entry(
+            _show(row.figures[name], 1 if name == "seconds" else 3),
+            row.group in best.get(name, set()),
+        )
         for name in FIGURES
     ]
     differences = [
@@ -148,10 +151,6 @@ def _show_difference(difference: Spread | None) -> str:
         return f"{difference.mean:+.3f}"
     star = " *" if difference.differs_from_zero else ""
     return f"{difference.mean:+.3f} ± {difference.half_width:.3f}{star}"
-
-
-def _digits(figure: str) -> int:
-    return 1 if figure == "seconds" else 3
 
 
 def cells_csv(results: Sequence[Result]) -> str:

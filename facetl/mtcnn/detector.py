@@ -461,7 +461,7 @@ def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeS
     yield "pnet_scan", windows
     windows = _pnet_nms(windows, level)
     yield "pnet_nms", windows
-    squares = _pnet_squares(windows)
+    squares = windows.moved_to(square(_boxes_in(windows, "pnet"))).valid()
     yield "rnet_input", squares
     scored = score_windows(backend, squares, "rnet", settings)
     scored = scored[rnet_nms(scored, settings)]
@@ -504,11 +504,6 @@ def _pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
 def border_of(settings: Settings) -> int:
     """Return how many pixels of black PNet sees around each level of the pyramid."""
     return PNET_BORDER if settings.padding else 0
-
-
-def _pnet_squares(candidates: Candidates) -> Candidates:
-    """Return the squares around where PNet sees the faces in its windows."""
-    return candidates.moved_to(square(_boxes_in(candidates, "pnet"))).valid()
 
 
 def rnet_nms(scored: Candidates, settings: Settings) -> Tensor:

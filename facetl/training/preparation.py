@@ -232,7 +232,8 @@ def _write_all(
     writer: PatchWriter, cuttings: Iterator[_Cutting | Unreadable]
 ) -> Iterator[FrameCut | Unreadable]:
     """Yield what was written before a break; then write what is cut, and yield it."""
-    yield from map(_remember, writer.kept)
+    for facts in writer.kept:
+        yield Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
     for cutting in cuttings:
         if isinstance(cutting, Unreadable):
             writer.leave_out(asdict(cutting))
@@ -241,11 +242,6 @@ def _write_all(
             cut, pixels, windows = cutting
             writer.add(cut.index, pixels, windows, cut.to_json())
             yield cut
-
-
-def _remember(facts: dict[str, Any]) -> FrameCut | Unreadable:
-    """Return what the facts of a part say of its frame."""
-    return Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
 
 
 def _cut_frame(
