@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facetl.boxes import area
 from facetl.data.crops import Span, as_stored, cut_face
 from facetl.data.images import Pixels, save_image
 from facetl.data.pictures import as_pixels
@@ -45,7 +46,7 @@ _NO_FACE: tuple[Any, Any, Any] = (
     None,
     [None],
     None,
-)  # boxes, scores and landmarks of an image without
+)  # boxes, scores, landmarks
 
 
 class MTCNN(nn.Module):
@@ -150,9 +151,10 @@ class MTCNN(nn.Module):
             ``[None]`` and ``None`` without a face.  For several images, object arrays with an
             item for each.
         """
+        pnet, rnet, onet = self.thresholds
         found = self._detector().detect(
             [np.asarray(_as_seen(each)) for each in _each(img)],
-            _three(self.thresholds),
+            (pnet, rnet, onet),
             min_face=self.min_face_size,
             factor=self.factor,
         )
@@ -250,7 +252,7 @@ class MTCNN(nn.Module):
         if not len(found):
             return _NO_FACE
         if self.select_largest:
-            found = found[np.argsort(_areas(found.boxes))[::-1]]
+            found = found[np.argsort(area(found.boxes))[::-1]]
         return found.boxes, found.scores, found.landmarks
 
     def _cut(self, image: Any, boxes: Array, path: Path | None) -> Tensor:
@@ -313,19 +315,10 @@ def _as_seen(img: Any) -> Any:
     return torch.from_numpy(as_pixels(img)) if isinstance(img, Tensor) else as_stored(img)
 
 
-def _three(thresholds: Sequence[float]) -> tuple[float, float, float]:
-    first, second, third = thresholds
-    return first, second, third
-
-
 def _size_of(seen: Any) -> tuple[int, int]:
     """Return width and height."""
     height, width = seen.shape[:2] if hasattr(seen, "shape") else seen.size[::-1]
     return width, height
-
-
-def _areas(boxes: Array) -> Array:
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
 def _rank(
@@ -335,7 +328,7 @@ def _rank(
     if boxes is None:
         return np.zeros(0, dtype=np.intp)
     boxes, probs = np.asarray(boxes, dtype=np.float64), np.asarray(probs, dtype=np.float64)
-    values = _areas(boxes)
+    values = area(boxes)
     rows = np.arange(len(boxes))
     if method == "largest_over_threshold":
         rows = np.flatnonzero(probs > threshold)

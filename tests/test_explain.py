@@ -94,7 +94,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_other(
     assert {path.stem for path in (tmp_path / "some").glob("*.png")} == {*PICTURES} - {"scores"}
     assert "pictures that cannot be drawn, left out: 1 (" in result.stderr
     for name in PICTURES:
-        monkeypatch.setattr(trace_figures, f"draw_{name}", cannot_draw)
+        monkeypatch.setattr(trace_figures, f"_draw_{name}", cannot_draw)
     result = explain(*arguments, tmp_path / "none")
     assert result.exit_code == 1
     assert "PNet looks at" in result.stdout

@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as npst
 from torch import Tensor, nn
 
 from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
-from facetl.training.penalties import AngleLog, angle, flatten, set_gradient
+from facetl.training.loop import _set_gradient
+from facetl.training.penalties import AngleLog, angle, flatten
 
 numbers = st.floats(-10, 10, width=32).filter(lambda value: value == 0 or abs(value) > 1e-3)
 strengths = st.floats(0, 5)
@@ -104,7 +105,7 @@ def test_flattening_and_giving_back_are_each_others_inverse() -> None:
     parameters = list(network.parameters())
     count = sum(parameter.numel() for parameter in parameters)
     direction = torch.arange(count, dtype=torch.float32)
-    set_gradient(parameters, direction)
+    _set_gradient(parameters, direction)
     assert all(parameter.grad.shape == parameter.shape for parameter in parameters)  # type: ignore[union-attr]
     assert flatten([parameter.grad for parameter in parameters], parameters).equal(direction)
 

@@ -28,7 +28,13 @@ from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
 from facetl.training import patch_sheet, preparation
 from facetl.training.patches import load_patches
-from facetl.training.preparation import Preparation, _group_frames, prepare_patches
+from facetl.training.preparation import (
+    FrameCut,
+    Preparation,
+    Unreadable,
+    _group_frames,
+    prepare_patches,
+)
 from facetl.training.recipe import Bands, Recipe
 from facetl.training.sampling import Label, draw_pool, faces_without_positive
 from facetl.training.stages import STAGE_FACTS
@@ -207,7 +213,13 @@ def test_groups_of_frames_are_twins_or_single(unread: set[int], twins: set[int])
         for place, grey in greys.items()
         if place not in unread
     }
-    groups = _group_frames(thumbnails, 8)
+    frames = [
+        FrameCut(place, 0, {}, {}, thumbnails[place])
+        if place in thumbnails
+        else Unreadable(place, f"{place}.png", "no image")
+        for place in range(8)
+    ]
+    groups = _group_frames(frames)
     seen = twins - unread
     assert len({groups[place] for place in seen}) == min(len(seen), 1)
     assert sorted(set(groups)) == list(range(8 - max(len(seen) - 1, 0)))
@@ -225,7 +237,7 @@ def test_nothing_to_learn_from_is_an_error(tmp_path: Path, dataset: FaceDataset)
 
 
 def test_an_empty_preparation_counts_nothing() -> None:
-    assert Preparation().to_json() == {
+    assert Preparation.of([]).to_json() == {
         "faces": 0,
         "counts": {"positive": 0, "part": 0, "negative": 0},
         "without_positive": {"square": 0, "box": 0},

@@ -23,7 +23,7 @@ from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, make_thumbnails, save_image
 from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
-from facetl.evaluation.report.compose import MOST_TRAININGS, recall_training
+from facetl.evaluation.report.compose import MOST_TRAININGS, _recall_training
 from facetl.evaluation.report.frames import collect_frames
 from facetl.evaluation.scoring import Evaluation, Predictions, Truth, evaluate_all
 from facetl.mtcnn.weights import Weights, load_weights, save_weights
@@ -507,12 +507,12 @@ def made_with(told: dict[str, Any], folder: Path) -> Evaluation:
 def test_weights_that_tell_nonsense_of_their_training_are_not_drawn(
     told: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert recall_training(made_with(told, tmp_path)) is None
+    assert _recall_training(made_with(told, tmp_path)) is None
 
 
 def test_of_very_many_trainings_the_last_are_drawn(tmp_path: Path) -> None:
     records = [{**RECORDS[0], "round": number} for number in range(1, 200)]
-    training = recall_training(made_with({"records": records}, tmp_path))
+    training = _recall_training(made_with({"records": records}, tmp_path))
     assert training
     assert training.picture
     assert training.picture.text.count("round") == MOST_TRAININGS
@@ -532,14 +532,14 @@ def test_whatever_a_run_names_as_its_weights_costs_no_more_than_the_curves(
     Path("zero.pt").symlink_to("/dev/zero")
     run = run_of("w", AFTER)
     run.settings.update(weights=source, weights_fingerprint="x")
-    assert recall_training(evaluate_all([Predictions.of_run(run)], TRUTH)[0]) is None
+    assert _recall_training(evaluate_all([Predictions.of_run(run)], TRUTH)[0]) is None
 
 
 def test_weights_are_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = made_with({"records": RECORDS}, tmp_path)
-    assert recall_training(made)
+    assert _recall_training(made)
     monkeypatch.setattr("facetl.mtcnn.weights.MOST_BYTES", 1_000)
-    assert recall_training(made) is None
+    assert _recall_training(made) is None
 
 
 def test_curves_that_cannot_be_drawn_are_left_out(
@@ -549,4 +549,4 @@ def test_curves_that_cannot_be_drawn_are_left_out(
         raise RuntimeError("no font")
 
     monkeypatch.setattr("facetl.evaluation.report.plots.plot_losses", fail)
-    assert recall_training(made_with({"records": RECORDS}, tmp_path)) is None
+    assert _recall_training(made_with({"records": RECORDS}, tmp_path)) is None

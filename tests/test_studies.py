@@ -34,7 +34,7 @@ from facetl.experiments import scheduler
 from facetl.experiments.description import _built_in_studies, load_study
 from facetl.experiments.plots import plot_study
 from facetl.experiments.results import Result as CellResult
-from facetl.experiments.results import Spread, best_rows, load_results, summarise
+from facetl.experiments.results import Spread, load_results, summarise
 from facetl.experiments.runner import _invert, _measure_ap, _shuffle_labels, do_task
 from facetl.experiments.scheduler import run
 from facetl.experiments.setup import Setup
@@ -50,7 +50,7 @@ from facetl.experiments.study import (
     describe_method,
     plan_tasks,
 )
-from facetl.experiments.tables import cells_csv, sections, summary_csv
+from facetl.experiments.tables import _best_rows, cells_csv, sections, summary_csv
 from facetl.manifests.fingerprints import fingerprint_file
 from facetl.manifests.manifest import Step, add_step
 from facetl.mtcnn.stages import STAGES, Stage
@@ -307,9 +307,9 @@ def test_rows_have_means_and_paired_differences() -> None:
     assert held.differences["0.5"].differs_from_zero
     assert tamed.differences["0.5"].mean == pytest.approx(-0.03)
     assert not tamed.differences["0.5"].differs_from_zero
-    assert best_rows([plain, held, tamed], "0.5") == {held.group}
-    assert best_rows([plain, held, tamed], "photographs") == {tamed.group}
-    assert best_rows([plain, held, tamed], "seconds") == {tamed.group}
+    assert _best_rows([plain, held, tamed], "0.5") == {held.group}
+    assert _best_rows([plain, held, tamed], "photographs") == {tamed.group}
+    assert _best_rows([plain, held, tamed], "seconds") == {tamed.group}
     assert tamed.against_sum["0.5"].mean == pytest.approx(-0.13)
     assert held.against_sum == {}
     with pytest.raises(KeyError):

@@ -72,7 +72,7 @@ def checkpoint_after(epoch: int) -> Checkpoint:
 
 def walk(view: TrainingView, step: Step, epochs: int) -> None:
     list(view.cutting(step, iter(CUTS)))
-    view.has_cut(step, Preparation())
+    view.has_cut(step, Preparation.of([]))
     for epoch in range(1, epochs + 1):
         view.has_trained(step, checkpoint_after(epoch))
 
@@ -144,7 +144,7 @@ def test_an_epoch_says_as_much_as_there_is_room_for() -> None:
 
 
 def test_lines_tell_step_losses_and_time(view: TrainingView) -> None:
-    unread = Preparation().without(Unreadable(0, "a.png", "a.png: truncated"))
+    unread = Preparation.of([Unreadable(0, "a.png", "a.png: truncated")])
     view.has_cut(Step(2, "rnet"), unread)
     view.has_trained(PNET, checkpoint_after(1))
     first, second, parts, third = bar_of(view).lines

@@ -325,10 +325,11 @@ def diagnose(
     ranking, usual = counted[IOU_THRESHOLD], matches[IOU_THRESHOLD]
     threshold = best_point(Curve(ranking.scores, usual.hits, usual.faces)).score_threshold
     found = _find_faces(ranking, usual, threshold)
+    sizes: Floats = np.sqrt(np.maximum(area(true_boxes.boxes), 0), dtype=np.float64)
     return Diagnosis(
         costs={f"{iou:g}": _measure_costs(counted[iou], each) for iou, each in matches.items()},
         score_threshold=threshold,
-        recall_by_size=_group_by_value(_sizes(true_boxes), found, _SIZE_BOUNDS),
+        recall_by_size=_group_by_value(sizes, found, _SIZE_BOUNDS),
         recall_by_aspect=_group_by_value(_aspects(true_boxes), found, _ASPECT_BOUNDS),
         recall_by_label=_group_by_label(labels, found),
         calibration=_calibrate(ranking.scores, usual.hits),
@@ -419,10 +420,6 @@ def _move_onto_faces(matches: Matches, localisation: Flags) -> Flags:
     hits = np.zeros(len(matches), dtype=np.bool_)
     hits[claims[first_to_claim]] = True
     return hits
-
-
-def _sizes(faces: TrueBoxes) -> Floats:
-    return np.asarray(np.sqrt(np.maximum(area(faces.boxes), 0)), dtype=np.float64)
 
 
 def _aspects(faces: TrueBoxes) -> Floats:

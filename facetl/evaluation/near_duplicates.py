@@ -79,7 +79,8 @@ def _score_subset(
     at_least: float,
     below: float,
 ) -> Subset:
-    names = [name for name in truth.boxes if _is_within(distances.get(name), at_least, below)]
+    unknown = math.nan  # which is in no part
+    names = [name for name in truth.boxes if at_least <= distances.get(name, unknown) < below]
     return Subset(
         at_least=at_least,
         below=below,
@@ -87,7 +88,3 @@ def _score_subset(
         faces=sum(len(truth.boxes[name]) for name in names),
         metrics={run.name: measure_frames(run, truth, set(names)) for run in runs},
     )
-
-
-def _is_within(distance: float | None, at_least: float, below: float) -> bool:
-    return distance is not None and at_least <= distance < below

@@ -84,7 +84,10 @@ def _parse(name: str, content: Mapping[str, Any]) -> Study:
         description=_text(content.get("description", "")),
         targets=targets,
         starts=_choices("starts", content, ("pretrained",), get_args(Start)),
-        frames=tuple(_frames(count) for count in _list("frames", content, ["all"])),
+        frames=tuple(
+            0 if count == "all" else _whole("frames", count, 2)
+            for count in _list("frames", content, ["all"])
+        ),
         seeds=tuple(_whole("seeds", seed, 0) for seed in _list("seeds", content, [1, 2, 3])),
         methods=methods,
         epochs=_epochs(content.get("epochs", {})),
@@ -125,10 +128,6 @@ def _whole(key: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(f"found {value!r} in {key}, expected a whole number from {least} on")
     return value
-
-
-def _frames(count: Any) -> int:
-    return 0 if count == "all" else _whole("frames", count, 2)
 
 
 def _epochs(content: Any) -> dict[Stage, int]:

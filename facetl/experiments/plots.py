@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -35,7 +35,8 @@ def plot_study(
     yield "strategies", partial(_plot_bars, rows)
     if any(row.group.method.holds for row in rows):
         yield "sensitivity", partial(_plot_sensitivity, rows)
-    for group, members in _by_section(results).items():
+    sections = gather(results, lambda result: result.cell.group.plain)
+    for group, members in sections.items():
         name = f"{group.target}_{group.start}_{group.frames or 'all'}"
         methods = [member.cell.method for member in members]
         yield f"learning_curves_{name}", partial(_plot_learning_curves, members)
@@ -126,17 +127,14 @@ def _plot_learning_curves(results: Sequence[Result]) -> Figure:
 
     Means over seeds; the title has the generalisation gap after the last epoch.
     """
-    groups = _by_group(results)
-    with styled():
-        figure, panels = _grid(len(groups), height=2.6)
-        for axes, (group, members) in zip(panels, groups.items(), strict=False):
-            _draw_by_epoch(axes, _losses(members, "learnt"), "patches learnt from", BLUE)
-            _draw_by_epoch(axes, _losses(members, "validation"), "patches put aside", VERMILION)
-            gap = np.mean([member.figure("gap") for member in members])
-            axes.set_title(f"{describe_method(group.method)}: gap {gap:+.3f}", **_PANEL)
-        _label_epochs(panels, "loss")
-        _add_common_legend(figure, panels, title_of(next(iter(groups))))
-    return figure
+
+    def draw(axes: Axes, group: Group, members: Sequence[Result]) -> str:
+        _draw_by_epoch(axes, _losses(members, "learnt"), "patches learnt from", BLUE)
+        _draw_by_epoch(axes, _losses(members, "validation"), "patches put aside", VERMILION)
+        gap = np.mean([member.figure("gap") for member in members])
+        return f"{describe_method(group.method)}: gap {gap:+.3f}"
+
+    return _plot_by_epoch(_by_group(results), "loss", draw)
 
 
 def _plot_empirical_loss(results: Sequence[Result]) -> Figure:
@@ -145,20 +143,18 @@ def _plot_empirical_loss(results: Sequence[Result]) -> Figure:
     A panel for each regulariser and strength; plain fine-tuning beside them.
     """
     groups = _by_group(results)
-    pairs = [group for group in groups if group.method.gradient_rule == "dtnh"]
-    with styled():
-        figure, panels = _grid(len(pairs), height=2.6)
-        for axes, group in zip(panels, pairs, strict=False):
-            summed = replace(group, method=replace(group.method, gradient_rule="sum"))
-            lines = {"plain fine-tuning": (group.plain, "#888888"), "sum": (summed, _SUM_COLOUR)}
-            lines["dtnh"] = (group, _DTNH_COLOUR)
-            for name, (each, colour) in lines.items():
-                if each in groups:
-                    _draw_by_epoch(axes, _losses(groups[each], "train"), name, colour)
-            axes.set_title(describe_method(summed.method), **_PANEL)
-        _label_epochs(panels, "empirical loss")
-        _add_common_legend(figure, panels, title_of(next(iter(groups))))
-    return figure
+    pairs = {group: each for group, each in groups.items() if group.method.gradient_rule == "dtnh"}
+
+    def draw(axes: Axes, group: Group, _: Sequence[Result]) -> str:
+        summed = replace(group, method=replace(group.method, gradient_rule="sum"))
+        lines = {"plain fine-tuning": (group.plain, "#888888"), "sum": (summed, _SUM_COLOUR)}
+        lines["dtnh"] = (group, _DTNH_COLOUR)
+        for name, (each, colour) in lines.items():
+            if each in groups:
+                _draw_by_epoch(axes, _losses(groups[each], "train"), name, colour)
+        return describe_method(summed.method)
+
+    return _plot_by_epoch(pairs, "empirical loss", draw)
 
 
 def _plot_angles(results: Sequence[Result]) -> Figure:
@@ -172,17 +168,29 @@ def _plot_angles(results: Sequence[Result]) -> Figure:
         "direction_gradient": ("direction and loss", BLUE),
         "direction_penalty": ("direction and regulariser", PALETTE[2]),
     }
+
+    def draw(axes: Axes, group: Group, members: Sequence[Result]) -> str:
+        for angle, (name, colour) in angles.items():
+            _draw_by_epoch(axes, _series(members, "angles", angle), name, colour)
+        axes.axhline(90, color="#888888", linewidth=1, linestyle=(0, (4, 3)))
+        axes.set(ylim=(0, 180), yticks=[0, 45, 90, 135, 180])
+        conflicts = np.mean([_last_conflicts(member) for member in members])
+        return f"{describe_method(group.method)}: {conflicts:.0%} in conflict"
+
+    return _plot_by_epoch(groups, "degrees", draw)
+
+
+def _plot_by_epoch(
+    groups: Mapping[Group, Sequence[Result]],
+    figure_name: str,
+    draw: Callable[[Axes, Group, Sequence[Result]], str],
+) -> Figure:
+    """Draw a panel for each group of a section by a function that returns the panel's title."""
     with styled():
         figure, panels = _grid(len(groups), height=2.6)
         for axes, (group, members) in zip(panels, groups.items(), strict=False):
-            for angle, (name, colour) in angles.items():
-                _draw_by_epoch(axes, _series(members, "angles", angle), name, colour)
-            axes.axhline(90, color="#888888", linewidth=1, linestyle=(0, (4, 3)))
-            conflicts = np.mean([_last_conflicts(member) for member in members])
-            heading = f"{describe_method(group.method)}: {conflicts:.0%} in conflict"
-            axes.set_title(heading, **_PANEL)
-            axes.set(ylim=(0, 180), yticks=[0, 45, 90, 135, 180])
-        _label_epochs(panels, "degrees")
+            axes.set_title(draw(axes, group, members), **_PANEL)
+        _label_epochs(panels, figure_name)
         _add_common_legend(figure, panels, title_of(next(iter(groups))))
     return figure
 
@@ -221,11 +229,6 @@ def _draw_by_epoch(axes: Axes, values: _Values, name: str, colour: str) -> None:
         axes.fill_between(
             epochs, table.min(axis=0), table.max(axis=0), color=colour, alpha=0.15, linewidth=0
         )
-
-
-def _by_section(results: Sequence[Result]) -> dict[Group, list[Result]]:
-    """Return the results by what their cells have in common: the group of plain fine-tuning."""
-    return gather(results, lambda result: result.cell.group.plain)
 
 
 def _rows_by_section(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from scipy import stats
 from facetl.errors import InputError
 from facetl.experiments.runner import KIND
 from facetl.experiments.setup import Setup
-from facetl.experiments.study import Cell, Group, Start, Target
+from facetl.experiments.study import Cell, Group
 from facetl.files import read_json
 from facetl.training.training_log import check_records, is_figure
 
@@ -135,17 +134,6 @@ def summarise(results: Sequence[Result]) -> list[Row]:
     by_cell = {result.cell: result for result in results}
     groups = gather(results, lambda result: result.cell.group)
     return [_summarise(group, members, by_cell) for group, members in groups.items()]
-
-
-def best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
-    """Return the groups with the best mean among those of one target, start and frames."""
-    better = operator.lt if figure == "seconds" else operator.gt
-    best: dict[tuple[Target, Start, int], Row] = {}
-    for row in rows:
-        field = (row.group.target, row.group.start, row.group.frames)
-        if field not in best or better(row.figures[figure].mean, best[field].figures[figure].mean):
-            best[field] = row
-    return {row.group for row in best.values()}
 
 
 def _summarise(group: Group, members: list[Result], by_cell: Mapping[Cell, Result]) -> Row:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from facetl.evaluation.report.table import UNDEFINED
-from facetl.experiments.results import AP, FIGURES, Result, Row, Spread, best_rows, gather
-from facetl.experiments.study import Group, Study, describe_method
+from facetl.experiments.results import AP, FIGURES, Result, Row, Spread, gather
+from facetl.experiments.study import Group, Start, Study, Target, describe_method
 
 COMPARED = "0.5"
 """The IoU threshold of the AP by which methods are compared with plain fine-tuning."""
@@ -66,11 +67,22 @@ class Section:
 
 def sections(rows: Sequence[Row]) -> list[Section]:
     """Return the table of a study, a section for each target, start and number of frames."""
-    best = {figure: best_rows(rows, figure) for figure in (*AP, "photographs", "seconds")}
+    best = {figure: _best_rows(rows, figure) for figure in (*AP, "photographs", "seconds")}
     return [
         _as_section(title, [_as_line(row, best) for row in members])
         for title, members in gather(rows, lambda row: title_of(row.group)).items()
     ]
+
+
+def _best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
+    """Return the groups with the best mean among those of one target, start and frames."""
+    better = operator.lt if figure == "seconds" else operator.gt
+    best: dict[tuple[Target, Start, int], Row] = {}
+    for row in rows:
+        field = (row.group.target, row.group.start, row.group.frames)
+        if field not in best or better(row.figures[figure].mean, best[field].figures[figure].mean):
+            best[field] = row
+    return {row.group for row in best.values()}
 
 
 def as_markdown(study: Study, table: Sequence[Section]) -> str:
@@ -98,7 +110,10 @@ def _markdown_line(texts: Sequence[str], widths: Sequence[int]) -> str:
 
 def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[_Entry, ...]:
     figures = [
-        _Entry(_show(row.figures[name], _digits(name)), row.group in best.get(name, set()))
+        _Entry(
+            _show(row.figures[name], 1 if name == "seconds" else 3),
+            row.group in best.get(name, set()),
+        )
         for name in FIGURES
     ]
     differences = [
@@ -136,10 +151,6 @@ def _show_difference(difference: Spread | None) -> str:
         return f"{difference.mean:+.3f}"
     star = " *" if difference.differs_from_zero else ""
     return f"{difference.mean:+.3f} ± {difference.half_width:.3f}{star}"
-
-
-def _digits(figure: str) -> int:
-    return 1 if figure == "seconds" else 3
 
 
 def cells_csv(results: Sequence[Result]) -> str:

@@ -97,6 +97,7 @@ class Detector:
         device: where the networks run.
         engine: what does their arithmetic, one of :data:`facetl.mtcnn.engines.ENGINES`.
         settings: how the weights would have it search, if they say so (see ``facetl tune``).
+        networks: by stage, on the device; kernels have copies of their weights.
 
     Example:
         >>> from facetl import Detector
@@ -117,11 +118,11 @@ class Detector:
         self.device = torch.device(device)
         self.settings = weights.settings
         self._source = ""
-        self._networks: dict[Stage, Network] = {
+        self.networks: Mapping[Stage, Network] = {
             stage: weights.network(stage).to(self.device) for stage in STAGES
         }
         self.engine = choose_engine(engine, self.device)
-        self._backend_for = load_engine(self.engine).prepare(self._networks, self.device)
+        self._backend_for = load_engine(self.engine).prepare(self.networks, self.device)
 
     @classmethod
     def load(
@@ -156,14 +157,9 @@ class Detector:
         )
 
     @property
-    def networks(self) -> Mapping[Stage, Network]:
-        """The networks by stage, on :attr:`device`; kernels have copies of their weights."""
-        return self._networks
-
-    @property
     def parameters(self) -> int:
         """How many weights the three networks have together."""
-        networks = self._networks.values()
+        networks = self.networks.values()
         return sum(weight.numel() for network in networks for weight in network.parameters())
 
     @property
@@ -175,7 +171,7 @@ class Detector:
     def fingerprint(self) -> str:
         """16 hex digits that change with any weight of the three networks."""
         return fingerprint_states(
-            {stage: network.state_dict() for stage, network in self._networks.items()}
+            {stage: network.state_dict() for stage, network in self.networks.items()}
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -185,7 +181,7 @@ class Detector:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.engine = choose_engine(self.engine, self.device)
-        self._backend_for = load_engine(self.engine).prepare(self._networks, self.device)
+        self._backend_for = load_engine(self.engine).prepare(self.networks, self.device)
 
     @overload
     def detect(  # type: ignore[overload-overlap]  # a str is an iterable of str
@@ -465,7 +461,7 @@ def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeS
     yield "pnet_scan", windows
     windows = _pnet_nms(windows, level)
     yield "pnet_nms", windows
-    squares = _pnet_squares(windows)
+    squares = windows.moved_to(square(_boxes_in(windows, "pnet"))).valid()
     yield "rnet_input", squares
     scored = score_windows(backend, squares, "rnet", settings)
     scored = scored[rnet_nms(scored, settings)]
@@ -508,11 +504,6 @@ def _pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
 def border_of(settings: Settings) -> int:
     """Return how many pixels of black PNet sees around each level of the pyramid."""
     return PNET_BORDER if settings.padding else 0
-
-
-def _pnet_squares(candidates: Candidates) -> Candidates:
-    """Return the squares around where PNet sees the faces in its windows."""
-    return candidates.moved_to(square(_boxes_in(candidates, "pnet"))).valid()
 
 
 def rnet_nms(scored: Candidates, settings: Settings) -> Tensor:

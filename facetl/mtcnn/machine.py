@@ -79,7 +79,8 @@ def own_caches() -> Iterator[None]:
 def keeping_threads(count: int | None = None) -> Iterator[None]:
     """Give torch as many threads after the block as it had before; in it ``count``, if given."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    if count:
+        torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,7 @@ from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.parts import describe_differences
 from facetl.search.settings import DETECTION, Settings
-from facetl.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.initialisation import build_training_network, require_start
 from facetl.training.loop import name_validation_frames, train
 from facetl.training.mining import Miner
@@ -245,8 +242,8 @@ class Training:
         checkpoint = start = load_checkpoint(path, task) if path.exists() else None
         replan = None
         if self.time_budget:
-            replan = _Replanning(self.time_budget, step, len(patches), self.plan.seed)
-            settings = replan.start(start)
+            replan = partial(self._replan, step, len(patches))
+            settings = replan(start, begins=True)
         trained = train(network, step.stage, patches, settings, start, source, replan=replan)
         for checkpoint in trained:
             save_checkpoint(path, checkpoint, task)
@@ -254,33 +251,22 @@ class Training:
         assert checkpoint is not None, "a training has at least one epoch"
         return checkpoint
 
+    def _replan(
+        self, step: Step, patches: int, checkpoint: Checkpoint | None, *, begins: bool = False
+    ) -> TrainingSettings:
+        """Return the settings of the epochs to come, and set torch's threads, by the time budget.
 
-@dataclass(frozen=True)
-class _Replanning:
-    """Asks the time budget how a step continues, and sets torch's threads as it wants them."""
-
-    time_budget: TimeBudget
-    step: Step
-    patches: int
-    seed: int
-
-    def start(self, start: Checkpoint | None) -> TrainingSettings:
-        """Return the settings to begin or to resume with."""
-        return self._settle(
-            self.time_budget.begin_training(self._progress(start.epoch if start else 0))
-        )
-
-    def __call__(self, checkpoint: Checkpoint) -> TrainingSettings:
-        """Return the settings of the epochs to come."""
-        seconds = float(checkpoint.records[-1]["seconds"])
-        return self._settle(self.time_budget.after_epoch(self._progress(checkpoint.epoch), seconds))
-
-    def _progress(self, done: int) -> StepProgress:
-        return StepProgress(self.step, self.patches, done)
-
-    def _settle(self, settings: TrainingSettings) -> TrainingSettings:
-        torch.set_num_threads(self.time_budget.threads)
-        return replace(settings, seed=self.seed)
+        ``begins`` says that no epoch has been timed yet: a step begins, or is resumed.
+        """
+        budget = self.time_budget
+        assert budget is not None
+        begun = StepProgress(step, patches, checkpoint.epoch if checkpoint else 0)
+        if begins or checkpoint is None:
+            settings = budget.begin_training(begun)
+        else:
+            settings = budget.after_epoch(begun, float(checkpoint.records[-1]["seconds"]))
+        torch.set_num_threads(budget.threads)
+        return replace(settings, seed=self.plan.seed)
 
 
 def _load_step(path: Path, step: Step) -> tuple[State, History]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facetl.errors import InputError
 from facetl.mtcnn.geometry import regression_targets
@@ -31,7 +31,7 @@ from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES
 from facetl.training.losses import Teacher, detection_losses, weighted_sum
 from facetl.training.patches import Patches
-from facetl.training.penalties import AngleLog, Held, Regulariser, flatten, set_gradient
+from facetl.training.penalties import AngleLog, Held, Regulariser, flatten
 from facetl.training.regularisers import find_regulariser
 from facetl.training.sampling import Label
 from facetl.training.settings import Phase, TrainingSettings, learning_rate
@@ -125,7 +125,12 @@ def train(
                 "learnt": _validate(setup, patches, learnt),
                 "validation": _validate(setup, patches, validation),
                 **({"angles": angles} if angles else {}),
-                **(_describe_plan(setup.settings) if replan else {}),
+                # what an epoch depends on that a clock has chosen
+                **(
+                    {"epochs": setup.settings.total_epochs, "threads": torch.get_num_threads()}
+                    if replan
+                    else {}
+                ),
                 "learning_rate": optimiser.param_groups[0]["lr"],
                 "seconds": round(time.perf_counter() - began, 3),
             }
@@ -171,11 +176,6 @@ def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indic
     groups = patches.metadata.get("groups")
     share, seed = settings.validation_share, settings.seed
     return split_by_frame(patches.frame_index, share, seed, groups)
-
-
-def _describe_plan(settings: TrainingSettings) -> dict[str, int]:
-    """Return what an epoch depends on that a clock has chosen."""
-    return {"epochs": settings.total_epochs, "threads": torch.get_num_threads()}
 
 
 def _hold(
@@ -245,16 +245,18 @@ def _train_epoch(
     # a random stream for each epoch: resuming needs no history
     order = np.random.default_rng([settings.seed, epoch])
     chance = torch.Generator().manual_seed(int(order.integers(2**62)))
-    batches = balanced_batches(
-        patches.labels[training], settings.batch_size, _class_shares(settings), order
-    )
+    labels = (Label.NEGATIVE, Label.POSITIVE, Label.PART)
+    shares = dict(zip(labels, settings.shares, strict=True))
+    batches = balanced_batches(patches.labels[training], settings.batch_size, shares, order)
     sums: dict[str, float] = {}
     log = AngleLog()
     for step, indices in enumerate(batches):
-        share = (done + step / len(batches)) / phase.epochs
-        rate = learning_rate(settings.schedule, phase.learning_rate, share)
-        _set_learning_rate(optimiser, rate)
-        batch = _augment(setup.read(patches, training[indices]), settings, chance)
+        so_far = (done + step / len(batches)) / phase.epochs
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(settings.schedule, phase.learning_rate, so_far)
+        batch = setup.read(patches, training[indices])
+        pixels, offsets = augment(batch.pixels, batch.offsets, settings.augmentation, chance)
+        batch = replace(batch, pixels=pixels, offsets=offsets)
         losses = detection_losses(*setup.predict(batch), hard_share=settings.hard_share)
         total = weighted_sum(losses, settings.loss_weights)
         optimiser.zero_grad()
@@ -266,16 +268,6 @@ def _train_epoch(
             steps = len(batches)
             progress((epoch - 1) * steps + step + 1, settings.total_epochs * steps)
     return {name: value / len(batches) for name, value in sums.items()}, log.summary()
-
-
-def _augment(batch: Batch, settings: TrainingSettings, chance: torch.Generator) -> Batch:
-    pixels, offsets = augment(batch.pixels, batch.offsets, settings.augmentation, chance)
-    return replace(batch, pixels=pixels, offsets=offsets)
-
-
-def _class_shares(settings: TrainingSettings) -> dict[Label, float]:
-    """Return the share of each class in a batch."""
-    return dict(zip((Label.NEGATIVE, Label.POSITIVE, Label.PART), settings.shares, strict=True))
 
 
 def _find_gradient(
@@ -292,8 +284,15 @@ def _find_gradient(
     combine = GRADIENT_RULES[setup.settings.transfer.gradient_rule]
     direction = combine(gradient, penalty.gradient, strength)
     log.add(gradient, penalty.gradient, direction)
-    set_gradient(parameters, direction)
+    _set_gradient(parameters, direction)
     return {"penalty": strength * penalty.value}
+
+
+def _set_gradient(parameters: Sequence[nn.Parameter], direction: Tensor) -> None:
+    """Give a (P,) direction to the optimiser as the gradient of the parameters."""
+    pieces = torch.split(direction, [parameter.numel() for parameter in parameters])
+    for parameter, piece in zip(parameters, pieces, strict=True):
+        parameter.grad = piece.view(parameter.shape).clone(memory_format=torch.preserve_format)
 
 
 def _find_phase(settings: TrainingSettings, epoch: int) -> tuple[Phase, int]:
@@ -304,11 +303,6 @@ def _find_phase(settings: TrainingSettings, epoch: int) -> tuple[Phase, int]:
             return phase, done
         done -= phase.epochs
     raise ValueError(f"expected an epoch up to {settings.total_epochs}, got {epoch}")
-
-
-def _set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
 
 
 def _build_optimiser(network: Network, settings: TrainingSettings) -> torch.optim.Optimizer:

@@ -119,13 +119,6 @@ def flatten(tensors: Iterable[Tensor | None], parameters: Sequence[nn.Parameter]
     return torch.cat(pieces)
 
 
-def set_gradient(parameters: Sequence[nn.Parameter], direction: Tensor) -> None:
-    """Give a (P,) direction to the optimiser as the gradient of the parameters."""
-    pieces = torch.split(direction, [parameter.numel() for parameter in parameters])
-    for parameter, piece in zip(parameters, pieces, strict=True):
-        parameter.grad = piece.view(parameter.shape).clone(memory_format=torch.preserve_format)
-
-
 @dataclass
 class AngleLog:
     """Angles of the steps of an epoch, and how often loss and regulariser were in conflict."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -126,32 +126,28 @@ class Preparation:
         suspects: proposals that look like faces and are none, by the annotations.
     """
 
-    frames: int = 0
-    faces: int = 0
-    counts: dict[Label, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
-    without_positive: dict[Match, int] = field(
-        default_factory=lambda: dict.fromkeys(get_args(Match), 0)
-    )
-    unreadable: tuple[Unreadable, ...] = ()
-    suspects: tuple[Suspect, ...] = ()
+    frames: int
+    faces: int
+    counts: dict[Label, int]
+    without_positive: dict[Match, int]
+    unreadable: tuple[Unreadable, ...]
+    suspects: tuple[Suspect, ...]
 
-    def plus(self, cut: FrameCut) -> Preparation:
-        """Return the sum of this and one more frame."""
-        return replace(
-            self,
-            frames=self.frames + 1,
-            faces=self.faces + cut.faces,
-            counts={label: count + cut.counts[label] for label, count in self.counts.items()},
+    @classmethod
+    def of(cls, frames: Sequence[FrameCut | Unreadable]) -> Preparation:
+        """Return the sum of all frames."""
+        cuts = [each for each in frames if isinstance(each, FrameCut)]
+        return cls(
+            frames=len(cuts),
+            faces=sum(each.faces for each in cuts),
+            counts={label: sum(each.counts[label] for each in cuts) for label in _COUNTED},
             without_positive={
-                match: count + cut.without_positive[match]
-                for match, count in self.without_positive.items()
+                match: sum(each.without_positive[match] for each in cuts)
+                for match in get_args(Match)
             },
-            suspects=(*self.suspects, *cut.suspects),
+            unreadable=tuple(each for each in frames if isinstance(each, Unreadable)),
+            suspects=tuple(chain.from_iterable(each.suspects for each in cuts)),
         )
-
-    def without(self, frame: Unreadable) -> Preparation:
-        """Return this with one more frame that was left out."""
-        return replace(self, unreadable=(*self.unreadable, frame))
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values, for the file's metadata."""
@@ -213,20 +209,14 @@ def prepare_patches(
     task = {**origin, **(_describe_proposer(miner) if miner else {})}
     size = INPUT_SIZES[stage]
     cut = partial(_cut_frame, recipe=recipe, size=size, seed=seed, miner=miner)
-    preparation = Preparation()
-    thumbnails: dict[int, NDArray[np.float32]] = {}
     with writing_patches(path, size, task, resume=resume) as writer:
         rest = islice(enumerate(dataset.frames), len(writer.kept), None)
-        for result in progress(_write_all(writer, in_parallel(cut, rest, workers))):
-            if isinstance(result, Unreadable):
-                preparation = preparation.without(result)
-            else:
-                preparation = preparation.plus(result)
-                thumbnails[result.index] = result.thumbnail
+        results = list(progress(_write_all(writer, in_parallel(cut, rest, workers))))
+        preparation = Preparation.of(results)
         _require_readable(preparation)
         frames = {
             "frames": [frame.name for frame in dataset.frames],
-            "groups": _group_frames(thumbnails, len(dataset)),
+            "groups": _group_frames(results),
         }
         writer.metadata = {**preparation.to_json(), **origin, **frames}
     return preparation
@@ -242,7 +232,8 @@ def _write_all(
     writer: PatchWriter, cuttings: Iterator[_Cutting | Unreadable]
 ) -> Iterator[FrameCut | Unreadable]:
     """Yield what was written before a break; then write what is cut, and yield it."""
-    yield from map(_remember, writer.kept)
+    for facts in writer.kept:
+        yield Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
     for cutting in cuttings:
         if isinstance(cutting, Unreadable):
             writer.leave_out(asdict(cutting))
@@ -251,11 +242,6 @@ def _write_all(
             cut, pixels, windows = cutting
             writer.add(cut.index, pixels, windows, cut.to_json())
             yield cut
-
-
-def _remember(facts: dict[str, Any]) -> FrameCut | Unreadable:
-    """Return what the facts of a part say of its frame."""
-    return Unreadable(**facts) if "reason" in facts else FrameCut.from_json(facts)
 
 
 def _cut_frame(
@@ -291,12 +277,13 @@ def _cut_frame(
     return _Cutting(cut, pixels, windows)
 
 
-def _group_frames(thumbnails: Mapping[int, NDArray[np.float32]], count: int) -> list[int]:
-    """Return the group of near-duplicates that each of ``count`` frames is in, from 0 on.
+def _group_frames(frames: Sequence[FrameCut | Unreadable]) -> list[int]:
+    """Return the group of near-duplicates that each frame is in, from 0 on.
 
-    A frame without a thumbnail is alone in its group.
+    One that cannot be read is alone in its group.
     """
-    groups = count + np.arange(count)
+    groups = len(frames) + np.arange(len(frames))
+    thumbnails = {each.index: each.thumbnail for each in frames if isinstance(each, FrameCut)}
     groups[list(thumbnails)] = group_near_duplicates(stack_thumbnails(thumbnails.values()))
     return [int(group) for group in np.unique(groups, return_inverse=True)[1]]
 

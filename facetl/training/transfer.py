@@ -37,7 +37,7 @@ class Transfer:
         feature_layers: whose feature maps are held (``feature-map``, ``delta``); empty: the last
             convolution's and the hidden dense layer's.
         gradient_rule: how the gradients of loss and regulariser become one direction, see
-            :mod:`facetl.training.penalties`.
+            :mod:`facetl.training.gradient_rules`.
         phase_epochs: epochs of the three phases of ``gradual``.
         phase_rates: highest learning rate of each.
 

@@ -30,7 +30,7 @@ from facetl.data.frame import Frame
 from facetl.data.images import image_size, load_image, make_thumbnails
 from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, OutputError
-from facetl.evaluation.report.compose import recall_training
+from facetl.evaluation.report.compose import _recall_training
 from facetl.evaluation.report.frames import collect_frames
 from facetl.evaluation.report.page import Report, choose_frames, render_page
 from facetl.evaluation.scoring import Predictions, Truth, evaluate_all
@@ -372,7 +372,7 @@ def _read_report_of_weights(path: Path) -> None:
     weights = _as_weights(path)
     settings = {"weights": str(weights), "weights_fingerprint": load_weights(weights).fingerprint}
     run = Run("tuned", settings, ())
-    recall_training(evaluate_all([Predictions.of_run(run)], Truth({}, complete=True))[0])
+    _recall_training(evaluate_all([Predictions.of_run(run)], Truth({}, complete=True))[0])
 
 
 def _tell_checkpoint() -> dict[str, object]:

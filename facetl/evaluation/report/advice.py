@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from facetl.evaluation.diagnosis import FaceGroup, Mistake
@@ -130,16 +130,13 @@ _MENDING = {
 
 def _about_groups(best: Evaluation) -> Iterator[_Advice]:
     """Yield a word about characters that are found less often than chance would have it."""
-    groups = _worse(best.diagnosis.recall_by_label, best.metrics.best.recall)
+    recall = best.metrics.best.recall
+    groups = [each for each in best.diagnosis.recall_by_label if _is_worse(each, recall)]
     for group in sorted(groups, key=lambda each: each.recall)[:3]:
         yield _Advice(
             f"{group.name} is found less often than the others: {group.found} of "
             f"{_plural(group.faces, 'face')}. Annotate more frames with {group.name}."
         )
-
-
-def _worse(groups: Iterable[FaceGroup], recall: float) -> list[FaceGroup]:
-    return [group for group in groups if _is_worse(group, recall)]
 
 
 def _is_worse(group: FaceGroup, recall: float) -> bool:

@@ -90,7 +90,7 @@ def compose_report(
         plots=[
             Plot(drawings[name].svg, text) for name, text in _CAPTIONS.items() if name in drawings
         ],
-        trainings=[training for each in evaluations if (training := recall_training(each))],
+        trainings=[training for each in evaluations if (training := _recall_training(each))],
         commands=_commands(evaluations, reporter.command),
         origin=_origin(scored.truth, faces.fingerprint, evaluations),
     )
@@ -114,19 +114,19 @@ def _find_pictures(
     return {name: place for name, place in places.items() if place.is_file()}
 
 
-def recall_training(run: Evaluation) -> TrainingHistory | None:
+def _recall_training(run: Evaluation) -> TrainingHistory | None:
     """Return what the weights of a run tell of their making; None without them, or others.
 
     A detections file may name any path as its weights: whatever is wrong with what lies there,
     the report does without.
     """
     try:
-        return _recall_training(run)
+        return _read_training(run)
     except Exception:
         return None
 
 
-def _recall_training(run: Evaluation) -> TrainingHistory | None:
+def _read_training(run: Evaluation) -> TrainingHistory | None:
     weights = load_weights(str(run.settings.get("weights")))
     history = History.of(weights.metadata)
     if weights.fingerprint != run.settings.get("weights_fingerprint"):

@@ -16,41 +16,22 @@ from facetl.errors import printable
 
 mpl = load_matplotlib()
 with quiet_matplotlib():
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import to_rgba
-    from matplotlib.figure import Figure, SubFigure
-    from matplotlib.image import AxesImage
+    from matplotlib.artist import Artist as Artist
+    from matplotlib.axes import Axes as Axes
+    from matplotlib.collections import LineCollection as LineCollection
+    from matplotlib.colors import to_rgba as to_rgba
+    from matplotlib.figure import Figure as Figure
+    from matplotlib.figure import SubFigure as SubFigure
+    from matplotlib.image import AxesImage as AxesImage
     from matplotlib.layout_engine import ConstrainedLayoutEngine
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch, Rectangle
-    from matplotlib.patheffects import Normal, Stroke
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.lines import Line2D as Line2D
+    from matplotlib.patches import Patch as Patch
+    from matplotlib.patches import Rectangle as Rectangle
+    from matplotlib.patheffects import Normal as Normal
+    from matplotlib.patheffects import Stroke as Stroke
+    from matplotlib.ticker import FuncFormatter as FuncFormatter
+    from matplotlib.ticker import MaxNLocator as MaxNLocator
     from matplotlib.transforms import Bbox
-
-__all__ = [
-    "INK",
-    "PALE",
-    "STYLE",
-    "Artist",
-    "Axes",
-    "AxesImage",
-    "Figure",
-    "FuncFormatter",
-    "Line2D",
-    "LineCollection",
-    "MaxNLocator",
-    "Normal",
-    "Patch",
-    "Rectangle",
-    "Stroke",
-    "SubFigure",
-    "render_figure",
-    "shorten",
-    "styled",
-    "to_rgba",
-]
 
 INK, PALE = "#333333", "#DDDDDD"
 

@@ -83,7 +83,12 @@ def collect_frames(
         InputError: if the names of the frames cannot be brought together.
     """
     names = {run.name: _common_names(run, tuple(truth.boxes)) for run in runs}
-    rows = {run.name: _rows_by_name(run, names[run.name]) for run in runs}
+    rows = {
+        run.name: {
+            names[run.name][frame]: own for frame, own in rows_by_frame(run.frame_index).items()
+        }
+        for run in runs
+    }
     sizes = {
         name: size
         for run in runs
@@ -129,11 +134,6 @@ def _common_names(run: Predictions, listed: tuple[str, ...]) -> list[str]:
         own if place == UNMATCHED else listed[place]
         for own, place in zip(run.frames, places, strict=True)
     ]
-
-
-def _rows_by_name(run: Predictions, names: Sequence[str]) -> dict[str, Indices]:
-    """Return the rows of a run's detections by frame, of those frames that have any."""
-    return {names[frame]: rows for frame, rows in rows_by_frame(run.frame_index).items()}
 
 
 def _find(run: Predictions, rows: Indices | None, faces: TrueBoxes) -> _FrameDetections:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -48,7 +47,10 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
         return _format_row(title, [figure(each) for each in evaluations], layout, best)
 
     accuracy = [
-        *(row(title, partial(_ap_at, iou)) for iou, title in _AP_TITLES.items()),
+        *(
+            _format_row(title, [each.metrics.ap[iou] for each in evaluations], ".3f", "high")
+            for iou, title in _AP_TITLES.items()
+        ),
         row("AP as COCO has it, 0.5:0.95", lambda e: e.metrics.ap_coco["0.5:0.95"]),
         row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
     ]
@@ -67,7 +69,7 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
         ),
     ]
     losses = [
-        row(title, partial(_ap_lost_to, mistake), best="low")
+        _format_row(title, [e.diagnosis.usual.lost[mistake] for e in evaluations], ".3f", "low")
         for mistake, title in _LOSS_TITLES.items()
     ]
     losses.append(
@@ -104,11 +106,3 @@ def _format_row(title: str, figures: Sequence[float], layout: str, best: _Best) 
         return TableRow(title, tuple(texts), (False,) * len(texts))
     winner = format(max(known) if best == "high" else min(known), layout)
     return TableRow(title, tuple(texts), tuple(text == winner for text in texts))
-
-
-def _ap_lost_to(mistake: Mistake, evaluation: Evaluation) -> float:
-    return evaluation.diagnosis.usual.lost[mistake]
-
-
-def _ap_at(iou: str, evaluation: Evaluation) -> float:
-    return evaluation.metrics.ap[iou]

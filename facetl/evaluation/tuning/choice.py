@@ -168,17 +168,15 @@ def criteria_of(aim: Aim) -> tuple[Criterion, ...]:
     return {
         "ap": (
             Criterion("AP at IoU 0.3", lambda trial: trial.ap["0.3"], standard_errors=0.5),
-            Criterion("AP, mean of IoU 0.5:0.95", _mean_ap, standard_errors=0.5),
+            Criterion(
+                "AP, mean of IoU 0.5:0.95", lambda trial: trial.ap["0.5:0.95"], standard_errors=0.5
+            ),
         ),
         "f1": (Criterion("F1", lambda trial: trial.f1),),
         "speed": (Criterion("AP at IoU 0.5", lambda trial: trial.ap["0.5"], _SPEED_TOLERANCE),),
         "recall": (Criterion("precision", lambda trial: trial.precision),),
         "precision": (Criterion("recall", lambda trial: trial.recall),),
     }[aim.figure]
-
-
-def _mean_ap(trial: Trial) -> float:
-    return trial.ap["0.5:0.95"]
 
 
 def reaches(trial: Trial, aim: Aim) -> bool:
