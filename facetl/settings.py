@@ -145,6 +145,11 @@ def settings_of(settings: Any) -> dict[str, Setting]:
     return {each.name: each.metadata[_KEY] for each in fields(settings) if _KEY in each.metadata}
 
 
+def option_of(settings: Any, name: str) -> str:
+    """Return the option that a field is on the command line."""
+    return settings_of(settings)[name].flag or f"--{name.replace('_', '-')}"
+
+
 def find_fault(settings: Any) -> str | None:
     """Return what is wrong with the first value that is not allowed, None if all are."""
     for each in fields(settings):

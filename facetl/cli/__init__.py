@@ -17,11 +17,7 @@ from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
-from facetl.cli.ending import (
-    describe_shortage,
-    leave_broken_pipe,
-    stopping_in_one_line,
-)
+from facetl.cli.ending import describe_shortage, leave_broken_pipe, stopping_in_one_line
 from facetl.cli.evaluate import evaluate
 from facetl.cli.explain import explain
 from facetl.cli.export import export
@@ -136,10 +132,7 @@ def _print_any_name() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-CONTEXT_SETTINGS = {
-    "help_option_names": ["-h", "--help"],
-    "show_default": True,
-}
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 @click.group(cls=RoadGroup, context_settings=CONTEXT_SETTINGS)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
@@ -81,6 +82,12 @@ def show_command(command: str) -> None:
     """Show on stderr a command that is about to run, as it would be typed."""
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"$ {printable(command)}", style="bold")
+
+
+def print_written(exports: Iterable[Sequence[Path]]) -> None:
+    """Print which files or folders were written, a line for each export."""
+    for paths in exports:
+        click.echo(f"wrote {' and '.join(map(str, paths))}")
 
 
 def suggest(*words: object, why: str = "") -> None:

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -39,23 +39,6 @@ _SAVINGS = {
 }
 
 
-@contextmanager
-def resumable(place: Path, is_kept: Callable[[], bool] | None = None) -> Iterator[None]:
-    """If the block is interrupted, add to the message how to resume, where there is work to resume.
-
-    Args:
-        place: where the unfinished work lies.
-        is_kept: tells whether there is any; by default, whether the place exists.
-    """
-    try:
-        with restoring_interruptions():
-            yield
-    except KeyboardInterrupt as interruption:
-        if (is_kept or place.exists)() and not hasattr(interruption, "__notes__"):
-            interruption.add_note(f"{place} keeps what is done; resume with: {resuming_command()}")
-        raise
-
-
 class ConsoleReporter(Reporter):
     """Shows on stderr how the running command gets on."""
 
@@ -71,11 +54,16 @@ class ConsoleReporter(Reporter):
         """Yield the items with a progress bar on stderr, if that is a terminal."""
         return track(items, description, total)
 
-    def resumable(
-        self, place: Path, is_kept: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def resumable(self, place: Path, is_kept: Callable[[], bool] | None = None) -> Iterator[None]:
         """If the block is interrupted, add to the message which command resumes."""
-        return resumable(place, is_kept)
+        try:
+            with restoring_interruptions():
+                yield
+        except KeyboardInterrupt as interruption:
+            if (is_kept or place.exists)() and not hasattr(interruption, "__notes__"):
+                interruption.add_note(f"{place} keeps what is done; resume with: {self.resuming}")
+            raise
 
 
 @contextmanager

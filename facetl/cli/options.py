@@ -8,16 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import (
-    Any,
-    Literal,
-    NamedTuple,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -25,7 +16,7 @@ from click.core import ParameterSource
 from facetl.cli.input_hints import expecting
 from facetl.data.choices import Sampling
 from facetl.evaluation.tuning.aims import Aim
-from facetl.settings import Allowed, Place, Range, Setting, filled, settings_of
+from facetl.settings import Allowed, Place, Range, Setting, filled, option_of, settings_of
 
 R = TypeVar("R")
 
@@ -278,16 +269,17 @@ def is_given(option: str) -> bool:
     return source is ParameterSource.COMMANDLINE
 
 
-def refuse_idle(why: str, **flags: str) -> None:
+def refuse_idle(request: Any, why: str, *names: str) -> None:
     """Refuse options that were given by hand and would have no effect.
 
     Args:
+        request: whose options they are.
         why: says why not, and the way out; the option's name goes before.
-        flags: how the options are typed, by their names.
+        names: of the fields.
 
     Raises:
         click.UsageError: naming the first of them.
     """
-    for option, flag in flags.items():
-        if is_given(option):
-            raise click.UsageError(f"{flag} {why}")
+    for name in names:
+        if is_given(name):
+            raise click.UsageError(f"{option_of(request, name)} {why}")

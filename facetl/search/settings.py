@@ -27,17 +27,12 @@ class Settings:
     """How a detector searches.
 
     Attributes:
-        thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
-        min_face: side in pixels of the smallest face looked for, at least :data:`LEAST_FACE`.
-        factor: ratio of neighbouring levels of the image pyramid, within :data:`FACTORS`.
-        padding: whether windows may leave the image, and are black there.  Otherwise PNet's
-            stay inside, and what is left of RNet's and ONet's is stretched, as facenet-pytorch
-            does it, so that the network can't tell how much is missing.
-        voting: whether all of ONet's boxes around a face have a say in where it is, not only
-            the one with the best score (see :func:`facetl.mtcnn.nms.vote`).  RNet's NMS then
-            leaves more of them.
-        score: least score in [0, 1] of what is drawn, counted, cut out and exported.  The search
-            does not depend on it: what it finds below is kept.
+        padding: where not, PNet's windows stay inside, and what is left of RNet's and ONet's is
+            stretched, as facenet-pytorch does it, so that the network can't tell how much is
+            missing.
+        voting: where not, ONet's box with the best score alone says where a face is (see
+            :func:`facetl.mtcnn.nms.vote`), and RNet's NMS leaves fewer boxes.
+        score: the search does not depend on it: what it finds below is kept.
     """
 
     thresholds: tuple[float, float, float] = setting(
@@ -49,8 +44,12 @@ class Settings:
     factor: float = setting(
         0.709, "Ratio of neighbouring levels of the image pyramid.", Range(*FACTORS)
     )
-    padding: bool = False
-    voting: bool = False
+    padding: bool = setting(
+        False,
+        "Let windows extend beyond the image: black outside it, instead of stretching the visible "
+        "rest.",
+    )
+    voting: bool = setting(False, "Let all boxes around a face vote on its position.")
     score: float = setting(
         SCORE,
         "Minimum score of boxes that are drawn, counted, cut out or exported; 0 includes all.",
