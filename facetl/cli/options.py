@@ -231,7 +231,7 @@ def _parameter(
         settings["default"] = default
     return click.Option(
         [flag, name],
-        is_flag=hint is bool,
+        is_flag=hint is bool or None,  # False would let an option go without its value
         multiple=count == _ANY,
         show_default=entry.shown_default,
         help=entry.help or None,
