@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,7 +40,7 @@ SECTIONS = {
 """How the help groups the commands; those that are not named stand under "More"."""
 
 
-class RoadGroup(click.Group):
+class _RoadGroup(click.Group):
     """Commands in the order in which they are used; facetl's own errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -50,7 +49,6 @@ class RoadGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command line; a disk that fails or is full is reported in one line too."""
-        _print_any_name()
         try:
             with printing_plainly(), catching_signals():
                 return super().main(*args, **extra)
@@ -126,16 +124,10 @@ def _complain(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def _print_any_name() -> None:
-    """Let stdout take what its encoding does not have: bytes in names that are no text."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
-@click.group(cls=RoadGroup, context_settings=CONTEXT_SETTINGS)
+@click.group(cls=_RoadGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(VERSION, prog_name="facetl")
 def main() -> None:
     """Find the faces in cartoons: retrain MTCNN on your annotated frames.

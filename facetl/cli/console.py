@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from io import StringIO
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
@@ -71,6 +71,8 @@ def printing_plainly() -> Iterator[None]:
     of click and of libraries that warn.
     """
     before = sys.stdout, sys.stderr
+    if isinstance(sys.stdout, TextIOWrapper):  # whose encoding may lack bytes in names
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stdout, sys.stderr = (cast("TextIO", _PrintableStream(stream)) for stream in before)
     try:
         yield
@@ -257,14 +259,6 @@ def print_table(table: Table) -> None:
     if not console.is_terminal:
         console = _plain_console(width=_width_of(table))
     console.print(table)
-
-
-def render(table: Table) -> str:
-    """Return a table as text, as wide as its content needs, without colours."""
-    console = _plain_console(width=_width_of(table), file=StringIO(), color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
 
 
 def _width_of(table: Table) -> int:

@@ -44,7 +44,9 @@ class ConsoleReporter(Reporter):
 
     def __init__(self) -> None:
         self.command = typed_command()
-        self.resuming = resuming_command()
+        words = shlex.split(self.command)
+        again = [word for word in words if word not in ("--resume", "--force")]
+        self.resuming = shlex.join([*again, "--resume"])
 
     def note(self, message: str) -> None:
         """Say something on stderr, in one line."""
@@ -84,12 +86,6 @@ def leave_broken_pipe() -> NoReturn:
     with suppress(OSError, ValueError):  # stdout may be no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(_BROKEN_PIPE)
-
-
-def resuming_command() -> str:
-    """Return the command that resumes the running one: with --resume, and without --force."""
-    words = [word for word in shlex.split(typed_command()) if word not in ("--resume", "--force")]
-    return shlex.join([*words, "--resume"])
 
 
 def describe_shortage(error: BaseException, options: Collection[str]) -> str | None:

@@ -45,7 +45,7 @@ class PathType(click.Path):
         return path
 
 
-class TextType(click.ParamType):  # type: ignore[type-arg]
+class _TextType(click.ParamType):  # type: ignore[type-arg]
     """A text with a meaning.
 
     Args:
@@ -74,8 +74,8 @@ class TextType(click.ParamType):  # type: ignore[type-arg]
 
 
 _MEANT = {
-    Sampling: TextType(Sampling.parse, "frequency"),
-    Aim: TextType(Aim.parse, "aim", "found {value!r}, {error}."),
+    Sampling: _TextType(Sampling.parse, "frequency"),
+    Aim: _TextType(Aim.parse, "aim", "found {value!r}, {error}."),
 }
 """How values of a class are typed."""
 
@@ -220,7 +220,7 @@ def _parameter(
     if hint is bool and default is not False:
         flag += f"/--no-{flag.removeprefix('--')}"
     settings: dict[str, Any] = {
-        "type": TextType(parse, place=place) if parse else _type_of(hint, count, entry.allowed),
+        "type": _TextType(parse, place=place) if parse else _type_of(hint, count, entry.allowed),
         "callback": callback,
         "metavar": entry.metavar,
         "required": default is MISSING and not entry.shown_default,
@@ -254,7 +254,7 @@ def _type_of(hint: Any, count: int, allowed: Allowed) -> Any:
     if count > 1:
         return (_type_of(hint, 1, allowed),) * count
     if isinstance(allowed, Place):
-        return PathType(allowed) if hint is Path else TextType(place=allowed)
+        return PathType(allowed) if hint is Path else _TextType(place=allowed)
     if isinstance(allowed, Range):
         limits: Any = (allowed.least, allowed.most, allowed.above, allowed.below)
         return click.IntRange(*limits) if hint is int else FiniteRange(*limits)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facetl.boxes import Boxes
-from facetl.commands.annotated import load_truth, note_problems
+from facetl.commands.annotated import load_truth
 from facetl.commands.requests import DetectRequest as DetectRequest
 from facetl.cores import usable_cores
 from facetl.data.video import Sampling
@@ -151,8 +151,7 @@ def _load_faces(request: DetectRequest, found: Inputs, reporter: Reporter) -> di
     """Return the true faces of the images, whether or not folders are part of their names."""
     if request.truth is None:
         return {}
-    source = load_truth(request.truth, request.on_error, request.form)
-    note_problems(source, reporter, f"{request.truth}: ")
+    source, _ = load_truth(request, request.truth, reporter)
     boxes = Truth.of(source).boxes
     names, listed = [image.name for image in found.images], list(boxes)
     places = zip(names, find_rows(names, listed, "the images"), strict=True)
