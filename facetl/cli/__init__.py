@@ -105,11 +105,7 @@ class _RoadGroup(click.Group):
 
 
 def _require_current_folder() -> None:
-    """Raise before the work if the current folder is gone: torch's MKL would end the process.
-
-    Raises:
-        InputError: naming the way out.
-    """
+    """Raise before the work if the current folder is gone: torch's MKL would end the process."""
     try:
         Path.cwd()
     except OSError as error:

@@ -45,9 +45,6 @@ class _PrintableStream:
     """A stream on which terminal control characters become escapes, but for line ends.
 
     Rich, which uses such characters itself, looks for the stream behind it, and writes there.
-
-    Args:
-        stream: where everything goes.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -114,11 +111,7 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
 
 
 def _build_progress(*middle: ProgressColumn) -> Progress:
-    """Return a bar on stderr between what is done and the time left; none without a terminal.
-
-    Args:
-        middle: what stands between the bar and the time left.
-    """
+    """Return a bar on stderr between what is done and the time left; none without a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)

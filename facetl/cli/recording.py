@@ -103,10 +103,6 @@ class _Recorder(Ledger):
     What was given is read when the command is about to write, which is after it has looked
     whether it may, and before it works.  Then the place is locked too, until the command ends,
     and cleared of what killed commands have left half-written.
-
-    Args:
-        context: of the command.
-        stack: what holds the lock.
     """
 
     def __init__(self, context: click.Context, stack: ExitStack) -> None:
@@ -120,11 +116,7 @@ class _Recorder(Ledger):
         """What earlier steps wrote and was there when this one began."""
 
     def lock(self) -> None:
-        """Lock the place, once, and remove what killed commands have left there.
-
-        Raises:
-            OutputError: if another command is writing there.
-        """
+        """Lock the place, once, and remove what killed commands have left there."""
         if self._place and not self._is_locked:
             place = self._place.path
             has_locks = self._stack.enter_context(locking(place))
@@ -134,12 +126,7 @@ class _Recorder(Ledger):
                 note(f"{place}: no locks there; run no other facetl command that writes to it")
 
     def begin(self) -> None:
-        """Once, see that a manifest can be written, and read what was given.
-
-        Raises:
-            ManifestError: if there is something else in the manifest's place.
-            OutputError: if another command is writing there.
-        """
+        """Once, see that a manifest can be written, and read what was given."""
         self.lock()
         if self._has_begun:
             return
@@ -163,12 +150,7 @@ class _Recorder(Ledger):
         self._written.update(map(absolute, paths))
 
     def save(self) -> None:
-        """Add the command's step to the manifest, if the command has written anything.
-
-        Raises:
-            ManifestError: if something else has come to lie in the manifest's place.
-            OutputError: if it cannot be written.
-        """
+        """Add the command's step to the manifest, if the command has written anything."""
         folder = self._place.folder if self._place else None
         if not self._written or not folder:
             return

@@ -157,16 +157,7 @@ def _refuse_inside(out: Path, parts: Sources) -> None:
 
 
 def _leave_out(parts: Parts, copied_from: Sources, reporter: Reporter) -> Parts:
-    """Return the frames that can be written; report how many are left out, and why.
-
-    Args:
-        parts: all frames.
-        copied_from: where images are copied from, by part.
-        reporter: is told.
-
-    Raises:
-        InputError: if none is left.
-    """
+    """Return the frames that can be written; report how many are left out, and why."""
     every = [frame for dataset in parts.values() for frame in dataset]
     odd = [frame for frame in every if not is_nameable(frame)]
     strays = _find_strays(parts, copied_from)

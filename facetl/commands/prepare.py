@@ -81,11 +81,7 @@ def prepare(request: PrepareRequest, reporter: Reporter = SILENT) -> PrepareResu
 
 
 def _find_room(request: PrepareRequest, reporter: Reporter) -> None:
-    """See that there is unfinished work to resume, or nothing in the way of new patches.
-
-    Raises:
-        OutputError: if something is in the way, or the patches to resume are finished.
-    """
+    """See that there is unfinished work to resume, or nothing in the way of new patches."""
     path = request.path
     if request.resume:
         lock_place()
@@ -105,12 +101,7 @@ def _lacks_sheet_alone(request: PrepareRequest) -> bool:
 
 
 def _build_miner(request: PrepareRequest, reporter: Reporter) -> Miner | None:
-    """Return what finds the proposals for a later stage.
-
-    Raises:
-        UsageError: if weights are missing or not wanted.
-        WeightsError: if they cannot be read.
-    """
+    """Return what finds the proposals for a later stage."""
     stage, weights = request.stage, request.weights
     if stage == "pnet":
         if weights:
