@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from numbers import Real
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,8 +33,9 @@ class Range:
     above: bool = False
     below: bool = False
 
-    def __contains__(self, value: float) -> bool:
-        if not abs(value) <= sys.float_info.max:
+    def __contains__(self, value: Any) -> bool:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)  # JSON has others too
+        if not is_number or not abs(value) <= sys.float_info.max:
             return False
         high = self.least is None or (value > self.least if self.above else value >= self.least)
         low = self.most is None or (value < self.most if self.below else value <= self.most)

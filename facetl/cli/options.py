@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -166,19 +166,13 @@ def _parameters(
     parse: Mapping[str, Callable[[str], Any]],
     callbacks: Mapping[str, Callback],
 ) -> Iterator[tuple[str, click.Parameter]]:
-    """Yield what fields of settings become on the command line, by their names.
+    """Yield what fields become on the command line, by their names: of a class, or of settings.
 
-    Args:
-        settings: their class, or settings whose values are the defaults.
-        fixed: values of some fields.
-        parse: see :func:`command`, as for what follows.
-        callbacks: by names of fields.
+    The values of settings are the defaults; for the rest see :func:`command`.
     """
     hints = get_type_hints(settings if isinstance(settings, type) else type(settings))
-    entries = settings_of(settings)
-    for own in fields(settings):
-        name, default = own.name, fixed.get(own.name, _default_of(settings, own))
-        if entry := entries.get(name):
+    for name, entry, default in _fields(settings, fixed):
+        if entry:
             look = callbacks.get(name) or (expecting(entry.expects) if entry.expects else None)
             yield name, _parameter(name, hints[name], entry, default, parse.get(name), look)
         elif is_dataclass(default):
@@ -187,10 +181,9 @@ def _parameters(
 
 def _request(kind: type[R], fixed: Mapping[str, Any], given: Mapping[str, Any]) -> R:
     """Return a request with what was given by hand or is the command line's own default."""
-    values, entries = dict(fixed), settings_of(kind)
-    for own in fields(kind):  # type: ignore[arg-type]
-        name, default = own.name, fixed.get(own.name, _default_of(kind, own))
-        if entry := entries.get(name):
+    values = dict(fixed)
+    for name, entry, default in _fields(kind, fixed):
+        if entry:
             if name in given and (entry.usual is None or is_given(name)):
                 values[name] = dict(given[name]) if isinstance(default, dict) else given[name]
         elif is_dataclass(default):
@@ -198,10 +191,13 @@ def _request(kind: type[R], fixed: Mapping[str, Any], given: Mapping[str, Any]) 
     return kind(**values)
 
 
-def _default_of(settings: Any, own: Field[Any]) -> Any:
-    if not isinstance(settings, type):
-        return getattr(settings, own.name)
-    return own.default if own.default_factory is MISSING else own.default_factory()
+def _fields(settings: Any, fixed: Mapping[str, Any]) -> Iterator[tuple[str, Setting | None, Any]]:
+    """Yield the name of each field, what it says of itself, and its value or default."""
+    entries = settings_of(settings)
+    for own in fields(settings):
+        made = own.default if own.default_factory is MISSING else own.default_factory()
+        usual = made if isinstance(settings, type) else getattr(settings, own.name)
+        yield own.name, entries.get(own.name), fixed.get(own.name, usual)
 
 
 def _parameter(

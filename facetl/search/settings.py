@@ -19,8 +19,6 @@ BATCH_SIZE = 4
 FACTORS = (0.1, 0.99)
 """Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
 
-_SWITCHES = frozenset({"padding", "voting"})
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -59,7 +57,7 @@ class Settings:
     def __post_init__(self) -> None:
         if fault := find_fault(self):
             raise ValueError(fault)
-        for name in _SWITCHES:
+        for name in ("padding", "voting"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"found {name} {getattr(self, name)!r}, expected true or false")
 
@@ -76,10 +74,11 @@ class Settings:
         record = metadata.get(DETECTION, {})
         if not isinstance(record, Mapping):
             raise WeightsError(_complaint(f"{record!r}, expected an object"))
-        known = {each.name for each in fields(cls)} & record.keys()
+        given = {each.name: record[each.name] for each in fields(cls) if each.name in record}
+        if isinstance(thresholds := given.get("thresholds"), list):
+            given["thresholds"] = tuple(thresholds)
         try:
-            numbers = {name: _as_numbers(record[name]) for name in known - _SWITCHES}
-            return cls(**numbers, **{name: record[name] for name in known & _SWITCHES})
+            return cls(**given)
         except (TypeError, ValueError) as error:
             raise WeightsError(_complaint(str(error))) from error
 
@@ -90,15 +89,6 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON-able dict."""
         return asdict(self)
-
-
-def _as_numbers(value: Any) -> Any:
-    """Return a number as it is and a list of numbers as a tuple; JSON has other values too."""
-    if isinstance(value, list | tuple):
-        return tuple(_as_numbers(each) for each in value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, got {value!r}")
-    return value
 
 
 def _complaint(found: str) -> str:
