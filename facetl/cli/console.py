@@ -223,12 +223,17 @@ class TimeBar:
         self.advance(estimate)
 
 
-def plain_table(title: str, headers: Sequence[str]) -> Table:
+def plain_table(
+    title: str,
+    headers: Sequence[str],
+    padding: tuple[int, int] | tuple[int, int, int, int] = (0, 3, 0, 0),
+) -> Table:
     """Return a table without lines: names on the left, figures on the right.
 
     Args:
         title: what the names are; with no ``headers`` nothing stands above the columns.
         headers: what each column of figures is; nothing in them is taken for markup.
+        padding: of cells, as rich has it.
     """
     from rich.table import Table
     from rich.text import Text
@@ -237,7 +242,7 @@ def plain_table(title: str, headers: Sequence[str]) -> Table:
         box=None,
         header_style="bold",
         pad_edge=False,
-        padding=(0, 3, 0, 0),
+        padding=padding,
         show_header=any(headers),
     )
     table.add_column(Text(printable(title)))
