@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from numbers import Real
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,8 +33,9 @@ class Range:
     above: bool = False
     below: bool = False
 
-    def __contains__(self, value: float) -> bool:
-        if not abs(value) <= sys.float_info.max:
+    def __contains__(self, value: Any) -> bool:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)  # JSON has others too
+        if not is_number or not abs(value) <= sys.float_info.max:
             return False
         high = self.least is None or (value > self.least if self.above else value >= self.least)
         low = self.most is None or (value < self.most if self.below else value <= self.most)
@@ -143,6 +145,11 @@ def like(settings: type, name: str, **changes: Any) -> Any:
 def settings_of(settings: Any) -> dict[str, Setting]:
     """Return what the fields of a settings class say of themselves, by their names."""
     return {each.name: each.metadata[_KEY] for each in fields(settings) if _KEY in each.metadata}
+
+
+def option_of(settings: Any, name: str) -> str:
+    """Return the option that a field is on the command line."""
+    return settings_of(settings)[name].flag or f"--{name.replace('_', '-')}"
 
 
 def find_fault(settings: Any) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -20,7 +21,6 @@ from outcomes import assert_refused, success
 from PIL import Image
 
 from facetl.cli import main
-from facetl.cli.exports import EXPORT_NAMES
 from facetl.data.formats.coco import Coco
 from facetl.data.formats.course import save_annotations
 from facetl.data.formats.names import is_plain
@@ -61,7 +61,9 @@ def run() -> Run:
 
 
 def test_every_export_has_an_option() -> None:
-    assert tuple(EXPORTS) == EXPORT_NAMES
+    types = {each.name: each.type for each in main.commands["detect"].params}
+    assert isinstance(types["exports"], click.Choice)
+    assert types["exports"].choices == tuple(EXPORTS)
 
 
 def test_csv_has_a_row_for_each_detection(tmp_path: Path, run: Run) -> None:
@@ -334,7 +336,7 @@ def test_what_lies_beyond_the_border_is_no_pre_annotation(tmp_path: Path) -> Non
 # what is refused
 
 
-@pytest.mark.parametrize("kind", EXPORT_NAMES)
+@pytest.mark.parametrize("kind", EXPORTS)
 @pytest.mark.parametrize(
     ("frames", "message"),
     [

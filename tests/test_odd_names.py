@@ -17,7 +17,6 @@ from outcomes import assert_refused, success
 from tiny_world import save_frames
 
 from facetl.cli import main
-from facetl.cli.exports import EXPORT_NAMES
 from facetl.commands.convert import _leave_out
 from facetl.data.dataset import load_dataset
 from facetl.data.discovery import find_sources
@@ -28,6 +27,7 @@ from facetl.errors import NameTooLongError
 from facetl.files import write_text
 from facetl.reporting import SILENT
 from facetl.results.detections import Detections, FrameResult, Run
+from facetl.results.export_table import EXPORTS
 from facetl.results.json_file import save_run
 from facetl.results.store import load_run
 
@@ -75,7 +75,7 @@ def test_the_longest_names_are_searched_drawn_exported_and_converted(
     length: int, frames: Path, tmp_path: Path
 ) -> None:
     name, out = called(frames, length), tmp_path / "out"
-    exports = [each for kind in EXPORT_NAMES for each in ("--export", kind)]
+    exports = [each for kind in EXPORTS for each in ("--export", kind)]
     result = success(facetl("detect", frames, "--overlays", "--crops", *exports, "--out", out))
     assert "(0 skipped)" in result.stdout
     assert (out / "overlays" / name).is_file()
@@ -125,7 +125,7 @@ def test_videos_of_long_names_are_searched_and_not_drawn(tmp_path: Path) -> None
     assert_refused(result, "the name of its annotations would be too long", "shorten that of the")
 
 
-@pytest.mark.parametrize("kind", EXPORT_NAMES)
+@pytest.mark.parametrize("kind", EXPORTS)
 def test_a_name_with_control_characters_is_one_counted_skip(
     kind: str, frames: Path, tmp_path: Path
 ) -> None:

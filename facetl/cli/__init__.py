@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,11 +16,7 @@ from facetl.cli.convert import convert
 from facetl.cli.demo import demo
 from facetl.cli.detect import detect
 from facetl.cli.doctor import doctor
-from facetl.cli.ending import (
-    describe_shortage,
-    leave_broken_pipe,
-    stopping_in_one_line,
-)
+from facetl.cli.ending import describe_shortage, leave_broken_pipe, stopping_in_one_line
 from facetl.cli.evaluate import evaluate
 from facetl.cli.explain import explain
 from facetl.cli.export import export
@@ -45,7 +40,7 @@ SECTIONS = {
 """How the help groups the commands; those that are not named stand under "More"."""
 
 
-class RoadGroup(click.Group):
+class _RoadGroup(click.Group):
     """Commands in the order in which they are used; facetl's own errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -54,7 +49,6 @@ class RoadGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command line; a disk that fails or is full is reported in one line too."""
-        _print_any_name()
         try:
             with printing_plainly(), catching_signals():
                 return super().main(*args, **extra)
@@ -111,11 +105,7 @@ class RoadGroup(click.Group):
 
 
 def _require_current_folder() -> None:
-    """Raise before the work if the current folder is gone: torch's MKL would end the process.
-
-    Raises:
-        InputError: naming the way out.
-    """
+    """Raise before the work if the current folder is gone: torch's MKL would end the process."""
     try:
         Path.cwd()
     except OSError as error:
@@ -130,19 +120,10 @@ def _complain(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def _print_any_name() -> None:
-    """Let stdout take what its encoding does not have: bytes in names that are no text."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
-CONTEXT_SETTINGS = {
-    "help_option_names": ["-h", "--help"],
-    "show_default": True,
-}
-
-
-@click.group(cls=RoadGroup, context_settings=CONTEXT_SETTINGS)
+@click.group(cls=_RoadGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(VERSION, prog_name="facetl")
 def main() -> None:
     """Find the faces in cartoons: retrain MTCNN on your annotated frames.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
-from facetl.cli.console import print_table
+from facetl.cli.console import plain_table, print_table
 from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import CompareRequest
 
@@ -47,12 +47,9 @@ def compare(request: CompareRequest) -> None:
 
 def _draw(section: Section) -> Table:
     """Return a section as a table, the best of each column in bold."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
-    for number, header in enumerate(section.header):
-        table.add_column(Text(header), justify="right" if number else "left")
+    table = plain_table(section.header[0], section.header[1:], (0, 1))
     for line in section.lines:
         table.add_row(*(Text(each.text, "bold" if each.best else "") for each in line))
     return table

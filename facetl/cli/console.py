@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from io import StringIO
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
@@ -44,9 +45,6 @@ class _PrintableStream:
     """A stream on which terminal control characters become escapes, but for line ends.
 
     Rich, which uses such characters itself, looks for the stream behind it, and writes there.
-
-    Args:
-        stream: where everything goes.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -70,6 +68,8 @@ def printing_plainly() -> Iterator[None]:
     of click and of libraries that warn.
     """
     before = sys.stdout, sys.stderr
+    if isinstance(sys.stdout, TextIOWrapper):  # whose encoding may lack bytes in names
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stdout, sys.stderr = (cast("TextIO", _PrintableStream(stream)) for stream in before)
     try:
         yield
@@ -81,6 +81,12 @@ def show_command(command: str) -> None:
     """Show on stderr a command that is about to run, as it would be typed."""
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"$ {printable(command)}", style="bold")
+
+
+def print_written(exports: Iterable[Sequence[Path]]) -> None:
+    """Print which files or folders were written, a line for each export."""
+    for paths in exports:
+        click.echo(f"wrote {' and '.join(map(str, paths))}")
 
 
 def suggest(*words: object, why: str = "") -> None:
@@ -105,11 +111,7 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
 
 
 def _build_progress(*middle: ProgressColumn) -> Progress:
-    """Return a bar on stderr between what is done and the time left; none without a terminal.
-
-    Args:
-        middle: what stands between the bar and the time left.
-    """
+    """Return a bar on stderr between what is done and the time left; none without a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
@@ -221,12 +223,17 @@ class TimeBar:
         self.advance(estimate)
 
 
-def plain_table(title: str, headers: Sequence[str]) -> Table:
+def plain_table(
+    title: str,
+    headers: Sequence[str],
+    padding: tuple[int, int] | tuple[int, int, int, int] = (0, 3, 0, 0),
+) -> Table:
     """Return a table without lines: names on the left, figures on the right.
 
     Args:
         title: what the names are; with no ``headers`` nothing stands above the columns.
         headers: what each column of figures is; nothing in them is taken for markup.
+        padding: of cells, as rich has it.
     """
     from rich.table import Table
     from rich.text import Text
@@ -235,7 +242,7 @@ def plain_table(title: str, headers: Sequence[str]) -> Table:
         box=None,
         header_style="bold",
         pad_edge=False,
-        padding=(0, 3, 0, 0),
+        padding=padding,
         show_header=any(headers),
     )
     table.add_column(Text(printable(title)))
@@ -250,14 +257,6 @@ def print_table(table: Table) -> None:
     if not console.is_terminal:
         console = _plain_console(width=_width_of(table))
     console.print(table)
-
-
-def render(table: Table) -> str:
-    """Return a table as text, as wide as its content needs, without colours."""
-    console = _plain_console(width=_width_of(table), file=StringIO(), color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
 
 
 def _width_of(table: Table) -> int:

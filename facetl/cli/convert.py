@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from facetl.cli import options
+from facetl.cli.console import print_written
 from facetl.cli.ending import ConsoleReporter
-from facetl.cli.exports import print_exports
 from facetl.commands.requests import ConvertRequest
 
 
@@ -39,4 +39,4 @@ def convert(request: ConvertRequest) -> None:
     for part, (frames, faces) in result.counts.items():
         title = f"{part}: " if len(result.counts) > 1 else ""
         click.echo(f"{title}{frames} frames, {faces} faces")
-    print_exports(result.written)
+    print_written(result.written)

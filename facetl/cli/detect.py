@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from facetl.cli import options
-from facetl.cli.console import suggest
+from facetl.cli.console import print_written, suggest
 from facetl.cli.ending import ConsoleReporter
-from facetl.cli.exports import print_exports
 from facetl.commands.requests import DetectRequest
 
 if TYPE_CHECKING:
@@ -98,14 +97,13 @@ def _refuse_idle(request: DetectRequest) -> None:
         raise click.UsageError("--margin and --align say how to cut faces out; add --crops")
     if not request.by_blocks:
         why = "is for --engine ray; add that or leave it out"
-        options.refuse_idle(why, address="--address", shard_size="--shard-size")
+        options.refuse_idle(request, why, "address", "shard_size")
     if not request.truth:
         why = "says how --truth is read; add --truth, or leave it out"
-        options.refuse_idle(why, form="--format", on_error="--on-error")
+        options.refuse_idle(request, why, "form", "on_error")
 
 
 def _print_result(result: DetectResult) -> None:
     for line in result.describe():
         click.echo(line)
-    click.echo(f"wrote {' and '.join(map(str, result.written))}")
-    print_exports(result.exported)
+    print_written([result.written, *result.exported])

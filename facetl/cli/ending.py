@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -39,29 +39,14 @@ _SAVINGS = {
 }
 
 
-@contextmanager
-def resumable(place: Path, is_kept: Callable[[], bool] | None = None) -> Iterator[None]:
-    """If the block is interrupted, add to the message how to resume, where there is work to resume.
-
-    Args:
-        place: where the unfinished work lies.
-        is_kept: tells whether there is any; by default, whether the place exists.
-    """
-    try:
-        with restoring_interruptions():
-            yield
-    except KeyboardInterrupt as interruption:
-        if (is_kept or place.exists)() and not hasattr(interruption, "__notes__"):
-            interruption.add_note(f"{place} keeps what is done; resume with: {resuming_command()}")
-        raise
-
-
 class ConsoleReporter(Reporter):
     """Shows on stderr how the running command gets on."""
 
     def __init__(self) -> None:
         self.command = typed_command()
-        self.resuming = resuming_command()
+        words = shlex.split(self.command)
+        again = [word for word in words if word not in ("--resume", "--force")]
+        self.resuming = shlex.join([*again, "--resume"])
 
     def note(self, message: str) -> None:
         """Say something on stderr, in one line."""
@@ -71,11 +56,16 @@ class ConsoleReporter(Reporter):
         """Yield the items with a progress bar on stderr, if that is a terminal."""
         return track(items, description, total)
 
-    def resumable(
-        self, place: Path, is_kept: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def resumable(self, place: Path, is_kept: Callable[[], bool] | None = None) -> Iterator[None]:
         """If the block is interrupted, add to the message which command resumes."""
-        return resumable(place, is_kept)
+        try:
+            with restoring_interruptions():
+                yield
+        except KeyboardInterrupt as interruption:
+            if (is_kept or place.exists)() and not hasattr(interruption, "__notes__"):
+                interruption.add_note(f"{place} keeps what is done; resume with: {self.resuming}")
+            raise
 
 
 @contextmanager
@@ -96,12 +86,6 @@ def leave_broken_pipe() -> NoReturn:
     with suppress(OSError, ValueError):  # stdout may be no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(_BROKEN_PIPE)
-
-
-def resuming_command() -> str:
-    """Return the command that resumes the running one: with --resume, and without --force."""
-    words = [word for word in shlex.split(typed_command()) if word not in ("--resume", "--force")]
-    return shlex.join([*words, "--resume"])
 
 
 def describe_shortage(error: BaseException, options: Collection[str]) -> str | None:

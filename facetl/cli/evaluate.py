@@ -53,12 +53,14 @@ def evaluate(request: EvaluateRequest) -> None:
       facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
     """
     from facetl.commands.evaluate import evaluate as run
+    from facetl.evaluation.report.table import compare_runs
 
     result = run(request, ConsoleReporter())
     for each in result.evaluations:
         for text in each.notes:
             note(text)
-    print_table(figures_table(result.evaluations))
+    names = [each.name for each in result.evaluations]
+    print_table(_draw("", names, compare_runs(result.evaluations)))
     if result.overlap:
         _print_overlap(result.evaluations, result.overlap)
     click.echo(f"wrote {result.metrics}")
@@ -106,13 +108,6 @@ def _suggest(evaluations: Sequence[Evaluation]) -> None:
         *("--score", f"{threshold:.2f}", "--out", "results"),
         why=f"where {winner.name} has its best F1",
     )
-
-
-def figures_table(evaluations: Sequence[Evaluation]) -> Table:
-    """Return the figures as a table, one column a run, the best of each row in bold."""
-    from facetl.evaluation.report.table import compare_runs
-
-    return _draw("", [each.name for each in evaluations], compare_runs(evaluations))
 
 
 def _draw(title: str, headers: Sequence[str], groups: Sequence[Sequence[TableRow]]) -> Table:

@@ -148,11 +148,7 @@ def _remedy(path: Path, wanted: str) -> str | None:
 
 
 def _require_there(path: Path) -> None:
-    """Raise if a path can only be an address, or a pattern that the shell did not replace.
-
-    Raises:
-        InputError: saying what to give.
-    """
+    """Raise if a path can only be an address, or a pattern that the shell did not replace."""
     if path.exists():
         return
     if _URL.match(str(path)):

@@ -5,19 +5,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import (
-    Any,
-    Literal,
-    NamedTuple,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -25,7 +16,7 @@ from click.core import ParameterSource
 from facetl.cli.input_hints import expecting
 from facetl.data.choices import Sampling
 from facetl.evaluation.tuning.aims import Aim
-from facetl.settings import Allowed, Place, Range, Setting, filled, settings_of
+from facetl.settings import Allowed, Place, Range, Setting, filled, option_of, settings_of
 
 R = TypeVar("R")
 
@@ -54,7 +45,7 @@ class PathType(click.Path):
         return path
 
 
-class TextType(click.ParamType):  # type: ignore[type-arg]
+class _TextType(click.ParamType):  # type: ignore[type-arg]
     """A text with a meaning.
 
     Args:
@@ -83,8 +74,8 @@ class TextType(click.ParamType):  # type: ignore[type-arg]
 
 
 _MEANT = {
-    Sampling: TextType(Sampling.parse, "frequency"),
-    Aim: TextType(Aim.parse, "aim", "found {value!r}, {error}."),
+    Sampling: _TextType(Sampling.parse, "frequency"),
+    Aim: _TextType(Aim.parse, "aim", "found {value!r}, {error}."),
 }
 """How values of a class are typed."""
 
@@ -175,19 +166,13 @@ def _parameters(
     parse: Mapping[str, Callable[[str], Any]],
     callbacks: Mapping[str, Callback],
 ) -> Iterator[tuple[str, click.Parameter]]:
-    """Yield what fields of settings become on the command line, by their names.
+    """Yield what fields become on the command line, by their names: of a class, or of settings.
 
-    Args:
-        settings: their class, or settings whose values are the defaults.
-        fixed: values of some fields.
-        parse: see :func:`command`, as for what follows.
-        callbacks: by names of fields.
+    The values of settings are the defaults; for the rest see :func:`command`.
     """
     hints = get_type_hints(settings if isinstance(settings, type) else type(settings))
-    entries = settings_of(settings)
-    for own in fields(settings):
-        name, default = own.name, fixed.get(own.name, _default_of(settings, own))
-        if entry := entries.get(name):
+    for name, entry, default in _fields(settings, fixed):
+        if entry:
             look = callbacks.get(name) or (expecting(entry.expects) if entry.expects else None)
             yield name, _parameter(name, hints[name], entry, default, parse.get(name), look)
         elif is_dataclass(default):
@@ -196,10 +181,9 @@ def _parameters(
 
 def _request(kind: type[R], fixed: Mapping[str, Any], given: Mapping[str, Any]) -> R:
     """Return a request with what was given by hand or is the command line's own default."""
-    values, entries = dict(fixed), settings_of(kind)
-    for own in fields(kind):  # type: ignore[arg-type]
-        name, default = own.name, fixed.get(own.name, _default_of(kind, own))
-        if entry := entries.get(name):
+    values = dict(fixed)
+    for name, entry, default in _fields(kind, fixed):
+        if entry:
             if name in given and (entry.usual is None or is_given(name)):
                 values[name] = dict(given[name]) if isinstance(default, dict) else given[name]
         elif is_dataclass(default):
@@ -207,10 +191,13 @@ def _request(kind: type[R], fixed: Mapping[str, Any], given: Mapping[str, Any]) 
     return kind(**values)
 
 
-def _default_of(settings: Any, own: Field[Any]) -> Any:
-    if not isinstance(settings, type):
-        return getattr(settings, own.name)
-    return own.default if own.default_factory is MISSING else own.default_factory()
+def _fields(settings: Any, fixed: Mapping[str, Any]) -> Iterator[tuple[str, Setting | None, Any]]:
+    """Yield the name of each field, what it says of itself, and its value or default."""
+    entries = settings_of(settings)
+    for own in fields(settings):
+        made = own.default if own.default_factory is MISSING else own.default_factory()
+        usual = made if isinstance(settings, type) else getattr(settings, own.name)
+        yield own.name, entries.get(own.name), fixed.get(own.name, usual)
 
 
 def _parameter(
@@ -229,7 +216,7 @@ def _parameter(
     if hint is bool and default is not False:
         flag += f"/--no-{flag.removeprefix('--')}"
     settings: dict[str, Any] = {
-        "type": TextType(parse, place=place) if parse else _type_of(hint, count, entry.allowed),
+        "type": _TextType(parse, place=place) if parse else _type_of(hint, count, entry.allowed),
         "callback": callback,
         "metavar": entry.metavar,
         "required": default is MISSING and not entry.shown_default,
@@ -240,7 +227,7 @@ def _parameter(
         settings["default"] = default
     return click.Option(
         [flag, name],
-        is_flag=hint is bool,
+        is_flag=hint is bool or None,  # False would let an option go without its value
         multiple=count == _ANY,
         show_default=entry.shown_default,
         help=entry.help or None,
@@ -263,7 +250,7 @@ def _type_of(hint: Any, count: int, allowed: Allowed) -> Any:
     if count > 1:
         return (_type_of(hint, 1, allowed),) * count
     if isinstance(allowed, Place):
-        return PathType(allowed) if hint is Path else TextType(place=allowed)
+        return PathType(allowed) if hint is Path else _TextType(place=allowed)
     if isinstance(allowed, Range):
         limits: Any = (allowed.least, allowed.most, allowed.above, allowed.below)
         return click.IntRange(*limits) if hint is int else FiniteRange(*limits)
@@ -278,16 +265,17 @@ def is_given(option: str) -> bool:
     return source is ParameterSource.COMMANDLINE
 
 
-def refuse_idle(why: str, **flags: str) -> None:
+def refuse_idle(request: Any, why: str, *names: str) -> None:
     """Refuse options that were given by hand and would have no effect.
 
     Args:
+        request: whose options they are.
         why: says why not, and the way out; the option's name goes before.
-        flags: how the options are typed, by their names.
+        names: of the fields.
 
     Raises:
         click.UsageError: naming the first of them.
     """
-    for option, flag in flags.items():
-        if is_given(option):
-            raise click.UsageError(f"{flag} {why}")
+    for name in names:
+        if is_given(name):
+            raise click.UsageError(f"{option_of(request, name)} {why}")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from facetl.commands.requests import AUTO, AnnotatedRequest
+from facetl.commands.requests import AUTO, AnnotatedRequest, DetectRequest, EvaluateRequest
 from facetl.data import dataset as datasets
-from facetl.data.annotations import AnnotationFile, OnError, describe_problems
+from facetl.data.annotations import AnnotationFile, describe_problems
 from facetl.data.dataset import FaceDataset, find_warnings, load_dataset
 from facetl.data.frame import Part
 from facetl.manifests.manifest import Step, find_writer
@@ -49,14 +49,18 @@ def load_frames(
 
 
 def load_truth(
-    path: Path, on_error: OnError = "strict", form: str = AUTO
-) -> FaceDataset | AnnotationFile:
+    request: DetectRequest | EvaluateRequest, path: Path, reporter: Reporter
+) -> tuple[FaceDataset | AnnotationFile, list[Path]]:
     """Read the true faces: a folder of frames, or a file, with its images if its boxes need them.
+
+    Returns:
+        What was read, and the annotation files that hold a detector's suggestions.
 
     Raises:
         InputError: if they cannot be read.
     """
-    return datasets.load_truth(path, on_error, chosen_format(form))
+    source = datasets.load_truth(path, request.on_error, chosen_format(request.form))
+    return source, note_problems(source, reporter, f"{path}: ")
 
 
 def note_problems(
@@ -70,9 +74,9 @@ def note_problems(
         what: what it is, where that needs to be said.
 
     Returns:
-        The annotation files that hold a detector's suggestions (see :func:`find_suggestions`).
+        The annotation files that hold a detector's suggestions (see :func:`_find_suggestions`).
     """
-    if suggestions := find_suggestions(source):
+    if suggestions := _find_suggestions(source):
         reporter.note(describe_suggestions(suggestions))
     if source.problems:
         reporter.note(what + describe_problems(source.problems))
@@ -83,7 +87,7 @@ def note_problems(
     return suggestions
 
 
-def find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
+def _find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
     """Return the annotation files that hold a detector's suggestions, byte for byte.
 
     Their manifests tell, also in a copy of their folder.

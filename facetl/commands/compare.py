@@ -102,11 +102,7 @@ def set_aside(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
 
 
 def _load_frames(request: CompareRequest, reporter: Reporter) -> tuple[FaceDataset, FaceDataset]:
-    """Return frames to train on, and readable frames to test on.
-
-    Raises:
-        InputError: if some frames are in both, or there is no face to find.
-    """
+    """Return frames to train on, and readable frames to test on."""
     load = partial(load_dataset, on_error=request.on_error, form=chosen_format(request.form))
     train_frames = load(request.data, part="train")
     test_frames = load(request.test or request.data, part="test")
@@ -128,11 +124,7 @@ def _load_frames(request: CompareRequest, reporter: Reporter) -> tuple[FaceDatas
 
 
 def _require_apart(train: FaceDataset, test: FaceDataset) -> None:
-    """Raise unless there are faces to measure on, in frames that are not learnt from.
-
-    Raises:
-        InputError: naming a frame that is in both.
-    """
+    """Raise unless there are faces to measure on, in frames that are not learnt from."""
     learnt = {frame.path.resolve() for frame in train}
     both = [frame.path for frame in test if frame.path.resolve() in learnt]
     if both:

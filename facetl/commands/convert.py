@@ -22,17 +22,11 @@ from facetl.reporting import SILENT, Reporter
 from facetl.results.export_table import EXPORTS
 from facetl.results.exports import save_exports
 from facetl.results.store import SUFFIXES, find_runs, load_run, name_of
+from facetl.settings import option_of
 
 _FILE_SUFFIXES = (".csv", ".json", ".txt", ".xml", ".yaml", ".yml")
-_FOR_ANNOTATIONS = {
-    "images": "--images",
-    "form": "--format",
-    "part": "--part",
-    "placing": "--with-images",
-    "difficult": "--difficult",
-    "on_error": "--on-error",
-}
-"""Fields of a request that say nothing about detections, and their options."""
+_FOR_ANNOTATIONS = ("images", "form", "part", "placing", "difficult", "on_error")
+"""Fields of a request that say nothing about detections."""
 
 Parts = Mapping[Part, FaceDataset]
 Sources = Mapping[Part, Sequence[Source]]
@@ -83,7 +77,7 @@ def _convert_runs(
     for each in fields(request):
         if each.name in _FOR_ANNOTATIONS and getattr(request, each.name) != each.default:
             raise UsageError(
-                f"{_FOR_ANNOTATIONS[each.name]} is for annotations, and {paths[0]} holds "
+                f"{option_of(request, each.name)} is for annotations, and {paths[0]} holds "
                 "detections; leave it out"
             )
     _refuse_file_name(request)
@@ -163,16 +157,7 @@ def _refuse_inside(out: Path, parts: Sources) -> None:
 
 
 def _leave_out(parts: Parts, copied_from: Sources, reporter: Reporter) -> Parts:
-    """Return the frames that can be written; report how many are left out, and why.
-
-    Args:
-        parts: all frames.
-        copied_from: where images are copied from, by part.
-        reporter: is told.
-
-    Raises:
-        InputError: if none is left.
-    """
+    """Return the frames that can be written; report how many are left out, and why."""
     every = [frame for dataset in parts.values() for frame in dataset]
     odd = [frame for frame in every if not is_nameable(frame)]
     strays = _find_strays(parts, copied_from)

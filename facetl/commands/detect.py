@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facetl.boxes import Boxes
-from facetl.commands.annotated import load_truth, note_problems
+from facetl.commands.annotated import load_truth
 from facetl.commands.requests import DetectRequest as DetectRequest
 from facetl.cores import usable_cores
 from facetl.data.video import Sampling
@@ -120,11 +120,7 @@ def _kind_of(request: DetectRequest) -> Kind:
 
 
 def _require_fitting(request: DetectRequest, found: Inputs) -> None:
-    """Refuse options that do not go with each other, or with what is to be searched.
-
-    Raises:
-        UsageError: saying which.
-    """
+    """Refuse options that do not go with each other, or with what is to be searched."""
     if not found.images and (request.overlays or request.truth):
         raise UsageError("--overlays and --truth are for images; videos have --video")
     if not found.videos and (request.every or request.video or request.skip_still):
@@ -152,8 +148,7 @@ def _load_faces(request: DetectRequest, found: Inputs, reporter: Reporter) -> di
     """Return the true faces of the images, whether or not folders are part of their names."""
     if request.truth is None:
         return {}
-    source = load_truth(request.truth, request.on_error, request.form)
-    note_problems(source, reporter, f"{request.truth}: ")
+    source, _ = load_truth(request, request.truth, reporter)
     boxes = Truth.of(source).boxes
     names, listed = [image.name for image in found.images], list(boxes)
     places = zip(names, find_rows(names, listed, "the images"), strict=True)
@@ -198,11 +193,7 @@ def _plan_here(
     runs: list[SearchRun],
     reporter: Reporter,
 ) -> _Search:
-    """Return what searches on this machine.
-
-    Raises:
-        VideoError: if nothing can be read.
-    """
+    """Return what searches on this machine."""
     viewing = Viewing(request.every or Sampling(), request.skip_still)
     ready, unreadable = open_videos(found.videos, reporter, beside_images=bool(found.images))
     if found.videos:
@@ -243,11 +234,7 @@ def _add_facts(runs: list[SearchRun], viewing: Viewing, **more: Any) -> list[Sea
 
 
 def _prepare_place(request: DetectRequest, kept: Collection[Path], reporter: Reporter) -> None:
-    """Refuse to resume where runs of another search lie; remove those that would be resumed.
-
-    Raises:
-        OutputError: naming the first of them.
-    """
+    """Refuse to resume where runs of another search lie; remove those that would be resumed."""
     if request.force and not request.resume and _kind_of(request) is not DOCUMENT:
         _remove_others(request.out, [], reporter)
     others = other_runs(request.out, kept) if request.resume and not request.force else []

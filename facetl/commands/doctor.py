@@ -87,11 +87,7 @@ def _find_missing() -> Iterator[str]:
 
 
 def _check(detectors: Sequence[Detector]) -> Iterator[str]:
-    """Search a drawn frame with each detector; yield how fast, and whether they agree.
-
-    Raises:
-        InputError: if their boxes differ.
-    """
+    """Search a drawn frame with each detector; yield how fast, and whether they agree."""
     image = _draw_image()
     height, width = image.shape[:2]
     found = []

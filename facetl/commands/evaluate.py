@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +67,7 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
         refuse_to_overwrite(path, force=request.force)
     require_writable(folder)
     runs = _load_runs(request)
-    source = load_truth(request.truth, request.on_error, request.form)
-    suggestions = note_problems(source, reporter, f"{request.truth}: ")
+    source, suggestions = load_truth(request, request.truth, reporter)
     scored = _score(runs, source, request)
     overlap = _compare(scored, request, reporter)
     document = describe(
@@ -169,16 +167,13 @@ def _save_plots(
     folder: Path, evaluations: Sequence[Evaluation], reporter: Reporter
 ) -> dict[str, Drawing]:
     """Draw and write the plots; return those that could be drawn, by name."""
+
+    def draw(name: str) -> Drawing:
+        from facetl.evaluation.report import plots
+
+        return plots.draw(plots.plot_evaluation(evaluations)[name]())
+
     pictures = OptionalPictures()
-    drawings = {
-        name: pictures.save_figure(folder / name, partial(_draw, name, evaluations))
-        for name in PLOTS
-    }
+    drawings = pictures.save_figures(folder, PLOTS, draw)
     pictures.note_missing(reporter)
-    return {name: drawing for name, drawing in drawings.items() if drawing}
-
-
-def _draw(name: str, evaluations: Sequence[Evaluation]) -> Drawing:
-    from facetl.evaluation.report import plots
-
-    return plots.draw(plots.plot_evaluation(evaluations)[name]())
+    return drawings

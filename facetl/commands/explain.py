@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,17 +64,13 @@ def _trace(pixels: Pixels, source: str, request: ExplainRequest) -> Trace:
 
 def _save_pictures(out: Path, traces: Mapping[str, Trace], reporter: Reporter) -> list[Path]:
     """Draw and write all pictures; return those that could be drawn."""
+
+    def draw(name: str) -> Drawing:
+        from facetl.evaluation.report import trace_figures
+
+        return trace_figures.as_drawing(name, trace_figures.plot_traces(traces)[name]())
+
     pictures = OptionalPictures()
-    drawn = [
-        out / name
-        for name in PICTURES
-        if pictures.save_figure(out / name, partial(_draw, name, traces))
-    ]
+    drawn = pictures.save_figures(out, PICTURES, draw)
     pictures.note_missing(reporter)
-    return drawn
-
-
-def _draw(name: str, traces: Mapping[str, Trace]) -> Drawing:
-    from facetl.evaluation.report import trace_figures
-
-    return trace_figures.as_drawing(name, trace_figures.plot_traces(traces)[name]())
+    return [out / name for name in drawn]

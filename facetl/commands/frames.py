@@ -92,12 +92,7 @@ def frames(request: FramesRequest, reporter: Reporter = SILENT) -> FramesResult:
 
 
 def _find_videos(paths: Sequence[Path]) -> Inputs:
-    """Return the videos that the paths mean, and what else is there.
-
-    Raises:
-        InputError: if there is nothing in the folders.
-        UsageError: if an image was named, or there are only images.
-    """
+    """Return the videos that the paths mean, and what else is there."""
     found = find_inputs(paths, "videos")
     if not found.videos:
         raise UsageError(f"{paths[0]} is no video and holds none; give videos")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -60,6 +61,13 @@ class OptionalPictures:
             plots.save_plot(path, drawn)
             return drawn
         return None
+
+    def save_figures(
+        self, folder: Path, names: Iterable[str], draw: Callable[[str], Drawing]
+    ) -> dict[str, Drawing]:
+        """Draw figures, by their names, and write them; return those that can be drawn."""
+        drawn = {name: self.save_figure(folder / name, partial(draw, name)) for name in names}
+        return {name: drawing for name, drawing in drawn.items() if drawing}
 
     @property
     def count(self) -> int:

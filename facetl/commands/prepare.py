@@ -9,10 +9,11 @@ from pathlib import Path
 from facetl.commands.annotated import load_frames
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import PrepareRequest as PrepareRequest
+from facetl.commands.training_files import require_room
 from facetl.data.dataset import FaceDataset
 from facetl.data.images import save_image
-from facetl.errors import OutputError, UsageError
-from facetl.files import lock_place, note_written, refuse_to_overwrite, require_writable
+from facetl.errors import UsageError
+from facetl.files import lock_place, note_written
 from facetl.mtcnn.detector import Detector, choose_device
 from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import load_weights
@@ -80,29 +81,14 @@ def prepare(request: PrepareRequest, reporter: Reporter = SILENT) -> PrepareResu
 
 
 def _find_room(request: PrepareRequest, reporter: Reporter) -> None:
-    """See that there is unfinished work to resume, or nothing in the way of new patches.
-
-    Raises:
-        OutputError: if something is in the way, or the patches to resume are finished.
-    """
+    """See that there is unfinished work to resume, or nothing in the way of new patches."""
     path = request.path
     if request.resume:
         lock_place()
-        if has_work(path) or _lacks_sheet_alone(request):
-            return
-        if path.exists() and not request.force:
-            raise OutputError(
-                f"{path} is finished, there is nothing to resume; cut again with --force"
-            )
-    elif has_work(path) and not request.force:
-        raise OutputError(
-            f"{work_folder(path)} holds unfinished patches; resume with --resume or start over "
-            "with --force"
-        )
-    for target in (path, request.sheet):
-        refuse_to_overwrite(target, force=request.force)
-    require_writable(path.parent)
-    if request.resume:
+    is_begun = has_work(path) or (request.resume and _lacks_sheet_alone(request))
+    unfinished = work_folder(path) if is_begun else None
+    written = (path, request.sheet)
+    if not require_room(request, written, unfinished, "unfinished patches", "cut"):
         reporter.note(f"found no {work_folder(path)} to resume; starting over")
 
 
@@ -115,12 +101,7 @@ def _lacks_sheet_alone(request: PrepareRequest) -> bool:
 
 
 def _build_miner(request: PrepareRequest, reporter: Reporter) -> Miner | None:
-    """Return what finds the proposals for a later stage.
-
-    Raises:
-        UsageError: if weights are missing or not wanted.
-        WeightsError: if they cannot be read.
-    """
+    """Return what finds the proposals for a later stage."""
     stage, weights = request.stage, request.weights
     if stage == "pnet":
         if weights:

@@ -83,10 +83,10 @@ _epochs = partial(
 
 def _of_weights(name: str, word: str = "that") -> Any:
     """Return a field for a setting that weights recommend, and that is theirs if it is None."""
-    usual = getattr(Settings, name)
-    numbers = usual if isinstance(usual, tuple) else (usual,)
-    shown = " ".join(f"{number:g}" for number in numbers)
-    shown = f"{word} of the weights, otherwise {shown}"
+    usual, shown = getattr(Settings, name), f"{word} of the weights"
+    if usual is not False:
+        numbers = usual if isinstance(usual, tuple) else (usual,)
+        shown += f", otherwise {' '.join(f'{number:g}' for number in numbers)}"
     return like(Settings, name, default=None, shown_default=shown)
 
 
@@ -98,17 +98,8 @@ class SearchRequest:
     min_face: float | None = _of_weights("min_face")
     factor: float | None = _of_weights("factor")
     score: float | None = _of_weights("score")
-    padding: bool | None = setting(
-        None,
-        "Let windows extend beyond the image: black outside it, instead of stretching the visible "
-        "rest.",
-        shown_default="that of the weights",
-    )
-    voting: bool | None = setting(
-        None,
-        "Let all boxes around a face vote on its position.",
-        shown_default="that of the weights",
-    )
+    padding: bool | None = _of_weights("padding")
+    voting: bool | None = _of_weights("voting")
 
     def override(self, settings: Settings) -> Settings:
         """Return the settings of weights with what was asked for in their place."""
@@ -166,10 +157,7 @@ class CompareRequest:
         metavar="FOLDER",
     )
     study: str = setting(
-        "strategies",
-        "A study that comes with facetl, or a file.",
-        READ,
-        metavar="NAME|FILE.toml",
+        "strategies", "A study that comes with facetl, or a file.", READ, metavar="NAME|FILE.toml"
     )
     test: Path | None = setting(
         None,
@@ -309,9 +297,7 @@ class DetectRequest(SearchRequest):
         metavar="HOST:PORT",
     )
     shard_size: int = setting(
-        256,
-        "With --engine ray: images per Parquet shard; each video has its own.",
-        AT_LEAST_ONE,
+        256, "With --engine ray: images per Parquet shard; each video has its own.", AT_LEAST_ONE
     )
     on_error: OnError = like(AnnotatedRequest, "on_error")
     force: bool = _force()
@@ -568,11 +554,7 @@ class TrainRequest(AnnotatedRequest):
         metavar="FILE",
     )
     start: str | None = setting(
-        None,
-        "Weights to start from.",
-        READ,
-        metavar="pretrained|scratch|FILE",
-        usual="pretrained",
+        None, "Weights to start from.", READ, metavar="pretrained|scratch|FILE", usual="pretrained"
     )
     epochs: tuple[int, int, int] | None = _epochs(
         None, usual=tuple(facts.training.epochs for facts in STAGE_FACTS.values())
@@ -634,10 +616,7 @@ class TuneRequest(AnnotatedRequest):
     """Which settings are tried on which frames, and for what."""
 
     weights: str = setting(
-        REQUIRED,
-        "A weights file, 'cartoon' or 'pretrained'.",
-        READ_BESIDE,
-        metavar="FILE",
+        REQUIRED, "A weights file, 'cartoon' or 'pretrained'.", READ_BESIDE, metavar="FILE"
     )
     part: Part | None = setting(
         None, "Which part to use, if DATA has both.", ("train", "test"), usual="train"

@@ -52,7 +52,7 @@ class TrainResult:
         cascade: the trained cascade.
     """
 
-    files: CascadeFiles
+    files: TrainingFiles
     cascade: Cascade
 
 
@@ -81,9 +81,9 @@ def train(
     device = choose_device(request.device)
     machine = _Machine(device, choose_engine(request.engine, device), request.workers)
     require_start(start)
-    files = CascadeFiles(request.out)
-    files.find_room(resume=request.resume, force=request.force, reporter=reporter)
-    with reporter.resumable(files.workshop), files.tidied():
+    files = TrainingFiles(request.out)
+    files.require_room(request, files.workshop, reporter)
+    with reporter.resumable(files.workshop), _tidied(files.workshop):
         dataset = _load(request, files, reporter)
         plan = _make_plan(request, start, dataset)
         budget = _start_budget(request, plan, dataset, machine, began)
@@ -97,7 +97,7 @@ def train(
             workshop = Workshop(files.workshop)
             cascade = Training(dataset, plan, workshop, watcher, *machine, budget).run()
         cascade = choose_score(cascade, dataset, *machine, reporter)
-        files.save(cascade, dataset, reporter)
+        _save(files, cascade, dataset, reporter)
         if budget:
             done = _describe_epochs(budget.done(cascade.records))
             reporter.note(f"budget of {budget.seconds:.0f} s: took {budget.spent:.0f} s for {done}")
@@ -112,61 +112,30 @@ class _Machine(NamedTuple):
     workers: int
 
 
-@dataclass(frozen=True)
-class CascadeFiles(TrainingFiles):
-    """The files of a cascade's training."""
+@contextmanager
+def _tidied(workshop: Path) -> Iterator[None]:
+    """After an error leave nothing of work that never began."""
+    try:
+        yield
+    except FacetlError:
+        if not Workshop(workshop).has_work:
+            remove_folder(workshop)
+        raise
 
-    @property
-    def suspects(self) -> Path:
-        """Regions that look like faces and are not annotated."""
-        return self.beside("suspects.json")
 
-    @property
-    def suspects_sheet(self) -> Path:
-        """The same, to look at."""
-        return self.beside("suspects.png")
-
-    @property
-    def workshop(self) -> Path:
-        """The folder of unfinished work; gone when it is finished."""
-        return self.weights.with_name(f"{self.weights.name}.work")
-
-    def find_room(self, *, resume: bool, force: bool, reporter: Reporter) -> None:
-        """See that there is unfinished work to resume, or nothing in the way of a new training.
-
-        Raises:
-            OutputError: if something is in the way, or the training is finished.
-        """
-        others = (self.suspects, self.suspects_sheet)
-        self.require_room(self.workshop, *others, resume=resume, force=force, reporter=reporter)
-
-    @contextmanager
-    def tidied(self) -> Iterator[None]:
-        """After an error leave nothing of work that never began."""
-        try:
-            yield
-        except FacetlError:
-            if not Workshop(self.workshop).has_work:
-                self.clear_workshop()
-            raise
-
-    def clear_workshop(self) -> None:
-        """Remove unfinished work."""
-        remove_folder(self.workshop)
-
-    def save(self, cascade: Cascade, dataset: FaceDataset, reporter: Reporter) -> None:
-        """Write everything, what was learnt first, and remove the unfinished work."""
-        write_text(self.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
-        write_text(self.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
-        save_weights(self.weights, cascade.weights)
-        pictures = OptionalPictures()
-        self.draw_losses(by_training(cascade.records), pictures)
-        with pictures.drawing(self.suspects_sheet):
-            self.suspects_sheet.unlink(missing_ok=True)  # of an earlier training
-            if cascade.suspects:
-                save_image(self.suspects_sheet, draw_suspects(cascade.suspects, dataset))
-        pictures.note_missing(reporter)
-        self.clear_workshop()
+def _save(files: TrainingFiles, cascade: Cascade, dataset: FaceDataset, reporter: Reporter) -> None:
+    """Write everything, what was learnt first, and remove the unfinished work."""
+    write_text(files.records, "".join(json.dumps(each) + "\n" for each in cascade.records))
+    write_text(files.suspects, json.dumps(list(cascade.suspects), indent=1) + "\n")
+    save_weights(files.weights, cascade.weights)
+    pictures = OptionalPictures()
+    files.draw_losses(by_training(cascade.records), pictures)
+    with pictures.drawing(files.suspects_sheet):
+        files.suspects_sheet.unlink(missing_ok=True)  # of an earlier training
+        if cascade.suspects:
+            save_image(files.suspects_sheet, draw_suspects(cascade.suspects, dataset))
+    pictures.note_missing(reporter)
+    remove_folder(files.workshop)
 
 
 def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> CascadePlan:
@@ -220,11 +189,11 @@ def _frames_to_choose_on(
     return leave_out_unreadable(spread(dataset, _MOST_SEARCHED)), "trained on", SCORE
 
 
-def _load(request: TrainRequest, files: CascadeFiles, reporter: Reporter) -> FaceDataset:
+def _load(request: TrainRequest, files: TrainingFiles, reporter: Reporter) -> FaceDataset:
     """Return the frames, with those of the cartoon; an unfinished training goes if need be."""
     dataset = load_frames(request, reporter)
     if not request.resume:
-        files.clear_workshop()
+        remove_folder(files.workshop)
     if not request.with_cartoons:
         return dataset
     folder = files.workshop / "cartoons"
@@ -238,11 +207,7 @@ def _load(request: TrainRequest, files: CascadeFiles, reporter: Reporter) -> Fac
 
 
 def _start_budget(
-    request: TrainRequest,
-    plan: CascadePlan,
-    dataset: FaceDataset,
-    machine: _Machine,
-    began: float,
+    request: TrainRequest, plan: CascadePlan, dataset: FaceDataset, machine: _Machine, began: float
 ) -> TimeBudget | None:
     """Return what keeps the training within its budget, if it has one."""
     if not request.budget:
@@ -252,7 +217,7 @@ def _start_budget(
         seconds=request.budget,
         frames=len(dataset),
         faces=dataset.face_count,
-        path=CascadeFiles(request.out).workshop / "budget.json",
+        path=TrainingFiles(request.out).workshop / "budget.json",
         measure=trial_of(machine.device),
         keeps_epochs=request.keep_epochs,
         began=began,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import facetl.training.loop as training
@@ -20,11 +19,7 @@ from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.search.settings import DETECTION, Settings
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from facetl.training.initialisation import (
-    build_training_network,
-    fingerprint_start,
-    settle_start,
-)
+from facetl.training.initialisation import build_training_network, fingerprint_start, settle_start
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.progress import describe_epoch, describe_parts
 from facetl.training.settings import TrainingSettings
@@ -72,13 +67,16 @@ def train_stage(request: TrainStageRequest, reporter: Reporter = SILENT) -> Trai
             "patches": patches.fingerprint,
             "settings": settings.to_json(),
         },
-        files=StageFiles(request.out),
+        files=TrainingFiles(request.out),
         others={name: each for name, each in _stages_of(joined).items() if name != stage},
         detection=recommend_settings(stage, patches, joined),
         reporter=reporter,
     )
     with reporter.resumable(run.files.checkpoint):
-        checkpoint = run.find_start(resume=request.resume, force=request.force)
+        path = run.files.checkpoint
+        run.files.require_room(request, path, reporter)
+        is_begun = request.resume and path.exists()
+        checkpoint = load_checkpoint(path, run.task) if is_begun else None
         note_busy_cores(stage, settings, device, reporter)
         checkpoint = run.train(network, checkpoint)
     return TrainStageResult(run.files, checkpoint)
@@ -102,16 +100,6 @@ def recommend_settings(stage: Stage, patches: Patches, joined: Weights | None) -
 
 
 @dataclass(frozen=True)
-class StageFiles(TrainingFiles):
-    """The files of one stage's training."""
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where the training stands; gone when it is finished."""
-        return self.weights.with_name(f"{self.weights.name}.checkpoint")
-
-
-@dataclass(frozen=True)
 class _Run:
     """One training, and what goes into its weights file besides the stage."""
 
@@ -119,21 +107,10 @@ class _Run:
     patches: Patches
     settings: TrainingSettings
     task: dict[str, Any]
-    files: StageFiles
+    files: TrainingFiles
     others: Mapping[Stage, State]
     detection: Settings
     reporter: Reporter
-
-    def find_start(self, *, resume: bool, force: bool) -> Checkpoint | None:
-        """Return the checkpoint to resume from, None for a new training.
-
-        Raises:
-            OutputError: if something is in the way, or the training is finished.
-            WeightsError: if the checkpoint is another task's.
-        """
-        path = self.files.checkpoint
-        self.files.require_room(path, resume=resume, force=force, reporter=self.reporter)
-        return load_checkpoint(path, self.task) if resume and path.exists() else None
 
     def train(self, network: Network, start: Checkpoint | None) -> Checkpoint:
         """Train, leaving a checkpoint after every epoch and the weights at the end."""

@@ -1,4 +1,4 @@
-"""The files that a training leaves, all named after its weights file."""
+"""The files that a training leaves, all named after its weights file, and room for them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facetl.commands.optional_pictures import OptionalPictures
+from facetl.commands.requests import PrepareRequest, TrainRequest, TrainStageRequest
 from facetl.errors import OutputError
 from facetl.files import lock_place, plot_paths, refuse_to_overwrite, require_writable
 from facetl.locks import clear
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """What every training leaves.
+    """What a training leaves.
 
     Attributes:
         weights: the weights file.
@@ -38,10 +39,29 @@ class TrainingFiles:
     @property
     def curves(self) -> Path:
         """The losses by epoch, as a picture; as a drawing beside it."""
-        return self.beside("losses.png")
+        return self._beside("losses.png")
 
-    def beside(self, ending: str) -> Path:
-        """Return the path of a file that is named after the weights."""
+    @property
+    def suspects(self) -> Path:
+        """Regions that look like faces and are not annotated; from whole cascades alone."""
+        return self._beside("suspects.json")
+
+    @property
+    def suspects_sheet(self) -> Path:
+        """The same, to look at."""
+        return self._beside("suspects.png")
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the training of a stage stands; gone when it is finished."""
+        return self.weights.with_name(f"{self.weights.name}.checkpoint")
+
+    @property
+    def workshop(self) -> Path:
+        """The folder of a cascade's unfinished work; gone when it is finished."""
+        return self.weights.with_name(f"{self.weights.name}.work")
+
+    def _beside(self, ending: str) -> Path:
         return self.weights.with_name(f"{self.weights.stem}_{ending}")
 
     def draw_losses(
@@ -64,40 +84,65 @@ class TrainingFiles:
         )
 
     def require_room(
-        self, unfinished: Path, *others: Path, resume: bool, force: bool, reporter: Reporter
+        self, request: TrainRequest | TrainStageRequest, unfinished: Path, reporter: Reporter
     ) -> None:
         """See that there is unfinished work to resume, or nothing in the way of a new training.
 
         Args:
+            request: whether an unfinished one is resumed, and whether what is there may go.
             unfinished: where an earlier, unfinished one would lie.
-            others: files that are written besides those of every training.
-            resume: whether an unfinished one is resumed.
-            force: whether what is there may go.
             reporter: takes a note if there is nothing to resume.
 
         Raises:
             OutputError: if something is in the way, or the training to resume is finished.
         """
-        written = (self.weights, self.records, *plot_paths(self.curves), *others)
+        written = [self.weights, self.records, *plot_paths(self.curves)]
+        if isinstance(request, TrainRequest):
+            written += [self.suspects, self.suspects_sheet]
         lock_place()
         for path in (unfinished, *written):
             clear(path)
-        if resume and unfinished.exists():
-            return
-        if resume and self.weights.exists() and not force:
-            raise OutputError(
-                f"{self.weights} is finished, there is nothing to resume; train again with --force"
-            )
-        if unfinished.exists() and not force:
-            raise OutputError(
-                f"{unfinished} holds an unfinished training; resume with --resume or start "
-                "over with --force"
-            )
-        for path in written:
-            refuse_to_overwrite(path, force=force)
-        require_writable(self.weights.parent)
-        if resume:
+        kept = unfinished if unfinished.exists() else None
+        if not require_room(request, written, kept, "an unfinished training", "train"):
             reporter.note(f"found no {unfinished} to resume; starting over")
+
+
+def require_room(
+    request: PrepareRequest | TrainRequest | TrainStageRequest,
+    written: Sequence[Path],
+    unfinished: Path | None,
+    what: str,
+    verb: str,
+) -> bool:
+    """See that there is unfinished work to resume, or nothing in the way of what is written.
+
+    Args:
+        request: whether unfinished work is resumed, and whether what is there may go.
+        written: the files that are written, the first of them the last.
+        unfinished: where unfinished work lies, if there is any.
+        what: what that is.
+        verb: what is done anew otherwise.
+
+    Returns:
+        Whether there is what the request expects; not, if it would resume what never began.
+
+    Raises:
+        OutputError: if something is in the way, or what shall be resumed is finished.
+    """
+    if request.resume and unfinished:
+        return True
+    if request.resume and written[0].exists() and not request.force:
+        raise OutputError(
+            f"{written[0]} is finished, there is nothing to resume; {verb} again with --force"
+        )
+    if unfinished and not request.force:
+        raise OutputError(
+            f"{unfinished} holds {what}; resume with --resume or start over with --force"
+        )
+    for path in written:
+        refuse_to_overwrite(path, force=request.force)
+    require_writable(written[0].parent)
+    return not request.resume
 
 
 def note_busy_cores(

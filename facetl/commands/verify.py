@@ -111,11 +111,7 @@ def verify(request: VerifyRequest, reporter: Reporter = SILENT) -> VerifyResult:
 
 
 def _plan(path: Path) -> list[Audit]:
-    """Return what is to be checked at a path.
-
-    Raises:
-        ManifestError: if no manifest tells of it, or one cannot be read.
-    """
+    """Return what is to be checked at a path."""
     if folders := _folders_with_manifest(path):
         return _find_unknown([Audit(each, load_manifest(each).steps) for each in folders])
     for folder in Path(absolute(path)).parents:
@@ -154,13 +150,7 @@ def _find_unknown(audits: list[Audit]) -> list[Audit]:
 
 
 def _unknown_in(folder: Path, known: set[Path], folders: set[Path]) -> list[str]:
-    """Return the names of files below a folder that are not known, nor in another of the folders.
-
-    Args:
-        folder: which.
-        known: what manifests name.
-        folders: those that have a manifest.
-    """
+    """Return the names of unknown files below a folder, but not in another of the folders."""
     nested = [each for each in folders if each != folder and each.is_relative_to(folder)]
     return [
         name

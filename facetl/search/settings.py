@@ -19,25 +19,18 @@ BATCH_SIZE = 4
 FACTORS = (0.1, 0.99)
 """Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
 
-_SWITCHES = frozenset({"padding", "voting"})
-
 
 @dataclass(frozen=True)
 class Settings:
     """How a detector searches.
 
     Attributes:
-        thresholds: least scores in [0, 1] to pass PNet, RNet and ONet.
-        min_face: side in pixels of the smallest face looked for, at least :data:`LEAST_FACE`.
-        factor: ratio of neighbouring levels of the image pyramid, within :data:`FACTORS`.
-        padding: whether windows may leave the image, and are black there.  Otherwise PNet's
-            stay inside, and what is left of RNet's and ONet's is stretched, as facenet-pytorch
-            does it, so that the network can't tell how much is missing.
-        voting: whether all of ONet's boxes around a face have a say in where it is, not only
-            the one with the best score (see :func:`facetl.mtcnn.nms.vote`).  RNet's NMS then
-            leaves more of them.
-        score: least score in [0, 1] of what is drawn, counted, cut out and exported.  The search
-            does not depend on it: what it finds below is kept.
+        padding: where not, PNet's windows stay inside, and what is left of RNet's and ONet's is
+            stretched, as facenet-pytorch does it, so that the network can't tell how much is
+            missing.
+        voting: where not, ONet's box with the best score alone says where a face is (see
+            :func:`facetl.mtcnn.nms.vote`), and RNet's NMS leaves fewer boxes.
+        score: the search does not depend on it: what it finds below is kept.
     """
 
     thresholds: tuple[float, float, float] = setting(
@@ -49,8 +42,12 @@ class Settings:
     factor: float = setting(
         0.709, "Ratio of neighbouring levels of the image pyramid.", Range(*FACTORS)
     )
-    padding: bool = False
-    voting: bool = False
+    padding: bool = setting(
+        False,
+        "Let windows extend beyond the image: black outside it, instead of stretching the visible "
+        "rest.",
+    )
+    voting: bool = setting(False, "Let all boxes around a face vote on its position.")
     score: float = setting(
         SCORE,
         "Minimum score of boxes that are drawn, counted, cut out or exported; 0 includes all.",
@@ -60,7 +57,7 @@ class Settings:
     def __post_init__(self) -> None:
         if fault := find_fault(self):
             raise ValueError(fault)
-        for name in _SWITCHES:
+        for name in ("padding", "voting"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"found {name} {getattr(self, name)!r}, expected true or false")
 
@@ -77,10 +74,11 @@ class Settings:
         record = metadata.get(DETECTION, {})
         if not isinstance(record, Mapping):
             raise WeightsError(_complaint(f"{record!r}, expected an object"))
-        known = {each.name for each in fields(cls)} & record.keys()
+        given = {each.name: record[each.name] for each in fields(cls) if each.name in record}
+        if isinstance(thresholds := given.get("thresholds"), list):
+            given["thresholds"] = tuple(thresholds)
         try:
-            numbers = {name: _as_numbers(record[name]) for name in known - _SWITCHES}
-            return cls(**numbers, **{name: record[name] for name in known & _SWITCHES})
+            return cls(**given)
         except (TypeError, ValueError) as error:
             raise WeightsError(_complaint(str(error))) from error
 
@@ -91,15 +89,6 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON-able dict."""
         return asdict(self)
-
-
-def _as_numbers(value: Any) -> Any:
-    """Return a number as it is and a list of numbers as a tuple; JSON has other values too."""
-    if isinstance(value, list | tuple):
-        return tuple(_as_numbers(each) for each in value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, got {value!r}")
-    return value
 
 
 def _complaint(found: str) -> str:
