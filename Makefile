@@ -15,7 +15,7 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror facetl/mtcnn/native/kernels.cpp
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 quick: .venv/test
 	$(BIN)/ruff check .

@@ -63,7 +63,10 @@ def _no_process_unless_slow(
         monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
 
 
-SKETCHES = {"png": b"\x89PNG\r\n\x1a\na sketch", "svg": b"<svg>a sketch</svg>\n"}
+SKETCHES = {
+    "png": b"\x89PNG\r\n\x1a\na sketch",
+    "svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>\n',
+}
 
 
 def sketch(_figure: object, form: str, *_: object, **__: object) -> bytes:

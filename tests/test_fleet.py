@@ -515,25 +515,29 @@ def test_videos_are_searched_as_on_one_machine(cluster: tuple[str, int], tmp_pat
 
 
 def test_a_search_that_is_stopped_goes_on(
-    frames: Path, whole: dict[str, bytes], tmp_path: Path
+    frames: Path, whole: dict[str, bytes], cluster: tuple[str, int], tmp_path: Path
 ) -> None:
+    """On the cluster first, then with a Ray of its own, which is the slower to start."""
     folder = tmp_path / "out" / SHARDS
-    with running(frames, *USUAL, "--out", tmp_path / "out", "--workers", 1) as process:
+    there = ("--address", cluster[0], "--workers", 1)
+    with running(frames, *USUAL, "--out", tmp_path / "out", *there) as process:
         while process.poll() is None and not find_shards(folder):
             time.sleep(0.01)
-        heard = addresses_heard_at(processes_below(process.pid))
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate()
     assert process.returncode == 143, errors
-    assert heard, "Ray's processes talk to each other"
-    assert heard <= LOOPBACK
     assert "keeps what is done; resume with: facetl detect" in errors
     left = shards_in(tmp_path / "out")
     assert 0 < len(left) < len(whole)
     assert left.items() <= whole.items()
     with running(frames, *USUAL, "--out", tmp_path / "out", "--resume") as process:
+        while process.poll() is None and len(find_shards(folder)) == len(left):
+            time.sleep(0.01)
+        heard = addresses_heard_at(processes_below(process.pid))
         _, errors = process.communicate()
     assert process.returncode == 0, errors
+    assert heard, "Ray's processes talk to each other"
+    assert heard <= LOOPBACK
     assert f"resuming after {len(left)} of {len(whole)} shards" in errors
     assert shards_in(tmp_path / "out") == whole
 

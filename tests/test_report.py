@@ -254,6 +254,7 @@ def test_the_swipe_divides_what_both_runs_find(shown: Watched) -> None:
     assert not shown.page.locator("#large").is_visible()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_regions_to_be_ignored_are_drawn_and_what_lies_in_them_is_not(
     browser: Browser, results: Path, tmp_path: Path
 ) -> None:
@@ -312,6 +313,7 @@ def test_without_javascript_the_figures_are_there(browser: Browser, results: Pat
 # ---- its parts
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_single_run_has_no_other_side(browser: Browser, results: Path, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     success(
@@ -326,6 +328,7 @@ def test_a_single_run_has_no_other_side(browser: Browser, results: Path, tmp_pat
         assert figure(watched, "right", "hits") == 4
 
 
+@pytest.mark.usefixtures("sketched")
 def test_the_report_is_written_unless_it_is_not_wanted(results: Path, tmp_path: Path) -> None:
     truth = results.parent / "frames"
     success(facetl(results, "--truth", truth, "--out", tmp_path, "--no-report"))
@@ -335,6 +338,7 @@ def test_the_report_is_written_unless_it_is_not_wanted(results: Path, tmp_path: 
     assert "exists already" in refused.stderr
 
 
+@pytest.mark.usefixtures("sketched")
 def test_frames_named_by_a_file_alone_are_looked_for_in_a_folder(
     results: Path, tmp_path: Path
 ) -> None:
@@ -455,6 +459,7 @@ def test_names_are_no_formulas(tmp_path: Path, name: str) -> None:
     assert name in (tmp_path / "precision_recall.svg").read_text()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_pictures_come_from_the_named_folder_alone(results: Path, tmp_path: Path) -> None:
     save_image(tmp_path / "private.png", draw_frame(0, "test", 0).image)
     (tmp_path / "frames").mkdir()
@@ -466,6 +471,7 @@ def test_pictures_come_from_the_named_folder_alone(results: Path, tmp_path: Path
     assert "data:image/webp" not in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_the_training_shown_is_that_of_the_weights_used(tmp_path: Path) -> None:
     weights = Weights(load_weights("pretrained").stages, {"records": RECORDS})
     save_weights(tmp_path / "w.safetensors", weights)
@@ -535,6 +541,7 @@ def test_whatever_a_run_names_as_its_weights_costs_no_more_than_the_curves(
     assert _recall_training(evaluate_all([Predictions.of_run(run)], TRUTH)[0]) is None
 
 
+@pytest.mark.usefixtures("sketched")
 def test_weights_are_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = made_with({"records": RECORDS}, tmp_path)
     assert _recall_training(made)
