@@ -155,7 +155,7 @@ def _draw_full_eye(pen: Pen, toon: Toon, eyes: EyePair, side: int, rng: Random) 
         if rng.random() < 0.5:
             here.line([(-0.55 * rx, -0.1 * ry), (-0.25 * rx, -0.6 * ry)], 0.05, WHITE, clip=outline)
     else:
-        here.line(outline, 0.055, closed=True, swell=0.1)
+        here.contour(outline, 0.055, toon.who.skin, swell=0.1)
     if style.lashes:
         _draw_lashes(here, rx, ry, side)
 
