@@ -124,12 +124,12 @@ def _draw_shadow(pen: Pen, actor: Actor) -> None:
 
 
 def _look_at(canvas: Canvas, face: DrawnFace, label: str) -> SeenFace:
-    ys, xs = np.nonzero(canvas.owners == face.owner)
-    if not len(xs):
+    bounds = canvas.bounds_of(face.owner)
+    if bounds is None:
         return SeenFace(label, (0, 0, 0, 0), 0.0)
-    x1, y1 = int(xs.min()) // OVERSAMPLING, int(ys.min()) // OVERSAMPLING
-    x2, y2 = (math.ceil((int(last) + 1) / OVERSAMPLING) for last in (xs.max(), ys.max()))
-    return SeenFace(label, (x1, y1, x2, y2), len(xs) / max(face.whole, 1.0))
+    x1, y1 = (first // OVERSAMPLING for first in bounds[:2])
+    x2, y2 = (math.ceil(end / OVERSAMPLING) for end in bounds[2:])
+    return SeenFace(label, (x1, y1, x2, y2), canvas.pixels_of(face.owner) / max(face.whole, 1.0))
 
 
 def _light(canvas: Canvas, rng: Random) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ A pen is given a look once (``pen.looking(look)``); all that it draws is then of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -24,7 +25,8 @@ Shade = NDArray[np.uint8]
 _GRID = 40  # light is worked out on a grid of so many cells along the longer side
 _PAD = 6
 _LEAST_SHADED = 14.0  # canvas pixels; smaller spots of paint are flat
-_DARK = 70.0  # what is darker than this stays black on unpainted paper
+_FACING = 0.71  # the light on what faces the viewer; paint has its own colour there
+_DARK, _PALE = 70.0, 200.0  # what is darker stays black on unpainted paper, what is paler white
 
 
 @dataclass(frozen=True)
@@ -62,30 +64,43 @@ class Look:
         _check("paint", self.paint, PAINTS)
         _check("shading", self.shading, SHADINGS)
 
+    @property
+    def towards_light(self) -> tuple[float, float]:
+        """The direction of the light, of length 1."""
+        return math.cos(math.radians(self.light)), math.sin(math.radians(self.light))
+
     def painted(self, colour: Colour) -> Colour:
         """Return the colour that a surface gets."""
         if self.paint == "full":
             return colour
         return self.ink if _brightness(colour) < _DARK else self.paper
 
-    def shades(self, outline: Path, frame_width: int) -> bool:
-        """Whether a surface with this outline in canvas pixels is shaded: no dot, no wall."""
-        if self.shading == "flat" or self.paint != "full":
+    def lined(self, colour: Colour) -> Colour:
+        """Return the colour that a line of a colour of its own gets."""
+        if self.paint == "full":
+            return colour
+        return self.paper if _brightness(colour) > _PALE else self.ink
+
+    def shades(self, outline: Path, is_feature: bool) -> bool:
+        """Whether a surface with this outline in canvas pixels is shaded.
+
+        Tiny ones are not, and in cels no features either, such as the whites of eyes.
+        """
+        unshaded = ("flat", "cel") if is_feature else ("flat",)
+        if self.shading in unshaded or self.paint != "full":
             return False
-        width, height = outline.max(0) - outline.min(0)
-        return bool(min(width, height) > _LEAST_SHADED and width < frame_width)
+        return bool(np.ptp(outline, axis=0).min() > _LEAST_SHADED)
 
     def ramp(self, colour: Colour) -> NDArray[np.uint8]:
         """Return the (256, 3) colours of a surface from the deepest shade to full light."""
         light = np.linspace(0, 1, 256)
         if self.shading == "cel":
-            light = np.select([light < 0.4, light < 0.86], [0.0, 0.5], 1.0)
+            light = np.select([light < 0.5, light < 0.97], [0.0, _FACING], 1.0)
         dark = mix(colour, SHADOW, self.depth)
         bright = colour if self.shading == "cel" else _brighter(colour, self.depth)
         glossy = mix(bright, "#ffffff", self.shine)
         stops = np.array([rgb(each) for each in (dark, colour, bright, glossy)], float)
-        at = (0, 0.5, 0.85, 1)
-        channels = [np.interp(light, at, stops[:, channel]) for channel in range(3)]
+        channels = [np.interp(light, (0, _FACING, 0.96, 1), stops[:, i]) for i in range(3)]
         return np.column_stack(channels).astype(np.uint8)
 
     def shade(self, outline: Path) -> Shade:
@@ -93,12 +108,16 @@ class Look:
         low, high = outline.min(0), outline.max(0)
         cell = float((high - low).max()) / _GRID
         columns, rows = (max(3, int(side)) for side in np.ceil((high - low) / cell))
-        light = _light_across(rows, columns, self.light) * (
-            1 if self.shading == "gradient" else 0.45
-        )
-        if self.shading != "gradient":
-            light += _light_on_bulge((outline - low) / cell, rows, columns, self.light)
-        return np.asarray(np.clip(light * 127 + 128, 0, 255), np.uint8)
+        x, y = np.linspace(-1, 1, columns)[None, :], np.linspace(-1, 1, rows)[:, None]
+        to_x, to_y = self.towards_light
+        if self.shading == "gradient":
+            light = _FACING + 0.35 * (x * to_x + y * to_y)
+        else:
+            right, down = _slopes((outline - low) / cell, rows, columns)
+            right, down = right + 0.45 * x, down + 0.45 * y
+            lit = 0.71 + 0.71 * (right * to_x + down * to_y)
+            light = lit / np.sqrt(1 + right**2 + down**2)
+        return np.asarray(np.clip(light * 255, 0, 255), np.uint8)
 
 
 def _check(what: str, name: str, known: tuple[str, ...]) -> None:
@@ -117,27 +136,16 @@ def _brighter(colour: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-def _towards(degrees: float) -> tuple[float, float]:
-    return float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
-
-
-def _light_across(rows: int, columns: int, degrees: float) -> NDArray[np.float64]:
-    """Return light from -1 to 1 that falls off from the lit side to the other."""
-    x, y = np.linspace(-1, 1, columns)[None, :], np.linspace(-1, 1, rows)[:, None]
-    to_x, to_y = _towards(degrees)
-    return np.asarray((x * to_x + y * to_y) / (abs(to_x) + abs(to_y)), float)
-
-
-def _light_on_bulge(outline: Path, rows: int, columns: int, degrees: float) -> NDArray[np.float64]:
-    """Return the light on a surface blown up like a cushion: its slopes are lit and dark."""
+def _slopes(
+    outline: Path, rows: int, columns: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how a surface blown up like a cushion falls off to the right and downwards."""
     cushion = np.zeros((rows + 2 * _PAD, columns + 2 * _PAD), np.float32)
-    cv2.fillPoly(cushion, [np.round((outline - outline.min(0)) + _PAD).astype(np.int32)], 1.0)
+    cv2.fillPoly(cushion, [np.round(outline + _PAD).astype(np.int32)], 1.0)
     width = 0.16 * min(rows, columns) + 1
     cushion = np.asarray(cv2.GaussianBlur(cushion, (0, 0), width), np.float32)
-    down, right = np.gradient(cushion)
-    to_x, to_y = _towards(degrees)
-    slope = -(right * to_x + down * to_y) * width * 3.2
-    return np.asarray(slope[_PAD:-_PAD, _PAD:-_PAD], float)
+    down, right = np.gradient(cushion[_PAD:-_PAD, _PAD:-_PAD] * (-width * 4.0))
+    return np.asarray(right, float), np.asarray(down, float)
 
 
 def unsteady(points: Path, stray: float, border: tuple[int, int]) -> Path:

@@ -21,7 +21,7 @@ _OPAQUE = 0.6  # paint thinner than this lets the face below still count as seen
 _SPREADING = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 Region = tuple[int, int, int, int]
-Mask = NDArray[np.bool_]
+Mask = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,12 @@ class Canvas:
     def pixels_of(self, owner: int) -> int:
         """Return how many oversampled pixels a face owns."""
         return int(np.count_nonzero(self.owners == owner))
+
+    def bounds_of(self, owner: int) -> Region | None:
+        """Return x1, y1, x2, y2 around the oversampled pixels that a face owns, if it owns any."""
+        owned = (self.owners == owner).view(np.uint8)
+        x, y, width, height = cv2.boundingRect(owned)
+        return (x, y, x + width, y + height) if width else None
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class Pen:
         """
         outline, colour = self.pixels(path), self.look.painted(colour)
         if clip is None and fade_to is None and alpha >= 1:
-            self._fill_whole(outline, colour)
+            self._fill_whole(outline, colour, is_feature=not claim)
             if claim:
                 cv2.fillPoly(self.canvas.owners, [_fixed(outline)], self.owner, cv2.LINE_8, 4)
             return
@@ -137,19 +143,20 @@ class Pen:
         if region is None:
             return
         rows, columns = _slices(region)
-        inside = np.logical_and.reduce([_mask(each, region) for each in outlines])
+        inside = np.bitwise_and.reduce([_mask(each, region) for each in outlines])
         _lay(self.canvas.image[rows, columns], inside, _fade(colour, fade_to, len(inside)), alpha)
         if claim and alpha >= _OPAQUE:
-            self.canvas.owners[rows, columns][inside] = self.owner
+            self.canvas.owners[rows, columns][inside.view(bool)] = self.owner
 
-    def _fill_whole(self, outline: Path, colour: Colour) -> None:
+    def _fill_whole(self, outline: Path, colour: Colour, is_feature: bool) -> None:
         region = self._shared_region([outline])
-        if region is None or not self.look.shades(outline, self.canvas.image.shape[1]):
+        is_scenery = self.scale < 2 * OVERSAMPLING
+        if region is None or is_scenery or not self.look.shades(outline, is_feature):
             cv2.fillPoly(self.canvas.image, [_fixed(outline)], rgb(colour), cv2.LINE_8, 4)
             return
         shade = _spread(self.look.shade(outline), outline, region)
-        paint, inside = self.look.ramp(colour)[shade], _mask(outline, region)
-        np.copyto(self.canvas.image[_slices(region)], paint, where=inside[:, :, None])
+        paint = cv2.applyColorMap(shade, self.look.ramp(colour)[:, None])
+        cv2.copyTo(paint, _mask(outline, region), self.canvas.image[_slices(region)])
 
     def line(
         self,
@@ -178,7 +185,7 @@ class Pen:
             return
         points = join(points, points[:1]) if closed else points
         widths = _brush(points, width * self.weight * self.scale, swell if closed else 0, taper)
-        paint = rgb(self.ink if colour is None else colour)
+        paint = rgb(self.ink if colour is None else self.look.lined(colour))
         if clip is None:
             _stroke(self.canvas.image, points, widths, paint)
             return
@@ -189,8 +196,7 @@ class Pen:
         view = self.canvas.image[_slices(region)]
         drawn = view.copy()
         _stroke(drawn, points - region[:2], widths, paint)
-        inside = _mask(border, region)
-        view[inside] = drawn[inside]
+        cv2.copyTo(drawn, _mask(border, region), view)
 
     def shape(
         self,
@@ -233,10 +239,24 @@ class Pen:
         rim_colour = darken(colour, 0.45) if self.look.contour == "own" else None
         rim = 0 if self.look.contour == "none" else rim
         self.line(path, width / self.weight + 2 * rim, rim_colour)
-        self.line(path, width / self.weight, self.look.painted(colour))
         points = self.pixels(path)
+        for thickness, shift, paint in self._tube_tones(colour):
+            lit = points + np.multiply(shift, width * self.scale)
+            widths = _brush(lit, width * thickness * self.scale, 0, False)
+            _stroke(self.canvas.image, lit, widths, rgb(paint))
         across = (width + 2 * rim * self.weight) * self.scale
         _stroke(self.canvas.owners, points, _brush(points, across, 0, False), self.owner)
+
+    def _tube_tones(self, colour: Colour) -> list[tuple[float, tuple[float, float], Colour]]:
+        """Return how thick the tones of a tube are, how far towards the light, their colours."""
+        if not self.look.shades(as_path([(0, 0), (99, 99)]), False):
+            return [(1, (0, 0), self.look.painted(colour))]
+        ramp, (to_x, to_y) = self.look.ramp(colour), self.look.towards_light
+        tones = ((1.0, 0.0, 100), (0.74, 0.1, 180), (0.3, 0.2, 240))
+        return [
+            (thickness, (to_x * shift, to_y * shift), _as_colour(ramp[light]))
+            for thickness, shift, light in tones
+        ]
 
     def share_in_frame(self, path: ArrayLike) -> float:
         """Return which part (0 to 1) of a closed path's area lies within the picture."""
@@ -261,6 +281,11 @@ class Pen:
         return (x1, y1, x2, y2) if x2 > x1 and y2 > y1 else None
 
 
+def _as_colour(channels: NDArray[np.uint8]) -> Colour:
+    red, green, blue = channels.tolist()
+    return red, green, blue
+
+
 def _fixed(points: Path) -> NDArray[np.int32]:
     return np.round(points * (1 << _FRACTION_BITS)).astype(np.int32)
 
@@ -274,7 +299,7 @@ def _mask(outline: Path, region: Region) -> Mask:
     x1, y1, x2, y2 = region
     mask = np.zeros((y2 - y1, x2 - x1), np.uint8)
     cv2.fillPoly(mask, [_fixed(outline - (x1, y1))], 1, cv2.LINE_8, _FRACTION_BITS)
-    return mask.astype(bool)
+    return mask
 
 
 def _spread(shade: Shade, outline: Path, region: Region) -> Shade:
@@ -298,7 +323,8 @@ def _fade(colour: Colour, fade_to: Colour | None, rows: int) -> NDArray[np.float
 def _lay(pixels: NDArray[np.uint8], inside: Mask, paint: NDArray[np.float64], alpha: float) -> None:
     """Lay paint over the pixels inside a shape."""
     mixed = paint if alpha >= 1 else pixels * (1 - alpha) + paint * alpha
-    np.copyto(pixels, mixed.astype(np.uint8), where=inside[:, :, None])
+    everywhere = np.broadcast_to(mixed.astype(np.uint8), pixels.shape)
+    cv2.copyTo(np.ascontiguousarray(everywhere), inside, pixels)
 
 
 def _brush(points: Path, width: float, swell: float, taper: bool) -> NDArray[np.int_]:
