@@ -36,7 +36,7 @@ def draw_figure(pen: Pen, toon: Toon, owner: int, rng: Random) -> DrawnFace | No
     draw_near_arm = draw_body(pen, toon, rng)
     if style.behind and not style.long:
         style.behind(head, toon, rng)
-    if not style.covers_ears:
+    if toon.anatomy.ears and not style.covers_ears:
         _draw_ears(head, toon)
     if toon.turned_away:
         _draw_back_of_head(head, toon, style)

@@ -19,6 +19,9 @@ from facetl.cartoons.paths import oval
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import FOREGROUNDS, choose_place
 from facetl.cartoons.staging import Actor, PlacedProp, choose_shot, place_cast, place_props
+from facetl.cartoons.styles import ANY as ANY_STYLE
+from facetl.cartoons.styles import HOUSE, STYLES, Style, StyleMaker
+from facetl.errors import UsageError
 
 RULE = "Only people's faces count; animals, robots, toys, balloons and the sun don't."
 LICENCE = "Drawn frames are CC0: use them for anything, no credit needed."
@@ -69,29 +72,58 @@ class SeenFace:
         )
 
 
-def draw_frame(seed: int, part: str, index: int) -> CartoonFrame:
-    """Return the frame that depends on seed, part and index alone.
+def draw_frame(seed: int, part: str, index: int, style: str = HOUSE) -> CartoonFrame:
+    """Return the frame that depends on seed, part, index and style alone.
+
+    Args:
+        seed: the random seed.
+        part: such as "train"; the frames of one part have nothing to do with those of another.
+        index: of the frame in its part.
+        style: "house", a name in ``STYLES``, or "any" for a style of chance.
 
     Raises:
         RuntimeError: if chance never gives a fair frame (it has not been seen to happen).
+        UsageError: if there is no such style.
     """
+    start = f"{seed}/{part}/{index}"
+    maker = _maker_of(style, start)
+    start += "" if maker is None else f"/{style}"
     for attempt in range(_TRIES):
-        rng = Random(f"{seed}/{part}/{index}/{attempt}")
-        canvas, faces = compose(rng)
+        rng = Random(f"{start}/{attempt}")
+        canvas, faces = compose(rng, maker(rng) if maker else None)
         if faces and all(face.is_fair for face in faces):
             boxes = as_boxes([face.box for face in faces]).astype(np.float64)
             return CartoonFrame(_light(canvas, rng), boxes, tuple(face.label for face in faces))
-    raise RuntimeError(f"no fair frame in {_TRIES} tries for {seed}/{part}/{index}")
+    raise RuntimeError(f"no fair frame in {_TRIES} tries for {start}")
 
 
-def compose(rng: Random) -> tuple[Canvas, list[SeenFace]]:
+def require_style(name: str) -> None:
+    """Raise an error unless ``draw_frame`` knows the style.
+
+    Raises:
+        UsageError: naming all styles there are.
+    """
+    known = (HOUSE, ANY_STYLE, *STYLES)
+    if name not in known:
+        raise UsageError(f"no style {name!r}; choose one of {', '.join(known)}")
+
+
+def _maker_of(style: str, start: str) -> StyleMaker | None:
+    """Return what makes the style of one frame; None stands for the house's."""
+    require_style(style)
+    if style == ANY_STYLE:
+        style = Random(f"{start}/style").choice([HOUSE, *STYLES])
+    return None if style == HOUSE else STYLES[style]
+
+
+def compose(rng: Random, style: Style | None = None) -> tuple[Canvas, list[SeenFace]]:
     """Draw a frame of chance; return the canvas and all faces, the fair and the hidden."""
     canvas = Canvas()
     pen = Pen(canvas)
     place = choose_place(rng)
     floor = place.draw(pen, rng)
     shot = choose_shot(rng)
-    actors = place_cast(shot, floor, rng)
+    actors = place_cast(shot, floor, rng, style.engage if style else None)
     props = place_props(place.setting, shot, floor, actors, rng)
     drawn = _draw_from_far_to_near(pen, [*props, *actors], rng)
     foregrounds = FOREGROUNDS.get(place.setting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -13,6 +14,9 @@ from facetl.cartoons.toon import Toon, pose
 
 UNKNOWN = "unknown"
 """The label of whoever is not a regular."""
+
+Engage = Callable[[str, Random, bool], Toon]
+"""Returns who goes by a label, in a pose of chance; from behind if the last argument says so."""
 
 Footprint = tuple[float, float, float, float]
 
@@ -86,7 +90,9 @@ def choose_shot(rng: Random) -> str:
     return rng.choices(list(SHOTS), [shot.weight for shot in SHOTS.values()])[0]
 
 
-def place_cast(shot_name: str, floor: float, rng: Random) -> list[Actor]:
+def place_cast(
+    shot_name: str, floor: float, rng: Random, engage: Engage | None = None
+) -> list[Actor]:
     """Return who is in the frame; now and then one more, seen from behind."""
     shot = SHOTS[shot_name]
     count = rng.choice(shot.people)
@@ -96,18 +102,19 @@ def place_cast(shot_name: str, floor: float, rng: Random) -> list[Actor]:
     for i in range(count + (rng.random() < 0.22)):
         turned_away = i >= count
         regular = i < len(names) and rng.random() < 0.5
-        toon, label = _engage(names[i] if regular else UNKNOWN, rng, turned_away=turned_away)
+        label = names[i] if regular and engage is None else UNKNOWN
+        toon = (engage or _engage)(label, rng, turned_away)
         height = min(_LARGEST, max(_SMALLEST, size * rng.uniform(0.8, 1.25)))
         actor = _find_room(toon, label, height, shot_name, count, floor, actors, rng)
         actors += [actor] if actor else []
     return actors
 
 
-def _engage(label: str, rng: Random, *, turned_away: bool) -> tuple[Toon, str]:
+def _engage(label: str, rng: Random, turned_away: bool) -> Toon:
     who = invent(rng) if label == UNKNOWN else CAST[label]
     if turned_away:
         who = replace(who, hat=rng.choice([None, None, "beanie", "band", "bowler"]))
-    return pose(who, dress_up(who, rng), rng, turned_away=turned_away), label
+    return pose(who, dress_up(who, rng), rng, turned_away=turned_away)
 
 
 def _find_room(
