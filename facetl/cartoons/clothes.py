@@ -35,7 +35,7 @@ def _stripes(pen: Pen, toon: Toon, torso: Path) -> None:
     for i in range(1, 6):
         stripe = rectangle(trunk.x - 2, trunk.down(i / 6), trunk.x + 2, trunk.down((i + 0.45) / 6))
         pen.fill(stripe, toon.outfit.accent, clip=torso)
-    pen.line(torso, 0.06, closed=True)
+    pen.contour(torso, 0.06, toon.who.top)
 
 
 @decoration("overalls")
@@ -48,7 +48,7 @@ def _overalls(pen: Pen, toon: Toon, torso: Path) -> None:
     for side in (-1, 1):
         strap = trunk.x + side * trunk.half * 0.45
         pen.line([(strap, trunk.top + 0.02), (strap, trunk.down(0.4))], 0.12, colour)
-    pen.line(torso, 0.06, closed=True)
+    pen.contour(torso, 0.06, toon.who.top)
 
 
 @decoration("buttons")

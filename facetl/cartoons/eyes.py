@@ -215,14 +215,14 @@ def _draw_full_eye(pen: Pen, toon: Toon, eyes: EyePair, side: int, rng: Random) 
         if rng.random() < 0.5:
             here.line([(-0.55 * rx, -0.1 * ry), (-0.25 * rx, -0.6 * ry)], 0.05, WHITE, clip=outline)
     else:
-        _draw_rim(here, style, outline)
+        _draw_rim(here, toon, style, outline)
     if style.lashes:
         _draw_lashes(here, rx, ry, side)
 
 
-def _draw_rim(pen: Pen, style: EyeStyle, outline: Path) -> None:
+def _draw_rim(pen: Pen, toon: Toon, style: EyeStyle, outline: Path) -> None:
     if style.rim == "all":
-        pen.line(outline, 0.055, closed=True, swell=0.1)
+        pen.contour(outline, 0.055, toon.who.skin, swell=0.1)
     elif style.rim == "upper":
         upper = outline[outline[:, 1] < 0.1 * outline[:, 1].min()]
         pen.line(upper[np.argsort(upper[:, 0])], 0.13, taper=True)

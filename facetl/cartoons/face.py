@@ -23,8 +23,9 @@ from facetl.cartoons.toon import Toon
 def draw_face(pen: Pen, toon: Toon, rng: Random) -> None:
     """Draw a whole face for the pen's owner."""
     pen.fill(toon.outline, toon.who.skin)
-    _draw_shade(pen, toon)
-    pen.line(toon.outline, 0.068 * toon.anatomy.outline, closed=True)
+    if pen.look.shading == "flat":
+        _draw_shade(pen, toon)
+    pen.contour(toon.outline, 0.068 * toon.anatomy.outline, toon.who.skin)
     eyes = _place_eyes(toon, rng)
     _draw_skin_marks(pen, toon, eyes.x)
     mouth_x, mouth_y = _place_mouth(toon)

@@ -115,7 +115,7 @@ def _draw_open(
         edge = depth * 0.16
         pen.fill(rectangle(-half, -0.3, half, edge), WHITE, clip=opening, claim=False)
         pen.line([(-half, edge), (half, edge)], 0.04, clip=opening)
-    pen.line(opening, spot.outline_width, spot.lips, closed=True, swell=0.2)
+    pen.contour(opening, spot.outline_width, _THROAT, spot.lips, swell=0.2)
 
 
 @mouth("o")
@@ -145,7 +145,7 @@ def _draw_teeth(pen: Pen, spot: MouthSpot, outline: Path) -> None:
     for i in range(-3, 4):
         gap = [(i * spot.half * 0.3, -0.3), (i * spot.half * 0.28, 0.35)]
         pen.line(gap, 0.03, clip=outline)
-    pen.line(outline, spot.outline_width, spot.lips, closed=True, swell=0.2)
+    pen.contour(outline, spot.outline_width, _THROAT, spot.lips, swell=0.2)
 
 
 # ---- what no mood names, for the styles that do

@@ -1,7 +1,13 @@
 """Styles: the ways in which shows draw people, none of them a copy of any show's."""
 
-from facetl.cartoons.styles import creatures, mixture, yellow
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Style, StyleMaker
+from facetl.cartoons.styles import (
+    creatures,
+    house,  # first of all styles
+    mixture,
+    yellow,
+)
+from facetl.cartoons.styles.house import HOUSE_STYLE
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, StyleMaker
 
 HOUSE = "house"
 """The style of the built-in cartoon, which keeps its regulars."""
@@ -12,12 +18,15 @@ ANY = "any"
 __all__ = [
     "ANY",
     "HOUSE",
+    "HOUSE_STYLE",
     "STYLES",
     "Build",
     "Chances",
+    "Scenery",
     "Style",
     "StyleMaker",
     "creatures",
+    "house",
     "mixture",
     "yellow",
 ]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
+from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import VIVID, Palette, hues
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Style
+from facetl.cartoons.styles.stagings import VARIED
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.tints import any_tint
 
 _GREEN = hues((75, 165), (0.25, 0.85), (0.45, 0.95))
 _BLUE = hues((175, 265), (0.25, 0.8), (0.5, 1.0))
@@ -14,7 +17,7 @@ _GREY = hues((0, 360), (0.0, 0.12), (0.5, 0.97))
 _RED = hues((-20, 15), (0.5, 0.9), (0.6, 0.95))
 
 
-def _creature(skin: Palette) -> Style:
+def _creature(skin: Palette, rng: Random) -> Style:
     return Style(
         skin=skin,
         hair_colour=VIVID,
@@ -49,6 +52,9 @@ def _creature(skin: Palette) -> Style:
         ),
         noses=("slots", "nostrils", "none", "button", "hook", "facet", "potato", "long"),
         mouths=("line", "snaggle", "beam", "crooked", "tiny o", "grin", "smile", "gritted"),
+        look=Look(line=rng.uniform(0.4, 1.1), shading=rng.choice(["flat", "flat", "cel", "soft"])),
+        scenery=Scenery(tints=0.5, tint=any_tint),
+        staging=VARIED,
         iris=VIVID,
         eye_white=hues((0, 360), (0.0, 0.3), (0.9, 1.0)),
         chances=Chances(hat=0.3, mask=0.08, kid=0.3, jaw=0.05, beard=0.06, ears=0.6),
@@ -64,16 +70,16 @@ def _creature(skin: Palette) -> Style:
 @STYLES("green")
 def green(rng: Random) -> Style:
     """Return people of green skin."""
-    return _creature(_GREEN)
+    return _creature(_GREEN, rng)
 
 
 @STYLES("blue")
 def blue(rng: Random) -> Style:
     """Return people of blue and purple skin."""
-    return _creature(rng.choice([_BLUE, _BLUE, _PURPLE]))
+    return _creature(rng.choice([_BLUE, _BLUE, _PURPLE]), rng)
 
 
 @STYLES("grey")
 def grey(rng: Random) -> Style:
     """Return people of grey and white skin, now and then of red skin."""
-    return _creature(rng.choice([_GREY, _GREY, _RED]))
+    return _creature(rng.choice([_GREY, _GREY, _RED]), rng)

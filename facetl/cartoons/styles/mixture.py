@@ -6,10 +6,12 @@ from random import Random
 from typing import TypeVar
 
 from facetl.cartoons.cast import MOODS
+from facetl.cartoons.colours import INK
 from facetl.cartoons.eyes import EYE_STYLES
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
 from facetl.cartoons.heads import HEADS
+from facetl.cartoons.look import Look
 from facetl.cartoons.masks import mask
 from facetl.cartoons.mouths import mouth
 from facetl.cartoons.noses import nose
@@ -22,11 +24,14 @@ from facetl.cartoons.styles.palettes import (
     PASTEL,
     VIVID,
     Span,
+    hues,
     mostly,
     no_colour,
     one_of,
 )
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Style
+from facetl.cartoons.styles.stagings import VARIED
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.tints import any_tint
 
 T = TypeVar("T")
 
@@ -53,6 +58,9 @@ def mixture(rng: Random) -> Style:
         muzzles=rng.random() < 0.4,
         chances=_chances(rng),
         build=_build(rng),
+        look=_look(rng),
+        scenery=_scenery(rng),
+        staging=VARIED,
     )
 
 
@@ -96,6 +104,34 @@ def _build(rng: Random) -> Build:
         shade=rng.choice([0, 0.1, 0.2]),
         tilt=rng.choice([4, 10, 18]),
         steepest=45,
+    )
+
+
+def _look(rng: Random) -> Look:
+    shading = rng.choice(["flat", "flat", "flat", "cel", "gradient", "soft"])
+    return Look(
+        line=rng.uniform(0.35, 1.3),
+        contour=rng.choice(["ink", "ink", "ink", "own", "none"]),
+        ink=rng.choice(
+            [INK, INK, "#000000", "#3a2417", "#1b2a4a", hues((0, 360), (0, 1), (0, 0.4))(rng)]
+        ),
+        wobble=rng.choice([0, 0, 0, rng.uniform(0.3, 1.5)]),
+        slip=(rng.uniform(-3, 3), rng.uniform(-3, 3)) if rng.random() < 0.1 else (0, 0),
+        paint="blank" if rng.random() < 0.06 else "full",
+        paper=PASTEL(rng),
+        shading=shading,
+        light=rng.uniform(-170, -10),
+        depth=rng.uniform(0.2, 0.55),
+        shine=rng.choice([0, rng.uniform(0, 0.8)]),
+    )
+
+
+def _scenery(rng: Random) -> Scenery:
+    return Scenery(
+        look=rng.choice([None, None, _look(rng)]),
+        tints=rng.choice([0.3, 0.8, 1.0]),
+        tint=any_tint,
+        blur=rng.choice([0, 0, 0, rng.uniform(0.8, 4)]),
     )
 
 

@@ -13,9 +13,11 @@ from facetl.cartoons.eyes import EYE_STYLES
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
 from facetl.cartoons.heads import HEADS, corner_count, head_outline
+from facetl.cartoons.look import HOUSE_LOOK, Look, Tint
 from facetl.cartoons.masks import mask
 from facetl.cartoons.noses import nose
 from facetl.cartoons.outfit import Outfit, choose_outfit
+from facetl.cartoons.staging import HOUSE_STAGING, Staging
 from facetl.cartoons.strangers import SPECTACLES
 from facetl.cartoons.styles.palettes import (
     HOUSE_CLOTH,
@@ -27,6 +29,7 @@ from facetl.cartoons.styles.palettes import (
     Span,
     house_iris,
 )
+from facetl.cartoons.styles.tints import turned
 from facetl.cartoons.toon import Anatomy, Toon
 from facetl.registry import Registry
 
@@ -89,11 +92,28 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Scenery:
+    """How what is behind people is drawn: places and props.
+
+    Attributes:
+        look: that of the people if left out.
+        tints: how often a prop is of other colours than usual.
+        tint: makes the colours of a place or a prop.
+        blur: how far the background is out of focus, in pixels.
+    """
+
+    look: Look | None = None
+    tints: float = 0.0
+    tint: Callable[[Random], Tint] = turned
+    blur: float = 0.0
+
+
+@dataclass(frozen=True)
 class Style:
     """How the people of one frame look; names are those of the registries.
 
     ``moods`` and ``mouths`` are all there are if left empty; ``jaw`` is the colour of shaven
-    chins or, with ``muzzles``, of the bulge around the mouth.
+    chins or, with ``muzzles``, of the bulge around the mouth.  ``look`` is that of the people.
     """
 
     skin: Palette = HOUSE_SKIN
@@ -114,9 +134,12 @@ class Style:
     muzzles: bool = False
     chances: Chances = Chances()
     build: Build = Build()
+    look: Look = HOUSE_LOOK
+    scenery: Scenery = Scenery()
+    staging: Staging = HOUSE_STAGING
 
     def engage(self, label: str, rng: Random, turned_away: bool) -> Toon:
-        """Return somebody in a pose of chance; the regulars keep to the house style."""
+        """Return somebody in a pose of chance, whatever the label."""
         who = self._invent(rng)
         return self._pose(who, self._dress(who, rng), rng, turned_away)
 
@@ -209,4 +232,4 @@ StyleMaker = Callable[[Random], Style]
 """Returns the style of one frame, so that what a frame shares can be left to chance."""
 
 STYLES: Registry[StyleMaker] = Registry()
-"""All styles but the house's by name; ``@STYLES("name")`` adds one."""
+"""All styles by name; ``@STYLES("name")`` adds one."""

@@ -1,0 +1,41 @@
+"""Tints: what becomes of the colours of places and props."""
+
+from __future__ import annotations
+
+import colorsys
+from random import Random
+
+from facetl.cartoons.colours import Colour, mix, rgb
+from facetl.cartoons.look import Tint
+
+
+def turned(rng: Random) -> Tint:
+    """Return a tint that turns all hues by the same angle, and pales or deepens them."""
+    angle, depth, light = rng.random(), rng.uniform(0.4, 1.5), rng.uniform(0.75, 1.15)
+
+    def tint(colour: Colour) -> Colour:
+        hue, saturation, value = colorsys.rgb_to_hsv(*(each / 255 for each in rgb(colour)))
+        shares = ((hue + angle) % 1, min(1, saturation * depth), min(1, value * light))
+        red, green, blue = (round(255 * each) for each in colorsys.hsv_to_rgb(*shares))
+        return red, green, blue
+
+    return tint
+
+
+def washed(rng: Random) -> Tint:
+    """Return a tint that stirs one colour of chance into all others."""
+    wash = tuple(rng.randrange(256) for _ in range(3))
+    share = rng.uniform(0.3, 0.75)
+    return lambda colour: mix(colour, (wash[0], wash[1], wash[2]), share)
+
+
+def skin_like(rng: Random) -> Tint:
+    """Return a tint towards the colours that skin has, for things that are no skin."""
+    wash = rng.choice(["#f8d0aa", "#bd7f52", "#f6d743", "#93613f", "#f4aa9c", "#8ec36a"])
+    share = rng.uniform(0.4, 0.8)
+    return lambda colour: mix(colour, wash, share)
+
+
+def any_tint(rng: Random) -> Tint:
+    """Return a tint of any kind."""
+    return rng.choice([turned, turned, washed, skin_like])(rng)
