@@ -339,7 +339,7 @@ def test_any_style_is_one_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_styles_are_refused() -> None:
-    with pytest.raises(UsageError, match="no style 'dull'; choose one of house, "):
+    with pytest.raises(UsageError, match="no style 'dull'; choose one of house, any, "):
         draw_frame(1, "train", 0, "dull")
 
 

@@ -118,4 +118,4 @@ def test_styles_are_drawn_and_named_in_the_notice(tmp_path: Path) -> None:
     assert np.array_equal(read.boxes, draw_frame(1, "train", 0, "mixture").boxes)
     refused = CliRunner().invoke(main, [*command, "--style", "dull", "--force"])
     assert refused.exit_code == 2
-    assert "no style 'dull'; choose one of house, " in refused.stderr
+    assert "no style 'dull'; choose one of house, any, " in refused.stderr

@@ -104,7 +104,7 @@ def require_style(name: str) -> None:
     Raises:
         UsageError: naming all styles there are.
     """
-    known = (*STYLES, ANY_STYLE)
+    known = dict.fromkeys((HOUSE, ANY_STYLE, *STYLES))
     if name not in known:
         raise UsageError(f"no style {name!r}; choose one of {', '.join(known)}")
 

@@ -18,13 +18,13 @@ from facetl.cartoons.noses import nose
 from facetl.cartoons.styles.palettes import (
     ANY,
     ANY_SKIN,
+    DARK,
     GREYS,
     HOUSE_SKIN,
     MUTED,
     PASTEL,
     VIVID,
     Span,
-    hues,
     mostly,
     no_colour,
     one_of,
@@ -51,7 +51,7 @@ def mixture(rng: Random) -> Style:
         mouths=_some(mouth, rng),
         moods=tuple(MOODS),
         masks=tuple(mask),
-        mask_colour=ANY,
+        mask_colour=ANY_SKIN,
         eye_white=mostly(one_of("#ffffff"), PASTEL, rng.choice([1.0, 0.7])),
         iris=rng.choice([VIVID, ANY, no_colour]),
         jaw=rng.choice([None, ANY]),
@@ -112,9 +112,7 @@ def _look(rng: Random) -> Look:
     return Look(
         line=rng.uniform(0.35, 1.3),
         contour=rng.choice(["ink", "ink", "ink", "own", "none"]),
-        ink=rng.choice(
-            [INK, INK, "#000000", "#3a2417", "#1b2a4a", hues((0, 360), (0, 1), (0, 0.4))(rng)]
-        ),
+        ink=rng.choice([INK, INK, "#000000", "#3a2417", DARK(rng)]),
         wobble=rng.choice([0, 0, 0, rng.uniform(0.3, 1.5)]),
         slip=(rng.uniform(-3, 3), rng.uniform(-3, 3)) if rng.random() < 0.1 else (0, 0),
         paint="blank" if rng.random() < 0.06 else "full",
