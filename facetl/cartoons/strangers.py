@@ -45,4 +45,4 @@ def invent(rng: Random) -> Character:
 
 def dress_up(who: Character, rng: Random) -> Outfit:
     """Return what somebody wears in one frame."""
-    return choose_outfit(rng, list(decoration), kid=who.kid)
+    return choose_outfit(rng, decoration.common, kid=who.kid)

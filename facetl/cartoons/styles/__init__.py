@@ -1,9 +1,14 @@
 """Styles: the ways in which shows draw people, none of them a copy of any show's."""
 
 from facetl.cartoons.styles import (
+    anime,
     creatures,
-    house,  # first of all styles
+    cutout,
+    film,
+    house,
     mixture,
+    rubber_hose,
+    stone_age,
     yellow,
 )
 from facetl.cartoons.styles.house import HOUSE_STYLE
@@ -25,8 +30,13 @@ __all__ = [
     "Scenery",
     "Style",
     "StyleMaker",
+    "anime",
     "creatures",
+    "cutout",
+    "film",
     "house",
     "mixture",
+    "rubber_hose",
+    "stone_age",
     "yellow",
 ]

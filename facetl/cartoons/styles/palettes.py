@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from facetl.cartoons.colours import CLOTH, HAIR, SKIN, Colour
-from facetl.cartoons.outfit import EYE_WHITES, IRISES
+from facetl.cartoons.outfit import EYE_WHITES, GLOVES, IRISES
 
 Palette = Callable[[Random], Colour]
 """Returns a colour of chance."""
@@ -30,6 +30,11 @@ def no_colour(rng: Random) -> None:
 def house_iris(rng: Random) -> Colour | None:
     """Return the colour of an iris as the house has them, mostly none."""
     return rng.choice(IRISES)
+
+
+def house_gloves(rng: Random) -> Colour | None:
+    """Return the colour of gloves as the house has them, mostly none."""
+    return rng.choice(GLOVES)
 
 
 def hues(hue: Span, saturation: Span = (0.3, 0.9), value: Span = (0.5, 1.0)) -> Palette:

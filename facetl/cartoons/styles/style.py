@@ -27,6 +27,7 @@ from facetl.cartoons.styles.palettes import (
     MaybePalette,
     Palette,
     Span,
+    house_gloves,
     house_iris,
 )
 from facetl.cartoons.styles.tints import turned
@@ -132,6 +133,8 @@ class Style:
     iris: MaybePalette = house_iris
     jaw: Palette | None = None
     muzzles: bool = False
+    decorations: tuple[str, ...] = tuple(decoration.common)
+    gloves: MaybePalette = house_gloves
     chances: Chances = Chances()
     build: Build = Build()
     look: Look = HOUSE_LOOK
@@ -180,7 +183,7 @@ class Style:
 
     def _dress(self, who: Character, rng: Random) -> Outfit:
         outfit, body, cloth = (
-            choose_outfit(rng, list(decoration), kid=who.kid),
+            choose_outfit(rng, list(self.decorations), kid=who.kid),
             self.build,
             self.cloth,
         )
@@ -197,6 +200,7 @@ class Style:
             hat=cloth(rng),
             eye_white=self.eye_white(rng),
             iris=self.iris(rng),
+            glove=self.gloves(rng),
         )
 
     def _pose(self, who: Character, outfit: Outfit, rng: Random, turned_away: bool) -> Toon:

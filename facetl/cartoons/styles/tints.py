@@ -36,6 +36,25 @@ def skin_like(rng: Random) -> Tint:
     return lambda colour: mix(colour, wash, share)
 
 
+def greyed(rng: Random) -> Tint:
+    """Return a tint without any colour, of some contrast."""
+    low, reach = rng.uniform(0, 60), rng.uniform(0.6, 0.8)
+
+    def tint(colour: Colour) -> Colour:
+        red, green, blue = rgb(colour)
+        grey = round(min(255, low + reach * (0.3 * red + 0.59 * green + 0.11 * blue)))
+        return grey, grey, grey
+
+    return tint
+
+
+def muted(rng: Random) -> Tint:
+    """Return a tint that turns the hues and takes away half of the colour."""
+    turn, share = turned(rng), rng.uniform(0.3, 0.6)
+    grey = rng.choice(["#8a8378", "#7d8079", "#958a74", "#6f7178"])
+    return lambda colour: mix(turn(colour), grey, share)
+
+
 def any_tint(rng: Random) -> Tint:
     """Return a tint of any kind."""
     return rng.choice([turned, turned, washed, skin_like])(rng)
