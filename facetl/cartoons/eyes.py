@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -161,6 +161,12 @@ class EyePair:
         """The sum of both eyes' widths, in widths of an eye seen from the front."""
         return 1 + self.foreshortening
 
+    def seen_from_side(self, side: int) -> EyePair:
+        """Return the eyes such that the one of a side is where the middle between them was."""
+        style = self.style
+        apart = self.rx * style.gap / 2 if style.dot is None else style.dot_gap
+        return replace(self, x=self.x - side * apart * self.gap * self.spread)
+
     def narrowing(self, side: int) -> float:
         """Return how much narrower the eye of a side looks."""
         return self.foreshortening if side * self.yaw > 0 else 1.0
@@ -168,14 +174,17 @@ class EyePair:
 
 def draw_eyes(pen: Pen, toon: Toon, eyes: EyePair, rng: Random) -> None:
     """Draw both eyes with brows, and the bridge and earpiece of spectacles."""
-    for side in (-toon.side, toon.side):
+    eyes = eyes.seen_from_side(toon.side) if toon.profile else eyes
+    for side in (toon.side,) if toon.profile else (-toon.side, toon.side):
         if eyes.style.dot is not None:
             _draw_dot_eye(pen, toon, eyes, side)
         else:
             _draw_full_eye(pen, toon, eyes, side, rng)
         if eyes.style.brows and (not eyes.style.strap or toon.mood.strong_brows):
             _draw_brow(pen, toon, eyes, side)
-    if eyes.style.spectacles:
+    if eyes.style.spectacles and toon.profile:
+        pen.line([(0.2 * toon.side, eyes.y), (-0.1 * toon.side, eyes.y)], 0.1, toon.who.spectacles)
+    elif eyes.style.spectacles:
         _draw_bridge(pen, toon, eyes)
 
 

@@ -35,9 +35,10 @@ def draw_face(pen: Pen, toon: Toon, rng: Random) -> None:
         mask[toon.who.mask](pen, toon, eyes, toon.who.mask_colour)
     _draw_mouth(pen.at(mouth_x, mouth_y), toon, toon.bottom - mouth_y, rng)
     draw_eyes(pen, toon, eyes, rng)
-    below_eyes = eyes.ry * 0.8 if eyes.style.dot is None else 0.18
-    draw_nose(pen, toon, eyes.x + toon.yaw * 0.12, eyes.y + below_eyes - 0.02)
-    if toon.who.moustache:
+    if not toon.profile:
+        below_eyes = eyes.ry * 0.8 if eyes.style.dot is None else 0.18
+        draw_nose(pen, toon, eyes.x + toon.yaw * 0.12, eyes.y + below_eyes - 0.02)
+    if toon.who.moustache and not toon.profile:
         _draw_moustache(pen.at(mouth_x + toon.yaw * 0.03, mouth_y - 0.2), toon)
     if toon.mood.sweats and rng.random() < 0.4:
         _draw_sweat(pen, toon)
@@ -54,9 +55,10 @@ def _draw_shade(pen: Pen, toon: Toon) -> None:
 def _place_eyes(toon: Toon, rng: Random) -> EyePair:
     flat = toon.who.head == "squash"
     size = toon.outfit.eye_size * toon.anatomy.eye_size * (min(toon.half_width, 0.95) / 0.85) ** 0.7
+    middle = toon.middle_at(-0.1) + toon.yaw * 0.4 * toon.half_width
     return EyePair(
         style=EYE_STYLES[toon.who.eyes],
-        x=toon.middle_at(-0.1) + toon.yaw * 0.4 * toon.half_width,
+        x=0.34 * toon.side if toon.profile else middle,
         y=rng.gauss(toon.anatomy.eye_height, 0.03) + (0.06 if flat else 0),
         size=size * (0.85 if flat else 1),
         yaw=toon.yaw,
@@ -65,6 +67,8 @@ def _place_eyes(toon: Toon, rng: Random) -> EyePair:
 
 
 def _place_mouth(toon: Toon) -> tuple[float, float]:
+    if toon.profile:
+        return 0.42 * toon.side, toon.anatomy.mouth_height
     x = toon.middle_at(0.45) + toon.yaw * 0.32 * toon.half_width_at(0.45)
     return x, 0.4 if toon.who.head == "squash" else min(
         toon.anatomy.mouth_height, toon.bottom - 0.36
@@ -73,7 +77,7 @@ def _place_mouth(toon: Toon) -> tuple[float, float]:
 
 def _draw_mouth(pen: Pen, toon: Toon, room: float, rng: Random) -> None:
     half = min(0.42, toon.half_width_at(0.45) * 0.55) * rng.uniform(0.85, 1.2)
-    half *= toon.anatomy.mouth_width
+    half *= toon.anatomy.mouth_width * (0.55 if toon.profile else 1)
     lips = LIPSTICK if toon.who.lipstick else None
     mouth[rng.choice(toon.mood.mouths)](pen, MouthSpot(half, room, toon.side, lips), rng)
 
@@ -87,9 +91,9 @@ def _draw_skin_marks(pen: Pen, toon: Toon, middle: float) -> None:
     if who.stubble:
         jaw = oval(toon.middle_at(0.4) + toon.yaw * 0.2, 0.72, half * 0.95, 0.55)
         pen.fill(jaw, mix(who.skin, "#4a4450", 0.28), clip=toon.outline, claim=False)
-    if who.beard:
+    if who.beard and not toon.profile:
         _draw_beard(pen, toon, middle)
-    if who.freckles:
+    if who.freckles and not toon.profile:
         for side in (-1, 1):
             for dx, dy in ((0, 0), (0.11, 0.05), (-0.08, 0.08)):
                 freckle = oval(middle + side * 0.48 * half + dx, 0.2 + dy, 0.03)

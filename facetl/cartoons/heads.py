@@ -68,7 +68,7 @@ def head_outline(head: str, yaw: float, noise: list[tuple[float, float]]) -> Pat
     corners += as_path(noise)
     lever = (corners[:, 1] + 0.1) * np.where(corners[:, 1] > 0, 1, 0.4)
     corners[:, 0] += yaw * 0.13 * lever  # the chin points to where the face looks
-    return _straight(corners, 12) if head in ANGULAR else loop(corners, 8)
+    return straight(corners, 12) if head in ANGULAR else loop(corners, 8)
 
 
 def corner_count(head: str) -> int:
@@ -76,7 +76,8 @@ def corner_count(head: str) -> int:
     return len(mirror(HEADS[head]))
 
 
-def _straight(corners: Path, steps: int) -> Path:
+def straight(corners: Path, steps: int) -> Path:
+    """Return a closed path of straight sides, each of so many points."""
     shares = np.linspace(0, 1, steps, endpoint=False)[:, None]
     ends = np.roll(corners, -1, axis=0)
     return join(*(a * (1 - shares) + b * shares for a, b in zip(corners, ends, strict=True)))

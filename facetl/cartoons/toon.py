@@ -45,7 +45,7 @@ class Toon:
 
     ``yaw`` is from -1 (looks to the left) to 1 (to the right) and never 0; ``gaze`` is where
     the pupils are, in eye radii; ``tilt`` turns the head by degrees; ``outline`` is the closed
-    path of the face.
+    path of the face; in ``profile`` it has the nose, and one eye is seen.
     """
 
     who: Character
@@ -57,6 +57,7 @@ class Toon:
     turned_away: bool
     outline: Path
     anatomy: Anatomy = Anatomy()
+    profile: bool = False
 
     @property
     def side(self) -> int:

@@ -85,6 +85,8 @@ def _chances(rng: Random) -> Chances:
         hair_of_skin=rng.choice([0, 0.15]),
         own_mouth=rng.random(),
         ears=rng.choice([1, 1, 0.5, 0]),
+        profile=rng.choice([0, 0.1, 0.1, 0.6]),
+        angular=rng.choice([0, 0, 0.5]),
     )
 
 

@@ -17,6 +17,7 @@ from facetl.cartoons.look import HOUSE_LOOK, Look, Tint
 from facetl.cartoons.masks import mask
 from facetl.cartoons.noses import nose
 from facetl.cartoons.outfit import Outfit, choose_outfit
+from facetl.cartoons.profiles import choose_profile
 from facetl.cartoons.staging import HOUSE_STAGING, Staging
 from facetl.cartoons.strangers import SPECTACLES
 from facetl.cartoons.styles.palettes import (
@@ -54,7 +55,8 @@ class Chances:
     hair_of_skin: float = 0.0
     own_mouth: float = 0.6
     ears: float = 1.0
-    profile: float = 0.0
+    profile: float = 0.08
+    angular: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,12 @@ class Style:
         yaw = rng.choice([-1, 1]) * rng.uniform(*build.yaw)
         noise = [(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in range(corner_count(who.head))]
         size = (rng.uniform(*build.head_width), rng.uniform(*build.head_height))
+        outline = head_outline(who.head, yaw, noise)
+        in_profile = not turned_away and rng.random() < self.chances.profile
+        if in_profile:
+            yaw = 1.0 if yaw > 0 else -1.0
+            profile = choose_profile(rng, angular=rng.random() < self.chances.angular)
+            outline = profile.outline * (yaw, 1)
         return Toon(
             who=who,
             outfit=outfit,
@@ -216,7 +224,8 @@ class Style:
             gaze=(rng.uniform(-0.5, 0.5) + 0.35 * yaw, rng.uniform(-0.4, 0.45)),
             tilt=self._tilt(rng),
             turned_away=turned_away,
-            outline=head_outline(who.head, yaw, noise) * size,
+            outline=outline * size,
+            profile=in_profile,
             anatomy=build.anatomy(rng, ears=rng.random() < self.chances.ears),
         )
 
