@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from facetl.boxes import as_boxes
 from facetl.cartoons.figure import DrawnFace, draw_figure
+from facetl.cartoons.finishes import apply_finishes
+from facetl.cartoons.overlays import apply_overlays
 from facetl.cartoons.paths import oval
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import FOREGROUNDS, choose_place
@@ -91,10 +93,12 @@ def draw_frame(seed: int, part: str, index: int, style: str = HOUSE) -> CartoonF
     start += "" if style == HOUSE else f"/{style}"
     for attempt in range(_TRIES):
         rng = Random(f"{start}/{attempt}")
-        canvas, faces = compose(rng, STYLES[chosen](rng))
+        drawn_in = STYLES[chosen](rng)
+        canvas, faces = compose(rng, drawn_in)
         if faces and all(face.is_fair for face in faces):
             boxes = as_boxes([face.box for face in faces]).astype(np.float64)
-            return CartoonFrame(_light(canvas, rng), boxes, tuple(face.label for face in faces))
+            image = apply_finishes(_light(canvas, rng), drawn_in.finishes, rng)
+            return CartoonFrame(image, boxes, tuple(face.label for face in faces))
     raise RuntimeError(f"no fair frame in {_TRIES} tries for {start}")
 
 
@@ -124,6 +128,7 @@ def compose(rng: Random, style: Style = HOUSE_STYLE) -> tuple[Canvas, list[SeenF
     foregrounds = FOREGROUNDS.get(place.setting)
     if foregrounds and rng.random() < staging.foreground:
         rng.choice(foregrounds)(_pen_for_scenery(pen, style, rng), rng)
+    apply_overlays(pen, style.overlays, rng)
     return canvas, [_look_at(canvas, face, label) for face, label in drawn]
 
 

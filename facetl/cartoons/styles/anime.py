@@ -9,6 +9,7 @@ from facetl.cartoons.styles.palettes import HOUSE_HAIR, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import turned
+from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _FAIR = hues((14, 34), (0.06, 0.3), (0.92, 1.0))
 _DARK = hues((16, 30), (0.35, 0.6), (0.45, 0.8))
@@ -74,4 +75,6 @@ def anime(rng: Random) -> Style:
         ),
         scenery=Scenery(tints=0.5, tint=turned, blur=rng.choice([0, 0, 1.5])),
         staging=shots(extreme=3, close=4, off_centre=4),
+        finishes=VIDEO,
+        overlays=CAPTIONS,
     )

@@ -9,6 +9,7 @@ from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, VIVID, hues,
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import any_tint
+from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _PALE = hues((20, 40), (0.08, 0.3), (0.92, 1.0))
 
@@ -59,4 +60,6 @@ def cut_out(rng: Random) -> Style:
         ),
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=shots(huddle=3, wide=4, crowd=2),
+        finishes=VIDEO,
+        overlays=CAPTIONS,
     )

@@ -9,6 +9,7 @@ from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, MUTED, VIVID
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import turned
+from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _IRISES = hues((20, 220), (0.3, 0.8), (0.35, 0.75))
 
@@ -65,4 +66,6 @@ def film(rng: Random) -> Style:
         look=look,
         scenery=Scenery(tints=0.6, tint=turned, blur=rng.uniform(0.8, 4.5)),
         staging=shots(close=5, extreme=2),
+        finishes=VIDEO,
+        overlays=CAPTIONS,
     )

@@ -32,6 +32,7 @@ from facetl.cartoons.styles.palettes import (
 from facetl.cartoons.styles.stagings import VARIED
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import any_tint
+from facetl.cartoons.styles.wear import some_finishes, some_overlays
 
 T = TypeVar("T")
 
@@ -61,6 +62,8 @@ def mixture(rng: Random) -> Style:
         look=_look(rng),
         scenery=_scenery(rng),
         staging=VARIED,
+        finishes=some_finishes(rng),
+        overlays=some_overlays(rng),
     )
 
 
@@ -111,13 +114,14 @@ def _build(rng: Random) -> Build:
 
 def _look(rng: Random) -> Look:
     shading = rng.choice(["flat", "flat", "flat", "cel", "gradient", "soft"])
+    blank = rng.random() < 0.06
     return Look(
         line=rng.uniform(0.35, 1.3),
-        contour=rng.choice(["ink", "ink", "ink", "own", "none"]),
+        contour="ink" if blank else rng.choice(["ink", "ink", "ink", "own", "none"]),
         ink=rng.choice([INK, INK, "#000000", "#3a2417", DARK(rng)]),
         wobble=rng.choice([0, 0, 0, rng.uniform(0.3, 1.5)]),
         slip=(rng.uniform(-3, 3), rng.uniform(-3, 3)) if rng.random() < 0.1 else (0, 0),
-        paint="blank" if rng.random() < 0.06 else "full",
+        paint="blank" if blank else "full",
         paper=PASTEL(rng),
         shading=shading,
         light=rng.uniform(-170, -10),

@@ -9,6 +9,7 @@ from facetl.cartoons.styles.palettes import GREYS, hues, mostly, no_colour, one_
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import greyed
+from facetl.cartoons.styles.wear import OLD_FILM
 
 _PALE = hues((0, 360), (0, 0.01), (0.82, 1.0))
 _MIDDLE = hues((0, 360), (0, 0.01), (0.35, 0.8))
@@ -47,4 +48,6 @@ def rubber_hose(rng: Random) -> Style:
         look=Look(line=rng.uniform(0.5, 0.9), ink="#101010", wobble=rng.choice([0, 0.4])),
         scenery=Scenery(tints=1.0, tint=greyed, blur=rng.choice([0, 0.7])),
         staging=shots(wide=3),
+        finishes=OLD_FILM,
+        overlays={},
     )

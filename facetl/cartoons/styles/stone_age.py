@@ -9,6 +9,7 @@ from facetl.cartoons.styles.palettes import hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import muted
+from facetl.cartoons.styles.wear import COLOUR_FILM
 
 _TAN = hues((14, 32), (0.2, 0.55), (0.6, 0.98))
 _ROUGH = hues((10, 60), (0.08, 0.4), (0.35, 0.75))
@@ -63,4 +64,6 @@ def stone_age(rng: Random) -> Style:
         ),
         scenery=Scenery(tints=1.0, tint=muted, blur=rng.choice([0, 0, 1.0])),
         staging=shots(wide=3, crowd=2),
+        finishes=COLOUR_FILM,
+        overlays={},
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from facetl.cartoons.cast import MOODS, Character, Mood
@@ -116,7 +116,8 @@ class Style:
     """How the people of one frame look; names are those of the registries.
 
     ``moods`` and ``mouths`` are all there are if left empty; ``jaw`` is the colour of shaven
-    chins or, with ``muzzles``, of the bulge around the mouth.  ``look`` is that of the people.
+    chins or, with ``muzzles``, of the bulge around the mouth.  ``look`` is that of the people;
+    ``finishes`` and ``overlays`` have the chance of each.
     """
 
     skin: Palette = HOUSE_SKIN
@@ -142,6 +143,8 @@ class Style:
     look: Look = HOUSE_LOOK
     scenery: Scenery = Scenery()
     staging: Staging = HOUSE_STAGING
+    finishes: Mapping[str, float] = field(default_factory=dict)
+    overlays: Mapping[str, float] = field(default_factory=dict)
 
     def engage(self, label: str, rng: Random, turned_away: bool) -> Toon:
         """Return somebody in a pose of chance, whatever the label."""

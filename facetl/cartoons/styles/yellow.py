@@ -9,6 +9,7 @@ from facetl.cartoons.styles.palettes import hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import VARIED
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import any_tint
+from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _YELLOW = hues((42, 58), (0.5, 0.95), (0.85, 1.0))
 _BROWN = hues((18, 34), (0.4, 0.65), (0.4, 0.65))
@@ -40,6 +41,8 @@ def yellow(rng: Random) -> Style:
         look=Look(line=rng.uniform(0.5, 0.9)),
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=VARIED,
+        finishes=VIDEO,
+        overlays=CAPTIONS,
         iris=no_colour,
         jaw=one_of("#cdb073", "#b59a5c", "#d7c08a", "#a98f60"),
         muzzles=True,
