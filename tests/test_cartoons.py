@@ -3,6 +3,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -29,6 +30,7 @@ from facetl.cartoons.places.furniture import COUNTERS_AND_SOFAS, FITTINGS, Furni
 from facetl.cartoons.places.walls import ROOMS, wallpaper
 from facetl.cartoons.props import PROPS, PropDrawer, props_for
 from facetl.cartoons.strangers import dress_up, invent
+from facetl.cartoons.styles import Style
 from facetl.cartoons.toon import Toon, pose
 from facetl.errors import UsageError
 
@@ -330,8 +332,13 @@ def test_styles_name_features_that_exist(name: str) -> None:
 
 def test_any_style_is_one_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen: set[str] = set()
+
+    def remember(name: str, rng: Random) -> Style:
+        chosen.add(name)
+        return Style()
+
     for name in STYLES:
-        monkeypatch.setitem(STYLES, name, lambda rng, name=name: chosen.add(name))
+        monkeypatch.setitem(STYLES, name, partial(remember, name))
     monkeypatch.setattr(frame, "compose", lambda *_: (Canvas(), [SeenFace("a", (0, 0, 20, 20), 1)]))
     for index in range(40 * len(STYLES)):
         draw_frame(1, "train", index, "any")

@@ -49,8 +49,8 @@ PRINT: Mapping[str, float] = {
     "jpeg": 0.2,
 }
 NIGHT: Mapping[str, float] = {
-    "night": 0.4,
-    "coloured light": 0.5,
+    "night": 0.15,
+    "coloured light": 0.4,
     "vignette": 0.4,
     "bloom": 0.3,
     "grain": 0.2,
