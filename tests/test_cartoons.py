@@ -1,21 +1,26 @@
+import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 
-from facetl.cartoons import RULE, CartoonFrame, draw_frame, frame
+from facetl.cartoons import RULE, STYLES, CartoonFrame, draw_frame, frame
 from facetl.cartoons.arms import item
-from facetl.cartoons.cast import CAST, HEADS, MOODS
+from facetl.cartoons.cast import CAST, MOODS
 from facetl.cartoons.clothes import decoration
 from facetl.cartoons.eyes import EYE_STYLES
 from facetl.cartoons.figure import DrawnFace, draw_figure
 from facetl.cartoons.frame import SeenFace, compose
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
+from facetl.cartoons.heads import HEADS
+from facetl.cartoons.masks import mask
 from facetl.cartoons.mouths import MouthSpot, mouth
 from facetl.cartoons.noses import nose
 from facetl.cartoons.paths import rectangle
@@ -25,7 +30,9 @@ from facetl.cartoons.places.furniture import COUNTERS_AND_SOFAS, FITTINGS, Furni
 from facetl.cartoons.places.walls import ROOMS, wallpaper
 from facetl.cartoons.props import PROPS, PropDrawer, props_for
 from facetl.cartoons.strangers import dress_up, invent
+from facetl.cartoons.styles import Style
 from facetl.cartoons.toon import Toon, pose
+from facetl.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -126,7 +133,7 @@ def test_a_face_is_seen_less_when_covered_or_cut_off_by_the_border(pen: Pen) -> 
 
 
 def test_gives_up_with_a_reason_when_no_try_is_fair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "compose", lambda rng: (Canvas(), []))
+    monkeypatch.setattr(frame, "compose", lambda *_: (Canvas(), []))
     with pytest.raises(RuntimeError, match="no fair frame in 60 tries for 1/train/2"):
         draw_frame(1, "train", 2)
 
@@ -283,3 +290,72 @@ def test_readme_says_the_rule_and_the_licence() -> None:
     assert "CC0" in text
     for module in re.findall(r"`(\w+\.py|\w+/)`", text):
         assert (README.parent / module).exists(), module
+
+
+# ---- styles
+
+
+def digest(index: int) -> str:
+    drawn = draw_frame(1, "train", index)
+    content = drawn.image.tobytes() + drawn.boxes.tobytes() + "/".join(drawn.labels).encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other libraries round lines differently")
+def test_frames_of_the_house_are_what_they_always_were() -> None:
+    expected = {0: "9d9c731b7ca3dd7a", 1: "010740a9b063e64d", 7: "5c159295ba5d8fef"}
+    assert {index: digest(index) for index in expected} == expected
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_styles_draw_frames_that_depend_on_nothing_else(name: str) -> None:
+    drawn, again = (draw_frame(1, "train", 0, name) for _ in range(2))
+    assert np.array_equal(drawn.image, again.image)
+    assert np.array_equal(drawn.boxes, again.boxes)
+    assert set(drawn.labels) <= {"unknown", *CAST}
+    assert (drawn.boxes[:, 2:] - drawn.boxes[:, :2]).min() >= 18
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_styles_name_features_that_exist(name: str) -> None:
+    for seed in range(5):
+        style = STYLES[name](Random(seed))
+        assert set(style.heads) <= set(HEADS)
+        assert set(style.hair) <= set(HAIR_STYLES)
+        assert set(style.hats) <= set(hat)
+        assert set(style.eyes) <= set(EYE_STYLES)
+        assert set(style.noses) <= set(nose)
+        assert set(style.mouths) <= set(mouth)
+        assert set(style.moods) <= set(MOODS)
+        assert set(style.masks) <= set(mask)
+
+
+def test_any_style_is_one_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: set[str] = set()
+
+    def remember(name: str, rng: Random) -> Style:
+        chosen.add(name)
+        return Style()
+
+    for name in STYLES:
+        monkeypatch.setitem(STYLES, name, partial(remember, name))
+    monkeypatch.setattr(frame, "compose", lambda *_: (Canvas(), [SeenFace("a", (0, 0, 20, 20), 1)]))
+    for index in range(40 * len(STYLES)):
+        draw_frame(1, "train", index, "any")
+    assert chosen == set(STYLES)
+
+
+def test_unknown_styles_are_refused() -> None:
+    with pytest.raises(UsageError, match="no style 'dull'; choose one of house, any, "):
+        draw_frame(1, "train", 0, "dull")
+
+
+@pytest.mark.parametrize("name", mask)
+def test_what_a_mask_covers_still_belongs_to_the_face(name: str) -> None:
+    def own_pixels(worn: str | None) -> int:
+        pen = Pen(Canvas())
+        toon = replace(somebody(3, hair="bald", hat=None, head="round", mask=worn), tilt=0)
+        draw_figure(middle(pen), toon, 1, Random(1))
+        return pen.canvas.pixels_of(1)
+
+    assert own_pixels(name) == pytest.approx(own_pixels(None), rel=0.15)

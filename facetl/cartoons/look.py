@@ -6,6 +6,7 @@ A pen is given a look once (``pen.looking(look)``); all that it draws is then of
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +19,9 @@ from facetl.cartoons.paths import Path, as_path
 CONTOURS = ("ink", "own", "none")
 SHADINGS = ("flat", "cel", "gradient", "soft")
 PAINTS = ("full", "blank")
+
+Tint = Callable[[Colour], Colour]
+"""Turns one colour into another, always the same one."""
 
 Shade = NDArray[np.uint8]
 """How much light falls on each pixel, from 0 to 255."""
@@ -45,6 +49,7 @@ class Look:
         light: where the light comes from, in degrees: 0 right, -90 above.
         depth: how dark the shade is, 0 to 1.
         shine: how bright the lightest spots of shaded surfaces are, 0 to 1.
+        tint: what becomes of every colour but that of the ink.
     """
 
     line: float = 1.0
@@ -58,6 +63,7 @@ class Look:
     light: float = -120.0
     depth: float = 0.35
     shine: float = 0.0
+    tint: Tint | None = None
 
     def __post_init__(self) -> None:
         _check("contour", self.contour, CONTOURS)
@@ -72,14 +78,18 @@ class Look:
     def painted(self, colour: Colour) -> Colour:
         """Return the colour that a surface gets."""
         if self.paint == "full":
-            return colour
+            return self.tinted(colour)
         return self.ink if _brightness(colour) < _DARK else self.paper
 
     def lined(self, colour: Colour) -> Colour:
         """Return the colour that a line of a colour of its own gets."""
         if self.paint == "full":
-            return colour
+            return self.tinted(colour)
         return self.paper if _brightness(colour) > _PALE else self.ink
+
+    def tinted(self, colour: Colour) -> Colour:
+        """Return what the tint makes of a colour."""
+        return self.tint(colour) if self.tint else colour
 
     def shades(self, outline: Path, is_feature: bool) -> bool:
         """Whether a surface with this outline in canvas pixels is shaded.

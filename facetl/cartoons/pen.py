@@ -92,7 +92,9 @@ class Pen:
 
     def soft(self, colour: Colour) -> Pen:
         """Return a pen for backgrounds: thinner ink in a shade of ``colour``."""
-        return replace(self, ink=darken(colour, 0.5), weight=0.75 * self.look.line)
+        return replace(
+            self, ink=darken(self.look.tinted(colour), 0.5), weight=0.75 * self.look.line
+        )
 
     def looking(self, look: Look) -> Pen:
         """Return the same pen, drawing in another look."""
@@ -251,7 +253,7 @@ class Pen:
         """Return how thick the tones of a tube are, how far towards the light, their colours."""
         if not self.look.shades(as_path([(0, 0), (99, 99)]), False):
             return [(1, (0, 0), self.look.painted(colour))]
-        ramp, (to_x, to_y) = self.look.ramp(colour), self.look.towards_light
+        ramp, (to_x, to_y) = self.look.ramp(self.look.tinted(colour)), self.look.towards_light
         tones = ((1.0, 0.0, 100), (0.74, 0.1, 180), (0.3, 0.2, 240))
         return [
             (thickness, (to_x * shift, to_y * shift), _as_colour(ramp[light]))

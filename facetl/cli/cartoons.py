@@ -17,6 +17,13 @@ from facetl.cli.ending import ConsoleReporter
 @click.option("--test", type=click.IntRange(min=1), default=60, help="Number of validation frames.")
 @options.seed
 @options.workers
+@click.option(
+    "--style",
+    default="house",
+    metavar="NAME",
+    show_default=True,
+    help="How people are drawn: house, the name of another style, or any for all in turn.",
+)
 @click.option("--force", is_flag=True, help="Replace a cartoon drawn into OUT earlier.")
 def cartoons(**given: Any) -> None:
     """Draw a made-up cartoon with an exact box for every face, in the course's layout.
@@ -28,6 +35,7 @@ def cartoons(**given: Any) -> None:
     Examples:
       facetl cartoons cartoons
       facetl cartoons cartoons --train 400 --test 100 --seed 7
+      facetl cartoons mixed --train 400 --test 100 --style any
     """
     from facetl.commands.cartoons import CartoonsRequest
     from facetl.commands.cartoons import cartoons as run

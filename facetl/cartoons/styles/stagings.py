@@ -1,0 +1,38 @@
+"""Stagings that several styles share: nearer, farther and fuller than the house's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from facetl.cartoons.staging import SHOTS, Staging
+
+_WEIGHTS = {
+    "close": 4,
+    "medium": 4,
+    "wide": 2,
+    "crowd": 1,
+    "huddle": 1,
+    "extreme": 1,
+    "off centre": 2,
+}
+
+
+def shots(**weights: int) -> Staging:
+    """Return a staging with all shots, some of them more or less often than usual."""
+    chosen = {**_WEIGHTS, **{name.replace("_", " "): weight for name, weight in weights.items()}}
+    return replace(
+        VARIED, shots=tuple(replace(SHOTS[name], weight=each) for name, each in chosen.items())
+    )
+
+
+VARIED = Staging(
+    heads=(22.0, 480.0),
+    turned_away=0.15,
+    regulars=0.0,
+    props=(1, 9),
+    prop_scales=(10.0, 80.0),
+    small_props=True,
+    foreground=0.2,
+)
+VARIED = shots()
+"""Any shot, and props from small to large."""
