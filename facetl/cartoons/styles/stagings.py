@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from facetl.cartoons.places.anywhere import ANYWHERE
+from facetl.cartoons.props import GROUPS, HOUSE
 from facetl.cartoons.staging import SHOTS, Staging
 
 _WEIGHTS = {
@@ -33,6 +35,8 @@ VARIED = Staging(
     prop_scales=(10.0, 80.0),
     small_props=True,
     foreground=0.2,
+    prop_groups=GROUPS,
+    place_groups=(HOUSE, ANYWHERE),
 )
 VARIED = shots()
 """Any shot, and props from small to large."""
