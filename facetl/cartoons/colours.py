@@ -65,3 +65,15 @@ def any_colour(
     hsv = rng.random(), rng.uniform(*saturation), rng.uniform(*value)
     red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(*hsv))
     return red, green, blue
+
+
+def tint(rng: Random, *usual: Colour) -> Colour:
+    """Return a colour for a thing that may have any: a usual one, one of skins, or any at all.
+
+    Nobody is to learn from colours what is a face and what is not.
+    """
+    if usual and rng.random() < 0.35:
+        return rng.choice(usual)
+    if rng.random() < 0.3:
+        return rng.choice(SKIN + ODD_SKIN)
+    return any_colour(rng, (0.0, 0.95), (0.25, 1.0))

@@ -1,0 +1,237 @@
+"""Backgrounds of any colours and patterns: they say nothing about who stands before them."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+from facetl.cartoons.colours import Colour, any_colour, darken, lighten, mix, tint
+from facetl.cartoons.lettering import babble, write
+from facetl.cartoons.paths import arc, cloud, curve, join, loop, oval, rectangle
+from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
+from facetl.cartoons.places.place import place
+from facetl.cartoons.props import PROPS
+
+ANYWHERE = "anywhere"
+"""The group of these places."""
+
+_FLOOR = 270.0
+_FRAME = rectangle(0, 0, WIDTH, HEIGHT)
+
+
+def _two_colours(rng: Random) -> tuple[Colour, Colour]:
+    """Return two colours: unlike, or shades of one."""
+    one = any_colour(rng, (0, 0.9), (0.15, 1))
+    if rng.random() < 0.5:
+        return one, any_colour(rng, (0, 0.9), (0.15, 1))
+    return one, rng.choice([darken, lighten])(one, rng.uniform(0.1, 0.5))
+
+
+@place("stage", weight=2, group=ANYWHERE)
+def one_colour(pen: Pen, rng: Random) -> float:
+    """Paint everything in one colour, or one that fades."""
+    top, bottom = _two_colours(rng)
+    pen.fill(_FRAME, top, fade_to=bottom if rng.random() < 0.6 else None)
+    return _FLOOR
+
+
+@place("indoors", weight=2, group=ANYWHERE)
+def wall_and_floor(pen: Pen, rng: Random) -> float:
+    """Draw a wall and a floor, and rectangles on the wall."""
+    wall, floor = _two_colours(rng)
+    foot = rng.uniform(200, 300)
+    pen.fill(_FRAME, wall, fade_to=mix(wall, floor, rng.uniform(0, 0.4)))
+    for _ in range(rng.randrange(5)):
+        x, y = rng.uniform(-20, WIDTH), rng.uniform(0, foot - 60)
+        panel = rectangle(x, y, x + rng.uniform(30, 140), min(foot, y + rng.uniform(30, 140)))
+        pen.shape(panel, tint(rng, wall, floor), 1.5)
+    pen.fill(rectangle(0, foot, WIDTH, HEIGHT), floor)
+    pen.line([(0, foot), (WIDTH, foot)], rng.uniform(1, 4), darken(floor, 0.5))
+    return foot
+
+
+@place("stage", group=ANYWHERE)
+def bands(pen: Pen, rng: Random) -> float:
+    """Draw stripes at any angle."""
+    one, other = _two_colours(rng)
+    pen.fill(_FRAME, one)
+    width = rng.uniform(8, 70)
+    turned = pen.at(WIDTH / 2, HEIGHT / 2, turn=rng.choice([0, 90, rng.uniform(0, 180)]))
+    for i in range(-int(320 / width), int(320 / width) + 1):
+        turned.fill(rectangle(i * width, -320, (i + 0.5) * width, 320), other)
+    return _FLOOR
+
+
+@place("stage", group=ANYWHERE)
+def spots(pen: Pen, rng: Random) -> float:
+    """Draw spots in rows or anywhere, as large as heads or as small as eyes."""
+    ground, paint = _two_colours(rng)
+    pen.fill(_FRAME, ground)
+    radius = math.exp(rng.uniform(math.log(7), math.log(60)))
+    step, in_rows = radius * rng.uniform(2.3, 4), rng.random() < 0.5
+    for row in range(int(HEIGHT / step) + 1):
+        for column in range(int(WIDTH / step) + 1):
+            x, y = (column + row % 2 / 2) * step, row * step
+            if not in_rows:
+                x, y = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)
+            pen.fill(oval(x, y, radius, steps=20), paint if in_rows else tint(rng, paint))
+    return _FLOOR
+
+
+@place("stage", group=ANYWHERE)
+def shapes(pen: Pen, rng: Random) -> float:
+    """Draw polygons, ovals and blots over each other."""
+    pen.fill(_FRAME, any_colour(rng))
+    for _ in range(rng.randrange(6, 36)):
+        x, y = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)
+        size, corners = math.exp(rng.uniform(math.log(8), math.log(120))), rng.randrange(3, 8)
+        points = [
+            (x + rng.uniform(-1, 1) * size, y + rng.uniform(-1, 1) * size) for _ in range(corners)
+        ]
+        form = points if rng.random() < 0.5 else loop(points, 5)
+        pen.fill(form, any_colour(rng))
+        if rng.random() < 0.4:
+            pen.line(form, rng.uniform(1, 3), closed=True)
+    return _FLOOR
+
+
+@place("outdoors", weight=2, group=ANYWHERE)
+def hills(pen: Pen, rng: Random) -> float:
+    """Draw hills behind hills under a sky, with round trees or bushes."""
+    sky, land = _two_colours(rng)
+    pen.fill(_FRAME, sky, fade_to=tint(rng, lighten(sky, 0.4)))
+    layers, y = rng.randrange(1, 4), 150.0
+    for i in range(layers):
+        y = 150 + 90 * i / layers + rng.uniform(-20, 20)
+        tops = [(x, y + rng.uniform(-35, 35)) for x in range(0, WIDTH + 1, 80)]
+        colour = mix(sky, land, (i + 1) / layers)
+        pen.fill(join(curve(tops, 8), [(WIDTH, HEIGHT), (0, HEIGHT)]), colour)
+        for _ in range(rng.randrange(4)):
+            x, size = rng.uniform(0, WIDTH), rng.uniform(14, 60)
+            pen.soft(colour).shape(
+                cloud(x, y - size * 0.4, size, size * 0.9, 9), tint(rng, colour), 1.6
+            )
+    return y + 20
+
+
+@place("outdoors", group=ANYWHERE)
+def snow(pen: Pen, rng: Random) -> float:
+    """Draw a snowy wood."""
+    sky = tint(rng, "#bcd4e6", "#4a5a8a", "#e6e9f2")
+    pen.fill(_FRAME, sky, fade_to=lighten(sky, 0.5))
+    white = rng.choice(["#f4f8fb", "#dfe9f2", "#c9d6e6"])
+    pen.fill(
+        join(
+            curve([(0, 235), (160, 215), (330, 240), (WIDTH, 222)], 8),
+            [(WIDTH, HEIGHT), (0, HEIGHT)],
+        ),
+        white,
+    )
+    trees = sorted((rng.uniform(180, 300), rng.uniform(0, WIDTH)) for _ in range(9))
+    for y, x in trees:
+        PROPS["snowy_tree"].draw(pen.at(x, y - 30, y / 6), rng)
+    return 240
+
+
+@place("outdoors", group=ANYWHERE)
+def rocks(pen: Pen, rng: Random) -> float:
+    """Draw a wall of stones, as in a cave, a quarry or a castle."""
+    grey = tint(rng, "#9a9aa6", "#a88f74", "#6f6a7a")
+    pen.fill(_FRAME, darken(grey, 0.5))
+    step, joint = rng.uniform(34, 80), pen.soft(grey)
+    regular = rng.random() < 0.4
+    for row in range(int(HEIGHT / (step * 0.6)) + 2):
+        for column in range(-1, int(WIDTH / step) + 2):
+            x, y = (column + row % 2 / 2) * step, row * step * 0.6
+            colour = mix(grey, any_colour(rng), rng.uniform(0, 0.25))
+            brick = rectangle(x, y, x + step - 3, y + step * 0.6 - 3, 3)
+            joint.shape(brick if regular else brick + rng.uniform(-5, 5), colour, 1.4)
+    return _FLOOR
+
+
+@place("outdoors", group=ANYWHERE)
+def windows(pen: Pen, rng: Random) -> float:
+    """Draw houses full of windows, by day or by night."""
+    sky, lit = any_colour(rng, (0, 0.8), (0.1, 1)), tint(rng, "#ffe9a0", "#b9dbe8")
+    pen.fill(_FRAME, sky, fade_to=tint(rng, sky))
+    x = -10.0
+    while x < WIDTH:
+        width, top, wall = rng.uniform(50, 130), rng.uniform(10, 170), tint(rng)
+        pen.shape(rectangle(x, top, x + width, HEIGHT), wall, 1.6)
+        step, form = rng.uniform(24, 50), rng.choice([0.0, 0.0, 0.4])
+        for row in range(int((280 - top) / step)):
+            for column in range(int((width - 8) / step)):
+                left, high = x + 8 + column * step, top + 8 + row * step
+                pane = rectangle(left, high, left + step * 0.6, high + step * 0.7, step * form)
+                pen.shape(pane, lit if rng.random() < 0.6 else darken(wall, 0.5), 1)
+        x += width
+    pen.fill(rectangle(0, 290, WIDTH, HEIGHT), tint(rng, "#9a9aa6"))
+    return 290
+
+
+@place("indoors", group=ANYWHERE)
+def shelves(pen: Pen, rng: Random) -> float:
+    """Draw shelves with books, jars and boxes."""
+    wood = tint(rng, "#a9714b", "#6b4b3a")
+    pen.fill(_FRAME, darken(wood, 0.4))
+    rows = rng.randrange(2, 5)
+    for row in range(rows):
+        foot, x = HEIGHT * (row + 1) / rows, 2.0
+        room = HEIGHT / rows - 10
+        while x < WIDTH:
+            width, high = rng.uniform(8, 40), room * rng.uniform(0.5, 0.95)
+            form = rectangle(x, foot - high, x + width, foot, rng.choice([0, 2, width / 2]))
+            pen.shape(form, tint(rng), 1.3)
+            x += width + rng.choice([1, 1, 14])
+        pen.shape(rectangle(-2, foot - 3, WIDTH + 2, foot + 5), wood, 1.3)
+    return 280
+
+
+@place("stage", group=ANYWHERE)
+def page(pen: Pen, rng: Random) -> float:
+    """Draw a page full of words, of one size or several."""
+    paper, ink = _two_colours(rng)
+    pen.fill(_FRAME, paper)
+    y = rng.uniform(5, 20)
+    while y < HEIGHT:
+        size = rng.choice([7, 7, 9, 20])
+        text = babble(rng, 1 + int(100 / size / 3))
+        write(pen.at(WIDTH / 2 + rng.uniform(-40, 40), y, size), text, rng.uniform(0.2, 0.4), ink)
+        y += size * 2.8
+    return _FLOOR
+
+
+@place("stage", group=ANYWHERE)
+def clutter(pen: Pen, rng: Random) -> float:
+    """Heap up things of all kinds, none of them a face, in sizes from eyes to heads."""
+    pen.fill(_FRAME, any_colour(rng))
+    things = [each.draw for each in PROPS.values()]
+    for _ in range(rng.randrange(10, 26)):
+        scale = math.exp(rng.uniform(math.log(12), math.log(80)))
+        here = pen.at(rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), scale, rng.gauss(0, 25))
+        rng.choice(things)(here, rng)
+    return _FLOOR
+
+
+@place("outdoors", group=ANYWHERE)
+def water(pen: Pen, rng: Random) -> float:
+    """Draw a sea, sand or a sky of clouds, in waves."""
+    far, near = _two_colours(rng)
+    pen.fill(_FRAME, far, fade_to=near)
+    line, lowest = mix(near, "#ffffff", 0.4), rng.uniform(60, 200)
+    for _ in range(rng.randrange(8, 30)):
+        x, y = rng.uniform(0, WIDTH), rng.uniform(lowest, HEIGHT)
+        size = rng.uniform(10, 40) * y / HEIGHT
+        pen.line(arc(x, y, size, size * 0.4, 180, 360), 1.5, line)
+    return max(lowest, 220)
+
+
+@place("stage", group=ANYWHERE)
+def blots(pen: Pen, rng: Random) -> float:
+    """Draw soft blots of light and shade, out of focus."""
+    pen.fill(_FRAME, any_colour(rng))
+    for _ in range(rng.randrange(5, 30)):
+        x, y, size = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), rng.uniform(15, 110)
+        pen.fill(oval(x, y, size, size * rng.uniform(0.5, 1)), any_colour(rng))
+    pen.canvas.blur(rng.uniform(3, 14))
+    return _FLOOR
