@@ -261,7 +261,7 @@ def test_width_beyond_the_head_is_that_of_a_neck() -> None:
 
 @pytest.fixture
 def registries_restored() -> Iterator[None]:
-    kept = [(registry, dict(registry)) for registry in (CAST, PROPS)]
+    kept = [(registry, dict(registry)) for registry in (CAST, PROPS, STYLES)]
     yield
     for registry, content in kept:
         registry.clear()
@@ -275,17 +275,20 @@ def test_readme_examples_run(pen: Pen, capsys: pytest.CaptureFixture[str]) -> No
     for block in blocks:
         exec(compile(block, str(README), "exec"), {"__name__": "readme"})
     assert "(360, 480, 3)" in capsys.readouterr().out
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     assert max(block.count("\n") for block in blocks[1:]) <= 16
     rng = Random(0)
     pip = pose(CAST["pip"], dress_up(CAST["pip"], rng), rng)
     assert draw_figure(middle(pen), pip, 1, rng)
     assert "snowman" in {each.draw.__name__ for each in props_for("outdoors")}
+    assert draw_frame(0, "readme", 0, "ghosts").boxes.size
     assert any("pip" in draw_frame(0, "readme", index).labels for index in range(40))
 
 
-def test_readme_says_the_rule_and_the_licence() -> None:
+def test_readme_says_the_rule_the_licence_and_the_styles() -> None:
     text = README.read_text(encoding="utf-8")
+    table = text[text.index("## Styles") : text.index("## How a frame is made")]
+    assert set(re.findall(r"`([a-z -]+)`", table)) - {"--style any", "draw_frame"} == set(STYLES)
     assert RULE[1:] in text
     assert "CC0" in text
     for module in re.findall(r"`(\w+\.py|\w+/)`", text):

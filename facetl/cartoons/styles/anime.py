@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import turned
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
@@ -21,25 +21,17 @@ def anime(rng: Random) -> Style:
     return Style(
         skin=mostly(_FAIR, _DARK, 0.8),
         hair_colour=mostly(HOUSE_HAIR, VIVID, 0.5),
-        heads=("pointed", "heart", "pointed", "wedge", "drop", "egg"),
-        hair=(
-            "wild",
-            "wild long",
-            "strands",
-            "strands bob",
-            "curtain",
-            "curtain long",
-            "twin tails",
-            "helmet",
-            "tail",
-            "picket",
+        heads=listed("pointed, heart, pointed, wedge, drop, egg"),
+        hair=listed(
+            "wild, wild long, strands, strands bob, curtain, curtain long, twin tails, "
+            "helmet, tail, picket"
         ),
-        hats=("animal ears", "bow", "band", "cap", "phones", "hood"),
-        eyes=("anime", "anime", "anime huge", "anime sharp", "slanted"),
-        noses=("tick", "speck", "facet", "none"),
-        mouths=("line", "tiny o", "cat", "beam", "smile", "shout", "talk"),
-        moods=("happy", "angry", "sad", "shock", "talk", "asleep", "bored", "glee"),
-        decorations=("uniform", "uniform", "coat", "zip", "none", "collar"),
+        hats=listed("animal ears, bow, band, cap, phones, hood"),
+        eyes=listed("anime, anime, anime huge, anime sharp, slanted"),
+        noses=listed("tick, speck, facet, none"),
+        mouths=listed("line, tiny o, cat, beam, smile, shout, talk"),
+        moods=listed("happy, angry, sad, shock, talk, asleep, bored, glee"),
+        decorations=listed("uniform, uniform, coat, zip, none, collar"),
         iris=VIVID,
         chances=Chances(
             hat=0.12,

@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import VIVID, Palette, hues
 from facetl.cartoons.styles.stagings import VARIED
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
@@ -23,36 +23,16 @@ def _creature(skin: Palette, rng: Random) -> Style:
         skin=skin,
         hair_colour=VIVID,
         cloth=VIVID,
-        heads=("cranium", "gaunt", "heart", "bulb", "egg", "blob", "wedge", "globe", "long", "jaw"),
-        hair=(
-            "bald",
-            "bald",
-            "tufts",
-            "wild",
-            "strands",
-            "mohawk",
-            "long",
-            "swoop",
-            "horseshoe",
-            "afro",
-            "curtain long",
+        heads=listed("cranium, gaunt, heart, bulb, egg, blob, wedge, globe, long, jaw"),
+        hair=listed(
+            "bald, bald, tufts, wild, strands, mohawk, long, swoop, horseshoe, afro, curtain long"
         ),
-        hats=("antennae", "antennae", "animal ears", "crown", "bubble", "hood", "top hat"),
-        eyes=(
-            "alien",
-            "cat slit",
-            "slanted",
-            "almond",
-            "big",
-            "ovals",
-            "saucers",
-            "ghost",
-            "blank",
-            "lash",
-            "googly",
+        hats=listed("antennae, antennae, animal ears, crown, bubble, hood, top hat"),
+        eyes=listed(
+            "alien, cat slit, slanted, almond, big, ovals, saucers, ghost, blank, lash, googly"
         ),
-        noses=("slots", "nostrils", "none", "button", "hook", "facet", "potato", "long"),
-        mouths=("line", "snaggle", "beam", "crooked", "tiny o", "grin", "smile", "gritted"),
+        noses=listed("slots, nostrils, none, button, hook, facet, potato, long"),
+        mouths=listed("line, snaggle, beam, crooked, tiny o, grin, smile, gritted"),
         look=Look(line=rng.uniform(0.4, 1.1), shading=rng.choice(["flat", "flat", "cel", "soft"])),
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=VARIED,

@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, VIVID, hues, mostly, no_colour
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
@@ -21,12 +21,12 @@ def cut_out(rng: Random) -> Style:
         skin=mostly(_PALE, HOUSE_SKIN, 0.6),
         hair_colour=mostly(HOUSE_HAIR, VIVID, 0.85),
         cloth=VIVID,
-        heads=("globe", "globe", "round", "pill", "blob"),
-        hair=("bald", "bowl", "afro", "helmet", "mop", "flat", "single hairs", "bob", "swoop"),
-        hats=("beanie", "hood", "hood", "cap", "bowler", "band", "crown", "helmet", "top hat"),
-        eyes=("leaning", "leaning", "leaning inked", "pinpricks", "wide dots", "bulge"),
-        noses=("none", "none", "speck", "nostrils", "button"),
-        mouths=("line", "line", "beam", "tiny o", "crooked", "slab", "gritted"),
+        heads=listed("globe, globe, round, pill, blob"),
+        hair=listed("bald, bowl, afro, helmet, mop, flat, single hairs, bob, swoop"),
+        hats=listed("beanie, hood, hood, cap, bowler, band, crown, helmet, top hat"),
+        eyes=listed("leaning, leaning, leaning inked, pinpricks, wide dots, bulge"),
+        noses=listed("none, none, speck, nostrils, button"),
+        mouths=listed("line, line, beam, tiny o, crooked, slab, gritted"),
         iris=no_colour,
         chances=Chances(
             kid=0.8,

@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, MUTED, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import turned
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
@@ -31,27 +31,15 @@ def film(rng: Random) -> Style:
         skin=mostly(HOUSE_SKIN, VIVID, 0.88),
         hair_colour=mostly(HOUSE_HAIR, VIVID, 0.9),
         cloth=mostly(MUTED, VIVID, 0.5),
-        heads=("cheeks", "egg", "round", "heart", "long", "chisel", "pear", "bean", "anvil"),
-        hair=(
-            "strands",
-            "curtain",
-            "curtain long",
-            "helmet",
-            "curls",
-            "bun",
-            "bowl",
-            "swoop",
-            "tufts",
-            "bald",
-            "afro",
-            "tail",
-            "puffs",
-            "horseshoe",
+        heads=listed("cheeks, egg, round, heart, long, chisel, pear, bean, anvil"),
+        hair=listed(
+            "strands, curtain, curtain long, helmet, curls, bun, bowl, swoop, tufts, bald, "
+            "afro, tail, puffs, horseshoe"
         ),
-        hats=("beanie", "cap", "beret", "bowler", "crown", "bow", "hood"),
-        eyes=("film", "film", "film lash", "glasses", "big"),
-        noses=("soft", "soft", "bulb", "ball", "potato"),
-        mouths=("smile", "beam", "talk", "smirk", "laugh", "o", "grin"),
+        hats=listed("beanie, cap, beret, bowler, crown, bow, hood"),
+        eyes=listed("film, film, film lash, glasses, big"),
+        noses=listed("soft, soft, bulb, ball, potato"),
+        mouths=listed("smile, beam, talk, smirk, laugh, o, grin"),
         iris=_IRISES,
         chances=Chances(hat=0.2, blush=0.3, beard=0.1, moustache=0.1, freckles=0.15),
         build=Build(

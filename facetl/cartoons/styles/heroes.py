@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import DARK, HOUSE_HAIR, HOUSE_SKIN, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
@@ -21,27 +21,16 @@ def heroes(rng: Random) -> Style:
         skin=mostly(HOUSE_SKIN, _VILLAINS, 0.85),
         hair_colour=mostly(HOUSE_HAIR, DARK, 0.7),
         cloth=VIVID,
-        heads=("chisel", "chisel", "anvil", "jaw", "shield", "pointed", "gaunt", "egg"),
-        hair=(
-            "swoop",
-            "helmet",
-            "flat",
-            "curtain long",
-            "bald",
-            "strands",
-            "slab",
-            "wild",
-            "bob",
-            "tail",
-        ),
-        hats=("hood", "hood", "helmet", "crown", "band"),
-        eyes=("almond", "almond", "slanted", "ovals", "blank", "blank", "anime sharp", "dots"),
-        noses=("ruler", "facet", "triangle", "tick", "button", "nostrils", "soft"),
-        mouths=("line", "smirk", "gritted", "flat", "crooked", "smile", "frown", "shout", "talk"),
-        moods=("angry", "angry", "talk", "happy", "shock", "bored", "sad"),
-        masks=("domino", "domino", "cowl", "cowl", "helmet", "bandit", "paint", "patch"),
+        heads=listed("chisel, chisel, anvil, jaw, shield, pointed, gaunt, egg"),
+        hair=listed("swoop, helmet, flat, curtain long, bald, strands, slab, wild, bob, tail"),
+        hats=listed("hood, hood, helmet, crown, band"),
+        eyes=listed("almond, almond, slanted, ovals, blank, blank, anime sharp, dots"),
+        noses=listed("ruler, facet, triangle, tick, button, nostrils, soft"),
+        mouths=listed("line, smirk, gritted, flat, crooked, smile, frown, shout, talk"),
+        moods=listed("angry, angry, talk, happy, shock, bored, sad"),
+        masks=listed("domino, domino, cowl, cowl, helmet, bandit, paint, patch"),
         mask_colour=mostly(VIVID, DARK, 0.8),
-        decorations=("emblem", "emblem", "zip", "coat", "none"),
+        decorations=listed("emblem, emblem, zip, coat, none"),
         chances=Chances(
             kid=0.1,
             mask=0.5,

@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, MUTED, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import COLOUR_FILM
 
@@ -21,24 +21,14 @@ def modern(rng: Random) -> Style:
         skin=mostly(HOUSE_SKIN, _FLAT, 0.6),
         hair_colour=mostly(HOUSE_HAIR, VIVID, 0.7),
         cloth=mostly(MUTED, VIVID, 0.6),
-        heads=("shield", "kite", "trapeze", "crate", "long", "squash", "wedge", "drop"),
-        hair=(
-            "bald",
-            "single hairs",
-            "slab",
-            "flat",
-            "picket",
-            "bowl",
-            "helmet",
-            "beehive",
-            "horseshoe",
-            "bun",
-            "swoop",
+        heads=listed("shield, kite, trapeze, crate, long, squash, wedge, drop"),
+        hair=listed(
+            "bald, single hairs, slab, flat, picket, bowl, helmet, beehive, horseshoe, bun, swoop"
         ),
-        hats=("fedora", "top hat", "bowler", "beret", "party", "bow"),
-        eyes=("pinpricks", "wide dots", "tall dots", "dots", "saucers", "square", "pie small"),
-        noses=("carrot", "ruler", "big triangle", "triangle", "long", "speck", "bump"),
-        mouths=("line", "crooked", "slab", "tiny o", "beam", "smirk"),
+        hats=listed("fedora, top hat, bowler, beret, party, bow"),
+        eyes=listed("pinpricks, wide dots, tall dots, dots, saucers, square, pie small"),
+        noses=listed("carrot, ruler, big triangle, triangle, long, speck, bump"),
+        mouths=listed("line, crooked, slab, tiny o, beam, smirk"),
         chances=Chances(profile=0.35, angular=0.6, hat=0.3, ears=0.6, own_mouth=0.8, tie=0.3),
         build=Build(
             head_width=(0.75, 1.15),

@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_SKIN, VIVID, hues, mostly, one_of
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import PRINT, SPEECH
 
@@ -20,24 +20,13 @@ def newspaper(rng: Random) -> Style:
         skin=mostly(HOUSE_SKIN, one_of("#fdf3df", "#ffffff"), 0.5),
         hair_colour=mostly(one_of("#1d1a22", "#f4c552", "#94502a"), VIVID, 0.8),
         cloth=mostly(VIVID, one_of("#ffffff", "#1d1a22"), 0.7),
-        heads=("round", "globe", "egg", "pear", "blob", "long", "bean", "jaw"),
-        hair=(
-            "single hairs",
-            "bald",
-            "tufts",
-            "swoop",
-            "bowl",
-            "curls",
-            "mop",
-            "tail",
-            "horseshoe",
-            "flat",
-            "bun",
-            "spikes",
+        heads=listed("round, globe, egg, pear, blob, long, bean, jaw"),
+        hair=listed(
+            "single hairs, bald, tufts, swoop, bowl, curls, mop, tail, horseshoe, flat, bun, spikes"
         ),
-        eyes=("wide dots", "tall dots", "pinpricks", "dots", "ovals", "glasses", "saucers"),
-        noses=("button", "ball", "bulb", "bump", "potato", "hook", "long", "ruler"),
-        mouths=("line", "smile", "beam", "o", "talk", "frown", "flat", "shout"),
+        eyes=listed("wide dots, tall dots, pinpricks, dots, ovals, glasses, saucers"),
+        noses=listed("button, ball, bulb, bump, potato, hook, long, ruler"),
+        mouths=listed("line, smile, beam, o, talk, frown, flat, shout"),
         chances=Chances(blush=0.05, profile=0.15, moustache=0.15),
         build=Build(eye_size=(0.7, 1.15), mouth_width=(0.7, 1.2), shade=0.0),
         look=Look(

@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import DARK, HOUSE_SKIN, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import muted
 from facetl.cartoons.styles.wear import CAPTIONS, NIGHT
 
@@ -21,35 +21,13 @@ def noir(rng: Random) -> Style:
         skin=mostly(HOUSE_SKIN, _LIT, 0.5),
         hair_colour=mostly(DARK, VIVID, 0.5),
         cloth=mostly(DARK, VIVID, 0.75),
-        heads=("chisel", "gaunt", "pointed", "anvil", "long", "egg", "wedge", "heart", "kite"),
-        hair=(
-            "mohawk",
-            "curtain",
-            "swoop",
-            "bob",
-            "dreads",
-            "slab",
-            "wild",
-            "helmet",
-            "bald",
-            "strands",
-            "long",
-        ),
-        hats=("fedora", "fedora", "hood", "cap", "phones", "beanie"),
-        eyes=(
-            "almond",
-            "slanted",
-            "shades",
-            "shades",
-            "anime sharp",
-            "dots",
-            "blank",
-            "ovals",
-            "goggles",
-        ),
-        noses=("facet", "ruler", "hook", "triangle", "tick", "soft", "nostrils"),
-        mouths=("line", "crooked", "smirk", "frown", "flat", "gritted", "talk"),
-        moods=("angry", "bored", "sad", "talk", "shock", "happy"),
+        heads=listed("chisel, gaunt, pointed, anvil, long, egg, wedge, heart, kite"),
+        hair=listed("mohawk, curtain, swoop, bob, dreads, slab, wild, helmet, bald, strands, long"),
+        hats=listed("fedora, fedora, hood, cap, phones, beanie"),
+        eyes=listed("almond, slanted, shades, shades, anime sharp, dots, blank, ovals, goggles"),
+        noses=listed("facet, ruler, hook, triangle, tick, soft, nostrils"),
+        mouths=listed("line, crooked, smirk, frown, flat, gritted, talk"),
+        moods=listed("angry, bored, sad, talk, shock, happy"),
         mask_colour=mostly(VIVID, DARK, 0.7),
         iris=VIVID,
         chances=Chances(

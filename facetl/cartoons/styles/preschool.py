@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import PASTEL, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import turned
 from facetl.cartoons.styles.wear import VIDEO
 
@@ -21,24 +21,14 @@ def preschool(rng: Random) -> Style:
         skin=mostly(_SKIN, PASTEL, 0.7),
         hair_colour=mostly(VIVID, hues((15, 45), (0.3, 0.9), (0.2, 0.9)), 0.4),
         cloth=mostly(PASTEL, VIVID, 0.5),
-        heads=("blob", "blob", "globe", "pill", "round", "cheeks", "squash", "pear"),
-        hair=(
-            "bald",
-            "single hairs",
-            "bowl",
-            "puffs",
-            "bun",
-            "bob",
-            "afro",
-            "mop",
-            "tufts",
-            "twin tails",
-            "curls",
+        heads=listed("blob, blob, globe, pill, round, cheeks, squash, pear"),
+        hair=listed(
+            "bald, single hairs, bowl, puffs, bun, bob, afro, mop, tufts, twin tails, curls"
         ),
-        eyes=("wide dots", "tall dots", "tall dots", "googly", "saucers", "pinpricks", "ghost"),
-        noses=("none", "speck", "ball", "button", "nostrils", "soft"),
-        mouths=("beam", "smile", "tiny o", "cat", "line", "laugh"),
-        moods=("happy", "glee", "talk", "shock", "asleep", "sad"),
+        eyes=listed("wide dots, tall dots, tall dots, googly, saucers, pinpricks, ghost"),
+        noses=listed("none, speck, ball, button, nostrils, soft"),
+        mouths=listed("beam, smile, tiny o, cat, line, laugh"),
+        moods=listed("happy, glee, talk, shock, asleep, sad"),
         chances=Chances(
             kid=0.85,
             blush=0.6,

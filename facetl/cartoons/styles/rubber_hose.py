@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import GREYS, hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import greyed
 from facetl.cartoons.styles.wear import OLD_FILM
 
@@ -23,12 +23,12 @@ def rubber_hose(rng: Random) -> Style:
         skin=mostly(_PALE, _MIDDLE, 0.8),
         hair_colour=mostly(_BLACK, GREYS, 0.7),
         cloth=GREYS,
-        heads=("round", "bean", "pear", "globe", "cheeks", "egg", "blob"),
-        hair=("bald", "bald", "tufts", "bowl", "swoop", "single hairs", "curls", "helmet", "bun"),
-        hats=("top hat", "bowler", "bowler", "cap", "bow", "beret"),
-        eyes=("pie", "pie", "pie small", "tall dots", "ovals", "lash"),
-        noses=("black bulb", "bulb", "ball", "button", "bump", "potato"),
-        mouths=("beam", "laugh", "grin", "smile", "tongue", "o"),
+        heads=listed("round, bean, pear, globe, cheeks, egg, blob"),
+        hair=listed("bald, bald, tufts, bowl, swoop, single hairs, curls, helmet, bun"),
+        hats=listed("top hat, bowler, bowler, cap, bow, beret"),
+        eyes=listed("pie, pie, pie small, tall dots, ovals, lash"),
+        noses=listed("black bulb, bulb, ball, button, bump, potato"),
+        mouths=listed("beam, laugh, grin, smile, tongue, o"),
         mask_colour=_BLACK,
         jaw=_MIDDLE,
         muzzles=rng.random() < 0.3,

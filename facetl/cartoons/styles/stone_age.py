@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import shots
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import muted
 from facetl.cartoons.styles.wear import COLOUR_FILM
 
@@ -23,27 +23,16 @@ def stone_age(rng: Random) -> Style:
         skin=mostly(_TAN, _ROUGH, 0.75),
         hair_colour=one_of("#1d1a22", "#2b2433", "#5f3823", "#94502a", "#dd7a2c", "#ece7df"),
         cloth=hues((0, 360), (0.2, 0.7), (0.4, 0.9)),
-        heads=("jaw", "anvil", "box", "egg", "pear", "round", "squash", "chisel", "bean"),
-        hair=(
-            "flat",
-            "swoop",
-            "bowl",
-            "mop",
-            "helmet",
-            "tufts",
-            "horseshoe",
-            "bun",
-            "beehive",
-            "tail",
-            "strands",
-            "bob",
-            "bald",
+        heads=listed("jaw, anvil, box, egg, pear, round, squash, chisel, bean"),
+        hair=listed(
+            "flat, swoop, bowl, mop, helmet, tufts, horseshoe, bun, beehive, tail, strands, "
+            "bob, bald"
         ),
-        hats=("fedora", "bowler", "cap", "bow", "band"),
-        eyes=("dots", "beady", "wide dots", "ovals", "tall dots", "pie small", "lash"),
-        noses=("potato", "bulb", "ball", "bump", "big triangle", "button", "ruler"),
-        mouths=("laugh", "smile", "talk", "flat", "overbite", "shout", "crooked", "gritted"),
-        decorations=("hide", "hide", "collar", "none", "coat", "buttons"),
+        hats=listed("fedora, bowler, cap, bow, band"),
+        eyes=listed("dots, beady, wide dots, ovals, tall dots, pie small, lash"),
+        noses=listed("potato, bulb, ball, bump, big triangle, button, ruler"),
+        mouths=listed("laugh, smile, talk, flat, overbite, shout, crooked, gritted"),
+        decorations=listed("hide, hide, collar, none, coat, buttons"),
         jaw=_JAWS,
         muzzles=rng.random() < 0.25,
         iris=no_colour,

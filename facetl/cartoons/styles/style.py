@@ -17,6 +17,7 @@ from facetl.cartoons.look import HOUSE_LOOK, Look, Tint
 from facetl.cartoons.masks import mask
 from facetl.cartoons.noses import nose
 from facetl.cartoons.outfit import Outfit, choose_outfit
+from facetl.cartoons.paths import Path
 from facetl.cartoons.profiles import choose_profile
 from facetl.cartoons.staging import HOUSE_STAGING, Staging
 from facetl.cartoons.strangers import SPECTACLES
@@ -209,16 +210,9 @@ class Style:
         )
 
     def _pose(self, who: Character, outfit: Outfit, rng: Random, turned_away: bool) -> Toon:
-        build = self.build
-        yaw = rng.choice([-1, 1]) * rng.uniform(*build.yaw)
-        noise = [(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in range(corner_count(who.head))]
-        size = (rng.uniform(*build.head_width), rng.uniform(*build.head_height))
-        outline = head_outline(who.head, yaw, noise)
+        yaw = rng.choice([-1, 1]) * rng.uniform(*self.build.yaw)
         in_profile = not turned_away and rng.random() < self.chances.profile
-        if in_profile:
-            yaw = 1.0 if yaw > 0 else -1.0
-            profile = choose_profile(rng, angular=rng.random() < self.chances.angular)
-            outline = profile.outline * (yaw, 1)
+        yaw = (1.0 if yaw > 0 else -1.0) if in_profile else yaw
         return Toon(
             who=who,
             outfit=outfit,
@@ -227,10 +221,21 @@ class Style:
             gaze=(rng.uniform(-0.5, 0.5) + 0.35 * yaw, rng.uniform(-0.4, 0.45)),
             tilt=self._tilt(rng),
             turned_away=turned_away,
-            outline=outline * size,
+            outline=self._from_side(yaw, rng) if in_profile else self._outline(who, yaw, rng),
             profile=in_profile,
-            anatomy=build.anatomy(rng, ears=rng.random() < self.chances.ears),
+            anatomy=self.build.anatomy(rng, ears=rng.random() < self.chances.ears),
         )
+
+    def _outline(self, who: Character, yaw: float, rng: Random) -> Path:
+        noise = [(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in range(corner_count(who.head))]
+        return head_outline(who.head, yaw, noise) * self._size(rng)
+
+    def _from_side(self, yaw: float, rng: Random) -> Path:
+        profile = choose_profile(rng, angular=rng.random() < self.chances.angular)
+        return profile.outline * (yaw, 1) * self._size(rng)
+
+    def _size(self, rng: Random) -> tuple[float, float]:
+        return rng.uniform(*self.build.head_width), rng.uniform(*self.build.head_height)
 
     def _mood(self, rng: Random) -> Mood:
         mood = MOODS[rng.choice(self.moods)]
@@ -242,6 +247,11 @@ class Style:
         usual = rng.random() < 0.8
         tilt = rng.gauss(0, self.build.tilt) if usual else rng.uniform(-limit, limit)
         return max(-limit, min(limit, tilt))
+
+
+def listed(names: str) -> tuple[str, ...]:
+    """Return the names in a list with commas."""
+    return tuple(names.split(", "))
 
 
 StyleMaker = Callable[[Random], Style]

@@ -7,7 +7,7 @@ from random import Random
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import VARIED
-from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
+from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
@@ -21,23 +21,13 @@ def yellow(rng: Random) -> Style:
     return Style(
         skin=mostly(_YELLOW, _BROWN, 0.85),
         hair_colour=one_of("#3f62ad", "#5f3823", "#2b2433", "#868894", "#94502a", "#c93f3f"),
-        heads=("dome", "thumb", "dome", "globe", "egg", "pear"),
-        hair=(
-            "single hairs",
-            "horseshoe",
-            "wild",
-            "beehive",
-            "bowl",
-            "bald",
-            "mohawk",
-            "helmet",
-            "puffs",
-            "afro",
-            "flat",
+        heads=listed("dome, thumb, dome, globe, egg, pear"),
+        hair=listed(
+            "single hairs, horseshoe, wild, beehive, bowl, bald, mohawk, helmet, puffs, afro, flat"
         ),
-        eyes=("bulge", "bulge", "saucers", "googly", "glasses"),
-        noses=("bump", "bump", "bulb", "button"),
-        mouths=("overbite", "overbite", "beam", "laugh", "o", "gritted"),
+        eyes=listed("bulge, bulge, saucers, googly, glasses"),
+        noses=listed("bump, bump, bulb, button"),
+        mouths=listed("overbite, overbite, beam, laugh, o, gritted"),
         look=Look(line=rng.uniform(0.5, 0.9)),
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=VARIED,
