@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from facetl.cartoons.places.anywhere import ANYWHERE
+from facetl.cartoons.props import GROUPS, HOUSE
 from facetl.cartoons.staging import SHOTS, Staging
 
 _WEIGHTS = {
@@ -29,9 +31,11 @@ VARIED = Staging(
     heads=(22.0, 480.0),
     turned_away=0.15,
     regulars=0.0,
-    props=(1, 9),
+    props=(1, 10),
     prop_scales=(10.0, 80.0),
     small_props=True,
+    prop_groups=GROUPS,
+    place_groups=(HOUSE, ANYWHERE),
     foreground=0.2,
 )
 VARIED = shots()
