@@ -80,11 +80,12 @@ class Build:
     steepest: float = 35.0
     yaw: Span = (0.1, 1.0)
 
-    def anatomy(self, rng: Random, *, ears: bool = True) -> Anatomy:
-        """Return the measures of one face."""
+    def anatomy(self, outline: Path, rng: Random, *, ears: bool = True) -> Anatomy:
+        """Return the measures of one face; in flat ones eyes are smaller and below the fringe."""
+        top, bottom = float(outline[:, 1].min()), float(outline[:, 1].max())
         return Anatomy(
-            eye_height=rng.uniform(*self.eye_height),
-            eye_size=rng.uniform(*self.eye_size),
+            eye_height=max(rng.uniform(*self.eye_height), top + 0.62),
+            eye_size=rng.uniform(*self.eye_size) * min(1.0, (bottom - top) / 1.85),
             eye_gap=rng.uniform(*self.eye_gap),
             nose_size=rng.uniform(*self.nose_size),
             mouth_height=rng.uniform(*self.mouth_height),
@@ -215,6 +216,7 @@ class Style:
         yaw = rng.choice([-1, 1]) * rng.uniform(*self.build.yaw)
         in_profile = not turned_away and rng.random() < self.chances.profile
         yaw = (1.0 if yaw > 0 else -1.0) if in_profile else yaw
+        outline = self._from_side(yaw, rng) if in_profile else self._outline(who, yaw, rng)
         return Toon(
             who=who,
             outfit=outfit,
@@ -223,9 +225,9 @@ class Style:
             gaze=(rng.uniform(-0.5, 0.5) + 0.35 * yaw, rng.uniform(-0.4, 0.45)),
             tilt=self._tilt(rng),
             turned_away=turned_away,
-            outline=self._from_side(yaw, rng) if in_profile else self._outline(who, yaw, rng),
+            outline=outline,
             profile=in_profile,
-            anatomy=self.build.anatomy(rng, ears=rng.random() < self.chances.ears),
+            anatomy=self.build.anatomy(outline, rng, ears=rng.random() < self.chances.ears),
         )
 
     def _outline(self, who: Character, yaw: float, rng: Random) -> Path:

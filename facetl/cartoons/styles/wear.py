@@ -70,7 +70,7 @@ SPEECH: Mapping[str, float] = {"speech bubble": 0.5, "caption box": 0.35, "bang"
 
 def some_finishes(rng: Random) -> dict[str, float]:
     """Return none to three finishes of all there are, each of them certain."""
-    return dict.fromkeys(rng.sample(list(finish), rng.choice([0, 0, 1, 1, 2, 3])), 1.0)
+    return dict.fromkeys(rng.sample(list(finish), rng.choice([0, 0, 0, 1, 1, 2])), 1.0)
 
 
 def some_overlays(rng: Random) -> dict[str, float]:
