@@ -162,6 +162,48 @@ def _watercolour(picture: Picture, rng: Random) -> Picture:
     return _rounded(picture * (1 + clouds * rng.uniform(0.05, 0.14))[:, :, None])
 
 
+# ---- paint: most of all for what is behind people
+
+
+@finish("sponged")
+def _sponged(picture: Picture, rng: Random) -> Picture:
+    """Dab lighter and darker paint on with a sponge, here more, there less."""
+    painted = picture.astype(np.float32)
+    for _ in range(rng.randrange(1, 4)):
+        dabs = cv2.GaussianBlur(_noise(picture, rng), (0, 0), rng.uniform(0.8, 2))
+        share = np.clip((dabs / dabs.std() + _clouds(picture, rng, 60) - 0.8) * 2, 0, 1)
+        paint = rgb(any_colour(rng, (0, 0.6))) if rng.random() < 0.5 else picture * 0.6
+        painted += (paint - painted) * share[:, :, None] * rng.uniform(0.2, 0.6)
+    return _rounded(painted)
+
+
+@finish("brushed")
+def _brushed(picture: Picture, rng: Random) -> Picture:
+    """Leave the marks of a dry brush, all in one direction."""
+    trail = _trail(rng.randrange(11, 40), rng.choice([0, 90, rng.uniform(0, 180)]))
+    strokes = cv2.filter2D(_noise(picture, rng), -1, trail)
+    light = 1 + strokes / strokes.std() * rng.uniform(0.04, 0.14)
+    return _rounded(picture * light[:, :, None])
+
+
+@finish("blotched")
+def _blotched(picture: Picture, rng: Random) -> Picture:
+    """Let paint of another colour run into it, in blotches with hard edges."""
+    blotches = _clouds(picture, rng, rng.uniform(10, 60)) > rng.uniform(0.2, 0.9)
+    share = blotches[:, :, None] * rng.uniform(0.1, 0.4)
+    return _rounded(picture * (1 - share) + np.array(rgb(any_colour(rng))) * share)
+
+
+PAINTED: Mapping[str, float] = {
+    "sponged": 0.35,
+    "brushed": 0.25,
+    "blotched": 0.25,
+    "watercolour": 0.15,
+    "vignette": 0.1,
+}
+"""For backgrounds painted by hand: the chance of each finish."""
+
+
 # ---- film
 
 
@@ -233,12 +275,8 @@ def _blurred(picture: Picture, rng: Random) -> Picture:
 @finish("motion blur")
 def _motion_blur(picture: Picture, rng: Random) -> Picture:
     """Blur along a direction."""
-    length, angle = rng.randrange(3, 9), rng.uniform(0, 180)
-    trail = np.zeros((length, length), np.float32)
-    trail[length // 2] = 1
-    turn = cv2.getRotationMatrix2D(((length - 1) / 2,) * 2, angle, 1)
-    trail = np.asarray(cv2.warpAffine(trail, turn, (length, length)), np.float32)
-    return np.asarray(cv2.filter2D(picture, -1, trail / trail.sum()), np.uint8)
+    trail = _trail(rng.randrange(3, 9), rng.uniform(0, 180))
+    return np.asarray(cv2.filter2D(picture, -1, trail), np.uint8)
 
 
 @finish("sharpened")
@@ -333,6 +371,15 @@ def _clouds(picture: Picture, rng: Random, size: float) -> NDArray[np.float32]:
     return np.asarray(
         cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32
     )
+
+
+def _trail(length: int, angle: float) -> NDArray[np.float32]:
+    """Return the weights of the points along a line."""
+    line = np.zeros((length, length), np.float32)
+    line[length // 2] = 1
+    turn = cv2.getRotationMatrix2D(((length - 1) / 2,) * 2, angle, 1)
+    line = np.asarray(cv2.warpAffine(line, turn, (length, length)), np.float32)
+    return np.asarray(line / line.sum(), np.float32)
 
 
 def _compressed(picture: Picture, quality: int) -> Picture:

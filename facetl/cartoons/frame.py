@@ -119,6 +119,8 @@ def compose(rng: Random, style: Style = HOUSE_STYLE) -> tuple[Canvas, list[SeenF
     pen = Pen(canvas)
     place = choose_place(rng, staging.place_groups)
     floor = place.draw(_pen_for_scenery(pen, style, rng), rng)
+    if scenery.paint:
+        canvas.repaint(lambda picture: apply_finishes(picture, scenery.paint, rng))
     if scenery.blur:
         canvas.blur(scenery.blur)
     shot = choose_shot(rng, staging)

@@ -11,7 +11,7 @@ from random import Random
 
 from facetl.cartoons.colours import INK, WHITE, Colour, any_colour, darken
 from facetl.cartoons.lettering import ALPHABET, babble, length_of, letter, write
-from facetl.cartoons.paths import arc, cloud, curve, loop, oval, rectangle, zigzag
+from facetl.cartoons.paths import Path, arc, cloud, curve, loop, oval, rectangle, zigzag
 from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
 from facetl.registry import Registry
 
@@ -76,17 +76,29 @@ def _pillarbox(pen: Pen, rng: Random) -> None:
     pen.fill(rectangle(WIDTH - bar, -1, WIDTH + 1, HEIGHT + 1), "#000000")
 
 
+@overlay("black border")
+def _black_border(pen: Pen, rng: Random) -> None:
+    """Show the picture smaller than the screen, on all sides."""
+    margin, colour = rng.uniform(4, 26), rng.choice(["#000000", "#000000", any_colour(rng)])
+    for bar in _margins(margin, WIDTH):
+        pen.fill(bar, colour)
+
+
+def _margins(margin: float, right: float) -> list[Path]:
+    return [
+        rectangle(-1, -1, WIDTH + 1, margin),
+        rectangle(-1, HEIGHT - margin, WIDTH + 1, HEIGHT + 1),
+        rectangle(-1, -1, margin, HEIGHT + 1),
+        rectangle(right - margin, -1, WIDTH + 1, HEIGHT + 1),
+    ]
+
+
 @overlay("panel")
 def _panel(pen: Pen, rng: Random) -> None:
     """Frame the picture as a comic does, with room for the next one."""
     margin, right = rng.uniform(5, 14), rng.choice([WIDTH, WIDTH - rng.uniform(10, 40)])
     paper, ink = rng.choice([WHITE, "#f4ecd8", "#e8dcc0"]), pen.ink
-    for bar in (
-        rectangle(0, 0, WIDTH, margin),
-        rectangle(0, HEIGHT - margin, WIDTH, HEIGHT),
-        rectangle(0, 0, margin, HEIGHT),
-        rectangle(right - margin, 0, WIDTH, HEIGHT),
-    ):
+    for bar in _margins(margin, right):
         pen.fill(bar, paper)
     frame = rectangle(margin, margin, right - margin, HEIGHT - margin)
     pen.line(frame, rng.uniform(1.5, 4), ink, closed=True, swell=0)

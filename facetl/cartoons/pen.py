@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -45,8 +46,14 @@ class Canvas:
 
     def blur(self, radius: float) -> None:
         """Put all that has been drawn so far out of focus, by so many pixels of the frame."""
-        small = cv2.GaussianBlur(self.finished(), (0, 0), radius)
+        self.repaint(
+            lambda picture: np.asarray(cv2.GaussianBlur(picture, (0, 0), radius), np.uint8)
+        )
+
+    def repaint(self, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
+        """Change all that has been drawn so far, given and returned at the final size."""
         height, width = self.owners.shape
+        small = change(self.finished())
         self.image[:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
     def pixels_of(self, owner: int) -> int:

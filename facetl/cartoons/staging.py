@@ -152,7 +152,7 @@ SHOTS = {
     "medium": Shot((1, 2, 2, 3), 60, 118, weight=4, framing="waist"),
     "wide": Shot((2, 3, 3, 4), 28, 62, weight=2, framing="feet", edge=0.1),
     "crowd": Shot(
-        (8, 10, 12, 14), 27, 44, framing="anywhere", edge=0.04, cut_off=0.1, overlap=0.03
+        (8, 10, 12, 14), 31, 46, framing="anywhere", edge=0.04, cut_off=0.1, overlap=0.03
     ),
     "huddle": Shot((4, 5, 6), 50, 95, framing="anywhere", edge=0.06, cut_off=0.15, overlap=0.06),
     "extreme": Shot((1,), 230, 440, framing="anywhere", edge=0.3, cut_off=0.3, closeness=1.5),

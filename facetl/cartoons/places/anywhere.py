@@ -235,3 +235,94 @@ def blots(pen: Pen, rng: Random) -> float:
         pen.fill(oval(x, y, size, size * rng.uniform(0.5, 1)), any_colour(rng))
     pen.canvas.blur(rng.uniform(3, 14))
     return _FLOOR
+
+
+@place("outdoors", group=ANYWHERE)
+def wood(pen: Pen, rng: Random) -> float:
+    """Draw trunks with bare branches, the farther the paler."""
+    air, bark = _two_colours(rng)
+    pen.fill(_FRAME, air, fade_to=darken(air, 0.3))
+    layers = rng.randrange(2, 4)
+    for layer in range(layers):
+        colour = mix(air, bark, (layer + 1) / layers)
+        for _ in range(rng.randrange(2, 6)):
+            _draw_trunk(pen.soft(colour), rng.uniform(0, WIDTH), rng.uniform(6, 26), colour, rng)
+    pen.fill(
+        join(curve([(0, 285), (200, 270), (WIDTH, 288)], 8), [(WIDTH, HEIGHT), (0, HEIGHT)]),
+        darken(bark, 0.3),
+    )
+    return 280
+
+
+def _draw_trunk(pen: Pen, x: float, thick: float, colour: Colour, rng: Random) -> None:
+    lean = rng.uniform(-40, 40)
+    left = curve([(x - thick * 1.5, 300), (x - thick * 0.8, 180), (x + lean - thick, -5)], 6)
+    right = curve([(x + lean + thick, -5), (x + thick * 0.8, 180), (x + thick * 1.6, 300)], 6)
+    for _ in range(rng.randrange(4)):
+        y, side, reach = rng.uniform(10, 160), rng.choice([-1, 1]), rng.uniform(30, 110)
+        branch = [(x + lean / 2, y + 30), (x + side * reach * 0.6, y), (x + side * reach, y - 40)]
+        pen.line(curve(branch, 5), thick * 0.5, colour, taper=True)
+    pen.shape(join(left, right), colour, 1.5)
+    if rng.random() < 0.4:
+        pen.shape(
+            oval(x, rng.uniform(120, 220), thick * 0.5, thick * 0.7), darken(colour, 0.6), 1.4
+        )
+
+
+@place("indoors", group=ANYWHERE)
+def planks(pen: Pen, rng: Random) -> float:
+    """Draw a wall of boards with knots and nails."""
+    timber = tint(rng, "#8a5a3a", "#a98a64", "#6d6a72")
+    pen.fill(_FRAME, timber)
+    width, ink = rng.uniform(26, 80), darken(timber, 0.5)
+    for i in range(int(WIDTH / width) + 1):
+        x = i * width
+        shade = mix(timber, darken(timber), rng.uniform(0, 0.5))
+        pen.shape(rectangle(x, -4, x + width, HEIGHT + 4), shade, 1.4, ink)
+        for _ in range(rng.randrange(3)):
+            knot = x + width * rng.uniform(0.25, 0.75), rng.uniform(10, HEIGHT)
+            pen.line(oval(*knot, width * 0.1, width * 0.2), 1, ink, closed=True)
+        for y in (30, HEIGHT - 40):
+            pen.fill(oval(x + width / 2, y, 2, steps=8), ink)
+    return _FLOOR
+
+
+@place("indoors", group=ANYWHERE)
+def laboratory(pen: Pen, rng: Random) -> float:
+    """Draw a wall of pipes, dials, lamps and screens."""
+    wall, metal = _two_colours(rng)
+    pen.fill(_FRAME, wall, fade_to=darken(wall, 0.3))
+    for _ in range(rng.randrange(3, 9)):
+        x, y = rng.uniform(0, WIDTH), rng.uniform(0, 270)
+        bend = [(x, -10), (x, y), (rng.choice([-10, WIDTH + 10]), y)]
+        pen.tube(bend, rng.uniform(6, 18), tint(rng, metal), 1.2)
+    for _ in range(rng.randrange(4, 14)):
+        x, y, size = rng.uniform(0, WIDTH), rng.uniform(0, 270), rng.uniform(6, 30)
+        case = rng.choice([oval(x, y, size), rectangle(x, y, x + size * 2, y + size * 1.4, 3)])
+        pen.shape(case, tint(rng, metal), 1.5)
+        pen.shape(oval(x + size * 0.2, y + size * 0.3, size * 0.3), tint(rng), 1.2)
+    pen.fill(rectangle(0, 275, WIDTH, HEIGHT), darken(metal, 0.3))
+    return 275
+
+
+@place("outdoors", group=ANYWHERE)
+def grotto(pen: Pen, rng: Random) -> float:
+    """Look through an arch of rock, or through two."""
+    rock = tint(rng, "#8a7a6a", "#a88f74", "#6f6a7a", "#b07a5a")
+    pen.fill(_FRAME, rock, fade_to=darken(rock, 0.3))
+    for _ in range(rng.randrange(1, 3)):
+        x, wide, top = rng.uniform(80, 400), rng.uniform(40, 130), rng.uniform(20, 140)
+        arch = [
+            (x - wide, 300),
+            (x - wide * 0.9, top + 60),
+            (x, top),
+            (x + wide, top + 70),
+            (x + wide * 1.05, 300),
+        ]
+        light = tint(rng, "#b7d0dd", "#2b2a3a", "#e6d9b8")
+        pen.shape(loop(arch, 6), light, 2)
+    for _ in range(rng.randrange(4, 14)):
+        x, y, size = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), rng.uniform(8, 40)
+        pen.line(arc(x, y, size, size * 0.6, 190, 320), 1.6, darken(rock, 0.4))
+    pen.fill(rectangle(0, 288, WIDTH, HEIGHT), mix(rock, tint(rng), 0.4))
+    return 288

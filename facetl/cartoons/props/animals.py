@@ -97,8 +97,9 @@ def _tufted(pen: Pen, coat: Coat, rng: Random) -> None:
         pen.at(flip=flip).shape([(0.3, -0.8), (1.05, -1.35), (0.95, -0.4)], coat.fur, 0.07)
 
 
-def _smooth(pen: Pen, coat: Coat, rng: Random) -> None:
-    pass
+def _bulging(pen: Pen, coat: Coat, rng: Random) -> None:
+    for x in (-0.6, 0.6):
+        pen.shape(oval(x, -0.66, 0.44, 0.46), coat.fur, 0.07)
 
 
 # ---- muzzles
@@ -138,12 +139,6 @@ def _broad(pen: Pen, coat: Coat, rng: Random) -> None:
 def _beak(pen: Pen, coat: Coat, rng: Random) -> None:
     pen.shape([(-0.36, 0.08), (0.36, 0.08), (0, 0.72)], coat.nose, 0.06)
     pen.line([(-0.24, 0.28), (0.24, 0.28)], 0.05)
-
-
-def _bill(pen: Pen, coat: Coat, rng: Random) -> None:
-    bill = loop([(-0.5, 0.25), (0, 0.1), (0.5, 0.25), (0.62, 0.5), (0, 0.66), (-0.62, 0.5)], 6)
-    pen.shape(bill, coat.nose, 0.06)
-    pen.line(curve([(-0.5, 0.42), (0, 0.5), (0.5, 0.42)], 5), 0.05)
 
 
 def _gape(pen: Pen, coat: Coat, rng: Random) -> None:
@@ -193,8 +188,7 @@ BEASTS: dict[str, Beast] = {
     "elephant": Beast(_BALL, _huge, _trunk, ("#9aa3b5", "#b9a9c9", "#8c8f9c"), 0.45, -0.25),
     "owl": Beast(_BALL, _tufted, _beak, ("#8a6a4a", "#c9b38f", "#6b7a8c"), 0.42, -0.15),
     "hen": Beast(_PEAR, _crested, _beak, ("#f6f1e6", "#a8552e", "#3b3640"), 0.34),
-    "duck": Beast(_BALL, _smooth, _bill, ("#f6d34a", "#f4f6f8", "#3f7a5a"), 0.32, -0.3),
-    "frog": Beast(_WIDE, _smooth, _gape, ("#6fae4a", "#4f8f6a", "#a8b84a"), 0.6, -0.5),
+    "frog": Beast(_WIDE, _bulging, _gape, ("#6fae4a", "#4f8f6a", "#a8b84a"), 0.6, -0.72),
 }
 
 
@@ -307,6 +301,21 @@ def bird(pen: Pen, rng: Random) -> None:
     pen.shape(loop([(-0.4, 0.1), (0.3, 0.2), (-0.3, 0.7)], 5), lighten(plumage, 0.3), 0.06)
     pen.shape(oval(0.6, -0.6, 0.16), WHITE, 0.05)
     pen.fill(oval(0.64, -0.6, 0.08), INK)
+
+
+@prop("indoors", "outdoors", "stage", group=ANIMALS)
+def duck(pen: Pen, rng: Random) -> None:
+    """Draw a duck, a goose or a rubber duck from the side."""
+    pen, down = pen.at(flip=rng.random() < 0.5), tint(rng, "#f6d34a", "#f4f6f8")
+    high = rng.uniform(0.5, 1.3)
+    back = [(-1.3, 0.2), (-0.6, 0.5), (0.4, 0.4), (1, 0.7), (0.6, 1.4), (-0.6, 1.4)]
+    pen.tube([(0.5, 0.7), (0.5, -high)], 0.42, down)
+    pen.shape(loop(back, 6), down, 0.08)
+    bill = [(0.8, -high - 0.05), (1.5, -high - 0.1), (1.45, -high + 0.15), (0.8, -high + 0.3)]
+    pen.shape(loop(bill, 4), tint(rng, "#f3a712"), 0.06)
+    pen.shape(oval(0.5, -high, 0.45), down, 0.08)
+    pen.fill(oval(0.68, -high - 0.1, 0.09, 0.12), INK)
+    pen.line(curve([(-0.7, 0.8), (0, 1.1), (0.5, 0.8)], 5), 0.06)
 
 
 @prop("indoors", "outdoors", "stage", group=ANIMALS)

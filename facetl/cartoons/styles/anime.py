@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
@@ -65,7 +66,7 @@ def anime(rng: Random) -> Style:
             ink=rng.choice(["#241a1e", "#3a2417", "#161522"]),
             depth=rng.uniform(0.2, 0.4),
         ),
-        scenery=Scenery(tints=0.5, tint=turned, blur=rng.choice([0, 0, 1.5])),
+        scenery=Scenery(tints=0.5, tint=turned, paint=PAINTED, blur=rng.choice([0, 0, 1.5])),
         staging=shots(extreme=3, close=4, off_centre=4),
         finishes=VIDEO,
         overlays=CAPTIONS,

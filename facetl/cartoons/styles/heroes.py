@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import DARK, HOUSE_HAIR, HOUSE_SKIN, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
@@ -60,7 +61,7 @@ def heroes(rng: Random) -> Style:
             light=rng.uniform(-160, -20),
             depth=rng.uniform(0.25, 0.55),
         ),
-        scenery=Scenery(tints=0.6, tint=any_tint),
+        scenery=Scenery(tints=0.6, tint=any_tint, paint=PAINTED),
         staging=shots(close=5),
         finishes=VIDEO,
         overlays=CAPTIONS,

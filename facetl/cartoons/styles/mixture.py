@@ -8,6 +8,7 @@ from typing import TypeVar
 from facetl.cartoons.cast import MOODS
 from facetl.cartoons.colours import INK
 from facetl.cartoons.eyes import EYE_STYLES
+from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
 from facetl.cartoons.heads import HEADS
@@ -136,6 +137,7 @@ def _scenery(rng: Random) -> Scenery:
         look=rng.choice([None, None, _look(rng)]),
         tints=rng.choice([0.3, 0.8, 1.0]),
         tint=any_tint,
+        paint=rng.choice([{}, PAINTED]),
         blur=rng.choice([0, 0, 0, rng.uniform(0.8, 4)]),
     )
 

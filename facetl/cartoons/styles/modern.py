@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, MUTED, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
@@ -46,7 +47,7 @@ def modern(rng: Random) -> Style:
             slip=(rng.uniform(-4, 4), rng.uniform(-4, 4)) if rng.random() < 0.3 else (0, 0),
             ink=rng.choice(["#1d1a22", "#2b1d1a", "#20304f"]),
         ),
-        scenery=Scenery(tints=0.8, tint=any_tint),
+        scenery=Scenery(tints=0.8, tint=any_tint, paint=PAINTED),
         staging=shots(wide=3),
         finishes=COLOUR_FILM,
     )

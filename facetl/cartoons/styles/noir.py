@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import DARK, HOUSE_SKIN, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
@@ -55,7 +56,7 @@ def noir(rng: Random) -> Style:
             light=rng.choice([-170, -10, -90, 180]),
             depth=rng.uniform(0.4, 0.65),
         ),
-        scenery=Scenery(tints=0.8, tint=muted, blur=rng.choice([0, 0, 1.5])),
+        scenery=Scenery(tints=0.8, tint=muted, paint=PAINTED, blur=rng.choice([0, 0, 1.5])),
         staging=shots(close=5, off_centre=3),
         finishes=NIGHT,
         overlays=CAPTIONS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import shots
@@ -51,7 +52,7 @@ def stone_age(rng: Random) -> Style:
             wobble=rng.choice([0, 0.3, 0.8]),
             ink=rng.choice(["#1d1a22", "#2a1c14"]),
         ),
-        scenery=Scenery(tints=1.0, tint=muted, blur=rng.choice([0, 0, 1.0])),
+        scenery=Scenery(tints=1.0, tint=muted, paint=PAINTED, blur=rng.choice([0, 0, 1.0])),
         staging=shots(wide=3, crowd=2),
         finishes=COLOUR_FILM,
         overlays={},

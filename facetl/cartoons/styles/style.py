@@ -105,12 +105,14 @@ class Scenery:
         look: that of the people if left out.
         tints: how often a prop is of other colours than usual.
         tint: makes the colours of a place or a prop.
+        paint: finishes of the place alone and the chance of each.
         blur: how far the background is out of focus, in pixels.
     """
 
     look: Look | None = None
     tints: float = 0.0
     tint: Callable[[Random], Tint] = turned
+    paint: Mapping[str, float] = field(default_factory=dict)
     blur: float = 0.0
 
 
