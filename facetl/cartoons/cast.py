@@ -37,6 +37,7 @@ class Character:
     lipstick: bool = False
     jaw: Colour | None = None
     muzzle: bool = False
+    wrinkles: bool = False
     mask: str | None = None
     mask_colour: Colour = INK
 

@@ -15,7 +15,7 @@ from facetl.cartoons.eyes import EYE_STYLES, EyePair, draw_eyes
 from facetl.cartoons.masks import mask
 from facetl.cartoons.mouths import LIPSTICK, MouthSpot, mouth
 from facetl.cartoons.noses import draw_nose
-from facetl.cartoons.paths import curve, join, loop, oval
+from facetl.cartoons.paths import arc, curve, join, loop, oval
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon
 
@@ -91,6 +91,8 @@ def _draw_skin_marks(pen: Pen, toon: Toon, middle: float) -> None:
     if who.stubble:
         jaw = oval(toon.middle_at(0.4) + toon.yaw * 0.2, 0.72, half * 0.95, 0.55)
         pen.fill(jaw, mix(who.skin, "#4a4450", 0.28), clip=toon.outline, claim=False)
+    if who.wrinkles and not toon.profile:
+        _draw_wrinkles(pen, toon, middle)
     if who.beard and not toon.profile:
         _draw_beard(pen, toon, middle)
     if who.freckles and not toon.profile:
@@ -98,6 +100,19 @@ def _draw_skin_marks(pen: Pen, toon: Toon, middle: float) -> None:
             for dx, dy in ((0, 0), (0.11, 0.05), (-0.08, 0.08)):
                 freckle = oval(middle + side * 0.48 * half + dx, 0.2 + dy, 0.03)
                 pen.fill(freckle, darken(who.skin, 0.35), claim=False)
+
+
+def _draw_wrinkles(pen: Pen, toon: Toon, middle: float) -> None:
+    """Draw the lines from nose to mouth, under the eyes, and on the forehead."""
+    half, colour = toon.half_width, darken(toon.who.skin, 0.4)
+    for side in (-1, 1):
+        x = middle + side * half * 0.36
+        fold = [(x - side * 0.08, 0.2), (x + side * 0.06, 0.34), (x + side * 0.06, 0.5)]
+        pen.line(curve(fold, 5), 0.045, colour, taper=True, clip=toon.outline)
+        bag = arc(middle + side * half * 0.45, 0.08, half * 0.22, 0.1, 30, 150)
+        pen.line(bag, 0.035, colour, taper=True, clip=toon.outline)
+    brow = arc(middle, toon.top + 0.62, half * 0.4, 0.06, 200, 340)
+    pen.line(brow, 0.035, colour, taper=True, clip=toon.outline)
 
 
 def _draw_beard(pen: Pen, toon: Toon, middle: float) -> None:

@@ -86,6 +86,7 @@ def _chances(rng: Random) -> Chances:
         lipstick=rng.choice([0, 0.3]),
         jaw=rng.choice([0, 0, 0.3]),
         mask=rng.choice([0, 0, 0.3]),
+        wrinkles=rng.choice([0, 0.3]),
         hair_of_skin=rng.choice([0, 0.15]),
         own_mouth=rng.random(),
         ears=rng.choice([1, 1, 0.5, 0]),

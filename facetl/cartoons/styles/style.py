@@ -53,6 +53,7 @@ class Chances:
     stubble: float = 0.08
     lipstick: float = 0.12
     jaw: float = 0.0
+    wrinkles: float = 0.05
     mask: float = 0.0
     hair_of_skin: float = 0.0
     own_mouth: float = 0.6
@@ -183,6 +184,7 @@ class Style:
             stubble=not kid and rng.random() < chances.stubble,
             lipstick=not kid and rng.random() < chances.lipstick,
             jaw=jaw,
+            wrinkles=not kid and rng.random() < chances.wrinkles,
             muzzle=self.muzzles,
             mask=rng.choice(self.masks) if rng.random() < chances.mask else None,
             mask_colour=self.mask_colour(rng),
