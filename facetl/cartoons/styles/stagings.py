@@ -37,8 +37,6 @@ VARIED = Staging(
     prop_groups=GROUPS,
     place_groups=(HOUSE, ANYWHERE),
     foreground=0.2,
-    prop_groups=GROUPS,
-    place_groups=(HOUSE, ANYWHERE),
 )
 VARIED = shots()
 """Any shot, and props from small to large."""
