@@ -4,7 +4,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from facetl.cartoons.colours import rgb
+from facetl.cartoons.arms import hand
+from facetl.cartoons.colours import any_colour, rgb, tint
 from facetl.cartoons.finishes import apply_finishes, finish
 from facetl.cartoons.lettering import GLYPHS, babble, length_of, write
 from facetl.cartoons.look import Look
@@ -12,6 +13,8 @@ from facetl.cartoons.overlays import apply_overlays, overlay
 from facetl.cartoons.paths import oval, rectangle
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import choose_place
+from facetl.cartoons.places.anywhere import ANYWHERE
+from facetl.cartoons.props import GROUPS, HOUSE, props_for
 from facetl.cartoons.staging import SHOTS, Shot, Staging, choose_shot, place_cast, place_props
 
 pytestmark = pytest.mark.slow
@@ -215,6 +218,36 @@ def test_staging_asks_for_groups_and_numbers_of_props() -> None:
     spots = place_props("indoors", SHOTS["wide"], 240, [], Random(1), staging)
     assert len(spots) == 3
     assert all(2 <= spot.scale / spot.prop.size <= 3 for spot in spots)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_groups_of_props_are_met_by_who_asks_for_them(group: str) -> None:
+    asked = [each for setting in ("indoors", "outdoors") for each in props_for(setting, (group,))]
+    assert len(asked) >= 6
+    assert {each.group for each in asked} == {group}
+
+
+def test_the_house_keeps_to_its_own_props_and_places() -> None:
+    settings = ("indoors", "outdoors", "stage")
+    assert {each.group for setting in settings for each in props_for(setting)} == {HOUSE}
+    assert {choose_place(Random(seed)).group for seed in range(40)} == {HOUSE}
+    everywhere = {choose_place(Random(seed), (HOUSE, ANYWHERE)).group for seed in range(40)}
+    assert everywhere == {HOUSE, ANYWHERE}
+
+
+def test_colours_of_things_say_nothing() -> None:
+    rng = Random(1)
+    assert {tint(rng, "#123456") for _ in range(60)} > {"#123456"}
+    shades = np.array([rgb(tint(rng)) for _ in range(400)])
+    assert (shades.std(0) > 50).all()
+    assert any_colour(rng, (0, 0), (1, 1)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("name", hand)
+def test_hands_own_no_face(pen: Pen, name: str) -> None:
+    hand[name](middle(pen), "#cc8866", -1)
+    assert pen.canvas.image.any()
+    assert not pen.canvas.owners.any()
 
 
 def test_unknown_framings_are_refused() -> None:

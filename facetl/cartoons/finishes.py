@@ -159,7 +159,7 @@ def _paper(picture: Picture, rng: Random) -> Picture:
 @finish("watercolour")
 def _watercolour(picture: Picture, rng: Random) -> Picture:
     clouds = _clouds(picture, rng, 8) + _clouds(picture, rng, 40)
-    return _rounded(picture * (1 + clouds * rng.uniform(0.05, 0.14))[:, :, None])
+    return _rounded(picture * (1 + clouds * rng.uniform(0.03, 0.1))[:, :, None])
 
 
 # ---- paint: most of all for what is behind people
@@ -173,7 +173,7 @@ def _sponged(picture: Picture, rng: Random) -> Picture:
         dabs = cv2.GaussianBlur(_noise(picture, rng), (0, 0), rng.uniform(0.8, 2))
         share = np.clip((dabs / dabs.std() + _clouds(picture, rng, 60) - 0.8) * 2, 0, 1)
         paint = rgb(any_colour(rng, (0, 0.6))) if rng.random() < 0.5 else picture * 0.6
-        painted += (paint - painted) * share[:, :, None] * rng.uniform(0.2, 0.6)
+        painted += (paint - painted) * share[:, :, None] * rng.uniform(0.15, 0.5)
     return _rounded(painted)
 
 
@@ -182,7 +182,7 @@ def _brushed(picture: Picture, rng: Random) -> Picture:
     """Leave the marks of a dry brush, all in one direction."""
     trail = _trail(rng.randrange(11, 40), rng.choice([0, 90, rng.uniform(0, 180)]))
     strokes = cv2.filter2D(_noise(picture, rng), -1, trail)
-    light = 1 + strokes / strokes.std() * rng.uniform(0.04, 0.14)
+    light = 1 + strokes / strokes.std() * rng.uniform(0.03, 0.1)
     return _rounded(picture * light[:, :, None])
 
 

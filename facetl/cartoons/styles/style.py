@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from facetl.cartoons.arms import hand
 from facetl.cartoons.cast import MOODS, Character, Mood
 from facetl.cartoons.clothes import decoration
 from facetl.cartoons.colours import Colour, darken
@@ -77,6 +78,7 @@ class Build:
     breadth: Span = (0.95, 1.1)
     outline: Span = (1.0, 1.0)
     shade: float = 0.1
+    hand: Span = (0.9, 1.9)
     tilt: float = 9.0
     steepest: float = 35.0
     yaw: Span = (0.1, 1.0)
@@ -141,6 +143,7 @@ class Style:
     iris: MaybePalette = house_iris
     jaw: Palette | None = None
     muzzles: bool = False
+    hands: tuple[str, ...] = tuple(hand)
     decorations: tuple[str, ...] = tuple(decoration.common)
     gloves: MaybePalette = house_gloves
     chances: Chances = Chances()
@@ -212,6 +215,8 @@ class Style:
             eye_white=self.eye_white(rng),
             iris=self.iris(rng),
             glove=self.gloves(rng),
+            hand=rng.choice(self.hands),
+            hand_size=rng.uniform(*body.hand),
         )
 
     def _pose(self, who: Character, outfit: Outfit, rng: Random, turned_away: bool) -> Toon:
