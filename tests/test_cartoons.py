@@ -1,7 +1,7 @@
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,15 @@ from facetl.cartoons import RULE, STYLES, CartoonFrame, draw_frame, frame
 from facetl.cartoons.arms import item
 from facetl.cartoons.cast import CAST, MOODS
 from facetl.cartoons.clothes import decoration
+from facetl.cartoons.colours import rgb
 from facetl.cartoons.eyes import EYE_STYLES
+from facetl.cartoons.features import Features
 from facetl.cartoons.figure import DrawnFace, draw_figure
 from facetl.cartoons.frame import SeenFace, compose
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
 from facetl.cartoons.heads import HEADS
+from facetl.cartoons.look import Tint
 from facetl.cartoons.masks import mask
 from facetl.cartoons.mouths import MouthSpot, mouth
 from facetl.cartoons.noses import nose
@@ -28,9 +31,12 @@ from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import FOREGROUNDS, PLACES
 from facetl.cartoons.places.furniture import COUNTERS_AND_SOFAS, FITTINGS, FurnitureDrawer
 from facetl.cartoons.places.walls import ROOMS, wallpaper
+from facetl.cartoons.profiles import choose_profile
 from facetl.cartoons.props import PROPS, PropDrawer, props_for
 from facetl.cartoons.strangers import dress_up, invent
 from facetl.cartoons.styles import Style
+from facetl.cartoons.styles.palettes import hues, mostly, one_of
+from facetl.cartoons.styles.tints import any_tint, greyed, muted, skin_like, turned, washed
 from facetl.cartoons.toon import Toon, pose
 from facetl.errors import UsageError
 
@@ -362,3 +368,61 @@ def test_what_a_mask_covers_still_belongs_to_the_face(name: str) -> None:
         return pen.canvas.pixels_of(1)
 
     assert own_pixels(name) == pytest.approx(own_pixels(None), rel=0.15)
+
+
+def test_strangers_of_the_house_have_nothing_rare() -> None:
+    for seed in range(60):
+        who = invent(Random(seed))
+        assert who.head in HEADS.common
+        assert who.hair in HAIR_STYLES.common
+        assert who.eyes in EYE_STYLES.common
+        assert who.nose in nose.common
+        assert who.hat is None or who.hat in hat.common
+
+
+def test_rare_features_are_not_common() -> None:
+    shapes: Features[int] = Features({"one": 1})
+    shapes.add_rare({"two": 2})
+    shapes.rare("three")(3)
+    shapes("four")(4)
+    assert shapes.common == ["one", "four"]
+    assert list(shapes) == ["one", "two", "three", "four"]
+    with pytest.raises(ValueError, match="'two' is taken"):
+        shapes.rare("two")(5)
+
+
+@pytest.mark.parametrize("angular", [False, True])
+def test_profiles_look_to_their_side_with_one_eye(angular: bool) -> None:
+    outline = choose_profile(Random(1), angular=angular).outline
+    nose_tip = outline[np.argmax(outline[:, 0])]
+    assert -0.2 < nose_tip[1] < 0.5
+    toon = replace(somebody(3, hair="bald", hat=None, eyes="bulge", nose="none"), tilt=0, yaw=1.0)
+    toon = replace(toon, profile=True, outline=outline, mood=MOODS["happy"])
+    canvas = Canvas()
+    assert draw_figure(middle(Pen(canvas)), toon, 1, Random(2))
+    white = (canvas.image == rgb(toon.outfit.eye_white)).all(axis=2) & (canvas.owners == 1)
+    before, behind = np.split(white[:, ::-1], 2, axis=1)
+    assert before.sum() > behind.sum()
+
+
+def test_every_rare_feature_is_met_in_some_style() -> None:
+    styles = [STYLES[name](Random(seed)) for name in STYLES for seed in range(3)]
+    for table, field in ((HEADS, "heads"), (HAIR_STYLES, "hair"), (EYE_STYLES, "eyes")):
+        met = {name for style in styles for name in getattr(style, field)}
+        assert set(table) <= met, field
+
+
+@pytest.mark.parametrize("tint", [turned, washed, skin_like, greyed, muted, any_tint])
+def test_tints_turn_a_colour_always_into_the_same_one(tint: Callable[[Random], Tint]) -> None:
+    for seed in range(10):
+        apply = tint(Random(seed))
+        assert apply("#3da88f") == apply((61, 168, 143))
+        assert all(0 <= channel <= 255 for channel in rgb(apply("#f4c552")))
+
+
+def test_palettes_keep_to_their_hues() -> None:
+    for seed in range(50):
+        red, green, blue = rgb(hues((80, 160), (0.5, 1), (0.3, 1))(Random(seed)))
+        assert green == max(red, green, blue)
+    often = mostly(one_of("#ffffff"), one_of("#000000"), 0.9)
+    assert 30 < sum(often(Random(seed)) == "#ffffff" for seed in range(50)) < 50

@@ -22,7 +22,7 @@ from facetl.cli.ending import ConsoleReporter
     default="house",
     metavar="NAME",
     show_default=True,
-    help="How people are drawn: house, the name of another style, or any for all in turn.",
+    help="How things are drawn: house, another style, or any for one of chance per frame.",
 )
 @click.option("--force", is_flag=True, help="Replace a cartoon drawn into OUT earlier.")
 def cartoons(**given: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, MUTED, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
@@ -52,7 +53,10 @@ def adventure(rng: Random) -> Style:
             ink=rng.choice(["#1d1a22", "#3a2417", "#2a1c14"]),
         ),
         scenery=Scenery(
-            tints=0.9, tint=rng.choice([muted, turned]), blur=rng.choice([0, 0.8, 1.6])
+            tints=0.9,
+            tint=rng.choice([muted, turned]),
+            paint=PAINTED,
+            blur=rng.choice([0, 0.8, 1.6]),
         ),
         staging=shots(wide=4, huddle=2),
         finishes=COLOUR_FILM,

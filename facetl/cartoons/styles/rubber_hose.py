@@ -49,5 +49,4 @@ def rubber_hose(rng: Random) -> Style:
         scenery=Scenery(tints=1.0, tint=greyed, blur=rng.choice([0, 0.7])),
         staging=shots(wide=3),
         finishes=OLD_FILM,
-        overlays={},
     )

@@ -23,11 +23,11 @@ def shots(**weights: int) -> Staging:
     """Return a staging with all shots, some of them more or less often than usual."""
     chosen = {**_WEIGHTS, **{name.replace("_", " "): weight for name, weight in weights.items()}}
     return replace(
-        VARIED, shots=tuple(replace(SHOTS[name], weight=each) for name, each in chosen.items())
+        _EVERY_SIZE, shots=tuple(replace(SHOTS[name], weight=each) for name, each in chosen.items())
     )
 
 
-VARIED = Staging(
+_EVERY_SIZE = Staging(
     heads=(22.0, 480.0),
     turned_away=0.15,
     regulars=0.0,

@@ -55,5 +55,4 @@ def stone_age(rng: Random) -> Style:
         scenery=Scenery(tints=1.0, tint=muted, paint=PAINTED, blur=rng.choice([0, 0, 1.0])),
         staging=shots(wide=3, crowd=2),
         finishes=COLOUR_FILM,
-        overlays={},
     )
