@@ -54,7 +54,7 @@ def _two_tones(picture: Picture, rng: Random) -> Picture:
 
 @finish("night")
 def _night(picture: Picture, rng: Random) -> Picture:
-    light = [rng.uniform(*limits) for limits in ((0.2, 0.5), (0.3, 0.6), (0.55, 0.95))]
+    light = [rng.uniform(*limits) for limits in ((0.3, 0.6), (0.35, 0.65), (0.6, 1.0))]
     return _rounded(picture * np.array(light))
 
 
@@ -133,7 +133,7 @@ def _dithered(picture: Picture, rng: Random) -> Picture:
     rank = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16 - 0.5
     rows, columns = -(-picture.shape[0] // 4), -(-picture.shape[1] // 4)
     threshold = np.tile(rank, (rows, columns))[: picture.shape[0], : picture.shape[1], None]
-    step = 255 / rng.choice([2, 3, 4, 6])
+    step = 255 / rng.choice([3, 4, 6])
     return _rounded(np.round(picture / step + threshold) * step)
 
 
@@ -210,7 +210,7 @@ PAINTED: Mapping[str, float] = {
 @finish("grain")
 def _grain(picture: Picture, rng: Random) -> Picture:
     grain = cv2.GaussianBlur(_noise(picture, rng), (0, 0), rng.uniform(0.4, 1.1))
-    return _rounded(picture + grain[:, :, None] * rng.uniform(6, 34))
+    return _rounded(picture + grain[:, :, None] * rng.uniform(5, 26))
 
 
 @finish("scratches")
@@ -258,24 +258,24 @@ def _jpeg(picture: Picture, rng: Random) -> Picture:
 @finish("blocky")
 def _blocky(picture: Picture, rng: Random) -> Picture:
     """Make it small, compress it hard and enlarge it again, as an old video does."""
-    small = _resized(picture, rng.uniform(0.35, 0.75), cv2.INTER_AREA)
+    small = _resized(picture, rng.uniform(0.45, 0.8), cv2.INTER_AREA)
     return _back_to_size(_compressed(small, rng.randrange(15, 50)), picture, rng)
 
 
 @finish("rescaled")
 def _rescaled(picture: Picture, rng: Random) -> Picture:
-    return _back_to_size(_resized(picture, rng.uniform(0.4, 0.9), cv2.INTER_AREA), picture, rng)
+    return _back_to_size(_resized(picture, rng.uniform(0.5, 0.9), cv2.INTER_AREA), picture, rng)
 
 
 @finish("blurred")
 def _blurred(picture: Picture, rng: Random) -> Picture:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.5)), np.uint8)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.2)), np.uint8)
 
 
 @finish("motion blur")
 def _motion_blur(picture: Picture, rng: Random) -> Picture:
     """Blur along a direction."""
-    trail = _trail(rng.randrange(3, 9), rng.uniform(0, 180))
+    trail = _trail(rng.randrange(3, 6), rng.uniform(0, 180))
     return np.asarray(cv2.filter2D(picture, -1, trail), np.uint8)
 
 
@@ -314,7 +314,7 @@ def _bleeding_colours(picture: Picture, rng: Random) -> Picture:
 @finish("noise")
 def _noise_of_colours(picture: Picture, rng: Random) -> Picture:
     speckles = np.dstack([_noise(picture, rng) for _ in range(3)])
-    return _rounded(picture + speckles * rng.uniform(4, 22))
+    return _rounded(picture + speckles * rng.uniform(3, 16))
 
 
 # ---- tools
