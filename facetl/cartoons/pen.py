@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -108,7 +109,7 @@ class Pen:
         """Return the same pen, drawing in another look."""
         return replace(self, look=look, ink=look.ink, weight=look.line)
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """How many oversampled pixels one unit is."""
         return math.sqrt(abs(float(np.linalg.det(self.matrix[:, :2]))))
@@ -334,7 +335,10 @@ def _lay(pixels: NDArray[np.uint8], inside: Mask, paint: NDArray[np.float64], al
     """Lay paint over the pixels inside a shape."""
     mixed = paint if alpha >= 1 else _mixed(pixels, paint, alpha)
     everywhere = np.broadcast_to(mixed.astype(np.uint8), pixels.shape)
-    cv2.copyTo(np.ascontiguousarray(everywhere), inside, pixels)
+    if inside.all():
+        pixels[:] = everywhere
+    else:
+        cv2.copyTo(np.ascontiguousarray(everywhere), inside, pixels)
 
 
 def _mixed(
