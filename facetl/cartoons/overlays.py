@@ -235,3 +235,52 @@ def _lens_flare(pen: Pen, rng: Random) -> None:
         light = any_colour(rng, (0.1, 0.5), (0.8, 1))
         pen.fill(oval(*at, rng.uniform(6, 26)), light, alpha=rng.uniform(0.12, 0.3))
     pen.line(arc(x, y, 34, 34, 0, 360), 0.8, WHITE)
+
+
+@overlay("shadow")
+def _shadow(pen: Pen, rng: Random) -> None:
+    """Let the shadow of something large fall across the picture."""
+    edge = [
+        (rng.uniform(0.1, 0.9) * WIDTH, -5),
+        (rng.uniform(0.1, 0.9) * WIDTH, HEIGHT * rng.uniform(0.3, 0.7)),
+        (rng.uniform(0.1, 0.9) * WIDTH, HEIGHT + 5),
+    ]
+    side = rng.choice([-5, WIDTH + 5])
+    border = curve(edge, 8) if rng.random() < 0.5 else edge
+    dark = any_colour(rng, (0, 0.8), (0, 0.2))
+    pen.fill([*border, (side, HEIGHT + 5), (side, -5)], dark, alpha=rng.uniform(0.25, 0.5))
+
+
+@overlay("blinds")
+def _blinds(pen: Pen, rng: Random) -> None:
+    """Let light fall through blinds or bars."""
+    step, slant = rng.uniform(24, 70), rng.uniform(-90, 90)
+    across, dark = rng.random() < 0.5, rng.uniform(0.2, 0.45)
+    for i in range(-3, int(WIDTH / step) + 3):
+        start = i * step
+        if across:
+            band = [(-5.0, start), (WIDTH + 5.0, start + slant)]
+            band += [(x, y + step * 0.45) for x, y in reversed(band)]
+        else:
+            band = [(start, -5.0), (start + slant, HEIGHT + 5.0)]
+            band += [(x + step * 0.45, y) for x, y in reversed(band)]
+        pen.fill(band, INK, alpha=dark)
+
+
+@overlay("glass")
+def _glass(pen: Pen, rng: Random) -> None:
+    """Put a pane in front of everything, with streaks of light on it."""
+    x, light = rng.uniform(-60, WIDTH * 0.6), rng.uniform(0.15, 0.4)
+    for width in (rng.uniform(30, 120), rng.uniform(6, 20)):
+        streak = [(x, HEIGHT + 5), (x + 140, -5), (x + 140 + width, -5), (x + width, HEIGHT + 5)]
+        pen.fill(streak, WHITE, alpha=light)
+        x += width + rng.uniform(8, 30)
+
+
+@overlay("smoke")
+def _smoke(pen: Pen, rng: Random) -> None:
+    """Let wisps of smoke or fog drift by, low and thin."""
+    grey = any_colour(rng, (0, 0.3), (0.3, 1))
+    for _ in range(rng.randrange(3, 10)):
+        x, y, size = rng.uniform(0, WIDTH), rng.uniform(0.5, 1) * HEIGHT, rng.uniform(20, 90)
+        pen.fill(cloud(x, y, size * 1.6, size * 0.6, 9), grey, alpha=rng.uniform(0.15, 0.4))

@@ -19,6 +19,7 @@ OVERSAMPLING = 3  # drawn this much bigger, then shrunk: that is what smooths th
 
 _FRACTION_BITS = 4  # polygons are rasterised to a sixteenth of a pixel
 _OPAQUE = 0.6  # paint thinner than this lets the face below still count as seen
+_FEW_SHADES = 8  # what fades has more; one colour has some, rounded differently
 _SPREADING = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 Region = tuple[int, int, int, int]
@@ -331,9 +332,25 @@ def _fade(colour: Colour, fade_to: Colour | None, rows: int) -> NDArray[np.float
 
 def _lay(pixels: NDArray[np.uint8], inside: Mask, paint: NDArray[np.float64], alpha: float) -> None:
     """Lay paint over the pixels inside a shape."""
-    mixed = paint if alpha >= 1 else pixels * (1 - alpha) + paint * alpha
+    mixed = paint if alpha >= 1 else _mixed(pixels, paint, alpha)
     everywhere = np.broadcast_to(mixed.astype(np.uint8), pixels.shape)
     cv2.copyTo(np.ascontiguousarray(everywhere), inside, pixels)
+
+
+def _mixed(
+    pixels: NDArray[np.uint8], paint: NDArray[np.float64], alpha: float
+) -> NDArray[np.float64] | NDArray[np.uint8]:
+    """Return the pixels with thin paint on them."""
+    shades, shade_of_row = np.unique(paint[:, 0], axis=0, return_inverse=True)
+    if len(shades) > _FEW_SHADES:
+        return np.asarray(pixels * (1 - alpha) + paint * alpha, float)
+    mixed = np.empty_like(pixels)
+    levels = np.arange(256)[:, None]
+    for i, shade in enumerate(shades):
+        rows = shade_of_row.ravel() == i
+        table = (levels * (1 - alpha) + shade * alpha).astype(np.uint8)
+        mixed[rows] = cv2.LUT(np.ascontiguousarray(pixels[rows]), table[None])
+    return mixed
 
 
 def _brush(points: Path, width: float, swell: float, taper: bool) -> NDArray[np.int_]:

@@ -64,6 +64,10 @@ CAPTIONS: Mapping[str, float] = {
     "title": 0.04,
     "snow": 0.02,
     "rain": 0.02,
+    "shadow": 0.06,
+    "blinds": 0.02,
+    "glass": 0.03,
+    "black border": 0.03,
 }
 SPEECH: Mapping[str, float] = {"speech bubble": 0.5, "caption box": 0.35, "bang": 0.1, "panel": 0.4}
 
