@@ -12,7 +12,7 @@ import numpy as np
 
 from facetl.cartoons.colours import darken, mix
 from facetl.cartoons.eyes import EYE_STYLES, EyePair, draw_eyes
-from facetl.cartoons.masks import mask
+from facetl.cartoons.masks import ENCLOSING, mask
 from facetl.cartoons.mouths import LIPSTICK, MouthSpot, mouth
 from facetl.cartoons.noses import draw_nose
 from facetl.cartoons.paths import arc, curve, join, loop, oval
@@ -31,7 +31,7 @@ def draw_face(pen: Pen, toon: Toon, rng: Random) -> None:
     mouth_x, mouth_y = _place_mouth(toon)
     if toon.who.jaw:
         _draw_jaw(pen, toon, mouth_x, mouth_y)
-    if toon.who.mask:
+    if toon.who.mask and not (toon.profile and toon.who.mask in ENCLOSING):
         mask[toon.who.mask](pen, toon, eyes, toon.who.mask_colour)
     _draw_mouth(pen.at(mouth_x, mouth_y), toon, toon.bottom - mouth_y, rng)
     draw_eyes(pen, toon, eyes, rng)

@@ -14,6 +14,9 @@ from facetl.registry import Registry
 mask: Registry[Callable[[Pen, Toon, EyePair, Colour], None]] = Registry()
 """Drawing functions that are given the face's pen, the toon, its eyes and the mask's colour."""
 
+ENCLOSING = frozenset({"cowl", "helmet"})
+"""Masks that go around the head and are not worn in profile: the skull would count as face."""
+
 
 def _upper_face(toon: Toon, below: float, sag: float, grow: float = 1.02) -> Path:
     """Return the face above a height, its lower edge sagging in the middle."""

@@ -21,6 +21,9 @@ Footprint = tuple[float, float, float, float]
 Engage = Callable[[str, Random, bool], Toon]
 """Returns who goes by a label, in a pose of chance; from behind if the last argument says so."""
 
+HATS_FROM_BEHIND = (None, None, "beanie", "band", "bowler")
+"""Hats that look the same from behind."""
+
 _HAIR_SHARE = 1.12  # hair and hats make a head look larger than its outline
 
 
@@ -212,7 +215,7 @@ def engage(label: str, rng: Random, turned_away: bool) -> Toon:
     """Return a regular or, if the label is "unknown", a stranger, in a pose of chance."""
     who = invent(rng) if label == UNKNOWN else CAST[label]
     if turned_away:
-        who = replace(who, hat=rng.choice([None, None, "beanie", "band", "bowler"]))
+        who = replace(who, hat=rng.choice(HATS_FROM_BEHIND))
     return pose(who, dress_up(who, rng), rng, turned_away=turned_away)
 
 

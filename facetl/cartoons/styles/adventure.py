@@ -13,6 +13,9 @@ from facetl.cartoons.styles.tints import muted, turned
 from facetl.cartoons.styles.wear import COLOUR_FILM
 
 _WEIRD = hues((60, 300), (0.1, 0.5), (0.5, 0.9))
+_CHANCES = Chances(
+    kid=0.15, stubble=0.15, jaw=0.08, moustache=0.12, beard=0.1, wrinkles=0.35, profile=0.14
+)
 
 
 @STYLES("adventure")
@@ -31,9 +34,7 @@ def adventure(rng: Random) -> Style:
         eyes=listed("almond, almond, anime sharp, ovals, wide dots, glasses, square, lash, dots"),
         noses=listed("ruler, facet, tick, hook, potato, soft, button, nostrils, bump, bulb"),
         mouths=listed("line, talk, smile, flat, frown, shout, smirk, laugh, gritted, o, wavy"),
-        chances=Chances(
-            kid=0.15, stubble=0.15, jaw=0.08, moustache=0.12, beard=0.1, wrinkles=0.35, profile=0.14
-        ),
+        chances=_CHANCES,
         build=Build(
             head_width=(0.84, 1.0),
             head_height=(1.0, 1.12),

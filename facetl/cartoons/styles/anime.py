@@ -14,6 +14,32 @@ from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _FAIR = hues((14, 34), (0.06, 0.3), (0.92, 1.0))
 _DARK = hues((16, 30), (0.35, 0.6), (0.45, 0.8))
+_CHANCES = Chances(
+    hat=0.12,
+    moustache=0,
+    beard=0.02,
+    stubble=0,
+    freckles=0.03,
+    blush=0.35,
+    own_mouth=0.85,
+    mask=0.04,
+    lipstick=0,
+    tie=0.2,
+)
+_BUILD = Build(
+    eye_height=(-0.02, 0.14),
+    eye_size=(0.95, 1.3),
+    eye_gap=(0.9, 1.05),
+    nose_size=(0.6, 1.0),
+    mouth_height=(0.52, 0.64),
+    mouth_width=(0.45, 0.85),
+    head_width=(0.88, 1.02),
+    body=(1.0, 1.25),
+    breadth=(0.75, 1.0),
+    shade=0.08,
+    tilt=15,
+    steepest=45,
+)
 
 
 @STYLES("anime")
@@ -34,32 +60,8 @@ def anime(rng: Random) -> Style:
         moods=listed("happy, angry, sad, shock, talk, asleep, bored, glee"),
         decorations=listed("uniform, uniform, coat, zip, none, collar"),
         iris=VIVID,
-        chances=Chances(
-            hat=0.12,
-            moustache=0,
-            beard=0.02,
-            stubble=0,
-            freckles=0.03,
-            blush=0.35,
-            own_mouth=0.85,
-            mask=0.04,
-            lipstick=0,
-            tie=0.2,
-        ),
-        build=Build(
-            eye_height=(-0.02, 0.14),
-            eye_size=(0.95, 1.3),
-            eye_gap=(0.9, 1.05),
-            nose_size=(0.6, 1.0),
-            mouth_height=(0.52, 0.64),
-            mouth_width=(0.45, 0.85),
-            head_width=(0.88, 1.02),
-            body=(1.0, 1.25),
-            breadth=(0.75, 1.0),
-            shade=0.08,
-            tilt=15,
-            steepest=45,
-        ),
+        chances=_CHANCES,
+        build=_BUILD,
         look=Look(
             line=rng.uniform(0.3, 0.6),
             shading=rng.choice(["flat", "cel", "cel"]),

@@ -12,6 +12,31 @@ from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _PALE = hues((20, 40), (0.08, 0.3), (0.92, 1.0))
+_CHANCES = Chances(
+    kid=0.8,
+    hat=0.55,
+    freckles=0.04,
+    blush=0.05,
+    beard=0.06,
+    own_mouth=0.9,
+    ears=0.15,
+    skirt=0.2,
+    mask=0.04,
+)
+_BUILD = Build(
+    eye_height=(-0.2, 0.02),
+    eye_size=(0.85, 1.15),
+    mouth_height=(0.44, 0.6),
+    mouth_width=(0.5, 1.1),
+    head_width=(1.0, 1.2),
+    head_height=(0.9, 1.02),
+    body=(0.65, 0.9),
+    breadth=(0.9, 1.3),
+    outline=(0.5, 1.0),
+    shade=0.0,
+    tilt=6,
+    steepest=30,
+)
 
 
 @STYLES("cut-out")
@@ -28,31 +53,8 @@ def cut_out(rng: Random) -> Style:
         noses=listed("none, none, speck, nostrils, button"),
         mouths=listed("line, line, beam, tiny o, crooked, slab, gritted"),
         iris=no_colour,
-        chances=Chances(
-            kid=0.8,
-            hat=0.55,
-            freckles=0.04,
-            blush=0.05,
-            beard=0.06,
-            own_mouth=0.9,
-            ears=0.15,
-            skirt=0.2,
-            mask=0.04,
-        ),
-        build=Build(
-            eye_height=(-0.2, 0.02),
-            eye_size=(0.85, 1.15),
-            mouth_height=(0.44, 0.6),
-            mouth_width=(0.5, 1.1),
-            head_width=(1.0, 1.2),
-            head_height=(0.9, 1.02),
-            body=(0.65, 0.9),
-            breadth=(0.9, 1.3),
-            outline=(0.5, 1.0),
-            shade=0.0,
-            tilt=6,
-            steepest=30,
-        ),
+        chances=_CHANCES,
+        build=_BUILD,
         look=Look(
             line=rng.uniform(0.35, 0.8),
             contour=rng.choice(["ink", "ink", "own", "none"]),

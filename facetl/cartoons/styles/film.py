@@ -12,6 +12,16 @@ from facetl.cartoons.styles.tints import turned
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _IRISES = hues((20, 220), (0.3, 0.8), (0.35, 0.75))
+_CHANCES = Chances(hat=0.2, blush=0.3, beard=0.1, moustache=0.1, freckles=0.15)
+_BUILD = Build(
+    eye_height=(-0.16, 0.04),
+    eye_size=(0.9, 1.3),
+    nose_size=(0.8, 1.5),
+    mouth_height=(0.5, 0.62),
+    mouth_width=(0.75, 1.1),
+    body=(0.95, 1.2),
+    tilt=12,
+)
 
 
 @STYLES("film")
@@ -41,16 +51,8 @@ def film(rng: Random) -> Style:
         noses=listed("soft, soft, bulb, ball, potato"),
         mouths=listed("smile, beam, talk, smirk, laugh, o, grin"),
         iris=_IRISES,
-        chances=Chances(hat=0.2, blush=0.3, beard=0.1, moustache=0.1, freckles=0.15),
-        build=Build(
-            eye_height=(-0.16, 0.04),
-            eye_size=(0.9, 1.3),
-            nose_size=(0.8, 1.5),
-            mouth_height=(0.5, 0.62),
-            mouth_width=(0.75, 1.1),
-            body=(0.95, 1.2),
-            tilt=12,
-        ),
+        chances=_CHANCES,
+        build=_BUILD,
         look=look,
         scenery=Scenery(tints=0.6, tint=turned, blur=rng.uniform(0.8, 4.5)),
         staging=shots(close=5, extreme=2),

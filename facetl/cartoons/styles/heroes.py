@@ -13,6 +13,29 @@ from facetl.cartoons.styles.tints import any_tint
 from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _VILLAINS = hues((60, 330), (0.2, 0.7), (0.5, 0.9))
+_CHANCES = Chances(
+    kid=0.1,
+    mask=0.5,
+    hat=0.2,
+    beard=0.08,
+    stubble=0.15,
+    skirt=0.12,
+    tie=0.0,
+    profile=0.12,
+    freckles=0,
+    blush=0,
+)
+_BUILD = Build(
+    head_width=(0.88, 1.02),
+    head_height=(0.98, 1.12),
+    eye_size=(0.9, 1.2),
+    eye_height=(-0.16, 0.0),
+    body=(1.2, 1.6),
+    breadth=(1.0, 1.6),
+    mouth_height=(0.48, 0.6),
+    shade=0.22,
+    steepest=40,
+)
 
 
 @STYLES("heroes")
@@ -32,29 +55,8 @@ def heroes(rng: Random) -> Style:
         masks=listed("domino, domino, cowl, cowl, helmet, bandit, paint, patch"),
         mask_colour=mostly(VIVID, DARK, 0.8),
         decorations=listed("emblem, emblem, zip, coat, none"),
-        chances=Chances(
-            kid=0.1,
-            mask=0.5,
-            hat=0.2,
-            beard=0.08,
-            stubble=0.15,
-            skirt=0.12,
-            tie=0.0,
-            profile=0.12,
-            freckles=0,
-            blush=0,
-        ),
-        build=Build(
-            head_width=(0.88, 1.02),
-            head_height=(0.98, 1.12),
-            eye_size=(0.9, 1.2),
-            eye_height=(-0.16, 0.0),
-            body=(1.2, 1.6),
-            breadth=(1.0, 1.6),
-            mouth_height=(0.48, 0.6),
-            shade=0.22,
-            steepest=40,
-        ),
+        chances=_CHANCES,
+        build=_BUILD,
         look=Look(
             line=rng.uniform(0.4, 0.85),
             shading=rng.choice(["flat", "cel", "cel"]),

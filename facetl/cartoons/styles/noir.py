@@ -13,6 +13,25 @@ from facetl.cartoons.styles.tints import muted
 from facetl.cartoons.styles.wear import CAPTIONS, NIGHT
 
 _LIT = hues((0, 360), (0.15, 0.6), (0.7, 1.0))
+_CHANCES = Chances(
+    kid=0.1,
+    hat=0.35,
+    mask=0.12,
+    stubble=0.25,
+    beard=0.1,
+    tie=0.3,
+    profile=0.15,
+    blush=0,
+    freckles=0.02,
+)
+_BUILD = Build(
+    body=(1.0, 1.35),
+    breadth=(0.9, 1.3),
+    eye_height=(-0.14, 0.04),
+    shade=0.35,
+    mouth_width=(0.7, 1.0),
+    mouth_height=(0.5, 0.6),
+)
 
 
 @STYLES("noir")
@@ -31,25 +50,8 @@ def noir(rng: Random) -> Style:
         moods=listed("angry, bored, sad, talk, shock, happy"),
         mask_colour=mostly(VIVID, DARK, 0.7),
         iris=VIVID,
-        chances=Chances(
-            kid=0.1,
-            hat=0.35,
-            mask=0.12,
-            stubble=0.25,
-            beard=0.1,
-            tie=0.3,
-            profile=0.15,
-            blush=0,
-            freckles=0.02,
-        ),
-        build=Build(
-            body=(1.0, 1.35),
-            breadth=(0.9, 1.3),
-            eye_height=(-0.14, 0.04),
-            shade=0.35,
-            mouth_width=(0.7, 1.0),
-            mouth_height=(0.5, 0.6),
-        ),
+        chances=_CHANCES,
+        build=_BUILD,
         look=Look(
             line=rng.uniform(0.3, 0.8),
             shading=rng.choice(["cel", "cel", "gradient", "flat"]),

@@ -12,6 +12,28 @@ from facetl.cartoons.styles.tints import turned
 from facetl.cartoons.styles.wear import VIDEO
 
 _SKIN = hues((10, 40), (0.08, 0.55), (0.55, 1.0))
+_CHANCES = Chances(
+    kid=0.85,
+    blush=0.6,
+    hat=0.2,
+    moustache=0.03,
+    beard=0.02,
+    stubble=0,
+    own_mouth=0.9,
+    ears=0.6,
+    profile=0.04,
+)
+_BUILD = Build(
+    eye_height=(-0.12, 0.1),
+    eye_size=(0.8, 1.3),
+    mouth_height=(0.4, 0.52),
+    mouth_width=(0.6, 1.1),
+    head_width=(0.9, 1.12),
+    body=(0.6, 0.95),
+    breadth=(1.0, 1.5),
+    outline=(0.8, 1.6),
+    shade=0.0,
+)
 
 
 @STYLES("preschool")
@@ -29,28 +51,8 @@ def preschool(rng: Random) -> Style:
         noses=listed("none, speck, ball, button, nostrils, soft"),
         mouths=listed("beam, smile, tiny o, cat, line, laugh"),
         moods=listed("happy, glee, talk, shock, asleep, sad"),
-        chances=Chances(
-            kid=0.85,
-            blush=0.6,
-            hat=0.2,
-            moustache=0.03,
-            beard=0.02,
-            stubble=0,
-            own_mouth=0.9,
-            ears=0.6,
-            profile=0.04,
-        ),
-        build=Build(
-            eye_height=(-0.12, 0.1),
-            eye_size=(0.8, 1.3),
-            mouth_height=(0.4, 0.52),
-            mouth_width=(0.6, 1.1),
-            head_width=(0.9, 1.12),
-            body=(0.6, 0.95),
-            breadth=(1.0, 1.5),
-            outline=(0.8, 1.6),
-            shade=0.0,
-        ),
+        chances=_CHANCES,
+        build=_BUILD,
         look=Look(
             line=rng.uniform(0.6, 1.5),
             contour=rng.choice(["ink", "own", "own", "none"]),

@@ -20,7 +20,7 @@ from facetl.cartoons.noses import nose
 from facetl.cartoons.outfit import Outfit, choose_outfit
 from facetl.cartoons.paths import Path
 from facetl.cartoons.profiles import choose_profile
-from facetl.cartoons.staging import HOUSE_STAGING, Staging
+from facetl.cartoons.staging import HATS_FROM_BEHIND, HOUSE_STAGING, Staging
 from facetl.cartoons.strangers import SPECTACLES
 from facetl.cartoons.styles.palettes import (
     HOUSE_CLOTH,
@@ -157,6 +157,8 @@ class Style:
     def engage(self, label: str, rng: Random, turned_away: bool) -> Toon:
         """Return somebody in a pose of chance, whatever the label."""
         who = self._invent(rng)
+        if turned_away:
+            who = replace(who, hat=rng.choice(HATS_FROM_BEHIND))
         return self._pose(who, self._dress(who, rng), rng, turned_away)
 
     def _invent(self, rng: Random) -> Character:
