@@ -157,7 +157,9 @@ SHOTS = {
     "crowd": Shot(
         (8, 10, 12, 14), 31, 46, framing="anywhere", edge=0.04, cut_off=0.1, overlap=0.03
     ),
-    "huddle": Shot((4, 5, 6), 50, 95, framing="anywhere", edge=0.06, cut_off=0.15, overlap=0.06),
+    "huddle": Shot((4, 5, 6), 50, 95, framing="anywhere", edge=0.06, cut_off=0.15, overlap=0.18),
+    "row": Shot((3, 4, 5, 6), 34, 66, framing="feet", edge=0.06, overlap=0.15),
+    "far": Shot((1, 2), 26, 34, framing="feet", edge=0.06),
     "extreme": Shot((1,), 230, 440, framing="anywhere", edge=0.3, cut_off=0.3, closeness=1.5),
     "off centre": Shot(
         (1, 1, 2), 100, 240, framing="anywhere", edge=0.08, cut_off=0.2, closeness=1.25

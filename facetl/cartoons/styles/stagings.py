@@ -14,6 +14,8 @@ _WEIGHTS = {
     "wide": 2,
     "crowd": 1,
     "huddle": 1,
+    "row": 2,
+    "far": 1,
     "extreme": 1,
     "off centre": 2,
 }
