@@ -1,21 +1,29 @@
+import hashlib
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 
-from facetl.cartoons import RULE, CartoonFrame, draw_frame, frame
+from facetl.cartoons import RULE, STYLES, CartoonFrame, draw_frame, frame
 from facetl.cartoons.arms import item
-from facetl.cartoons.cast import CAST, HEADS, MOODS
+from facetl.cartoons.cast import CAST, MOODS
 from facetl.cartoons.clothes import decoration
+from facetl.cartoons.colours import rgb
 from facetl.cartoons.eyes import EYE_STYLES
+from facetl.cartoons.features import Features
 from facetl.cartoons.figure import DrawnFace, draw_figure
 from facetl.cartoons.frame import SeenFace, compose
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
+from facetl.cartoons.heads import HEADS
+from facetl.cartoons.look import Tint
+from facetl.cartoons.masks import mask
 from facetl.cartoons.mouths import MouthSpot, mouth
 from facetl.cartoons.noses import nose
 from facetl.cartoons.paths import rectangle
@@ -23,9 +31,14 @@ from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import FOREGROUNDS, PLACES
 from facetl.cartoons.places.furniture import COUNTERS_AND_SOFAS, FITTINGS, FurnitureDrawer
 from facetl.cartoons.places.walls import ROOMS, wallpaper
+from facetl.cartoons.profiles import choose_profile
 from facetl.cartoons.props import PROPS, PropDrawer, props_for
 from facetl.cartoons.strangers import dress_up, invent
+from facetl.cartoons.styles import Style
+from facetl.cartoons.styles.palettes import hues, mostly, one_of
+from facetl.cartoons.styles.tints import any_tint, greyed, muted, skin_like, turned, washed
 from facetl.cartoons.toon import Toon, pose
+from facetl.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -126,7 +139,7 @@ def test_a_face_is_seen_less_when_covered_or_cut_off_by_the_border(pen: Pen) -> 
 
 
 def test_gives_up_with_a_reason_when_no_try_is_fair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "compose", lambda rng: (Canvas(), []))
+    monkeypatch.setattr(frame, "compose", lambda *_: (Canvas(), []))
     with pytest.raises(RuntimeError, match="no fair frame in 60 tries for 1/train/2"):
         draw_frame(1, "train", 2)
 
@@ -254,7 +267,7 @@ def test_width_beyond_the_head_is_that_of_a_neck() -> None:
 
 @pytest.fixture
 def registries_restored() -> Iterator[None]:
-    kept = [(registry, dict(registry)) for registry in (CAST, PROPS)]
+    kept = [(registry, dict(registry)) for registry in (CAST, PROPS, STYLES)]
     yield
     for registry, content in kept:
         registry.clear()
@@ -268,18 +281,148 @@ def test_readme_examples_run(pen: Pen, capsys: pytest.CaptureFixture[str]) -> No
     for block in blocks:
         exec(compile(block, str(README), "exec"), {"__name__": "readme"})
     assert "(360, 480, 3)" in capsys.readouterr().out
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     assert max(block.count("\n") for block in blocks[1:]) <= 16
     rng = Random(0)
     pip = pose(CAST["pip"], dress_up(CAST["pip"], rng), rng)
     assert draw_figure(middle(pen), pip, 1, rng)
     assert "snowman" in {each.draw.__name__ for each in props_for("outdoors")}
+    assert draw_frame(0, "readme", 0, "ghosts").boxes.size
     assert any("pip" in draw_frame(0, "readme", index).labels for index in range(40))
 
 
-def test_readme_says_the_rule_and_the_licence() -> None:
+def test_readme_says_the_rule_the_licence_and_the_styles() -> None:
     text = README.read_text(encoding="utf-8")
+    table = text[text.index("## Styles") : text.index("## How a frame is made")]
+    assert set(re.findall(r"`([a-z -]+)`", table)) - {"--style any", "draw_frame"} == set(STYLES)
     assert RULE[1:] in text
     assert "CC0" in text
     for module in re.findall(r"`(\w+\.py|\w+/)`", text):
         assert (README.parent / module).exists(), module
+
+
+# ---- styles
+
+
+def digest(index: int) -> str:
+    drawn = draw_frame(1, "train", index)
+    content = drawn.image.tobytes() + drawn.boxes.tobytes() + "/".join(drawn.labels).encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other libraries round lines differently")
+def test_frames_of_the_house_are_what_they_always_were() -> None:
+    expected = {0: "9d9c731b7ca3dd7a", 1: "010740a9b063e64d", 7: "5c159295ba5d8fef"}
+    assert {index: digest(index) for index in expected} == expected
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_styles_draw_frames_that_depend_on_nothing_else(name: str) -> None:
+    drawn, again = (draw_frame(1, "train", 0, name) for _ in range(2))
+    assert np.array_equal(drawn.image, again.image)
+    assert np.array_equal(drawn.boxes, again.boxes)
+    assert set(drawn.labels) <= {"unknown", *CAST}
+    assert (drawn.boxes[:, 2:] - drawn.boxes[:, :2]).min() >= 18
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_styles_name_features_that_exist(name: str) -> None:
+    for seed in range(5):
+        style = STYLES[name](Random(seed))
+        assert set(style.heads) <= set(HEADS)
+        assert set(style.hair) <= set(HAIR_STYLES)
+        assert set(style.hats) <= set(hat)
+        assert set(style.eyes) <= set(EYE_STYLES)
+        assert set(style.noses) <= set(nose)
+        assert set(style.mouths) <= set(mouth)
+        assert set(style.moods) <= set(MOODS)
+        assert set(style.masks) <= set(mask)
+
+
+def test_any_style_is_one_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: set[str] = set()
+
+    def remember(name: str, rng: Random) -> Style:
+        chosen.add(name)
+        return Style()
+
+    for name in STYLES:
+        monkeypatch.setitem(STYLES, name, partial(remember, name))
+    monkeypatch.setattr(frame, "compose", lambda *_: (Canvas(), [SeenFace("a", (0, 0, 20, 20), 1)]))
+    for index in range(40 * len(STYLES)):
+        draw_frame(1, "train", index, "any")
+    assert chosen == set(STYLES)
+
+
+def test_unknown_styles_are_refused() -> None:
+    with pytest.raises(UsageError, match="no style 'dull'; choose one of house, any, "):
+        draw_frame(1, "train", 0, "dull")
+
+
+@pytest.mark.parametrize("name", mask)
+def test_what_a_mask_covers_still_belongs_to_the_face(name: str) -> None:
+    def own_pixels(worn: str | None) -> int:
+        pen = Pen(Canvas())
+        toon = replace(somebody(3, hair="bald", hat=None, head="round", mask=worn), tilt=0)
+        draw_figure(middle(pen), toon, 1, Random(1))
+        return pen.canvas.pixels_of(1)
+
+    assert own_pixels(name) == pytest.approx(own_pixels(None), rel=0.15)
+
+
+def test_strangers_of_the_house_have_nothing_rare() -> None:
+    for seed in range(60):
+        who = invent(Random(seed))
+        assert who.head in HEADS.common
+        assert who.hair in HAIR_STYLES.common
+        assert who.eyes in EYE_STYLES.common
+        assert who.nose in nose.common
+        assert who.hat is None or who.hat in hat.common
+
+
+def test_rare_features_are_not_common() -> None:
+    shapes: Features[int] = Features({"one": 1})
+    shapes.add_rare({"two": 2})
+    shapes.rare("three")(3)
+    shapes("four")(4)
+    assert shapes.common == ["one", "four"]
+    assert list(shapes) == ["one", "two", "three", "four"]
+    with pytest.raises(ValueError, match="'two' is taken"):
+        shapes.rare("two")(5)
+
+
+@pytest.mark.parametrize("angular", [False, True])
+def test_profiles_look_to_their_side_with_one_eye(angular: bool) -> None:
+    outline = choose_profile(Random(1), angular=angular).outline
+    nose_tip = outline[np.argmax(outline[:, 0])]
+    assert -0.2 < nose_tip[1] < 0.5
+    toon = replace(somebody(3, hair="bald", hat=None, eyes="bulge", nose="none"), tilt=0, yaw=1.0)
+    toon = replace(toon, profile=True, outline=outline, mood=MOODS["happy"])
+    canvas = Canvas()
+    assert draw_figure(middle(Pen(canvas)), toon, 1, Random(2))
+    white = (canvas.image == rgb(toon.outfit.eye_white)).all(axis=2) & (canvas.owners == 1)
+    before, behind = np.split(white[:, ::-1], 2, axis=1)
+    assert before.sum() > behind.sum()
+
+
+def test_every_rare_feature_is_met_in_some_style() -> None:
+    styles = [STYLES[name](Random(seed)) for name in STYLES for seed in range(3)]
+    for table, field in ((HEADS, "heads"), (HAIR_STYLES, "hair"), (EYE_STYLES, "eyes")):
+        met = {name for style in styles for name in getattr(style, field)}
+        assert set(table) <= met, field
+
+
+@pytest.mark.parametrize("tint", [turned, washed, skin_like, greyed, muted, any_tint])
+def test_tints_turn_a_colour_always_into_the_same_one(tint: Callable[[Random], Tint]) -> None:
+    for seed in range(10):
+        apply = tint(Random(seed))
+        assert apply("#3da88f") == apply((61, 168, 143))
+        assert all(0 <= channel <= 255 for channel in rgb(apply("#f4c552")))
+
+
+def test_palettes_keep_to_their_hues() -> None:
+    for seed in range(50):
+        red, green, blue = rgb(hues((80, 160), (0.5, 1), (0.3, 1))(Random(seed)))
+        assert green == max(red, green, blue)
+    often = mostly(one_of("#ffffff"), one_of("#000000"), 0.9)
+    assert 30 < sum(often(Random(seed)) == "#ffffff" for seed in range(50)) < 50

@@ -106,3 +106,16 @@ def test_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         cartoons(CartoonsRequest(tmp_path / "out", train=1, test=1, seed=1, workers=1))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_styles_are_drawn_and_named_in_the_notice(tmp_path: Path) -> None:
+    out = tmp_path / "toons"
+    command = ["cartoons", str(out), "--train", "1", "--test", "1", "--workers", "1"]
+    drawn = CliRunner().invoke(main, [*command, "--style", "mixture"])
+    assert drawn.exit_code == 0, drawn.output
+    assert "--seed 1 --style mixture" in (out / "README.md").read_text()
+    (read,) = load_dataset(out, part="train").frames
+    assert np.array_equal(read.boxes, draw_frame(1, "train", 0, "mixture").boxes)
+    refused = CliRunner().invoke(main, [*command, "--style", "dull", "--force"])
+    assert refused.exit_code == 2
+    assert "no style 'dull'; choose one of house, any, " in refused.stderr

@@ -1,6 +1,16 @@
 """The built-in cartoon: draws frames with an exact box for every face, from a seed."""
 
-from facetl.cartoons.frame import LICENCE, RULE, CartoonFrame, draw_frame
+from facetl.cartoons.frame import LICENCE, RULE, CartoonFrame, draw_frame, require_style
 from facetl.cartoons.pen import use_one_core
+from facetl.cartoons.styles import HOUSE, STYLES
 
-__all__ = ["LICENCE", "RULE", "CartoonFrame", "draw_frame", "use_one_core"]
+__all__ = [
+    "HOUSE",
+    "LICENCE",
+    "RULE",
+    "STYLES",
+    "CartoonFrame",
+    "draw_frame",
+    "require_style",
+    "use_one_core",
+]

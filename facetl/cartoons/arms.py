@@ -18,6 +18,9 @@ Point = tuple[float, float]
 item: Registry[Callable[[Pen, Random], None]] = Registry()
 """Things in a hand, drawn from the wrist at the origin along the positive x axis."""
 
+hand: Registry[Callable[[Pen, Colour, int], None]] = Registry()
+"""Hands, drawn like what they hold; given the pen, the colour, and where the thumb is: -1 or 1."""
+
 
 @dataclass(frozen=True)
 class Gesture:
@@ -78,14 +81,63 @@ def draw_arm(pen: Pen, toon: Toon, arm: Arm, rng: Random) -> None:
     if arm.may_hold and rng.random() < 0.3:
         item[rng.choice(list(item))](wrist, rng)
     raised = arm.hand[1] < toon.trunk.top
-    _draw_hand(wrist, toon.outfit.glove or who.skin, thumb=1 if raised else -1)
+    draw_hand = hand[toon.outfit.hand]
+    draw_hand(
+        wrist.at(scale=toon.outfit.hand_size), toon.outfit.glove or who.skin, 1 if raised else -1
+    )
 
 
-def _draw_hand(pen: Pen, colour: Colour, thumb: int) -> None:
+@hand("sketched")
+def _sketched(pen: Pen, colour: Colour, thumb: int) -> None:
     pen.tube([(0.02, 0), (0.1, 0.24 * thumb)], 0.085, colour, 0.045)
     for angle in (-34, 0, 34):
         pen.tube([(0.05, 0), polar(0.06, 0, 0.3, angle)], 0.085, colour, 0.045)
     pen.fill(oval(0.05, 0, 0.13), colour)
+
+
+@hand("open")
+def _open(pen: Pen, colour: Colour, thumb: int) -> None:
+    """Draw a palm with four fingers."""
+    pen.tube([(0.08, 0.1 * thumb), (0.2, 0.3 * thumb)], 0.11, colour, 0.04)
+    for i in range(4):
+        place = (i - 1.5) / 1.5
+        root = (0.22, 0.13 * place)
+        pen.tube([root, polar(*root, 0.3 - 0.04 * abs(place), 20 * place)], 0.095, colour, 0.035)
+    pen.shape(oval(0.14, 0, 0.19, 0.2), colour, 0.04)
+    pen.fill(oval(0.2, 0, 0.17, 0.16), colour)
+
+
+@hand("pointing")
+def _pointing(pen: Pen, colour: Colour, thumb: int) -> None:
+    """Draw a fist with a finger stretched out."""
+    pen.tube([(0.1, 0.1 * thumb), (0.12, 0.42 * thumb)], 0.11, colour, 0.04)
+    pen.tube([(0.2, 0.17 * thumb), (0.62, 0.2 * thumb)], 0.11, colour, 0.04)
+    pen.shape(oval(0.17, -0.02 * thumb, 0.24, 0.21), colour, 0.045)
+    for i in range(3):
+        y = (0.04 - 0.1 * i) * thumb
+        pen.line([(0.26, y), (0.4, y)], 0.035)
+    pen.fill(oval(0.16, 0.08 * thumb, 0.16, 0.14), colour)
+
+
+@hand("fist")
+def _fist(pen: Pen, colour: Colour, thumb: int) -> None:
+    pen.shape(oval(0.17, 0, 0.25, 0.23), colour, 0.045)
+    for i in range(3):
+        knuckle = (0.36, -0.12 + 0.11 * i)
+        pen.line([(0.2, knuckle[1]), knuckle], 0.035)
+    pen.tube([(0.06, 0.14 * thumb), (0.26, 0.16 * thumb)], 0.1, colour, 0.035)
+
+
+@hand("mitten")
+def _mitten(pen: Pen, colour: Colour, thumb: int) -> None:
+    """Draw a hand without fingers, as of rag dolls."""
+    pen.shape(oval(0.1, 0.18 * thumb, 0.1), colour, 0.045)
+    pen.shape(oval(0.18, 0, 0.24, 0.2), colour, 0.045)
+
+
+@hand("stump")
+def _stump(pen: Pen, colour: Colour, thumb: int) -> None:
+    pen.shape(oval(0.06, 0, 0.17), colour, 0.045)
 
 
 @item("mug")

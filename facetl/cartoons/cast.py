@@ -1,33 +1,11 @@
-"""Model sheets: the shapes of heads, the moods, and the regulars of the cartoon."""
+"""Model sheets: the moods, and the regulars of the cartoon."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from facetl.cartoons.colours import INK, Colour
-
-# The right half of each head from top to bottom; half its height is about 1.
-# fmt: off
-HEADS: dict[str, list[tuple[float, float]]] = {
-    "egg": [(0, -1), (0.5, -0.87), (0.8, -0.3), (0.74, 0.4), (0.42, 0.88), (0, 1)],
-    "bean": [(0, -0.86), (0.75, -0.78), (1.12, -0.1), (1, 0.5), (0.5, 0.84), (0, 0.88)],
-    "pear": [(0, -1), (0.42, -0.86), (0.56, -0.3), (0.9, 0.35), (0.82, 0.82), (0.4, 1), (0, 1.02)],
-    "long": [(0, -1.1), (0.42, -1), (0.52, -0.4), (0.46, 0.5), (0.3, 1.02), (0, 1.14)],
-    "wedge": [(0, -0.92), (0.62, -0.88), (1, -0.5), (0.78, 0.3), (0.3, 0.92), (0, 1.02)],
-    "jaw": [
-        (0, -0.95), (0.48, -0.88), (0.62, -0.2), (0.86, 0.35), (0.8, 0.88), (0.35, 1), (0, 1),
-    ],
-    "squash": [(0, -0.66), (0.8, -0.6), (1.28, -0.05), (1.1, 0.5), (0.55, 0.72), (0, 0.74)],
-    "bulb": [
-        (0, -1.02), (0.7, -0.86), (0.98, -0.3), (0.72, 0.25), (0.46, 0.7), (0.3, 0.96), (0, 1.04),
-    ],
-    "round": [(0, -0.92), (0.66, -0.68), (0.94, 0), (0.68, 0.7), (0, 0.94)],
-    "box": [
-        (0, -0.86), (0.68, -0.86), (0.8, -0.7), (0.82, 0), (0.8, 0.72), (0.66, 0.88), (0, 0.9),
-    ],
-    "drop": [(0, -1.08), (0.34, -0.8), (0.74, -0.05), (0.86, 0.5), (0.56, 0.92), (0, 1)],
-}
-# fmt: on
+from facetl.cartoons.heads import HEADS
 
 
 @dataclass(frozen=True)
@@ -35,7 +13,8 @@ class Character:
     """What stays the same about somebody in every frame; the rest is drawn afresh.
 
     Names are those of the registries: ``hair`` in hair.py, ``hat`` in hats.py, ``eyes`` in
-    eyes.py, ``nose`` in noses.py, ``head`` in ``HEADS``.
+    eyes.py, ``nose`` in noses.py, ``head`` in heads.py, ``mask`` in masks.py.  ``jaw`` is the
+    colour of a shaven chin, or, with ``muzzle``, of the bulge around the mouth.
     """
 
     head: str
@@ -56,6 +35,11 @@ class Character:
     beard: bool = False
     stubble: bool = False
     lipstick: bool = False
+    jaw: Colour | None = None
+    muzzle: bool = False
+    wrinkles: bool = False
+    mask: str | None = None
+    mask_colour: Colour = INK
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:

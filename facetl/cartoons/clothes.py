@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from facetl.cartoons.colours import INK, WHITE
-from facetl.cartoons.paths import Path, oval, rectangle
+from facetl.cartoons.features import Features
+from facetl.cartoons.paths import Path, join, loop, oval, rectangle, zigzag
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon
-from facetl.registry import Registry
 
-decoration: Registry[Callable[[Pen, Toon, Path], None]] = Registry()
+decoration: Features[Callable[[Pen, Toon, Path], None]] = Features()
 """Drawing functions that are given the pen, the toon and the outline of its torso."""
 
 
@@ -35,7 +35,7 @@ def _stripes(pen: Pen, toon: Toon, torso: Path) -> None:
     for i in range(1, 6):
         stripe = rectangle(trunk.x - 2, trunk.down(i / 6), trunk.x + 2, trunk.down((i + 0.45) / 6))
         pen.fill(stripe, toon.outfit.accent, clip=torso)
-    pen.line(torso, 0.06, closed=True)
+    pen.contour(torso, 0.06, toon.who.top)
 
 
 @decoration("overalls")
@@ -48,7 +48,7 @@ def _overalls(pen: Pen, toon: Toon, torso: Path) -> None:
     for side in (-1, 1):
         strap = trunk.x + side * trunk.half * 0.45
         pen.line([(strap, trunk.top + 0.02), (strap, trunk.down(0.4))], 0.12, colour)
-    pen.line(torso, 0.06, closed=True)
+    pen.contour(torso, 0.06, toon.who.top)
 
 
 @decoration("buttons")
@@ -83,6 +83,41 @@ def _spot(pen: Pen, toon: Toon, torso: Path) -> None:
     trunk = toon.trunk
     middle = (trunk.x + toon.yaw * 0.1, trunk.down(0.42))
     pen.shape(oval(*middle, trunk.half * 0.36), toon.outfit.accent, 0.045)
+
+
+@decoration.rare("hide")
+def _hide(pen: Pen, toon: Toon, torso: Path) -> None:
+    """Draw a spotted hide that hangs over one shoulder and has a jagged hem."""
+    trunk = toon.trunk
+    half = trunk.half * 1.15
+    hem = zigzag((trunk.x + half, trunk.bottom), (trunk.x - half, trunk.bottom), 6, 0.3, (0, 1))
+    pen.shape(join([(trunk.x - half * 0.7, trunk.top + 0.1)], torso[:1], hem), toon.who.top, 0.06)
+    for x, y in ((-0.5, 0.35), (0.1, 0.5), (0.5, 0.75), (-0.35, 0.8), (0.0, 0.2)):
+        spot = loop([(-0.12, -0.06), (0.05, -0.14), (0.14, 0.02), (0, 0.12)], 4)
+        place = (trunk.x + x * trunk.half, trunk.down(y))
+        pen.fill(spot + place, toon.outfit.accent, clip=torso)
+
+
+@decoration.rare("emblem")
+def _emblem(pen: Pen, toon: Toon, torso: Path) -> None:
+    trunk, size = toon.trunk, toon.trunk.half * 0.5
+    x, y = trunk.x + toon.yaw * 0.12, trunk.down(0.32)
+    badge = [(x - size, y - size * 0.5), (x + size, y - size * 0.5), (x, y + size * 0.9)]
+    pen.shape(badge, toon.outfit.accent, 0.045)
+    belt = rectangle(trunk.x - 2, trunk.down(0.88), trunk.x + 2, trunk.down(1.0))
+    pen.fill(belt, toon.outfit.accent, clip=torso)
+    pen.contour(torso, 0.06, toon.who.top)
+
+
+@decoration.rare("uniform")
+def _uniform(pen: Pen, toon: Toon, torso: Path) -> None:
+    trunk = toon.trunk
+    collar = [(trunk.x - trunk.half * 0.6, trunk.top), (trunk.x, trunk.down(0.4))]
+    collar += [(trunk.x + trunk.half * 0.6, trunk.top)]
+    pen.fill(collar, toon.outfit.accent, clip=torso)
+    pen.line(collar, 0.05, clip=torso)
+    bow = [(trunk.x, trunk.down(0.4)), (trunk.x - 0.25, trunk.down(0.5))]
+    pen.shape([*bow, (trunk.x + 0.25, trunk.down(0.5))], toon.outfit.hat, 0.04)
 
 
 def _front_seam(toon: Toon, start: float) -> list[tuple[float, float]]:

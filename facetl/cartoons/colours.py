@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
+from random import Random
+
 Colour = str | tuple[int, int, int]
 """``"#rrggbb"`` or red, green, blue from 0 to 255."""
 
@@ -51,3 +54,26 @@ def darken(colour: Colour, share: float = 0.3) -> Colour:
 def lighten(colour: Colour, share: float = 0.3) -> Colour:
     """Return the colour as it looks in the sun."""
     return mix(colour, SUNLIGHT, share)
+
+
+def any_colour(
+    rng: Random,
+    saturation: tuple[float, float] = (0.0, 1.0),
+    value: tuple[float, float] = (0.0, 1.0),
+) -> Colour:
+    """Return a colour of any hue; saturation and value (0 to 1) lie within the limits."""
+    hsv = rng.random(), rng.uniform(*saturation), rng.uniform(*value)
+    red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(*hsv))
+    return red, green, blue
+
+
+def tint(rng: Random, *usual: Colour) -> Colour:
+    """Return a colour for a thing that may have any: a usual one, one of skins, or any at all.
+
+    Nobody is to learn from colours what is a face and what is not.
+    """
+    if usual and rng.random() < 0.35:
+        return rng.choice(usual)
+    if rng.random() < 0.3:
+        return rng.choice(SKIN + ODD_SKIN)
+    return any_colour(rng, (0.0, 0.95), (0.25, 1.0))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
+from typing import Literal
+
+import numpy as np
 
 from facetl.cartoons.colours import INK, WHITE, Colour, darken, mix
+from facetl.cartoons.features import Features
 from facetl.cartoons.paths import Path, arc, as_path, curve, loop, oval, rectangle
 from facetl.cartoons.pen import Pen
+from facetl.cartoons.pupils import pupil
 from facetl.cartoons.toon import Toon
 
 _PALE_HAIR = ("#f7ebbd", "#ece7df")
@@ -37,12 +42,33 @@ def _drooping(rx: float, ry: float, side: int) -> Path:
     return loop(as_path(points) * (rx, ry), 6)
 
 
+def _almond(rx: float, ry: float, side: int) -> Path:
+    return loop(as_path([(-1, 0.1), (0, -1), (1, -0.1), (0, 0.9)]) * (rx, ry), 6)
+
+
+def _slanted(rx: float, ry: float, side: int) -> Path:
+    points = [(-0.9 * side, 0.45), (0.1 * side, -0.85), (1.1 * side, -0.75), (0.4 * side, 0.75)]
+    return loop(as_path(points) * (rx, ry), 6)
+
+
+def _flat_topped(rx: float, ry: float, side: int) -> Path:
+    points = [(-1, -0.55), (0, -0.75), (1, -0.55), (0.85, 0.55), (0, 1), (-0.85, 0.55)]
+    return loop(as_path(points) * (rx, ry), 6)
+
+
+def _leaning(rx: float, ry: float, side: int) -> Path:
+    upright = oval(0, 0, rx, ry)
+    return upright + upright[:, 1:] * (0.3 * side, 0)
+
+
 @dataclass(frozen=True)
 class EyeStyle:
     """A kind of eyes; ``gap`` is the distance of each from the middle, in its own radii.
 
     ``spectacles`` have a frame and earpieces, ``opaque`` ones hide the eye; ``dot`` is the
-    radius of eyes that are nothing but a dot.
+    radius of eyes that are nothing but a dot, ``dot_gap`` their distance from the middle and
+    ``dot_height`` their height divided by their width; ``pupil`` is a name in ``pupil``;
+    ``rim`` says which part of the eye is inked.
     """
 
     rx: float = 0.1
@@ -56,20 +82,52 @@ class EyeStyle:
     bags: bool = False
     dot: float | None = None
     weight: int = 1
+    dot_gap: float = 0.12
+    dot_height: float = 1.35
+    pupil: str = "round"
+    rim: Literal["all", "upper", "none"] = "all"
+    brows: bool = True
 
 
-EYE_STYLES: dict[str, EyeStyle] = {
-    "big": EyeStyle(0.34, 0.4, 0.96, weight=2),
-    "ovals": EyeStyle(0.25, 0.32, 1.12, weight=2),
-    "lash": EyeStyle(0.25, 0.33, 1.15, lashes=True),
-    "dots": EyeStyle(dot=0.1),
-    "beady": EyeStyle(dot=0.065, bags=True),
-    "glasses": EyeStyle(0.33, 0.33, 1.12, spectacles=True, weight=2),
-    "square": EyeStyle(0.33, 0.27, 1.12, _square, spectacles=True),
-    "cat": EyeStyle(0.33, 0.26, 1.1, _cat, spectacles=True),
-    "goggles": EyeStyle(0.38, 0.38, 1.02, spectacles=True, strap=True),
-    "shades": EyeStyle(0.36, 0.27, 1.08, _drooping, spectacles=True, opaque=True),
-}
+EYE_STYLES: Features[EyeStyle] = Features(
+    {
+        "big": EyeStyle(0.34, 0.4, 0.96, weight=2),
+        "ovals": EyeStyle(0.25, 0.32, 1.12, weight=2),
+        "lash": EyeStyle(0.25, 0.33, 1.15, lashes=True),
+        "dots": EyeStyle(dot=0.1),
+        "beady": EyeStyle(dot=0.065, bags=True),
+        "glasses": EyeStyle(0.33, 0.33, 1.12, spectacles=True, weight=2),
+        "square": EyeStyle(0.33, 0.27, 1.12, _square, spectacles=True),
+        "cat": EyeStyle(0.33, 0.26, 1.1, _cat, spectacles=True),
+        "goggles": EyeStyle(0.38, 0.38, 1.02, spectacles=True, strap=True),
+        "shades": EyeStyle(0.36, 0.27, 1.08, _drooping, spectacles=True, opaque=True),
+    }
+)
+EYE_STYLES.add_rare(
+    {
+        "bulge": EyeStyle(0.36, 0.37, 0.97, pupil="tiny"),
+        "saucers": EyeStyle(0.3, 0.31, 1.35, pupil="tiny"),
+        "googly": EyeStyle(0.33, 0.34, 1.0, pupil="huge"),
+        "leaning": EyeStyle(0.3, 0.37, 1.02, _leaning, pupil="tiny", rim="none", brows=False),
+        "leaning inked": EyeStyle(0.3, 0.37, 1.02, _leaning, pupil="tiny"),
+        "pinpricks": EyeStyle(dot=0.055, dot_gap=0.16, dot_height=1.1, brows=False),
+        "wide dots": EyeStyle(dot=0.09, dot_gap=0.25, dot_height=1.2),
+        "tall dots": EyeStyle(dot=0.095, dot_gap=0.2, dot_height=2.3, brows=False),
+        "anime": EyeStyle(0.27, 0.36, 1.5, _flat_topped, pupil="shining", rim="upper"),
+        "anime huge": EyeStyle(0.33, 0.42, 1.3, pupil="shining", rim="upper", lashes=True),
+        "anime sharp": EyeStyle(0.3, 0.2, 1.4, _flat_topped, pupil="shining", rim="upper"),
+        "pie": EyeStyle(0.24, 0.42, 1.05, pupil="pie"),
+        "pie small": EyeStyle(0.18, 0.3, 1.25, pupil="pie", brows=False),
+        "film": EyeStyle(0.3, 0.33, 1.2, pupil="glass"),
+        "film lash": EyeStyle(0.31, 0.33, 1.2, pupil="glass", lashes=True),
+        "almond": EyeStyle(0.26, 0.14, 1.3, _almond, pupil="round wide"),
+        "slanted": EyeStyle(0.3, 0.2, 1.25, _slanted, pupil="round wide"),
+        "alien": EyeStyle(0.34, 0.36, 1.2, _slanted, pupil="black", brows=False),
+        "cat slit": EyeStyle(0.3, 0.27, 1.15, _almond, pupil="slit", brows=False),
+        "blank": EyeStyle(0.26, 0.17, 1.25, _slanted, pupil="none", brows=False),
+        "ghost": EyeStyle(0.2, 0.3, 1.4, pupil="black", brows=False),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +139,7 @@ class EyePair:
     y: float
     size: float
     yaw: float
+    gap: float = 1.0
 
     @property
     def rx(self) -> float:
@@ -102,6 +161,12 @@ class EyePair:
         """The sum of both eyes' widths, in widths of an eye seen from the front."""
         return 1 + self.foreshortening
 
+    def seen_from_side(self, side: int) -> EyePair:
+        """Return the eyes such that the one of a side is where the middle between them was."""
+        style = self.style
+        apart = self.rx * style.gap / 2 if style.dot is None else style.dot_gap
+        return replace(self, x=self.x - side * apart * self.gap * self.spread)
+
     def narrowing(self, side: int) -> float:
         """Return how much narrower the eye of a side looks."""
         return self.foreshortening if side * self.yaw > 0 else 1.0
@@ -109,14 +174,17 @@ class EyePair:
 
 def draw_eyes(pen: Pen, toon: Toon, eyes: EyePair, rng: Random) -> None:
     """Draw both eyes with brows, and the bridge and earpiece of spectacles."""
-    for side in (-toon.side, toon.side):
+    eyes = eyes.seen_from_side(toon.side) if toon.profile else eyes
+    for side in (toon.side,) if toon.profile else (-toon.side, toon.side):
         if eyes.style.dot is not None:
             _draw_dot_eye(pen, toon, eyes, side)
         else:
             _draw_full_eye(pen, toon, eyes, side, rng)
-        if not eyes.style.strap or toon.mood.strong_brows:
+        if eyes.style.brows and (not eyes.style.strap or toon.mood.strong_brows):
             _draw_brow(pen, toon, eyes, side)
-    if eyes.style.spectacles:
+    if eyes.style.spectacles and toon.profile:
+        pen.line([(0.2 * toon.side, eyes.y), (-0.1 * toon.side, eyes.y)], 0.1, toon.who.spectacles)
+    elif eyes.style.spectacles:
         _draw_bridge(pen, toon, eyes)
 
 
@@ -125,21 +193,22 @@ def draw_eyes(pen: Pen, toon: Toon, eyes: EyePair, rng: Random) -> None:
 
 def _draw_dot_eye(pen: Pen, toon: Toon, eyes: EyePair, side: int) -> None:
     radius = (eyes.style.dot or 0) * eyes.size
-    here = pen.at(eyes.x + side * 0.12 * eyes.spread, eyes.y)
+    here = pen.at(eyes.x + side * eyes.style.dot_gap * eyes.gap * eyes.spread, eyes.y)
     if toon.mood.closed:
         sag = -radius if toon.mood.closed == "arc" else radius
         wide, low = radius * 1.5, radius * 0.3
         here.line(curve([(-wide, low), (0, sag), (wide, low)], 5), 0.06, taper=True)
     else:
-        pupil = oval(0, 0, radius * eyes.narrowing(side), radius * 1.35)
-        here.fill(pupil, INK, claim=False)
+        dot = oval(0, 0, radius * eyes.narrowing(side), radius * eyes.style.dot_height)
+        here.fill(dot, INK, claim=False)
     if eyes.style.bags:
         here.line(arc(0, 0.02, radius * 2.6, radius * 2.6, 20, 160), 0.035)
 
 
 def _draw_full_eye(pen: Pen, toon: Toon, eyes: EyePair, side: int, rng: Random) -> None:
     style, rx, ry = eyes.style, eyes.rx * eyes.narrowing(side), eyes.ry
-    here = pen.at(eyes.x + side * eyes.rx * style.gap * eyes.spread / 2, eyes.y)
+    gap = style.gap * eyes.gap
+    here = pen.at(eyes.x + side * eyes.rx * gap * eyes.spread / 2, eyes.y)
     outline = style.outline(rx, ry, side)
     if style.opaque:
         here.fill(outline, INK, claim=False)
@@ -155,9 +224,17 @@ def _draw_full_eye(pen: Pen, toon: Toon, eyes: EyePair, side: int, rng: Random) 
         if rng.random() < 0.5:
             here.line([(-0.55 * rx, -0.1 * ry), (-0.25 * rx, -0.6 * ry)], 0.05, WHITE, clip=outline)
     else:
-        here.line(outline, 0.055, closed=True, swell=0.1)
+        _draw_rim(here, toon, style, outline)
     if style.lashes:
         _draw_lashes(here, rx, ry, side)
+
+
+def _draw_rim(pen: Pen, toon: Toon, style: EyeStyle, outline: Path) -> None:
+    if style.rim == "all":
+        pen.contour(outline, 0.055, toon.who.skin, swell=0.1)
+    elif style.rim == "upper":
+        upper = outline[outline[:, 1] < 0.1 * outline[:, 1].min()]
+        pen.line(upper[np.argsort(upper[:, 0])], 0.13, taper=True)
 
 
 def _eye_ground(toon: Toon, style: EyeStyle) -> Colour:
@@ -178,14 +255,7 @@ def _draw_closed_eye(pen: Pen, kind: str, rx: float, ry: float, side: int) -> No
 
 
 def _draw_open_eye(pen: Pen, toon: Toon, outline: Path, rx: float, ry: float, side: int) -> None:
-    x, y = toon.gaze[0] * rx * 0.55, toon.gaze[1] * ry * 0.55
-    radius = ry * 0.42 * toon.mood.pupil
-    if toon.outfit.iris:
-        pen.fill(oval(x, y, radius * 1.25), toon.outfit.iris, clip=outline, claim=False)
-        radius *= 0.75
-    pen.fill(oval(x, y, radius * 0.9, radius * 1.1), INK, clip=outline, claim=False)
-    glint = oval(x - radius * 0.3, y - radius * 0.4, radius * 0.3)
-    pen.fill(glint, WHITE, clip=outline, claim=False)
+    pupil[EYE_STYLES[toon.who.eyes].pupil](pen, toon, outline, rx, ry)
     if toon.mood.lid:
         _draw_lid(pen, toon, outline, rx, ry, side)
 
@@ -229,7 +299,8 @@ def _draw_bridge(pen: Pen, toon: Toon, eyes: EyePair) -> None:
 
 def _draw_brow(pen: Pen, toon: Toon, eyes: EyePair, side: int) -> None:
     dot = eyes.style.dot is not None
-    x = eyes.x + side * eyes.spread / 2 * (0.24 if dot else eyes.rx * eyes.style.gap)
+    gap = 2 * eyes.style.dot_gap if dot else eyes.rx * eyes.style.gap
+    x = eyes.x + side * eyes.spread / 2 * (gap * eyes.gap)
     reach = 0.2 if dot else max(0.16, eyes.rx * eyes.narrowing(side) * 0.85)
     y = eyes.y - (0.2 * eyes.size if dot else eyes.ry) - 0.12 - toon.mood.brow_lift * 0.5
     tilt = toon.mood.brow_tilt * 0.3 * side

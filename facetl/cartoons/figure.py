@@ -10,7 +10,7 @@ from facetl.cartoons.colours import darken
 from facetl.cartoons.face import draw_face
 from facetl.cartoons.hair import HAIR_STYLES, HairStyle
 from facetl.cartoons.hats import SQUASHING, hat
-from facetl.cartoons.paths import arc, curve, oval
+from facetl.cartoons.paths import arc, curve, loop, oval
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon
 
@@ -30,18 +30,21 @@ class DrawnFace:
 def draw_figure(pen: Pen, toon: Toon, owner: int, rng: Random) -> DrawnFace | None:
     """Draw a character; return its face, or None if it is turned away."""
     head = pen.at(turn=toon.tilt)
+    nape = head.at(-0.4 * toon.side) if toon.profile else head
     style = HAIR_STYLES[toon.who.hair]
     if style.behind and style.long:
-        style.behind(head, toon, rng)
+        style.behind(nape, toon, rng)
     draw_near_arm = draw_body(pen, toon, rng)
     if style.behind and not style.long:
-        style.behind(head, toon, rng)
-    if not style.covers_ears:
+        style.behind(nape, toon, rng)
+    if toon.anatomy.ears and not toon.profile and not style.covers_ears:
         _draw_ears(head, toon)
     if toon.turned_away:
         _draw_back_of_head(head, toon, style)
     else:
         draw_face(head.owned_by(owner), toon, rng)
+        if toon.profile:
+            _draw_side_of_head(head, toon, style)
         _hair_under_hat(toon, style).over(head, toon, rng)
     if toon.who.hat:
         hat[toon.who.hat](head, toon, rng)
@@ -69,6 +72,20 @@ def _draw_ears(pen: Pen, toon: Toon) -> None:
         pen.shape(oval(x + side * 0.04, 0.02, 0.19 * size, 0.25 * size), toon.who.skin, 0.055)
         start = 30 - 80 * side
         pen.line(arc(x + side * 0.05, 0.03, 0.09 * size, 0.13 * size, start, start + 160), 0.04)
+
+
+def _draw_side_of_head(pen: Pen, toon: Toon, style: HairStyle) -> None:
+    """Draw the hair behind the ear, and the ear, of somebody seen from the side."""
+    if not style.skin_shows:
+        side, top = toon.side, toon.top
+        edge = [(0.1 * side, top), (-0.08 * side, -0.3), (-0.28 * side, 0.1), (-0.3 * side, 0.66)]
+        cap = loop([*edge, (-1.3 * side, 0.7), (-1.3 * side, top)], 6)
+        pen.fill(cap, toon.who.hair_colour, clip=toon.outline)
+        pen.line(curve(edge, 6), 0.05, clip=toon.outline)
+    if toon.anatomy.ears and not style.covers_ears:
+        size, x = toon.outfit.ear_size, -0.14 * toon.side
+        pen.shape(oval(x, 0.02, 0.17 * size, 0.24 * size), toon.who.skin, 0.055)
+        pen.line(arc(x, 0.03, 0.08 * size, 0.12 * size, 100, 300), 0.04)
 
 
 def _draw_back_of_head(pen: Pen, toon: Toon, style: HairStyle) -> None:

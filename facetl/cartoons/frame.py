@@ -7,7 +7,7 @@ A frame in which a face is less than 60 % visible is drawn again.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 
 from facetl.boxes import as_boxes
 from facetl.cartoons.figure import DrawnFace, draw_figure
+from facetl.cartoons.finishes import apply_finishes
+from facetl.cartoons.overlays import apply_overlays
 from facetl.cartoons.paths import oval
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import FOREGROUNDS, choose_place
 from facetl.cartoons.staging import Actor, PlacedProp, choose_shot, place_cast, place_props
+from facetl.cartoons.styles import ANY as ANY_STYLE
+from facetl.cartoons.styles import HOUSE, HOUSE_STYLE, STYLES, Style
+from facetl.errors import UsageError
 
 RULE = "Only people's faces count; animals, robots, toys, balloons and the sun don't."
 LICENCE = "Drawn frames are CC0: use them for anything, no credit needed."
@@ -69,49 +74,89 @@ class SeenFace:
         )
 
 
-def draw_frame(seed: int, part: str, index: int) -> CartoonFrame:
-    """Return the frame that depends on seed, part and index alone.
+def draw_frame(seed: int, part: str, index: int, style: str = HOUSE) -> CartoonFrame:
+    """Return the frame that depends on seed, part, index and style alone.
+
+    Args:
+        seed: the random seed.
+        part: such as "train"; the frames of one part have nothing to do with those of another.
+        index: of the frame in its part.
+        style: "house", a name in ``STYLES``, or "any" for a style of chance.
 
     Raises:
         RuntimeError: if chance never gives a fair frame (it has not been seen to happen).
+        UsageError: if there is no such style.
     """
+    require_style(style)
+    start = f"{seed}/{part}/{index}"
+    chosen = Random(f"{start}/style").choice(list(STYLES)) if style == ANY_STYLE else style
+    start += "" if style == HOUSE else f"/{style}"
     for attempt in range(_TRIES):
-        rng = Random(f"{seed}/{part}/{index}/{attempt}")
-        canvas, faces = compose(rng)
+        rng = Random(f"{start}/{attempt}")
+        drawn_in = STYLES[chosen](rng)
+        canvas, faces = compose(rng, drawn_in)
         if faces and all(face.is_fair for face in faces):
             boxes = as_boxes([face.box for face in faces]).astype(np.float64)
-            return CartoonFrame(_light(canvas, rng), boxes, tuple(face.label for face in faces))
-    raise RuntimeError(f"no fair frame in {_TRIES} tries for {seed}/{part}/{index}")
+            image = apply_finishes(_light(canvas, rng), drawn_in.finishes, rng)
+            return CartoonFrame(image, boxes, tuple(face.label for face in faces))
+    raise RuntimeError(f"no fair frame in {_TRIES} tries for {start}")
 
 
-def compose(rng: Random) -> tuple[Canvas, list[SeenFace]]:
+def require_style(name: str) -> None:
+    """Raise an error unless ``draw_frame`` knows the style.
+
+    Raises:
+        UsageError: naming all styles there are.
+    """
+    known = dict.fromkeys((HOUSE, ANY_STYLE, *STYLES))
+    if name not in known:
+        raise UsageError(f"no style {name!r}; choose one of {', '.join(known)}")
+
+
+def compose(rng: Random, style: Style = HOUSE_STYLE) -> tuple[Canvas, list[SeenFace]]:
     """Draw a frame of chance; return the canvas and all faces, the fair and the hidden."""
-    canvas = Canvas()
+    canvas, staging, scenery = Canvas(), style.staging, style.scenery
     pen = Pen(canvas)
-    place = choose_place(rng)
-    floor = place.draw(pen, rng)
-    shot = choose_shot(rng)
-    actors = place_cast(shot, floor, rng)
-    props = place_props(place.setting, shot, floor, actors, rng)
-    drawn = _draw_from_far_to_near(pen, [*props, *actors], rng)
+    place = choose_place(rng, staging.place_groups)
+    floor = place.draw(_pen_for_scenery(pen, style, rng), rng)
+    if scenery.paint:
+        canvas.repaint(lambda picture: apply_finishes(picture, scenery.paint, rng))
+    if scenery.blur:
+        canvas.blur(scenery.blur)
+    shot = choose_shot(rng, staging)
+    actors = place_cast(shot, floor, rng, staging, style.engage)
+    props = place_props(place.setting, shot, floor, actors, rng, staging)
+    drawn = _draw_from_far_to_near(pen, [*props, *actors], style, rng)
     foregrounds = FOREGROUNDS.get(place.setting)
-    if foregrounds and rng.random() < 0.3:
-        rng.choice(foregrounds)(pen, rng)
+    if foregrounds and rng.random() < staging.foreground:
+        rng.choice(foregrounds)(_pen_for_scenery(pen, style, rng), rng)
+    apply_overlays(pen, style.overlays, rng)
     return canvas, [_look_at(canvas, face, label) for face, label in drawn]
 
 
+def _pen_for_scenery(pen: Pen, style: Style, rng: Random) -> Pen:
+    """Return the pen for a place or a prop."""
+    scenery = style.scenery
+    look = scenery.look or style.look
+    if scenery.tints and rng.random() < scenery.tints:
+        look = replace(look, tint=scenery.tint(rng))
+    return pen.looking(look)
+
+
 def _draw_from_far_to_near(
-    pen: Pen, things: list[PlacedProp | Actor], rng: Random
+    pen: Pen, things: list[PlacedProp | Actor], style: Style, rng: Random
 ) -> list[tuple[DrawnFace, str]]:
     faces = []
+    own_pen = pen.looking(style.look)
     for number, thing in enumerate(sorted(things, key=lambda each: each.depth), start=1):
         if isinstance(thing, PlacedProp):
             turn, flip = rng.uniform(-6, 6), rng.random() < 0.5
-            thing.prop.draw(pen.at(thing.x, thing.y, thing.scale, turn, flip), rng)
+            prop_pen = _pen_for_scenery(pen, style, rng)
+            thing.prop.draw(prop_pen.at(thing.x, thing.y, thing.scale, turn, flip), rng)
             continue
         _draw_shadow(pen, thing)
-        own_pen = pen.at(thing.x, thing.y, thing.scale, flip=thing.mirrored)
-        face = draw_figure(own_pen, thing.toon, number, rng)
+        there = own_pen.at(thing.x, thing.y, thing.scale, flip=thing.mirrored)
+        face = draw_figure(there, thing.toon, number, rng)
         faces += [(face, thing.label)] if face else []
     return faces
 
@@ -124,12 +169,12 @@ def _draw_shadow(pen: Pen, actor: Actor) -> None:
 
 
 def _look_at(canvas: Canvas, face: DrawnFace, label: str) -> SeenFace:
-    ys, xs = np.nonzero(canvas.owners == face.owner)
-    if not len(xs):
+    bounds = canvas.bounds_of(face.owner)
+    if bounds is None:
         return SeenFace(label, (0, 0, 0, 0), 0.0)
-    x1, y1 = int(xs.min()) // OVERSAMPLING, int(ys.min()) // OVERSAMPLING
-    x2, y2 = (math.ceil((int(last) + 1) / OVERSAMPLING) for last in (xs.max(), ys.max()))
-    return SeenFace(label, (x1, y1, x2, y2), len(xs) / max(face.whole, 1.0))
+    x1, y1 = (first // OVERSAMPLING for first in bounds[:2])
+    x2, y2 = (math.ceil(end / OVERSAMPLING) for end in bounds[2:])
+    return SeenFace(label, (x1, y1, x2, y2), canvas.pixels_of(face.owner) / max(face.whole, 1.0))
 
 
 def _light(canvas: Canvas, rng: Random) -> NDArray[np.uint8]:

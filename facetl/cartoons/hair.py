@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 
 from facetl.cartoons.colours import lighten
+from facetl.cartoons.features import Features
 from facetl.cartoons.paths import Path, arc, as_path, cloud, curve, join, loop, mirror, oval, zigzag
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon, ToonDrawer
@@ -204,22 +205,129 @@ def _bun(pen: Pen, toon: Toon, rng: Random) -> None:
     pen.line(arc(x, top - 0.22, 0.22, 0.2, 200, 380), 0.04)
 
 
-HAIR_STYLES: dict[str, HairStyle] = {
-    "spikes": HairStyle(fringed(_spiky, _jagged, shine=False), under_hat="bowl"),
-    "flat": HairStyle(fringed(_brushed_up, _straight), under_hat="bowl"),
-    "beehive": HairStyle(fringed(_towering, _combed), under_hat="bowl"),
-    "swoop": HairStyle(fringed(_swept, _combed), under_hat="bowl"),
-    "bowl": HairStyle(fringed(_close, _straight)),
-    "bob": HairStyle(fringed(_close, _straight), _behind(_bob), covers_ears=True),
-    "long": HairStyle(fringed(_close, _parted), _behind(_mane), covers_ears=True, long=True),
-    "mop": HairStyle(fringed(_close, _jagged, shine=False), _behind(_mop)),
-    "tail": HairStyle(fringed(_close, _combed), _behind(_ponytail)),
-    "puffs": HairStyle(fringed(_close, _parted), _puffs),
-    "bun": HairStyle(fringed(_close, _parted), _bun),
-    "afro": HairStyle(fringed(_fluffy, _scalloped), _behind(_afro)),
-    "curls": HairStyle(fringed(_fluffy, _scalloped), _behind(_curls), covers_ears=True),
-    "mohawk": HairStyle(_mohawk, under_hat="bowl"),
-    "tufts": HairStyle(_tufts, under_hat="bald", skin_shows=True),
-    "bald": HairStyle(_bald, skin_shows=True),
-}
+HAIR_STYLES: Features[HairStyle] = Features(
+    {
+        "spikes": HairStyle(fringed(_spiky, _jagged, shine=False), under_hat="bowl"),
+        "flat": HairStyle(fringed(_brushed_up, _straight), under_hat="bowl"),
+        "beehive": HairStyle(fringed(_towering, _combed), under_hat="bowl"),
+        "swoop": HairStyle(fringed(_swept, _combed), under_hat="bowl"),
+        "bowl": HairStyle(fringed(_close, _straight)),
+        "bob": HairStyle(fringed(_close, _straight), _behind(_bob), covers_ears=True),
+        "long": HairStyle(fringed(_close, _parted), _behind(_mane), covers_ears=True, long=True),
+        "mop": HairStyle(fringed(_close, _jagged, shine=False), _behind(_mop)),
+        "tail": HairStyle(fringed(_close, _combed), _behind(_ponytail)),
+        "puffs": HairStyle(fringed(_close, _parted), _puffs),
+        "bun": HairStyle(fringed(_close, _parted), _bun),
+        "afro": HairStyle(fringed(_fluffy, _scalloped), _behind(_afro)),
+        "curls": HairStyle(fringed(_fluffy, _scalloped), _behind(_curls), covers_ears=True),
+        "mohawk": HairStyle(_mohawk, under_hat="bowl"),
+        "tufts": HairStyle(_tufts, under_hat="bald", skin_shows=True),
+        "bald": HairStyle(_bald, skin_shows=True),
+    }
+)
 """All styles by name; a new one is a row here, or ``HAIR_STYLES["name"] = HairStyle(...)``."""
+
+
+# ---- rare ones, for the styles that name them
+
+
+def _wild(toon: Toon, line: Path) -> Path:
+    """Return long, uneven spikes all around the top of the head."""
+    spikes = 7
+    picked = line[np.linspace(0, len(line) - 1, 2 * spikes + 1).astype(int)].copy()
+    root = as_path((0, toon.top + 0.9))
+    stretch = 1.42 + 0.2 * np.cos(2.4 * np.arange(spikes) + toon.yaw)
+    picked[1::2] = root + (picked[1::2] - root) * stretch[:, None] + (toon.side * -0.14, 0)
+    picked[2:-1:2] = root + (picked[2:-1:2] - root) * 1.08
+    return as_path(picked)
+
+
+def _picket(toon: Toon, line: Path) -> Path:
+    """Return short even spikes that stand straight up."""
+    spikes = 7
+    picked = line[np.linspace(0, len(line) - 1, 2 * spikes + 1).astype(int)].copy()
+    picked[1::2] += (0, -0.34)
+    return as_path(picked)
+
+
+def _strands(toon: Toon, line: Path) -> Path:
+    """Return pointed strands that fall over the forehead, the middle ones longest."""
+    (left, y), (right, last_y) = line[0], line[-1]
+    fall = zigzag((right, last_y), (left, y), 5, 0, (0, 1))
+    fall[1::2, 1] += np.array([0.5, 0.2, 0.34, 0.22, 0.5])
+    fall[2:-1:2, 1] -= 0.14
+    return fall[1:-1]
+
+
+def _curtain(toon: Toon, line: Path) -> Path:
+    left, right = line[0, 0], line[-1, 0]
+    parting = toon.yaw * 0.2
+    low = _hairline(toon) + 0.42
+    points = [(right * 1.02, low + 0.3), (right * 0.82, low), (parting, toon.top + 0.16)]
+    return as_path([*points, (left * 0.82, low), (left * 1.02, low + 0.3)])
+
+
+def _helmet(toon: Toon, line: Path) -> Path:
+    return toon.crown(_hairline(toon), 1.12, 0.08)
+
+
+def _slab(toon: Toon, line: Path) -> Path:
+    left, right, top = line[0], line[-1], toon.top
+    return join([left], [(left[0] * 1.0, top - 0.85), (right[0] * 1.0, top - 0.8)], [right])
+
+
+def _twin_tails(pen: Pen, toon: Toon, rng: Random) -> None:
+    half, top = toon.half_width, toon.top
+    for side in (-1, 1):
+        tail = [(side * half * 0.8, top + 0.3), (side * half * 1.5, top + 0.1)]
+        tail += [(side * half * 1.95, 0.5), (side * half * 1.6, 1.5), (side * half * 1.25, 0.4)]
+        pen.shape(loop(tail), toon.who.hair_colour, 0.06)
+
+
+def _dreads(pen: Pen, toon: Toon, rng: Random) -> None:
+    half, top = toon.half_width, toon.top
+    for share in np.linspace(-1, 1, 8):
+        x = float(share) * half * 1.05
+        strand = curve([(x * 0.7, top + 0.2), (x * 1.15, 0.0), (x * 1.2, rng.uniform(0.7, 1.2))], 6)
+        pen.tube(strand, 0.16, toon.who.hair_colour, 0.04)
+
+
+def _horseshoe(pen: Pen, toon: Toon, rng: Random) -> None:
+    for side in (-1, 1):
+        x = toon.middle_at(0) + side * toon.half_width_at(0) * 0.94
+        pad = loop([(x, -0.5), (x + side * 0.2, -0.3), (x + side * 0.16, 0.12), (x, 0.1)], 6)
+        pen.shape(pad, toon.who.hair_colour, 0.05)
+
+
+def _single_hairs(pen: Pen, toon: Toon, rng: Random) -> None:
+    for i in range(3):
+        x = (i - 1) * 0.16
+        lash = arc(x, toon.top - 0.05, 0.24, 0.2, 180, 320)
+        pen.line(lash, 0.05)
+
+
+HAIR_STYLES.add_rare(
+    {
+        "wild": HairStyle(fringed(_wild, _strands, shine=False), under_hat="bowl"),
+        "wild long": HairStyle(
+            fringed(_wild, _strands, shine=False),
+            _behind(_mane),
+            "long",
+            covers_ears=True,
+            long=True,
+        ),
+        "strands": HairStyle(fringed(_helmet, _strands), _behind(_mop)),
+        "strands bob": HairStyle(fringed(_helmet, _strands), _behind(_bob), covers_ears=True),
+        "curtain": HairStyle(fringed(_helmet, _curtain), _behind(_bob), covers_ears=True),
+        "curtain long": HairStyle(
+            fringed(_helmet, _curtain), _behind(_mane), covers_ears=True, long=True
+        ),
+        "twin tails": HairStyle(fringed(_helmet, _strands), _twin_tails),
+        "picket": HairStyle(fringed(_picket, _jagged, shine=False), under_hat="bowl"),
+        "helmet": HairStyle(fringed(_helmet, _combed)),
+        "slab": HairStyle(fringed(_slab, _straight), under_hat="bowl"),
+        "dreads": HairStyle(fringed(_close, _parted, shine=False), _dreads),
+        "horseshoe": HairStyle(_horseshoe, under_hat="bald", skin_shows=True),
+        "single hairs": HairStyle(_single_hairs, under_hat="bald", skin_shows=True),
+    }
+)

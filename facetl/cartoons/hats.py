@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from facetl.cartoons.colours import Colour, darken, lighten
-from facetl.cartoons.paths import Path, arc, cloud, curve, join, loop, oval, rectangle
+from facetl.cartoons.colours import WHITE, Colour, darken, lighten
+from facetl.cartoons.features import Features
+from facetl.cartoons.paths import Path, arc, cloud, curve, join, loop, mirror, oval, rectangle
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon, ToonDrawer
-from facetl.registry import Registry
 
-hat: Registry[ToonDrawer] = Registry()
+hat: Features[ToonDrawer] = Features()
 
 SQUASHING = frozenset({"cap", "beret", "beanie", "bowler", "helmet", "chef"})
 """Hats that leave no room for hair that stands up."""
@@ -135,3 +135,92 @@ def _toque(pen: Pen, toon: Toon, rng: Random) -> None:
     pen.shape(cloud(0, top - 0.42, toon.half_width * 1.05, 0.45, 9), _CREAM, 0.06)
     band = rectangle(fit.left * 0.92, top - 0.2, fit.right * 0.92, fit.edge - 0.02, 0.04)
     pen.shape(band, _CREAM, 0.06)
+
+
+# ---- rare ones, for the styles that name them
+
+
+@hat.rare("hood")
+def _hood(pen: Pen, toon: Toon, rng: Random) -> None:
+    colour, half = toon.outfit.hat, toon.half_width
+    outer = toon.outline * (1.28, 1.2) + (0, -0.08)
+    x = toon.middle_at(-0.1) + toon.yaw * 0.08
+    inner = loop(
+        mirror(
+            [
+                (0, toon.top + 0.26),
+                (half * 0.72, -0.35),
+                (half * 0.82, 0.3),
+                (half * 0.5, toon.bottom - 0.12),
+                (0, toon.bottom - 0.02),
+            ]
+        )
+        + (x, 0)
+    )
+    pen.fill(join(outer, outer[:1], inner[::-1], inner[-1:], outer[:1]), colour)
+    pen.line(outer, 0.06, closed=True)
+    pen.line(inner, 0.06, closed=True)
+
+
+@hat.rare("antennae")
+def _antennae(pen: Pen, toon: Toon, rng: Random) -> None:
+    for side in (-1, 1):
+        x = side * toon.half_width * 0.4
+        stalk = curve(
+            [(x, toon.top + 0.1), (x * 1.2, toon.top - 0.3), (x * 1.9, toon.top - 0.55)], 6
+        )
+        pen.tube(stalk, 0.06, toon.who.skin, 0.04)
+        pen.shape(oval(x * 1.9, toon.top - 0.58, 0.12), lighten(toon.who.skin, 0.3), 0.045)
+
+
+@hat.rare("bubble")
+def _bubble(pen: Pen, toon: Toon, rng: Random) -> None:
+    radius = max(toon.half_width * 1.5, 1.5)
+    pen.fill(oval(0, -0.1, radius), "#cfe8f7", alpha=0.18)
+    pen.line(oval(0, -0.1, radius), 0.06, "#e8f4fa", closed=True)
+    pen.line(arc(0, -0.1, radius * 0.86, radius * 0.86, 200, 250), 0.1, WHITE, taper=True)
+
+
+@hat.rare("fedora")
+def _fedora(pen: Pen, toon: Toon, rng: Random) -> None:
+    fit, half = _fit(toon), toon.half_width
+    top = toon.top - 0.34
+    crown = [
+        (fit.left * 0.95, fit.edge),
+        (fit.left * 0.72, top),
+        (0, top + 0.14),
+        (fit.right * 0.72, top),
+    ]
+    pen.shape([*crown, (fit.right * 0.95, fit.edge)], fit.colour, 0.06)
+    ribbon = rectangle(fit.left * 0.95, fit.edge - 0.2, fit.right * 0.95, fit.edge)
+    pen.fill(ribbon, darken(fit.colour, 0.45))
+    brim = [(-half * 1.6, fit.edge + 0.04), (0, fit.edge - 0.08), (half * 1.6, fit.edge + 0.04)]
+    pen.shape(loop([*brim, (0, fit.edge + 0.16)], 7), fit.colour, 0.06)
+
+
+@hat.rare("top hat")
+def _top_hat(pen: Pen, toon: Toon, rng: Random) -> None:
+    fit, half = _fit(toon), toon.half_width
+    tall = rectangle(-half * 0.72, toon.top - 0.75, half * 0.72, fit.edge, 0.05)
+    pen.shape(tall, fit.colour, 0.06)
+    ribbon = rectangle(-half * 0.7, fit.edge - 0.28, half * 0.7, fit.edge - 0.06)
+    pen.fill(ribbon, lighten(fit.colour, 0.4))
+    pen.shape(oval(0, fit.edge, half * 1.25, 0.11), fit.colour, 0.06)
+
+
+@hat.rare("crown")
+def _crown(pen: Pen, toon: Toon, rng: Random) -> None:
+    fit, top = _fit(toon), toon.top - 0.28
+    left, right = fit.left * 0.85, fit.right * 0.85
+    teeth = [(left + (right - left) * i / 6, top + (0.26 if i % 2 else 0)) for i in range(7)]
+    pen.shape([(left, fit.edge - 0.06), *teeth, (right, fit.edge - 0.06)], "#f3c62f", 0.055)
+
+
+@hat.rare("animal ears")
+def _animal_ears(pen: Pen, toon: Toon, rng: Random) -> None:
+    for side in (-1, 1):
+        x, y = side * toon.half_width * 0.62, toon.top + 0.16
+        ear = [(x - 0.26, y + 0.1), (x + side * 0.1, y - 0.62), (x + 0.26, y + 0.1)]
+        pen.shape(ear, toon.outfit.hat, 0.055)
+        inner = [(x - 0.13, y), (x + side * 0.06, y - 0.38), (x + 0.13, y)]
+        pen.fill(inner, lighten(toon.outfit.hat, 0.5))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from facetl.cartoons.colours import WHITE, Colour
-from facetl.cartoons.paths import Path, as_path, curve, loop, oval, rectangle
+from facetl.cartoons.paths import Path, arc, as_path, curve, loop, oval, rectangle
 from facetl.cartoons.pen import Pen
 from facetl.registry import Registry
 
@@ -115,7 +115,7 @@ def _draw_open(
         edge = depth * 0.16
         pen.fill(rectangle(-half, -0.3, half, edge), WHITE, clip=opening, claim=False)
         pen.line([(-half, edge), (half, edge)], 0.04, clip=opening)
-    pen.line(opening, spot.outline_width, spot.lips, closed=True, swell=0.2)
+    pen.contour(opening, spot.outline_width, _THROAT, spot.lips, swell=0.2)
 
 
 @mouth("o")
@@ -145,4 +145,71 @@ def _draw_teeth(pen: Pen, spot: MouthSpot, outline: Path) -> None:
     for i in range(-3, 4):
         gap = [(i * spot.half * 0.3, -0.3), (i * spot.half * 0.28, 0.35)]
         pen.line(gap, 0.03, clip=outline)
-    pen.line(outline, spot.outline_width, spot.lips, closed=True, swell=0.2)
+    pen.contour(outline, spot.outline_width, _THROAT, spot.lips, swell=0.2)
+
+
+# ---- what no mood names, for the styles that do
+
+
+@mouth("line")
+def _line(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    bend = rng.uniform(-0.05, 0.06)
+    pen.line(curve([(-spot.half * 0.5, 0), (0, bend), (spot.half * 0.5, 0)], 5), 0.05, spot.lips)
+
+
+@mouth("tiny o")
+def _tiny_o(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    opening = oval(0, 0.02, spot.half * 0.22, spot.half * rng.uniform(0.18, 0.34))
+    pen.shape(opening, _THROAT, 0.035, spot.lips, claim=False)
+
+
+@mouth("beam")
+def _beam(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    opening = arc(0, -0.08, spot.half, _depth(spot, 0.5, rng), 0, 180, 20)
+    pen.fill(opening, _THROAT, claim=False)
+    tongue = oval(0, _depth(spot, 0.36, rng), spot.half * 0.5, 0.16)
+    pen.fill(tongue, _TONGUE, clip=opening, claim=False)
+    pen.line(opening, 0.05, spot.lips, closed=True, swell=0.1)
+
+
+@mouth("cat")
+def _cat(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    half = spot.half * 0.6
+    pen.line(
+        curve([(-half, -0.06), (-half / 2, 0.06), (0, -0.03), (half / 2, 0.06), (half, -0.06)]),
+        0.045,
+    )
+
+
+@mouth("overbite")
+def _overbite(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    """Draw a long upper lip that hangs over a short lower one."""
+    half, open_by = spot.half * 1.15, rng.choice([0.0, 0.0, 0.14, 0.22])
+    upper = [(-half, -0.12), (-half * 0.9, 0.04), (0, 0.1), (half * 0.9, 0.02), (half * 1.05, -0.1)]
+    if open_by:
+        gap = loop([*upper[1:4], (half * 0.6, 0.1 + open_by), (-half * 0.5, 0.12 + open_by)], 5)
+        pen.shape(gap, _THROAT, 0.05, claim=False)
+    else:
+        pen.line(curve([(-half * 0.6, 0.17), (0, 0.24), (half * 0.55, 0.17)], 5), 0.05)
+    pen.line(curve(upper, 6), 0.06)
+
+
+@mouth("crooked")
+def _crooked(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    pen.line([(-spot.half * 0.8, 0.06), (spot.half * 0.1, 0.02), (spot.half * 0.8, -0.1)], 0.05)
+
+
+@mouth("slab")
+def _slab(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    slab = rectangle(-spot.half * 0.8, -0.08, spot.half * 0.8, 0.14, rng.choice([0, 0.06]))
+    pen.shape(slab, rng.choice([WHITE, _THROAT]), 0.045, claim=False)
+
+
+@mouth("snaggle")
+def _snaggle(pen: Pen, spot: MouthSpot, rng: Random) -> None:
+    opening = loop([(-spot.half, 0), (0, -0.05), (spot.half, 0), (0, _depth(spot, 0.3, rng))], 6)
+    pen.fill(opening, _THROAT, claim=False)
+    for share in (-0.5, 0.1, 0.45):
+        x = share * spot.half
+        pen.fill([(x - 0.05, -0.1), (x + 0.06, -0.1), (x, 0.13)], WHITE, clip=opening, claim=False)
+    pen.line(opening, 0.05, closed=True, swell=0.1)

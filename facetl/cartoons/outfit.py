@@ -24,7 +24,10 @@ TORSOS = {  # half widths of shoulders, waist and hips
 
 @dataclass(frozen=True)
 class Outfit:
-    """Build, clothes and small things; lengths in head units (a head is about 2 high)."""
+    """Build, clothes and small things; lengths in head units (a head is about 2 high).
+
+    ``hand`` names an entry of the registry ``hand`` in arms.py.
+    """
 
     torso: str
     torso_length: float
@@ -46,6 +49,8 @@ class Outfit:
     iris: Colour | None
     rim: float
     brow: float
+    hand: str = "sketched"
+    hand_size: float = 1.0
 
 
 def choose_outfit(rng: Random, decorations: list[str], *, kid: bool) -> Outfit:

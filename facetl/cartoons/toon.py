@@ -12,12 +12,31 @@ from random import Random
 
 import numpy as np
 
-from facetl.cartoons.cast import HEADS, MOODS, Character, Mood
+from facetl.cartoons.cast import MOODS, Character, Mood
+from facetl.cartoons.heads import corner_count, head_outline
 from facetl.cartoons.outfit import Outfit
-from facetl.cartoons.paths import Path, as_path, loop, mirror
+from facetl.cartoons.paths import Path
 from facetl.cartoons.pen import Pen
 
 _NEAR = 0.12  # points of the outline this close to a height tell the width there
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Where the features of a face sit and how large they are; the defaults are the house's.
+
+    Heights are in head units, all else multiplies what the house draws.
+    """
+
+    eye_height: float = -0.12
+    eye_size: float = 1.0
+    eye_gap: float = 1.0
+    nose_size: float = 1.0
+    mouth_height: float = 0.5
+    mouth_width: float = 1.0
+    shade: float = 0.1
+    outline: float = 1.0
+    ears: bool = True
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,7 @@ class Toon:
 
     ``yaw`` is from -1 (looks to the left) to 1 (to the right) and never 0; ``gaze`` is where
     the pupils are, in eye radii; ``tilt`` turns the head by degrees; ``outline`` is the closed
-    path of the face.
+    path of the face; in ``profile`` it has the nose, and one eye is seen.
     """
 
     who: Character
@@ -37,6 +56,8 @@ class Toon:
     tilt: float
     turned_away: bool
     outline: Path
+    anatomy: Anatomy = Anatomy()
+    profile: bool = False
 
     @property
     def side(self) -> int:
@@ -133,8 +154,5 @@ def pose(who: Character, outfit: Outfit, rng: Random, *, turned_away: bool = Fal
 
 
 def _outline(head: str, yaw: float, rng: Random) -> Path:
-    corners = mirror(HEADS[head])
-    corners += as_path([(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in corners])
-    lever = (corners[:, 1] + 0.1) * np.where(corners[:, 1] > 0, 1, 0.4)
-    corners[:, 0] += yaw * 0.13 * lever  # the chin points to where the face looks
-    return loop(corners, 8)
+    noise = [(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in range(corner_count(head))]
+    return head_outline(head, yaw, noise)

@@ -21,6 +21,7 @@ def cartoons(request: CartoonsRequest) -> None:
     Examples:
       facetl cartoons cartoons
       facetl cartoons cartoons --train 400 --test 100 --seed 7
+      facetl cartoons mixed --train 400 --test 100 --style any
     """
     from facetl.commands.cartoons import cartoons as run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -71,13 +72,15 @@ def cartoons(request: CartoonsRequest, reporter: Reporter = SILENT) -> CartoonsR
 
     Raises:
         OutputError: if ``out`` cannot be written or holds something already.
+        UsageError: if there is no such style.
     """
     out = request.out
+    drawing.require_style(request.style)
     _require_place(out, force=request.force)
     jobs = _plan(request)
     require_writable(out)
     with folder_in_place(out) as place:
-        drawn = list(reporter.track(_draw_all(jobs, place, request.workers), "drawing", len(jobs)))
+        drawn = list(reporter.track(_draw_all(request, jobs, place), "drawing", len(jobs)))
         for folder in dict.fromkeys(job.folder for job in jobs):
             _save_annotations(place, folder, [each for each in drawn if each.job.folder == folder])
         write_text(place / NOTICE, _notice(request))
@@ -118,16 +121,16 @@ def _plan(request: CartoonsRequest) -> list[_Job]:
     return [*train, *test]
 
 
-def _draw_all(jobs: list[_Job], place: Path, workers: int) -> Iterator[_Drawn]:
+def _draw_all(request: CartoonsRequest, jobs: list[_Job], place: Path) -> Iterator[_Drawn]:
     """Yield the drawn frames in the order of the jobs."""
-    draw = partial(_draw, place)
-    if workers == 1:
+    draw = partial(_draw, place, request.style)
+    if request.workers == 1:
         yield from map(draw, jobs)
         return
     # Spawned, not forked: a forked copy of a process whose libraries run threads may hang.
     context = multiprocessing.get_context("spawn")
     with starting_workers():
-        pool = context.Pool(min(workers, len(jobs)), initializer=_start_worker)
+        pool = context.Pool(min(request.workers, len(jobs)), initializer=_start_worker)
     with pool:
         yield from pool.imap(draw, jobs, chunksize=4)
 
@@ -137,8 +140,8 @@ def _start_worker() -> None:
     drawing.use_one_core()
 
 
-def _draw(place: Path, job: _Job) -> _Drawn:
-    frame = drawing.draw_frame(job.seed, job.part, job.index)
+def _draw(place: Path, style: str, job: _Job) -> _Drawn:
+    frame = drawing.draw_frame(job.seed, job.part, job.index, style)
     save_image(place / job.folder / job.name, frame.image, quality=92)
     return _Drawn(job, frame.boxes, frame.labels)
 
@@ -157,4 +160,6 @@ def _notice(request: CartoonsRequest) -> str:
         f"facetl cartoons {request.out.resolve().name} --train {request.train} "
         f"--test {request.test} --seed {request.seed}"
     )
+    if request.style != drawing.HOUSE:
+        command += f" --style {shlex.quote(request.style)}"
     return f"{_TITLE}\n\n{drawing.LICENCE} {drawing.RULE} They were drawn with `{command}`.\n"

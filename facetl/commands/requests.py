@@ -142,6 +142,11 @@ class CartoonsRequest:
     test: int = setting(60, "Number of validation frames.", AT_LEAST_ONE)
     seed: int = _seed()
     workers: int = _workers(usable_cores())
+    style: str = setting(
+        "house",
+        "How things are drawn: house, another style, or any for one of chance per frame.",
+        metavar="NAME",
+    )
     force: bool = setting(False, "Replace a cartoon drawn into OUT earlier.")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from random import Random
 
 from facetl.cartoons.pen import Pen
-from facetl.cartoons.props import PropDrawer
+from facetl.cartoons.props import HOUSE, PropDrawer
 from facetl.registry import Registry
 
 PlaceDrawer = Callable[[Pen, Random], float]
@@ -16,11 +16,15 @@ PlaceDrawer = Callable[[Pen, Random], float]
 
 @dataclass(frozen=True)
 class Place:
-    """A background; ``setting`` says which props and which foreground belong there."""
+    """A background; ``setting`` says which props and which foreground belong there.
+
+    Only frames that ask for its ``group`` are set there; the built-in cartoon asks for "house".
+    """
 
     draw: PlaceDrawer
     setting: str
     weight: int = 1
+    group: str = HOUSE
 
 
 PLACES: Registry[Place] = Registry()
@@ -30,11 +34,13 @@ FOREGROUNDS: dict[str, list[PropDrawer]] = {}
 """For each setting what may stand in front of everybody."""
 
 
-def place(setting: str, *, weight: int = 1) -> Callable[[PlaceDrawer], PlaceDrawer]:
+def place(
+    setting: str, *, weight: int = 1, group: str = HOUSE
+) -> Callable[[PlaceDrawer], PlaceDrawer]:
     """Return a decorator that adds a place; ``weight`` says how often it is chosen."""
 
     def enter(draw: PlaceDrawer) -> PlaceDrawer:
-        PLACES(draw.__name__)(Place(draw, setting, weight))
+        PLACES(draw.__name__)(Place(draw, setting, weight, group))
         return draw
 
     return enter
@@ -50,7 +56,7 @@ def foreground(setting: str) -> Callable[[PropDrawer], PropDrawer]:
     return enter
 
 
-def choose_place(rng: Random) -> Place:
-    """Return a place of chance."""
-    weights = [each.weight for each in PLACES.values()]
-    return rng.choices(list(PLACES.values()), weights)[0]
+def choose_place(rng: Random, groups: Collection[str] = (HOUSE,)) -> Place:
+    """Return a place of chance among those of some groups."""
+    places = [each for each in PLACES.values() if each.group in groups]
+    return rng.choices(places, [each.weight for each in places])[0]

@@ -77,7 +77,7 @@ def flask(pen: Pen, rng: Random) -> None:
     for _ in range(4):
         bubble = oval(rng.uniform(-0.4, 0.4), rng.uniform(0.2, 0.7), 0.08)
         pen.fill(bubble, lighten(liquid, 0.6), clip=glass)
-    pen.line(glass, 0.08, closed=True)
+    pen.contour(glass, 0.08, "#e3f2f5")
     pen.line([(-0.28, -1), (0.28, -1)], 0.12)
 
 

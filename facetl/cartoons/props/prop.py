@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from random import Random
 
@@ -12,12 +12,16 @@ from facetl.registry import Registry
 PropDrawer = Callable[[Pen, Random], None]
 """Draws a thing about 2 wide around the origin; chance comes from the generator alone."""
 
+HOUSE = "house"
+"""The group of what the built-in cartoon shows."""
+
 
 @dataclass(frozen=True)
 class Prop:
     """A thing that stands or hangs about; ``settings`` are the kinds of places it is seen in.
 
-    ``size`` is relative to other props; ``weight`` says how often it is chosen.
+    ``size`` is relative to other props; ``weight`` says how often it is chosen.  Only frames
+    that ask for its ``group`` meet it; the built-in cartoon asks for "house".
     """
 
     draw: PropDrawer
@@ -25,6 +29,7 @@ class Prop:
     hangs: bool = False
     size: float = 1.0
     weight: int = 1
+    group: str = HOUSE
 
 
 PROPS: Registry[Prop] = Registry()
@@ -32,17 +37,18 @@ PROPS: Registry[Prop] = Registry()
 
 
 def prop(
-    *settings: str, hangs: bool = False, size: float = 1.0, weight: int = 1
+    *settings: str, hangs: bool = False, size: float = 1.0, weight: int = 1, group: str = HOUSE
 ) -> Callable[[PropDrawer], PropDrawer]:
     """Return a decorator that adds a drawing function to the props of the given settings."""
 
     def enter(draw: PropDrawer) -> PropDrawer:
-        PROPS(draw.__name__)(Prop(draw, settings, hangs, size, weight))
+        PROPS(draw.__name__)(Prop(draw, settings, hangs, size, weight, group))
         return draw
 
     return enter
 
 
-def props_for(setting: str) -> list[Prop]:
-    """Return the props seen in a setting, each as often as its weight says."""
-    return [each for each in PROPS.values() for _ in range(each.weight) if setting in each.settings]
+def props_for(setting: str, groups: Collection[str] = (HOUSE,)) -> list[Prop]:
+    """Return the props of some groups seen in a setting, each as often as its weight says."""
+    seen = [each for each in PROPS.values() if setting in each.settings and each.group in groups]
+    return [each for each in seen for _ in range(each.weight)]

@@ -23,7 +23,7 @@ def ball(pen: Pen, rng: Random) -> None:
     rubber = rng.choice(CLOTH[:9])
     pen.fill(oval(0, 0, 1), rubber)
     pen.fill(oval(0, 0, 0.3, 1), lighten(rubber, 0.6))
-    pen.line(oval(0, 0, 1), 0.09, closed=True)
+    pen.contour(oval(0, 0, 1), 0.09, rubber)
 
 
 @prop("indoors", "outdoors")

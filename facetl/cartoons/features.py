@@ -1,0 +1,36 @@
+"""Tables of features by name, some of which only certain styles use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from facetl.registry import Registry
+
+T = TypeVar("T")
+
+
+class Features(Registry[T]):
+    """A registry whose rare entries only those styles meet that ask for them.
+
+    The house style picks from ``common`` by chance, so a rare entry leaves its frames alone.
+    """
+
+    def __init__(self, common: Mapping[str, T] | None = None) -> None:
+        super().__init__(common or {})
+        self._rare: set[str] = set()
+
+    @property
+    def common(self) -> list[str]:
+        """The names that anybody may have."""
+        return [name for name in self if name not in self._rare]
+
+    def rare(self, name: str) -> Callable[[T], T]:
+        """Return a decorator that enters what it decorates as rare under ``name``."""
+        self._rare.add(name)
+        return self(name)
+
+    def add_rare(self, entries: Mapping[str, T]) -> None:
+        """Enter a table of rare features."""
+        for name, entry in entries.items():
+            self.rare(name)(entry)
