@@ -125,8 +125,12 @@ def serve() -> None:
     import facetl.mtcnn.native
     import facetl.training.cascade
     import facetl.training.patch_sheet  # noqa: F401
+    from facetl.mtcnn.networks import build_network
+    from facetl.training.loop import _build_optimiser
+    from facetl.training.settings import TrainingSettings
 
     torch.set_num_threads(1)
+    _build_optimiser(build_network("pnet"), TrainingSettings())  # loads 900 modules more
     make_small()
     for line in sys.stdin:
         request = json.loads(line)
