@@ -69,7 +69,7 @@ class Cascade:
         _check_settings(self.settings)
         sums = np.zeros((image.shape[0] + 1, image.shape[1] + 1, 3), np.int64)
         sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
-        return self.finish(sums, self.refine(sums, self.propose(sums)))
+        return self.finish(sums, *self.refine(sums, self.propose(sums)))
 
     def propose(self, sums: Integers) -> Floats:
         """Return the squares around where PNet sees faces."""
@@ -109,18 +109,22 @@ class Cascade:
         keep = _suppress(boxes, passed, 0.5)
         return boxes[keep], passed[keep], offsets[0][:, rows, columns].T[keep]
 
-    def refine(self, sums: Integers, squares: Floats) -> Floats:
-        """Return the squares around where RNet sees faces in squares."""
-        squares, (scores, offsets) = self.judge(self.rnet, 24, sums, squares)
+    def refine(self, sums: Integers, squares: Floats) -> tuple[Floats, Floats]:
+        """Return the squares around where RNet sees faces in squares, and its scores."""
+        _, squares, (scores, offsets) = self.judge(self.rnet, 24, sums, squares)
         passed = scores > self.settings["thresholds"][1]
         squares, scores, offsets = squares[passed], scores[passed], offsets[passed]
         keep = _suppress(squares, scores, 0.8 if self.settings["voting"] else 0.7)
-        squares = _square(_move(squares[keep], offsets[keep], edge=1))
-        return squares[_valid(squares)]
+        squares, scores = _square(_move(squares[keep], offsets[keep], edge=1)), scores[keep]
+        sound = _valid(squares)
+        return squares[sound], scores[sound]
 
-    def finish(self, sums: Integers, squares: Floats) -> Candidates:
-        """Return where ONet sees faces and their landmarks in squares."""
-        squares, (scores, offsets, landmarks) = self.judge(self.onet, 48, sums, squares)
+    def finish(self, sums: Integers, squares: Floats, rnet: Floats) -> Candidates:
+        """Return where ONet sees faces and their landmarks in squares that RNet has scored."""
+        visible, squares, (scores, offsets, landmarks) = self.judge(self.onet, 48, sums, squares)
+        if weight := self.settings.get("rnet_weight", 0):
+            odds = _log_odds(scores) + weight * _log_odds(rnet[visible])
+            scores = (1 / (1 + np.exp(-odds / (1 + weight)))).astype(np.float32)
         boxes = _move(squares, offsets, edge=1)
         points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
         points = points * (_sides(squares) + 1)[:, None] + squares[:, None, :2] - 1
@@ -138,14 +142,14 @@ class Cascade:
 
     def judge(
         self, network: InferenceSession, size: int, sums: Integers, squares: Floats
-    ) -> tuple[Floats, list[Floats]]:
-        """Return the squares that hold a pixel of the image, and what a network says of them."""
+    ) -> tuple[NDArray[np.bool_], Floats, list[Floats]]:
+        """Return which squares hold a pixel of the image, these, and a network's word on them."""
         height, width = sums.shape[0] - 1, sums.shape[1] - 1
         windows = np.floor(squares - np.array([1, 1, 0, 0], np.float32)).astype(np.int64)
         clipped = np.concatenate(
             [windows[:, :2].clip(min=0), np.minimum(windows[:, 2:], [width, height])], axis=1
         )
-        visible = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
+        visible = np.asarray((clipped[:, 2:] > clipped[:, :2]).all(axis=1))
         shown = (windows if self.settings["padding"] else clipped)[visible]
         answers = [
             network.run(
@@ -153,13 +157,15 @@ class Cascade:
             )
             for start in range(0, max(len(shown), 1), _WINDOWS_AT_ONCE)
         ]
-        return squares[visible], [np.concatenate(each) for each in zip(*answers, strict=True)]
+        said = [np.concatenate(each) for each in zip(*answers, strict=True)]
+        return visible, squares[visible], said
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
     """Raise ValueError if these are no settings; a factor of 1 would make a pyramid without end."""
     pnet, rnet, onet = settings["thresholds"]
-    shares, switches = (pnet, rnet, onet, settings.get("score", 0)), ("padding", "voting")
+    shares = (pnet, rnet, onet, settings.get("score", 0), settings.get("rnet_weight", 0))
+    switches = ("padding", "voting")
     if not (
         all(0 <= share <= 1 for share in shares)
         and _LEAST_FACE <= settings["min_face"] <= sys.float_info.max
@@ -171,6 +177,12 @@ def _check_settings(settings: dict[str, Any]) -> None:
             f"{_LEAST_FACE} or more, factor from {_FACTORS[0]} to {_FACTORS[1]}; export "
             "the networks again"
         )
+
+
+def _log_odds(scores: Floats) -> NDArray[np.float64]:
+    """Return (N,) log-odds of scores; certainty counts as one in ten million."""
+    kept = scores.astype(np.float64).clip(1e-7, 1 - 1e-7)
+    return np.asarray(np.log(kept / (1 - kept)))
 
 
 def _crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:

@@ -36,11 +36,15 @@ def frames(portrait: Path) -> list[Pixels]:
     return [*drawn, cut, np.zeros((60, 80, 3), np.uint8)]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["stretched", "padded"])
+@pytest.fixture(
+    scope="module", params=[(False, 0.0), (True, 0.5)], ids=["stretched", "padded and fused"]
+)
 def cached(
     pretrained: Detector, frames: list[Pixels], request: pytest.FixtureRequest
 ) -> CachedScores:
-    return cache_scores(pretrained, iter(frames), replace(FLOOR, padding=request.param))
+    padding, rnet_weight = request.param
+    floor = replace(FLOOR, padding=padding, rnet_weight=rnet_weight)
+    return cache_scores(pretrained, iter(frames), floor)
 
 
 def replay(cached: CachedScores, first: float, second: float) -> ReplayedSearch:

@@ -24,7 +24,7 @@ from facetl.errors import ImageError, InputError, WeightsError
 from facetl.mtcnn import backend as sight_module
 from facetl.mtcnn import detector as detector_module
 from facetl.mtcnn.backend import _TorchBackend
-from facetl.mtcnn.detector import Detector, choose_device, run_until
+from facetl.mtcnn.detector import Detector, choose_device, fuse_scores, run_until
 from facetl.mtcnn.geometry import pnet_windows
 from facetl.mtcnn.networks import Outputs
 from facetl.mtcnn.stages import Stage
@@ -434,3 +434,26 @@ def test_a_search_takes_no_single_image(image: Any) -> None:
 def test_an_unknown_device_is_told() -> None:
     with pytest.raises(InputError, match="choose auto, cpu or cuda"):
         choose_device("gpu")
+
+
+# ---- two networks' scores
+
+
+def test_fused_scores_are_the_weighted_mean_of_log_odds() -> None:
+    rnet, onet = torch.tensor([0.5, 0.9, 0.2, 1.0, 0.0]), torch.tensor([0.9, 0.9, 0.8, 1.0, 1.0])
+    # odds 1 and 9 give 3; 9 and 9 give 9; 1/4 and 4 give 1; certainty stays just below 1
+    expected = torch.tensor([3 / 4, 9 / 10, 1 / 2, 1.0, 0.5])
+    torch.testing.assert_close(fuse_scores(rnet, onet, 1.0), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(fuse_scores(rnet, onet, 0.0), onet, rtol=0, atol=1e-6)
+
+
+def test_a_fused_search_gives_the_same_boxes_candidates_and_landmarks_for_one_face(
+    pretrained: Detector, portrait: Path
+) -> None:
+    settings = pretrained.settings.override(thresholds=(0.6, 0.7, 0.0))
+    image = load_image(portrait)
+    (alone,) = pretrained.search([image], settings)
+    (fused,) = pretrained.search([image], settings.override(rnet_weight=0.5))
+    assert fused.candidates == alone.candidates
+    assert iou(fused.detections.boxes[:1], alone.detections.boxes[:1]).item() > 0.95
+    assert fused.detections.scores[0] != alone.detections.scores[0]

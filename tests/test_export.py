@@ -40,6 +40,7 @@ from facetl.mtcnn.weights import Weights, load_weights
 from facetl.results.detections import Detections
 from facetl.run_onnx import Cascade, _crop, _valid
 from facetl.run_onnx import load_image as load_with_runner
+from facetl.search.settings import Settings
 
 Pixels = NDArray[np.uint8]
 WEIGHTS = ("pretrained", "cartoon")
@@ -125,17 +126,30 @@ def test_the_runner_finds_without_torch_what_the_cascade_finds(
     ]
 
 
+@pytest.mark.parametrize("rnet_weight", [0.0, 0.5])
 @pytest.mark.parametrize("voting", [False, True])
 @pytest.mark.parametrize("padding", [False, True])
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_the_runner_heeds_every_setting(
-    name: str, padding: bool, voting: bool, exported: dict[str, Path], images: list[Pixels]
+    name: str,
+    padding: bool,
+    voting: bool,
+    rnet_weight: float,
+    exported: dict[str, Path],
+    images: list[Pixels],
 ) -> None:
-    other: dict[str, Any] = {"min_face": 30, "factor": 0.8, "thresholds": (0.3, 0.25, 0.15)}
+    settings = Settings(
+        min_face=30,
+        factor=0.8,
+        thresholds=(0.3, 0.25, 0.15),
+        padding=padding,
+        voting=voting,
+        rnet_weight=rnet_weight,
+    )
     cascade = Cascade(exported[name])
-    cascade.settings = {**other, "padding": padding, "voting": voting}
+    cascade.settings = settings.to_json()
     detector = Detector.load(name, "cpu", "torch")
-    expected = detector.detect(images, **other, padding=padding, voting=voting)
+    expected = [found.detections for found in detector.search(images, settings)]
     for image, own in zip(images, expected, strict=True):
         assert_same(cascade.detect(image), own)
 

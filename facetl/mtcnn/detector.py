@@ -70,6 +70,8 @@ Thresholds = tuple[float, float, float]
 
 PIXELS_AT_ONCE = 4_000_000
 """Pixels of the images, all of one size, that are searched together."""
+_CERTAIN = 1e-7
+"""Scores count as this far from 0 and 1 at least: the log-odds of certainty are infinite."""
 _VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
 _VOTING_IOU = 0.7
@@ -561,7 +563,8 @@ def score_windows(
         backend: the images of the batch.
         candidates: squares to cut out.
         stage: RNet or ONet.
-        settings: whether what lies outside the image is padded.
+        settings: whether what lies outside the image is padded, and what RNet's scores count
+            beside ONet's.
     """
     windows, visible = place_windows(
         as_windows(candidates.boxes), backend.size_hw, padding=settings.padding
@@ -569,8 +572,26 @@ def score_windows(
     windows, candidates = windows[visible], candidates[visible]
     if not len(candidates):
         return candidates
-    outputs = backend.classify(stage, windows, candidates.image_index)
-    return replace(candidates, **outputs._asdict())
+    scored = replace(
+        candidates, **backend.classify(stage, windows, candidates.image_index)._asdict()
+    )
+    if stage == "rnet" or not settings.rnet_weight:
+        return scored
+    return replace(
+        scored, scores=fuse_scores(candidates.scores, scored.scores, settings.rnet_weight)
+    )
+
+
+def fuse_scores(rnet: Tensor, onet: Tensor, weight: float) -> Tensor:
+    """Return (N,) scores of which the log-odds are the weighted mean of RNet's and ONet's.
+
+    Args:
+        rnet: (N,) scores in [0, 1].
+        onet: (N,) scores in [0, 1] of the same faces.
+        weight: of RNet, in [0, 1]; ONet's is 1.
+    """
+    odds = onet.double().logit(_CERTAIN) + weight * rnet.double().logit(_CERTAIN)
+    return (odds / (1 + weight)).sigmoid().to(onet.dtype)
 
 
 def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:

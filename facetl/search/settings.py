@@ -30,6 +30,8 @@ class Settings:
             missing.
         voting: where not, ONet's box with the best score alone says where a face is (see
             :func:`facetl.mtcnn.nms.vote`), and RNet's NMS leaves fewer boxes.
+        rnet_weight: two networks are deceived less often by the same thing than one; measured in
+            ``docs/experiments.md``.
         score: the search does not depend on it: what it finds below is kept.
     """
 
@@ -48,6 +50,9 @@ class Settings:
         "rest.",
     )
     voting: bool = setting(False, "Let all boxes around a face vote on its position.")
+    rnet_weight: float = setting(
+        0.0, "Weight of RNet's log-odds in a box's score, where ONet's have 1.", SHARE
+    )
     score: float = setting(
         SCORE,
         "Minimum score of boxes that are drawn, counted, cut out or exported; 0 includes all.",
