@@ -587,7 +587,7 @@ class TrainRequest(AnnotatedRequest):
     began: float | None = None
     with_cartoons: int = setting(
         0,
-        "Add N frames of the built-in cartoon, each in a style of chance.",
+        "Add N frames of the built-in cartoon, each in a style of chance (--style any).",
         NOT_NEGATIVE,
         metavar="N",
     )
