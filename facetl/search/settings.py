@@ -92,8 +92,15 @@ class Settings:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a JSON-able dict."""
-        return asdict(self)
+        """Return the settings as a JSON-able dict.
+
+        ``rnet_weight`` is left out where it is 0: searches that an earlier version began, which
+        did not know it, can so be resumed.
+        """
+        settings = asdict(self)
+        if not self.rnet_weight:
+            del settings["rnet_weight"]
+        return settings
 
 
 def _complaint(found: str) -> str:
