@@ -246,7 +246,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     plan = CascadePlan.default().with_epochs(options.epochs)
     if options.repaint is not None:
-        plan = plan.repainted(options.repaint)
+        plan = plan.augmented(repaint=options.repaint)
     plan = replace(plan, frames=options.frames)
     bench = Bench(options.out, options.workers, plan, describe(options))
     if options.what == "seeds":

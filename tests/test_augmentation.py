@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facetl.boxes import offsets as offsets_between
 from facetl.errors import InputError
-from facetl.training.augmentation import _flip, augment
+from facetl.training.augmentation import _flip, _mix, augment
 from facetl.training.settings import Augmentation
 
 STILL = Augmentation(flip=0, brightness=0, contrast=0, colour=0, repaint=0)
@@ -121,6 +121,47 @@ def test_some_patches_are_painted_in_other_colours() -> None:
     assert {order: count / 6000 for order, count in orders.items()} == pytest.approx(
         expected, abs=0.025
     )
+
+
+def test_some_patches_are_grey_and_some_mixed_at_random() -> None:
+    colours = torch.tensor([[200.0, 120.0, 60.0], [90.0, 90.0, 90.0]])  # skin; grey stays grey
+    pixels = colours.T[None, :, :, None].expand(6000, 3, 2, 1)
+    changes = replace(STILL, grey=0.3, mix=0.2)
+    changed, offsets = augment(pixels, torch.ones(6000, 4), changes, chance())
+    assert (offsets == 1).all()
+    torch.testing.assert_close(changed[:, :, 1, 0], torch.full((6000, 3), 90.0))
+    skin = changed[:, :, 0, 0]
+    same = (skin == colours[0]).all(dim=1)
+    grey = (skin == skin[:, :1]).all(dim=1)
+    shares = [mask.double().mean().item() for mask in (same, grey, ~same & ~grey)]
+    # a mixture may leave the range in all three channels, and is then black or white
+    assert shares == pytest.approx([0.5, 0.3, 0.2], abs=0.03)
+    assert skin[grey].std() > 5  # the weights of the channels differ
+    assert len(torch.unique(skin[~same & ~grey], dim=0)) > 500
+
+
+def test_a_mixture_is_a_weighted_sum_of_the_channels() -> None:
+    pixels, _ = some_patches(5)
+    mixtures = torch.stack([torch.eye(3), *torch.rand(4, 3, 3, generator=chance(3))])
+    mixed = _mix(pixels, mixtures)
+    for patch, weights, old in zip(mixed, mixtures, pixels, strict=True):
+        for channel in range(3):
+            slow = sum(weights[channel, source] * old[source] for source in range(3))
+            torch.testing.assert_close(patch[channel], slow)
+
+
+def test_without_grey_and_mixtures_chance_is_as_before() -> None:
+    generator = chance()
+    augment(*some_patches(), Augmentation(), generator)
+    expected = chance()
+    for shape in ((40,), (40, 1), (40, 1), (40, 3), (40, 3), (40, 1)):
+        torch.rand(shape, generator=expected)
+    assert torch.equal(torch.rand(9, generator=generator), torch.rand(9, generator=expected))
+
+
+def test_more_grey_and_mixtures_than_patches_are_refused() -> None:
+    with pytest.raises(InputError, match=r"found grey 0\.6 and mix 0\.5, expected 1 or less"):
+        Augmentation(grey=0.6, mix=0.5)
 
 
 def test_colour_is_one_shift_a_channel_within_its_range() -> None:

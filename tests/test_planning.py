@@ -432,7 +432,7 @@ def test_the_speed_of_this_machine_is_measured() -> None:
 
 def test_all_stages_are_repainted_and_nothing_else_changes() -> None:
     plan = CascadePlan.default()
-    painted = plan.repainted(0.4)
+    painted = plan.augmented(repaint=0.4)
     assert {each.training.augmentation.repaint for each in painted.stages.values()} == {0.4}
     own = {stage: each.training.augmentation.repaint for stage, each in plan.stages.items()}
     for stage, share in own.items():

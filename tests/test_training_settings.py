@@ -79,7 +79,14 @@ def test_settings_can_be_written_as_json() -> None:
     chosen = TrainingSettings(epochs=3, augmentation=Augmentation(flip=0.25))
     written = chosen.to_json()
     assert written["epochs"] == 3
-    assert written["augmentation"] == asdict(chosen.augmentation)
+    used = {name: value for name, value in asdict(chosen.augmentation).items() if value}
+    assert written["augmentation"] == used  # of those that are 0, grey and mix are left out
+    grey = TrainingSettings(augmentation=Augmentation(flip=0, grey=0.25))
+    assert grey.to_json()["augmentation"] == {
+        **used,
+        "flip": 0,
+        "grey": 0.25,
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)

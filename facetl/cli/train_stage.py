@@ -14,7 +14,7 @@ from facetl.training.stages import STAGE_FACTS
 
 _ORDER = (
     "patches out start join epochs batch_size learning_rate keep box_weight shares contrast "
-    "repaint optimiser schedule hard_share classification_weight landmark_weight "
+    "repaint grey mix optimiser schedule hard_share classification_weight landmark_weight "
     "validation_share patience score_threshold flip brightness colour ..."
 )
 """The options of a training, those first whose defaults depend on the stage."""

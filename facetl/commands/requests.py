@@ -558,7 +558,8 @@ class TrainRequest(AnnotatedRequest):
         keep_epochs: whether the epochs stay as they are; else few frames get more of them, and a
             budget chooses.
         began: what ``time.perf_counter`` returned when the budget began; None: now.
-        repaint: share of the patches with colour channels exchanged; None: each stage's own.
+        repaint: share of the patches with colour channels exchanged; None, here and in ``grey``
+            and ``mix``: each stage's own.
     """
 
     out: Path = setting(
@@ -594,6 +595,8 @@ class TrainRequest(AnnotatedRequest):
     repaint: float | None = like(
         Augmentation, "repaint", default=None, shown_default="0 for PNet, otherwise 0.05"
     )
+    grey: float | None = like(Augmentation, "grey", default=None, shown_default="0")
+    mix: float | None = like(Augmentation, "mix", default=None, shown_default="0")
     transfer: Transfer = field(default_factory=Transfer)
     seed: int = _seed()
     workers: int = _workers(usable_cores())

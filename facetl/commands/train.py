@@ -145,8 +145,7 @@ def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> Casca
     if request.epochs:
         plan = plan.with_epochs(request.epochs)
     plan = plan.transferring(request.transfer).enriched(dataset)
-    if request.repaint is not None:
-        plan = plan.repainted(request.repaint)
+    plan = plan.augmented(repaint=request.repaint, grey=request.grey, mix=request.mix)
     return plan if request.keep_epochs else plan.stretched(dataset)
 
 

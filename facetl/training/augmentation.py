@@ -7,6 +7,9 @@ from torch import Tensor
 
 from facetl.training.settings import Augmentation
 
+_MIXING = 0.5
+"""Standard deviation of the weights of mixed channels: enough to turn skin any colour."""
+
 
 def augment(
     pixels: Tensor, offsets: Tensor, changes: Augmentation, generator: torch.Generator
@@ -26,6 +29,8 @@ def augment(
     shift = 127.5 * changes.colour * _both_ways((count, 3, 1, 1), generator)
     pixels, offsets = _flip(pixels, offsets, mirrored.to(place))
     pixels = _repaint(pixels, _draw_channels(count, changes.repaint, generator).to(place))
+    if changes.grey or changes.mix:
+        pixels = _mix(pixels, _draw_mixtures(count, changes, generator).to(place))
     # brightness, then contrast, then tint, in one multiplication and one addition
     factor, shift = brightness * contrast, 127.5 * (1 - contrast) + shift
     changed = pixels * factor.to(place) + shift.to(place)
@@ -39,6 +44,14 @@ def _repaint(pixels: Tensor, channels: Tensor) -> Tensor:
     painted = pixels.clone()  # in their layout in memory
     painted[rows[:, 0]] = pixels[rows, channels[rows[:, 0]]]
     return painted
+
+
+def _mix(pixels: Tensor, mixtures: Tensor) -> Tensor:
+    """Return (N, 3, S, S) pixels; row i of (N, 3, 3) ``mixtures`` makes the new channel i."""
+    rows = (mixtures != torch.eye(3, device=mixtures.device)).flatten(1).any(dim=1).nonzero()[:, 0]
+    mixed = pixels.clone()  # in their layout in memory
+    mixed[rows] = torch.einsum("nij,njhw->nihw", mixtures[rows], pixels[rows])
+    return mixed
 
 
 def _flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,6 +72,17 @@ def _draw_channels(count: int, share: float, generator: torch.Generator) -> Tens
     random = torch.rand(count, 3, generator=generator).argsort(dim=1)
     chosen = torch.rand(count, 1, generator=generator) < share
     return torch.where(chosen, random, own)
+
+
+def _draw_mixtures(count: int, changes: Augmentation, generator: torch.Generator) -> Tensor:
+    """Return (N, 3, 3) weights of the channels; each row adds up to 1, so that grey stays grey."""
+    lots = torch.rand(count, 1, 1, generator=generator)
+    greys = 0.2 + torch.rand(count, 1, 3, generator=generator)  # no channel is left out
+    noise = _MIXING * torch.randn(count, 3, 3, generator=generator)
+    mixtures = torch.eye(3).repeat(count, 1, 1)
+    is_grey, is_mixed = lots < changes.grey, lots >= 1 - changes.mix
+    mixtures = torch.where(is_grey, greys / greys.sum(dim=2, keepdim=True), mixtures)
+    return torch.where(is_mixed, 1 / 3 + noise - noise.mean(dim=2, keepdim=True), mixtures)
 
 
 def _both_ways(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -155,14 +155,15 @@ class CascadePlan:
         counts = dict(zip(self.stages, epochs, strict=True))
         return self._with_stages(lambda stage, plan: plan.with_epochs(counts[stage]))
 
-    def repainted(self, share: float) -> CascadePlan:
-        """Return the plan with another share of patches whose colour channels are exchanged."""
+    def augmented(self, **strengths: float | None) -> CascadePlan:
+        """Return the plan with other strengths of augmentation; None leaves a stage its own."""
+        given = {name: value for name, value in strengths.items() if value is not None}
 
-        def repaint(_: Stage, plan: StagePlan) -> StagePlan:
-            augmentation = replace(plan.training.augmentation, repaint=share)
+        def change(_: Stage, plan: StagePlan) -> StagePlan:
+            augmentation = replace(plan.training.augmentation, **given)
             return replace(plan, training=replace(plan.training, augmentation=augmentation))
 
-        return self._with_stages(repaint)
+        return self._with_stages(change)
 
     def transferring(self, transfer: Transfer) -> CascadePlan:
         """Return the plan with another way of transferring the weights of every stage."""

@@ -54,7 +54,7 @@ class Augmentation:
             skies, as other cartoons have them.
 
     Raises:
-        InputError: if one of them is not in [0, 1].
+        InputError: if one of them is not in [0, 1], or ``grey`` and ``mix`` together are not.
     """
 
     flip: float = setting(0.5, "Fraction of patches mirrored.", SHARE)
@@ -72,10 +72,30 @@ class Augmentation:
         "Fraction of patches with exchanged colour channels; more helps on other cartoons.",
         SHARE,
     )
+    grey: float = setting(0.0, "Fraction of patches in grey.", SHARE)
+    mix: float = setting(
+        0.0,
+        "Fraction of patches whose colour channels are mixed at random: skin of any colour.",
+        SHARE,
+    )
 
     def __post_init__(self) -> None:
         if fault := find_fault(self):
             raise InputError(fault)
+        if self.grey + self.mix > 1:
+            raise InputError(
+                f"found grey {self.grey:g} and mix {self.mix:g}, expected 1 or less together"
+            )
+
+    def to_json(self) -> dict[str, float]:
+        """Return the strengths as plain values.
+
+        ``grey`` and ``mix`` are left out where they are 0: trainings that an earlier version
+        began, which did not know them, can so be resumed.
+        """
+        strengths = asdict(self)
+        new = ("grey", "mix")
+        return {name: value for name, value in strengths.items() if value or name not in new}
 
 
 @dataclass(frozen=True)
@@ -195,7 +215,7 @@ class TrainingSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON-able dict."""
-        return asdict(self)
+        return {**asdict(self), "augmentation": self.augmentation.to_json()}
 
 
 def learning_rate(schedule: Schedule, peak: float, progress: float) -> float:
