@@ -203,7 +203,8 @@ def _fuse_scores(more: Floats, scores: Floats, weight: float) -> NDArray[np.floa
 def _turn_back(found: Candidates, width: int) -> Candidates:
     """Return what was found in a mirror image, where it lies in the image itself."""
     boxes, scores, points = found
-    points = points[:, [1, 0, 2, 4, 3]] * np.float32([-1, 1]) + np.float32([width, 0])
+    points = points[:, [1, 0, 2, 4, 3]]
+    points = np.stack([width - points[..., 0], points[..., 1]], axis=2)
     turned = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
     return turned, scores, points
 

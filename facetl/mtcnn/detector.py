@@ -377,7 +377,7 @@ class Detector:
 
         Args:
             stage: which network.
-            image: (H, W, 3) uint8, RGB.
+            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` plays no part.
             settings: how the stages before it search.
             judged: give the scores of the stage itself, not those of the stage before it.
 
@@ -402,7 +402,7 @@ class Detector:
 
         Args:
             last: the stage whose boxes and scores are taken for the cascade's.
-            image: (H, W, 3) uint8, RGB.
+            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` plays no part.
             settings: how to search; the last threshold and ``voting`` apply to the last stage.
 
         Returns:
