@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from outcomes import contents
 
-from facetl.cartoons import RULE, draw_frame
+from facetl.cartoons import RULE, STYLES, draw_frame
 from facetl.cartoons.cast import CAST
 from facetl.cli import main
 from facetl.commands.cartoons import CartoonsRequest, cartoons
@@ -13,6 +14,7 @@ from facetl.data.dataset import load_dataset
 from facetl.data.formats.course import load_annotations
 from facetl.data.images import load_image
 from facetl.errors import OutputError
+from facetl.manifests.manifest import load_manifest
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -113,9 +115,27 @@ def test_styles_are_drawn_and_named_in_the_notice(tmp_path: Path) -> None:
     command = ["cartoons", str(out), "--train", "1", "--test", "1", "--workers", "1"]
     drawn = CliRunner().invoke(main, [*command, "--style", "mixture"])
     assert drawn.exit_code == 0, drawn.output
-    assert "--seed 1 --style mixture" in (out / "README.md").read_text()
+    notice = (out / "README.md").read_text()
+    assert "drawn in the style `mixture` with `facetl cartoons toons " in notice
+    assert "--seed 1 --style mixture`" in notice
+    assert load_manifest(out).steps[-1].settings["style"] == "mixture"
     (read,) = load_dataset(out, part="train").frames
     assert np.array_equal(read.boxes, draw_frame(1, "train", 0, "mixture").boxes)
+    before = contents(out)
     refused = CliRunner().invoke(main, [*command, "--style", "dull", "--force"])
-    assert refused.exit_code == 2
-    assert "no style 'dull'; choose one of house, any, " in refused.stderr
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    (line,) = (line for line in refused.stderr.splitlines() if line.startswith("Error: "))
+    named = line.removeprefix("Error: no style 'dull'; choose one of ").split(", ")
+    assert sorted(named) == sorted(("any", *STYLES))
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [([], "in the style `house`"), (["--style", "any"], "in a style of chance each")],
+)
+def test_the_notice_says_the_style_in_words(given: list[str], told: str, tmp_path: Path) -> None:
+    out = tmp_path / "toons"
+    command = ["cartoons", str(out), "--train", "1", "--test", "1", "--workers", "1", *given]
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert f"They were drawn {told} with `facetl cartoons " in (out / "README.md").read_text()

@@ -76,6 +76,11 @@ def test_the_steps_parse_whatever_the_folder_is_called() -> None:
         parse(*shlex.split(command))
 
 
+def test_the_cartoon_of_the_demo_is_the_house_s() -> None:
+    drawing = parse(*shlex.split(plan(DemoRequest(Path("out")))[0]))
+    assert drawing.params["style"] == "house"
+
+
 def test_a_second_walk_needs_force(walked: tuple[Path, Result]) -> None:
     out, _ = walked
     again = CliRunner().invoke(main, ["demo", "--out", str(out)])

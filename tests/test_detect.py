@@ -115,8 +115,6 @@ def test_the_file_holds_what_the_detector_finds(
         "factor": 0.6,
         "padding": False,
         "voting": False,
-        "rnet_weight": 0.0,
-        "mirrored": False,
         "score": 0.7,
         "batch_size": 1,
         "workers": 2,

@@ -88,7 +88,7 @@ def test_the_files_of_the_truth_are_looked_up_once(
 
 def test_settings_are_chosen_and_written(frames: Path, tmp_path: Path) -> None:
     out, listener = tmp_path / "tuned.safetensors", Listener()
-    result = tune(TuneRequest("pretrained", data=frames, out=out, min_faces=(80.0,)), listener)
+    result = tune(TuneRequest("pretrained", data=(frames,), out=out, min_faces=(80.0,)), listener)
     assert (result.weights, result.plot) == (out, tmp_path / "tuned_tuning.png")
     assert load_weights(out).settings.thresholds == result.best[0].settings.thresholds
     assert load_weights(out).settings.score == result.score

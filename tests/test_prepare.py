@@ -454,13 +454,13 @@ def test_the_options_say_what_the_recipes_say() -> None:
 
 def test_the_function_has_the_defaults_of_the_options() -> None:
     given = parse("prepare", "data", "--out", "out").params
-    assert PrepareRequest(out=Path("out"), data=Path("data")) == PrepareRequest(**given)
+    assert PrepareRequest(out=Path("out"), data=(Path("data"),)) == PrepareRequest(**given)
 
 
 def test_python_can_call_it_without_a_word(
     tmp_path: Path, frames: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    request = PrepareRequest(out=tmp_path / "out", data=frames, positives=2)
+    request = PrepareRequest(out=tmp_path / "out", data=(frames,), positives=2)
     result = prepare(request)
     assert (result.path, result.sheet) == (request.path, request.sheet)
     assert result.preparation
@@ -469,7 +469,7 @@ def test_python_can_call_it_without_a_word(
     with pytest.raises(OutputError, match="exists already"):
         prepare(request)
     with pytest.raises(UsageError, match="found neither DATA nor --images"):
-        prepare(replace(request, data=None, force=True))
+        prepare(replace(request, data=(), force=True))
     request.sheet.unlink()
     assert prepare(replace(request, resume=True)) == replace(result, preparation=None)
     assert capsys.readouterr() == ("", "")

@@ -2,9 +2,10 @@
 
 from facetl.cartoons.frame import LICENCE, RULE, CartoonFrame, draw_frame, require_style
 from facetl.cartoons.pen import use_one_core
-from facetl.cartoons.styles import HOUSE, STYLES
+from facetl.cartoons.styles import ANY, HOUSE, STYLES
 
 __all__ = [
+    "ANY",
     "HOUSE",
     "LICENCE",
     "RULE",

@@ -95,8 +95,8 @@ _TAR = slice(257, 262)
 def expecting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Return a callback that looks at the paths a parameter is given.
 
-    Where only some of several are of a wrong kind, the command shall skip them: none is opened
-    after the first that is right.
+    Of several folders of frames, each must be one.  Of others, those of a wrong kind are skipped
+    by the command, unless all are: none is opened after the first that is right.
 
     Args:
         wanted: a key of :data:`REMEDIES`.
@@ -106,9 +106,10 @@ def expecting(wanted: str) -> Callable[[click.Context, click.Parameter, Any], An
         paths = given if isinstance(given, tuple) else (given,) if given else ()
         for path in paths:
             _require_there(path)
-        remedies = [*takewhile(bool, (_remedy(path, wanted) for path in paths))]
-        if remedies and len(remedies) == len(paths):
-            raise InputError(str(remedies[0]))
+        remedies = (_remedy(path, wanted) for path in paths)
+        wrong = [*filter(None, remedies)] if wanted == "frames" else [*takewhile(bool, remedies)]
+        if wrong and (wanted == "frames" or len(wrong) == len(paths)):
+            raise InputError(str(wrong[0]))
         return given
 
     return look

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "data out stage weights ... on_error resume force",
 )
 def prepare(request: PrepareRequest) -> None:
-    """Cut labelled patches for one network from the annotated frames in DATA.
+    """Cut labelled patches for one network from the annotated frames in DATA, one or more folders.
 
     For PNet (12×12), positives and part faces are squares shifted and scaled around each face,
     and negatives are squares near faces and elsewhere.  For RNet (24×24) and ONet (48×48) patches

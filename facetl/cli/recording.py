@@ -277,7 +277,15 @@ def _settings(context: click.Context) -> Iterator[tuple[str, Any]]:
         if parameter.name in context.params:
             typed = isinstance(parameter, click.Option)
             name = max(parameter.opts, key=len).lstrip("-") if typed else str(parameter.name)
-            yield name, _as_json(context.params[parameter.name])
+            yield name, _as_json(_as_typed(parameter, context.params[parameter.name]))
+
+
+def _as_typed(parameter: click.Parameter, value: Any) -> Any:
+    """Return a value; of an argument that may be left out and is mostly one, the one or None."""
+    is_mostly_one = isinstance(parameter, click.Argument) and not parameter.required
+    if is_mostly_one and isinstance(value, tuple) and len(value) < 2:
+        return value[0] if value else None
+    return value
 
 
 def _as_json(value: Any) -> Any:

@@ -42,6 +42,9 @@ def parse_duration(value: str) -> float:
 def train(request: TrainRequest) -> None:
     """Train PNet, RNet and ONet in turn on the annotated frames in DATA.
 
+    Several folders are trained on together.  Every frame counts alike: a show with many frames
+    counts more than one with few.
+
     Each network is trained on what the retrained ones before it actually propose: its negatives
     are the false alarms that reach it.  Unfinished work is kept in a folder beside the weights;
     after an interruption, the same command with --resume continues from the last epoch.
@@ -50,6 +53,7 @@ def train(request: TrainRequest) -> None:
     Examples:
       facetl train cartoons --out cascade.safetensors
       facetl train --images frames --annotations faces.txt --budget 10m --out cascade.safetensors
+      facetl train show1 show2 --with-cartoons 400 --out cascade.safetensors
       facetl train cartoons --out cascade.safetensors --resume
     """
     began = time.perf_counter()

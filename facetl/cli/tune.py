@@ -31,7 +31,7 @@ COLUMNS = (
     "data images annotations form part ... on_error force",
 )
 def tune(request: TuneRequest) -> None:
-    """Choose the best settings for an aim on the annotated frames in DATA.
+    """Choose the best settings for an aim on the annotated frames in DATA, one or more folders.
 
     The networks score every frame once for each pyramid; hundreds of thresholds are then evaluated
     from these scores.  The choice, including the score from which boxes are shown, is stored in the

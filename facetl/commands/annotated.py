@@ -11,6 +11,8 @@ from facetl.data import dataset as datasets
 from facetl.data.annotations import AnnotationFile, describe_problems
 from facetl.data.dataset import FaceDataset, find_warnings, load_dataset
 from facetl.data.frame import Part
+from facetl.data.joining import join_folders
+from facetl.errors import AnnotationError
 from facetl.manifests.manifest import Step, find_writer
 from facetl.reporting import SILENT, Reporter
 
@@ -28,6 +30,9 @@ def load_frames(
 ) -> FaceDataset:
     """Read annotated frames; report what is wrong with them but can be tolerated.
 
+    Of several folders, each is read and reported by itself, and the frames' names begin with
+    their folder's.
+
     Args:
         request: which frames.
         reporter: is told.
@@ -36,16 +41,40 @@ def load_frames(
     Raises:
         InputError: if they cannot be read.
     """
-    dataset = load_dataset(
-        request.data,
+    if len(request.data) > 1:
+        return _load_together(request, reporter, part)
+    dataset = _load(request, request.data[0] if request.data else None, part)
+    note_problems(dataset, reporter)
+    return dataset
+
+
+def _load_together(request: AnnotatedRequest, reporter: Reporter, part: Part) -> FaceDataset:
+    """Read several folders, and say how many frames each has; all errors are told at once."""
+    datasets, errors = [], []
+    for folder in request.data:
+        try:
+            datasets.append(_load(request, folder, part))
+        except AnnotationError as error:
+            errors.append(str(error))
+            continue
+        note_problems(datasets[-1], reporter, f"{folder}: ")
+    if errors:
+        raise AnnotationError("; ".join(errors))
+    together = join_folders(request.data, datasets)
+    pairs = zip(request.data, datasets, strict=True)
+    reporter.note(f"frames: {', '.join(f'{len(each):,} in {folder}' for folder, each in pairs)}")
+    return together
+
+
+def _load(request: AnnotatedRequest, root: Path | None, part: Part) -> FaceDataset:
+    return load_dataset(
+        root,
         images=request.images,
         annotations=request.annotations,
         part=part,
         on_error=request.on_error,
         form=chosen_format(request.form),
     )
-    note_problems(dataset, reporter)
-    return dataset
 
 
 def load_truth(

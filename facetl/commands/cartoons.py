@@ -162,4 +162,9 @@ def _notice(request: CartoonsRequest) -> str:
     )
     if request.style != drawing.HOUSE:
         command += f" --style {shlex.quote(request.style)}"
-    return f"{_TITLE}\n\n{drawing.LICENCE} {drawing.RULE} They were drawn with `{command}`.\n"
+    drawn = f"They were drawn in {_describe_style(request.style)} with `{command}`."
+    return f"{_TITLE}\n\n{drawing.LICENCE} {drawing.RULE} {drawn}\n"
+
+
+def _describe_style(style: str) -> str:
+    return "a style of chance each" if style == drawing.ANY else f"the style `{style}`"

@@ -111,11 +111,15 @@ class SearchRequest:
 class AnnotatedRequest:
     """Which annotated frames a command reads, and how.
 
+    Attributes:
+        data: folders of annotated frames, read together; there are none with ``images`` alone.
+
     Raises:
-        UsageError: if neither ``data`` nor ``images`` is given.
+        UsageError: if neither ``data`` nor ``images`` is given, or either of ``images`` and
+            ``annotations`` with several folders.
     """
 
-    data: Path | None = setting(None, allowed=READ, expects="frames", is_argument=True)
+    data: tuple[Path, ...] = setting((), allowed=READ, expects="frames", is_argument=True)
     images: Path | None = setting(
         None, "The frames, if not DATA.", READ, metavar="FOLDER", expects="frames"
     )
@@ -129,8 +133,14 @@ class AnnotatedRequest:
     )
 
     def __post_init__(self) -> None:
-        if self.data is None and self.images is None:
+        if not self.data and self.images is None:
             raise UsageError("found neither DATA nor --images; say where the frames are")
+        if len(self.data) > 1 and (self.images or self.annotations):
+            raise UsageError(
+                f"found {'--images' if self.images else '--annotations'} with {len(self.data)} "
+                "folders of DATA; give the folders alone, each with its annotations in it or "
+                "beside it"
+            )
 
 
 @dataclass(frozen=True)
@@ -587,7 +597,10 @@ class TrainRequest(AnnotatedRequest):
     )
     began: float | None = None
     with_cartoons: int = setting(
-        0, "Add N frames of the built-in cartoon.", NOT_NEGATIVE, metavar="N"
+        0,
+        "Add N frames of the built-in cartoon, each in a style of chance (--style any).",
+        NOT_NEGATIVE,
+        metavar="N",
     )
     repaint: float | None = like(
         Augmentation, "repaint", default=None, shown_default="0 for PNet, otherwise 0.05"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from facetl.cartoons import ANY
 from facetl.commands.annotated import load_frames, spread
 from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.commands.optional_pictures import OptionalPictures
@@ -201,9 +202,18 @@ def _load(request: TrainRequest, files: TrainingFiles, reporter: Reporter) -> Fa
         unfinished = folder.with_name("drawing")
         remove_folder(unfinished)
         count, seed, workers = request.with_cartoons, request.seed, request.workers
-        cartoons(CartoonsRequest(unfinished, count, 1, seed, workers), reporter)
+        cartoons(CartoonsRequest(unfinished, count, 1, seed, workers, ANY), reporter)
         unfinished.rename(folder)
-    return dataset.joined(load_dataset(folder, part="train"), prefix="cartoons/")
+    return _join_drawn(dataset, load_dataset(folder, part="train"))
+
+
+def _join_drawn(dataset: FaceDataset, drawn: FaceDataset) -> FaceDataset:
+    """Return both; the drawn frames have a prefix that makes their names differ from all others."""
+    names = {frame.name for frame in dataset}
+    prefix = "cartoons/"
+    while any(prefix + frame.name in names for frame in drawn):
+        prefix = f"drawn-{prefix}"
+    return dataset.joined(drawn, prefix=prefix)
 
 
 def _start_budget(

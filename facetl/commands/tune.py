@@ -110,8 +110,8 @@ def _choose_frames(request: TuneRequest, reporter: Reporter) -> FaceDataset:
     """Read the annotated frames, a limited number of them; those cut short are left out."""
     part, limit = request.part or "train", request.limit
     dataset = load_frames(request, reporter, part)
-    if request.part and not _has_parts(request):
-        reporter.note(f"found no parts, so --part {part} means all {len(dataset)} frames")
+    if request.part:
+        _note_missing_parts(request, len(dataset), reporter)
     some = spread(dataset, limit)
     chosen = leave_out_unreadable(some)
     if len(chosen) < len(some):
@@ -123,12 +123,24 @@ def _choose_frames(request: TuneRequest, reporter: Reporter) -> FaceDataset:
     return chosen
 
 
-def _has_parts(request: TuneRequest) -> bool:
+def _note_missing_parts(request: TuneRequest, frames: int, reporter: Reporter) -> None:
+    """Say where there are no parts, of which one was asked for, among so many frames in all."""
+    places = request.data or (None,)
+    whole = [place for place in places if not _has_parts(place, request)]
+    if not whole:
+        return
+    where, which = "", f"all {frames} frames"
+    if len(places) > 1:
+        where, which = f" in {' and '.join(map(str, whole))}", "all frames there"
+    reporter.note(f"found no parts{where}, so --part {request.part} means {which}")
+
+
+def _has_parts(root: Path | None, request: TuneRequest) -> bool:
     """Return whether it makes a difference which part of the annotated frames is meant."""
 
     def find(part: Part) -> list[Source]:
         place = {"images": request.images, "annotations": request.annotations}
-        return find_sources(request.data, **place, part=part, form=chosen_format(request.form))
+        return find_sources(root, **place, part=part, form=chosen_format(request.form))
 
     try:
         return find("train") != find("test")

@@ -21,6 +21,9 @@ FACTORS = (0.1, 0.99)
 PRESETS: Mapping[str, Mapping[str, Any]] = {"thorough": {"mirrored": True}}
 """Settings that go together, by name; all others stay those of the weights."""
 
+_LATER = ("rnet_weight", "mirrored")
+"""Settings that earlier versions did not have: what they did is 0 or false."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -109,8 +112,16 @@ class Settings:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a JSON-able dict."""
-        return asdict(self)
+        """Return the settings as a JSON-able dict.
+
+        What an earlier version did not know is left out where it is as it was then: searches that
+        it began can so be resumed.
+        """
+        settings = asdict(self)
+        for name in _LATER:
+            if not settings[name]:
+                del settings[name]
+        return settings
 
 
 def _complaint(found: str) -> str:

@@ -1,0 +1,228 @@
+"""How a cascade does on a show that it was not trained on, and after a few frames of it.
+
+    python benchmarks/shows.py ../shared/data --out figures left-out
+    python benchmarks/shows.py ../shared/data --out figures few
+    python benchmarks/shows.py ../shared/data --out figures measure --weights cartoon
+
+``left-out`` trains on all shows but one, with drawn frames, and tests on the validation frames of
+the one, for each show and seed.  ``few`` goes on from there with 12, 25, 50 and 100 random frames
+of the show that was left out.  ``measure`` tests weights that are there.  Each test has more parts:
+drawn people of one style each (skin of four colours among them), and variants of a photograph,
+which show what was forgotten.  Figures are kept in ``figures/shows.json``; what is there is not
+done again, so that an interrupted run can be resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetl import Detector, FaceDataset, Weights, load_dataset, load_weights
+from facetl.boxes import Boxes
+from facetl.commands.cartoons import CartoonsRequest, cartoons
+from facetl.commands.train import TrainRequest, train
+from facetl.data.forgetting import photographs
+from facetl.data.formats.course import save_annotations
+from facetl.data.images import Pixels, load_image
+from facetl.evaluation.matching import Ranking, TrueBoxes
+from facetl.evaluation.metrics import measure
+from facetl.files import write_text
+
+SHOWS = ("dexter", "scooby", "flintstones")
+STYLES = ("house", "yellow", "green", "blue", "grey", "anime", "film")
+"""Drawn styles to test on; where a style is named after a colour, people have skin of it."""
+SIZES = (12, 25, 50, 100)
+TESTED = 100
+"""Drawn frames of each style to test on."""
+
+Pictures = Iterable[tuple[Pixels, Boxes]]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Figures on disk, and how to make more.
+
+    Attributes:
+        data: the folder of the shows.
+        out: the folder of the figures, of the weights and of what is drawn.
+        workers: work done side by side.
+        label: what tells these trainings from those with the defaults.
+        training: how they are trained, as options of ``facetl train``.
+    """
+
+    data: Path
+    out: Path
+    workers: int
+    label: str
+    training: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        return self.out / "shows.json"
+
+    def figures(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+
+    def train(self, name: str, folders: tuple[Path, ...], seed: int, **how: Any) -> Path:
+        """Return weights trained on folders, those that are there if they are finished."""
+        name += self.label
+        out = self.out / f"{name.replace(' ', '_')}.safetensors"
+        if name in self.figures():
+            return out
+        began = time.perf_counter()
+        resume = out.with_name(f"{out.name}.work").exists()
+        request = TrainRequest(
+            data=folders,
+            out=out,
+            seed=seed,
+            workers=self.workers,
+            resume=resume,
+            force=not resume,
+            **{**self.training, **how},
+        )
+        train(request)
+        self.note(name, seconds=time.perf_counter() - began)
+        return out
+
+    def test(self, name: str, weights: Weights, show: str | None) -> None:
+        """Measure weights on a show, on drawn styles and on photographs; print the figures."""
+        name += self.label
+        known = self.figures().get(name, {}).get("tests", {})
+        tests = dict(known)
+        for title, pictures in self.tests(show):
+            if title not in tests:
+                tests[title] = figures_of(weights, pictures)
+            row = "  ".join(f"{key} {value:.3f}" for key, value in tests[title].items())
+            print(f"{name:34} {title:12} {row}", flush=True)
+        self.note(name, tests=tests)
+
+    def tests(self, show: str | None) -> Iterator[tuple[str, Pictures]]:
+        """Yield what is tested on: its title and the pictures with their faces."""
+        if show:
+            yield show, pictures_of(load_dataset(self.data / show, part="test"))
+        for style in STYLES:
+            yield style, pictures_of(load_dataset(self.drawn(style), part="test"))
+        yield "photographs", photographs()
+
+    def drawn(self, style: str) -> Path:
+        folder = self.out / "drawn" / style
+        if not folder.exists():
+            cartoons(CartoonsRequest(folder, 1, TESTED, 77, self.workers, style))
+        return folder
+
+    def few(self, show: str, size: int, seed: int) -> Path:
+        """Return a folder of so many random training frames of a show."""
+        folder = self.out / "few" / f"{show}_{size}_{seed}"
+        if not folder.exists():
+            frames = load_dataset(self.data / show)
+            chosen = np.random.default_rng(seed).permutation(len(frames))[:size]
+            save_frames(
+                FaceDataset(tuple(frames.frames[place] for place in sorted(chosen))), folder
+            )
+        return folder
+
+    def note(self, name: str, **facts: Any) -> None:
+        figures = self.figures()
+        figures[name] = {**figures.get(name, {}), **facts}
+        write_text(self.path, json.dumps(figures, indent=1) + "\n")
+
+
+def save_frames(frames: FaceDataset, folder: Path) -> None:
+    """Write frames as a data folder: links to the images, and the course's text."""
+    images = folder / "frames"
+    images.mkdir(parents=True)
+    faces = {}
+    for number, frame in enumerate(frames):
+        name = f"{number:04}{frame.path.suffix}"
+        (images / name).symlink_to(frame.path.resolve())
+        faces[name] = (frame.boxes, frame.labels)
+    save_annotations(folder / "frames_annotations.txt", faces)
+
+
+def pictures_of(frames: FaceDataset) -> Pictures:
+    return ((load_image(frame.path), frame.boxes) for frame in frames)
+
+
+def figures_of(weights: Weights, pictures: Pictures) -> dict[str, float]:
+    """Return AP by IoU, and at the weights' own score the recall and false alarms a hundred."""
+    detector = Detector(weights)
+    found, truth = [], []
+    for pixels, boxes in pictures:
+        found.append(detector.detect(pixels))
+        truth.append(boxes)
+    scores = np.concatenate([each.scores for each in found])
+    ranking = Ranking(
+        np.concatenate([each.boxes for each in found]).astype(np.float64),
+        scores,
+        np.repeat(np.arange(len(found)), [len(each) for each in found]),
+    )
+    metrics = measure(ranking, TrueBoxes.of(truth), len(found))
+    shown = metrics.curve.scores >= detector.score
+    hits = int(metrics.curve.hits[shown].sum())
+    return {
+        **metrics.ap,
+        "recall": hits / max(metrics.faces, 1),
+        "false per 100": 100 * (int(shown.sum()) - hits) / len(found),
+    }
+
+
+def left_out(bench: Bench, shows: list[str], seeds: list[int]) -> None:
+    for seed in seeds:
+        for show in shows:
+            others = tuple(bench.data / other for other in SHOWS if other != show)
+            name = f"without {show} seed {seed}"
+            bench.test(name, load_weights(bench.train(name, others, seed)), show)
+
+
+def few(bench: Bench, shows: list[str], seeds: list[int], sizes: list[int]) -> None:
+    """Go on from the weights that have not seen a show, with a few of its frames."""
+    for seed in seeds:
+        for show in shows:
+            others = tuple(bench.data / other for other in SHOWS if other != show)
+            start = bench.train(f"without {show} seed {seed}", others, seed)
+            for size in sizes:
+                name = f"{size} of {show} seed {seed}"
+                folder = bench.few(show, size, seed)
+                path = bench.train(name, (folder,), seed, start=str(start), with_cartoons=0)
+                bench.test(name, load_weights(path), show)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="the folder of the shows")
+    parser.add_argument("what", choices=["left-out", "few", "measure"])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=SHOWS, default=list(SHOWS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--drawn", type=int, default=1600, help="drawn frames in each training")
+    parser.add_argument("--epochs", type=int, nargs=3)
+    parser.add_argument("--weights", nargs="+", default=["cartoon"])
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    training: dict[str, Any] = {"with_cartoons": options.drawn}
+    label = "" if options.drawn == 1600 else f", {options.drawn} drawn"
+    if options.epochs:
+        training["epochs"] = tuple(options.epochs)
+        label += f", epochs {' '.join(map(str, options.epochs))}"
+    bench = Bench(options.data, options.out, options.workers, label, training)
+    if options.what == "left-out":
+        left_out(bench, options.only, options.seeds)
+    elif options.what == "few":
+        few(bench, options.only, options.seeds, options.sizes)
+    else:
+        for weights in options.weights:
+            for show in options.only:
+                bench.test(f"{Path(weights).stem} on {show}", load_weights(weights), show)
+
+
+if __name__ == "__main__":
+    main()
