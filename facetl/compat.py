@@ -92,8 +92,8 @@ class MTCNN(nn.Module):
             selection_method: which face is selected unless ``keep_all``; by default the first.
             keep_all: whether all faces are cut out, not one per image.
             device: where the networks run; the CPU by default.
-            weights: ``"pretrained"``, ``"cartoon"`` or a weights file, whose ``padding`` and
-                ``voting`` apply.
+            weights: ``"pretrained"``, ``"cartoon"`` or a weights file, whose ``padding``,
+                ``voting``, ``rnet_weight`` and ``mirrored`` apply.
 
         Raises:
             WeightsError: if the weights file is missing, damaged or does not fit.

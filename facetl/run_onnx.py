@@ -67,9 +67,16 @@ class Cascade:
             ValueError: if a setting is out of its range.
         """
         _check_settings(self.settings)
+        found = self.look(image)
+        if self.settings.get("mirrored", False):
+            found = _fuse(found, _turn_back(self.look(image[:, ::-1]), image.shape[1]))
+        return self.finish(*found)
+
+    def look(self, image: NDArray[np.uint8]) -> Candidates:
+        """Return what ONet is shown in an image, as it sees it: boxes, scores, landmarks."""
         sums = np.zeros((image.shape[0] + 1, image.shape[1] + 1, 3), np.int64)
         sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
-        return self.finish(sums, *self.refine(sums, self.propose(sums)))
+        return self.examine(sums, *self.refine(sums, self.propose(sums)))
 
     def propose(self, sums: Integers) -> Floats:
         """Return the squares around where PNet sees faces."""
@@ -119,17 +126,19 @@ class Cascade:
         sound = _valid(squares)
         return squares[sound], scores[sound]
 
-    def finish(self, sums: Integers, squares: Floats, rnet: Floats) -> Candidates:
+    def examine(self, sums: Integers, squares: Floats, rnet: Floats) -> Candidates:
         """Return where ONet sees faces and their landmarks in squares that RNet has scored."""
         visible, squares, (scores, offsets, landmarks) = self.judge(self.onet, 48, sums, squares)
         if weight := self.settings.get("rnet_weight", 0):
-            odds = _log_odds(scores) + weight * _log_odds(rnet[visible])
-            scores = (1 / (1 + np.exp(-odds / (1 + weight)))).astype(np.float32)
+            scores = _fuse_scores(rnet[visible], scores, weight)
         boxes = _move(squares, offsets, edge=1)
         points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
         points = points * (_sides(squares) + 1)[:, None] + squares[:, None, :2] - 1
         sound = _valid(boxes, scores[:, None], points.reshape(-1, 10))
-        boxes, scores, points = boxes[sound], scores[sound], points[sound]
+        return boxes[sound], scores[sound], points[sound]
+
+    def finish(self, boxes: Floats, scores: Floats, points: Floats) -> Candidates:
+        """Return what the last threshold and NMS leave, best score first."""
         least = self.settings["thresholds"][2]
         if self.settings["voting"]:
             keep = _suppress(boxes, scores, 0.5, nested=True)
@@ -165,12 +174,12 @@ def _check_settings(settings: dict[str, Any]) -> None:
     """Raise ValueError if these are no settings; a factor of 1 would make a pyramid without end."""
     pnet, rnet, onet = settings["thresholds"]
     shares = (pnet, rnet, onet, settings.get("score", 0), settings.get("rnet_weight", 0))
-    switches = ("padding", "voting")
+    switches = (settings["padding"], settings["voting"], settings.get("mirrored", False))
     if not (
         all(0 <= share <= 1 for share in shares)
         and _LEAST_FACE <= settings["min_face"] <= sys.float_info.max
         and _FACTORS[0] <= settings["factor"] <= _FACTORS[1]
-        and all(isinstance(settings[switch], bool) for switch in switches)
+        and all(isinstance(switch, bool) for switch in switches)
     ):
         raise ValueError(
             f"found settings {settings}, expected thresholds from 0 to 1, min_face of "
@@ -183,6 +192,41 @@ def _log_odds(scores: Floats) -> NDArray[np.float64]:
     """Return (N,) log-odds of scores; certainty counts as one in ten million."""
     kept = scores.astype(np.float64).clip(1e-7, 1 - 1e-7)
     return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _fuse_scores(more: Floats, scores: Floats, weight: float) -> NDArray[np.float32]:
+    """Return (N,) scores whose log-odds are the mean of two, the first of them weighed."""
+    odds = (_log_odds(scores) + weight * _log_odds(more)) / (1 + weight)
+    return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+
+def _turn_back(found: Candidates, width: int) -> Candidates:
+    """Return what was found in a mirror image, where it lies in the image itself."""
+    boxes, scores, points = found
+    points = points[:, [1, 0, 2, 4, 3]]
+    points = np.stack([width - points[..., 0], points[..., 1]], axis=2)
+    turned = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
+    return turned, scores, points
+
+
+def _fuse(found: Candidates, mirrored: Candidates) -> Candidates:
+    """Return what two views found, each with the mean of its score and the other view's."""
+    scores = [
+        _fuse_scores(_scores_elsewhere(own[0], *other[:2]), own[1], 1)
+        for own, other in ((found, mirrored), (mirrored, found))
+    ]
+    boxes, _, points = map(np.concatenate, zip(found, mirrored, strict=True))
+    return boxes, np.concatenate(scores), points
+
+
+def _scores_elsewhere(boxes: Floats, others: Floats, scores: Floats) -> Floats:
+    """Return for each box the best score of others with an IoU of 0.5, and 0.1 at least."""
+    exact = others.astype(np.float64)
+    best = [
+        np.where(_overlap(box, exact) >= 0.5, scores, 0).max(initial=0.1)
+        for box in boxes.astype(np.float64)
+    ]
+    return np.array(best, np.float32)
 
 
 def _crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:

@@ -37,13 +37,15 @@ def frames(portrait: Path) -> list[Pixels]:
 
 
 @pytest.fixture(
-    scope="module", params=[(False, 0.0), (True, 0.5)], ids=["stretched", "padded and fused"]
+    scope="module",
+    params=[(False, 0.0, False), (True, 0.5, False), (True, 0.0, True)],
+    ids=["stretched", "padded and fused", "mirrored"],
 )
 def cached(
     pretrained: Detector, frames: list[Pixels], request: pytest.FixtureRequest
 ) -> CachedScores:
-    padding, rnet_weight = request.param
-    floor = replace(FLOOR, padding=padding, rnet_weight=rnet_weight)
+    padding, rnet_weight, mirrored = request.param
+    floor = replace(FLOOR, padding=padding, rnet_weight=rnet_weight, mirrored=mirrored)
     return cache_scores(pretrained, iter(frames), floor)
 
 

@@ -24,7 +24,8 @@ from facetl.errors import ImageError, InputError, WeightsError
 from facetl.mtcnn import backend as sight_module
 from facetl.mtcnn import detector as detector_module
 from facetl.mtcnn.backend import _TorchBackend
-from facetl.mtcnn.detector import Detector, choose_device, fuse_scores, run_until
+from facetl.mtcnn.detector import Detector, choose_device, run_until
+from facetl.mtcnn.fusion import fuse_scores
 from facetl.mtcnn.geometry import pnet_windows
 from facetl.mtcnn.networks import Outputs
 from facetl.mtcnn.stages import Stage

@@ -126,7 +126,7 @@ def test_the_runner_finds_without_torch_what_the_cascade_finds(
     ]
 
 
-@pytest.mark.parametrize("rnet_weight", [0.0, 0.5])
+@pytest.mark.parametrize(("rnet_weight", "mirrored"), [(0.0, False), (0.5, False), (0.5, True)])
 @pytest.mark.parametrize("voting", [False, True])
 @pytest.mark.parametrize("padding", [False, True])
 @pytest.mark.parametrize("name", WEIGHTS)
@@ -135,6 +135,7 @@ def test_the_runner_heeds_every_setting(
     padding: bool,
     voting: bool,
     rnet_weight: float,
+    mirrored: bool,
     exported: dict[str, Path],
     images: list[Pixels],
 ) -> None:
@@ -145,6 +146,7 @@ def test_the_runner_heeds_every_setting(
         padding=padding,
         voting=voting,
         rnet_weight=rnet_weight,
+        mirrored=mirrored,
     )
     cascade = Cascade(exported[name])
     cascade.settings = settings.to_json()

@@ -20,7 +20,7 @@ from facetl.evaluation.tuning.aims import Aim
 from facetl.mtcnn.engines import engine_names
 from facetl.mtcnn.stages import Stage
 from facetl.results.export_table import EXPORTS
-from facetl.search.settings import BATCH_SIZE, FACTORS, LEAST_FACE, Settings
+from facetl.search.settings import BATCH_SIZE, FACTORS, LEAST_FACE, PRESETS, Settings
 from facetl.settings import (
     AT_LEAST_ONE,
     NOT_NEGATIVE,
@@ -255,6 +255,13 @@ class DetectRequest(SearchRequest):
         metavar="[NAME=]FILE",
         usual=("cartoon",),
     )
+    preset: str | None = setting(
+        None,
+        "Settings that go together; other options come first. thorough: search the mirror image as "
+        "well, which takes twice as long, finds more and is deceived less.",
+        tuple(PRESETS),
+        shown_default="none",
+    )
     batch_size: int = setting(BATCH_SIZE, "Images searched together.", AT_LEAST_ONE)
     workers: int | None = _workers(None, usual=usable_cores())
     overlays: bool = setting(False, "Draw the boxes, one overlay per image.")
@@ -321,6 +328,10 @@ class DetectRequest(SearchRequest):
     def by_blocks(self) -> bool:
         """Whether Ray searches."""
         return self.engine == RAY
+
+    def override(self, settings: Settings) -> Settings:
+        """Return the settings of weights with a preset, and what was asked for, in their place."""
+        return super().override(settings.preset(self.preset))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ Three facts make the replay exact.
   kept depends only on windows with higher scores, and those that the higher threshold removes
   all come after those that it leaves.  So the NMS of PNet, RNet and ONet may be done at the
   lowest threshold of each, and its survivors filtered.
-* What does not commute, a threshold of one stage with the NMS of the next, is done again.
+* What does not commute, a threshold of one stage with the NMS of the next, is done again; so is
+  what depends on all that ONet is shown, the scores of two views.
 
 The networks see the windows of a frame in other batches than the detector's, so that scores
 may differ in their last bits.
@@ -36,13 +37,14 @@ from facetl.mtcnn.detector import (
     run_until,
     score_windows,
 )
+from facetl.mtcnn.fusion import fuse_views, turn_back, with_mirrored
 from facetl.mtcnn.geometry import as_windows
 from facetl.mtcnn.resampling import place_windows
 from facetl.search.parallel import in_parallel
 from facetl.search.settings import Settings
 
-_FRAMES_TOGETHER = 16
-"""Frames whose faces are replayed together."""
+_IMAGES_TOGETHER = 16
+"""Images whose faces are replayed together; both views of a frame always are."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class CachedScores:
         pnet_scores: (N,) PNet's scores of the proposals that RNet passes.
         after_rnet: (N,) the same proposals as RNet scored them.
         after_onet: (N,) the same once more, as ONet scored them; score 0 where the square that
-            RNet wants lies outside the frame, which ONet is never shown.
+            RNet wants lies outside the frame, which ONet is never shown.  If the mirror image is
+            searched too, frames have two images each (see :mod:`facetl.mtcnn.fusion`).
         costs: what it took.
     """
 
@@ -127,12 +130,15 @@ class CachedScores:
 
     def _find_faces(self, after_onet: Candidates) -> Candidates:
         """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
-        blocks = after_onet.image_index // _FRAMES_TOGETHER
-        replayed = [
-            onet_nms(after_onet[blocks == block], self.floor) for block in torch.unique(blocks)
-        ]
+        blocks = after_onet.image_index // _IMAGES_TOGETHER
+        replayed = [self._decide(after_onet[blocks == block]) for block in torch.unique(blocks)]
         faces = Candidates.concatenate(replayed, after_onet.scores.device)
         return faces[faces.scores.argsort(descending=True, stable=True)]
+
+    def _decide(self, after_onet: Candidates) -> Candidates:
+        """Return the faces among what ONet has scored."""
+        fused = fuse_views(after_onet) if self.floor.mirrored else after_onet
+        return onet_nms(fused, self.floor)
 
     def _left_by_rnet(self, threshold: float) -> Tensor:
         """Return the rows that PNet's threshold and RNet's NMS leave."""
@@ -187,7 +193,8 @@ def _score_frame(detector: Detector, floor: Settings, image: tuple[int, Pixels])
     """Return the scores of one frame, given with its number."""
     frame, pixels = image
     moments = [time.perf_counter()]
-    backend = detector.backend(torch.from_numpy(pixels)[None])
+    images = torch.from_numpy(pixels)[None]
+    backend = detector.backend(with_mirrored(images) if floor.mirrored else images)
     proposals = run_until("rnet_input", backend, floor)
     moments.append(time.perf_counter())
     seen = proposals[_visible(proposals, backend)]
@@ -197,13 +204,14 @@ def _score_frame(detector: Detector, floor: Settings, image: tuple[int, Pixels])
     moments.append(time.perf_counter())
     squares = rnet_squares(after_rnet)
     after_onet = onet_boxes(backend, squares, floor)
+    after_onet = turn_back(after_onet, pixels.shape[1]) if floor.mirrored else after_onet
     aligned = _spread(after_onet, _visible(squares, backend))
     moments.append(time.perf_counter())
     return _FrameScores(
         proposals=proposals.scores.cpu(),
         pnet_scores=seen.scores[passed].cpu(),
-        after_rnet=_keep(after_rnet, frame),
-        after_onet=_keep(aligned, frame),
+        after_rnet=_keep(after_rnet, frame * backend.count),
+        after_onet=_keep(aligned, frame * backend.count),
         moments=tuple(moments),
     )
 
@@ -224,13 +232,16 @@ def _spread(candidates: Candidates, places: Tensor) -> Candidates:
     return Candidates(*columns)
 
 
-def _keep(candidates: Candidates, frame: int) -> Candidates:
-    """Return the candidates of one frame for the archive: in main memory, without landmarks."""
+def _keep(candidates: Candidates, first: int) -> Candidates:
+    """Return the candidates of one frame for the archive: in main memory, without landmarks.
+
+    ``first`` is the number of the frame's first image.
+    """
     columns = [getattr(candidates, column.name).cpu() for column in fields(candidates)]
     archived = Candidates(*columns)
     return replace(
         archived,
-        image_index=torch.full_like(archived.image_index, frame),
+        image_index=archived.image_index + first,
         landmarks=archived.landmarks[:, :0],
     )
 

@@ -26,6 +26,7 @@ from facetl.errors import InputError
 from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
+from facetl.mtcnn.fusion import VIEWS, fuse_scores, fuse_views, turn_back, with_mirrored
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
     PNET_WINDOW,
@@ -70,8 +71,6 @@ Thresholds = tuple[float, float, float]
 
 PIXELS_AT_ONCE = 4_000_000
 """Pixels of the images, all of one size, that are searched together."""
-_CERTAIN = 1e-7
-"""Scores count as this far from 0 and 1 at least: the log-odds of certainty are infinite."""
 _VOTERS_IOU = 0.8
 """IoU above which RNet's NMS takes two squares for the same, where ONet's boxes vote."""
 _VOTING_IOU = 0.7
@@ -85,6 +84,7 @@ class _How(TypedDict, total=False):
     factor: float | None
     padding: bool | None
     voting: bool | None
+    preset: str | None
     min_score: float
     bgr: bool
     batch_size: int
@@ -212,6 +212,7 @@ class Detector:
         factor: float | None = None,
         padding: bool | None = None,
         voting: bool | None = None,
+        preset: str | None = None,
         min_score: float = 0.0,
         bgr: bool = False,
         batch_size: int = BATCH_SIZE,
@@ -237,6 +238,8 @@ class Detector:
             factor: ratio of neighbouring pyramid levels, from 0.1 to 0.99.
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
+            preset: a name of :data:`facetl.search.settings.PRESETS`, such as ``"thorough"``: a
+                search that takes longer and finds more; settings that are given come first.
             min_score: least score in [0, 1] of the faces that are returned.
             bgr: whether arrays and tensors are in OpenCV's order of colours, blue first, as
                 ``cv2.imread`` gives them; paths and PIL images know theirs.
@@ -250,9 +253,9 @@ class Detector:
 
         Raises:
             ImageError: if an image cannot be read, is a folder, or has another shape.
-            ValueError: if a setting is out of its range.
+            ValueError: if a setting is out of its range, or there is no such preset.
         """
-        settings = self.settings.override(
+        settings = self.settings.preset(preset).override(
             thresholds=thresholds,
             min_face=min_face,
             factor=factor,
@@ -281,6 +284,7 @@ class Detector:
         factor: float | None = None,
         padding: bool | None = None,
         voting: bool | None = None,
+        preset: str | None = None,
         min_score: float = 0.0,
         batch_size: int = BATCH_SIZE,
         workers: int | None = None,
@@ -302,6 +306,8 @@ class Detector:
             factor: ratio of neighbouring pyramid levels, from 0.1 to 0.99.
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
+            preset: a name of :data:`facetl.search.settings.PRESETS`, such as ``"thorough"``: a
+                search that takes longer and finds more; settings that are given come first.
             min_score: least score in [0, 1] of the faces that are returned; tracks take all.
             batch_size: how many frames go through the networks together.
             workers: batches searched side by side; all cores by default, 1 on a GPU.
@@ -310,12 +316,12 @@ class Detector:
 
         Raises:
             VideoError: if the file is missing, damaged, no video, or holds no frame.
-            ValueError: if a setting is out of its range.
+            ValueError: if a setting is out of its range, or there is no such preset.
 
         Warns:
             UserWarning: at the end, if some of the video could not be read.
         """
-        settings = self.settings.override(
+        settings = self.settings.preset(preset).override(
             thresholds=thresholds,
             min_face=min_face,
             factor=factor,
@@ -371,7 +377,7 @@ class Detector:
 
         Args:
             stage: which network.
-            image: (H, W, 3) uint8, RGB.
+            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` plays no part.
             settings: how the stages before it search.
             judged: give the scores of the stage itself, not those of the stage before it.
 
@@ -396,7 +402,7 @@ class Detector:
 
         Args:
             last: the stage whose boxes and scores are taken for the cascade's.
-            image: (H, W, 3) uint8, RGB.
+            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` plays no part.
             settings: how to search; the last threshold and ``voting`` apply to the last stage.
 
         Returns:
@@ -412,7 +418,8 @@ class Detector:
         """Search images of any sizes, together where the sizes are the same."""
         images = [as_pixels(picture) for picture in batch]
         found: dict[int, Search] = {}
-        for places in _group_by_size(images):
+        views = VIEWS if settings.mirrored else 1
+        for places in _group_by_size(images, PIXELS_AT_ONCE // views):
             pixels = torch.from_numpy(np.stack([images[place] for place in places]))
             found.update(zip(places, self._search_together(pixels, settings), strict=True))
         return [found[place] for place in range(len(images))]
@@ -420,18 +427,24 @@ class Detector:
     @torch.inference_mode()
     def _search_together(self, pixels: Tensor, settings: Settings) -> list[Search]:
         """Search (B, H, W, 3) images of one size."""
-        backend = self.backend(pixels)
-        steps = dict(run_cascade(backend, settings))
-        stages = (steps["rnet_input"], steps["onet_input"], steps["onet_nms"])
-        counts = zip(*(candidates.counts(backend.count) for candidates in stages), strict=True)
-        size = (pixels.shape[1], pixels.shape[2])
+        backend = self.backend(with_mirrored(pixels) if settings.mirrored else pixels)
+        steps = dict(_before_onet(backend, settings))
+        found = onet_boxes(backend, steps["onet_input"], settings)
+        if settings.mirrored:
+            found = fuse_views(turn_back(found, backend.size_hw[1]))
+        found = onet_nms(found, settings)
+        counts = {
+            "pnet": _counts(steps["rnet_input"], backend, len(pixels)),
+            "rnet": _counts(steps["onet_input"], backend, len(pixels)),
+            "onet": found.counts(len(pixels)),
+        }
         return [
             Search(
-                _detections_of(steps["onet_nms"], image),
-                dict(zip(STAGES, count, strict=True)),
-                size,
+                _detections_of(found, image),
+                {stage: count[image] for stage, count in counts.items()},
+                backend.size_hw,
             )
-            for image, count in enumerate(counts)
+            for image in range(len(pixels))
         ]
 
 
@@ -458,7 +471,18 @@ def choose_device(name: str) -> torch.device:
 
 
 def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeStep, Candidates]]:
-    """Yield what is left after each step; what is not asked for is not computed."""
+    """Yield what is left after each step; what is not asked for is not computed.
+
+    Images are taken as they are: ``mirrored`` plays no part.
+    """
+    left = Candidates.empty(backend.device)
+    for step, left in _before_onet(backend, settings):
+        yield step, left
+    yield "onet_nms", onet_nms(onet_boxes(backend, left, settings), settings)
+
+
+def _before_onet(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeStep, Candidates]]:
+    """Yield what is left after each step, up to what ONet is shown."""
     windows, level = _pnet_scan(backend, settings)
     yield "pnet_scan", windows
     windows = _pnet_nms(windows, level)
@@ -468,9 +492,7 @@ def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeS
     scored = score_windows(backend, squares, "rnet", settings)
     scored = scored[rnet_nms(scored, settings)]
     yield "rnet_nms", scored
-    squares = rnet_squares(scored).valid()
-    yield "onet_input", squares
-    yield "onet_nms", onet_nms(onet_boxes(backend, squares, settings), settings)
+    yield "onet_input", rnet_squares(scored).valid()
 
 
 def run_until(last: CascadeStep, backend: Backend, settings: Settings) -> Candidates:
@@ -582,20 +604,15 @@ def score_windows(
     )
 
 
-def fuse_scores(rnet: Tensor, onet: Tensor, weight: float) -> Tensor:
-    """Return (N,) scores of which the log-odds are the weighted mean of RNet's and ONet's.
-
-    Args:
-        rnet: (N,) scores in [0, 1].
-        onet: (N,) scores in [0, 1] of the same faces.
-        weight: of RNet, in [0, 1]; ONet's is 1.
-    """
-    odds = onet.double().logit(_CERTAIN) + weight * rnet.double().logit(_CERTAIN)
-    return (odds / (1 + weight)).sigmoid().to(onet.dtype)
-
-
 def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:
     return windows.double().cpu().numpy(), scores.cpu().numpy()
+
+
+def _counts(candidates: Candidates, backend: Backend, images: int) -> list[int]:
+    """Return how many candidates each image has, in all its views."""
+    counts = candidates.counts(backend.count)
+    views = backend.count // images
+    return [sum(counts[first : first + views]) for first in range(0, backend.count, views)]
 
 
 def _detections_of(candidates: Candidates, image: int) -> Detections:
@@ -607,11 +624,11 @@ def _detections_of(candidates: Candidates, image: int) -> Detections:
     return Detections(boxes, scores, landmarks.reshape(len(own), 2, 5).transpose(0, 2, 1))
 
 
-def _group_by_size(images: Sequence[NDArray[np.uint8]]) -> Iterator[list[int]]:
-    """Yield places of images of one size, few enough at a time to keep the memory low."""
+def _group_by_size(images: Sequence[NDArray[np.uint8]], room: int) -> Iterator[list[int]]:
+    """Yield places of images of one size, with so many pixels at a time at most, or one image."""
     places_of: dict[tuple[int, ...], list[int]] = {}
     for place, image in enumerate(images):
         places_of.setdefault(image.shape, []).append(place)
     for (height, width, _), places in places_of.items():
-        at_once = max(1, PIXELS_AT_ONCE // (height * width))
+        at_once = max(1, room // (height * width))
         yield from (places[i : i + at_once] for i in range(0, len(places), at_once))

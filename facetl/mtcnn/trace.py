@@ -127,7 +127,7 @@ class Trace:
 
 @torch.inference_mode()
 def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace:
-    """Search one (H, W, 3) RGB image and keep every step.
+    """Search one (H, W, 3) RGB image as it is, not mirrored too, and keep every step.
 
     Args:
         detector: the cascade.

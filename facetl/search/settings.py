@@ -18,6 +18,11 @@ BATCH_SIZE = 4
 """Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
 FACTORS = (0.1, 0.99)
 """Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
+PRESETS: Mapping[str, Mapping[str, Any]] = {"thorough": {"mirrored": True}}
+"""Settings that go together, by name; all others stay those of the weights."""
+
+_LATER = ("rnet_weight", "mirrored")
+"""Settings that earlier versions did not have: what they did is 0 or false."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Settings:
             :func:`facetl.mtcnn.nms.vote`), and RNet's NMS leaves fewer boxes.
         rnet_weight: two networks are deceived less often by the same thing than one; measured in
             ``docs/experiments.md``.
+        mirrored: what both views find is one face, whose score is the mean of both in log-odds;
+            takes twice as long (see :mod:`facetl.mtcnn.fusion`).
         score: the search does not depend on it: what it finds below is kept.
     """
 
@@ -53,6 +60,7 @@ class Settings:
     rnet_weight: float = setting(
         0.0, "Weight of RNet's log-odds in a box's score, where ONet's have 1.", SHARE
     )
+    mirrored: bool = setting(False, "Search the mirror image as well, and count both views.")
     score: float = setting(
         SCORE,
         "Minimum score of boxes that are drawn, counted, cut out or exported; 0 includes all.",
@@ -62,7 +70,7 @@ class Settings:
     def __post_init__(self) -> None:
         if fault := find_fault(self):
             raise ValueError(fault)
-        for name in ("padding", "voting"):
+        for name in ("padding", "voting", "mirrored"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"found {name} {getattr(self, name)!r}, expected true or false")
 
@@ -87,6 +95,18 @@ class Settings:
         except (TypeError, ValueError) as error:
             raise WeightsError(_complaint(str(error))) from error
 
+    def preset(self, name: str | None) -> Settings:
+        """Return the same settings with those of a preset in their place; of None the same.
+
+        Raises:
+            ValueError: if there is no such preset.
+        """
+        if name is None:
+            return self
+        if name not in PRESETS:
+            raise ValueError(f"found preset {name!r}, expected one of {', '.join(PRESETS)}")
+        return replace(self, **PRESETS[name])
+
     def override(self, **given: Any) -> Settings:
         """Return the same settings with those of ``given`` that are not None in their place."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
@@ -94,12 +114,13 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON-able dict.
 
-        ``rnet_weight`` is left out where it is 0: searches that an earlier version began, which
-        did not know it, can so be resumed.
+        What an earlier version did not know is left out where it is as it was then: searches that
+        it began can so be resumed.
         """
         settings = asdict(self)
-        if not self.rnet_weight:
-            del settings["rnet_weight"]
+        for name in _LATER:
+            if not settings[name]:
+                del settings[name]
         return settings
 
 
