@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -291,7 +290,7 @@ def test_the_networks_say_where_they_come_from(exported: dict[str, Path]) -> Non
         for stage in STAGES:
             path = folder / f"{stage}.onnx"
             facts = facts_of(path)
-            assert facts.pop("settings") == json.loads(json.dumps(asdict(weights.settings)))
+            assert facts.pop("settings") == json.loads(json.dumps(weights.settings.to_json()))
             assert facts == {
                 "format": "facetl-onnx",
                 "version": 1,
