@@ -93,9 +93,7 @@ def recall(found: list[Found], stage: Callable[[Found], Boxes], squared: bool, a
 def average_precision(
     found: list[Found], detections: list[tuple[Boxes, np.ndarray]]
 ) -> dict[str, float]:
-    boxes, scores = zip(*detections, strict=True)
-    frame_index = np.repeat(np.arange(len(boxes)), [len(each) for each in boxes])
-    ranking = Ranking(np.concatenate(boxes), np.concatenate(scores), frame_index)
+    ranking = Ranking.of(*zip(*detections, strict=True))
     return measure(ranking, TrueBoxes.of(each.faces for each in found), len(found)).ap
 
 

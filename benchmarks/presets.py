@@ -160,10 +160,8 @@ def try_way(detector: Detector, way: Way, frames: Sequence[Frame]) -> tuple[Metr
         seconds += time.process_time() - began
         boxes.append(found.boxes.double().numpy())
         scores.append(found.scores.double().numpy())
-    index = np.repeat(np.arange(len(frames)), [len(each) for each in boxes])
-    ranking = Ranking(np.concatenate(boxes), np.concatenate(scores), index)
     faces = TrueBoxes.of([each.boxes for each in frames], [each.ignored for each in frames])
-    return measure(ranking, faces, len(frames)), seconds / len(frames)
+    return measure(Ranking.of(boxes, scores), faces, len(frames)), seconds / len(frames)
 
 
 def false_alarms(metrics: Metrics, recall: float) -> float:

@@ -157,12 +157,7 @@ def figures_of(weights: Weights, pictures: Pictures) -> dict[str, float]:
     for pixels, boxes in pictures:
         found.append(detector.detect(pixels))
         truth.append(boxes)
-    scores = np.concatenate([each.scores for each in found])
-    ranking = Ranking(
-        np.concatenate([each.boxes for each in found]).astype(np.float64),
-        scores,
-        np.repeat(np.arange(len(found)), [len(each) for each in found]),
-    )
+    ranking = Ranking.of([each.boxes for each in found], [each.scores for each in found])
     metrics = measure(ranking, TrueBoxes.of(truth), len(found))
     shown = metrics.curve.scores >= detector.score
     hits = int(metrics.curve.hits[shown].sum())

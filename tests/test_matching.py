@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference_metrics import find_counted, find_hits, random_boxes
 
+from facetl.boxes import as_boxes
 from facetl.evaluation.matching import (
     Overlaps,
     Ranking,
@@ -69,6 +70,17 @@ def test_nothing_is_a_normal_value(
 def test_equal_scores_keep_their_order() -> None:
     ranking = Ranking(np.array([FACE] * 3), np.array([0.1, 0.7, 0.7]), np.array([5, 3, 4]))
     assert ranking.frame_index.tolist() == [3, 4, 5]
+
+
+def test_a_ranking_of_frames_knows_which_frame_each_detection_is_of() -> None:
+    other = [0, 0, 5, 5]
+    ranking = Ranking.of(
+        [as_boxes([FACE, other]), as_boxes([]), as_boxes([FACE])], [[0.1, 0.7], [], [0.4]]
+    )
+    assert ranking.frame_index.tolist() == [0, 2, 0]
+    assert ranking.scores.tolist() == [0.7, 0.4, 0.1]
+    assert ranking.boxes.tolist() == [other, list(FACE), list(FACE)]
+    assert not len(Ranking.of([], []))
 
 
 def test_inclusive_pixels_make_boxes_one_wider_and_one_higher() -> None:

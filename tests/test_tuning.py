@@ -352,11 +352,7 @@ def test_a_detectors_score_is_that_of_its_best_f1() -> None:
     detector = Detector.load("cartoon", "cpu")
     score = find_score(detector, images, faces)
     found = [each.detections for each in detector.search(images, detector.settings)]
-    ranking = Ranking(
-        np.concatenate([each.boxes for each in found]).astype(float),
-        np.concatenate([each.scores for each in found]).astype(float),
-        np.repeat(np.arange(len(found)), [len(each) for each in found]),
-    )
+    ranking = Ranking.of([each.boxes for each in found], [each.scores for each in found])
     hits = match_best(find_overlaps(ranking, faces), 0.5)
     curve = Curve(ranking.scores, hits, len(faces))
     assert score is not None

@@ -106,6 +106,12 @@ class Ranking:
         object.__setattr__(self, "scores", scores[order])
         object.__setattr__(self, "frame_index", frame_index[order])
 
+    @classmethod
+    def of(cls, boxes: Iterable[Boxes], scores: Iterable[ArrayLike]) -> Ranking:
+        """Return the (N, 4) boxes and (N,) scores of each frame as columns; N may be 0."""
+        columns, frame_index = _as_columns(list(boxes))
+        return cls(columns, np.concatenate([np.zeros(0), *scores]), frame_index)
+
     def __len__(self) -> int:
         return len(self.boxes)
 

@@ -182,9 +182,7 @@ def _measure(
         found.append(detector.find_with_last(last, pixels, TUNED))
         truth.append(boxes)
         ignored.append(regions)
-    boxes_by_frame, scores = zip(*found, strict=True)
-    frame_index = np.repeat(np.arange(len(found)), [len(each) for each in boxes_by_frame])
-    ranking = Ranking(np.concatenate(boxes_by_frame), np.concatenate(scores), frame_index)
+    ranking = Ranking.of(*zip(*found, strict=True))
     return measure(ranking, TrueBoxes.of(truth, ignored), len(found)).ap
 
 
