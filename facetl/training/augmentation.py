@@ -28,22 +28,14 @@ def augment(
     contrast = 1 + changes.contrast * _both_ways((count, 1, 1, 1), generator)
     shift = 127.5 * changes.colour * _both_ways((count, 3, 1, 1), generator)
     pixels, offsets = _flip(pixels, offsets, mirrored.to(place))
-    pixels = _repaint(pixels, _draw_channels(count, changes.repaint, generator).to(place))
+    mixtures = torch.eye(3)[_draw_channels(count, changes.repaint, generator)]
     if changes.grey or changes.mix:
-        pixels = _mix(pixels, _draw_mixtures(count, changes, generator).to(place))
+        mixtures = _draw_mixtures(count, changes, generator) @ mixtures
+    pixels = _mix(pixels, mixtures.to(place))
     # brightness, then contrast, then tint, in one multiplication and one addition
     factor, shift = brightness * contrast, 127.5 * (1 - contrast) + shift
     changed = pixels * factor.to(place) + shift.to(place)
     return changed.clamp(0, 255), offsets
-
-
-def _repaint(pixels: Tensor, channels: Tensor) -> Tensor:
-    """Return (N, 3, S, S) pixels with their channels in the order that (N, 3) ``channels`` say."""
-    own = torch.arange(3, device=channels.device)
-    rows = (channels != own).any(dim=1).nonzero()
-    painted = pixels.clone()  # in their layout in memory
-    painted[rows[:, 0]] = pixels[rows, channels[rows[:, 0]]]
-    return painted
 
 
 def _mix(pixels: Tensor, mixtures: Tensor) -> Tensor:
