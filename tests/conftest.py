@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from facetl.data.forgetting import PORTRAIT
 from facetl.mtcnn.detector import Detector
+from facetl.training.cascade import Training
 
 # No test depends on the clock: the machine may be busy with anything.
 settings.register_profile("facetl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -95,3 +96,16 @@ def portrait() -> Path:
 def pretrained(request: pytest.FixtureRequest) -> Detector:
     """The pretrained cascade, by each engine that there is."""
     return Detector.load("pretrained", "cpu", request.param)
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
+    """The trainings of whole cascades, which are interrupted before they begin."""
+    trainings: list[Training] = []
+
+    def train_nothing(training: Training) -> NoReturn:
+        trainings.append(training)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", train_nothing)
+    return trainings

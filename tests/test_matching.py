@@ -73,7 +73,7 @@ def test_equal_scores_keep_their_order() -> None:
 
 
 def test_a_ranking_of_frames_knows_which_frame_each_detection_is_of() -> None:
-    other = [0, 0, 5, 5]
+    other = [0.0, 0.0, 5.0, 5.0]
     ranking = Ranking.of(
         [as_boxes([FACE, other]), as_boxes([]), as_boxes([FACE])], [[0.1, 0.7], [], [0.4]]
     )

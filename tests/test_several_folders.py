@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from tiny_world import assert_same_weights, save_frames
 from facetl.cartoons import draw_frame
 from facetl.cli import main
 from facetl.commands.requests import PrepareRequest
-from facetl.data.dataset import FaceDataset, fingerprint, load_dataset
+from facetl.data.dataset import fingerprint, load_dataset
 from facetl.data.images import load_image, save_image
 from facetl.errors import UsageError
 from facetl.manifests.manifest import load_manifest
@@ -163,24 +163,12 @@ def test_suspects_say_which_folder_they_are_in(
 # ---- drawn frames
 
 
-@pytest.fixture
-def learnt_from(monkeypatch: pytest.MonkeyPatch) -> list[FaceDataset]:
-    """The frames of trainings that are interrupted at once."""
-    seen: list[FaceDataset] = []
-
-    def train_nothing(training: Training) -> NoReturn:
-        seen.append(training.dataset)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Training, "run", train_nothing)
-    return seen
-
-
 def test_drawn_frames_are_of_all_styles(
-    shows: tuple[Path, Path], out: Path, learnt_from: list[FaceDataset]
+    shows: tuple[Path, Path], out: Path, interrupted: list[Training]
 ) -> None:
     train(*shows, "--with-cartoons", 2, "--seed", 7, "--out", out)
-    (dataset,) = learnt_from
+    (training,) = interrupted
+    dataset = training.dataset
     folders = [frame.name.split("/")[0] for frame in dataset]
     assert folders == ["first"] * 3 + ["second"] * 2 + ["cartoons"] * 2
     for index, frame in enumerate(dataset.frames[5:]):
@@ -190,12 +178,12 @@ def test_drawn_frames_are_of_all_styles(
 
 
 def test_drawn_frames_are_told_from_those_of_a_folder_of_the_same_name(
-    shows: tuple[Path, Path], out: Path, tmp_path: Path, learnt_from: list[FaceDataset]
+    shows: tuple[Path, Path], out: Path, tmp_path: Path, interrupted: list[Training]
 ) -> None:
     toons = tmp_path / "cartoons"
     success(facetl("cartoons", toons, "--train", 1, "--test", 1, "--workers", 1))
     train(toons, shows[0], "--with-cartoons", 1, "--out", out)
-    first, *_, last = (frame.name for frame in learnt_from[0])
+    first, *_, last = (frame.name for frame in interrupted[0].dataset)
     assert first.startswith("cartoons/")
     assert last == f"drawn-{first}"
 

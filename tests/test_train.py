@@ -246,20 +246,13 @@ def test_drawn_frames_are_mixed_in(command: Command, out: Path) -> None:
 
 
 @pytest.fixture
-def planned(monkeypatch: pytest.MonkeyPatch) -> list[CascadePlan]:
+def planned(interrupted: list[Training]) -> Iterator[CascadePlan]:
     """What is planned, of trainings that are interrupted at once."""
-    plans: list[CascadePlan] = []
-
-    def train_nothing(training: Training) -> NoReturn:
-        plans.append(training.plan)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Training, "run", train_nothing)
-    return plans
+    return (training.plan for training in interrupted)
 
 
 def test_few_frames_are_seen_more_often_unless_epochs_are_given(
-    command: Command, frames: Path, out: Path, planned: list[CascadePlan]
+    command: Command, frames: Path, out: Path, planned: Iterator[CascadePlan]
 ) -> None:
     assert command().exit_code == 130
     bare = ["train", str(frames), "--out", str(out), "--workers=1"]
@@ -292,7 +285,7 @@ def test_from_scratch_there_is_no_other_start(command: Command) -> None:
 
 
 def test_phases_that_are_given_are_not_stretched(
-    frames: Path, out: Path, planned: list[CascadePlan]
+    frames: Path, out: Path, planned: Iterator[CascadePlan]
 ) -> None:
     bare = ["train", str(frames), "--out", str(out), "--workers=1", "--strategy=gradual"]
     for more in ([], ["--phase-epochs", "1", "1", "1", "--force"]):
