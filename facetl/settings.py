@@ -112,6 +112,10 @@ class Setting:
     expects: str = ""
     is_argument: bool = False
 
+    def option(self, name: str) -> str:
+        """Return the option that the field of a name is on the command line."""
+        return self.flag or f"--{name.replace('_', '-')}"
+
 
 def setting(default: T, help: str = "", allowed: Allowed = None, **more: Any) -> T:
     """Return a field of a settings class with what it says of itself.
@@ -149,7 +153,7 @@ def settings_of(settings: Any) -> dict[str, Setting]:
 
 def option_of(settings: Any, name: str) -> str:
     """Return the option that a field is on the command line."""
-    return settings_of(settings)[name].flag or f"--{name.replace('_', '-')}"
+    return settings_of(settings)[name].option(name)
 
 
 def find_fault(settings: Any) -> str | None:

@@ -21,7 +21,7 @@ from facetl.settings import Allowed, Place, Range, Setting, filled, option_of, s
 R = TypeVar("R")
 
 _ANY = -1
-"""So many values are any number of them."""
+"""Stands for any number of values."""
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
@@ -212,7 +212,7 @@ def _parameter(
     hint, count = _items_of(hint)
     place = entry.allowed if isinstance(entry.allowed, Place) else None
     default = default if entry.usual is None else entry.usual
-    flag = entry.flag or f"--{name.replace('_', '-')}"
+    flag = entry.option(name)
     if hint is bool and default is not False:
         flag += f"/--no-{flag.removeprefix('--')}"
     settings: dict[str, Any] = {
