@@ -5,7 +5,7 @@
     python benchmarks/cascade.py ../shared/data/dexter --out figures shows
 
 ``seeds`` trains on all frames with the defaults of ``facetl train`` and shows where the time
-goes; ``curve`` on few frames drawn by lot; ``shows`` leaves one character's folder out and tests
+goes; ``curve`` on a few random frames; ``shows`` leaves one character's folder out and tests
 on it, and exchanges drawn and real frames.  Figures are kept in ``figures/cascade.json``: what is
 there is not done again, so a run that was broken off goes on.
 """
@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=0)
     parser.add_argument("--epochs", type=int, nargs=3, default=DEFAULT_EPOCHS)
     parser.add_argument("--repaint", type=float)
-    parser.add_argument("--frames", type=int, help="of the shows, drawn by lot")
+    parser.add_argument("--frames", type=int, help="random frames of the shows")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -132,7 +132,7 @@ def test_styles_are_drawn_and_named_in_the_notice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [([], "in the style `house`"), (["--style", "any"], "in a style of chance each")],
+    [([], "in the style `house`"), (["--style", "any"], "in a random style each")],
 )
 def test_the_notice_says_the_style_in_words(given: list[str], told: str, tmp_path: Path) -> None:
     out = tmp_path / "toons"

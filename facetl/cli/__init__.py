@@ -40,7 +40,7 @@ SECTIONS = {
 """How the help groups the commands; those that are not named stand under "More"."""
 
 
-class _RoadGroup(click.Group):
+class _OrderedGroup(click.Group):
     """Commands in the order in which they are used; facetl's own errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -123,7 +123,7 @@ def _complain(message: str) -> NoReturn:
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
-@click.group(cls=_RoadGroup, context_settings=CONTEXT_SETTINGS)
+@click.group(cls=_OrderedGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(VERSION, prog_name="facetl")
 def main() -> None:
     """Find the faces in cartoons: retrain MTCNN on your annotated frames.

@@ -167,4 +167,4 @@ def _notice(request: CartoonsRequest) -> str:
 
 
 def _describe_style(style: str) -> str:
-    return "a style of chance each" if style == drawing.ANY else f"the style `{style}`"
+    return "a random style each" if style == drawing.ANY else f"the style `{style}`"

@@ -1,4 +1,4 @@
-"""What each command is asked: its options and arguments, for Python and for the command line.
+"""The request of each command: its options and arguments, for Python and the command line.
 
 A default, a help text and a range stand once, here, and nothing heavy is imported for them.  The
 order of the fields is that of the options.
@@ -92,7 +92,7 @@ def _of_weights(name: str, word: str = "that") -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchRequest:
-    """How is searched, where weights shall not have it their own way."""
+    """How to search, where it is not to be as the weights recommend."""
 
     thresholds: tuple[float, float, float] | None = _of_weights("thresholds", "those")
     min_face: float | None = _of_weights("min_face")
@@ -154,7 +154,7 @@ class CartoonsRequest:
     workers: int = _workers(usable_cores())
     style: str = setting(
         "house",
-        "How things are drawn: house, another style, or any for one of chance per frame.",
+        "How things are drawn: house, another style, or any, a random one for each frame.",
         metavar="NAME",
     )
     force: bool = setting(False, "Replace a cartoon drawn into OUT earlier.")
@@ -599,7 +599,7 @@ class TrainRequest(AnnotatedRequest):
     began: float | None = None
     with_cartoons: int = setting(
         0,
-        "Add N frames of the built-in cartoon, each in a style of chance (--style any).",
+        "Add N frames of the built-in cartoon, each in a random style (--style any).",
         NOT_NEGATIVE,
         metavar="N",
     )

@@ -1,8 +1,8 @@
 """One score of what two networks, or two views of an image, say of the same face.
 
-The second view is the mirror image.  A detector that has learnt faces of both sides is not quite
-of one mind about them; where it is, it is right more often.  The two views of an image lie side by
-side in a batch: image ``2 n`` is the ``n``-th one, image ``2 n + 1`` its mirror image.
+The second view is the mirror image.  A detector scores a face and its mirror image differently;
+where both scores are high, it is right more often.  The two views of an image lie side by side in
+a batch: image ``2 n`` is the ``n``-th one, image ``2 n + 1`` its mirror image.
 """
 
 from __future__ import annotations

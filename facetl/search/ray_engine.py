@@ -5,7 +5,7 @@ block's description, what it gives back are counts: pictures are read, and shard
 worker itself, from and to storage that all machines see.  A worker that dies is replaced, and its
 block begun again; shards are put in place whole, so that each picture has one row in the end.
 
-A local Ray listens on this machine alone, asks for a token drawn by chance, reports nothing to
+A local Ray listens on this machine alone, asks for a random token, reports nothing to
 anybody, and keeps its files in a folder of its own that goes when it ends.
 """
 
