@@ -29,7 +29,8 @@ from facetl.boxes import Boxes
 from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.commands.train import TrainRequest, train
 from facetl.data.forgetting import photographs
-from facetl.data.formats.course import save_annotations
+from facetl.data.formats.conversion import save_dataset
+from facetl.data.formats.table import COURSE
 from facetl.data.images import Pixels, load_image
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
@@ -123,27 +124,14 @@ class Bench:
         if not folder.exists():
             frames = load_dataset(self.data / show)
             chosen = np.random.default_rng(seed).permutation(len(frames))[:size]
-            save_frames(
-                FaceDataset(tuple(frames.frames[place] for place in sorted(chosen))), folder
-            )
+            few = [frames.frames[place] for place in sorted(chosen)]
+            save_dataset(folder, COURSE, {"train": few}, "link")
         return folder
 
     def note(self, name: str, **facts: Any) -> None:
         figures = self.figures()
         figures[name] = {**figures.get(name, {}), **facts}
         write_text(self.path, json.dumps(figures, indent=1) + "\n")
-
-
-def save_frames(frames: FaceDataset, folder: Path) -> None:
-    """Write frames as a data folder: links to the images, and the course's text."""
-    images = folder / "frames"
-    images.mkdir(parents=True)
-    faces = {}
-    for number, frame in enumerate(frames):
-        name = f"{number:04}{frame.path.suffix}"
-        (images / name).symlink_to(frame.path.resolve())
-        faces[name] = (frame.boxes, frame.labels)
-    save_annotations(folder / "frames_annotations.txt", faces)
 
 
 def pictures_of(frames: FaceDataset) -> Pictures:
