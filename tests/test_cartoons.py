@@ -390,6 +390,9 @@ def test_rare_features_are_not_common() -> None:
     assert list(shapes) == ["one", "two", "three", "four"]
     with pytest.raises(ValueError, match="'two' is taken"):
         shapes.rare("two")(5)
+    with pytest.raises(ValueError, match="'one' is taken"):
+        shapes.rare("one")(6)
+    assert shapes.common == ["one", "four"]
 
 
 @pytest.mark.parametrize("angular", [False, True])

@@ -27,8 +27,14 @@ class Features(Registry[T]):
 
     def rare(self, name: str) -> Callable[[T], T]:
         """Return a decorator that enters what it decorates as rare under ``name``."""
-        self._rare.add(name)
-        return self(name)
+        enter = self(name)
+
+        def enter_rare(entry: T) -> T:
+            enter(entry)
+            self._rare.add(name)
+            return entry
+
+        return enter_rare
 
     def add_rare(self, entries: Mapping[str, T]) -> None:
         """Enter a table of rare features."""
