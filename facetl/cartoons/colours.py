@@ -56,15 +56,21 @@ def lighten(colour: Colour, share: float = 0.3) -> Colour:
     return mix(colour, SUNLIGHT, share)
 
 
+def from_hsv(hue: float, saturation: float, value: float) -> Colour:
+    """Return the colour of a hue, a saturation and a value, each from 0 to 1."""
+    red, green, blue = (
+        round(255 * channel) for channel in colorsys.hsv_to_rgb(hue, saturation, value)
+    )
+    return red, green, blue
+
+
 def any_colour(
     rng: Random,
     saturation: tuple[float, float] = (0.0, 1.0),
     value: tuple[float, float] = (0.0, 1.0),
 ) -> Colour:
     """Return a colour of any hue; saturation and value (0 to 1) lie within the limits."""
-    hsv = rng.random(), rng.uniform(*saturation), rng.uniform(*value)
-    red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(*hsv))
-    return red, green, blue
+    return from_hsv(rng.random(), rng.uniform(*saturation), rng.uniform(*value))
 
 
 def tint(rng: Random, *usual: Colour) -> Colour:

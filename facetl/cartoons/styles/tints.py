@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 from random import Random
 
-from facetl.cartoons.colours import Colour, mix, rgb
+from facetl.cartoons.colours import Colour, from_hsv, mix, rgb
 from facetl.cartoons.look import Tint
 
 
@@ -15,9 +15,7 @@ def turned(rng: Random) -> Tint:
 
     def tint(colour: Colour) -> Colour:
         hue, saturation, value = colorsys.rgb_to_hsv(*(each / 255 for each in rgb(colour)))
-        shares = ((hue + angle) % 1, min(1, saturation * depth), min(1, value * light))
-        red, green, blue = (round(255 * each) for each in colorsys.hsv_to_rgb(*shares))
-        return red, green, blue
+        return from_hsv((hue + angle) % 1, min(1, saturation * depth), min(1, value * light))
 
     return tint
 
