@@ -44,6 +44,13 @@ def loop(points: ArrayLike, steps: int = 10) -> Path:
     return curve(points, steps, closed=True)
 
 
+def polygon(corners: Path, steps: int) -> Path:
+    """Return a closed path of straight sides, each of so many points."""
+    shares = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    ends = np.roll(corners, -1, axis=0)
+    return join(*(a * (1 - shares) + b * shares for a, b in zip(corners, ends, strict=True)))
+
+
 def oval(x: float, y: float, rx: float, ry: float | None = None, steps: int = 40) -> Path:
     """Return an ellipse around (x, y); a circle if ``ry`` is left out."""
     angles = np.linspace(0, 2 * math.pi, steps, endpoint=False)

@@ -13,7 +13,7 @@ from facetl.cartoons.colours import Colour, darken
 from facetl.cartoons.eyes import EYE_STYLES
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
-from facetl.cartoons.heads import HEADS, corner_count, head_outline
+from facetl.cartoons.heads import HEADS, head_outline
 from facetl.cartoons.look import HOUSE_LOOK, Look, Tint
 from facetl.cartoons.masks import mask
 from facetl.cartoons.noses import nose
@@ -240,8 +240,7 @@ class Style:
         )
 
     def _outline(self, who: Character, yaw: float, rng: Random) -> Path:
-        noise = [(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in range(corner_count(who.head))]
-        return head_outline(who.head, yaw, noise) * self._size(rng)
+        return head_outline(who.head, yaw, rng) * self._size(rng)
 
     def _from_side(self, yaw: float, rng: Random) -> Path:
         profile = choose_profile(rng, angular=rng.random() < self.chances.angular)
