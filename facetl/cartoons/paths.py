@@ -78,6 +78,14 @@ def rectangle(x1: float, y1: float, x2: float, y2: float, radius: float = 0) -> 
     )
 
 
+def ring(outer: Path, inner: Path) -> Path:
+    """Return a closed path around what lies between an outer and an inner closed path.
+
+    Both must run the same way round.
+    """
+    return join(outer, outer[:1], inner[::-1], inner[-1:], outer[:1])
+
+
 def polar(x: float, y: float, radius: float, degrees: float) -> tuple[float, float]:
     """Return the point at a distance and an angle from (x, y); 0 is right, 90 is down."""
     angle = math.radians(degrees)
