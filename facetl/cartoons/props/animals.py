@@ -258,9 +258,9 @@ def _ringed_eye(pen: Pen, coat: Coat, iris: Colour, look: Glance) -> None:
     pen.fill(oval(0, 0, 0.07, 0.17), INK)
 
 
+_SETTINGS = ("indoors", "outdoors", "stage")
 for _name, _beast in BEASTS.items():
-    _everywhere = ("indoors", "outdoors", "stage")
-    PROPS(_name)(Prop(partial(_draw_beast, _beast), _everywhere, size=1.2, group=ANIMALS))
+    PROPS(_name)(Prop(partial(_draw_beast, _beast), _SETTINGS, size=1.2, group=ANIMALS))
 
 
 # ---- from the side
@@ -269,10 +269,8 @@ for _name, _beast in BEASTS.items():
 @prop("indoors", "outdoors", "stage", size=1.2, group=ANIMALS)
 def hound(pen: Pen, rng: Random) -> None:
     """Draw the head of a dog, a horse or a crocodile from the side."""
-    pen, fur = (
-        pen.at(turn=rng.gauss(0, 12), flip=rng.random() < 0.5),
-        tint(rng, "#c98d4e", "#8a5a3c"),
-    )
+    pen = pen.at(turn=rng.gauss(0, 12), flip=rng.random() < 0.5)
+    fur = tint(rng, "#c98d4e", "#8a5a3c")
     long, deep = rng.uniform(1.1, 1.9), rng.uniform(0.3, 0.6)
     pen.tube([(-0.5, 0.2), (-0.9, 2)], 0.8, fur)
     upper = [(-0.9, -0.1), (-0.5, -0.9), (0.2, -0.8), (0.5, -0.25), (long, -0.1)]

@@ -102,7 +102,7 @@ def fist(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=LIMBS)
 def bare_foot(pen: Pen, rng: Random) -> None:
     """Draw a bare foot from the side."""
-    pen, skin = pen.at(turn=rng.uniform(-25, 25), flip=rng.random() < 0.5), tint(rng)
+    pen, skin = _turned(pen, rng, 25), tint(rng)
     pen.tube([(-0.5, -2), (-0.5, 0.2)], 0.6, skin)
     foot = [(-0.95, 0.1), (-0.3, -0.1), (0.5, 0.2), (1.2, 0.45), (1.2, 0.75), (-0.85, 0.78)]
     pen.shape(loop(foot, 6), skin, 0.07)
@@ -129,7 +129,7 @@ def shoe(pen: Pen, rng: Random) -> None:
     """Draw a shoe or a pair of them."""
     leather, sole = tint(rng, *CLOTH), tint(rng, WHITE, "#3b3640")
     for i in range(rng.choice([1, 2])):
-        here = pen.at(i * 0.7, i * 0.35, flip=False)
+        here = pen.at(i * 0.7, i * 0.35)
         top = [(-0.9, -0.7), (-0.3, -0.75), (0.1, -0.2), (0.9, 0.1), (1.15, 0.5), (-0.95, 0.5)]
         here.shape(loop(top, 5), leather, 0.07)
         here.shape(rectangle(-1, 0.42, 1.2, 0.7, 0.12), sole, 0.06)

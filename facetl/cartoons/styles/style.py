@@ -198,11 +198,8 @@ class Style:
         return self.jaw(rng) if self.jaw else darken(skin, rng.uniform(0.15, 0.4))
 
     def _dress(self, who: Character, rng: Random) -> Outfit:
-        outfit, body, cloth = (
-            choose_outfit(rng, list(self.decorations), kid=who.kid),
-            self.build,
-            self.cloth,
-        )
+        outfit = choose_outfit(rng, self.decorations, kid=who.kid)
+        body, cloth = self.build, self.cloth
         size = rng.uniform(*body.body)
         return replace(
             outfit,
