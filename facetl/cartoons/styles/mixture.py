@@ -16,6 +16,7 @@ from facetl.cartoons.look import Look
 from facetl.cartoons.masks import mask
 from facetl.cartoons.mouths import mouth
 from facetl.cartoons.noses import nose
+from facetl.cartoons.styles.effects import some_finishes, some_overlays
 from facetl.cartoons.styles.palettes import (
     ANY,
     ANY_SKIN,
@@ -33,7 +34,6 @@ from facetl.cartoons.styles.palettes import (
 from facetl.cartoons.styles.stagings import VARIED
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import some_finishes, some_overlays
 
 T = TypeVar("T")
 
