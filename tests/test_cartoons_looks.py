@@ -13,7 +13,7 @@ from facetl.cartoons.overlays import apply_overlays, overlay
 from facetl.cartoons.paths import oval, rectangle
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import choose_place
-from facetl.cartoons.places.anywhere import ANYWHERE
+from facetl.cartoons.places.any_colours import ANY_COLOURS
 from facetl.cartoons.props import GROUPS, HOUSE, props_for
 from facetl.cartoons.staging import SHOTS, Shot, Staging, choose_shot, place_cast, place_props
 
@@ -231,8 +231,8 @@ def test_the_house_keeps_to_its_own_props_and_places() -> None:
     settings = ("indoors", "outdoors", "stage")
     assert {each.group for setting in settings for each in props_for(setting)} == {HOUSE}
     assert {choose_place(Random(seed)).group for seed in range(40)} == {HOUSE}
-    everywhere = {choose_place(Random(seed), (HOUSE, ANYWHERE)).group for seed in range(40)}
-    assert everywhere == {HOUSE, ANYWHERE}
+    everywhere = {choose_place(Random(seed), (HOUSE, ANY_COLOURS)).group for seed in range(40)}
+    assert everywhere == {HOUSE, ANY_COLOURS}
 
 
 def test_colours_of_things_say_nothing() -> None:

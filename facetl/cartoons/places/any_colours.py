@@ -1,4 +1,4 @@
-"""Backgrounds of any colours and patterns: they say nothing about who stands before them."""
+"""Backgrounds in any colours and patterns, independent of who stands before them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
 from facetl.cartoons.places.place import place
 from facetl.cartoons.props import PROPS
 
-ANYWHERE = "anywhere"
+ANY_COLOURS = "any colours"
 """The group of these places."""
 
 _FLOOR = 270.0
@@ -27,7 +27,7 @@ def _two_colours(rng: Random) -> tuple[Colour, Colour]:
     return one, rng.choice([darken, lighten])(one, rng.uniform(0.1, 0.5))
 
 
-@place("stage", weight=2, group=ANYWHERE)
+@place("stage", weight=2, group=ANY_COLOURS)
 def one_colour(pen: Pen, rng: Random) -> float:
     """Paint everything in one colour, or one that fades."""
     top, bottom = _two_colours(rng)
@@ -35,7 +35,7 @@ def one_colour(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("indoors", weight=2, group=ANYWHERE)
+@place("indoors", weight=2, group=ANY_COLOURS)
 def wall_and_floor(pen: Pen, rng: Random) -> float:
     """Draw a wall and a floor, and rectangles on the wall."""
     wall, floor = _two_colours(rng)
@@ -50,7 +50,7 @@ def wall_and_floor(pen: Pen, rng: Random) -> float:
     return foot
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def bands(pen: Pen, rng: Random) -> float:
     """Draw stripes at any angle."""
     one, other = _two_colours(rng)
@@ -62,7 +62,7 @@ def bands(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def spots(pen: Pen, rng: Random) -> float:
     """Draw spots in rows or anywhere, as large as heads or as small as eyes."""
     ground, paint = _two_colours(rng)
@@ -78,7 +78,7 @@ def spots(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def shapes(pen: Pen, rng: Random) -> float:
     """Draw polygons, ovals and blots over each other."""
     pen.fill(_FRAME, any_colour(rng))
@@ -95,7 +95,7 @@ def shapes(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", weight=2, group=ANYWHERE)
+@place("outdoors", weight=2, group=ANY_COLOURS)
 def hills(pen: Pen, rng: Random) -> float:
     """Draw hills behind hills under a sky, with round trees or bushes."""
     sky, land = _two_colours(rng)
@@ -114,7 +114,7 @@ def hills(pen: Pen, rng: Random) -> float:
     return y + 20
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def snow(pen: Pen, rng: Random) -> float:
     """Draw a snowy wood."""
     sky = tint(rng, "#bcd4e6", "#4a5a8a", "#e6e9f2")
@@ -133,7 +133,7 @@ def snow(pen: Pen, rng: Random) -> float:
     return 240
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def rocks(pen: Pen, rng: Random) -> float:
     """Draw a wall of stones, as in a cave, a quarry or a castle."""
     grey = tint(rng, "#9a9aa6", "#a88f74", "#6f6a7a")
@@ -149,7 +149,7 @@ def rocks(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def windows(pen: Pen, rng: Random) -> float:
     """Draw houses full of windows, by day or by night."""
     sky, lit = any_colour(rng, (0, 0.8), (0.1, 1)), tint(rng, "#ffe9a0", "#b9dbe8")
@@ -169,7 +169,7 @@ def windows(pen: Pen, rng: Random) -> float:
     return 290
 
 
-@place("indoors", group=ANYWHERE)
+@place("indoors", group=ANY_COLOURS)
 def shelves(pen: Pen, rng: Random) -> float:
     """Draw shelves with books, jars and boxes."""
     wood = tint(rng, "#a9714b", "#6b4b3a")
@@ -187,7 +187,7 @@ def shelves(pen: Pen, rng: Random) -> float:
     return 280
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def page(pen: Pen, rng: Random) -> float:
     """Draw a page full of words, of one size or several."""
     paper, ink = _two_colours(rng)
@@ -201,7 +201,7 @@ def page(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def clutter(pen: Pen, rng: Random) -> float:
     """Heap up things of all kinds, none of them a face, in sizes from eyes to heads."""
     pen.fill(_FRAME, any_colour(rng))
@@ -213,7 +213,7 @@ def clutter(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def water(pen: Pen, rng: Random) -> float:
     """Draw a sea, sand or a sky of clouds, in waves."""
     far, near = _two_colours(rng)
@@ -226,7 +226,7 @@ def water(pen: Pen, rng: Random) -> float:
     return max(lowest, 220)
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def blots(pen: Pen, rng: Random) -> float:
     """Draw soft blots of light and shade, out of focus."""
     pen.fill(_FRAME, any_colour(rng))
@@ -237,7 +237,7 @@ def blots(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def wood(pen: Pen, rng: Random) -> float:
     """Draw trunks with bare branches, the farther the paler."""
     air, bark = _two_colours(rng)
@@ -269,7 +269,7 @@ def _draw_trunk(pen: Pen, x: float, thick: float, colour: Colour, rng: Random) -
         )
 
 
-@place("indoors", group=ANYWHERE)
+@place("indoors", group=ANY_COLOURS)
 def planks(pen: Pen, rng: Random) -> float:
     """Draw a wall of boards with knots and nails."""
     timber = tint(rng, "#8a5a3a", "#a98a64", "#6d6a72")
@@ -287,7 +287,7 @@ def planks(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("indoors", group=ANYWHERE)
+@place("indoors", group=ANY_COLOURS)
 def laboratory(pen: Pen, rng: Random) -> float:
     """Draw a wall of pipes, dials, lamps and screens."""
     wall, metal = _two_colours(rng)
@@ -305,7 +305,7 @@ def laboratory(pen: Pen, rng: Random) -> float:
     return 275
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def grotto(pen: Pen, rng: Random) -> float:
     """Look through an arch of rock, or through two."""
     rock = tint(rng, "#8a7a6a", "#a88f74", "#6f6a7a", "#b07a5a")
