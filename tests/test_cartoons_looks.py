@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from facetl.cartoons.arms import hand
-from facetl.cartoons.colours import any_colour, rgb, tint
+from facetl.cartoons.colours import any_colour, object_colour, rgb
 from facetl.cartoons.finishes import apply_finishes, finish
 from facetl.cartoons.lettering import GLYPHS, babble, length_of, write
 from facetl.cartoons.look import Look
@@ -237,8 +237,8 @@ def test_the_house_keeps_to_its_own_props_and_places() -> None:
 
 def test_colours_of_things_say_nothing() -> None:
     rng = Random(1)
-    assert {tint(rng, "#123456") for _ in range(60)} > {"#123456"}
-    shades = np.array([rgb(tint(rng)) for _ in range(400)])
+    assert {object_colour(rng, "#123456") for _ in range(60)} > {"#123456"}
+    shades = np.array([rgb(object_colour(rng)) for _ in range(400)])
     assert (shades.std(0) > 50).all()
     assert any_colour(rng, (0, 0), (1, 1)) == (255, 255, 255)
 

@@ -73,10 +73,10 @@ def any_colour(
     return from_hsv(rng.random(), rng.uniform(*saturation), rng.uniform(*value))
 
 
-def tint(rng: Random, *usual: Colour) -> Colour:
-    """Return a colour for a thing that may have any: a usual one, one of skins, or any at all.
+def object_colour(rng: Random, *usual: Colour) -> Colour:
+    """Return a random colour for a thing that is no face: a usual one, one of skins, or any.
 
-    Nobody is to learn from colours what is a face and what is not.
+    A detector must not learn from colours what is a face and what is not.
     """
     if usual and rng.random() < 0.35:
         return rng.choice(usual)

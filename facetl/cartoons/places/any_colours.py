@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from random import Random
 
-from facetl.cartoons.colours import Colour, any_colour, darken, lighten, mix, tint
+from facetl.cartoons.colours import Colour, any_colour, darken, lighten, mix, object_colour
 from facetl.cartoons.lettering import babble, write
 from facetl.cartoons.paths import arc, cloud, curve, join, loop, oval, rectangle
 from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
@@ -44,7 +44,7 @@ def wall_and_floor(pen: Pen, rng: Random) -> float:
     for _ in range(rng.randrange(5)):
         x, y = rng.uniform(-20, WIDTH), rng.uniform(0, foot - 60)
         panel = rectangle(x, y, x + rng.uniform(30, 140), min(foot, y + rng.uniform(30, 140)))
-        pen.shape(panel, tint(rng, wall, floor), 1.5)
+        pen.shape(panel, object_colour(rng, wall, floor), 1.5)
     pen.fill(rectangle(0, foot, WIDTH, HEIGHT), floor)
     pen.line([(0, foot), (WIDTH, foot)], rng.uniform(1, 4), darken(floor, 0.5))
     return foot
@@ -74,7 +74,7 @@ def spots(pen: Pen, rng: Random) -> float:
             x, y = (column + row % 2 / 2) * step, row * step
             if not in_rows:
                 x, y = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)
-            pen.fill(oval(x, y, radius, steps=20), paint if in_rows else tint(rng, paint))
+            pen.fill(oval(x, y, radius, steps=20), paint if in_rows else object_colour(rng, paint))
     return _FLOOR
 
 
@@ -99,7 +99,7 @@ def shapes(pen: Pen, rng: Random) -> float:
 def hills(pen: Pen, rng: Random) -> float:
     """Draw hills behind hills under a sky, with round trees or bushes."""
     sky, land = _two_colours(rng)
-    pen.fill(_FRAME, sky, fade_to=tint(rng, lighten(sky, 0.4)))
+    pen.fill(_FRAME, sky, fade_to=object_colour(rng, lighten(sky, 0.4)))
     layers, y = rng.randrange(1, 4), 150.0
     for i in range(layers):
         y = 150 + 90 * i / layers + rng.uniform(-20, 20)
@@ -109,7 +109,7 @@ def hills(pen: Pen, rng: Random) -> float:
         for _ in range(rng.randrange(4)):
             x, size = rng.uniform(0, WIDTH), rng.uniform(14, 60)
             pen.soft(colour).shape(
-                cloud(x, y - size * 0.4, size, size * 0.9, 9), tint(rng, colour), 1.6
+                cloud(x, y - size * 0.4, size, size * 0.9, 9), object_colour(rng, colour), 1.6
             )
     return y + 20
 
@@ -117,7 +117,7 @@ def hills(pen: Pen, rng: Random) -> float:
 @place("outdoors", group=ANY_COLOURS)
 def snow(pen: Pen, rng: Random) -> float:
     """Draw a snowy wood."""
-    sky = tint(rng, "#bcd4e6", "#4a5a8a", "#e6e9f2")
+    sky = object_colour(rng, "#bcd4e6", "#4a5a8a", "#e6e9f2")
     pen.fill(_FRAME, sky, fade_to=lighten(sky, 0.5))
     white = rng.choice(["#f4f8fb", "#dfe9f2", "#c9d6e6"])
     pen.fill(
@@ -136,7 +136,7 @@ def snow(pen: Pen, rng: Random) -> float:
 @place("outdoors", group=ANY_COLOURS)
 def rocks(pen: Pen, rng: Random) -> float:
     """Draw a wall of stones, as in a cave, a quarry or a castle."""
-    grey = tint(rng, "#9a9aa6", "#a88f74", "#6f6a7a")
+    grey = object_colour(rng, "#9a9aa6", "#a88f74", "#6f6a7a")
     pen.fill(_FRAME, darken(grey, 0.5))
     step, joint = rng.uniform(34, 80), pen.soft(grey)
     regular = rng.random() < 0.4
@@ -152,11 +152,11 @@ def rocks(pen: Pen, rng: Random) -> float:
 @place("outdoors", group=ANY_COLOURS)
 def windows(pen: Pen, rng: Random) -> float:
     """Draw houses full of windows, by day or by night."""
-    sky, lit = any_colour(rng, (0, 0.8), (0.1, 1)), tint(rng, "#ffe9a0", "#b9dbe8")
-    pen.fill(_FRAME, sky, fade_to=tint(rng, sky))
+    sky, lit = any_colour(rng, (0, 0.8), (0.1, 1)), object_colour(rng, "#ffe9a0", "#b9dbe8")
+    pen.fill(_FRAME, sky, fade_to=object_colour(rng, sky))
     x = -10.0
     while x < WIDTH:
-        width, top, wall = rng.uniform(50, 130), rng.uniform(10, 170), tint(rng)
+        width, top, wall = rng.uniform(50, 130), rng.uniform(10, 170), object_colour(rng)
         pen.shape(rectangle(x, top, x + width, HEIGHT), wall, 1.6)
         step, form = rng.uniform(24, 50), rng.choice([0.0, 0.0, 0.4])
         for row in range(int((280 - top) / step)):
@@ -165,14 +165,14 @@ def windows(pen: Pen, rng: Random) -> float:
                 pane = rectangle(left, high, left + step * 0.6, high + step * 0.7, step * form)
                 pen.shape(pane, lit if rng.random() < 0.6 else darken(wall, 0.5), 1)
         x += width
-    pen.fill(rectangle(0, 290, WIDTH, HEIGHT), tint(rng, "#9a9aa6"))
+    pen.fill(rectangle(0, 290, WIDTH, HEIGHT), object_colour(rng, "#9a9aa6"))
     return 290
 
 
 @place("indoors", group=ANY_COLOURS)
 def shelves(pen: Pen, rng: Random) -> float:
     """Draw shelves with books, jars and boxes."""
-    wood = tint(rng, "#a9714b", "#6b4b3a")
+    wood = object_colour(rng, "#a9714b", "#6b4b3a")
     pen.fill(_FRAME, darken(wood, 0.4))
     rows = rng.randrange(2, 5)
     for row in range(rows):
@@ -181,7 +181,7 @@ def shelves(pen: Pen, rng: Random) -> float:
         while x < WIDTH:
             width, high = rng.uniform(8, 40), room * rng.uniform(0.5, 0.95)
             form = rectangle(x, foot - high, x + width, foot, rng.choice([0, 2, width / 2]))
-            pen.shape(form, tint(rng), 1.3)
+            pen.shape(form, object_colour(rng), 1.3)
             x += width + rng.choice([1, 1, 14])
         pen.shape(rectangle(-2, foot - 3, WIDTH + 2, foot + 5), wood, 1.3)
     return 280
@@ -272,7 +272,7 @@ def _draw_trunk(pen: Pen, x: float, thick: float, colour: Colour, rng: Random) -
 @place("indoors", group=ANY_COLOURS)
 def planks(pen: Pen, rng: Random) -> float:
     """Draw a wall of boards with knots and nails."""
-    timber = tint(rng, "#8a5a3a", "#a98a64", "#6d6a72")
+    timber = object_colour(rng, "#8a5a3a", "#a98a64", "#6d6a72")
     pen.fill(_FRAME, timber)
     width, ink = rng.uniform(26, 80), darken(timber, 0.5)
     for i in range(int(WIDTH / width) + 1):
@@ -295,12 +295,12 @@ def laboratory(pen: Pen, rng: Random) -> float:
     for _ in range(rng.randrange(3, 9)):
         x, y = rng.uniform(0, WIDTH), rng.uniform(0, 270)
         bend = [(x, -10), (x, y), (rng.choice([-10, WIDTH + 10]), y)]
-        pen.tube(bend, rng.uniform(6, 18), tint(rng, metal), 1.2)
+        pen.tube(bend, rng.uniform(6, 18), object_colour(rng, metal), 1.2)
     for _ in range(rng.randrange(4, 14)):
         x, y, size = rng.uniform(0, WIDTH), rng.uniform(0, 270), rng.uniform(6, 30)
         case = rng.choice([oval(x, y, size), rectangle(x, y, x + size * 2, y + size * 1.4, 3)])
-        pen.shape(case, tint(rng, metal), 1.5)
-        pen.shape(oval(x + size * 0.2, y + size * 0.3, size * 0.3), tint(rng), 1.2)
+        pen.shape(case, object_colour(rng, metal), 1.5)
+        pen.shape(oval(x + size * 0.2, y + size * 0.3, size * 0.3), object_colour(rng), 1.2)
     pen.fill(rectangle(0, 275, WIDTH, HEIGHT), darken(metal, 0.3))
     return 275
 
@@ -308,7 +308,7 @@ def laboratory(pen: Pen, rng: Random) -> float:
 @place("outdoors", group=ANY_COLOURS)
 def grotto(pen: Pen, rng: Random) -> float:
     """Look through an arch of rock, or through two."""
-    rock = tint(rng, "#8a7a6a", "#a88f74", "#6f6a7a", "#b07a5a")
+    rock = object_colour(rng, "#8a7a6a", "#a88f74", "#6f6a7a", "#b07a5a")
     pen.fill(_FRAME, rock, fade_to=darken(rock, 0.3))
     for _ in range(rng.randrange(1, 3)):
         x, wide, top = rng.uniform(80, 400), rng.uniform(40, 130), rng.uniform(20, 140)
@@ -319,10 +319,10 @@ def grotto(pen: Pen, rng: Random) -> float:
             (x + wide, top + 70),
             (x + wide * 1.05, 300),
         ]
-        light = tint(rng, "#b7d0dd", "#2b2a3a", "#e6d9b8")
+        light = object_colour(rng, "#b7d0dd", "#2b2a3a", "#e6d9b8")
         pen.shape(loop(arch, 6), light, 2)
     for _ in range(rng.randrange(4, 14)):
         x, y, size = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), rng.uniform(8, 40)
         pen.line(arc(x, y, size, size * 0.6, 190, 320), 1.6, darken(rock, 0.4))
-    pen.fill(rectangle(0, 288, WIDTH, HEIGHT), mix(rock, tint(rng), 0.4))
+    pen.fill(rectangle(0, 288, WIDTH, HEIGHT), mix(rock, object_colour(rng), 0.4))
     return 288
