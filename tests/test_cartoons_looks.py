@@ -7,7 +7,7 @@ import pytest
 from facetl.cartoons.arms import hand
 from facetl.cartoons.colours import any_colour, object_colour, rgb
 from facetl.cartoons.finishes import apply_finishes, finish
-from facetl.cartoons.lettering import GLYPHS, babble, length_of, write
+from facetl.cartoons.lettering import GLYPHS, length_of, random_words, write
 from facetl.cartoons.look import Look
 from facetl.cartoons.overlays import apply_overlays, overlay
 from facetl.cartoons.paths import oval, rectangle
@@ -189,7 +189,7 @@ def test_glyphs_are_drawn(pen: Pen, glyph: str) -> None:
 
 
 def test_text_is_as_long_as_said(pen: Pen) -> None:
-    text = babble(Random(1), 1)[:2] + " X"
+    text = random_words(Random(1), 1)[:2] + " X"
     write(pen.at(WIDTH / 2, HEIGHT / 2, 20), text, 0.3, "#ffffff", "#ff0000")
     _, columns = np.nonzero(pen.canvas.image[:, :, 0])
     assert np.ptp(columns) / OVERSAMPLING == pytest.approx(length_of(text) * 20, abs=20)

@@ -124,7 +124,7 @@ def compose(rng: Random, style: Style = HOUSE_STYLE) -> tuple[Canvas, list[SeenF
     if scenery.blur:
         canvas.blur(scenery.blur)
     shot = choose_shot(rng, staging)
-    actors = place_cast(shot, floor, rng, staging, style.engage)
+    actors = place_cast(shot, floor, rng, staging, style.choose_toon)
     props = place_props(place.setting, shot, floor, actors, rng, staging)
     drawn = _draw_from_far_to_near(pen, [*props, *actors], style, rng)
     foregrounds = FOREGROUNDS.get(place.setting)

@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 
 Footprint = tuple[float, float, float, float]
 
-Engage = Callable[[str, Random, bool], Toon]
+ChooseToon = Callable[[str, Random, bool], Toon]
 """Returns who goes by a label, in a pose of chance; from behind if the last argument says so."""
 
 HATS_FROM_BEHIND = (None, None, "beanie", "band", "bowler")
@@ -213,7 +213,7 @@ def choose_shot(rng: Random, staging: Staging = HOUSE_STAGING) -> Shot:
     return rng.choices(staging.shots, [shot.weight for shot in staging.shots])[0]
 
 
-def engage(label: str, rng: Random, turned_away: bool) -> Toon:
+def choose_toon(label: str, rng: Random, turned_away: bool) -> Toon:
     """Return a regular or, if the label is "unknown", a stranger, in a pose of chance."""
     who = invent(rng) if label == UNKNOWN else CAST[label]
     if turned_away:
@@ -226,7 +226,7 @@ def place_cast(
     floor: float,
     rng: Random,
     staging: Staging = HOUSE_STAGING,
-    engage: Engage = engage,
+    choose_toon: ChooseToon = choose_toon,
 ) -> list[Actor]:
     """Return who is in the frame; now and then one more, seen from behind."""
     count = rng.choice(shot.people)
@@ -237,7 +237,7 @@ def place_cast(
     for i in range(count + (rng.random() < staging.turned_away)):
         regular = i < len(names) and rng.random() < staging.regulars
         label = names[i] if regular else UNKNOWN
-        toon = engage(label, rng, i >= count)
+        toon = choose_toon(label, rng, i >= count)
         height = min(largest, max(smallest, size * rng.uniform(0.8, 1.25)))
         actor = _find_room(Actor(toon, label, 0, 0, height, False), shot, count, floor, actors, rng)
         actors += [actor] if actor else []

@@ -6,7 +6,7 @@ import math
 from random import Random
 
 from facetl.cartoons.colours import Colour, any_colour, darken, lighten, mix, object_colour
-from facetl.cartoons.lettering import babble, write
+from facetl.cartoons.lettering import random_words, write
 from facetl.cartoons.paths import arc, cloud, curve, join, loop, oval, rectangle
 from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
 from facetl.cartoons.places.place import place
@@ -195,7 +195,7 @@ def page(pen: Pen, rng: Random) -> float:
     y = rng.uniform(5, 20)
     while y < HEIGHT:
         size = rng.choice([7, 7, 9, 20])
-        text = babble(rng, 1 + int(100 / size / 3))
+        text = random_words(rng, 1 + int(100 / size / 3))
         write(pen.at(WIDTH / 2 + rng.uniform(-40, 40), y, size), text, rng.uniform(0.2, 0.4), ink)
         y += size * 2.8
     return _FLOOR

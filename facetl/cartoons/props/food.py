@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.colours import CLOTH, INK, WHITE, darken, lighten, object_colour
-from facetl.cartoons.lettering import babble, length_of, write
+from facetl.cartoons.lettering import length_of, random_words, write
 from facetl.cartoons.paths import arc, cloud, curve, loop, mirror, oval, polar, rectangle, zigzag
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.props.prop import prop
@@ -140,7 +140,7 @@ def plate(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=FOOD)
 def jar(pen: Pen, rng: Random) -> None:
     """Draw a jar or a bottle with a label."""
-    glass, text = object_colour(rng, "#cfe8f7", "#7a4a2e", "#5fa35a"), babble(rng, 1)[:4]
+    glass, text = object_colour(rng, "#cfe8f7", "#7a4a2e", "#5fa35a"), random_words(rng, 1)[:4]
     neck = rng.uniform(0.2, 0.6)
     right = [(0, -1.2), (neck, -1.2), (neck, -0.8), (0.65, -0.4), (0.65, 1.1), (0, 1.1)]
     pen.shape(loop(mirror(right), 2), glass, 0.08)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.colours import CLOTH, INK, PAPER, WHITE, any_colour, darken, object_colour
-from facetl.cartoons.lettering import ALPHABET, babble, length_of, letter, write
+from facetl.cartoons.lettering import ALPHABET, length_of, letter, random_words, write
 from facetl.cartoons.paths import arc, as_path, curve, loop, mirror, oval, polar, rectangle
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.props.prop import prop
@@ -25,7 +25,7 @@ def big_letter(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", hangs=True, size=1.4, weight=2, group=SIGNS)
 def big_word(pen: Pen, rng: Random) -> None:
     """Draw a word, perhaps on a board."""
-    text = babble(rng, 1)[:6]
+    text = random_words(rng, 1)[:6]
     here = pen.at(scale=2.4 / length_of(text), turn=rng.gauss(0, 6))
     if rng.random() < 0.6:
         half = length_of(text) / 2 + 0.5
@@ -53,7 +53,7 @@ def signpost(pen: Pen, rng: Random) -> None:
     wood = object_colour(rng, "#b98b4b", "#8a5a3a", "#e3b97f")
     pen.shape(rectangle(-0.12, 0.2, 0.12, 1.9), darken(wood, 0.2), 0.06)
     pen.shape(loop([(-1.1, -0.6), (1, -0.7), (1.1, 0.4), (-1, 0.5)], 3), wood, 0.08)
-    text = babble(rng, 1)[:5]
+    text = random_words(rng, 1)[:5]
     write(pen.at(0, -0.1, 1.5 / length_of(text)), text, 0.35, INK)
 
 
@@ -70,7 +70,7 @@ def notebook(pen: Pen, rng: Random) -> None:
         pen.fill(oval(-0.68, y, 0.07), INK)
     if not is_page:
         pen.shape(rectangle(-0.4, -0.6, 0.6, -0.1, 0.05), PAPER, 0.05)
-        write(pen.at(0.1, -0.35, 0.13), babble(rng, 1)[:4], 0.35, INK)
+        write(pen.at(0.1, -0.35, 0.13), random_words(rng, 1)[:4], 0.35, INK)
 
 
 @prop("indoors", "outdoors", "stage", hangs=True, group=SIGNS)

@@ -154,7 +154,7 @@ class Style:
     finishes: Mapping[str, float] = field(default_factory=dict)
     overlays: Mapping[str, float] = field(default_factory=dict)
 
-    def engage(self, label: str, rng: Random, turned_away: bool) -> Toon:
+    def choose_toon(self, label: str, rng: Random, turned_away: bool) -> Toon:
         """Return somebody in a pose of chance, whatever the label."""
         who = self._invent(rng)
         if turned_away:
