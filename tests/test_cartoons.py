@@ -409,7 +409,7 @@ def test_profiles_look_to_their_side_with_one_eye(angular: bool) -> None:
     assert before.sum() > behind.sum()
 
 
-def test_every_rare_feature_is_met_in_some_style() -> None:
+def test_every_rare_feature_is_used_by_some_style() -> None:
     styles = [STYLES[name](Random(seed)) for name in STYLES for seed in range(3)]
     for table, field in ((HEADS, "heads"), (HAIR_STYLES, "hair"), (EYE_STYLES, "eyes")):
         met = {name for style in styles for name in getattr(style, field)}

@@ -145,7 +145,7 @@ def photo() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 @pytest.mark.parametrize("name", finish)
-def test_finishes_change_pictures_as_chance_wills(name: str) -> None:
+def test_finishes_change_pictures_as_the_seed_says(name: str) -> None:
     picture = photo()
     kept = picture.copy()
     done = [finish[name](picture, Random(seed)) for seed in (1, 1)]
@@ -156,7 +156,7 @@ def test_finishes_change_pictures_as_chance_wills(name: str) -> None:
     assert any((finish[name](picture, Random(seed)) != kept).any() for seed in range(9))
 
 
-def test_finishes_are_applied_with_their_chances() -> None:
+def test_finishes_are_applied_with_their_probabilities() -> None:
     picture = photo()
     assert np.array_equal(apply_finishes(picture, {"sepia": 0}, Random(1)), picture)
     grey = apply_finishes(picture, {"monochrome": 1, "vignette": 0}, Random(1))
@@ -175,7 +175,7 @@ def test_overlays_own_no_pixels(pen: Pen, name: str) -> None:
     assert 0 < max(changed) < 0.95
 
 
-def test_overlays_are_applied_with_their_chances(pen: Pen) -> None:
+def test_overlays_are_applied_with_their_probabilities(pen: Pen) -> None:
     apply_overlays(pen, {"letterbox": 0}, Random(1))
     assert not pen.canvas.image.any()
     apply_overlays(pen, {"title": 1}, Random(1))
@@ -221,7 +221,7 @@ def test_staging_asks_for_groups_and_numbers_of_props() -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_groups_of_props_are_met_by_who_asks_for_them(group: str) -> None:
+def test_groups_of_props_are_drawn_where_they_are_asked_for(group: str) -> None:
     asked = [each for setting in ("indoors", "outdoors") for each in props_for(setting, (group,))]
     assert len(asked) >= 6
     assert {each.group for each in asked} == {group}
@@ -235,7 +235,7 @@ def test_the_house_keeps_to_its_own_props_and_places() -> None:
     assert everywhere == {HOUSE, ANY_COLOURS}
 
 
-def test_colours_of_things_say_nothing() -> None:
+def test_colours_of_objects_are_usual_ones_or_any() -> None:
     rng = Random(1)
     assert {object_colour(rng, "#123456") for _ in range(60)} > {"#123456"}
     shades = np.array([rgb(object_colour(rng)) for _ in range(400)])

@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class Features(Registry[T]):
-    """A registry whose rare entries only those styles meet that ask for them.
+    """A registry whose rare entries are used only by styles that name them.
 
-    The house style picks from ``common`` by chance, so a rare entry leaves its frames alone.
+    The house style picks from ``common`` at random, so a rare entry leaves its frames as they are.
     """
 
     def __init__(self, common: Mapping[str, T] | None = None) -> None:

@@ -22,11 +22,11 @@ Picture = NDArray[np.uint8]
 Finish = Callable[[Picture, Random], Picture]
 
 finish: Registry[Finish] = Registry()
-"""Functions from picture to picture; all chance comes from the given generator."""
+"""Functions from picture to picture; random only by the given generator."""
 
 
 def apply_finishes(picture: Picture, chances: Mapping[str, float], rng: Random) -> Picture:
-    """Return the picture with some finishes, each with its own chance (0 to 1), in that order."""
+    """Return the picture with some finishes, each with a probability (0 to 1), in that order."""
     for name, chance in chances.items():
         if rng.random() < chance:
             picture = finish[name](picture, rng)
@@ -200,7 +200,7 @@ PAINTED: Mapping[str, float] = {
     "watercolour": 0.15,
     "vignette": 0.1,
 }
-"""For backgrounds painted by hand: the chance of each finish."""
+"""For backgrounds painted by hand: the probability of each finish."""
 
 
 # ---- film

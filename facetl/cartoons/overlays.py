@@ -1,7 +1,7 @@
 """What lies over a picture: captions, logos, bars, bubbles, weather; ``@overlay("name")`` adds one.
 
-Overlays are drawn in the coordinates of the frame by a pen that belongs to nobody, before anybody
-asks which pixels of a face are seen: a face under a caption has a smaller box.
+Overlays are drawn in the coordinates of the frame, by a pen that belongs to nobody and before
+boxes are measured: a face that is partly under a caption has a smaller box.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
 from facetl.registry import Registry
 
 overlay: Registry[Callable[[Pen, Random], None]] = Registry()
-"""Functions that draw over a frame; all chance comes from the given generator."""
+"""Functions that draw over a frame; random only by the given generator."""
 
 
 def apply_overlays(pen: Pen, chances: Mapping[str, float], rng: Random) -> None:
-    """Draw some overlays, each with its own chance (0 to 1)."""
+    """Draw some overlays, each with a probability (0 to 1)."""
     for name, chance in chances.items():
         if rng.random() < chance:
             overlay[name](pen, rng)

@@ -49,7 +49,7 @@ class Profile:
 
 
 def choose_profile(rng: Random, *, angular: bool = False) -> Profile:
-    """Return a profile of chance."""
+    """Return a random profile."""
     return Profile(
         nose=rng.choice([rng.uniform(0.05, 0.25), rng.uniform(0.2, 0.55)]),
         droop=rng.uniform(-0.12, 0.1),

@@ -135,11 +135,11 @@ class Trunk:
 
 
 ToonDrawer = Callable[[Pen, Toon, Random], None]
-"""Draws a part of a character; chance comes from the given generator alone."""
+"""Draws a part of a character; random only by the given generator."""
 
 
 def pose(who: Character, outfit: Outfit, rng: Random, *, turned_away: bool = False) -> Toon:
-    """Return the character in a pose of chance."""
+    """Return the character in a random pose."""
     yaw = rng.choice([-1, 1]) * rng.uniform(0.15, 1)
     return Toon(
         who=who,

@@ -1,4 +1,4 @@
-"""Animals: they have eyes, noses and mouths, and no faces; a new one is a row in ``BEASTS``."""
+"""Animals: their faces do not count and get no box; a new one is a row in ``BEASTS``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clothes without anybody in them: their patterns and buttons look back."""
+"""Clothes that nobody wears: their patterns and buttons may resemble features of a face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hands, feet and legs without anybody: of every colour, as large as heads, in every pose."""
+"""Hands, feet and legs by themselves, and shoes: of every colour, up to the size of heads."""
 
 from __future__ import annotations
 

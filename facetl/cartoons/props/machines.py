@@ -1,4 +1,4 @@
-"""Cars, cameras, loudspeakers and robots' heads: lamps for eyes and grilles for mouths."""
+"""Cars, cameras and robots' heads: lamps and grilles that resemble eyes and mouths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letters, words, dials, pages: flat things with marks on them that may look like features."""
+"""Letters, words, dials, pages: flat things whose marks may resemble features of a face."""
 
 from __future__ import annotations
 

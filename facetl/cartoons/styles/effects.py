@@ -1,4 +1,4 @@
-"""Effects: the finishes and overlays that several styles share, with the chance of each."""
+"""Effects: the finishes and overlays that several styles share, with the probability of each."""
 
 from __future__ import annotations
 

@@ -20,5 +20,5 @@ HOUSE_STYLE = _House()
 
 @STYLES("house")
 def house(rng: Random) -> Style:
-    """Return the style of the built-in cartoon, which leaves nothing to chance."""
+    """Return the style of the built-in cartoon, the same in every frame."""
     return HOUSE_STYLE

@@ -1,4 +1,4 @@
-"""A style made afresh for each frame, so that nothing is common to all but that they are faces."""
+"""A style put together at random for each frame, so that its faces share nothing else."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 @STYLES("mixture")
 def mixture(rng: Random) -> Style:
-    """Return a style in which each thing is drawn by itself; skin has any colour."""
+    """Return a style whose settings are random and independent; skin has any colour."""
     return Style(
         skin=mostly(ANY_SKIN, HOUSE_SKIN, rng.choice([1.0, 0.8, 0.5])),
         hair_colour=rng.choice([ANY, ANY, VIVID, MUTED, GREYS]),

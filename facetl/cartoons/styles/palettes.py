@@ -1,4 +1,4 @@
-"""Colours by chance: of skin, hair and cloth, from a table or from a range of hues."""
+"""Palettes, which return random colours: from a table or from a range of hues."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from facetl.cartoons.colours import CLOTH, HAIR, SKIN, Colour, from_hsv
 from facetl.cartoons.outfit import EYE_WHITES, GLOVES, IRISES
 
 Palette = Callable[[Random], Colour]
-"""Returns a colour of chance."""
+"""Returns a random colour."""
 
 MaybePalette = Callable[[Random], Colour | None]
-"""Returns a colour of chance, or none."""
+"""Returns a random colour, or none."""
 
 Span = tuple[float, float]
 
