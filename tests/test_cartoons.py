@@ -390,6 +390,9 @@ def test_rare_features_are_not_common() -> None:
     assert list(shapes) == ["one", "two", "three", "four"]
     with pytest.raises(ValueError, match="'two' is taken"):
         shapes.rare("two")(5)
+    with pytest.raises(ValueError, match="'one' is taken"):
+        shapes.rare("one")(6)
+    assert shapes.common == ["one", "four"]
 
 
 @pytest.mark.parametrize("angular", [False, True])
@@ -406,7 +409,7 @@ def test_profiles_look_to_their_side_with_one_eye(angular: bool) -> None:
     assert before.sum() > behind.sum()
 
 
-def test_every_rare_feature_is_met_in_some_style() -> None:
+def test_every_rare_feature_is_used_by_some_style() -> None:
     styles = [STYLES[name](Random(seed)) for name in STYLES for seed in range(3)]
     for table, field in ((HEADS, "heads"), (HAIR_STYLES, "hair"), (EYE_STYLES, "eyes")):
         met = {name for style in styles for name in getattr(style, field)}

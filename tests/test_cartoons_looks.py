@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from facetl.cartoons.arms import hand
-from facetl.cartoons.colours import any_colour, rgb, tint
+from facetl.cartoons.colours import any_colour, object_colour, rgb
 from facetl.cartoons.finishes import apply_finishes, finish
-from facetl.cartoons.lettering import GLYPHS, babble, length_of, write
+from facetl.cartoons.lettering import GLYPHS, length_of, random_words, write
 from facetl.cartoons.look import Look
 from facetl.cartoons.overlays import apply_overlays, overlay
 from facetl.cartoons.paths import oval, rectangle
 from facetl.cartoons.pen import HEIGHT, OVERSAMPLING, WIDTH, Canvas, Pen
 from facetl.cartoons.places import choose_place
-from facetl.cartoons.places.anywhere import ANYWHERE
+from facetl.cartoons.places.any_colours import ANY_COLOURS
 from facetl.cartoons.props import GROUPS, HOUSE, props_for
 from facetl.cartoons.staging import SHOTS, Shot, Staging, choose_shot, place_cast, place_props
 
@@ -145,7 +145,7 @@ def photo() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 @pytest.mark.parametrize("name", finish)
-def test_finishes_change_pictures_as_chance_wills(name: str) -> None:
+def test_finishes_change_pictures_as_the_seed_says(name: str) -> None:
     picture = photo()
     kept = picture.copy()
     done = [finish[name](picture, Random(seed)) for seed in (1, 1)]
@@ -156,7 +156,7 @@ def test_finishes_change_pictures_as_chance_wills(name: str) -> None:
     assert any((finish[name](picture, Random(seed)) != kept).any() for seed in range(9))
 
 
-def test_finishes_are_applied_with_their_chances() -> None:
+def test_finishes_are_applied_with_their_probabilities() -> None:
     picture = photo()
     assert np.array_equal(apply_finishes(picture, {"sepia": 0}, Random(1)), picture)
     grey = apply_finishes(picture, {"monochrome": 1, "vignette": 0}, Random(1))
@@ -175,7 +175,7 @@ def test_overlays_own_no_pixels(pen: Pen, name: str) -> None:
     assert 0 < max(changed) < 0.95
 
 
-def test_overlays_are_applied_with_their_chances(pen: Pen) -> None:
+def test_overlays_are_applied_with_their_probabilities(pen: Pen) -> None:
     apply_overlays(pen, {"letterbox": 0}, Random(1))
     assert not pen.canvas.image.any()
     apply_overlays(pen, {"title": 1}, Random(1))
@@ -189,7 +189,7 @@ def test_glyphs_are_drawn(pen: Pen, glyph: str) -> None:
 
 
 def test_text_is_as_long_as_said(pen: Pen) -> None:
-    text = babble(Random(1), 1)[:2] + " X"
+    text = random_words(Random(1), 1)[:2] + " X"
     write(pen.at(WIDTH / 2, HEIGHT / 2, 20), text, 0.3, "#ffffff", "#ff0000")
     _, columns = np.nonzero(pen.canvas.image[:, :, 0])
     assert np.ptp(columns) / OVERSAMPLING == pytest.approx(length_of(text) * 20, abs=20)
@@ -221,7 +221,7 @@ def test_staging_asks_for_groups_and_numbers_of_props() -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_groups_of_props_are_met_by_who_asks_for_them(group: str) -> None:
+def test_groups_of_props_are_drawn_where_they_are_asked_for(group: str) -> None:
     asked = [each for setting in ("indoors", "outdoors") for each in props_for(setting, (group,))]
     assert len(asked) >= 6
     assert {each.group for each in asked} == {group}
@@ -231,14 +231,14 @@ def test_the_house_keeps_to_its_own_props_and_places() -> None:
     settings = ("indoors", "outdoors", "stage")
     assert {each.group for setting in settings for each in props_for(setting)} == {HOUSE}
     assert {choose_place(Random(seed)).group for seed in range(40)} == {HOUSE}
-    everywhere = {choose_place(Random(seed), (HOUSE, ANYWHERE)).group for seed in range(40)}
-    assert everywhere == {HOUSE, ANYWHERE}
+    everywhere = {choose_place(Random(seed), (HOUSE, ANY_COLOURS)).group for seed in range(40)}
+    assert everywhere == {HOUSE, ANY_COLOURS}
 
 
-def test_colours_of_things_say_nothing() -> None:
+def test_colours_of_objects_are_usual_ones_or_any() -> None:
     rng = Random(1)
-    assert {tint(rng, "#123456") for _ in range(60)} > {"#123456"}
-    shades = np.array([rgb(tint(rng)) for _ in range(400)])
+    assert {object_colour(rng, "#123456") for _ in range(60)} > {"#123456"}
+    shades = np.array([rgb(object_colour(rng)) for _ in range(400)])
     assert (shades.std(0) > 50).all()
     assert any_colour(rng, (0, 0), (1, 1)) == (255, 255, 255)
 

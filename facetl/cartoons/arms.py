@@ -19,7 +19,7 @@ item: Registry[Callable[[Pen, Random], None]] = Registry()
 """Things in a hand, drawn from the wrist at the origin along the positive x axis."""
 
 hand: Registry[Callable[[Pen, Colour, int], None]] = Registry()
-"""Hands, drawn like what they hold; given the pen, the colour, and where the thumb is: -1 or 1."""
+"""Hands, drawn like what they hold; given the pen, the colour, and the thumb's side: -1 or 1."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Arm:
 
 
 def gesticulate(toon: Toon, side: int, rng: Random) -> Arm:
-    """Return the arm of one side in a gesture of chance."""
+    """Return the arm of one side in a random gesture."""
     thinking = "chin" if side == toon.side else "down"
     name = rng.choice(["down", "down", "hip", "wave", "front", "point", "up", thinking])
     gesture, trunk = GESTURES[name], toon.trunk

@@ -56,21 +56,27 @@ def lighten(colour: Colour, share: float = 0.3) -> Colour:
     return mix(colour, SUNLIGHT, share)
 
 
+def from_hsv(hue: float, saturation: float, value: float) -> Colour:
+    """Return the colour of a hue, a saturation and a value, each from 0 to 1."""
+    red, green, blue = (
+        round(255 * channel) for channel in colorsys.hsv_to_rgb(hue, saturation, value)
+    )
+    return red, green, blue
+
+
 def any_colour(
     rng: Random,
     saturation: tuple[float, float] = (0.0, 1.0),
     value: tuple[float, float] = (0.0, 1.0),
 ) -> Colour:
     """Return a colour of any hue; saturation and value (0 to 1) lie within the limits."""
-    hsv = rng.random(), rng.uniform(*saturation), rng.uniform(*value)
-    red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(*hsv))
-    return red, green, blue
+    return from_hsv(rng.random(), rng.uniform(*saturation), rng.uniform(*value))
 
 
-def tint(rng: Random, *usual: Colour) -> Colour:
-    """Return a colour for a thing that may have any: a usual one, one of skins, or any at all.
+def object_colour(rng: Random, *usual: Colour) -> Colour:
+    """Return a random colour for a thing that is no face: a usual one, one of skins, or any.
 
-    Nobody is to learn from colours what is a face and what is not.
+    A detector must not learn from colours what is a face and what is not.
     """
     if usual and rng.random() < 0.35:
         return rng.choice(usual)

@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class Features(Registry[T]):
-    """A registry whose rare entries only those styles meet that ask for them.
+    """A registry whose rare entries are used only by styles that name them.
 
-    The house style picks from ``common`` by chance, so a rare entry leaves its frames alone.
+    The house style picks from ``common`` at random, so a rare entry leaves its frames as they are.
     """
 
     def __init__(self, common: Mapping[str, T] | None = None) -> None:
@@ -27,8 +27,14 @@ class Features(Registry[T]):
 
     def rare(self, name: str) -> Callable[[T], T]:
         """Return a decorator that enters what it decorates as rare under ``name``."""
-        self._rare.add(name)
-        return self(name)
+        enter = self(name)
+
+        def enter_rare(entry: T) -> T:
+            enter(entry)
+            self._rare.add(name)
+            return entry
+
+        return enter_rare
 
     def add_rare(self, entries: Mapping[str, T]) -> None:
         """Enter a table of rare features."""

@@ -22,11 +22,11 @@ Picture = NDArray[np.uint8]
 Finish = Callable[[Picture, Random], Picture]
 
 finish: Registry[Finish] = Registry()
-"""Functions from picture to picture; all chance comes from the given generator."""
+"""Functions from picture to picture; random only by the given generator."""
 
 
 def apply_finishes(picture: Picture, chances: Mapping[str, float], rng: Random) -> Picture:
-    """Return the picture with some finishes, each with its own chance (0 to 1), in that order."""
+    """Return the picture with some finishes, each with a probability (0 to 1), in that order."""
     for name, chance in chances.items():
         if rng.random() < chance:
             picture = finish[name](picture, rng)
@@ -55,7 +55,7 @@ def _two_tones(picture: Picture, rng: Random) -> Picture:
 @finish("night")
 def _night(picture: Picture, rng: Random) -> Picture:
     light = [rng.uniform(*limits) for limits in ((0.3, 0.6), (0.35, 0.65), (0.6, 1.0))]
-    return _rounded(picture * np.array(light))
+    return _clipped(picture * np.array(light))
 
 
 @finish("coloured light")
@@ -63,7 +63,7 @@ def _coloured_light(picture: Picture, rng: Random) -> Picture:
     """Light one side in one colour and the other in another."""
     one, other = (np.array(rgb(any_colour(rng, (0.3, 0.9), (0.8, 1)))) / 255 for _ in range(2))
     share = _slope(picture, rng)[:, :, None]
-    return _rounded(picture * (one * (1 - share) + other * share) * rng.uniform(1, 1.4))
+    return _clipped(picture * (one * (1 - share) + other * share) * rng.uniform(1, 1.4))
 
 
 @finish("turned hues")
@@ -80,7 +80,7 @@ def _faded(picture: Picture, rng: Random) -> Picture:
     pale = picture + (grey - picture) * rng.uniform(0.1, 0.6)
     low, high = rng.uniform(0, 70), rng.uniform(190, 255)
     tint = np.array([rng.uniform(0.88, 1.06) for _ in range(3)])
-    return _rounded((low + pale * (high - low) / 255) * tint)
+    return _clipped((low + pale * (high - low) / 255) * tint)
 
 
 @finish("exposure")
@@ -92,20 +92,20 @@ def _exposure(picture: Picture, rng: Random) -> Picture:
 @finish("vivid")
 def _vivid(picture: Picture, rng: Random) -> Picture:
     grey = picture.mean(2, keepdims=True)
-    return _rounded(grey + (picture - grey) * rng.uniform(1.2, 2))
+    return _clipped(grey + (picture - grey) * rng.uniform(1.2, 2))
 
 
 @finish("posterised")
 def _posterised(picture: Picture, rng: Random) -> Picture:
     step = rng.choice([32, 43, 64, 85])
-    return np.asarray(cv2.LUT(picture, _rounded(np.round(np.arange(256) / step) * step)), np.uint8)
+    return np.asarray(cv2.LUT(picture, _clipped(np.round(np.arange(256) / step) * step)), np.uint8)
 
 
 @finish("vignette")
 def _vignette(picture: Picture, rng: Random) -> Picture:
     x, y = _grid(picture, rng.uniform(-0.2, 0.2))
     light = 1 - rng.uniform(0.2, 0.6) * np.clip(x**2 + y**2, 0, 2) / 1.3
-    return _rounded(picture * light[:, :, None])
+    return _clipped(picture * light[:, :, None])
 
 
 # ---- print
@@ -116,7 +116,7 @@ def _halftone(picture: Picture, rng: Random) -> Picture:
     """Print each ink as dots on a grid of its own angle."""
     period, share, first = rng.uniform(3, 6), rng.uniform(0.3, 0.85), rng.uniform(0, 90)
     dots = [(picture[:, :, i] > _screen(picture, period, first + 30 * i)) * 255 for i in range(3)]
-    return _rounded(picture * (1 - share) + np.dstack(dots) * share)
+    return _clipped(picture * (1 - share) + np.dstack(dots) * share)
 
 
 @finish("dots")
@@ -124,7 +124,7 @@ def _dots(picture: Picture, rng: Random) -> Picture:
     """Print dots of a lighter or darker tone over everything, as in cheap comics."""
     screen = _screen(picture, rng.uniform(4, 8), rng.uniform(0, 90))
     inked = (screen > rng.uniform(140, 200))[:, :, None]
-    return _rounded(np.where(inked, picture * rng.uniform(0.7, 0.92), picture))
+    return _clipped(np.where(inked, picture * rng.uniform(0.7, 0.92), picture))
 
 
 @finish("dithered")
@@ -134,17 +134,16 @@ def _dithered(picture: Picture, rng: Random) -> Picture:
     rows, columns = -(-picture.shape[0] // 4), -(-picture.shape[1] // 4)
     threshold = np.tile(rank, (rows, columns))[: picture.shape[0], : picture.shape[1], None]
     step = 255 / rng.choice([3, 4, 6])
-    return _rounded(np.round(picture / step + threshold) * step)
+    return _clipped(np.round(picture / step + threshold) * step)
 
 
 @finish("hatched")
 def _hatched(picture: Picture, rng: Random) -> Picture:
     """Hatch the shades."""
     angle, period = rng.uniform(0, 180), rng.uniform(3, 6)
-    x, y = _pixel_grid(picture)
-    across = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle))
+    across = _along(_pixel_grid(picture), angle)
     shade = (picture.mean(2) < rng.uniform(70, 150)) & (across % period < period * 0.35)
-    return _rounded(np.where(shade[:, :, None], picture * rng.uniform(0.2, 0.6), picture))
+    return _clipped(np.where(shade[:, :, None], picture * rng.uniform(0.2, 0.6), picture))
 
 
 @finish("paper")
@@ -153,13 +152,13 @@ def _paper(picture: Picture, rng: Random) -> Picture:
     tint = np.array([rng.uniform(0.9, 1), rng.uniform(0.86, 0.98), rng.uniform(0.72, 0.95)])
     clouds = _clouds(picture, rng, 24) * rng.uniform(0.02, 0.08)
     fibres = cv2.GaussianBlur(_noise(picture, rng), (0, 0), 1.2, sigmaY=0.5) * rng.uniform(0, 0.07)
-    return _rounded(picture * tint * (1 + clouds + fibres)[:, :, None])
+    return _clipped(picture * tint * (1 + clouds + fibres)[:, :, None])
 
 
 @finish("watercolour")
 def _watercolour(picture: Picture, rng: Random) -> Picture:
     clouds = _clouds(picture, rng, 8) + _clouds(picture, rng, 40)
-    return _rounded(picture * (1 + clouds * rng.uniform(0.03, 0.1))[:, :, None])
+    return _clipped(picture * (1 + clouds * rng.uniform(0.03, 0.1))[:, :, None])
 
 
 # ---- paint: most of all for what is behind people
@@ -174,7 +173,7 @@ def _sponged(picture: Picture, rng: Random) -> Picture:
         share = np.clip((dabs / dabs.std() + _clouds(picture, rng, 60) - 0.8) * 2, 0, 1)
         paint = rgb(any_colour(rng, (0, 0.6))) if rng.random() < 0.5 else picture * 0.6
         painted += (paint - painted) * share[:, :, None] * rng.uniform(0.15, 0.5)
-    return _rounded(painted)
+    return _clipped(painted)
 
 
 @finish("brushed")
@@ -183,7 +182,7 @@ def _brushed(picture: Picture, rng: Random) -> Picture:
     trail = _trail(rng.randrange(11, 40), rng.choice([0, 90, rng.uniform(0, 180)]))
     strokes = cv2.filter2D(_noise(picture, rng), -1, trail)
     light = 1 + strokes / strokes.std() * rng.uniform(0.03, 0.1)
-    return _rounded(picture * light[:, :, None])
+    return _clipped(picture * light[:, :, None])
 
 
 @finish("blotched")
@@ -191,7 +190,7 @@ def _blotched(picture: Picture, rng: Random) -> Picture:
     """Let paint of another colour run into it, in blotches with hard edges."""
     blotches = _clouds(picture, rng, rng.uniform(10, 60)) > rng.uniform(0.2, 0.9)
     share = blotches[:, :, None] * rng.uniform(0.1, 0.4)
-    return _rounded(picture * (1 - share) + np.array(rgb(any_colour(rng))) * share)
+    return _clipped(picture * (1 - share) + np.array(rgb(any_colour(rng))) * share)
 
 
 PAINTED: Mapping[str, float] = {
@@ -201,7 +200,7 @@ PAINTED: Mapping[str, float] = {
     "watercolour": 0.15,
     "vignette": 0.1,
 }
-"""For backgrounds painted by hand: the chance of each finish."""
+"""For backgrounds painted by hand: the probability of each finish."""
 
 
 # ---- film
@@ -210,7 +209,7 @@ PAINTED: Mapping[str, float] = {
 @finish("grain")
 def _grain(picture: Picture, rng: Random) -> Picture:
     grain = cv2.GaussianBlur(_noise(picture, rng), (0, 0), rng.uniform(0.4, 1.1))
-    return _rounded(picture + grain[:, :, None] * rng.uniform(5, 26))
+    return _clipped(picture + grain[:, :, None] * rng.uniform(5, 26))
 
 
 @finish("scratches")
@@ -237,14 +236,14 @@ def _bloom(picture: Picture, rng: Random) -> Picture:
     small = _resized(picture, 0.25, cv2.INTER_AREA)
     glow = cv2.GaussianBlur(np.maximum(small, 150) - 150, (0, 0), rng.uniform(1, 3))
     wide = cv2.resize(glow, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return _rounded(picture + wide * rng.uniform(0.5, 1.3))
+    return _clipped(picture + wide * rng.uniform(0.5, 1.3))
 
 
 @finish("light leak")
 def _light_leak(picture: Picture, rng: Random) -> Picture:
     light = np.array(rgb(any_colour(rng, (0.2, 0.9), (0.9, 1))))
     share = np.clip(_slope(picture, rng) * 2 - 1.1, 0, 1)[:, :, None] * rng.uniform(0.3, 0.8)
-    return _rounded(picture + light * share)
+    return _clipped(picture + light * share)
 
 
 # ---- video
@@ -282,7 +281,7 @@ def _motion_blur(picture: Picture, rng: Random) -> Picture:
 @finish("sharpened")
 def _sharpened(picture: Picture, rng: Random) -> Picture:
     soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.8, 2)).astype(float)
-    return _rounded(picture + (picture - soft) * rng.uniform(0.6, 2))
+    return _clipped(picture + (picture - soft) * rng.uniform(0.6, 2))
 
 
 @finish("interlaced")
@@ -290,7 +289,7 @@ def _interlaced(picture: Picture, rng: Random) -> Picture:
     """Move every other line by a pixel or two and darken it."""
     torn = picture.copy()
     torn[1::2] = np.roll(picture[1::2], rng.choice([-2, -1, 1, 2]), axis=1)
-    torn[1::2] = _rounded(torn[1::2] * rng.uniform(0.7, 1))
+    torn[1::2] = _clipped(torn[1::2] * rng.uniform(0.7, 1))
     return torn
 
 
@@ -314,19 +313,20 @@ def _bleeding_colours(picture: Picture, rng: Random) -> Picture:
 @finish("noise")
 def _noise_of_colours(picture: Picture, rng: Random) -> Picture:
     speckles = np.dstack([_noise(picture, rng) for _ in range(3)])
-    return _rounded(picture + speckles * rng.uniform(3, 16))
+    return _clipped(picture + speckles * rng.uniform(3, 16))
 
 
 # ---- tools
 
 
-def _rounded(levels: ArrayLike) -> Picture:
+def _clipped(levels: ArrayLike) -> Picture:
+    """Return levels as whole numbers from 0 to 255, what lies beyond moved to the nearest."""
     return np.asarray(np.clip(levels, 0, 255), np.uint8)
 
 
 def _in_tones(picture: Picture, dark: ArrayLike, light: ArrayLike) -> Picture:
     share = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), float)[:, :, None] / 255
-    return _rounded(np.asarray(dark, float) * (1 - share) + np.asarray(light, float) * share)
+    return _clipped(np.asarray(dark, float) * (1 - share) + np.asarray(light, float) * share)
 
 
 def _pixel_grid(picture: Picture) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -339,11 +339,18 @@ def _grid(picture: Picture, shift: float = 0) -> tuple[NDArray[np.float64], NDAr
     return x / x.max() * 2 - 1 + shift, y / y.max() * 2 - 1 + shift
 
 
+def _along(
+    grid: tuple[NDArray[np.float64], NDArray[np.float64]], degrees: float
+) -> NDArray[np.float64]:
+    """Return how far each point of a grid lies in a direction."""
+    x, y = grid
+    angle = np.radians(degrees)
+    return np.asarray(x * np.cos(angle) + y * np.sin(angle), float)
+
+
 def _slope(picture: Picture, rng: Random) -> NDArray[np.float64]:
     """Return shares that rise from 0 on one side to 1 on the other."""
-    angle = np.radians(rng.uniform(0, 360))
-    x, y = _grid(picture)
-    across = x * np.cos(angle) + y * np.sin(angle)
+    across = _along(_grid(picture), rng.uniform(0, 360))
     return np.asarray((across - across.min()) / np.ptp(across), float)
 
 
@@ -359,18 +366,21 @@ def _screen(picture: Picture, period: float, angle: float) -> NDArray[np.float64
 
 def _noise(picture: Picture, rng: Random) -> NDArray[np.float32]:
     """Return independent numbers of mean 0 and deviation 1, one for each pixel."""
-    numbers = np.random.default_rng(rng.getrandbits(64))
-    return numbers.standard_normal(picture.shape[:2], np.float32)
+    return _normal_numbers(picture.shape[0], picture.shape[1], rng)
 
 
 def _clouds(picture: Picture, rng: Random, size: float) -> NDArray[np.float32]:
     """Return smooth numbers around 0 that change over about so many pixels."""
     height, width = picture.shape[:2]
-    numbers = np.random.default_rng(rng.getrandbits(64))
-    coarse = numbers.standard_normal((int(height / size) + 2, int(width / size) + 2), np.float32)
+    coarse = _normal_numbers(int(height / size) + 2, int(width / size) + 2, rng)
     return np.asarray(
         cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32
     )
+
+
+def _normal_numbers(rows: int, columns: int, rng: Random) -> NDArray[np.float32]:
+    numbers = np.random.default_rng(rng.getrandbits(64))
+    return numbers.standard_normal((rows, columns), np.float32)
 
 
 def _trail(length: int, angle: float) -> NDArray[np.float32]:

@@ -81,10 +81,10 @@ def draw_frame(seed: int, part: str, index: int, style: str = HOUSE) -> CartoonF
         seed: the random seed.
         part: such as "train"; the frames of one part have nothing to do with those of another.
         index: of the frame in its part.
-        style: "house", a name in ``STYLES``, or "any" for a style of chance.
+        style: "house", a name in ``STYLES``, or "any" for a random one.
 
     Raises:
-        RuntimeError: if chance never gives a fair frame (it has not been seen to happen).
+        RuntimeError: if no try gives a fair frame (it has not been seen to happen).
         UsageError: if there is no such style.
     """
     require_style(style)
@@ -114,7 +114,7 @@ def require_style(name: str) -> None:
 
 
 def compose(rng: Random, style: Style = HOUSE_STYLE) -> tuple[Canvas, list[SeenFace]]:
-    """Draw a frame of chance; return the canvas and all faces, the fair and the hidden."""
+    """Draw a random frame; return the canvas and all faces, the fair and the hidden."""
     canvas, staging, scenery = Canvas(), style.staging, style.scenery
     pen = Pen(canvas)
     place = choose_place(rng, staging.place_groups)
@@ -124,7 +124,7 @@ def compose(rng: Random, style: Style = HOUSE_STYLE) -> tuple[Canvas, list[SeenF
     if scenery.blur:
         canvas.blur(scenery.blur)
     shot = choose_shot(rng, staging)
-    actors = place_cast(shot, floor, rng, staging, style.engage)
+    actors = place_cast(shot, floor, rng, staging, style.choose_toon)
     props = place_props(place.setting, shot, floor, actors, rng, staging)
     drawn = _draw_from_far_to_near(pen, [*props, *actors], style, rng)
     foregrounds = FOREGROUNDS.get(place.setting)

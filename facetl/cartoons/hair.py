@@ -68,11 +68,16 @@ def _fluffy(toon: Toon, line: Path) -> Path:
 
 def _spiky(toon: Toon, line: Path) -> Path:
     spikes = 6
-    picked = line[np.linspace(0, len(line) - 1, 2 * spikes + 1).astype(int)].copy()
+    picked = _feet_and_tips(line, spikes)
     root = as_path((0, toon.top + 0.7))
     stretch = 1.42 + 0.12 * np.cos(np.arange(spikes))
     picked[1::2] = root + (picked[1::2] - root) * stretch[:, None]
-    return as_path(picked)
+    return picked
+
+
+def _feet_and_tips(line: Path, spikes: int) -> Path:
+    """Return points along the line: those with odd numbers are to become the tips of spikes."""
+    return as_path(line[np.linspace(0, len(line) - 1, 2 * spikes + 1).astype(int)])
 
 
 def _brushed_up(toon: Toon, line: Path) -> Path:
@@ -234,20 +239,19 @@ HAIR_STYLES: Features[HairStyle] = Features(
 def _wild(toon: Toon, line: Path) -> Path:
     """Return long, uneven spikes all around the top of the head."""
     spikes = 7
-    picked = line[np.linspace(0, len(line) - 1, 2 * spikes + 1).astype(int)].copy()
+    picked = _feet_and_tips(line, spikes)
     root = as_path((0, toon.top + 0.9))
     stretch = 1.42 + 0.2 * np.cos(2.4 * np.arange(spikes) + toon.yaw)
     picked[1::2] = root + (picked[1::2] - root) * stretch[:, None] + (toon.side * -0.14, 0)
     picked[2:-1:2] = root + (picked[2:-1:2] - root) * 1.08
-    return as_path(picked)
+    return picked
 
 
 def _picket(toon: Toon, line: Path) -> Path:
     """Return short even spikes that stand straight up."""
-    spikes = 7
-    picked = line[np.linspace(0, len(line) - 1, 2 * spikes + 1).astype(int)].copy()
+    picked = _feet_and_tips(line, 7)
     picked[1::2] += (0, -0.34)
-    return as_path(picked)
+    return picked
 
 
 def _strands(toon: Toon, line: Path) -> Path:

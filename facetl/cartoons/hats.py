@@ -7,7 +7,7 @@ from random import Random
 
 from facetl.cartoons.colours import WHITE, Colour, darken, lighten
 from facetl.cartoons.features import Features
-from facetl.cartoons.paths import Path, arc, cloud, curve, join, loop, mirror, oval, rectangle
+from facetl.cartoons.paths import Path, arc, cloud, curve, join, loop, mirror, oval, rectangle, ring
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon, ToonDrawer
 
@@ -157,7 +157,7 @@ def _hood(pen: Pen, toon: Toon, rng: Random) -> None:
         )
         + (x, 0)
     )
-    pen.fill(join(outer, outer[:1], inner[::-1], inner[-1:], outer[:1]), colour)
+    pen.fill(ring(outer, inner), colour)
     pen.line(outer, 0.06, closed=True)
     pen.line(inner, 0.06, closed=True)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 
 from facetl.cartoons.features import Features
-from facetl.cartoons.paths import Path, as_path, join, loop, mirror
+from facetl.cartoons.paths import Path, as_path, loop, mirror, polygon
 
 Corners = list[tuple[float, float]]
 
@@ -62,22 +64,10 @@ ANGULAR = frozenset({"shield", "kite", "trapeze", "crate"})
 """Heads with straight sides."""
 
 
-def head_outline(head: str, yaw: float, noise: list[tuple[float, float]]) -> Path:
-    """Return the closed outline of a head that looks to a side; each corner has its noise."""
+def head_outline(head: str, yaw: float, rng: Random) -> Path:
+    """Return the closed outline of a head that looks to a side, its corners slightly moved."""
     corners = mirror(HEADS[head])
-    corners += as_path(noise)
+    corners += as_path([(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in corners])
     lever = (corners[:, 1] + 0.1) * np.where(corners[:, 1] > 0, 1, 0.4)
     corners[:, 0] += yaw * 0.13 * lever  # the chin points to where the face looks
-    return straight(corners, 12) if head in ANGULAR else loop(corners, 8)
-
-
-def corner_count(head: str) -> int:
-    """Return how many corners the whole outline of a head has."""
-    return len(mirror(HEADS[head]))
-
-
-def straight(corners: Path, steps: int) -> Path:
-    """Return a closed path of straight sides, each of so many points."""
-    shares = np.linspace(0, 1, steps, endpoint=False)[:, None]
-    ends = np.roll(corners, -1, axis=0)
-    return join(*(a * (1 - shares) + b * shares for a, b in zip(corners, ends, strict=True)))
+    return polygon(corners, 12) if head in ANGULAR else loop(corners, 8)

@@ -51,7 +51,7 @@ def length_of(text: str) -> float:
     return _ADVANCE * len(text)
 
 
-def babble(rng: Random, words: int) -> str:
+def random_words(rng: Random, words: int) -> str:
     """Return made-up words."""
     return " ".join(_word(rng) for _ in range(words))
 

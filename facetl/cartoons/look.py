@@ -41,8 +41,8 @@ class Look:
         line: thickness of lines, relative to what each part asks for.
         contour: lines around surfaces: "ink", "own" (a darker shade of the surface) or "none".
         ink: the colour of lines.
-        wobble: how far an unsteady hand strays, in pixels.
-        slip: how far lines miss the paint, in pixels to the right and down.
+        wobble: how far points stray from their place, as in an unsteady hand, in pixels.
+        slip: how far lines are printed off the paint (misregistration), in pixels: right, down.
         paint: "full", or "blank" for ink on paper.
         paper: the colour of that paper.
         shading: "flat", "cel" (two tones), "gradient" or "soft" (as if round).

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from facetl.cartoons.colours import Colour, darken, lighten
 from facetl.cartoons.eyes import EyePair
-from facetl.cartoons.paths import Path, curve, join, loop, mirror, oval, rectangle
+from facetl.cartoons.paths import curve, join, loop, mirror, oval, rectangle, ring
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.toon import Toon
 from facetl.registry import Registry
@@ -16,12 +16,6 @@ mask: Registry[Callable[[Pen, Toon, EyePair, Colour], None]] = Registry()
 
 ENCLOSING = frozenset({"cowl", "helmet"})
 """Masks that go around the head and are not worn in profile: the skull would count as face."""
-
-
-def _upper_face(toon: Toon, below: float, sag: float, grow: float = 1.02) -> Path:
-    """Return the face above a height, its lower edge sagging in the middle."""
-    top = toon.crown(below, grow, 0.0)
-    return join(top, curve([top[-1], (toon.middle_at(below), below + sag), top[0]], 6)[1:-1])
 
 
 @mask("domino")
@@ -37,7 +31,8 @@ def _domino(pen: Pen, toon: Toon, eyes: EyePair, colour: Colour) -> None:
 @mask("cowl")
 def _cowl(pen: Pen, toon: Toon, eyes: EyePair, colour: Colour) -> None:
     low = eyes.y + max(eyes.ry, 0.14) + 0.14
-    cowl = _upper_face(toon, low, -0.1, 1.04)
+    top = toon.crown(low, 1.04)
+    cowl = join(top, curve([top[-1], (toon.middle_at(low), low - 0.1), top[0]], 6)[1:-1])
     pen.fill(cowl, colour)
     pen.line(cowl, 0.06, closed=True)
     for side in (-1, 1):
@@ -82,6 +77,6 @@ def _helmet(pen: Pen, toon: Toon, eyes: EyePair, colour: Colour) -> None:
     x, top = toon.middle_at(eyes.y), eyes.y - max(eyes.ry, 0.14) - 0.16
     opening = rectangle(x - half, top, x + half, toon.bottom - 0.1, 0.22)
     shell = toon.outline * 1.04
-    pen.fill(join(shell, shell[:1], opening[::-1], opening[-1:], shell[:1]), colour)
+    pen.fill(ring(shell, opening), colour)
     pen.line(shell, 0.06, closed=True)
     pen.line(opening, 0.05, closed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -53,7 +54,7 @@ class Outfit:
     hand_size: float = 1.0
 
 
-def choose_outfit(rng: Random, decorations: list[str], *, kid: bool) -> Outfit:
+def choose_outfit(rng: Random, decorations: Sequence[str], *, kid: bool) -> Outfit:
     """Return an outfit for a child or for a grown-up."""
     return Outfit(
         torso=rng.choice(list(TORSOS)),

@@ -1,7 +1,7 @@
 """What lies over a picture: captions, logos, bars, bubbles, weather; ``@overlay("name")`` adds one.
 
-Overlays are drawn in the coordinates of the frame by a pen that belongs to nobody, before anybody
-asks which pixels of a face are seen: a face under a caption has a smaller box.
+Overlays are drawn in the coordinates of the frame, by a pen that belongs to nobody and before
+boxes are measured: a face that is partly under a caption has a smaller box.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from facetl.cartoons.colours import INK, WHITE, Colour, any_colour, darken
-from facetl.cartoons.lettering import ALPHABET, babble, length_of, letter, write
+from facetl.cartoons.lettering import ALPHABET, length_of, letter, random_words, write
 from facetl.cartoons.paths import Path, arc, cloud, curve, loop, oval, rectangle, zigzag
 from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
 from facetl.registry import Registry
 
 overlay: Registry[Callable[[Pen, Random], None]] = Registry()
-"""Functions that draw over a frame; all chance comes from the given generator."""
+"""Functions that draw over a frame; random only by the given generator."""
 
 
 def apply_overlays(pen: Pen, chances: Mapping[str, float], rng: Random) -> None:
-    """Draw some overlays, each with its own chance (0 to 1)."""
+    """Draw some overlays, each with a probability (0 to 1)."""
     for name, chance in chances.items():
         if rng.random() < chance:
             overlay[name](pen, rng)
@@ -33,7 +33,7 @@ def _subtitles(pen: Pen, rng: Random) -> None:
     lines = rng.randrange(1, 3)
     for line in range(lines):
         y = HEIGHT - 14 - (lines - 1 - line) * size * 3
-        _draw_caption(pen.at(WIDTH / 2, y, size), babble(rng, rng.randrange(2, 6)), colour)
+        _draw_caption(pen.at(WIDTH / 2, y, size), random_words(rng, rng.randrange(2, 6)), colour)
 
 
 def _draw_caption(pen: Pen, text: str, colour: Colour) -> None:
@@ -44,7 +44,7 @@ def _draw_caption(pen: Pen, text: str, colour: Colour) -> None:
 @overlay("title")
 def _title(pen: Pen, rng: Random) -> None:
     """Write a large word across the top or the bottom."""
-    text = babble(rng, rng.randrange(1, 3))
+    text = random_words(rng, rng.randrange(1, 3))
     size = min(rng.uniform(14, 34), WIDTH * 0.9 / length_of(text))
     here = pen.at(WIDTH / 2, rng.choice([size + 10, HEIGHT - size - 10]), size, rng.uniform(-5, 5))
     write(here, text, rng.uniform(0.25, 0.5), any_colour(rng, value=(0.5, 1)), any_colour(rng))
@@ -113,14 +113,14 @@ def _speech_bubble(pen: Pen, rng: Random) -> None:
     pen.shape(tail, WHITE, 1.6)
     pen.shape(bubble, WHITE, 1.6)
     for line in (-1, 0, 1):
-        text = babble(rng, 2)
+        text = random_words(rng, 2)
         size = min(5.0, wide * 1.4 / length_of(text))
         write(pen.at(x, y + line * high * 0.5, size), text, 0.25, INK)
 
 
 @overlay("caption box")
 def _caption_box(pen: Pen, rng: Random) -> None:
-    text, size = babble(rng, rng.randrange(2, 4)), rng.uniform(5, 8)
+    text, size = random_words(rng, rng.randrange(2, 4)), rng.uniform(5, 8)
     half = length_of(text) * size / 2 + 8
     x, y = rng.choice([half + 6, WIDTH - half - 6]), rng.choice([20, HEIGHT - 20])
     box = rectangle(x - half, y - size * 1.6, x + half, y + size * 1.6)
@@ -135,7 +135,7 @@ def _bang(pen: Pen, rng: Random) -> None:
     star = _spikes(spikes)
     here = pen.at(*_corner(rng), size, rng.uniform(-25, 25))
     here.shape(star, any_colour(rng, (0.5, 1), (0.7, 1)), 0.07)
-    text = babble(rng, 1)[:5] + "!"
+    text = random_words(rng, 1)[:5] + "!"
     colour = any_colour(rng, (0.5, 1), (0.3, 0.9))
     write(here.at(scale=1.2 / length_of(text)), text, 0.45, colour, INK)
 

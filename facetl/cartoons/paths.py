@@ -44,6 +44,13 @@ def loop(points: ArrayLike, steps: int = 10) -> Path:
     return curve(points, steps, closed=True)
 
 
+def polygon(corners: Path, steps: int) -> Path:
+    """Return a closed path of straight sides, each of so many points."""
+    shares = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    ends = np.roll(corners, -1, axis=0)
+    return join(*(a * (1 - shares) + b * shares for a, b in zip(corners, ends, strict=True)))
+
+
 def oval(x: float, y: float, rx: float, ry: float | None = None, steps: int = 40) -> Path:
     """Return an ellipse around (x, y); a circle if ``ry`` is left out."""
     angles = np.linspace(0, 2 * math.pi, steps, endpoint=False)
@@ -69,6 +76,14 @@ def rectangle(x1: float, y1: float, x2: float, y2: float, radius: float = 0) -> 
         arc(x1 + r, y2 - r, r, r, 90, 180, 6),
         arc(x1 + r, y1 + r, r, r, 180, 270, 6),
     )
+
+
+def ring(outer: Path, inner: Path) -> Path:
+    """Return a closed path around what lies between an outer and an inner closed path.
+
+    Both must run the same way round.
+    """
+    return join(outer, outer[:1], inner[::-1], inner[-1:], outer[:1])
 
 
 def polar(x: float, y: float, radius: float, degrees: float) -> tuple[float, float]:

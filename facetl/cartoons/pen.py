@@ -242,14 +242,13 @@ class Pen:
         """
         if outline is None and self.look.contour == "none":
             return
-        own = darken(colour, 0.45) if self.look.contour == "own" else None
-        self.line(path, width, outline or own, closed=True, swell=swell)
+        line_colour = outline or self._contour_colour(colour)
+        self.line(path, width, line_colour, closed=True, swell=swell)
 
     def tube(self, path: ArrayLike, width: float, colour: Colour, rim: float = 0.06) -> None:
         """Draw a rubber hose with inked rims: an arm, a leg, a tail.  It claims its pixels."""
-        rim_colour = darken(colour, 0.45) if self.look.contour == "own" else None
         rim = 0 if self.look.contour == "none" else rim
-        self.line(path, width / self.weight + 2 * rim, rim_colour)
+        self.line(path, width / self.weight + 2 * rim, self._contour_colour(colour))
         points = self.pixels(path)
         for thickness, shift, paint in self._tube_tones(colour):
             lit = points + np.multiply(shift, width * self.scale)
@@ -257,6 +256,10 @@ class Pen:
             _stroke(self.canvas.image, lit, widths, rgb(paint))
         across = (width + 2 * rim * self.weight) * self.scale
         _stroke(self.canvas.owners, points, _brush(points, across, 0, False), self.owner)
+
+    def _contour_colour(self, surface: Colour) -> Colour | None:
+        """Return the colour of the line around a surface; None stands for the pen's ink."""
+        return darken(surface, 0.45) if self.look.contour == "own" else None
 
     def _tube_tones(self, colour: Colour) -> list[tuple[float, tuple[float, float], Colour]]:
         """Return how thick the tones of a tube are, how far towards the light, their colours."""

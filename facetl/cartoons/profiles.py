@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from facetl.cartoons.heads import straight
-from facetl.cartoons.paths import Path, as_path, loop
+from facetl.cartoons.paths import Path, as_path, loop, polygon
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,11 @@ class Profile:
         ]
         back = [(-0.1, 0.78), (-0.5, 0.55), (-self.skull, 0.1), (-self.skull, -0.4)]
         corners = as_path([*front, *back, (-0.5 * self.skull, -0.9), (-0.02, -1.02)])
-        return straight(corners, 10) if self.angular else loop(corners, 8)
+        return polygon(corners, 10) if self.angular else loop(corners, 8)
 
 
 def choose_profile(rng: Random, *, angular: bool = False) -> Profile:
-    """Return a profile of chance."""
+    """Return a random profile."""
     return Profile(
         nose=rng.choice([rng.uniform(0.05, 0.25), rng.uniform(0.2, 0.55)]),
         droop=rng.uniform(-0.12, 0.1),

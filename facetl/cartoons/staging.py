@@ -18,8 +18,8 @@ UNKNOWN = "unknown"
 
 Footprint = tuple[float, float, float, float]
 
-Engage = Callable[[str, Random, bool], Toon]
-"""Returns who goes by a label, in a pose of chance; from behind if the last argument says so."""
+ChooseToon = Callable[[str, Random, bool], Toon]
+"""Returns who has a label, in a random pose; from behind if the last argument is true."""
 
 HATS_FROM_BEHIND = (None, None, "beanie", "band", "bowler")
 """Hats that look the same from behind."""
@@ -110,7 +110,7 @@ class PlacedProp:
 # ---- framings: the height of the head's middle in the frame and the scale
 
 Framing = Callable[[Toon, float, float, Random], tuple[float, float]]
-"""Is given the toon, the height of its head, the height of the floor, and chance."""
+"""Is given the toon, the height of its head, the height of the floor, and the random generator."""
 
 
 def _show_head(toon: Toon, height: float, floor: float, rng: Random) -> tuple[float, float]:
@@ -180,8 +180,8 @@ class Staging:
         props: the least and the greatest number of props.
         prop_scales: half their least and half their greatest width, in pixels.
         small_props: whether they are small more often than large.
-        prop_groups: the groups of props to be met.
-        place_groups: the groups of places to be in.
+        prop_groups: the groups of props to be drawn.
+        place_groups: the groups of places to be drawn.
         foreground: how often something stands in front of everybody.
     """
 
@@ -209,12 +209,12 @@ HOUSE_STAGING = Staging()
 
 
 def choose_shot(rng: Random, staging: Staging = HOUSE_STAGING) -> Shot:
-    """Return a shot of chance."""
+    """Return a random shot."""
     return rng.choices(staging.shots, [shot.weight for shot in staging.shots])[0]
 
 
-def engage(label: str, rng: Random, turned_away: bool) -> Toon:
-    """Return a regular or, if the label is "unknown", a stranger, in a pose of chance."""
+def choose_toon(label: str, rng: Random, turned_away: bool) -> Toon:
+    """Return a regular or, if the label is "unknown", a stranger, in a random pose."""
     who = invent(rng) if label == UNKNOWN else CAST[label]
     if turned_away:
         who = replace(who, hat=rng.choice(HATS_FROM_BEHIND))
@@ -226,7 +226,7 @@ def place_cast(
     floor: float,
     rng: Random,
     staging: Staging = HOUSE_STAGING,
-    engage: Engage = engage,
+    choose_toon: ChooseToon = choose_toon,
 ) -> list[Actor]:
     """Return who is in the frame; now and then one more, seen from behind."""
     count = rng.choice(shot.people)
@@ -237,7 +237,7 @@ def place_cast(
     for i in range(count + (rng.random() < staging.turned_away)):
         regular = i < len(names) and rng.random() < staging.regulars
         label = names[i] if regular else UNKNOWN
-        toon = engage(label, rng, i >= count)
+        toon = choose_toon(label, rng, i >= count)
         height = min(largest, max(smallest, size * rng.uniform(0.8, 1.25)))
         actor = _find_room(Actor(toon, label, 0, 0, height, False), shot, count, floor, actors, rng)
         actors += [actor] if actor else []

@@ -1,4 +1,4 @@
-"""Strangers: characters put together by chance from all that the registries hold."""
+"""Strangers: characters put together at random from all that the registries hold."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from random import Random
 import numpy as np
 
 from facetl.cartoons.cast import MOODS, Character, Mood
-from facetl.cartoons.heads import corner_count, head_outline
+from facetl.cartoons.heads import head_outline
 from facetl.cartoons.outfit import Outfit
 from facetl.cartoons.paths import Path
 from facetl.cartoons.pen import Pen
@@ -135,11 +135,11 @@ class Trunk:
 
 
 ToonDrawer = Callable[[Pen, Toon, Random], None]
-"""Draws a part of a character; chance comes from the given generator alone."""
+"""Draws a part of a character; random only by the given generator."""
 
 
 def pose(who: Character, outfit: Outfit, rng: Random, *, turned_away: bool = False) -> Toon:
-    """Return the character in a pose of chance."""
+    """Return the character in a random pose."""
     yaw = rng.choice([-1, 1]) * rng.uniform(0.15, 1)
     return Toon(
         who=who,
@@ -149,10 +149,5 @@ def pose(who: Character, outfit: Outfit, rng: Random, *, turned_away: bool = Fal
         gaze=(rng.uniform(-0.35, 0.35) + 0.35 * yaw, rng.uniform(-0.3, 0.35)),
         tilt=rng.gauss(0, 7) if rng.random() < 0.85 else rng.uniform(-30, 30),
         turned_away=turned_away,
-        outline=_outline(who.head, yaw, rng),
+        outline=head_outline(who.head, yaw, rng),
     )
-
-
-def _outline(head: str, yaw: float, rng: Random) -> Path:
-    noise = [(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in range(corner_count(head))]
-    return head_outline(head, yaw, noise)

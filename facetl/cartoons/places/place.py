@@ -18,7 +18,7 @@ PlaceDrawer = Callable[[Pen, Random], float]
 class Place:
     """A background; ``setting`` says which props and which foreground belong there.
 
-    Only frames that ask for its ``group`` are set there; the built-in cartoon asks for "house".
+    It is drawn only in styles whose staging lists its ``group``; the house's lists "house".
     """
 
     draw: PlaceDrawer
@@ -57,6 +57,6 @@ def foreground(setting: str) -> Callable[[PropDrawer], PropDrawer]:
 
 
 def choose_place(rng: Random, groups: Collection[str] = (HOUSE,)) -> Place:
-    """Return a place of chance among those of some groups."""
+    """Return a random place of some groups."""
     places = [each for each in PLACES.values() if each.group in groups]
     return rng.choices(places, [each.weight for each in places])[0]

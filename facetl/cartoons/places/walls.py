@@ -39,7 +39,8 @@ ROOMS = tuple(RoomColours(*colours) for colours in (
 # fmt: on
 
 wallpaper: Registry[Callable[[Pen, RoomColours, float, Random], None]] = Registry()
-"""Drawing functions that are given the pen, the colours, the foot of the wall, and chance."""
+"""Drawing functions that are given the pen, the colours, the foot of the wall, and the
+random generator."""
 
 
 def draw_wall(pen: Pen, colours: RoomColours, foot: float, rng: Random) -> None:

@@ -1,4 +1,4 @@
-"""Props: all that stands and hangs about, some of it looking back at you without being a face."""
+"""Props: things that stand and hang about, some of which resemble a face and are none."""
 
 from facetl.cartoons.props import (
     animals,

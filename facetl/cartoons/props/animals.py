@@ -1,4 +1,4 @@
-"""Animals: they have eyes, noses and mouths, and no faces; a new one is a row in ``BEASTS``."""
+"""Animals: their faces do not count and get no box; a new one is a row in ``BEASTS``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from facetl.cartoons.colours import INK, WHITE, Colour, any_colour, darken, lighten, tint
+from facetl.cartoons.colours import INK, WHITE, Colour, any_colour, darken, lighten, object_colour
 from facetl.cartoons.paths import Path, arc, as_path, cloud, curve, loop, mirror, oval
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.props.prop import PROPS, Prop, prop
@@ -207,9 +207,9 @@ def _draw_beast(beast: Beast, pen: Pen, rng: Random) -> None:
 
 
 def _grow_coat(beast: Beast, rng: Random) -> Coat:
-    fur = tint(rng, *beast.usual)
-    pale = lighten(fur, rng.uniform(0.3, 0.7)) if rng.random() < 0.7 else tint(rng, WHITE)
-    return Coat(fur, pale, tint(rng, INK, INK, "#e8697d", "#ef9a3a"))
+    fur = object_colour(rng, *beast.usual)
+    pale = lighten(fur, rng.uniform(0.3, 0.7)) if rng.random() < 0.7 else object_colour(rng, WHITE)
+    return Coat(fur, pale, object_colour(rng, INK, INK, "#e8697d", "#ef9a3a"))
 
 
 def _draw_body(pen: Pen, coat: Coat, rng: Random) -> None:
@@ -258,9 +258,9 @@ def _ringed_eye(pen: Pen, coat: Coat, iris: Colour, look: Glance) -> None:
     pen.fill(oval(0, 0, 0.07, 0.17), INK)
 
 
+_SETTINGS = ("indoors", "outdoors", "stage")
 for _name, _beast in BEASTS.items():
-    _everywhere = ("indoors", "outdoors", "stage")
-    PROPS(_name)(Prop(partial(_draw_beast, _beast), _everywhere, size=1.2, group=ANIMALS))
+    PROPS(_name)(Prop(partial(_draw_beast, _beast), _SETTINGS, size=1.2, group=ANIMALS))
 
 
 # ---- from the side
@@ -269,17 +269,15 @@ for _name, _beast in BEASTS.items():
 @prop("indoors", "outdoors", "stage", size=1.2, group=ANIMALS)
 def hound(pen: Pen, rng: Random) -> None:
     """Draw the head of a dog, a horse or a crocodile from the side."""
-    pen, fur = (
-        pen.at(turn=rng.gauss(0, 12), flip=rng.random() < 0.5),
-        tint(rng, "#c98d4e", "#8a5a3c"),
-    )
+    pen = pen.at(turn=rng.gauss(0, 12), flip=rng.random() < 0.5)
+    fur = object_colour(rng, "#c98d4e", "#8a5a3c")
     long, deep = rng.uniform(1.1, 1.9), rng.uniform(0.3, 0.6)
     pen.tube([(-0.5, 0.2), (-0.9, 2)], 0.8, fur)
     upper = [(-0.9, -0.1), (-0.5, -0.9), (0.2, -0.8), (0.5, -0.25), (long, -0.1)]
     jaw = [(long + 0.05, deep), (0.4, deep + 0.3), (-0.5, 0.7)]
     pen.shape(loop(upper + jaw, 6), fur, 0.08)
     pen.line(curve([(long, deep * 0.6), (0.8, deep * 0.75), (0.35, deep * 0.5)], 5), 0.06)
-    pen.fill(oval(long, -0.05, 0.17, 0.14), tint(rng, INK))
+    pen.fill(oval(long, -0.05, 0.17, 0.14), object_colour(rng, INK))
     ear = as_path([(-0.5, -0.8), (-0.15, -1.5), (0, -0.7)])
     hanging = loop([(-0.6, -0.8), (-0.2, -0.7), (-0.3, 0.5), (-0.7, 0.4)], 5)
     pen.shape(rng.choice([ear, hanging]), darken(fur, 0.3), 0.07)
@@ -290,11 +288,14 @@ def hound(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=ANIMALS)
 def bird(pen: Pen, rng: Random) -> None:
     """Draw a bird from the side."""
-    pen, plumage = pen.at(flip=rng.random() < 0.5), tint(rng, "#5a9bd8", "#d1495b", "#f3c94a")
+    pen, plumage = (
+        pen.at(flip=rng.random() < 0.5),
+        object_colour(rng, "#5a9bd8", "#d1495b", "#f3c94a"),
+    )
     for x in (-0.1, 0.25):
-        pen.line([(x, 0.8), (x, 1.4), (x + 0.25, 1.45)], 0.08, tint(rng, "#d98a3d"))
+        pen.line([(x, 0.8), (x, 1.4), (x + 0.25, 1.45)], 0.08, object_colour(rng, "#d98a3d"))
     pen.shape([(-0.6, 0.1), (-1.6, -0.2), (-1.5, 0.4), (-0.5, 0.6)], darken(plumage, 0.2), 0.07)
-    pen.shape([(0.8, -0.75), (1.5, -0.5), (0.8, -0.35)], tint(rng, "#f3a712"), 0.06)
+    pen.shape([(0.8, -0.75), (1.5, -0.5), (0.8, -0.35)], object_colour(rng, "#f3a712"), 0.06)
     pen.shape(oval(0, 0.3, 0.85, 0.65), plumage, 0.08)
     pen.shape(oval(0.45, -0.5, 0.55), plumage, 0.08)
     pen.fill(oval(0.25, -0.05, 0.4, 0.3), plumage)
@@ -306,13 +307,13 @@ def bird(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=ANIMALS)
 def duck(pen: Pen, rng: Random) -> None:
     """Draw a duck, a goose or a rubber duck from the side."""
-    pen, down = pen.at(flip=rng.random() < 0.5), tint(rng, "#f6d34a", "#f4f6f8")
+    pen, down = pen.at(flip=rng.random() < 0.5), object_colour(rng, "#f6d34a", "#f4f6f8")
     high = rng.uniform(0.5, 1.3)
     back = [(-1.3, 0.2), (-0.6, 0.5), (0.4, 0.4), (1, 0.7), (0.6, 1.4), (-0.6, 1.4)]
     pen.tube([(0.5, 0.7), (0.5, -high)], 0.42, down)
     pen.shape(loop(back, 6), down, 0.08)
     bill = [(0.8, -high - 0.05), (1.5, -high - 0.1), (1.45, -high + 0.15), (0.8, -high + 0.3)]
-    pen.shape(loop(bill, 4), tint(rng, "#f3a712"), 0.06)
+    pen.shape(loop(bill, 4), object_colour(rng, "#f3a712"), 0.06)
     pen.shape(oval(0.5, -high, 0.45), down, 0.08)
     pen.fill(oval(0.68, -high - 0.1, 0.09, 0.12), INK)
     pen.line(curve([(-0.7, 0.8), (0, 1.1), (0.5, 0.8)], 5), 0.06)
@@ -321,7 +322,7 @@ def duck(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=ANIMALS)
 def fish(pen: Pen, rng: Random) -> None:
     """Draw a fish from the side."""
-    pen, scales = pen.at(flip=rng.random() < 0.5), tint(rng, "#f08a3c", "#6fa8c9")
+    pen, scales = pen.at(flip=rng.random() < 0.5), object_colour(rng, "#f08a3c", "#6fa8c9")
     pen.shape([(-0.8, 0), (-1.5, -0.6), (-1.3, 0), (-1.5, 0.6)], darken(scales, 0.2), 0.07)
     pen.shape([(-0.3, -0.5), (0.1, -1), (0.4, -0.5)], darken(scales, 0.2), 0.07)
     body = loop([(1.1, 0), (0.5, -0.6), (-0.9, 0), (0.5, 0.6)], 8)

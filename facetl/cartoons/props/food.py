@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from facetl.cartoons.colours import CLOTH, INK, WHITE, darken, lighten, tint
-from facetl.cartoons.lettering import babble, length_of, write
+from facetl.cartoons.colours import CLOTH, INK, WHITE, darken, lighten, object_colour
+from facetl.cartoons.lettering import length_of, random_words, write
 from facetl.cartoons.paths import arc, cloud, curve, loop, mirror, oval, polar, rectangle, zigzag
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.props.prop import prop
@@ -17,7 +17,7 @@ FOOD = "food"
 @prop("indoors", "outdoors", group=FOOD)
 def burger(pen: Pen, rng: Random) -> None:
     """Draw a burger."""
-    bun = tint(rng, "#d9963f", "#e8b86a")
+    bun = object_colour(rng, "#d9963f", "#e8b86a")
     pen.shape(rectangle(-1, 0.4, 1, 0.85, 0.25), bun, 0.08)
     layers = ["#7a4a2e", "#7dbb5e", "#f4c552", "#d1495b"]
     rng.shuffle(layers)
@@ -37,10 +37,10 @@ def fried_egg(pen: Pen, rng: Random) -> None:
     """Draw a fried egg or two, or one in its shell."""
     if rng.random() < 0.3:
         egg = loop(mirror([(0, -1), (0.6, -0.2), (0.7, 0.4), (0, 0.95)]), 7)
-        pen.at(turn=rng.uniform(-30, 30)).shape(egg, tint(rng, WHITE, "#eec9a0"), 0.08)
+        pen.at(turn=rng.uniform(-30, 30)).shape(egg, object_colour(rng, WHITE, "#eec9a0"), 0.08)
         return
-    pen.shape(cloud(0, 0, 0.95, 0.85, rng.randrange(5, 8)), tint(rng, WHITE, WHITE), 0.07)
-    yolk = tint(rng, "#f6b73c")
+    pen.shape(cloud(0, 0, 0.95, 0.85, rng.randrange(5, 8)), object_colour(rng, WHITE, WHITE), 0.07)
+    yolk = object_colour(rng, "#f6b73c")
     for x in rng.choice([(0,), (-0.3, 0.3)]):
         pen.shape(oval(x, 0, 0.28), yolk, 0.05)
         pen.fill(oval(x - 0.1, -0.1, 0.07), WHITE)
@@ -49,20 +49,20 @@ def fried_egg(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=FOOD)
 def doughnut(pen: Pen, rng: Random) -> None:
     """Draw a doughnut."""
-    pen.shape(oval(0, 0, 1), tint(rng, "#d9a05a"), 0.08)
-    icing = tint(rng, "#f28ab2", "#7a4a2e", "#f4efe0")
+    pen.shape(oval(0, 0, 1), object_colour(rng, "#d9a05a"), 0.08)
+    icing = object_colour(rng, "#f28ab2", "#7a4a2e", "#f4efe0")
     pen.shape(cloud(0, 0, 0.82, 0.82, 11), icing, 0.05)
     for _ in range(rng.randrange(4, 16)):
         x, y = polar(0, 0, rng.uniform(0.4, 0.75), rng.uniform(0, 360))
-        pen.line([(x, y), (x + 0.1, y + rng.uniform(-0.1, 0.1))], 0.08, tint(rng, *CLOTH))
+        pen.line([(x, y), (x + 0.1, y + rng.uniform(-0.1, 0.1))], 0.08, object_colour(rng, *CLOTH))
     pen.shape(oval(0, 0, 0.28), darken(icing, 0.6), 0.06)
 
 
 @prop("indoors", "outdoors", group=FOOD)
 def any_pizza(pen: Pen, rng: Random) -> None:
     """Draw a pizza or a slice of one, in any colours."""
-    crust, cheese = tint(rng, "#d9963f"), tint(rng, "#f7d774")
-    sausage = tint(rng, "#c9443c")
+    crust, cheese = object_colour(rng, "#d9963f"), object_colour(rng, "#f7d774")
+    sausage = object_colour(rng, "#c9443c")
     if rng.random() < 0.5:
         pen.shape(oval(0, 0, 1), crust, 0.08)
         pen.fill(oval(0, 0, 0.82), cheese)
@@ -79,7 +79,7 @@ def any_pizza(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=FOOD)
 def fruit(pen: Pen, rng: Random) -> None:
     """Draw an apple, an orange, a pear, a melon."""
-    skin = tint(rng, "#c93f3f", "#f3a712", "#7dbb5e")
+    skin = object_colour(rng, "#c93f3f", "#f3a712", "#7dbb5e")
     pen.line(curve([(0, -0.7), (0.05, -1), (0.2, -1.15)], 4), 0.12, "#7a5236")
     forms = [
         mirror([(0, -0.7), (0.5, -0.85), (0.95, -0.1), (0.6, 0.8), (0, 0.85)]),
@@ -96,19 +96,19 @@ def fruit(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=FOOD)
 def cake(pen: Pen, rng: Random) -> None:
     """Draw a cake or a muffin with cherries."""
-    dough, cream = tint(rng, "#d9a05a", "#7a4a2e"), tint(rng, WHITE, "#f7c6d9")
+    dough, cream = object_colour(rng, "#d9a05a", "#7a4a2e"), object_colour(rng, WHITE, "#f7c6d9")
     pen.shape([(-0.8, -0.1), (0.8, -0.1), (0.62, 1), (-0.62, 1)], dough, 0.08)
     for x in (-0.4, 0, 0.4):
         pen.line([(x, 0.1), (x * 0.85, 0.95)], 0.05)
     pen.shape(cloud(0, -0.3, 0.9, 0.5, 9), cream, 0.07)
     for x in rng.choice([(0,), (-0.35, 0.35), (-0.4, 0, 0.4)]):
-        pen.shape(oval(x, -0.55, 0.17), tint(rng, "#c93f3f"), 0.05)
+        pen.shape(oval(x, -0.55, 0.17), object_colour(rng, "#c93f3f"), 0.05)
 
 
 @prop("indoors", "outdoors", group=FOOD)
 def biscuit(pen: Pen, rng: Random) -> None:
     """Draw a biscuit, a potato or a loaf with holes and crumbs."""
-    dough = tint(rng, "#d9a05a", "#c98d4e", "#e8c48a")
+    dough = object_colour(rng, "#d9a05a", "#c98d4e", "#e8c48a")
     form = oval(0, 0, 1, rng.uniform(0.6, 1))
     pen.at(turn=rng.uniform(-30, 30)).shape(form, dough, 0.08)
     chip = darken(dough, rng.uniform(0.3, 0.8))
@@ -120,28 +120,32 @@ def biscuit(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=FOOD)
 def ice_cream(pen: Pen, rng: Random) -> None:
     """Draw an ice cream with one to three balls."""
-    pen.shape([(-0.45, 0.2), (0.45, 0.2), (0, 1.7)], tint(rng, "#e0a458"), 0.07)
+    pen.shape([(-0.45, 0.2), (0.45, 0.2), (0, 1.7)], object_colour(rng, "#e0a458"), 0.07)
     for i in range(rng.randrange(1, 4)):
-        pen.shape(cloud(0, -0.1 - 0.65 * i, 0.55, 0.5, 8), tint(rng, "#f7c6d9", "#fff3dc"), 0.06)
+        pen.shape(
+            cloud(0, -0.1 - 0.65 * i, 0.55, 0.5, 8), object_colour(rng, "#f7c6d9", "#fff3dc"), 0.06
+        )
 
 
 @prop("indoors", group=FOOD)
 def plate(pen: Pen, rng: Random) -> None:
     """Draw a plate seen from above with things on it."""
-    pen.shape(oval(0, 0, 1.1), tint(rng, WHITE), 0.07)
+    pen.shape(oval(0, 0, 1.1), object_colour(rng, WHITE), 0.07)
     pen.line(oval(0, 0, 0.8), 0.05, closed=True)
     for _ in range(rng.randrange(1, 5)):
         x, y = polar(0, 0, rng.uniform(0, 0.5), rng.uniform(0, 360))
-        pen.shape(oval(x, y, rng.uniform(0.12, 0.3)), tint(rng, *CLOTH), 0.05)
+        pen.shape(oval(x, y, rng.uniform(0.12, 0.3)), object_colour(rng, *CLOTH), 0.05)
 
 
 @prop("indoors", "outdoors", group=FOOD)
 def jar(pen: Pen, rng: Random) -> None:
     """Draw a jar or a bottle with a label."""
-    glass, text = tint(rng, "#cfe8f7", "#7a4a2e", "#5fa35a"), babble(rng, 1)[:4]
+    glass, text = object_colour(rng, "#cfe8f7", "#7a4a2e", "#5fa35a"), random_words(rng, 1)[:4]
     neck = rng.uniform(0.2, 0.6)
     right = [(0, -1.2), (neck, -1.2), (neck, -0.8), (0.65, -0.4), (0.65, 1.1), (0, 1.1)]
     pen.shape(loop(mirror(right), 2), glass, 0.08)
-    pen.shape(rectangle(-neck - 0.06, -1.4, neck + 0.06, -1.1, 0.06), tint(rng, *CLOTH), 0.06)
-    pen.shape(rectangle(-0.6, -0.1, 0.6, 0.7), tint(rng, WHITE), 0.05)
+    pen.shape(
+        rectangle(-neck - 0.06, -1.4, neck + 0.06, -1.1, 0.06), object_colour(rng, *CLOTH), 0.06
+    )
+    pen.shape(rectangle(-0.6, -0.1, 0.6, 0.7), object_colour(rng, WHITE), 0.05)
     write(pen.at(0, 0.3, 0.8 / length_of(text)), text, 0.35, INK)

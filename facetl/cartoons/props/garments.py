@@ -1,11 +1,11 @@
-"""Clothes without anybody in them: their patterns and buttons look back."""
+"""Clothes that nobody wears: their patterns and buttons may resemble features of a face."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
 
-from facetl.cartoons.colours import CLOTH, INK, WHITE, Colour, darken, tint
+from facetl.cartoons.colours import CLOTH, INK, WHITE, Colour, darken, object_colour
 from facetl.cartoons.lettering import ALPHABET, letter
 from facetl.cartoons.paths import Path, arc, curve, loop, mirror, oval, rectangle, zigzag
 from facetl.cartoons.pen import Pen
@@ -82,7 +82,7 @@ _PATTERNS: list[Pattern] = [
 @prop("indoors", "outdoors", "stage", size=1.3, group=GARMENTS)
 def sweater(pen: Pen, rng: Random) -> None:
     """Draw a sweater with a pattern, its sleeves hanging or spread."""
-    wool, accent = tint(rng, *CLOTH), tint(rng, *CLOTH)
+    wool, accent = object_colour(rng, *CLOTH), object_colour(rng, *CLOTH)
     spread = rng.uniform(1.2, 1.9)
     for flip in (False, True):
         sleeve = curve([(0.65, -0.65), (1.15, -0.1), (spread, rng.uniform(0.2, 1.2))], 6)
@@ -100,7 +100,7 @@ def sweater(pen: Pen, rng: Random) -> None:
 @prop("indoors", "stage", group=GARMENTS)
 def hat_on_peg(pen: Pen, rng: Random) -> None:
     """Draw a hat that nobody wears."""
-    felt, band = tint(rng, *CLOTH), tint(rng, *CLOTH)
+    felt, band = object_colour(rng, *CLOTH), object_colour(rng, *CLOTH)
     high = rng.uniform(0.6, 1.3)
     pen.shape(oval(0, 0.4, rng.uniform(1, 1.4), 0.3), felt, 0.08)
     crown = loop([(-0.7, 0.4), (-0.6, 0.4 - high), (0.6, 0.4 - high), (0.7, 0.4)], 5)
@@ -111,7 +111,7 @@ def hat_on_peg(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=GARMENTS)
 def backpack(pen: Pen, rng: Random) -> None:
     """Draw a backpack with pockets for eyes."""
-    cloth, accent = tint(rng, *CLOTH), tint(rng, *CLOTH)
+    cloth, accent = object_colour(rng, *CLOTH), object_colour(rng, *CLOTH)
     pen.line(arc(0, -0.95, 0.35, 0.35, 180, 360), 0.12)
     pen.shape(rectangle(-0.85, -1, 0.85, 1.1, 0.4), cloth, 0.08)
     pen.shape(rectangle(-0.65, 0.2, 0.65, 0.95, 0.15), accent, 0.07)
@@ -124,18 +124,18 @@ def backpack(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=GARMENTS)
 def trousers(pen: Pen, rng: Random) -> None:
     """Draw trousers."""
-    cloth = tint(rng, *CLOTH)
+    cloth = object_colour(rng, *CLOTH)
     right = [(0.62, -1), (0.75, 1.3), (0.2, 1.3), (0, -0.1)]
     left = [(-x, y) for x, y in reversed(right[:-1])]
     pen.shape([*right, *left], cloth, 0.08)
     pen.shape(rectangle(-0.64, -1.1, 0.64, -0.85), darken(cloth, 0.3), 0.06)
-    pen.shape(rectangle(-0.12, -1.08, 0.12, -0.86), tint(rng, "#e9c46a"), 0.04)
+    pen.shape(rectangle(-0.12, -1.08, 0.12, -0.86), object_colour(rng, "#e9c46a"), 0.04)
 
 
 @prop("indoors", "outdoors", "stage", group=GARMENTS)
 def hide(pen: Pen, rng: Random) -> None:
     """Draw a ragged hide with spots."""
-    fur = tint(rng, "#e0903c", "#c96f2e", "#8fb04a", "#f0d060")
+    fur = object_colour(rng, "#e0903c", "#c96f2e", "#8fb04a", "#f0d060")
     top, hem = [(-0.7, -1), (0.1, -0.9), (0.8, -0.5), (0.9, 1)], zigzag((0.9, 1), (-0.9, 1), 5, 0.3)
     pelt = [*top, *hem.tolist()]
     pen.fill(pelt, fur)
@@ -149,7 +149,7 @@ def hide(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=GARMENTS)
 def button(pen: Pen, rng: Random) -> None:
     """Draw a large button with two or four holes."""
-    horn = tint(rng, *CLOTH)
+    horn = object_colour(rng, *CLOTH)
     pen.shape(oval(0, 0, 1), horn, 0.1)
     pen.line(oval(0, 0, 0.72), 0.06, darken(horn), closed=True)
     holes = [(-0.25, 0), (0.25, 0)] if rng.random() < 0.5 else [

@@ -1,10 +1,10 @@
-"""Hands, feet and legs without anybody: of every colour, as large as heads, in every pose."""
+"""Hands, feet and legs by themselves, and shoes: of every colour, up to the size of heads."""
 
 from __future__ import annotations
 
 from random import Random
 
-from facetl.cartoons.colours import CLOTH, WHITE, Colour, darken, lighten, tint
+from facetl.cartoons.colours import CLOTH, WHITE, Colour, darken, lighten, object_colour
 from facetl.cartoons.paths import arc, curve, loop, oval, polar, rectangle
 from facetl.cartoons.pen import Pen
 from facetl.cartoons.props.prop import prop
@@ -21,7 +21,7 @@ def _draw_sleeve(pen: Pen, skin: Colour, rng: Random) -> None:
     """Draw the arm below a hand, bare or in a sleeve."""
     pen.tube([(0, 0.5), (0, 2.6)], 0.5, skin)
     if rng.random() < 0.7:
-        cloth = tint(rng, *CLOTH)
+        cloth = object_colour(rng, *CLOTH)
         pen.tube([(0, 1.4), (0, 2.7)], 0.72, cloth)
         if rng.random() < 0.4:
             pen.shape(rectangle(-0.48, 1.15, 0.48, 1.45, 0.1), WHITE, 0.06)
@@ -44,7 +44,7 @@ def _finger(pen: Pen, x: float, length: float, lean: float, skin: Colour) -> Non
 @prop("indoors", "outdoors", "stage", size=1.2, group=LIMBS)
 def open_hand(pen: Pen, rng: Random) -> None:
     """Draw a hand with its fingers spread."""
-    pen, skin = _turned(pen, rng), tint(rng, WHITE)
+    pen, skin = _turned(pen, rng), object_colour(rng, WHITE)
     _draw_sleeve(pen, skin, rng)
     fingers, spread = rng.choice([3, 4]), rng.uniform(4, 16)
     for i in range(fingers):
@@ -61,7 +61,7 @@ def open_hand(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", size=1.2, group=LIMBS)
 def pointing_hand(pen: Pen, rng: Random) -> None:
     """Draw a hand with one or two fingers stretched out."""
-    pen, skin = _turned(pen, rng, 110), tint(rng, WHITE)
+    pen, skin = _turned(pen, rng, 110), object_colour(rng, WHITE)
     _draw_sleeve(pen, skin, rng)
     for i in range(rng.choice([1, 1, 2])):
         _finger(pen, -0.3 + 0.3 * i, 1.15, -6 + 22 * i, skin)
@@ -87,7 +87,7 @@ def pointing_hand(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=LIMBS)
 def fist(pen: Pen, rng: Random) -> None:
     """Draw a fist, its thumb across or up."""
-    pen, skin = _turned(pen, rng), tint(rng, WHITE)
+    pen, skin = _turned(pen, rng), object_colour(rng, WHITE)
     _draw_sleeve(pen, skin, rng)
     pen.shape(rectangle(-0.7, -0.5, 0.7, 0.75, 0.4), skin, 0.07)
     for i in range(4):
@@ -102,7 +102,7 @@ def fist(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=LIMBS)
 def bare_foot(pen: Pen, rng: Random) -> None:
     """Draw a bare foot from the side."""
-    pen, skin = pen.at(turn=rng.uniform(-25, 25), flip=rng.random() < 0.5), tint(rng)
+    pen, skin = _turned(pen, rng, 25), object_colour(rng)
     pen.tube([(-0.5, -2), (-0.5, 0.2)], 0.6, skin)
     foot = [(-0.95, 0.1), (-0.3, -0.1), (0.5, 0.2), (1.2, 0.45), (1.2, 0.75), (-0.85, 0.78)]
     pen.shape(loop(foot, 6), skin, 0.07)
@@ -113,7 +113,7 @@ def bare_foot(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=LIMBS)
 def soles(pen: Pen, rng: Random) -> None:
     """Draw two soles with their toes up, as of somebody who lies there."""
-    skin = tint(rng)
+    skin = object_colour(rng)
     for side in (-1, 1):
         here = pen.at(side * 0.6, 0, turn=side * rng.uniform(0, 22))
         sole = [(0, -0.75), (0.5, -0.4), (0.36, 0.4), (0.3, 1), (-0.3, 1), (-0.36, 0.4)]
@@ -127,9 +127,9 @@ def soles(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=LIMBS)
 def shoe(pen: Pen, rng: Random) -> None:
     """Draw a shoe or a pair of them."""
-    leather, sole = tint(rng, *CLOTH), tint(rng, WHITE, "#3b3640")
+    leather, sole = object_colour(rng, *CLOTH), object_colour(rng, WHITE, "#3b3640")
     for i in range(rng.choice([1, 2])):
-        here = pen.at(i * 0.7, i * 0.35, flip=False)
+        here = pen.at(i * 0.7, i * 0.35)
         top = [(-0.9, -0.7), (-0.3, -0.75), (0.1, -0.2), (0.9, 0.1), (1.15, 0.5), (-0.95, 0.5)]
         here.shape(loop(top, 5), leather, 0.07)
         here.shape(rectangle(-1, 0.42, 1.2, 0.7, 0.12), sole, 0.06)
@@ -140,7 +140,7 @@ def shoe(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", group=LIMBS)
 def boot(pen: Pen, rng: Random) -> None:
     """Draw a boot."""
-    rubber = tint(rng, *CLOTH)
+    rubber = object_colour(rng, *CLOTH)
     outline = [(-0.6, -1.2), (0.2, -1.2), (0.25, 0.1), (1.05, 0.4), (1.1, 0.8), (-0.62, 0.8)]
     pen.shape(loop(outline, 4), rubber, 0.08)
     pen.shape(rectangle(-0.7, -1.3, 0.3, -0.95, 0.1), lighten(rubber, 0.4), 0.06)
@@ -150,7 +150,7 @@ def boot(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", size=1.3, group=LIMBS)
 def legs(pen: Pen, rng: Random) -> None:
     """Draw two legs in trousers or stockings, the rest of which is out of sight."""
-    cloth, leather = tint(rng, *CLOTH), tint(rng, "#3b3640", "#7a3b1e")
+    cloth, leather = object_colour(rng, *CLOTH), object_colour(rng, "#3b3640", "#7a3b1e")
     striped = rng.random() < 0.3
     for side in (-1, 1):
         knee = (side * rng.uniform(0.3, 0.6), 0)
@@ -166,7 +166,7 @@ def legs(pen: Pen, rng: Random) -> None:
 @prop("indoors", "outdoors", "stage", group=LIMBS)
 def glove(pen: Pen, rng: Random) -> None:
     """Draw a mitten or a glove that nobody wears."""
-    pen, wool = _turned(pen, rng), tint(rng, *CLOTH)
+    pen, wool = _turned(pen, rng), object_colour(rng, *CLOTH)
     pen.shape(loop([(0.35, 0.3), (1, -0.2), (0.9, -0.5), (0.3, -0.2)], 5), wool, 0.07)
     mitten = [(-0.55, 0.6), (-0.6, -0.6), (0, -1.1), (0.55, -0.6), (0.5, 0.6)]
     pen.shape(loop(mitten, 6), wool, 0.08)

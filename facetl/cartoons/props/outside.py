@@ -1,4 +1,4 @@
-"""What stands in a street; the windows and lamps of both look back."""
+"""A house and a car: windows and lamps that resemble eyes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from facetl.cartoons.pen import Pen
 from facetl.registry import Registry
 
 PropDrawer = Callable[[Pen, Random], None]
-"""Draws a thing about 2 wide around the origin; chance comes from the generator alone."""
+"""Draws a thing about 2 wide around the origin; random only by the generator."""
 
 HOUSE = "house"
 """The group of what the built-in cartoon shows."""
@@ -20,8 +20,8 @@ HOUSE = "house"
 class Prop:
     """A thing that stands or hangs about; ``settings`` are the kinds of places it is seen in.
 
-    ``size`` is relative to other props; ``weight`` says how often it is chosen.  Only frames
-    that ask for its ``group`` meet it; the built-in cartoon asks for "house".
+    ``size`` is relative to other props; ``weight`` says how often it is chosen.  It is drawn
+    only in styles whose staging lists its ``group``; the house's lists "house".
     """
 
     draw: PropDrawer

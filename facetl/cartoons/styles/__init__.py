@@ -1,6 +1,6 @@
 """Styles: the ways in which shows draw people, none of them a copy of any show's.
 
-Each module of this package but a few adds one; all are met by ``any``.
+Most modules of this package add one; "any" draws each frame in one of them.
 """
 
 from importlib import import_module
@@ -16,7 +16,7 @@ HOUSE = "house"
 """The style of the built-in cartoon, which keeps its regulars."""
 
 ANY = "any"
-"""A style of chance for each frame, the house's among them."""
+"""A random style for each frame, the house's among them."""
 
 __all__ = [
     "ANY",

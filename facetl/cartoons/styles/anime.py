@@ -6,11 +6,11 @@ from random import Random
 
 from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, VIDEO
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import turned
-from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _FAIR = hues((14, 34), (0.06, 0.3), (0.92, 1.0))
 _DARK = hues((16, 30), (0.35, 0.6), (0.45, 0.8))
@@ -71,5 +71,5 @@ def anime(rng: Random) -> Style:
         scenery=Scenery(tints=0.5, tint=turned, paint=PAINTED, blur=rng.choice([0, 0, 1.5])),
         staging=shots(extreme=3, close=4, off_centre=4),
         finishes=VIDEO,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, VIDEO
 from facetl.cartoons.styles.palettes import VIVID, Palette, hues
 from facetl.cartoons.styles.stagings import VARIED
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _GREEN = hues((75, 165), (0.25, 0.85), (0.45, 0.95))
 _BLUE = hues((175, 265), (0.25, 0.8), (0.5, 1.0))
@@ -37,7 +37,7 @@ def _creature(skin: Palette, rng: Random) -> Style:
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=VARIED,
         finishes=VIDEO,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
         iris=VIVID,
         eye_white=hues((0, 360), (0.0, 0.3), (0.9, 1.0)),
         chances=Chances(hat=0.3, mask=0.08, kid=0.3, jaw=0.05, beard=0.06, ears=0.6),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, VIDEO
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, VIVID, hues, mostly, no_colour
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _PALE = hues((20, 40), (0.08, 0.3), (0.92, 1.0))
 _CHANCES = Chances(
@@ -63,5 +63,5 @@ def cut_out(rng: Random) -> Style:
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=shots(huddle=3, wide=4, crowd=2),
         finishes=VIDEO,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, VIDEO
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, MUTED, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import turned
-from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _IRISES = hues((20, 220), (0.3, 0.8), (0.35, 0.75))
 _CHANCES = Chances(hat=0.2, blush=0.3, beard=0.1, moustache=0.1, freckles=0.15)
@@ -57,5 +57,5 @@ def film(rng: Random) -> Style:
         scenery=Scenery(tints=0.6, tint=turned, blur=rng.uniform(0.8, 4.5)),
         staging=shots(close=5, extreme=2),
         finishes=VIDEO,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
     )

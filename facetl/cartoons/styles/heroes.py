@@ -6,11 +6,11 @@ from random import Random
 
 from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, VIDEO
 from facetl.cartoons.styles.palettes import DARK, HOUSE_HAIR, HOUSE_SKIN, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _VILLAINS = hues((60, 330), (0.2, 0.7), (0.5, 0.9))
 _CHANCES = Chances(
@@ -66,5 +66,5 @@ def heroes(rng: Random) -> Style:
         scenery=Scenery(tints=0.6, tint=any_tint, paint=PAINTED),
         staging=shots(close=5),
         finishes=VIDEO,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
     )

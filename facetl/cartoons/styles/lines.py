@@ -7,10 +7,10 @@ from random import Random
 
 from facetl.cartoons.colours import INK
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import PRINT, VIDEO
 from facetl.cartoons.styles.mixture import mixture
 from facetl.cartoons.styles.palettes import DARK, PASTEL, one_of
 from facetl.cartoons.styles.style import STYLES, Scenery, Style
-from facetl.cartoons.styles.wear import PRINT, VIDEO
 
 
 @STYLES("lines")

@@ -1,4 +1,4 @@
-"""A style made afresh for each frame, so that nothing is common to all but that they are faces."""
+"""A style put together at random for each frame, so that its faces share nothing else."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from facetl.cartoons.look import Look
 from facetl.cartoons.masks import mask
 from facetl.cartoons.mouths import mouth
 from facetl.cartoons.noses import nose
+from facetl.cartoons.styles.effects import some_finishes, some_overlays
 from facetl.cartoons.styles.palettes import (
     ANY,
     ANY_SKIN,
@@ -33,14 +34,13 @@ from facetl.cartoons.styles.palettes import (
 from facetl.cartoons.styles.stagings import VARIED
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import some_finishes, some_overlays
 
 T = TypeVar("T")
 
 
 @STYLES("mixture")
 def mixture(rng: Random) -> Style:
-    """Return a style in which each thing is drawn by itself; skin has any colour."""
+    """Return a style whose settings are random and independent; skin has any colour."""
     return Style(
         skin=mostly(ANY_SKIN, HOUSE_SKIN, rng.choice([1.0, 0.8, 0.5])),
         hair_colour=rng.choice([ANY, ANY, VIVID, MUTED, GREYS]),

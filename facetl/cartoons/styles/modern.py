@@ -6,11 +6,11 @@ from random import Random
 
 from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COLOUR_FILM
 from facetl.cartoons.styles.palettes import HOUSE_HAIR, HOUSE_SKIN, MUTED, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import COLOUR_FILM
 
 _FLAT = hues((0, 360), (0.1, 0.6), (0.6, 1.0))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMIC_OVERLAYS, PRINT
 from facetl.cartoons.styles.palettes import HOUSE_SKIN, VIVID, hues, mostly, one_of
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import PRINT, SPEECH
 
 
 @STYLES("newspaper")
@@ -39,5 +39,5 @@ def newspaper(rng: Random) -> Style:
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=shots(extreme=0),
         finishes=PRINT,
-        overlays=SPEECH,
+        overlays=COMIC_OVERLAYS,
     )

@@ -6,11 +6,11 @@ from random import Random
 
 from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, NIGHT
 from facetl.cartoons.styles.palettes import DARK, HOUSE_SKIN, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import muted
-from facetl.cartoons.styles.wear import CAPTIONS, NIGHT
 
 _LIT = hues((0, 360), (0.15, 0.6), (0.7, 1.0))
 _CHANCES = Chances(
@@ -61,5 +61,5 @@ def noir(rng: Random) -> Style:
         scenery=Scenery(tints=0.8, tint=muted, paint=PAINTED, blur=rng.choice([0, 0, 1.5])),
         staging=shots(close=5, off_centre=3),
         finishes=NIGHT,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
     )

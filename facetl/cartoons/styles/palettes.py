@@ -1,19 +1,18 @@
-"""Colours by chance: of skin, hair and cloth, from a table or from a range of hues."""
+"""Palettes, which return random colours: from a table or from a range of hues."""
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Callable
 from random import Random
 
-from facetl.cartoons.colours import CLOTH, HAIR, SKIN, Colour
+from facetl.cartoons.colours import CLOTH, HAIR, SKIN, Colour, from_hsv
 from facetl.cartoons.outfit import EYE_WHITES, GLOVES, IRISES
 
 Palette = Callable[[Random], Colour]
-"""Returns a colour of chance."""
+"""Returns a random colour."""
 
 MaybePalette = Callable[[Random], Colour | None]
-"""Returns a colour of chance, or none."""
+"""Returns a random colour, or none."""
 
 Span = tuple[float, float]
 
@@ -41,9 +40,9 @@ def hues(hue: Span, saturation: Span = (0.3, 0.9), value: Span = (0.5, 1.0)) -> 
     """Return a palette of all colours of some hues, in degrees, saturations and values."""
 
     def draw(rng: Random) -> Colour:
-        shares = (rng.uniform(*hue) % 360 / 360, rng.uniform(*saturation), rng.uniform(*value))
-        red, green, blue = (round(255 * each) for each in colorsys.hsv_to_rgb(*shares))
-        return red, green, blue
+        return from_hsv(
+            rng.uniform(*hue) % 360 / 360, rng.uniform(*saturation), rng.uniform(*value)
+        )
 
     return draw
 

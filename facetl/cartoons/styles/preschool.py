@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import VIDEO
 from facetl.cartoons.styles.palettes import PASTEL, VIVID, hues, mostly
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import turned
-from facetl.cartoons.styles.wear import VIDEO
 
 _SKIN = hues((10, 40), (0.08, 0.55), (0.55, 1.0))
 _CHANCES = Chances(

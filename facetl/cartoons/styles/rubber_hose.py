@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import OLD_FILM
 from facetl.cartoons.styles.palettes import GREYS, hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import greyed
-from facetl.cartoons.styles.wear import OLD_FILM
 
 _PALE = hues((0, 360), (0, 0.01), (0.82, 1.0))
 _MIDDLE = hues((0, 360), (0, 0.01), (0.35, 0.8))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from facetl.cartoons.places.anywhere import ANYWHERE
+from facetl.cartoons.places.any_colours import ANY_COLOURS
 from facetl.cartoons.props import GROUPS, HOUSE
 from facetl.cartoons.staging import SHOTS, Staging
 
@@ -37,7 +37,7 @@ _EVERY_SIZE = Staging(
     prop_scales=(10.0, 80.0),
     small_props=True,
     prop_groups=GROUPS,
-    place_groups=(HOUSE, ANYWHERE),
+    place_groups=(HOUSE, ANY_COLOURS),
     foreground=0.2,
 )
 VARIED = shots()

@@ -6,11 +6,11 @@ from random import Random
 
 from facetl.cartoons.finishes import PAINTED
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COLOUR_FILM
 from facetl.cartoons.styles.palettes import hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import muted
-from facetl.cartoons.styles.wear import COLOUR_FILM
 
 _TAN = hues((14, 32), (0.2, 0.55), (0.6, 0.98))
 _ROUGH = hues((10, 60), (0.08, 0.4), (0.35, 0.75))

@@ -1,4 +1,4 @@
-"""A style: the tables and chances from which the people of one frame are made."""
+"""A style: the tables and probabilities from which the people of one frame are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facetl.cartoons.colours import Colour, darken
 from facetl.cartoons.eyes import EYE_STYLES
 from facetl.cartoons.hair import HAIR_STYLES
 from facetl.cartoons.hats import hat
-from facetl.cartoons.heads import HEADS, corner_count, head_outline
+from facetl.cartoons.heads import HEADS, head_outline
 from facetl.cartoons.look import HOUSE_LOOK, Look, Tint
 from facetl.cartoons.masks import mask
 from facetl.cartoons.noses import nose
@@ -40,7 +40,7 @@ from facetl.registry import Registry
 
 @dataclass(frozen=True)
 class Chances:
-    """How often somebody has what not all have, each from 0 to 1."""
+    """The probabilities, 0 to 1, of what not everybody has."""
 
     kid: float = 0.4
     hat: float = 0.25
@@ -107,7 +107,7 @@ class Scenery:
         look: that of the people if left out.
         tints: how often a prop is of other colours than usual.
         tint: makes the colours of a place or a prop.
-        paint: finishes of the place alone and the chance of each.
+        paint: finishes of the place alone and the probability of each.
         blur: how far the background is out of focus, in pixels.
     """
 
@@ -124,7 +124,7 @@ class Style:
 
     ``moods`` and ``mouths`` are all there are if left empty; ``jaw`` is the colour of shaven
     chins or, with ``muzzles``, of the bulge around the mouth.  ``look`` is that of the people;
-    ``finishes`` and ``overlays`` have the chance of each.
+    ``finishes`` and ``overlays`` have the probability of each.
     """
 
     skin: Palette = HOUSE_SKIN
@@ -154,8 +154,8 @@ class Style:
     finishes: Mapping[str, float] = field(default_factory=dict)
     overlays: Mapping[str, float] = field(default_factory=dict)
 
-    def engage(self, label: str, rng: Random, turned_away: bool) -> Toon:
-        """Return somebody in a pose of chance, whatever the label."""
+    def choose_toon(self, label: str, rng: Random, turned_away: bool) -> Toon:
+        """Return somebody in a random pose, whatever the label."""
         who = self._invent(rng)
         if turned_away:
             who = replace(who, hat=rng.choice(HATS_FROM_BEHIND))
@@ -198,11 +198,8 @@ class Style:
         return self.jaw(rng) if self.jaw else darken(skin, rng.uniform(0.15, 0.4))
 
     def _dress(self, who: Character, rng: Random) -> Outfit:
-        outfit, body, cloth = (
-            choose_outfit(rng, list(self.decorations), kid=who.kid),
-            self.build,
-            self.cloth,
-        )
+        outfit = choose_outfit(rng, self.decorations, kid=who.kid)
+        body, cloth = self.build, self.cloth
         size = rng.uniform(*body.body)
         return replace(
             outfit,
@@ -240,8 +237,7 @@ class Style:
         )
 
     def _outline(self, who: Character, yaw: float, rng: Random) -> Path:
-        noise = [(rng.gauss(0, 0.02), rng.gauss(0, 0.02)) for _ in range(corner_count(who.head))]
-        return head_outline(who.head, yaw, noise) * self._size(rng)
+        return head_outline(who.head, yaw, rng) * self._size(rng)
 
     def _from_side(self, yaw: float, rng: Random) -> Path:
         profile = choose_profile(rng, angular=rng.random() < self.chances.angular)
@@ -268,7 +264,7 @@ def listed(names: str) -> tuple[str, ...]:
 
 
 StyleMaker = Callable[[Random], Style]
-"""Returns the style of one frame, so that what a frame shares can be left to chance."""
+"""Returns the style of one frame, so that what its people share can be random."""
 
 STYLES: Registry[StyleMaker] = Registry()
 """All styles by name; ``@STYLES("name")`` adds one."""

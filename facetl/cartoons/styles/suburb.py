@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, VIDEO
 from facetl.cartoons.styles.palettes import (
     HOUSE_HAIR,
     HOUSE_SKIN,
@@ -17,7 +18,6 @@ from facetl.cartoons.styles.palettes import (
 from facetl.cartoons.styles.stagings import shots
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _TAN = hues((15, 38), (0.2, 0.5), (0.8, 1.0))
 
@@ -52,5 +52,5 @@ def suburb(rng: Random) -> Style:
         scenery=Scenery(tints=0.6, tint=any_tint),
         staging=shots(wide=4, medium=6),
         finishes=VIDEO,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
     )

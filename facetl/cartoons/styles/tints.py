@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 from random import Random
 
-from facetl.cartoons.colours import Colour, mix, rgb
+from facetl.cartoons.colours import Colour, from_hsv, mix, rgb
 from facetl.cartoons.look import Tint
 
 
@@ -15,15 +15,13 @@ def turned(rng: Random) -> Tint:
 
     def tint(colour: Colour) -> Colour:
         hue, saturation, value = colorsys.rgb_to_hsv(*(each / 255 for each in rgb(colour)))
-        shares = ((hue + angle) % 1, min(1, saturation * depth), min(1, value * light))
-        red, green, blue = (round(255 * each) for each in colorsys.hsv_to_rgb(*shares))
-        return red, green, blue
+        return from_hsv((hue + angle) % 1, min(1, saturation * depth), min(1, value * light))
 
     return tint
 
 
 def washed(rng: Random) -> Tint:
-    """Return a tint that stirs one colour of chance into all others."""
+    """Return a tint that mixes one random colour into all others."""
     wash = tuple(rng.randrange(256) for _ in range(3))
     share = rng.uniform(0.3, 0.75)
     return lambda colour: mix(colour, (wash[0], wash[1], wash[2]), share)
@@ -37,7 +35,7 @@ def skin_like(rng: Random) -> Tint:
 
 
 def greyed(rng: Random) -> Tint:
-    """Return a tint without any colour, of some contrast."""
+    """Return a tint that leaves shades of grey, of less contrast."""
     low, reach = rng.uniform(0, 60), rng.uniform(0.6, 0.8)
 
     def tint(colour: Colour) -> Colour:
@@ -49,7 +47,7 @@ def greyed(rng: Random) -> Tint:
 
 
 def muted(rng: Random) -> Tint:
-    """Return a tint that turns the hues and takes away half of the colour."""
+    """Return a tint that turns the hues and mixes in 30 to 60 % of a grey."""
     turn, share = turned(rng), rng.uniform(0.3, 0.6)
     grey = rng.choice(["#8a8378", "#7d8079", "#958a74", "#6f7178"])
     return lambda colour: mix(turn(colour), grey, share)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from facetl.cartoons.look import Look
+from facetl.cartoons.styles.effects import COMMON_OVERLAYS, VIDEO
 from facetl.cartoons.styles.palettes import hues, mostly, no_colour, one_of
 from facetl.cartoons.styles.stagings import VARIED
 from facetl.cartoons.styles.style import STYLES, Build, Chances, Scenery, Style, listed
 from facetl.cartoons.styles.tints import any_tint
-from facetl.cartoons.styles.wear import CAPTIONS, VIDEO
 
 _YELLOW = hues((42, 58), (0.5, 0.95), (0.85, 1.0))
 _BROWN = hues((18, 34), (0.4, 0.65), (0.4, 0.65))
@@ -32,7 +32,7 @@ def yellow(rng: Random) -> Style:
         scenery=Scenery(tints=0.5, tint=any_tint),
         staging=VARIED,
         finishes=VIDEO,
-        overlays=CAPTIONS,
+        overlays=COMMON_OVERLAYS,
         iris=no_colour,
         jaw=one_of("#cdb073", "#b59a5c", "#d7c08a", "#a98f60"),
         muzzles=True,

@@ -1,18 +1,18 @@
-"""Backgrounds of any colours and patterns: they say nothing about who stands before them."""
+"""Backgrounds in any colours and patterns, independent of who stands before them."""
 
 from __future__ import annotations
 
 import math
 from random import Random
 
-from facetl.cartoons.colours import Colour, any_colour, darken, lighten, mix, tint
-from facetl.cartoons.lettering import babble, write
+from facetl.cartoons.colours import Colour, any_colour, darken, lighten, mix, object_colour
+from facetl.cartoons.lettering import random_words, write
 from facetl.cartoons.paths import arc, cloud, curve, join, loop, oval, rectangle
 from facetl.cartoons.pen import HEIGHT, WIDTH, Pen
 from facetl.cartoons.places.place import place
 from facetl.cartoons.props import PROPS
 
-ANYWHERE = "anywhere"
+ANY_COLOURS = "any colours"
 """The group of these places."""
 
 _FLOOR = 270.0
@@ -27,7 +27,7 @@ def _two_colours(rng: Random) -> tuple[Colour, Colour]:
     return one, rng.choice([darken, lighten])(one, rng.uniform(0.1, 0.5))
 
 
-@place("stage", weight=2, group=ANYWHERE)
+@place("stage", weight=2, group=ANY_COLOURS)
 def one_colour(pen: Pen, rng: Random) -> float:
     """Paint everything in one colour, or one that fades."""
     top, bottom = _two_colours(rng)
@@ -35,7 +35,7 @@ def one_colour(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("indoors", weight=2, group=ANYWHERE)
+@place("indoors", weight=2, group=ANY_COLOURS)
 def wall_and_floor(pen: Pen, rng: Random) -> float:
     """Draw a wall and a floor, and rectangles on the wall."""
     wall, floor = _two_colours(rng)
@@ -44,13 +44,13 @@ def wall_and_floor(pen: Pen, rng: Random) -> float:
     for _ in range(rng.randrange(5)):
         x, y = rng.uniform(-20, WIDTH), rng.uniform(0, foot - 60)
         panel = rectangle(x, y, x + rng.uniform(30, 140), min(foot, y + rng.uniform(30, 140)))
-        pen.shape(panel, tint(rng, wall, floor), 1.5)
+        pen.shape(panel, object_colour(rng, wall, floor), 1.5)
     pen.fill(rectangle(0, foot, WIDTH, HEIGHT), floor)
     pen.line([(0, foot), (WIDTH, foot)], rng.uniform(1, 4), darken(floor, 0.5))
     return foot
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def bands(pen: Pen, rng: Random) -> float:
     """Draw stripes at any angle."""
     one, other = _two_colours(rng)
@@ -62,7 +62,7 @@ def bands(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def spots(pen: Pen, rng: Random) -> float:
     """Draw spots in rows or anywhere, as large as heads or as small as eyes."""
     ground, paint = _two_colours(rng)
@@ -74,11 +74,11 @@ def spots(pen: Pen, rng: Random) -> float:
             x, y = (column + row % 2 / 2) * step, row * step
             if not in_rows:
                 x, y = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)
-            pen.fill(oval(x, y, radius, steps=20), paint if in_rows else tint(rng, paint))
+            pen.fill(oval(x, y, radius, steps=20), paint if in_rows else object_colour(rng, paint))
     return _FLOOR
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def shapes(pen: Pen, rng: Random) -> float:
     """Draw polygons, ovals and blots over each other."""
     pen.fill(_FRAME, any_colour(rng))
@@ -95,11 +95,11 @@ def shapes(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", weight=2, group=ANYWHERE)
+@place("outdoors", weight=2, group=ANY_COLOURS)
 def hills(pen: Pen, rng: Random) -> float:
     """Draw hills behind hills under a sky, with round trees or bushes."""
     sky, land = _two_colours(rng)
-    pen.fill(_FRAME, sky, fade_to=tint(rng, lighten(sky, 0.4)))
+    pen.fill(_FRAME, sky, fade_to=object_colour(rng, lighten(sky, 0.4)))
     layers, y = rng.randrange(1, 4), 150.0
     for i in range(layers):
         y = 150 + 90 * i / layers + rng.uniform(-20, 20)
@@ -109,15 +109,15 @@ def hills(pen: Pen, rng: Random) -> float:
         for _ in range(rng.randrange(4)):
             x, size = rng.uniform(0, WIDTH), rng.uniform(14, 60)
             pen.soft(colour).shape(
-                cloud(x, y - size * 0.4, size, size * 0.9, 9), tint(rng, colour), 1.6
+                cloud(x, y - size * 0.4, size, size * 0.9, 9), object_colour(rng, colour), 1.6
             )
     return y + 20
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def snow(pen: Pen, rng: Random) -> float:
     """Draw a snowy wood."""
-    sky = tint(rng, "#bcd4e6", "#4a5a8a", "#e6e9f2")
+    sky = object_colour(rng, "#bcd4e6", "#4a5a8a", "#e6e9f2")
     pen.fill(_FRAME, sky, fade_to=lighten(sky, 0.5))
     white = rng.choice(["#f4f8fb", "#dfe9f2", "#c9d6e6"])
     pen.fill(
@@ -133,10 +133,10 @@ def snow(pen: Pen, rng: Random) -> float:
     return 240
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def rocks(pen: Pen, rng: Random) -> float:
     """Draw a wall of stones, as in a cave, a quarry or a castle."""
-    grey = tint(rng, "#9a9aa6", "#a88f74", "#6f6a7a")
+    grey = object_colour(rng, "#9a9aa6", "#a88f74", "#6f6a7a")
     pen.fill(_FRAME, darken(grey, 0.5))
     step, joint = rng.uniform(34, 80), pen.soft(grey)
     regular = rng.random() < 0.4
@@ -149,14 +149,14 @@ def rocks(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def windows(pen: Pen, rng: Random) -> float:
     """Draw houses full of windows, by day or by night."""
-    sky, lit = any_colour(rng, (0, 0.8), (0.1, 1)), tint(rng, "#ffe9a0", "#b9dbe8")
-    pen.fill(_FRAME, sky, fade_to=tint(rng, sky))
+    sky, lit = any_colour(rng, (0, 0.8), (0.1, 1)), object_colour(rng, "#ffe9a0", "#b9dbe8")
+    pen.fill(_FRAME, sky, fade_to=object_colour(rng, sky))
     x = -10.0
     while x < WIDTH:
-        width, top, wall = rng.uniform(50, 130), rng.uniform(10, 170), tint(rng)
+        width, top, wall = rng.uniform(50, 130), rng.uniform(10, 170), object_colour(rng)
         pen.shape(rectangle(x, top, x + width, HEIGHT), wall, 1.6)
         step, form = rng.uniform(24, 50), rng.choice([0.0, 0.0, 0.4])
         for row in range(int((280 - top) / step)):
@@ -165,14 +165,14 @@ def windows(pen: Pen, rng: Random) -> float:
                 pane = rectangle(left, high, left + step * 0.6, high + step * 0.7, step * form)
                 pen.shape(pane, lit if rng.random() < 0.6 else darken(wall, 0.5), 1)
         x += width
-    pen.fill(rectangle(0, 290, WIDTH, HEIGHT), tint(rng, "#9a9aa6"))
+    pen.fill(rectangle(0, 290, WIDTH, HEIGHT), object_colour(rng, "#9a9aa6"))
     return 290
 
 
-@place("indoors", group=ANYWHERE)
+@place("indoors", group=ANY_COLOURS)
 def shelves(pen: Pen, rng: Random) -> float:
     """Draw shelves with books, jars and boxes."""
-    wood = tint(rng, "#a9714b", "#6b4b3a")
+    wood = object_colour(rng, "#a9714b", "#6b4b3a")
     pen.fill(_FRAME, darken(wood, 0.4))
     rows = rng.randrange(2, 5)
     for row in range(rows):
@@ -181,13 +181,13 @@ def shelves(pen: Pen, rng: Random) -> float:
         while x < WIDTH:
             width, high = rng.uniform(8, 40), room * rng.uniform(0.5, 0.95)
             form = rectangle(x, foot - high, x + width, foot, rng.choice([0, 2, width / 2]))
-            pen.shape(form, tint(rng), 1.3)
+            pen.shape(form, object_colour(rng), 1.3)
             x += width + rng.choice([1, 1, 14])
         pen.shape(rectangle(-2, foot - 3, WIDTH + 2, foot + 5), wood, 1.3)
     return 280
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def page(pen: Pen, rng: Random) -> float:
     """Draw a page full of words, of one size or several."""
     paper, ink = _two_colours(rng)
@@ -195,13 +195,13 @@ def page(pen: Pen, rng: Random) -> float:
     y = rng.uniform(5, 20)
     while y < HEIGHT:
         size = rng.choice([7, 7, 9, 20])
-        text = babble(rng, 1 + int(100 / size / 3))
+        text = random_words(rng, 1 + int(100 / size / 3))
         write(pen.at(WIDTH / 2 + rng.uniform(-40, 40), y, size), text, rng.uniform(0.2, 0.4), ink)
         y += size * 2.8
     return _FLOOR
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def clutter(pen: Pen, rng: Random) -> float:
     """Heap up things of all kinds, none of them a face, in sizes from eyes to heads."""
     pen.fill(_FRAME, any_colour(rng))
@@ -213,7 +213,7 @@ def clutter(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def water(pen: Pen, rng: Random) -> float:
     """Draw a sea, sand or a sky of clouds, in waves."""
     far, near = _two_colours(rng)
@@ -226,7 +226,7 @@ def water(pen: Pen, rng: Random) -> float:
     return max(lowest, 220)
 
 
-@place("stage", group=ANYWHERE)
+@place("stage", group=ANY_COLOURS)
 def blots(pen: Pen, rng: Random) -> float:
     """Draw soft blots of light and shade, out of focus."""
     pen.fill(_FRAME, any_colour(rng))
@@ -237,7 +237,7 @@ def blots(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def wood(pen: Pen, rng: Random) -> float:
     """Draw trunks with bare branches, the farther the paler."""
     air, bark = _two_colours(rng)
@@ -269,10 +269,10 @@ def _draw_trunk(pen: Pen, x: float, thick: float, colour: Colour, rng: Random) -
         )
 
 
-@place("indoors", group=ANYWHERE)
+@place("indoors", group=ANY_COLOURS)
 def planks(pen: Pen, rng: Random) -> float:
     """Draw a wall of boards with knots and nails."""
-    timber = tint(rng, "#8a5a3a", "#a98a64", "#6d6a72")
+    timber = object_colour(rng, "#8a5a3a", "#a98a64", "#6d6a72")
     pen.fill(_FRAME, timber)
     width, ink = rng.uniform(26, 80), darken(timber, 0.5)
     for i in range(int(WIDTH / width) + 1):
@@ -287,7 +287,7 @@ def planks(pen: Pen, rng: Random) -> float:
     return _FLOOR
 
 
-@place("indoors", group=ANYWHERE)
+@place("indoors", group=ANY_COLOURS)
 def laboratory(pen: Pen, rng: Random) -> float:
     """Draw a wall of pipes, dials, lamps and screens."""
     wall, metal = _two_colours(rng)
@@ -295,20 +295,20 @@ def laboratory(pen: Pen, rng: Random) -> float:
     for _ in range(rng.randrange(3, 9)):
         x, y = rng.uniform(0, WIDTH), rng.uniform(0, 270)
         bend = [(x, -10), (x, y), (rng.choice([-10, WIDTH + 10]), y)]
-        pen.tube(bend, rng.uniform(6, 18), tint(rng, metal), 1.2)
+        pen.tube(bend, rng.uniform(6, 18), object_colour(rng, metal), 1.2)
     for _ in range(rng.randrange(4, 14)):
         x, y, size = rng.uniform(0, WIDTH), rng.uniform(0, 270), rng.uniform(6, 30)
         case = rng.choice([oval(x, y, size), rectangle(x, y, x + size * 2, y + size * 1.4, 3)])
-        pen.shape(case, tint(rng, metal), 1.5)
-        pen.shape(oval(x + size * 0.2, y + size * 0.3, size * 0.3), tint(rng), 1.2)
+        pen.shape(case, object_colour(rng, metal), 1.5)
+        pen.shape(oval(x + size * 0.2, y + size * 0.3, size * 0.3), object_colour(rng), 1.2)
     pen.fill(rectangle(0, 275, WIDTH, HEIGHT), darken(metal, 0.3))
     return 275
 
 
-@place("outdoors", group=ANYWHERE)
+@place("outdoors", group=ANY_COLOURS)
 def grotto(pen: Pen, rng: Random) -> float:
     """Look through an arch of rock, or through two."""
-    rock = tint(rng, "#8a7a6a", "#a88f74", "#6f6a7a", "#b07a5a")
+    rock = object_colour(rng, "#8a7a6a", "#a88f74", "#6f6a7a", "#b07a5a")
     pen.fill(_FRAME, rock, fade_to=darken(rock, 0.3))
     for _ in range(rng.randrange(1, 3)):
         x, wide, top = rng.uniform(80, 400), rng.uniform(40, 130), rng.uniform(20, 140)
@@ -319,10 +319,10 @@ def grotto(pen: Pen, rng: Random) -> float:
             (x + wide, top + 70),
             (x + wide * 1.05, 300),
         ]
-        light = tint(rng, "#b7d0dd", "#2b2a3a", "#e6d9b8")
+        light = object_colour(rng, "#b7d0dd", "#2b2a3a", "#e6d9b8")
         pen.shape(loop(arch, 6), light, 2)
     for _ in range(rng.randrange(4, 14)):
         x, y, size = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), rng.uniform(8, 40)
         pen.line(arc(x, y, size, size * 0.6, 190, 320), 1.6, darken(rock, 0.4))
-    pen.fill(rectangle(0, 288, WIDTH, HEIGHT), mix(rock, tint(rng), 0.4))
+    pen.fill(rectangle(0, 288, WIDTH, HEIGHT), mix(rock, object_colour(rng), 0.4))
     return 288

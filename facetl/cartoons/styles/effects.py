@@ -1,4 +1,4 @@
-"""Finishes and overlays that several styles share: what print, film and video do to a frame."""
+"""Effects: the finishes and overlays that several styles share, with the probability of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIDEO: Mapping[str, float] = {
     "blocky": 0.12,
     "jpeg": 0.3,
 }
-"""What cameras and compression do; coarse and frequent enough to be met in every training."""
+"""What cameras and compression do; coarse and frequent enough to be part of every training."""
 
 OLD_FILM: Mapping[str, float] = {
     "monochrome": 0.9,
@@ -57,7 +57,7 @@ NIGHT: Mapping[str, float] = {
     **VIDEO,
 }
 
-CAPTIONS: Mapping[str, float] = {
+COMMON_OVERLAYS: Mapping[str, float] = {
     "subtitles": 0.08,
     "logo": 0.1,
     "letterbox": 0.05,
@@ -69,14 +69,19 @@ CAPTIONS: Mapping[str, float] = {
     "glass": 0.03,
     "black border": 0.03,
 }
-SPEECH: Mapping[str, float] = {"speech bubble": 0.5, "caption box": 0.35, "bang": 0.1, "panel": 0.4}
+COMIC_OVERLAYS: Mapping[str, float] = {
+    "speech bubble": 0.5,
+    "caption box": 0.35,
+    "bang": 0.1,
+    "panel": 0.4,
+}
 
 
 def some_finishes(rng: Random) -> dict[str, float]:
-    """Return none to three finishes of all there are, each of them certain."""
+    """Return none, one or two of all finishes, each of them certain."""
     return dict.fromkeys(rng.sample(list(finish), rng.choice([0, 0, 0, 1, 1, 2])), 1.0)
 
 
 def some_overlays(rng: Random) -> dict[str, float]:
-    """Return seldom an overlay of all there are."""
+    """Return none of the overlays or, in one case of four, one of all there are."""
     return dict.fromkeys(rng.sample(list(overlay), rng.choice([0, 0, 0, 1])), 1.0)
