@@ -3,13 +3,17 @@
     python benchmarks/shows.py ../shared/data --out figures left-out
     python benchmarks/shows.py ../shared/data --out figures few
     python benchmarks/shows.py ../shared/data --out figures measure --weights cartoon
+    python benchmarks/shows.py ../shared/data --out figures picture --weights cartoon
 
 ``left-out`` trains on all shows but one, with drawn frames, and tests on the validation frames of
 the one, for each show and seed.  ``few`` goes on from there with 12, 25, 50 and 100 random frames
 of the show that was left out.  ``measure`` tests weights that are there.  Each test has more parts:
-drawn people of one style each (skin of four colours among them), and variants of a photograph,
-which show what was forgotten.  Figures are kept in ``figures/shows.json``; what is there is not
-done again, so that an interrupted run can be resumed.
+the show with skin of other colours and in grey, drawn people of one style each (skin of four
+colours among them), and variants of a photograph, which show what was forgotten.  ``picture`` draws
+one frame of each style, with what is found.
+
+Figures are kept in ``figures/shows.json``; what is there is not done again, so that an interrupted
+run can be resumed.
 """
 
 from __future__ import annotations
@@ -23,25 +27,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from facetl import Detector, FaceDataset, Weights, load_dataset, load_weights
-from facetl.boxes import Boxes
+from facetl.boxes import Boxes, iou
+from facetl.cartoons import STYLES, draw_frame
 from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.commands.train import TrainRequest, train
 from facetl.data.forgetting import photographs
 from facetl.data.formats.conversion import save_dataset
 from facetl.data.formats.table import COURSE
-from facetl.data.images import Pixels, load_image
+from facetl.data.images import Pixels, load_image, save_image
+from facetl.data.overlays import contact_sheet, draw_boxes, fit_panels
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
 from facetl.files import write_text
+from facetl.training.skin import recolour_skin
 
 SHOWS = ("dexter", "scooby", "flintstones")
-STYLES = ("house", "yellow", "green", "blue", "grey", "anime", "film")
-"""Drawn styles to test on; where a style is named after a colour, people have skin of it."""
 SIZES = (12, 25, 50, 100)
-TESTED = 100
+TESTED = 60
 """Drawn frames of each style to test on."""
+PICTURED = 3
+"""Which frame of each style is in the picture."""
 
 Pictures = Iterable[tuple[Pixels, Boxes]]
 
@@ -107,7 +115,10 @@ class Bench:
     def tests(self, show: str | None) -> Iterator[tuple[str, Pictures]]:
         """Yield what is tested on: its title and the pictures with their faces."""
         if show:
-            yield show, pictures_of(load_dataset(self.data / show, part="test"))
+            frames = load_dataset(self.data / show, part="test")
+            yield show, pictures_of(frames)
+            yield f"{show}, other skin", recoloured(frames)
+            yield f"{show}, grey", greyed(frames)
         for style in STYLES:
             yield style, pictures_of(load_dataset(self.drawn(style), part="test"))
         yield "photographs", photographs()
@@ -136,6 +147,16 @@ class Bench:
 
 def pictures_of(frames: FaceDataset) -> Pictures:
     return ((load_image(frame.path), frame.boxes) for frame in frames)
+
+
+def recoloured(frames: FaceDataset) -> Pictures:
+    for place, (pixels, faces) in enumerate(pictures_of(frames)):
+        yield recolour_skin(pixels, faces, np.random.default_rng(place)), faces
+
+
+def greyed(frames: FaceDataset) -> Pictures:
+    for pixels, faces in pictures_of(frames):
+        yield np.asarray(Image.fromarray(pixels).convert("L").convert("RGB")), faces
 
 
 def figures_of(weights: Weights, pictures: Pictures) -> dict[str, float]:
@@ -177,15 +198,33 @@ def few(bench: Bench, shows: list[str], seeds: list[int], sizes: list[int]) -> N
                 bench.test(name, load_weights(path), show)
 
 
+def picture(bench: Bench, weights: str) -> Path:
+    """Draw one frame of each style with what is found, green, and the faces missed, red."""
+    detector = Detector(load_weights(weights))
+    cells = []
+    for style in STYLES:
+        frame = draw_frame(7, "test", PICTURED, style)
+        found = detector.detect(frame.image)
+        boxes = found.boxes[found.scores >= detector.score]
+        missed = frame.boxes[(iou(frame.boxes, boxes) < 0.5).all(axis=1)]
+        drawn = draw_boxes(frame.image, boxes, colour="#00C853", thickness=4)
+        drawn = draw_boxes(drawn, missed, colour="#FF1744", thickness=4)
+        cells.append(fit_panels(drawn, 1, 320)[0])
+    out = bench.out / "styles.png"
+    save_image(out, contact_sheet(cells, 5, titles=list(STYLES)))
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="the folder of the shows")
-    parser.add_argument("what", choices=["left-out", "few", "measure"])
+    parser.add_argument("what", choices=["left-out", "few", "measure", "picture"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=SHOWS, default=list(SHOWS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--drawn", type=int, default=1600, help="drawn frames in each training")
+    parser.add_argument("--skin", type=float, default=0.0)
     parser.add_argument("--epochs", type=int, nargs=3)
     parser.add_argument("--weights", nargs="+", default=["cartoon"])
     parser.add_argument("--workers", type=int, default=2)
@@ -193,6 +232,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     training: dict[str, Any] = {"with_cartoons": options.drawn}
     label = "" if options.drawn == 1600 else f", {options.drawn} drawn"
+    if options.skin:
+        training["skin"] = options.skin
+        label += f", skin {options.skin:g}"
     if options.epochs:
         training["epochs"] = tuple(options.epochs)
         label += f", epochs {' '.join(map(str, options.epochs))}"
@@ -201,6 +243,8 @@ def main() -> None:
         left_out(bench, options.only, options.seeds)
     elif options.what == "few":
         few(bench, options.only, options.seeds, options.sizes)
+    elif options.what == "picture":
+        print(picture(bench, options.weights[0]))
     else:
         for weights in options.weights:
             for show in options.only:

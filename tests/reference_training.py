@@ -105,6 +105,23 @@ def _draw(
     return pixels
 
 
+def paint_one(pixel: Any, skin: Any, tone: Any) -> list[int]:
+    """Return the colour that a pixel gets as skin of one colour is given another tone."""
+    red, green, blue = (float(value) for value in pixel)
+    shade = (0.299 * red + 0.587 * green + 0.114 * blue) / float(skin @ [0.299, 0.587, 0.114])
+    shade = min(shade, 1.5)
+    rest = [float(value) - float(part) * shade for value, part in zip(pixel, skin, strict=True)]
+    distance = sum(value**2 for value in rest) ** 0.5
+    share = min(max((30 - distance) / 16, 0), 1)
+    if shade < 0.55:
+        share *= max((shade - 0.4) / 0.15, 0)
+    if shade > 1.25:
+        share *= max((1.35 - shade) / 0.1, 0)
+    new = [float(part) * shade + value / 2 for part, value in zip(tone, rest, strict=True)]
+    mixed = [old + share * (one - old) for old, one in zip((red, green, blue), new, strict=True)]
+    return [min(max(round(value), 0), 255) for value in mixed]
+
+
 def save_patches(path: Path, patches: Patches) -> Path:
     """Write patches as ``facetl prepare`` does, frame by frame; return the path."""
     with writing_patches(path, patches.size) as writer:

@@ -180,6 +180,15 @@ def test_the_time_left_goes_by_the_pace_so_far(clock: Clock) -> None:
     assert bar.left == "0 s"
 
 
+def test_a_slow_first_step_is_soon_forgotten(clock: Clock) -> None:
+    bar = TimeBar(1000)
+    clock.now = 5
+    bar.advance(0.01)  # what was read before, and one frame
+    clock.now = 10
+    bar.advance(8.99)
+    assert bar.left == "18 min"
+
+
 def test_work_done_before_does_not_count_for_the_pace(clock: Clock) -> None:
     bar = TimeBar(100)
     bar.skip(60)

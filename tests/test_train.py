@@ -31,7 +31,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.reporting import Reporter
-from facetl.training import cascade, preparation, time_estimate
+from facetl.training import cascade, initialisation, preparation, time_estimate
 from facetl.training.cascade import Cascade, Training
 from facetl.training.checkpoint import save_checkpoint
 from facetl.training.plan import CascadePlan
@@ -151,6 +151,7 @@ def test_one_command_trains_three_stages_and_leaves_nothing_else(
 def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) -> None:
     result = finished.result
     told = result.stderr.splitlines()
+    assert told.pop(0) == "starts from the cartoon weights, because the frames are few (--start)"
     assert told[-2] == "shown from score 0.7 on; facetl tune chooses on more frames"  # 4 faces
     assert [line.split("]")[0].lstrip("[") for line in told[:-2]] == [
         *["pnet"] * 4,
@@ -427,6 +428,24 @@ def test_a_start_without_all_stages_is_refused_at_once(
     assert_refused(command("--start", start), f"{start}: holds pnet, not rnet")
     assert_refused(command("--start", "nowhere.pt"), "nowhere.pt: no such weights file")
     assert files_beside(out) == []
+
+
+def test_few_frames_start_from_weights_that_know_cartoons(
+    finished: Finished, command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(initialisation, "FEW_FRAMES", 3)  # 4 are many
+    many = success(command())
+    assert "starts from" not in many.stderr
+    starts = {path: load_weights(path).metadata["start"] for path in (finished.out, out)}
+    assert starts[finished.out].startswith("cartoon.safetensors sha256:")
+    assert starts[out] == "pretrained"
+
+
+def test_a_start_that_was_asked_for_is_taken_for_few_frames_too(
+    command: Command, out: Path
+) -> None:
+    assert "starts from" not in success(command("--start", "pretrained")).stderr
+    assert load_weights(out).metadata["start"] == "pretrained"
 
 
 @pytest.mark.parametrize(

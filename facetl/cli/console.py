@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_EARLY = 0.01
+"""Up to this fraction of the work, nothing that was said before counts: the first step is slow."""
 LINE = 80
 """Columns that a terminal has at least."""
 COMMAND = "facetl.command"
@@ -148,7 +150,8 @@ class _TimeLeft:
         else:
             estimate = self._promised - now if left > 0 else 0.0
         shown, passed = self._shown, now - self._before
-        self._shown = estimate if shown is None else steady(shown, passed, estimate)
+        is_early = done < _EARLY * (done + left)
+        self._shown = estimate if shown is None or is_early else steady(shown, passed, estimate)
         self._before = now
         return say_time(self._shown)
 

@@ -36,7 +36,7 @@ from facetl.settings import (
     setting,
 )
 from facetl.training.recipe import Bands, Match, Recipe
-from facetl.training.settings import Augmentation, TrainingSettings
+from facetl.training.settings import FEW_FRAMES, Augmentation, TrainingSettings
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
@@ -522,6 +522,7 @@ class PrepareRequest(AnnotatedRequest):
         Recipe.padding,
         "Windows that extend beyond the frame: black outside it, or the visible rest stretched.",
     )
+    skin: float = like(Recipe, "skin")
     seed: int = _seed()
     workers: int = _workers(usable_cores())
     device: str = _device()
@@ -556,7 +557,8 @@ class PrepareRequest(AnnotatedRequest):
         """
         bands = Bands(self.negative_below, self.part_from, self.positive_from)
         own = STAGE_FACTS[self.stage].recipe
-        return replace(own, bands=bands, match=self.match, padding=self.padding, **self.counts)
+        chosen = {name: getattr(self, name) for name in ("match", "padding", "skin")}
+        return replace(own, bands=bands, **chosen, **self.counts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -564,7 +566,8 @@ class TrainRequest(AnnotatedRequest):
     """What is trained, on what.
 
     Attributes:
-        start: None: the pretrained weights, or random ones where the strategy wants them.
+        start: None: the ``cartoon`` weights for few frames, otherwise the pretrained ones; random
+            ones where the strategy wants them.
         epochs: None: the usual ones.
         keep_epochs: whether the epochs stay as they are; else few frames get more of them, and a
             budget chooses.
@@ -581,7 +584,11 @@ class TrainRequest(AnnotatedRequest):
         metavar="FILE",
     )
     start: str | None = setting(
-        None, "Weights to start from.", READ, metavar="pretrained|scratch|FILE", usual="pretrained"
+        None,
+        "Weights to start from.",
+        READ,
+        metavar="pretrained|cartoon|scratch|FILE",
+        shown_default=f"cartoon for up to {FEW_FRAMES} frames, otherwise pretrained",
     )
     epochs: tuple[int, int, int] | None = _epochs(
         None, usual=tuple(facts.training.epochs for facts in STAGE_FACTS.values())
@@ -603,6 +610,7 @@ class TrainRequest(AnnotatedRequest):
         NOT_NEGATIVE,
         metavar="N",
     )
+    skin: float = like(Recipe, "skin")
     repaint: float | None = like(
         Augmentation, "repaint", default=None, shown_default="0 for PNet, otherwise 0.05"
     )
@@ -630,7 +638,7 @@ class TrainStageRequest:
     stage: Stage
     patches: Path = setting(REQUIRED, allowed=READ, expects="patches", is_argument=True)
     out: Path = like(TrainRequest, "out")
-    start: str | None = like(TrainRequest, "start")
+    start: str | None = like(TrainRequest, "start", shown_default=None, usual="pretrained")
     join: str | None = setting(
         None,
         "A weights file, 'cartoon' or 'pretrained', whose other stages are copied into --out.",

@@ -24,7 +24,7 @@ from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
 from facetl.files import remove_folder, write_text
 from facetl.mtcnn.detector import Detector, choose_device
 from facetl.mtcnn.engines import choose_engine
-from facetl.mtcnn.weights import save_weights
+from facetl.mtcnn.weights import CARTOON, save_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.results.shown_score import SCORE
 from facetl.search.settings import DETECTION
@@ -78,14 +78,16 @@ def train(
         NonFiniteLossError: as soon as a loss is infinite or not a number.
     """
     began = time.perf_counter() if request.began is None else request.began
-    start = settle_start(request.start, request.transfer)
+    require_start(settle_start(request.start, request.transfer))
     device = choose_device(request.device)
     machine = _Machine(device, choose_engine(request.engine, device), request.workers)
-    require_start(start)
     files = TrainingFiles(request.out)
     files.require_room(request, files.workshop, reporter)
     with reporter.resumable(files.workshop), _tidied(files.workshop):
         dataset = _load(request, files, reporter)
+        start = settle_start(request.start, request.transfer, len(dataset) - request.with_cartoons)
+        if start == CARTOON and not request.start:
+            reporter.note("starts from the cartoon weights, because the frames are few (--start)")
         plan = _make_plan(request, start, dataset)
         budget = _start_budget(request, plan, dataset, machine, began)
         if budget:
@@ -145,6 +147,7 @@ def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> Casca
     if request.epochs:
         plan = plan.with_epochs(request.epochs)
     plan = plan.transferring(request.transfer).enriched(dataset)
+    plan = plan.recoloured(request.skin)
     plan = plan.augmented(repaint=request.repaint, grey=request.grey, mix=request.mix)
     return plan if request.keep_epochs else plan.stretched(dataset)
 

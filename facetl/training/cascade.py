@@ -42,7 +42,7 @@ from facetl.training.training_log import History, without_times
 
 _TASK = "task.json"
 
-TUNED = Settings(thresholds=(0.2, 0.1, 0.1), padding=True, voting=True)
+TUNED = Settings(thresholds=(0.2, 0.1, 0.1), padding=True, voting=True, rnet_weight=0.75)
 """How a trained cascade searches, until ``facetl tune`` chooses for the frames at hand."""
 
 

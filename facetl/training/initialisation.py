@@ -11,8 +11,8 @@ from torch import nn
 from facetl.errors import InputError, UsageError, WeightsError
 from facetl.mtcnn.networks import Network, build_network
 from facetl.mtcnn.stages import STAGES, Stage
-from facetl.mtcnn.weights import BUILT_IN, PRETRAINED, load_weights
-from facetl.training.settings import TrainingSettings
+from facetl.mtcnn.weights import CARTOON, PRETRAINED, built_in_files, load_weights
+from facetl.training.settings import FEW_FRAMES, TrainingSettings
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
@@ -66,19 +66,21 @@ def build_training_network(stage: Stage, start: str, settings: TrainingSettings)
     return network
 
 
-def settle_start(start: str | None, transfer: Transfer) -> str:
+def settle_start(start: str | None, transfer: Transfer, frames: int | None = None) -> str:
     """Return what a training starts from.
 
     Args:
-        start: what was asked for; None: the pretrained weights, or random ones if the strategy
-            wants them.
+        start: what was asked for; None: the pretrained weights, for few frames those that know
+            cartoons, or random ones if the strategy wants them.
         transfer: with the strategy.
+        frames: how many frames there are to learn from; None: many.
 
     Raises:
         UsageError: if other weights were asked for than the strategy starts from.
     """
     if not transfer.layout.is_random:
-        return start or PRETRAINED
+        usual = CARTOON if frames is not None and frames <= FEW_FRAMES else PRETRAINED
+        return start or usual
     if start and start != SCRATCH:
         raise UsageError(
             f"--strategy {transfer.strategy} starts from chance, not from {start}; leave out one "
@@ -98,10 +100,13 @@ def require_start(start: str) -> None:
 
 
 def fingerprint_start(start: str) -> str:
-    """Return the name of a built-in start, or a file's name with a hash of its bytes."""
-    if start in (*BUILT_IN, SCRATCH):
+    """Return ``pretrained`` or ``scratch``, or a file's name with a hash of its bytes.
+
+    The ``cartoon`` weights are a file: another version of facetl may come with others.
+    """
+    if start in (PRETRAINED, SCRATCH):
         return start
-    path = Path(start)
+    (path,) = built_in_files(start) or [Path(start)]
     return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 

@@ -165,6 +165,12 @@ class CascadePlan:
 
         return self._with_stages(change)
 
+    def recoloured(self, skin: float) -> CascadePlan:
+        """Return the plan with a fraction of the frames cut with skin of another colour."""
+        return self._with_stages(
+            lambda _, plan: replace(plan, recipe=replace(plan.recipe, skin=skin))
+        )
+
     def transferring(self, transfer: Transfer) -> CascadePlan:
         """Return the plan with another way of transferring the weights of every stage."""
         plan = self._with_stages(

@@ -42,6 +42,7 @@ from facetl.training.sampling import (
     faces_without_positive,
     pool_proposals,
 )
+from facetl.training.skin import recolour_skin
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.suspects import Suspect, find_suspects
 
@@ -253,7 +254,12 @@ def _cut_frame(
         image = load_image(frame.path)
     except ImageError as error:
         return Unreadable(index, frame.name, str(error))
-    rng = np.random.default_rng([seed, zlib.crc32(frame.name.encode())])
+    name = zlib.crc32(frame.name.encode())
+    rng = np.random.default_rng([seed, name])
+    small = thumbnail(image)
+    lots = np.random.default_rng([seed, name, size])  # other colours for each network
+    if lots.random() < recipe.skin:
+        image = recolour_skin(image, frame.boxes, lots)
     pool = draw_pool(frame.boxes, image.shape[:2], recipe, rng)
     suspects: tuple[Suspect, ...] = ()
     if miner:
@@ -271,7 +277,7 @@ def _cut_frame(
             match: faces_without_positive(pool.around, frame.boxes, recipe.bands, match)
             for match in get_args(Match)
         },
-        thumbnail=thumbnail(image),
+        thumbnail=small,
         suspects=suspects,
     )
     return _Cutting(cut, pixels, windows)

@@ -50,6 +50,8 @@ class Recipe:
         match: what overlap is measured against.
         padding: whether windows that leave the frame are black there, or what is left of them
             is stretched.
+        skin: probability that a frame is cut with skin of another colour, see
+            :func:`facetl.training.skin.recolour_skin`.
 
     Raises:
         InputError: if a count is negative, a share not in [0, 1] or ``match`` is unknown.
@@ -62,6 +64,11 @@ class Recipe:
     bands: Bands = field(default_factory=Bands)
     match: Match = setting("square", allowed=get_args(Match))
     padding: bool = True
+    skin: float = setting(
+        0.0,
+        "Fraction of frames in which skin is given another colour: yellow, brown, any.",
+        SHARE,
+    )
 
     def __post_init__(self) -> None:
         if fault := find_fault(self):
@@ -92,5 +99,9 @@ class Recipe:
         return replace(self, **counts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain values, for a file's metadata."""
-        return asdict(self)
+        """Return the settings as plain values, for a file's metadata.
+
+        ``skin`` is left out where it is 0: what an earlier version began, which did not know it,
+        can so be resumed.
+        """
+        return {name: value for name, value in asdict(self).items() if value or name != "skin"}

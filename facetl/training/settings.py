@@ -23,6 +23,8 @@ from facetl.training.transfer import Transfer
 Optimiser = Literal["adam", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "constant"]
 Keep = Literal["best", "last"]
+FEW_FRAMES = 400
+"""Up to so many frames, a cascade starts from weights that know other cartoons."""
 _WARM_UP = 0.3
 """Share of the steps in which the one-cycle schedule rises."""
 
