@@ -23,13 +23,14 @@ from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.results.detections import Run
 from facetl.results.store import load_run
 from facetl.search.inputs import find_inputs
 from facetl.search.pipeline import SearchRun, search_list
 from facetl.search.settings import Settings
 
+SHOWN = load_weights("cartoon").settings.score
 FACE_BOX = [81.0, 53.0, 174.0, 175.0]
 YELLOW = (0xF0, 0xE4, 0x42)  # the colour of the truth
 
@@ -406,13 +407,15 @@ def test_what_is_shown_begins_at_the_score_of_the_weights_and_the_file_keeps_all
         told[name] = succeed(*given, *more, "--export", "csv", "--out", out)
         assert len(run_in(out, "cartoon").frames[0].detections) == 2  # a face, and a false one
     usual, everything, nothing = (run_in(tmp_path / name, "cartoon") for name in told)
-    assert [run.score for run in (usual, everything, nothing)] == [0.92, 0, 1]
+    assert [run.score for run in (usual, everything, nothing)] == [SHOWN, 0, 1]
     for name, faces in (("usual", 1), ("all", 2), ("none", 0)):
         assert f"cartoon: {faces} faces in 1 images (0 skipped)" in told[name].stdout
         assert len((tmp_path / name / "cartoon.csv").read_text().splitlines()) == faces + 1
         assert len(list((tmp_path / name / "crops/cartoon").rglob("face_*.png"))) == faces
-    assert "  at score 0.92 and more; 2 boxes in all are in the file\n" in told["usual"].stdout
-    left_out = "cartoon: boxes below score 0.92, not exported: 1"
+    assert (
+        f"  at score {SHOWN:g} and more; 2 boxes in all are in the file\n" in told["usual"].stdout
+    )
+    left_out = f"cartoon: boxes below score {SHOWN:g}, not exported: 1"
     assert left_out in told["usual"].stderr
     assert "not exported" not in told["all"].stderr
     drawn = [load_image(tmp_path / name / "overlays/face.jpg") for name in told]
@@ -426,7 +429,7 @@ def test_every_run_is_shown_from_its_own_score(frames: Path, tmp_path: Path) -> 
     assert "pretrained: 1 faces in" in result.stdout
     assert "cartoon: 1 faces in" in result.stdout
     assert "at score 0.7 and more; 1 boxes" in result.stdout
-    assert "at score 0.92 and more; 2 boxes" in result.stdout
+    assert f"at score {SHOWN:g} and more; 2 boxes" in result.stdout
 
 
 @pytest.mark.parametrize("score", ["1.5", "-0.1", "nan", "high"])

@@ -27,6 +27,7 @@ from facetl.evaluation.report.trace_figures import (
 )
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.trace import STEP_NAMES, Trace, trace_search
+from facetl.mtcnn.weights import load_weights
 from facetl.search.settings import Settings
 
 PICTURES = ["candidates", "pyramid", "scores", "story"]
@@ -79,8 +80,9 @@ def test_pictures_and_numbers_of_both_weights(frame: Path, tmp_path: Path, trace
     assert rows["PNet looks at"][0] == f"{pretrained.windows:,}"
     for step in STEP_NAMES:
         assert rows[STEP_NAMES[step]][0] == f"{len(pretrained.steps[step]):,}"
-    assert rows["drawn"][1] == f"{(trace.steps['onet_nms'].scores >= 0.92).sum():,}"
-    assert rows["from score"] == ["0.7", "0.92"]
+    shown = load_weights("cartoon").settings.score
+    assert rows["drawn"][1] == f"{(trace.steps['onet_nms'].scores >= shown).sum():,}"
+    assert rows["from score"] == ["0.7", f"{shown:g}"]
     assert "story.png" in result.stderr
 
 

@@ -20,6 +20,7 @@ from facetl.data.images import load_image, save_image
 from facetl.data.media_types import image_paths
 from facetl.data.near_duplicates import NEAR_TWIN, thumbnail
 from facetl.data.video import VideoReader
+from facetl.mtcnn.weights import load_weights
 
 pytestmark = pytest.mark.usefixtures("sketched")
 
@@ -178,7 +179,10 @@ def test_what_is_no_video(portrait: Path, tmp_path: Path) -> None:
 def test_boxes_to_start_from_begin_at_the_score_of_the_weights(
     episode: Path, tmp_path: Path
 ) -> None:
-    for name, more in (("usual", []), ("same", ["--score", "0.92"])):
+    for name, more in (
+        ("usual", []),
+        ("same", ["--score", str(load_weights("cartoon").settings.score)]),
+    ):
         success(call(episode, "--every", "5", "--count", "3", *more, "--out", tmp_path / name))
     texts = [(tmp_path / name / "frames.csv").read_text() for name in ("usual", "same")]
     assert texts[0] == texts[1]
