@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ SHOWS = ("dexter", "scooby", "flintstones")
 SIZES = (12, 25, 50, 100)
 TESTED = 60
 """Drawn frames of each style to test on."""
+COLUMNS = ("faces", "0.3", "0.5", "0.7", "0.5:0.95", "recall", "false per 100")
+"""What is measured: AP by IoU, and at the weights' own score recall and false alarms (IoU 0.3)."""
 PICTURED = 3
 """Which frame of each style is in the picture."""
 
@@ -64,6 +66,7 @@ class Bench:
         workers: work done side by side.
         label: what tells these trainings from those with the defaults.
         training: how they are trained, as options of ``facetl train``.
+        limit: how many random frames of each show they are trained on; 0: all.
     """
 
     data: Path
@@ -71,6 +74,7 @@ class Bench:
     workers: int
     label: str
     training: dict[str, Any]
+    limit: int
 
     @property
     def path(self) -> Path:
@@ -100,21 +104,20 @@ class Bench:
         self.note(name, seconds=time.perf_counter() - began)
         return out
 
-    def test(self, name: str, weights: Weights, show: str | None) -> None:
-        """Measure weights on a show, on drawn styles and on photographs; print the figures."""
+    def test(self, name: str, weights: Weights, shows: Sequence[str]) -> None:
+        """Measure weights on shows, on drawn styles and on photographs; print a table."""
         name += self.label
-        known = self.figures().get(name, {}).get("tests", {})
-        tests = dict(known)
-        for title, pictures in self.tests(show):
+        tests = dict(self.figures().get(name, {}).get("tests", {}))
+        print(f"\n{name}\n\n| | {' | '.join(COLUMNS)} |\n|---{'|---' * len(COLUMNS)}|")
+        for title, pictures in self.tests(shows):
             if title not in tests:
                 tests[title] = figures_of(weights, pictures)
-            row = "  ".join(f"{key} {value:.3f}" for key, value in tests[title].items())
-            print(f"{name:34} {title:12} {row}", flush=True)
-        self.note(name, tests=tests)
+                self.note(name, tests=tests)
+            print(f"| {title} | {' | '.join(map(str, tests[title].values()))} |", flush=True)
 
-    def tests(self, show: str | None) -> Iterator[tuple[str, Pictures]]:
+    def tests(self, shows: Sequence[str]) -> Iterator[tuple[str, Pictures]]:
         """Yield what is tested on: its title and the pictures with their faces."""
-        if show:
+        for show in shows:
             frames = load_dataset(self.data / show, part="test")
             yield show, pictures_of(frames)
             yield f"{show}, other skin", recoloured(frames)
@@ -128,6 +131,13 @@ class Bench:
         if not folder.exists():
             cartoons(CartoonsRequest(folder, 1, TESTED, 77, self.workers, style))
         return folder
+
+    def others(self, show: str, seed: int) -> tuple[Path, ...]:
+        """Return the folders of all shows but one, or of as many frames of each as are wanted."""
+        others = [other for other in SHOWS if other != show]
+        if self.limit:
+            return tuple(self.few(other, self.limit, seed) for other in others)
+        return tuple(self.data / other for other in others)
 
     def few(self, show: str, size: int, seed: int) -> Path:
         """Return a folder of so many random training frames of a show."""
@@ -170,32 +180,33 @@ def figures_of(weights: Weights, pictures: Pictures) -> dict[str, float]:
     metrics = measure(ranking, TrueBoxes.of(truth), len(found))
     shown = metrics.curve.scores >= detector.score
     hits = int(metrics.curve.hits[shown].sum())
-    return {
-        **metrics.ap,
-        "recall": hits / max(metrics.faces, 1),
-        "false per 100": 100 * (int(shown.sum()) - hits) / len(found),
-    }
+    values = (
+        metrics.faces,
+        *(round(each, 3) for each in metrics.ap.values()),
+        round(hits / max(metrics.faces, 1), 3),
+        round(100 * (int(shown.sum()) - hits) / len(found), 1),
+    )
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def left_out(bench: Bench, shows: list[str], seeds: list[int]) -> None:
     for seed in seeds:
         for show in shows:
-            others = tuple(bench.data / other for other in SHOWS if other != show)
+            others = bench.others(show, seed)
             name = f"without {show} seed {seed}"
-            bench.test(name, load_weights(bench.train(name, others, seed)), show)
+            bench.test(name, load_weights(bench.train(name, others, seed)), [show])
 
 
 def few(bench: Bench, shows: list[str], seeds: list[int], sizes: list[int]) -> None:
     """Go on from the weights that have not seen a show, with a few of its frames."""
     for seed in seeds:
         for show in shows:
-            others = tuple(bench.data / other for other in SHOWS if other != show)
-            start = bench.train(f"without {show} seed {seed}", others, seed)
+            start = bench.train(f"without {show} seed {seed}", bench.others(show, seed), seed)
             for size in sizes:
                 name = f"{size} of {show} seed {seed}"
                 folder = bench.few(show, size, seed)
                 path = bench.train(name, (folder,), seed, start=str(start), with_cartoons=0)
-                bench.test(name, load_weights(path), show)
+                bench.test(name, load_weights(path), [show])
 
 
 def picture(bench: Bench, weights: str) -> Path:
@@ -224,6 +235,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--drawn", type=int, default=1600, help="drawn frames in each training")
+    parser.add_argument("--limit", type=int, default=0, help="frames of each show; 0: all")
     parser.add_argument("--skin", type=float, default=0.0)
     parser.add_argument("--epochs", type=int, nargs=3)
     parser.add_argument("--weights", nargs="+", default=["cartoon"])
@@ -232,13 +244,15 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     training: dict[str, Any] = {"with_cartoons": options.drawn}
     label = "" if options.drawn == 1600 else f", {options.drawn} drawn"
+    if options.limit:
+        label += f", {options.limit} frames of each"
     if options.skin:
         training["skin"] = options.skin
         label += f", skin {options.skin:g}"
     if options.epochs:
         training["epochs"] = tuple(options.epochs)
         label += f", epochs {' '.join(map(str, options.epochs))}"
-    bench = Bench(options.data, options.out, options.workers, label, training)
+    bench = Bench(options.data, options.out, options.workers, label, training, options.limit)
     if options.what == "left-out":
         left_out(bench, options.only, options.seeds)
     elif options.what == "few":
@@ -247,8 +261,7 @@ def main() -> None:
         print(picture(bench, options.weights[0]))
     else:
         for weights in options.weights:
-            for show in options.only:
-                bench.test(f"{Path(weights).stem} on {show}", load_weights(weights), show)
+            bench.test(Path(weights).stem, load_weights(weights), options.only)
 
 
 if __name__ == "__main__":
