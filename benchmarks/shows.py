@@ -260,8 +260,10 @@ def main() -> None:
     elif options.what == "picture":
         print(picture(bench, options.weights[0]))
     else:
-        for weights in options.weights:
-            bench.test(Path(weights).stem, load_weights(weights), options.only)
+        for source in options.weights:
+            weights = load_weights(source)
+            name = f"{Path(source).stem} {weights.fingerprint[:6]} from {weights.settings.score:g}"
+            bench.test(name, weights, options.only)
 
 
 if __name__ == "__main__":
