@@ -149,8 +149,11 @@ def test_an_image_that_is_too_small_is_explained_as_well(tmp_path: Path) -> None
 
 
 def test_panels_are_named_after_steps_with_their_counts(trace: Trace) -> None:
+    *steps, last = STEP_NAMES
+    assert len(trace.shown) < len(trace.steps[last])
     assert texts_of(trace) == [
-        f"{STEP_NAMES[step]}: {len(trace.steps[step]):,}" for step in STEP_NAMES
+        *(f"{STEP_NAMES[step]}: {len(trace.steps[step]):,}" for step in steps),
+        f"{STEP_NAMES[last]}: {len(trace.steps[last]):,} ({len(trace.shown):,} drawn)",
     ]
 
 
@@ -158,7 +161,8 @@ def test_each_step_shows_its_boxes(trace: Trace) -> None:
     figure = _draw_candidates({"tuned": trace})
     for axes, step in zip(figure.axes, STEP_NAMES, strict=True):
         lines = axes.collections[-1].get_segments()  # type: ignore[attr-defined]
-        assert len(lines) == len(trace.steps[step]) <= MOST_DRAWN
+        drawn = trace.shown if step == "onet_nms" else trace.steps[step]
+        assert len(lines) == len(drawn) <= MOST_DRAWN
     corners = {tuple(corner) for line in lines for corner in np.asarray(line).tolist()}
     x1, y1, x2, y2 = trace.steps["onet_nms"].boxes[0]
     assert {(x1, y1), (x2, y2), (x1, y2), (x2, y1)} <= corners

@@ -347,4 +347,4 @@ def test_a_copy_finds_the_same_and_has_networks_of_its_own(
             parameter.zero_()
     assert_equal(twin.detect(frame), before)
     assert_equal(copy_of(twin).detect(frame), before)
-    assert len(copy_of(detector).detect(frame, (0.2, 0.1, 0.9))) == 0
+    assert len(copy_of(detector).detect(frame, (0.2, 0.1, 0.999))) == 0

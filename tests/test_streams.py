@@ -140,7 +140,7 @@ def test_of_two_runs_the_shorter_counts(frames: Path, whole: bytes, tmp_path: Pa
     success(detect(frames, *both, tmp_path / "whole"))
     names = left_in(tmp_path / "whole")
     (tmp_path / "cut").mkdir()
-    for name, share in zip(names, (0.3, 0.6), strict=True):
+    for name, share in zip(names, (0.5, 0.7), strict=True):
         data = (tmp_path / "whole" / name).read_bytes()
         (tmp_path / "cut" / name).write_bytes(data[: int(len(data) * share)])
     result = success(detect(frames, *both, tmp_path / "cut", "--resume"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from facetl.cli.console import LINE, TimeBar
 from facetl.data.dataset import FaceDataset
@@ -81,7 +82,8 @@ class TrainingView(Watcher):
         )
         self._bar.say(f"[{step.label}] {counts} from {preparation.frames:,} frames")
         parts = describe_parts(step.stage, self.plan.stages[step.stage].training)
-        self._bar.say(f"[{step.label}] {parts}")
+        start = f", starting from {Path(self.plan.start).name}" if step.round == 1 else ""
+        self._bar.say(f"[{step.label}] {parts}{start}")
         self._bar.describe(f"{step.label}: training")
 
     def has_trained(self, step: Step, checkpoint: Checkpoint) -> None:

@@ -24,7 +24,7 @@ from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
 from facetl.files import remove_folder, write_text
 from facetl.mtcnn.detector import Detector, choose_device
 from facetl.mtcnn.engines import choose_engine
-from facetl.mtcnn.weights import CARTOON, save_weights
+from facetl.mtcnn.weights import save_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.results.shown_score import SCORE
 from facetl.search.settings import DETECTION
@@ -86,8 +86,6 @@ def train(
     with reporter.resumable(files.workshop), _tidied(files.workshop):
         dataset = _load(request, files, reporter)
         start = settle_start(request.start, request.transfer, len(dataset) - request.with_cartoons)
-        if start == CARTOON and not request.start:
-            reporter.note("starts from the cartoon weights, because the frames are few (--start)")
         plan = _make_plan(request, start, dataset)
         budget = _start_budget(request, plan, dataset, machine, began)
         if budget:
