@@ -156,7 +156,8 @@ def test_a_second_ctrl_c_does_not_disturb_the_tidying(
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         signals = [(first, signal.SIGINT), (first + pause, signal.SIGINT)]
         ending = warm.run(arguments, *signals, (first + 2 * pause, signal.SIGTERM))
-        assert ending.code in (130, 0), ending.stderr
+        # of signals at the same moment, either may be the first
+        assert ending.code in ((130, 0) if pause else (130, 143, 0)), ending.stderr
         assert "Traceback" not in ending.stderr
         assert remains(tmp_path) == []
 
