@@ -60,7 +60,7 @@ def plan(request: DemoRequest) -> list[str]:
         f"cartoons {frames} --train {request.train} --test {request.test} --seed {seed}",
         f"prepare {frames} --out {patches} --seed {seed}",
         f"train-pnet {patches} --out {pnet} --epochs {request.epochs[0]} --seed {seed}",
-        f"train {frames} --out {cascade} --epochs {epochs} --seed {seed}",
+        f"train {frames} --out {cascade} --start pretrained --epochs {epochs} --seed {seed}",
         f"detect {frames}/validare/validare --weights pretrained --weights pnet={pnet} "
         f"--weights whole-cascade={cascade} --overlays --truth {frames} --out {results}",
         f"evaluate {results} --truth {frames}",
