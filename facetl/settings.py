@@ -7,8 +7,8 @@ the command line makes an option of the field.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -154,6 +154,16 @@ def settings_of(settings: Any) -> dict[str, Setting]:
 def option_of(settings: Any, name: str) -> str:
     """Return the option that a field is on the command line."""
     return settings_of(settings)[name].option(name)
+
+
+def as_json(settings: Any, later: Collection[str]) -> dict[str, Any]:
+    """Return the fields of settings as plain values, for a file's metadata.
+
+    Those of ``later``, which earlier versions did not have, are left out where they are 0 or false,
+    as everything was then: what such a version began can so be resumed.
+    """
+    values = asdict(settings)
+    return {name: value for name, value in values.items() if value or name not in later}
 
 
 def find_fault(settings: Any) -> str | None:

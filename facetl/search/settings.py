@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from facetl.errors import WeightsError
 from facetl.results.shown_score import SCORE
-from facetl.settings import SHARE, Range, find_fault, setting
+from facetl.settings import SHARE, Range, as_json, find_fault, setting
 
 DETECTION = "detection"
 """Where a weights file's metadata keeps the settings that were chosen for these weights."""
@@ -112,16 +112,8 @@ class Settings:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a JSON-able dict.
-
-        What an earlier version did not know is left out where it is as it was then: searches that
-        it began can so be resumed.
-        """
-        settings = asdict(self)
-        for name in _LATER:
-            if not settings[name]:
-                del settings[name]
-        return settings
+        """Return the settings as plain values, see :func:`facetl.settings.as_json`."""
+        return as_json(self, _LATER)
 
 
 def _complaint(found: str) -> str:

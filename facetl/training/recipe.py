@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from facetl.errors import InputError
-from facetl.settings import NOT_NEGATIVE, SHARE, find_fault, setting
+from facetl.settings import NOT_NEGATIVE, SHARE, as_json, find_fault, setting
 
 Match = Literal["square", "box"]
 """What a window's overlap with a face is measured against: the face's square, or its box."""
@@ -99,9 +99,5 @@ class Recipe:
         return replace(self, **counts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain values, for a file's metadata.
-
-        ``skin`` is left out where it is 0: what an earlier version began, which did not know it,
-        can so be resumed.
-        """
-        return {name: value for name, value in asdict(self).items() if value or name != "skin"}
+        """Return the settings as plain values, see :func:`facetl.settings.as_json`."""
+        return as_json(self, later=("skin",))

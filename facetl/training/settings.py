@@ -14,6 +14,7 @@ from facetl.settings import (
     POSITIVE_SHARE,
     SHARE,
     Range,
+    as_json,
     find_fault,
     setting,
 )
@@ -90,14 +91,8 @@ class Augmentation:
             )
 
     def to_json(self) -> dict[str, float]:
-        """Return the strengths as plain values.
-
-        ``grey`` and ``mix`` are left out where they are 0: trainings that an earlier version
-        began, which did not know them, can so be resumed.
-        """
-        strengths = asdict(self)
-        new = ("grey", "mix")
-        return {name: value for name, value in strengths.items() if value or name not in new}
+        """Return the strengths as plain values, see :func:`facetl.settings.as_json`."""
+        return as_json(self, later=("grey", "mix"))
 
 
 @dataclass(frozen=True)
