@@ -34,11 +34,11 @@ from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import onet_boxes, onet_nms, run_until
 from facetl.mtcnn.fusion import VIEWS, fuse_views, turn_back, with_mirrored
 from facetl.mtcnn.geometry import square
+from facetl.palette import LUMA
 from facetl.search.settings import Settings
 
 RECALLS = (0.8, 0.85, 0.9)
 LOW = (0.05, 0.05, 0.05)
-LUMA = (0.299, 0.587, 0.114)
 
 
 def with_grey(pixels: Tensor) -> Tensor:

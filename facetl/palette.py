@@ -1,4 +1,4 @@
-"""The colours of plots and overlays, distinguishable with any kind of colour vision.
+"""The colours of plots and overlays, distinguishable with any kind of colour vision; brightness.
 
 Okabe and Ito, "Color Universal Design", 2008.
 """
@@ -15,6 +15,9 @@ YELLOW: Final = "#F0E442"
 
 TRACKS: Final = (VERMILION, BLUE, YELLOW, PURPLE, GREEN, ORANGE)
 """The colours of tracked faces: consecutive numbers have the most different colours."""
+
+LUMA: Final = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the brightness of a colour: ITU-R BT.601."""
 
 
 def track_colour(number: int | None, otherwise: str = SKY) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facetl.cartoons.colours import INK, PAPER, SHADOW, Colour, mix, rgb
 from facetl.cartoons.paths import Path, as_path
+from facetl.palette import LUMA
 
 CONTOURS = ("ink", "own", "none")
 SHADINGS = ("flat", "cel", "gradient", "soft")
@@ -136,7 +137,7 @@ def _check(what: str, name: str, known: tuple[str, ...]) -> None:
 
 
 def _brightness(colour: Colour) -> float:
-    return float(np.dot(rgb(colour), (0.299, 0.587, 0.114)))
+    return float(np.dot(rgb(colour), LUMA))
 
 
 def _brighter(colour: Colour, share: float) -> Colour:

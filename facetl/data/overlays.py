@@ -13,7 +13,7 @@ from facetl.boxes import Boxes, as_boxes, square
 from facetl.data.fonts import font_file
 from facetl.data.images import Pixels
 from facetl.errors import printable
-from facetl.palette import SKY, YELLOW
+from facetl.palette import LUMA, SKY, YELLOW
 
 TRUTH: Final = YELLOW
 """Annotated faces."""
@@ -180,9 +180,9 @@ def _label_annotator(colours: Sequence[str]) -> Any:
 
 
 def _is_bright(colour: str) -> bool:
-    """Return whether black stands out from a colour better than white: ITU-R BT.601."""
-    red, green, blue = ImageColor.getrgb(colour)[:3]
-    return 0.299 * red + 0.587 * green + 0.114 * blue > 127
+    """Return whether black stands out from a colour better than white."""
+    channels = ImageColor.getrgb(colour)[:3]
+    return sum(weight * each for weight, each in zip(LUMA, channels, strict=True)) > 127
 
 
 def _pad_to_largest(images: Sequence[Pixels]) -> list[Pixels]:

@@ -254,21 +254,20 @@ def _cut_frame(
         image = load_image(frame.path)
     except ImageError as error:
         return Unreadable(index, frame.name, str(error))
-    name = zlib.crc32(frame.name.encode())
-    rng = np.random.default_rng([seed, name])
-    small = thumbnail(image)
-    lots = np.random.default_rng([seed, name, size])  # other colours for each network
-    if lots.random() < recipe.skin:
-        image = recolour_skin(image, frame.boxes, lots)
+    number = zlib.crc32(frame.name.encode())
+    rng = np.random.default_rng([seed, number])
+    colour_rng = np.random.default_rng([seed, number, size])  # other colours for each network
+    is_recoloured = colour_rng.random() < recipe.skin
+    pixels = recolour_skin(image, frame.boxes, colour_rng) if is_recoloured else image
     pool = draw_pool(frame.boxes, image.shape[:2], recipe, rng)
     suspects: tuple[Suspect, ...] = ()
     if miner:
-        proposals = miner(image)
+        proposals = miner(pixels)
         pool = pool_proposals(proposals.windows, pool, image.shape[:2], rng)
         if miner.stage == "onet":  # PNet alone is convinced too easily
             suspects = find_suspects(proposals, frame)
     windows = choose_windows(pool, frame.boxes, recipe, frame.ignored)
-    pixels = _cut_pixels(image, windows.windows, size, padding=recipe.padding)
+    patches = _cut_pixels(pixels, windows.windows, size, padding=recipe.padding)
     cut = FrameCut(
         index=index,
         faces=len(frame.boxes),
@@ -277,10 +276,10 @@ def _cut_frame(
             match: faces_without_positive(pool.around, frame.boxes, recipe.bands, match)
             for match in get_args(Match)
         },
-        thumbnail=small,
+        thumbnail=thumbnail(image),
         suspects=suspects,
     )
-    return _Cutting(cut, pixels, windows)
+    return _Cutting(cut, patches, windows)
 
 
 def _group_frames(frames: Sequence[FrameCut | Unreadable]) -> list[int]:

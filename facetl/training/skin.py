@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
+from facetl.palette import LUMA
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_LUMA = np.array(LUMA, np.float32)
 _MIDDLE = 0.38
 """How far the middle of a face reaches from its centre, as a fraction of the sides of its box."""
 _DARK, _LIGHT = 45, 225
@@ -92,11 +93,10 @@ def _find_skins(image: Pixels, boxes: Boxes) -> list[NDArray[np.float32]]:
 
 def _find_skin(image: Pixels, box: NDArray[Any]) -> NDArray[np.float32] | None:
     """Return the (3,) colour of a face's skin, or None if it is not plain."""
-    sides = box[2:] - box[:2]
-    low = ((box[:2] + box[2:]) / 2 - _MIDDLE * sides).clip(0).astype(int)
-    high = ((box[:2] + box[2:]) / 2 + _MIDDLE * sides).clip(0).astype(int) + 1
-    middle = image[low[1] : high[1], low[0] : high[0]].reshape(-1, 3)
-    luma, spread = middle @ _LUMA, np.ptp(middle, axis=1) if len(middle) else 0
+    centre, reach = (box[:2] + box[2:]) / 2, _MIDDLE * (box[2:] - box[:2])
+    low, high = (each.clip(0).astype(int) for each in (centre - reach, centre + reach))
+    middle = image[low[1] : high[1] + 1, low[0] : high[0] + 1].reshape(-1, 3)
+    luma, spread = middle @ _LUMA, np.ptp(middle, axis=1)
     pixels = middle[(luma > _DARK) & ~((luma > _LIGHT) & (spread < _COLOURLESS))]
     if not len(pixels):
         return None

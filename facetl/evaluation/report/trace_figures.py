@@ -37,7 +37,7 @@ from facetl.evaluation.report.plots import PALETTE, Drawing
 from facetl.mtcnn.detector import CascadeStep
 from facetl.mtcnn.geometry import PNET_STRIDE, PNET_WINDOW
 from facetl.mtcnn.trace import STEP_NAMES, Level, Trace
-from facetl.palette import BLUE, ORANGE, SKY
+from facetl.palette import BLUE, LUMA, ORANGE, SKY
 
 _Traces = Mapping[str, Trace]
 """By the name of the weights: the same image, searched by each."""
@@ -293,7 +293,7 @@ def _thickness(count: int) -> float:
 
 def _fade(image: Pixels) -> Pixels:
     """Return the image in light grey."""
-    grey = image @ np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+    grey = image @ np.array(LUMA)
     return np.repeat((128 + grey / 2)[:, :, None], 3, axis=2).astype(np.uint8)
 
 
