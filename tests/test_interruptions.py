@@ -155,9 +155,10 @@ def test_a_second_ctrl_c_does_not_disturb_the_tidying(
     for pause in (0.0, 0.004, 0.03, 0.1):
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         signals = [(first, signal.SIGINT), (first + pause, signal.SIGINT)]
-        ending = warm.run(arguments, *signals, (first + 2 * pause, signal.SIGTERM))
-        # of signals at the same moment, either may be the first
-        assert ending.code in ((130, 0) if pause else (130, 143, 0)), ending.stderr
+        # a little later: of signals at the same moment, either may be the first to arrive
+        last = (first + 2 * pause + 0.02, signal.SIGTERM)
+        ending = warm.run(arguments, *signals, last)
+        assert ending.code in (130, 0), ending.stderr
         assert "Traceback" not in ending.stderr
         assert remains(tmp_path) == []
 

@@ -158,6 +158,6 @@ def test_the_windows_stay_and_a_fraction_of_the_frames_has_other_colours(
         assert len(frames) == 12 if share == 1 else 0 < len(frames) < 12
 
 
-def test_what_an_earlier_version_began_is_resumed() -> None:
+def test_what_earlier_versions_did_not_know_is_left_out_where_it_is_0() -> None:
     assert "skin" not in Recipe().to_json()
     assert Recipe(skin=0.3).to_json()["skin"] == 0.3
