@@ -1,7 +1,7 @@
 """Builds the kernels of facetl.mtcnn.native, for each set of instructions that they know.
 
 Everything else about the package is in pyproject.toml.  ``optional`` leaves a build out where it
-fails: without a compiler, or for another processor, torch does the work.
+fails: without a compiler, or for another processor, onnxruntime does the work.
 """
 
 from setuptools import Extension, setup

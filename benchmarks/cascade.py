@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from facetl import FaceDataset, Weights, evaluate, load_dataset, load_weights
 from facetl.commands.cartoons import CartoonsRequest, cartoons
@@ -103,7 +102,7 @@ class Bench:
         plan = replace(self.plan, seed=seed, frames=None).enriched(frames).stretched(frames)
         watch, began = Stopwatch(), time.perf_counter()
         with tempfile.TemporaryDirectory(dir=self.out) as folder:
-            shop, cpu = Workshop(Path(folder)), torch.device("cpu")
+            shop, cpu = Workshop(Path(folder)), "cpu"
             weights = Training(frames, plan, shop, watch, cpu, workers=self.workers).run().weights
         seconds = time.perf_counter() - began
         save_weights(self.out / f"{name.replace(' ', '_')}.safetensors", weights)

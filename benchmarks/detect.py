@@ -54,7 +54,7 @@ BATCHES = (1, 2, 4, 8, 16)
 LARGE = (4000, 3000)
 PEER = "facenet-pytorch"
 ENGINES: list[str] = ["torch"]
-if not why_not("native", torch.device("cpu")):
+if not why_not("native", "cpu"):
     ENGINES.append("native")
 
 
@@ -169,7 +169,6 @@ def compare_stages(paths: Sequence[Path], repeats: int) -> None:
                 )
 
 
-@torch.inference_mode()
 def time_stages(
     detector: Detector, images: Sequence[NDArray[np.uint8]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -177,7 +176,7 @@ def time_stages(
     settings, seconds, judged = Settings(), np.zeros(3), np.zeros(2, np.int64)
     for image in images:
         moments = [time.perf_counter()]
-        backend = detector.backend(torch.from_numpy(image)[None])
+        backend = detector.backend(image[None])
         shown = []
         for step, candidates in run_cascade(backend, settings):
             if step in ("rnet_input", "onet_input"):

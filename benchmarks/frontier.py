@@ -54,7 +54,7 @@ class Trial:
 
 
 def engines() -> list[str]:
-    cpu = torch.device("cpu")
+    cpu = "cpu"
     found: list[str] = ["torch"]
     found += ["native"] if not why_not("native", cpu) else []
     found += ["half"] if not why_not("half", cpu) else []

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from facetl import Detector, FaceDataset, load_dataset, load_image
 from facetl.boxes import Boxes, iou, square
@@ -46,11 +45,10 @@ class Found:
     scores_from_truth: np.ndarray
 
 
-@torch.inference_mode()
 def look(detector: Detector, path: Path, faces: Boxes) -> Found:
     """Search a frame, and ask ONet about the true squares as well."""
     backend, settings = (
-        detector.backend(torch.from_numpy(load_image(path))[None]),
+        detector.backend(load_image(path)[None]),
         detector.settings,
     )
     steps = dict(run_cascade(backend, settings))
@@ -59,26 +57,21 @@ def look(detector: Detector, path: Path, faces: Boxes) -> Found:
     truth = onet_nms(given, settings)
     return Found(
         faces,
-        proposed.boxes.double().numpy(),
-        refined.boxes.double().numpy(),
-        finished.boxes.double().numpy(),
-        finished.scores.double().numpy(),
-        truth.boxes.double().numpy(),
-        truth.scores.double().numpy(),
+        proposed.boxes.astype(np.float64),
+        refined.boxes.astype(np.float64),
+        finished.boxes.astype(np.float64),
+        finished.scores.astype(np.float64),
+        truth.boxes.astype(np.float64),
+        truth.scores.astype(np.float64),
     )
 
 
 def as_candidates(faces: Boxes) -> Candidates:
     """Return the squares of the true boxes as if an ideal RNet had proposed them."""
-    boxes = torch.from_numpy(square(faces) + [1, 1, 0, 0]).float()
+    boxes = (square(faces) + [1, 1, 0, 0]).astype(np.float32)
     count = len(boxes)
-    return Candidates(
-        boxes,
-        torch.ones(count),
-        torch.zeros(count, dtype=torch.long),
-        boxes,
-        boxes.new_zeros(count, 0),
-    )
+    ones, index = np.ones(count, np.float32), np.zeros(count, np.int64)
+    return Candidates(boxes, ones, index, boxes, boxes[:, :0])
 
 
 def recall(found: list[Found], stage: Callable[[Found], Boxes], squared: bool, at: float) -> float:

@@ -23,7 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from facetl import (
@@ -85,15 +84,14 @@ def measure(weights: Weights, data: FaceDataset, images: list[NDArray[np.uint8]]
     }
 
 
-@torch.inference_mode()
 def proposal_recall(
     detector: Detector, data: FaceDataset, images: list[NDArray[np.uint8]], iou_threshold: float
 ) -> float:
     found = 0
     for frame, image in zip(data.frames, images, strict=True):
-        backend = detector.backend(torch.from_numpy(image)[None])
+        backend = detector.backend(image[None])
         proposals = run_until("rnet_input", backend, detector.settings)
-        overlap = iou(square(frame.boxes), proposals.boxes.double().numpy())
+        overlap = iou(square(frame.boxes), proposals.boxes.astype(np.float64))
         found += int((overlap.max(axis=1, initial=0) >= iou_threshold).sum())
     return found / data.face_count
 

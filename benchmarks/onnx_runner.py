@@ -28,7 +28,7 @@ from facetl.run_onnx import Cascade, load_image
 
 Search = Callable[[], list[Detections]]
 ENGINES: tuple[str, ...] = ("torch",)
-if not why_not("native", torch.device("cpu")):
+if not why_not("native", "cpu"):
     ENGINES += ("native",)
 
 

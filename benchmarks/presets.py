@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from facetl import Detector, load_dataset, load_image
 from facetl.data.frame import Frame
@@ -41,13 +40,14 @@ RECALLS = (0.8, 0.85, 0.9)
 LOW = (0.05, 0.05, 0.05)
 
 
-def with_grey(pixels: Tensor) -> Tensor:
+def with_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return each image and, after it, the same in grey."""
-    grey = (pixels.double() @ torch.tensor(LUMA, dtype=torch.float64)).round().byte()
-    return torch.stack([pixels, grey[..., None].expand_as(pixels)], dim=1).flatten(0, 1)
+    grey = (pixels @ np.array(LUMA)).round().astype(np.uint8)
+    both = np.stack([pixels, np.broadcast_to(grey[..., None], pixels.shape)], axis=1)
+    return both.reshape(-1, *pixels.shape[1:])
 
 
-def as_it_is(pixels: Tensor) -> Tensor:
+def as_it_is(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels
 
 
@@ -65,11 +65,11 @@ class Way:
 
     name: str
     changes: dict[str, Any]
-    views: Callable[[Tensor], Tensor] = as_it_is
+    views: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = as_it_is
     fused: bool = True
     looks: int = 0
 
-    def search(self, detector: Detector, pixels: Tensor) -> Candidates:
+    def search(self, detector: Detector, pixels: NDArray[np.uint8]) -> Candidates:
         """Return the faces in one image, (1, H, W, 3)."""
         settings = replace(detector.settings, **self.changes)
         if settings.mirrored:
@@ -77,9 +77,7 @@ class Way:
         backend = detector.backend(self.views(pixels))
         squares = run_until("onet_input", backend, settings)
         found = onet_boxes(backend, squares, settings)
-        found = Candidates.concatenate(
-            [found, *again(backend, found, settings, self.looks)], backend.device
-        )
+        found = Candidates.concatenate([found, *again(backend, found, settings, self.looks)])
         return onet_nms(self._as_one(found, backend), settings)
 
     def _as_one(self, found: Candidates, backend: Backend) -> Candidates:
@@ -92,12 +90,11 @@ class Way:
         return replace(found, image_index=found.image_index // VIEWS)
 
 
-def plain_search(detector: Detector, pixels: Tensor, settings: Settings) -> Candidates:
-    (search,) = detector.search([pixels[0].numpy()], settings)
+def plain_search(detector: Detector, pixels: NDArray[np.uint8], settings: Settings) -> Candidates:
+    (search,) = detector.search([pixels[0]], settings)
     found = search.detections
-    boxes, scores = torch.from_numpy(found.boxes), torch.from_numpy(found.scores)
-    index = torch.zeros(len(found), dtype=torch.long)
-    return Candidates(boxes, scores, index, boxes, scores.new_zeros(len(found), 0))
+    index = np.zeros(len(found), np.int64)
+    return Candidates(found.boxes, found.scores, index, found.boxes, found.boxes[:, :0])
 
 
 def again(
@@ -149,17 +146,16 @@ def sample(data: Path, count: int, first: float) -> list[Frame]:
     return [frames[place] for place in places]
 
 
-@torch.inference_mode()
 def try_way(detector: Detector, way: Way, frames: Sequence[Frame]) -> tuple[Metrics, float]:
     """Return the figures of a way of searching, and its seconds a frame."""
     boxes, scores, seconds = [], [], 0.0
     for frame in frames:
-        pixels = torch.from_numpy(load_image(frame.path))[None]
+        pixels = load_image(frame.path)[None]
         began = time.process_time()
         found = way.search(detector, pixels)
         seconds += time.process_time() - began
-        boxes.append(found.boxes.double().numpy())
-        scores.append(found.scores.double().numpy())
+        boxes.append(found.boxes.astype(np.float64))
+        scores.append(found.scores.astype(np.float64))
     faces = TrueBoxes.of([each.boxes for each in frames], [each.ignored for each in frames])
     return measure(Ranking.of(boxes, scores), faces, len(frames)), seconds / len(frames)
 
@@ -184,7 +180,6 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=250)
     parser.add_argument("--first", type=float, default=0.0, help="share of a step to begin with")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     detector = Detector.load(options.weights, "cpu")
     shows = [sample(data, options.frames, options.first) for data in options.data]
     heads = [f"{data.name}, AP | false alarms" for data in options.data]

@@ -30,14 +30,13 @@ from torch.nn import functional
 from train import draw_patches
 
 from facetl import Patches, load_patches
-from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.networks import Network, Outputs, normalise
 from facetl.training.augmentation import augment
 from facetl.training.batches import Batch, balanced_batches, load_batch
 from facetl.training.gradient_rules import dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
-from facetl.training.losses import detection_losses, weighted_sum
+from facetl.training.losses import detection_losses, regression_targets, weighted_sum
 from facetl.training.penalties import Held, angle, flatten
 from facetl.training.regularisers import find_regulariser
 from facetl.training.sampling import Label

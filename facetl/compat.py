@@ -244,7 +244,7 @@ class MTCNN(nn.Module):
         state = [device, *(_checksum(each) for each in self.parameters())]
         if self._ready is None or self._ready[0] != state:
             stages = {stage: self.get_submodule(stage).state_dict() for stage in STAGES}
-            self._ready = state, Detector(Weights(stages, self._facts), device)
+            self._ready = state, Detector(Weights(stages, self._facts), str(device))
         return self._ready[1]
 
     def _report(self, found: Detections) -> tuple[Any, Any, Any]:

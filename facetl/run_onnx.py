@@ -19,18 +19,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
 from PIL import Image, ImageOps
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
 Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.int64]
+Integers = NDArray[np.signedinteger[Any]]
 Candidates = tuple[Floats, Floats, Floats]
 """(N, 4) boxes, (N,) scores, (N, 4) offsets or, at the end, (N, 5, 2) landmarks."""
 
@@ -49,10 +53,11 @@ class Cascade:
 
         ``settings`` may be changed afterwards.
         """
-        options = SessionOptions()
+        runtime = import_runtime()
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         self.pnet, self.rnet, self.onet = (
-            InferenceSession(f"{folder}/{stage}.onnx", options, ["CPUExecutionProvider"])
+            runtime.InferenceSession(f"{folder}/{stage}.onnx", options, ["CPUExecutionProvider"])
             for stage in ("pnet", "rnet", "onet")
         )
         facts = json.loads(self.pnet.get_modelmeta().custom_metadata_map["facetl"])
@@ -74,8 +79,7 @@ class Cascade:
 
     def look(self, image: NDArray[np.uint8]) -> Candidates:
         """Return what ONet is shown in an image, as it sees it: boxes, scores, landmarks."""
-        sums = np.zeros((image.shape[0] + 1, image.shape[1] + 1, 3), np.int64)
-        sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
+        sums = add_up(image)
         return self.examine(sums, *self.refine(sums, self.propose(sums)))
 
     def propose(self, sums: Integers) -> Floats:
@@ -100,11 +104,7 @@ class Cascade:
     def sweep(self, sums: Integers, scale: float) -> Candidates:
         """Return what PNet passes on one level, its cells 2 pixels apart, after NMS."""
         height, width = sums.shape[0] - 1, sums.shape[1] - 1
-        level = _means(
-            sums,
-            *_bins(np.array([[0, height]]), int(height * scale + 1)),
-            *_bins(np.array([[0, width]]), int(width * scale + 1)),
-        )
+        level = resize(sums, (int(height * scale + 1), int(width * scale + 1)))
         border = 6 if self.settings["padding"] else 0
         level = np.pad(level, ((0, 0), (0, 0), (border, border), (border, border)))
         scores, offsets = self.pnet.run(None, {"pixels": level})
@@ -161,13 +161,17 @@ class Cascade:
         visible = np.asarray((clipped[:, 2:] > clipped[:, :2]).all(axis=1))
         shown = (windows if self.settings["padding"] else clipped)[visible]
         answers = [
-            network.run(
-                None, {"pixels": _crop(sums, shown[start : start + _WINDOWS_AT_ONCE], size)}
-            )
+            network.run(None, {"pixels": crop(sums, shown[start : start + _WINDOWS_AT_ONCE], size)})
             for start in range(0, max(len(shown), 1), _WINDOWS_AT_ONCE)
         ]
         said = [np.concatenate(each) for each in zip(*answers, strict=True)]
         return visible, squares[visible], said
+
+
+def import_runtime() -> Any:
+    """Return onnxruntime, told to report nothing to its makers, as it would from 1.29 on."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return import_module("onnxruntime")
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
@@ -229,7 +233,25 @@ def _scores_elsewhere(boxes: Floats, others: Floats, scores: Floats) -> Floats:
     return np.array(best, np.float32)
 
 
-def _crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:
+def add_up(image: NDArray[np.uint8]) -> Integers:
+    """Return (H + 1, W + 1, 3) sums over all pixels above and to the left of (H, W, 3) pixels.
+
+    They may wrap around in 32 bits: differences of them, over fewer than 8 million pixels, are
+    exact.
+    """
+    sums = np.zeros((image.shape[0] + 1, image.shape[1] + 1, 3), np.int32)
+    np.cumsum(image, 0, np.int32, sums[1:, 1:])
+    return np.cumsum(sums, 1, np.int32, sums)
+
+
+def resize(sums: Integers, size_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Return (1, 3, h, w) means of pixels, by their sums: the image at another size."""
+    spans = (np.array([[0, side - 1]]) for side in sums.shape[:2])
+    rows, columns = (_bins(span, side) for span, side in zip(spans, size_hw, strict=True))
+    return _means(sums, *rows, *columns)
+
+
+def crop(sums: Integers, windows: Integers, size: int) -> NDArray[np.float32]:
     """Return (N, 3, size, size) pixels of (N, 4) windows; outside the image they are black."""
     return _means(sums, *_bins(windows[:, 1::2], size), *_bins(windows[:, 0::2], size))
 

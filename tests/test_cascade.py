@@ -45,7 +45,7 @@ def train_in(
     folder: Path, dataset: FaceDataset, plan: CascadePlan | None = None, diary: Diary | None = None
 ) -> Cascade:
     plan, diary = plan or tiny_plan(), diary or Diary()
-    return Training(dataset, plan, Workshop(folder), diary, torch.device("cpu")).run()
+    return Training(dataset, plan, Workshop(folder), diary, "cpu").run()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from reference_mtcnn import area_resize, cut_one_by_one
 from torch import Tensor
 
-from facetl.mtcnn.resampling import IntegralImages, cut_windows, place_windows
+from facetl.mtcnn.geometry import place_windows
+from facetl.mtcnn.resampling import IntegralImages, cut_windows
+from facetl.run_onnx import add_up, crop, resize
 
 SIDES = st.integers(1, 40)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -29,6 +31,8 @@ def test_resize_is_torchs_area_interpolation(
     # Means up to 255 in float32, divided twice: off by 1.5e-5 each time at most.
     expected = area_resize(images, (new_height, new_width)).float()
     torch.testing.assert_close(resized, expected, rtol=0, atol=5e-5)
+    for image, own in zip(images.numpy(), resized.numpy(), strict=True):
+        assert np.array_equal(resize(add_up(image), (new_height, new_width))[0], own)
 
 
 @given(SIDES, SIDES, st.sampled_from([1, 12, 24, 48]), SEEDS)
@@ -43,6 +47,9 @@ def test_crops_are_torchs_adaptive_pooling(height: int, width: int, size: int, s
     crops = IntegralImages(images).crop(windows, image_index, size)
     expected = cut_one_by_one(images, windows, image_index, size).float()
     torch.testing.assert_close(crops, expected, rtol=0, atol=5e-5)
+    sums = [add_up(image) for image in images.numpy()]
+    for window, index, own in zip(windows.numpy(), image_index, crops.numpy(), strict=True):
+        assert np.array_equal(crop(sums[index], window[None], size)[0], own)
 
 
 def test_resize_by_hand() -> None:
@@ -68,13 +75,13 @@ def test_sums_that_wrap_around_32_bits_still_give_the_mean() -> None:
 
 
 def test_windows_are_truncated_and_clipped() -> None:
-    windows = torch.tensor([[-3.7, 1.9, 5.9, 100.0], [2.0, 2.0, 7.0, 4.0]])
+    windows = np.array([[-3.7, 1.9, 5.9, 100.0], [2.0, 2.0, 7.0, 4.0]])
     clipped, _ = place_windows(windows, (10, 6), padding=False)
     assert clipped.tolist() == [[0, 1, 5, 10], [2, 2, 6, 4]]
 
 
 def test_only_windows_with_a_pixel_are_visible() -> None:
-    windows = torch.tensor(
+    windows = np.array(
         [[0.0, 0, 1, 1], [0.9, 0, 1.9, 1], [0, 0, 0.9, 5], [-9, 0, -2, 5], [20, 0, 30, 5]]
     )
     _, visible = place_windows(windows, (10, 10), padding=True)

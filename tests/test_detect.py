@@ -50,7 +50,7 @@ def frames(tmp_path: Path, portrait: Path) -> Path:
 def shy(tmp_path: Path) -> Path:
     """A weights file whose PNet sees no faces at all."""
     state = load_pretrained_stage("pnet")
-    state["conv4_1.bias"] = state["conv4_1.bias"] + torch.tensor([99.0, 0.0])
+    state["conv4_1.bias"] = state["conv4_1.bias"] + np.array([99.0, 0.0])
     save_weights(tmp_path / "shy.safetensors", Weights({"pnet": state}))
     return tmp_path / "shy.safetensors"
 

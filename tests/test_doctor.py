@@ -23,8 +23,8 @@ def run(*arguments: str) -> dict[str, list[str]]:
     return said
 
 
-def no_compiler(name: str, device: torch.device) -> str:
-    return "" if name == "torch" else "no compiler"
+def no_compiler(name: str, device: str) -> str:
+    return "" if name in ("torch", "onnx") else "no compiler"
 
 
 @needs_kernels
@@ -46,7 +46,7 @@ def test_torch_can_be_asked_for() -> None:
 def test_why_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("facetl.mtcnn.engines.why_not", no_compiler)
     said = run()
-    assert said["engine"] == ["torch: no compiler"]
+    assert said["engine"] == ["onnx: no compiler"]
 
 
 def test_a_library_of_the_system_that_is_missing_is_a_finding(

@@ -5,7 +5,6 @@ import getpass
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,35 @@ from engines import EVERY_ENGINE, needs_half, needs_kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facetl.boxes import iou
 from facetl.data.pictures import as_pixels
 from facetl.errors import InputError
 from facetl.mtcnn import native
-from facetl.mtcnn.backend import Backend, BackendFactory, Cells, WindowOutputs, _TorchBackend
+from facetl.mtcnn.backend import Backend, BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.engines import ENGINES, choose_engine, engine_names, why_not
 from facetl.mtcnn.geometry import level_size
-from facetl.mtcnn.native import _find_kernels, _NativeNetworks
-from facetl.mtcnn.networks import Network, build_network
+from facetl.mtcnn.native import NATIVE, _find_kernels, _NativeNetworks
+from facetl.mtcnn.networks import build_network
+from facetl.mtcnn.onnx_backend import ONNX
 from facetl.mtcnn.stages import STAGES, Stage
-from facetl.mtcnn.weights import Weights, load_pretrained_stage
+from facetl.mtcnn.torch_backend import TORCH
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
 from facetl.results.detections import FrameResult, Run
 from facetl.results.json_file import save_run
 from facetl.results.store import load_run
 
 pytestmark = pytest.mark.slow
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 NOISE = Path(__file__).with_name("cases") / "nan_boxes.png"
 """Black and white dots, in which ONet moves the corners of a box past each other."""
 every_engine = pytest.mark.parametrize("engine", EVERY_ENGINE)
 
 
 @pytest.fixture(scope="module")
-def networks() -> dict[Stage, Network]:
+def weights() -> Weights:
     """Networks of random weights, and a slope of its own for every channel."""
     torch.manual_seed(1)
     networks = {stage: build_network(stage) for stage in STAGES}
@@ -52,17 +52,22 @@ def networks() -> dict[Stage, Network]:
         for name, parameter in network.named_parameters():
             if name.startswith("prelu"):
                 torch.nn.init.normal_(parameter, std=0.3)
-    return networks
+    return Weights({stage: network.state_dict() for stage, network in networks.items()})
 
 
-def images_of(count: int, height: int, width: int, seed: int) -> Tensor:
+def images_of(count: int, height: int, width: int, seed: int) -> NDArray[np.uint8]:
     chance = np.random.default_rng(seed)
-    return torch.from_numpy(chance.integers(0, 256, (count, height, width, 3), dtype=np.uint8))
+    return chance.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def seen_by_torch(weights: Weights, pixels: NDArray[np.uint8]) -> Backend:
+    return TORCH.prepare(weights, CPU)(pixels, 1)
 
 
 def by_image(cells: Cells) -> Cells:
-    order = cells.image_index.argsort(stable=True)
-    return Cells(*(column[order] for column in cells))
+    order = cells.image_index.argsort(kind="stable")
+    columns: Any = (column[order] for column in cells)
+    return Cells(*columns)
 
 
 def assert_same(found: Cells | WindowOutputs, expected: Cells | WindowOutputs) -> None:
@@ -70,7 +75,7 @@ def assert_same(found: Cells | WindowOutputs, expected: Cells | WindowOutputs) -
         found, expected = by_image(found), by_image(expected)
     for own, other in zip(found, expected, strict=True):
         assert own.shape == other.shape
-        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-5)
 
 
 @needs_kernels
@@ -82,18 +87,17 @@ def assert_same(found: Cells | WindowOutputs, expected: Cells | WindowOutputs) -
 )
 @settings(max_examples=60)
 def test_pnet_sees_the_same(
-    networks: dict[Stage, Network], size: tuple[int, int], scale: float, border: int, seed: int
+    weights: Weights, size: tuple[int, int], scale: float, border: int, seed: int
 ) -> None:
     pixels = images_of(2, *size, seed)
     if min(level_size(size, scale * 0.8)) + 2 * border < 12:
         return
-    with torch.inference_mode():
-        expected = _TorchBackend(pixels, networks).scan_pyramid([scale, scale * 0.8], border, 0.0)
-    found = (
-        _NativeNetworks(networks).backend(pixels).scan_pyramid([scale, scale * 0.8], border, 0.0)
-    )
-    assert len(found.scores)
-    assert_same(found, expected)
+    scales = [scale, scale * 0.8]
+    expected = seen_by_torch(weights, pixels).scan_pyramid(scales, border, 0.0)
+    assert len(expected.scores)
+    for engine in (NATIVE, ONNX):
+        backend = engine.prepare(weights, CPU)(pixels, 1)
+        assert_same(backend.scan_pyramid(scales, border, 0.0), expected)
 
 
 @needs_kernels
@@ -110,45 +114,45 @@ def test_pnet_sees_the_same(
 )
 @settings(max_examples=40)
 def test_windows_are_judged_the_same(
-    networks: dict[Stage, Network],
+    weights: Weights,
     stage: Stage,
     corners: list[tuple[int, int, int, int]],
     seed: int,
 ) -> None:
     """Windows of any shape, inside the image, over its edge and beyond it."""
     pixels = images_of(2, 40, 60, seed)
-    windows = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in corners]).view(-1, 4).long()
-    index = torch.arange(len(windows)) % 2
-    with torch.inference_mode():
-        expected = _TorchBackend(pixels, networks).classify(stage, windows, index)
-    assert_same(_NativeNetworks(networks).backend(pixels).classify(stage, windows, index), expected)
+    windows = np.array([(x, y, x + w, y + h) for x, y, w, h in corners], np.int64).reshape(-1, 4)
+    index = np.arange(len(windows)) % 2
+    expected = seen_by_torch(weights, pixels).classify(stage, windows, index)
+    for engine in (NATIVE, ONNX):
+        backend = engine.prepare(weights, CPU)(pixels, 1)
+        assert_same(backend.classify(stage, windows, index), expected)
 
 
 @needs_kernels
-def test_sums_of_a_large_white_image_do_not_overflow(networks: dict[Stage, Network]) -> None:
-    pixels = torch.full((1, 2900, 2900, 3), 255, dtype=torch.uint8)
-    whole, index = torch.tensor([[0, 0, 2900, 2900]]), torch.tensor([0])
-    with torch.inference_mode():
-        expected = _TorchBackend(pixels, networks).classify("rnet", whole, index)
-    assert_same(_NativeNetworks(networks).backend(pixels).classify("rnet", whole, index), expected)
+def test_sums_of_a_large_white_image_do_not_overflow(weights: Weights) -> None:
+    pixels = np.full((1, 2900, 2900, 3), 255, np.uint8)
+    whole, index = np.array([[0, 0, 2900, 2900]]), np.array([0])
+    expected = seen_by_torch(weights, pixels).classify("rnet", whole, index)
+    for engine in (NATIVE, ONNX):
+        backend = engine.prepare(weights, CPU)(pixels, 1)
+        assert_same(backend.classify("rnet", whole, index), expected)
 
 
 @needs_kernels
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.9, 0.999, 1.0])
-def test_exactly_the_cells_above_the_threshold_pass(
-    networks: dict[Stage, Network], threshold: float
-) -> None:
-    backend = _NativeNetworks(networks).backend(images_of(1, 80, 90, 3))
+def test_exactly_the_cells_above_the_threshold_pass(weights: Weights, threshold: float) -> None:
+    backend = _NativeNetworks(weights).backend(images_of(1, 80, 90, 3))
     every = backend.scan_pyramid([1.0], 0, 0.0)
     passing = every.scores >= threshold
     found = backend.scan_pyramid([1.0], 0, threshold)
     for own, other in zip(found, every, strict=True):
-        assert torch.equal(own, other[passing])
+        assert np.array_equal(own, other[passing])
 
 
 @needs_kernels
-def test_networks_may_go_before_what_they_said(networks: dict[Stage, Network]) -> None:
-    backend = _NativeNetworks(networks).backend(images_of(1, 40, 40, 1))
+def test_networks_may_go_before_what_they_said(weights: Weights) -> None:
+    backend = _NativeNetworks(weights).backend(images_of(1, 40, 40, 1))
     assert (
         len(backend.scan_pyramid([1.0], 0, 0.0).scores)
         == len(backend.scan_pyramid([1.0], 0, 0.0).scores)
@@ -173,38 +177,36 @@ def test_half_precision_finds_the_same_faces() -> None:
 
 @needs_half
 @pytest.mark.parametrize("stage", ["rnet", "onet"])
-def test_half_precision_answers_nearly_the_same(
-    networks: dict[Stage, Network], stage: Stage
-) -> None:
-    windows = torch.tensor([[x, 0, x + 30, 30] for x in range(0, 60, 3)])
-    index = torch.zeros(len(windows), dtype=torch.long)
+def test_half_precision_answers_nearly_the_same(weights: Weights, stage: Stage) -> None:
+    windows = np.array([[x, 0, x + 30, 30] for x in range(0, 60, 3)])
+    index = np.zeros(len(windows), np.int64)
     pixels = images_of(1, 40, 90, 1)
     exact, half = (
-        _NativeNetworks(networks, half=half).backend(pixels).classify(stage, windows, index)
+        _NativeNetworks(weights, half=half).backend(pixels).classify(stage, windows, index)
         for half in (False, True)
     )
     for own, other in zip(half, exact, strict=True):
-        assert (own - other).abs().max() < 0.02 if own.numel() else True
-    assert not torch.equal(half.scores, exact.scores), "it is half precision"
+        assert np.abs(own - other).max(initial=0) < 0.02
+    assert not np.array_equal(half.scores, exact.scores), "it is half precision"
 
 
 def test_half_precision_needs_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
     assert "no AVX-512" in _find_kernels.__wrapped__(half=True).lacking
 
 
 # ---- where there are none
 
 
-def hide_kernels(patch: pytest.MonkeyPatch, folder: Path, able: str = "AVX512") -> None:
+def hide_kernels(patch: pytest.MonkeyPatch, folder: Path, able: str = "") -> None:
     patch.setattr(native, "__file__", str(folder / "__init__.py"))
-    patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: able)
+    patch.setenv("ATEN_CPU_CAPABILITY", able)
     patch.setattr(native, "_find_kernels", _find_kernels.__wrapped__)
 
 
 @pytest.mark.parametrize(
     ("able", "part"),
-    [("AVX512", "no kernels were built"), ("AVX2", "no kernels"), ("DEFAULT", "neither AVX2")],
+    [("", "no kernels were built"), ("avx2", "no kernels"), ("default", "neither AVX2")],
 )
 def test_a_reason_is_given_where_there_are_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, able: str, part: str
@@ -225,14 +227,14 @@ def test_kernels_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch
 def test_kernels_that_cannot_be_loaded_are_not_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hide_kernels(monkeypatch, tmp_path, "AVX2")
+    hide_kernels(monkeypatch, tmp_path, "avx2")
     (tmp_path / "_avx2.so").write_bytes(b"cut short")
     assert "cannot be loaded" in _find_kernels.__wrapped__().lacking
 
 
 @needs_kernels
 def test_a_processor_without_avx512_gets_the_other_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
     found = _find_kernels.__wrapped__()
     assert isinstance(found.library, ctypes.CDLL)
     assert found.build == "avx2"
@@ -240,8 +242,8 @@ def test_a_processor_without_avx512_gets_the_other_build(monkeypatch: pytest.Mon
 
 def test_the_choice_of_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_engine("torch", CPU) == "torch"
-    assert choose_engine("auto", CPU) == ("torch" if why_not("native", CPU) else "native")
-    cuda = torch.device("cuda")
+    assert choose_engine("auto", CPU) == ("onnx" if why_not("native", CPU) else "native")
+    cuda = "cuda"
     assert choose_engine("auto", cuda) == "torch"
     with pytest.raises(InputError, match="found engine 'fast', expected one of"):
         choose_engine("fast", CPU)
@@ -255,16 +257,18 @@ class ToyEngine:
     exact = True
     seen = 0
 
-    def why_not(self, device: torch.device) -> str:
-        return "" if device.type == "cpu" else "it is a toy"
+    def why_not(self, device: str) -> str:
+        return "" if device == "cpu" else "it is a toy"
 
     def describe(self) -> str:
         return "made for this test"
 
-    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
-        def backend(pixels: Tensor) -> Backend:
+    def prepare(self, weights: Weights, device: str) -> BackendFactory:
+        seen_by_torch = TORCH.prepare(weights, device)
+
+        def backend(pixels: NDArray[np.uint8], threads: int) -> Backend:
             self.seen += len(pixels)
-            return _TorchBackend(pixels, networks)
+            return seen_by_torch(pixels, threads)
 
         return backend
 
@@ -276,7 +280,7 @@ def test_an_engine_is_an_object_and_a_line_in_a_table(
     monkeypatch: pytest.MonkeyPatch, portrait: Path
 ) -> None:
     monkeypatch.setitem(ENGINES, "toy", f"{__name__}:TOY")
-    assert engine_names() == ("auto", "torch", "native", "half", "toy")
+    assert engine_names() == ("auto", "native", "half", "onnx", "torch", "toy")
     detector = Detector.load("pretrained", "cpu", "toy")
     found = detector.detect(portrait)
     assert (detector.engine, TOY.seen) == ("toy", 1)
@@ -284,17 +288,17 @@ def test_an_engine_is_an_object_and_a_line_in_a_table(
     assert len(found)
     assert np.array_equal(found.boxes, expected.boxes)
     with pytest.raises(InputError, match="the toy engine cannot be had: it is a toy"):
-        choose_engine("toy", torch.device("cuda"))
+        choose_engine("toy", "cuda")
 
 
-def test_without_kernels_torch_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_kernels_onnxruntime_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     missing: Any = lambda half=False: native._Kernels(lacking="none here")  # noqa: E731
     monkeypatch.setattr(native, "_find_kernels", missing)
-    assert Detector.load("pretrained", "cpu").engine == "torch"
+    assert Detector.load("pretrained", "cpu").engine == "onnx"
     with pytest.raises(InputError, match="none here"):
         Detector.load("pretrained", "cpu", "native")
     with pytest.raises(RuntimeError, match="none here"):
-        _NativeNetworks({})
+        _NativeNetworks(load_weights("pretrained"))
 
 
 # ---- side by side
@@ -339,12 +343,12 @@ def test_the_workers_change_nothing(pretrained: Detector, workers: int) -> None:
 )
 @settings(max_examples=60)
 def test_bands_of_a_level_change_nothing(
-    networks: dict[Stage, Network], size: tuple[int, int], border: int, at_once: int
+    weights: Weights, size: tuple[int, int], border: int, at_once: int
 ) -> None:
-    backend = _TorchBackend(images_of(2, *size, 7), networks)
-    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+    backend = seen_by_torch(weights, images_of(2, *size, 7))
+    with pytest.MonkeyPatch.context() as patch:
         whole = backend.scan_pyramid([0.97, 0.93], border, 0.4)
-        patch.setattr("facetl.mtcnn.backend.LEVEL_PIXELS_AT_ONCE", at_once)
+        patch.setattr("facetl.mtcnn.torch_backend.LEVEL_PIXELS_AT_ONCE", at_once)
         assert_same(backend.scan_pyramid([0.97, 0.93], border, 0.4), whole)
 
 
@@ -417,7 +421,7 @@ def test_what_the_program_usually_computes_in_does_not_matter(engine: str, portr
 
 def engines_here() -> list[str]:
     """Return the engines that this machine has: processes that load torch are slow to start."""
-    return [name for name in ("torch", "native", "half") if not why_not(name, CPU)]
+    return [name for name in ("torch", "native", "half", "onnx") if not why_not(name, CPU)]
 
 
 FORK = """
@@ -478,7 +482,7 @@ BLOCKED = """
 import sys
 from torch import zeros
 from facetl.mtcnn.networks import build_network
-from facetl.mtcnn.onnx_export import _build_model
+from facetl.mtcnn.onnx_export import build_model
 from facetl.mtcnn.weights import load_weights
 from facetl.training.loop import _build_optimiser
 from facetl.training.settings import TrainingSettings
@@ -487,7 +491,7 @@ network = build_network("pnet")
 optimiser = _build_optimiser(network, TrainingSettings())
 network(zeros(2, 3, 12, 12)).logits.sum().backward()
 optimiser.step()
-_build_model("pnet", load_weights("cartoon"))
+build_model("pnet", load_weights("cartoon"))
 """
 
 

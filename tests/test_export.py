@@ -37,7 +37,7 @@ from facetl.mtcnn.resampling import cut_windows
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights, load_weights
 from facetl.results.detections import Detections
-from facetl.run_onnx import Cascade, _crop, _valid
+from facetl.run_onnx import Cascade, _valid, crop
 from facetl.run_onnx import load_image as load_with_runner
 from facetl.search.settings import Settings
 
@@ -165,7 +165,7 @@ def test_the_runners_crops_are_the_cascades(data: st.DataObject, size: int) -> N
     sums[1:, 1:] = image.cumsum(0, dtype=np.int64).cumsum(1)
     window = np.array([[x1, y1, x2, y2]])
     expected = cut_windows(image, window.astype(float), size, padding=True)
-    np.testing.assert_array_equal(_crop(sums, window, size), expected.numpy())
+    np.testing.assert_array_equal(crop(sums, window, size), expected.numpy())
 
 
 def save_picture(kind: str, folder: Path) -> Path:
@@ -251,14 +251,8 @@ def test_the_runner_gives_no_boxes_that_are_none(exported: dict[str, Path], voti
     arrays(np.float32, st.tuples(st.integers(0, 9), st.just(4)), elements=st.floats(width=32)),
 )
 def test_the_runner_and_the_cascade_mean_the_same_by_a_box(boxes: NDArray[np.float32]) -> None:
-    numbers = torch.arange(len(boxes))
-    candidates = Candidates(
-        torch.from_numpy(boxes),
-        torch.zeros(len(boxes)),
-        numbers,
-        torch.zeros(len(boxes), 4),
-        torch.zeros(len(boxes), 0),
-    )
+    none, numbers = np.zeros_like(boxes), np.arange(len(boxes))
+    candidates = Candidates(boxes, none[:, 0], numbers, none, none[:, :0])
     with np.errstate(all="ignore"):
         assert np.flatnonzero(_valid(boxes)).tolist() == candidates.valid().image_index.tolist()
 
@@ -334,9 +328,9 @@ def test_a_kind_of_file_has_to_be_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     result = export("--onnx", "--out", tmp_path / "networks")
-    assert_refused(result, "onnxscript", "pip install onnx onnxscript")
+    assert_refused(result, "writing ONNX takes onnx", "pip install onnx")
     assert not (tmp_path / "networks").exists()
 
 

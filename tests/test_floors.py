@@ -50,8 +50,7 @@ OWNERS = {
     "facenet_pytorch": {"facetl.mtcnn"},
     "safetensors": {"facetl.mtcnn", "facetl.training"},
     "onnx": {"facetl.mtcnn"},
-    "onnxscript": {"facetl.mtcnn"},
-    "onnxruntime": {"facetl.run_onnx"},
+    "onnxruntime": {"facetl.run_onnx", "facetl.mtcnn"},
     "pandas": {"facetl.data"},
     "pyarrow": {"facetl.results"},
     "ray": {"facetl.search"},
@@ -66,7 +65,6 @@ OWNERS = {
     "PIL": {"facetl.data", "facetl.cartoons", "facetl.run_onnx"},
     "torch": {
         "facetl.data",  # for types
-        "facetl.search",
         "facetl.mtcnn",
         "facetl.training",
         "facetl.experiments",

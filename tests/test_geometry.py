@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from numpy.typing import NDArray
 
 from facetl import boxes as half_open
 from facetl.mtcnn.geometry import (
@@ -18,19 +20,20 @@ from facetl.mtcnn.geometry import (
     place_landmarks,
     pnet_boxes,
     pyramid_scales,
-    regression_targets,
     sides,
     square,
 )
 from facetl.mtcnn.stages import Stage
+from facetl.training.losses import regression_targets
 
 FRACTIONS = st.floats(-0.5, 0.5, width=32)
 SHIFTS = st.tuples(FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS)
 
 
-def targets_of(stage: Stage, window: half_open.Boxes, face: half_open.Boxes) -> Tensor:
+def targets_of(stage: Stage, window: half_open.Boxes, face: half_open.Boxes) -> NDArray[Any]:
     offsets = torch.from_numpy(half_open.offsets(window, face))
-    return regression_targets(stage, offsets, torch.from_numpy(window[:, 2] - window[:, 0]))
+    sides = torch.from_numpy(window[:, 2] - window[:, 0])
+    return regression_targets(stage, offsets, sides).numpy()
 
 
 @given(st.integers(0, 100), st.integers(0, 100), st.floats(0.05, 1.2), SHIFTS)
@@ -43,11 +46,11 @@ def test_targets_undo_what_is_done_with_pnets_offsets(
     window = np.array([[x, y, x + side, y + side]])
     face = half_open.shift(window, np.array([shift]))
     targets = targets_of("pnet", window, face)
-    cells = pnet_boxes(torch.tensor([[column, row]]).double(), scale)
+    cells = pnet_boxes(np.array([[column, row]], np.float64), scale)
     found = move(cells, targets, sides(cells))
     # The corner is rounded down by less than a pixel, the side by one in either direction.
-    rounding = 1 + targets.abs().max().item()
-    assert np.abs(found.numpy() - face).max() < rounding
+    rounding = 1 + np.abs(targets).max()
+    assert np.abs(found - face).max() < rounding
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 150), SHIFTS)
@@ -59,10 +62,10 @@ def test_targets_undo_what_is_done_with_the_later_networks_offsets(
     window = np.array([[x, y, x + side, y + side]], dtype=np.float64)
     face = half_open.shift(window, np.array([shift]))
     # The box that stands for the window: the detector cuts exactly this window for it.
-    box = torch.tensor([[x + 1, y + 1, x + side, y + side]], dtype=torch.float64)
+    box = np.array([[x + 1, y + 1, x + side, y + side]], np.float64)
     assert as_windows(box).tolist() == window.tolist()
     found = move(box, targets_of(stage, window, face), inclusive_sides(box))
-    np.testing.assert_allclose(found.numpy(), face, atol=1e-9)
+    np.testing.assert_allclose(found, face, atol=1e-9)
 
 
 def test_targets_by_hand() -> None:
@@ -80,7 +83,7 @@ def test_targets_by_hand() -> None:
 def test_cells_of_pnet_by_hand() -> None:
     # Half the size: cell (1, 0) sees the level's pixels 2 to 14 and 0 to 12.
     # Counted from 1 and rounded down: (2 + 1) / 0.5, (0 + 1) / 0.5, (2 + 12) / 0.5, 12 / 0.5.
-    assert pnet_boxes(torch.tensor([[1.0, 0.0]]), 0.5).tolist() == [[6, 2, 28, 24]]
+    assert pnet_boxes(np.array([[1.0, 0.0]], np.float32), 0.5).tolist() == [[6, 2, 28, 24]]
 
 
 @given(
@@ -92,14 +95,15 @@ def test_cells_of_pnet_by_hand() -> None:
 @settings(max_examples=50)
 def test_square_agrees_with_the_half_open_one(x: float, y: float, w: float, h: float) -> None:
     box = np.array([[x, y, x + w, y + h]])
-    squared = square(torch.from_numpy(box)).numpy()
+    squared = square(box)
     np.testing.assert_allclose(squared, half_open.square(box), atol=1e-9)
 
 
 def test_landmarks_by_hand() -> None:
     # Width 10 and height 20 with both edges; half way from pixel 1, minus one: 5 and 10.
-    box = torch.tensor([[1.0, 1.0, 10.0, 20.0]])
-    assert place_landmarks(torch.full((1, 10), 0.5), box).tolist() == [[5.0] * 5 + [10.0] * 5]
+    box = np.array([[1.0, 1.0, 10.0, 20.0]], np.float32)
+    halves = np.full((1, 10), 0.5, np.float32)
+    assert place_landmarks(halves, box).tolist() == [[5.0] * 5 + [10.0] * 5]
 
 
 def test_pyramid_by_hand() -> None:

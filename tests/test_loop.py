@@ -18,7 +18,6 @@ from reference_training import (
 )
 
 from facetl.errors import InputError, NonFiniteLossError
-from facetl.mtcnn.geometry import regression_targets
 from facetl.mtcnn.networks import Network, normalise
 from facetl.mtcnn.stages import Stage
 from facetl.training import loop
@@ -26,7 +25,7 @@ from facetl.training.batches import Batch, Indices, load_batch
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
-from facetl.training.losses import SMOOTH_L1_BETA
+from facetl.training.losses import SMOOTH_L1_BETA, regression_targets
 from facetl.training.patches import Patches
 from facetl.training.sampling import Label
 from facetl.training.settings import Augmentation, TrainingSettings

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from facetl.mtcnn.machine import keep_freed_memory
+from facetl.training.machine import keep_freed_memory
 
 
 @pytest.fixture(autouse=True)

@@ -19,13 +19,15 @@ from torch import Tensor, nn
 from facetl.boxes import Boxes, as_boxes, iou, square
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import load_image
-from facetl.mtcnn.backend import _TorchBackend
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import Detector, onet_boxes, rnet_squares, score_windows
-from facetl.mtcnn.geometry import pnet_boxes, pnet_windows, regression_targets
-from facetl.mtcnn.networks import Network, Outputs
-from facetl.mtcnn.resampling import IntegralImages, place_windows
+from facetl.mtcnn.geometry import place_windows, pnet_boxes, pnet_windows
+from facetl.mtcnn.networks import Outputs
+from facetl.mtcnn.resampling import IntegralImages
 from facetl.mtcnn.stages import INPUT_SIZES, Stage
+from facetl.mtcnn.torch_backend import _TorchBackend
+from facetl.mtcnn.weights import Weights, load_pretrained_stage
+from facetl.training.losses import regression_targets
 from facetl.training.mining import MINING, Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import _cut_pixels, prepare_patches
@@ -75,8 +77,7 @@ def crops_judged(
 
 def visible_of(windows: Boxes) -> NDArray[np.bool_]:
     """Return which windows hold a pixel of the image."""
-    visible = place_windows(torch.from_numpy(windows), (120, 160), padding=True)[1]
-    return np.asarray(visible.numpy())
+    return place_windows(windows, (120, 160), padding=True)[1]
 
 
 @given(
@@ -90,7 +91,7 @@ def test_a_box_between_pixels_is_cut_as_the_detector_cuts_it(
 ) -> None:
     image = np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     candidates = as_candidates(np.array([[*corner, corner[0] + side, corner[1] + side]]))
-    window = candidates.boxes.double().numpy() - [1, 1, 0, 0]
+    window = candidates.boxes.astype(np.float64) - [1, 1, 0, 0]
     watcher: Any = Oracle(torch.zeros(1, 4))
     backend = _TorchBackend(torch.from_numpy(image)[None], {"rnet": watcher})
     score_windows(backend, candidates, "rnet", replace(MINING, padding=padding))
@@ -137,11 +138,10 @@ def test_a_trained_stage_ranks_its_proposals_itself(
     before, own = (Miner(pretrained, stage, judged=each)(image) for each in (False, True))
     visible = visible_of(before.windows)
     candidates = as_candidates(before.windows[visible])
-    backend = pretrained.backend(torch.from_numpy(image)[None])
-    with torch.no_grad():
-        said = score_windows(backend, candidates, stage, MINING).scores
-    order = said.argsort(descending=True, stable=True).numpy()
-    np.testing.assert_allclose(own.scores, said.numpy()[order], atol=1e-5)
+    backend = pretrained.backend(image[None])
+    said = score_windows(backend, candidates, stage, MINING).scores
+    order = np.argsort(-said, kind="stable")
+    np.testing.assert_allclose(own.scores, said[order], atol=1e-5)
     np.testing.assert_allclose(own.windows, before.windows[visible][order], atol=1e-3)
     assert own.scores.tolist() != before.scores[visible].tolist()
 
@@ -164,9 +164,9 @@ def test_a_miner_tells_its_settings(pretrained: Detector) -> None:
 def test_pnets_windows_are_found_again_from_its_boxes(column: int, row: int, scale: float) -> None:
     # Both corners of a box were rounded down by less than a pixel; the window starts an
     # eleventh of the box's side before it, which carries an eleventh of the other's rounding.
-    boxes = pnet_boxes(torch.tensor([[column, row]], dtype=torch.float64), scale)
+    boxes = pnet_boxes(np.array([[column, row]], np.float64), scale)
     x, y, side = 2 * column / scale, 2 * row / scale, 12 / scale
-    error = pnet_windows(boxes).numpy()[0] - [x, y, x + side, y + side]
+    error = pnet_windows(boxes)[0] - [x, y, x + side, y + side]
     assert (error[:2] > -12 / 11 - 1e-9).all()
     assert (error[:2] < 1 / 11 + 1e-9).all()
     assert ((error[2:] > -1 - 1e-9) & (error[2:] < 1e-9)).all()
@@ -220,19 +220,14 @@ def detect_with_perfect_offsets(
     judged = onet_boxes(backend, as_candidates(patches.windows[rows]), MINING)
     score_windows(backend, as_candidates(patches.windows[rows]), stage, MINING)
     pixels = (oracle.seen / 0.0078125 + 127.5).round().to(torch.uint8)
-    return np.asarray(pixels.permute(0, 2, 3, 1).numpy()), judged.boxes.double().numpy()
+    return np.asarray(pixels.permute(0, 2, 3, 1).numpy()), judged.boxes.astype(np.float64)
 
 
 def as_candidates(windows: Boxes) -> Candidates:
     """Return the candidates whose boxes stand for the (N, 4) windows of one image."""
-    boxes = torch.from_numpy(windows.astype(np.float64) + [1, 1, 0, 0]).float()
-    count = len(boxes)
+    boxes = (windows.astype(np.float64) + [1, 1, 0, 0]).astype(np.float32)
     return Candidates(
-        boxes,
-        torch.zeros(count),
-        torch.zeros(count, dtype=torch.long),
-        torch.zeros(count, 4),
-        torch.zeros(count, 0),
+        boxes, boxes[:, 0] * 0, np.zeros(len(boxes), np.int64), boxes * 0, boxes[:, :0]
     )
 
 
@@ -240,8 +235,8 @@ def test_rnets_perfect_offsets_give_the_square_of_the_face() -> None:
     window, face = as_boxes([[10.3, 20.6, 50.3, 60.6]]), as_boxes([[14.2, 22.0, 40.8, 55.5]])
     offsets = torch.from_numpy((face - window) / 40)
     targets = regression_targets("rnet", offsets, torch.tensor([40.0]))
-    followed = rnet_squares(replace(as_candidates(window), offsets=targets.float()))
-    np.testing.assert_allclose(followed.boxes.numpy(), square(face), atol=1e-3)
+    followed = rnet_squares(replace(as_candidates(window), offsets=targets.float().numpy()))
+    np.testing.assert_allclose(followed.boxes, square(face), atol=1e-3)
 
 
 # ---- which proposals become what
@@ -376,10 +371,9 @@ def test_a_network_out_of_its_mind_does_not_stop_the_mining(
     dataset: FaceDataset, tmp_path: Path, pretrained: Detector
 ) -> None:
     """Offsets that turn every box inside out."""
-    mad = Detector.load("pretrained", device="cpu")
-    pnet: Network = mad.networks["pnet"]
-    with torch.no_grad():
-        pnet.get_parameter("conv4_2.bias").copy_(torch.tensor([2.0, 2.0, -2.0, -2.0]))
+    state = load_pretrained_stage("pnet")
+    state["conv4_2.bias"] = np.array([2.0, 2.0, -2.0, -2.0])
+    mad = Detector(Weights({"pnet": state}))
     for stage in LATER:
         found = prepare_patches(dataset, tmp_path / stage, stage=stage, miner=Miner(mad, stage))
         assert found.counts[Label.POSITIVE] > 0

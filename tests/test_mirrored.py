@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from drawn_frames import draw_frame
 from drawn_videos import pictures, write_video
@@ -48,9 +47,8 @@ def images(portrait: Path) -> list[Pixels]:
 
 def see(detector: Detector, image: Pixels, settings: Settings) -> list[Seen]:
     """Return what ONet sees in one image, searched by itself."""
-    with torch.inference_mode():
-        backend = detector.backend(torch.from_numpy(image)[None])
-        found = onet_boxes(backend, run_until("onet_input", backend, settings), settings).valid()
+    backend = detector.backend(image[None])
+    found = onet_boxes(backend, run_until("onet_input", backend, settings), settings).valid()
     return [
         (found.boxes[row].tolist(), float(found.scores[row]), found.landmarks[row].tolist())
         for row in range(len(found))
@@ -88,10 +86,10 @@ def search_slowly(detector: Detector, image: Pixels, settings: Settings) -> Cand
     other = [turned(each, image.shape[1]) for each in see(detector, mirrored, settings)]
     both = [fused(each, other) for each in plain] + [fused(each, plain) for each in other]
     boxes, scores, landmarks = (
-        torch.tensor([each[column] for each in both]) for column in range(3)
+        np.array([each[column] for each in both], np.float32) for column in range(3)
     )
     boxes = boxes.reshape(-1, 4)
-    index = torch.zeros(len(both), dtype=torch.long)
+    index = np.zeros(len(both), np.int64)
     found = Candidates(boxes, scores, index, boxes, landmarks.reshape(len(both), 10))
     return onet_nms(found, settings)
 
@@ -100,7 +98,7 @@ def assert_same(found: Detections, expected: Candidates) -> None:
     assert len(found) == len(expected)
     np.testing.assert_allclose(found.boxes, expected.boxes, rtol=0, atol=0.01)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=0, atol=1e-4)
-    points = expected.landmarks.reshape(-1, 2, 5).transpose(1, 2)
+    points = expected.landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
     np.testing.assert_allclose(found.landmarks, points, rtol=0, atol=0.01)
 
 
@@ -157,12 +155,13 @@ def test_the_mirror_image_has_the_same_scores(images: list[Pixels]) -> None:
 
 
 def as_candidates(rows: list[tuple[list[float], float, int]]) -> Candidates:
-    boxes, scores, index = (torch.tensor(column) for column in zip(*rows, strict=True))
-    return Candidates(boxes, scores, index, boxes, torch.zeros(len(rows), 10))
+    boxes, scores, index = map(np.array, zip(*rows, strict=True))
+    boxes, scores = boxes.astype(np.float32), scores.astype(np.float32)
+    return Candidates(boxes, scores, index, boxes, np.zeros((len(rows), 10), np.float32))
 
 
 def test_each_image_is_followed_by_its_mirror_image() -> None:
-    pixels = torch.arange(2 * 1 * 3 * 3).reshape(2, 1, 3, 3)
+    pixels = np.arange(2 * 1 * 3 * 3, dtype=np.uint8).reshape(2, 1, 3, 3)
     both = with_mirrored(pixels)
     assert both[:, 0, :, 0].tolist() == [[0, 3, 6], [6, 3, 0], [9, 12, 15], [15, 12, 9]]
 
@@ -179,8 +178,8 @@ def test_scores_are_the_mean_of_both_views_in_log_odds() -> None:
         ]
     )
     fused = fuse_views(found)
-    expected = torch.tensor([3 / 4, 3 / 4, 2 / 3, 1 / 2, 1 / 2])
-    torch.testing.assert_close(fused.scores, expected, rtol=0, atol=1e-6)
+    expected = [3 / 4, 3 / 4, 2 / 3, 1 / 2, 1 / 2]
+    np.testing.assert_allclose(fused.scores, expected, rtol=0, atol=1e-6)
     assert fused.image_index.tolist() == [0, 0, 0, 1, 1]
 
 
@@ -199,24 +198,24 @@ def test_what_is_no_box_says_nothing() -> None:
 
 @pytest.mark.parametrize("count", [0, 1500])
 def test_any_number_of_boxes_is_compared(count: int) -> None:
-    places = torch.arange(count) * 20.0
-    boxes = torch.stack([places, places * 0, places + 10, places * 0 + 10], dim=1)
+    places = np.arange(count, dtype=np.float32) * 20
+    boxes = np.stack([places, places * 0, places + 10, places * 0 + 10], axis=1)
     views = [
-        Candidates(boxes, torch.full((count,), score), torch.full((count,), view), boxes, boxes)
+        Candidates(boxes, np.full(count, score, np.float32), np.full(count, view), boxes, boxes)
         for view, score in enumerate([0.5, 0.9])
     ]
-    fused = fuse_views(Candidates.concatenate(views, boxes.device))
+    fused = fuse_views(Candidates.concatenate(views))
     assert fused.scores.tolist() == pytest.approx([0.75] * 2 * count)
 
 
 def test_boxes_and_landmarks_are_turned_back_once_and_twice() -> None:
     found = as_candidates([([10.0, 5.0, 30.0, 45.0], 0.9, view) for view in (0, 1)])
-    found = replace(found, landmarks=torch.arange(20.0).reshape(2, 10))
+    found = replace(found, landmarks=np.arange(20, dtype=np.float32).reshape(2, 10))
     once = turn_back(found, 100)
     assert once.boxes.tolist() == [[10, 5, 30, 45], [70, 5, 90, 45]]
     assert once.landmarks[0].tolist() == found.landmarks[0].tolist()
     assert once.landmarks[1].tolist() == [89, 90, 88, 86, 87, 16, 15, 17, 19, 18]
-    assert torch.equal(turn_back(once, 100).landmarks, found.landmarks)
+    assert np.array_equal(turn_back(once, 100).landmarks, found.landmarks)
 
 
 # ---- presets

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from facetl.mtcnn.layers import parameter_shapes
 from facetl.mtcnn.networks import _activate_and_pool, build_network
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 
@@ -57,3 +58,11 @@ def test_outputs_have_their_shapes_even_of_nothing(stage: Stage, count: int) -> 
     shapes = [tuple(part.flatten(1).shape) for part in outputs] if count else []
     assert shapes == ([(count, 2), (count, 4), (count, 10 * (stage == "onet"))] if count else [])
     assert len(outputs.scores) == count
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_tables_have_the_layers_of_the_modules_in_their_order(stage: Stage) -> None:
+    state = build_network(stage).state_dict()
+    assert list(parameter_shapes(stage).items()) == [
+        (name, tuple(tensor.shape)) for name, tensor in state.items()
+    ]

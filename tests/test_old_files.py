@@ -403,7 +403,7 @@ def small_plan(seed: int = 1) -> CascadePlan:
 def go_on_in(folder: str, plan: CascadePlan) -> list[str]:
     """Resume a cascade's training until it has done a bit; return what it did."""
     watcher: Any = Watcher()
-    device = torch.device("cpu")
+    device = "cpu"
     workshop = Workshop(Path("unfinished", folder))
     with suppress(StopError):
         Training(load_dataset("toons"), plan, workshop, watcher, device, "torch").run()

@@ -41,7 +41,7 @@ def pnet_by_torch(detector: Detector, image: NDArray[np.uint8], settings: Settin
             level_size(image.shape[:2], scale)
         )
         level = functional.pad(level, [6 if settings.padding else 0] * 4)
-        maps.append(detector.networks["pnet"](normalise(level)).scores[0])
+        maps.append(detector.weights.network("pnet")(normalise(level)).scores[0])
     return maps
 
 
@@ -63,15 +63,14 @@ def test_score_maps_are_what_pnet_says_of_each_level(
 def test_score_maps_hold_the_scores_that_a_scan_passes(
     pretrained: Detector, frame: NDArray[np.uint8], settings: Settings
 ) -> None:
-    backend = pretrained.backend(torch.from_numpy(frame)[None])
+    backend = pretrained.backend(frame[None])
     maps = _score_maps(backend, settings)
-    with torch.inference_mode():
-        scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
-        cells = backend.scan_pyramid(scales, 6 if settings.padding else 0, settings.thresholds[0])
+    scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
+    cells = backend.scan_pyramid(scales, 6 if settings.padding else 0, settings.thresholds[0])
     passed = [np.argwhere(scores >= settings.thresholds[0]) for scores in maps]
     assert sum(map(len, passed)) == len(cells.scores) > 0
     for (column, row), score, level in zip(
-        cells.places.int().tolist(), cells.scores.tolist(), cells.level.tolist(), strict=True
+        cells.places.astype(int).tolist(), cells.scores.tolist(), cells.level.tolist(), strict=True
     ):
         assert maps[level][row, column] == score
 

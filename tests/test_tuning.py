@@ -7,7 +7,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-import torch
 from drawn_frames import draw_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,17 +144,17 @@ FACES = [np.array([[0.0, 0, 10, 10]]), np.array([[0.0, 0, 10, 10]]), np.zeros((0
 
 def cached() -> CachedScores:
     """Two faces found at PNet's scores 0.9 and 0.3, and a false alarm at 0.5."""
-    pnet = torch.tensor([0.9, 0.3, 0.5])
-    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [40, 40, 60, 60]])
-    frame = torch.tensor([0, 1, 2])
-    offsets, nothing = torch.zeros(3, 4), torch.zeros(3, 0)
+    pnet = np.array([0.9, 0.3, 0.5])
+    boxes = np.array([[0.0, 0, 10, 10], [0, 0, 10, 10], [40, 40, 60, 60]])
+    frame = np.array([0, 1, 2])
+    offsets, nothing = boxes * 0, boxes[:, :0]
     return CachedScores(
         floor=Settings(FLOOR, min_face=10),
         frames=3,
-        proposals=torch.tensor([0.9, 0.3, 0.5, 0.15]),
+        proposals=np.array([0.9, 0.3, 0.5, 0.15]),
         pnet_scores=pnet,
-        after_rnet=Candidates(boxes, torch.tensor([0.8, 0.8, 0.4]), frame, offsets, nothing),
-        after_onet=Candidates(boxes, torch.tensor([0.9, 0.6, 0.7]), frame, offsets, nothing),
+        after_rnet=Candidates(boxes, np.array([0.8, 0.8, 0.4]), frame, offsets, nothing),
+        after_onet=Candidates(boxes, np.array([0.9, 0.6, 0.7]), frame, offsets, nothing),
         costs=Costs(0.010, 0.003, 0.006),
     )
 

@@ -25,7 +25,7 @@ from facetl.experiments.setup import Setup, has_begun, require_place
 from facetl.experiments.study import Cell, Graph, Study, Task, describe_method, plan_tasks
 from facetl.experiments.tables import Section, as_markdown, cells_csv, sections, summary_csv
 from facetl.files import note_written, write_text
-from facetl.mtcnn.detector import choose_device
+from facetl.mtcnn.devices import choose_device
 from facetl.reporting import SILENT, Reporter, say_time
 from facetl.training.batches import split_by_frame
 

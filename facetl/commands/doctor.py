@@ -16,8 +16,9 @@ from facetl.commands.requests import DoctorRequest as DoctorRequest
 from facetl.data.images import Pixels, load_image
 from facetl.errors import InputError, describe_missing_library
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.engines import describe_engine, load_engine
-from facetl.mtcnn.machine import describe_device, describe_threads
+from facetl.mtcnn.devices import describe_device, describe_threads
+from facetl.mtcnn.engines import describe_engine, load_engine, why_not
+from facetl.mtcnn.weights import CARTOON
 from facetl.results.detections import Detections
 from facetl.search.settings import Settings
 from facetl.version import VERSION
@@ -49,14 +50,14 @@ class Finding(NamedTuple):
 def doctor(request: DoctorRequest) -> Iterator[Finding]:
     """Yield what is in use here, each finding as soon as it is known: the next may never come.
 
-    At the end a drawn frame is searched by the engine in use and by torch.
+    At the end a drawn frame is searched by the engine in use and by another exact one.
 
     Raises:
         InputError: if device or engine cannot be had, or the engines find different boxes.
     """
     system = f"Python {platform.python_version()}, {platform.platform()}"
     yield Finding("facetl", f"{VERSION}, {system}")
-    detector = Detector.load("pretrained", request.device, request.engine)
+    detector = Detector.load(CARTOON, request.device, request.engine)
     yield Finding("device", describe_device(detector.device))
     chosen = f"{request.engine}, as asked for by --engine"
     is_chosen = request.engine != "auto"
@@ -66,7 +67,8 @@ def doctor(request: DoctorRequest) -> Iterator[Finding]:
     yield from (Finding("missing", each) for each in _find_missing())
     detectors = [detector]
     if detector.engine != "torch":
-        detectors.append(Detector.load("pretrained", request.device, "torch"))
+        other = "onnx" if why_not("torch", detector.device) else "torch"
+        detectors += [Detector(detector.weights, detector.device, other)]
     yield from (Finding("check", each) for each in _check(detectors))
 
 

@@ -14,7 +14,8 @@ from facetl.data.dataset import FaceDataset
 from facetl.data.images import save_image
 from facetl.errors import UsageError
 from facetl.files import lock_place, note_written
-from facetl.mtcnn.detector import Detector, choose_device
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import load_weights
 from facetl.parts import has_work, work_folder

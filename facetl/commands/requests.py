@@ -17,7 +17,7 @@ from facetl.data.choices import PARTS, Difficult, OnError, Part, Placing, Sampli
 from facetl.data.formats.table import COURSE, readable, writable
 from facetl.errors import UsageError
 from facetl.evaluation.tuning.aims import Aim
-from facetl.mtcnn.engines import engine_names
+from facetl.mtcnn.engines import DEVICES, engine_names
 from facetl.mtcnn.stages import Stage
 from facetl.results.export_table import EXPORTS
 from facetl.search.settings import BATCH_SIZE, FACTORS, LEAST_FACE, PRESETS, Settings
@@ -50,8 +50,8 @@ _TARGETS = tuple(
 """Formats that can be written: of data sets, of detections, of single files."""
 
 _ENGINE_HELP = (
-    "What computes the networks: torch, or kernels compiled for the CPU, exact or in half "
-    "precision (see facetl doctor)."
+    "What computes the networks: kernels compiled for the CPU, exact or in half precision, "
+    "onnxruntime, or torch (see facetl doctor)."
 )
 
 _seed = partial(like, TrainingSettings, "seed")
@@ -59,8 +59,8 @@ _force = partial(setting, False, "Overwrite --out.")
 _device = partial(
     setting,
     "auto",
-    "Where the networks run; auto uses a GPU if there is one.",
-    ("auto", "cpu", "cuda"),
+    "Where the networks run; auto uses an NVIDIA GPU if there is one.",
+    DEVICES,
 )
 _engine = partial(setting, "auto", _ENGINE_HELP, engine_names())
 _workers = partial(

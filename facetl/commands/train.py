@@ -22,7 +22,8 @@ from facetl.errors import FacetlError
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
 from facetl.files import remove_folder, write_text
-from facetl.mtcnn.detector import Detector, choose_device
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import choose_engine
 from facetl.mtcnn.weights import save_weights
 from facetl.reporting import SILENT, Reporter

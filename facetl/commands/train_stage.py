@@ -12,7 +12,7 @@ from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import TrainStageRequest as TrainStageRequest
 from facetl.commands.training_files import TrainingFiles, note_busy_cores
 from facetl.files import write_text
-from facetl.mtcnn.detector import choose_device
+from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights

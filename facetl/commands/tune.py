@@ -23,7 +23,8 @@ from facetl.evaluation.tuning.threshold_grid import Trial, try_grid, try_setting
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable
 from facetl.locks import clear
 from facetl.mtcnn.cached_scores import cache_scores
-from facetl.mtcnn.detector import Detector, choose_device
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.weights import Weights, load_weights, save_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.search.settings import DETECTION, Settings

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.forgetting import photographs
@@ -25,7 +24,6 @@ from facetl.experiments.setup import Setup
 from facetl.experiments.study import Cell, PatchTask, StartTask, Target, Task, plain_cells_before
 from facetl.files import FileKind, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import PRETRAINED, State, Weights, load_weights, save_weights
@@ -33,6 +31,7 @@ from facetl.training.cascade import TUNED, Training, Workshop
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
+from facetl.training.machine import keeping_threads
 from facetl.training.mining import Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import prepare_patches
@@ -141,7 +140,7 @@ def _train_cascade(cell: Cell, setup: Setup) -> _Trained:
         raise InputError(f"found the start {cell.start} for a whole cascade; choose single stages")
     plan = setup.plan(cell.frames, cell.seed, cell.method)
     frames = plan.choose_frames(setup.train_frames)
-    workshop, device = Workshop(setup.unfinished(cell)), torch.device(setup.device)
+    workshop, device = Workshop(setup.unfinished(cell)), setup.device
     cascade = Training(frames, replace(plan, frames=None), workshop, Watcher(), device).run()
     parameters = sum(
         count_parameters(build_network(stage), stage, each.training.phases[-1].part)

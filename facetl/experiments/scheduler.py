@@ -20,8 +20,8 @@ from facetl.experiments.runner import do_task
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import PLAIN, Cell, Graph, PatchTask, StartTask, Task
 from facetl.interruptions import end_with_parent, starting_workers
-from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.stages import STAGES, Stage
+from facetl.training.machine import keeping_threads
 from facetl.training.plan import CascadePlan
 from facetl.training.time_estimate import Speed, measure_speed
 

@@ -22,12 +22,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from facetl.data.images import Pixels
 from facetl.mtcnn.backend import Backend
-from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.candidates import Candidates, Floats
 from facetl.mtcnn.detector import (
     Detector,
     onet_boxes,
@@ -38,8 +38,8 @@ from facetl.mtcnn.detector import (
     score_windows,
 )
 from facetl.mtcnn.fusion import fuse_views, turn_back, with_mirrored
-from facetl.mtcnn.geometry import as_windows
-from facetl.mtcnn.resampling import place_windows
+from facetl.mtcnn.geometry import as_windows, place_windows
+from facetl.mtcnn.nms import Indices
 from facetl.search.parallel import in_parallel
 from facetl.search.settings import Settings
 
@@ -95,8 +95,8 @@ class CachedScores:
 
     floor: Settings
     frames: int
-    proposals: Tensor
-    pnet_scores: Tensor
+    proposals: Floats
+    pnet_scores: Floats
     after_rnet: Candidates
     after_onet: Candidates
     costs: Costs
@@ -131,18 +131,18 @@ class CachedScores:
     def _find_faces(self, after_onet: Candidates) -> Candidates:
         """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
         blocks = after_onet.image_index // _IMAGES_TOGETHER
-        replayed = [self._decide(after_onet[blocks == block]) for block in torch.unique(blocks)]
-        faces = Candidates.concatenate(replayed, after_onet.scores.device)
-        return faces[faces.scores.argsort(descending=True, stable=True)]
+        replayed = [self._decide(after_onet[blocks == block]) for block in np.unique(blocks)]
+        faces = Candidates.concatenate(replayed)
+        return faces[np.argsort(-faces.scores, kind="stable")]
 
     def _decide(self, after_onet: Candidates) -> Candidates:
         """Return the faces among what ONet has scored."""
         fused = fuse_views(after_onet) if self.floor.mirrored else after_onet
         return onet_nms(fused, self.floor)
 
-    def _left_by_rnet(self, threshold: float) -> Tensor:
+    def _left_by_rnet(self, threshold: float) -> Indices:
         """Return the rows that PNet's threshold and RNet's NMS leave."""
-        rows = (self.pnet_scores >= threshold).nonzero()[:, 0]
+        rows = np.flatnonzero(self.pnet_scores >= threshold)
         return rows[rnet_nms(self.after_rnet[rows], self.floor)]
 
     def _seconds(self, pnet_threshold: float, shown_to_onet: int) -> float:
@@ -155,8 +155,8 @@ class CachedScores:
 class _FrameScores:
     """The scores of one frame, and the times at which each network was done."""
 
-    proposals: Tensor
-    pnet_scores: Tensor
+    proposals: Floats
+    pnet_scores: Floats
     after_rnet: Candidates
     after_onet: Candidates
     moments: tuple[float, ...]
@@ -175,25 +175,23 @@ def cache_scores(
     """
     score = partial(_score_frame, detector, floor)
     scored = list(in_parallel(score, enumerate(images), workers))
-    cpu = torch.device("cpu")
-    none = Candidates.empty(cpu).scores
+    none = Candidates.empty().scores
     return CachedScores(
         floor=floor,
         frames=len(scored),
-        proposals=torch.cat([none, *(each.proposals for each in scored)]),
-        pnet_scores=torch.cat([none, *(each.pnet_scores for each in scored)]),
-        after_rnet=Candidates.concatenate([each.after_rnet for each in scored], cpu),
-        after_onet=Candidates.concatenate([each.after_onet for each in scored], cpu),
+        proposals=np.concatenate([none, *(each.proposals for each in scored)]),
+        pnet_scores=np.concatenate([none, *(each.pnet_scores for each in scored)]),
+        after_rnet=Candidates.concatenate([each.after_rnet for each in scored]),
+        after_onet=Candidates.concatenate([each.after_onet for each in scored]),
         costs=_measure_costs(scored),
     )
 
 
-@torch.inference_mode()
 def _score_frame(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _FrameScores:
     """Return the scores of one frame, given with its number."""
     frame, pixels = image
     moments = [time.perf_counter()]
-    images = torch.from_numpy(pixels)[None]
+    images = pixels[None]
     backend = detector.backend(with_mirrored(images) if floor.mirrored else images)
     proposals = run_until("rnet_input", backend, floor)
     moments.append(time.perf_counter())
@@ -208,51 +206,47 @@ def _score_frame(detector: Detector, floor: Settings, image: tuple[int, Pixels])
     aligned = _spread(after_onet, _visible(squares, backend))
     moments.append(time.perf_counter())
     return _FrameScores(
-        proposals=proposals.scores.cpu(),
-        pnet_scores=seen.scores[passed].cpu(),
+        proposals=proposals.scores,
+        pnet_scores=seen.scores[passed],
         after_rnet=_keep(after_rnet, frame * backend.count),
         after_onet=_keep(aligned, frame * backend.count),
         moments=tuple(moments),
     )
 
 
-def _visible(candidates: Candidates, backend: Backend) -> Tensor:
+def _visible(candidates: Candidates, backend: Backend) -> NDArray[np.bool_]:
     """Return (N,) booleans: which candidates a network can be shown."""
     return place_windows(as_windows(candidates.boxes), backend.size_hw, padding=True)[1]
 
 
-def _spread(candidates: Candidates, places: Tensor) -> Candidates:
+def _spread(candidates: Candidates, places: NDArray[np.bool_]) -> Candidates:
     """Return the candidates at the True places of a mask, zeros at the others."""
     columns = []
     for column in fields(candidates):
-        values: Tensor = getattr(candidates, column.name)
-        spread = values.new_zeros(len(places), *values.shape[1:])
+        values = getattr(candidates, column.name)
+        spread = np.zeros((len(places), *values.shape[1:]), values.dtype)
         spread[places] = values
         columns.append(spread)
     return Candidates(*columns)
 
 
 def _keep(candidates: Candidates, first: int) -> Candidates:
-    """Return the candidates of one frame for the archive: in main memory, without landmarks.
+    """Return the candidates of one frame for the archive, without landmarks.
 
     ``first`` is the number of the frame's first image.
     """
-    columns = [getattr(candidates, column.name).cpu() for column in fields(candidates)]
-    archived = Candidates(*columns)
     return replace(
-        archived,
-        image_index=archived.image_index + first,
-        landmarks=archived.landmarks[:, :0],
+        candidates,
+        image_index=candidates.image_index + first,
+        landmarks=candidates.landmarks[:, :0].copy(),  # which lets go of the others
     )
 
 
 def _measure_costs(scored: Sequence[_FrameScores]) -> Costs:
     """Return the costs; the median frame stands for all, because the first has to warm up."""
-    laps = (
-        torch.tensor([each.moments for each in scored], dtype=torch.float64).reshape(-1, 4).diff()
-    )
-    shown = torch.tensor([[len(each.proposals), len(each.after_rnet)] for each in scored])
-    _, rnet, onet = laps.sum(dim=0).tolist()
-    rnet_windows, onet_windows = shown.reshape(-1, 2).sum(dim=0).clamp(min=1).tolist()
-    frame = float(laps[:, 0].median()) if scored else 0.0
+    laps = np.diff(np.array([each.moments for each in scored], np.float64).reshape(-1, 4))
+    shown = np.array([[len(each.proposals), len(each.after_rnet)] for each in scored])
+    _, rnet, onet = laps.sum(axis=0).tolist()
+    rnet_windows, onet_windows = shown.reshape(-1, 2).sum(axis=0).clip(min=1).tolist()
+    frame = float(np.median(laps[:, 0])) if scored else 0.0
     return Costs(frame, rnet / rnet_windows, onet / onet_windows)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from facetl.boxes import FARTHEST
+
+Floats = NDArray[np.floating[Any]]
+"""Numbers of 32 bits inside the cascade; what is done with them does not depend on it."""
+Rows = NDArray[np.bool_] | NDArray[np.intp]
+"""Which of N candidates: (N,) booleans, or indices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,48 +29,48 @@ class Candidates:
         landmarks: (N, 10) float32 as fractions of the box, x then y; (N, 0) before ONet.
     """
 
-    boxes: Tensor
-    scores: Tensor
-    image_index: Tensor
-    offsets: Tensor
-    landmarks: Tensor
+    boxes: Floats
+    scores: Floats
+    image_index: NDArray[np.int64]
+    offsets: Floats
+    landmarks: Floats
 
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, keep: Tensor) -> Candidates:
+    def __getitem__(self, keep: Rows) -> Candidates:
         """Return the candidates that a boolean mask or an index tensor selects."""
         return Candidates(*(getattr(self, column.name)[keep] for column in fields(self)))
 
     @classmethod
-    def empty(cls, device: torch.device) -> Candidates:
+    def empty(cls) -> Candidates:
         """Return no candidates."""
-        index = torch.zeros(0, dtype=torch.long, device=device)
-        none = torch.zeros(0, dtype=torch.float32, device=device)
-        quadruple = none.new_zeros(0, 4)
-        return cls(quadruple, none, index, quadruple, none.new_zeros(0, 0))
+        none = np.zeros((0, 4), np.float32)
+        return cls(none, none[:, 0], np.zeros(0, np.int64), none, none[:, :0])
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Candidates], device: torch.device) -> Candidates:
+    def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
         """Return all candidates of several parts, in order."""
         if not parts:
-            return cls.empty(device)
-        return cls(*(torch.cat([getattr(p, column.name) for p in parts]) for column in fields(cls)))
+            return cls.empty()
+        columns = ([getattr(part, column.name) for part in parts] for column in fields(cls))
+        return cls(*map(np.concatenate, columns))
 
     def valid(self) -> Candidates:
         """Return those whose box has a width, a height and a place, and whose numbers are numbers.
 
         A network may move the corners of a box past each other, or give what is no number.
         """
-        values = torch.cat([self.boxes, self.scores[:, None], self.landmarks], dim=1)
-        keep = values.abs().amax(dim=1) <= FARTHEST
-        keep &= (self.boxes[:, 2:] > self.boxes[:, :2]).all(dim=1)
-        return self if bool(keep.all()) else self[keep]
+        values = np.concatenate([self.boxes, self.scores[:, None], self.landmarks], axis=1)
+        keep = np.abs(values).max(axis=1) <= FARTHEST
+        keep &= (self.boxes[:, 2:] > self.boxes[:, :2]).all(axis=1)
+        return self if keep.all() else self[keep]
 
-    def moved_to(self, boxes: Tensor) -> Candidates:
+    def moved_to(self, boxes: Floats) -> Candidates:
         """Return the same candidates with other boxes."""
         return replace(self, boxes=boxes)
 
     def counts(self, images: int) -> list[int]:
         """Return how many candidates each of the ``images`` of the batch has."""
-        return torch.bincount(self.image_index, minlength=images).tolist()
+        counts: list[int] = np.bincount(self.image_index, minlength=images).tolist()
+        return counts

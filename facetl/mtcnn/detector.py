@@ -6,25 +6,23 @@ weights give its boxes; what is peculiar in it lives in :mod:`facetl.mtcnn.geome
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facetl.boxes import Boxes
 from facetl.cores import usable_cores
 from facetl.data.images import OneImage
 from facetl.data.pictures import Picture, as_pixels, as_rgb, each_of, held_by, is_array, is_one
-from facetl.errors import InputError
 from facetl.mtcnn.backend import Backend
-from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.candidates import Candidates, Floats
+from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.fusion import VIEWS, fuse_scores, fuse_views, turn_back, with_mirrored
 from facetl.mtcnn.geometry import (
@@ -34,23 +32,25 @@ from facetl.mtcnn.geometry import (
     inclusive_sides,
     move,
     place_landmarks,
+    place_windows,
     pnet_boxes,
     pnet_windows,
     pyramid_scales,
     sides,
     square,
 )
-from facetl.mtcnn.networks import Network
-from facetl.mtcnn.nms import suppress, suppress_nested, vote
-from facetl.mtcnn.resampling import place_windows
-from facetl.mtcnn.stages import STAGES, Stage
-from facetl.mtcnn.weights import CARTOON, Weights, fingerprint_states, load_weights
+from facetl.mtcnn.nms import Indices, suppress, suppress_nested, vote
+from facetl.mtcnn.stages import Stage
+from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 from facetl.results.detections import Detections, FrameResult
 from facetl.results.origin import Origin
 from facetl.search.parallel import ROOM, in_batches, in_parallel, most_waiting
 from facetl.search.pipeline import Progress, Search
 from facetl.search.settings import BATCH_SIZE, Settings
 from facetl.search.video import VideoSearch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PNET_BORDER = PNET_WINDOW // 2
 """Pixels of black around a level of the pyramid, where PNet's windows are padded."""
@@ -96,10 +96,10 @@ class Detector:
     """A cascade of PNet, RNet and ONet, ready to search images.
 
     Attributes:
-        device: where the networks run.
+        weights: of all three networks.
+        device: where the networks run: ``"cpu"``, or what torch calls another device.
         engine: what does their arithmetic, one of :data:`facetl.mtcnn.engines.ENGINES`.
         settings: how the weights would have it search, if they say so (see ``facetl tune``).
-        networks: by stage, on the device; kernels have copies of their weights.
 
     Example:
         >>> from facetl import Detector
@@ -109,22 +109,18 @@ class Detector:
         ...     print(found.scores)
     """
 
-    def __init__(
-        self, weights: Weights, device: str | torch.device = "cpu", engine: str = AUTO_ENGINE
-    ) -> None:
+    def __init__(self, weights: Weights, device: str = "cpu", engine: str = AUTO_ENGINE) -> None:
         """Build the networks of ``weights`` on ``device``; missing stages are pretrained.
 
         Raises:
             InputError: if the engine asked for cannot be had.
         """
-        self.device = torch.device(device)
+        self.device = str(device)
+        self.weights = weights.completed()
         self.settings = weights.settings
         self._source = ""
-        self.networks: Mapping[Stage, Network] = {
-            stage: weights.network(stage).to(self.device) for stage in STAGES
-        }
         self.engine = choose_engine(engine, self.device)
-        self._backend_for = load_engine(self.engine).prepare(self.networks, self.device)
+        self._backend_for = load_engine(self.engine).prepare(self.weights, self.device)
 
     @classmethod
     def load(
@@ -138,10 +134,11 @@ class Detector:
         Args:
             weights: a ``.safetensors`` or ``.pt`` file, ``"cartoon"`` (shipped with facetl) or
                 ``"pretrained"`` (on photographs).
-            device: ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one.
-            engine: ``"torch"``, ``"native"`` (compiled kernels, for the processor), ``"half"``
-                (the same in half precision), or ``"auto"``: the exact kernels where they can be
-                had, torch elsewhere.
+            device: one of :data:`facetl.mtcnn.engines.DEVICES`; ``"auto"``: a GPU of NVIDIA's
+                if there is one.
+            engine: ``"native"`` (compiled kernels, for the processor), ``"half"`` (the same in
+                half precision), ``"onnx"`` (onnxruntime, for the processor), ``"torch"`` (any
+                device), or ``"auto"``: the first of native, onnx and torch that can be had.
 
         Raises:
             WeightsError: if the file is missing, damaged or does not fit.
@@ -161,8 +158,7 @@ class Detector:
     @property
     def parameters(self) -> int:
         """How many weights the three networks have together."""
-        networks = self.networks.values()
-        return sum(weight.numel() for network in networks for weight in network.parameters())
+        return self.weights.parameters
 
     @property
     def score(self) -> float:
@@ -172,18 +168,16 @@ class Detector:
     @property
     def fingerprint(self) -> str:
         """16 hex digits that change with any weight of the three networks."""
-        return fingerprint_states(
-            {stage: network.state_dict() for stage, network in self.networks.items()}
-        )
+        return self.weights.fingerprint
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy or a pickle contains; kernels are packed again from the networks."""
+        """Return what a copy or a pickle contains; engines are prepared again from the weights."""
         return {name: value for name, value in self.__dict__.items() if name != "_backend_for"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.engine = choose_engine(self.engine, self.device)
-        self._backend_for = load_engine(self.engine).prepare(self.networks, self.device)
+        self._backend_for = load_engine(self.engine).prepare(self.weights, self.device)
 
     @overload
     def detect(  # type: ignore[overload-overlap]  # a str is an iterable of str
@@ -333,7 +327,7 @@ class Detector:
         return search.run(Path(path), every)
 
     def _usual_workers(self) -> int:
-        return usable_cores() if self.device.type == "cpu" else 1
+        return usable_cores() if self.device == "cpu" else 1
 
     def search(
         self,
@@ -346,7 +340,8 @@ class Detector:
 
         Takes two batches a worker ahead, no more, and fewer images in a batch where they are
         large, so that a long list never fills the memory.  A single worker is the calling thread
-        itself, with as many threads of torch's own as it has.
+        itself, with as many threads of torch's own as it has.  Where there is one batch alone,
+        all workers share its images, one after the other, if the engine is compiled.
         """
         if min(batch_size, workers) < 1:
             raise ValueError(f"expected at least 1, got batch_size {batch_size}, workers {workers}")
@@ -354,15 +349,18 @@ class Detector:
             raise TypeError("expected a list of images, got a single one; put it in a list")
         room = ROOM / (most_waiting(workers) if workers > 1 else 1)
         batches = in_batches(images, batch_size, room, held_by)
+        first = list(islice(batches, 2)) if workers > 1 else []
+        if len(first) == 1:
+            return iter(self._search_batch(first[0], settings, workers))
         search = partial(self._search_batch, settings=settings)
+        batches = chain(first, batches)
         found = in_parallel(search, batches, workers) if workers > 1 else map(search, batches)
         return chain.from_iterable(found)
 
-    def backend(self, pixels: Tensor) -> Backend:
-        """Look at (B, H, W, 3) uint8 images."""
-        return self._backend_for(pixels)
+    def backend(self, pixels: NDArray[np.uint8], threads: int = 1) -> Backend:
+        """Look at (B, H, W, 3) images, with so many threads at most."""
+        return self._backend_for(pixels, threads)
 
-    @torch.inference_mode()
     def windows_shown_to(
         self,
         stage: Stage,
@@ -385,16 +383,15 @@ class Detector:
             (N, 4) float64 half-open squares, not clipped, corners not rounded, best first; and
             their (N,) scores.
         """
-        backend = self.backend(torch.from_numpy(image)[None])
+        backend = self.backend(image[None])
         candidates = run_until(_SHOWN_TO[stage], backend, settings)
         if stage == "pnet":
-            return _as_arrays(pnet_windows(candidates.boxes), candidates.scores)
+            return pnet_windows(candidates.boxes).astype(np.float64), candidates.scores
         if judged:
             candidates = score_windows(backend, candidates, stage, settings)
-            candidates = candidates[candidates.scores.argsort(descending=True, stable=True)]
-        return _as_arrays(as_windows(candidates.boxes.double()), candidates.scores)
+            candidates = candidates[np.argsort(-candidates.scores, kind="stable")]
+        return as_windows(candidates.boxes.astype(np.float64)), candidates.scores
 
-    @torch.inference_mode()
     def find_with_last(
         self, last: Stage, image: NDArray[np.uint8], settings: Settings
     ) -> tuple[Boxes, NDArray[np.float32]]:
@@ -408,26 +405,31 @@ class Detector:
         Returns:
             (N, 4) float64 half-open boxes, best first; and their (N,) scores.
         """
-        backend = self.backend(torch.from_numpy(image)[None])
+        backend = self.backend(image[None])
         found = run_until(_LAST_NMS[last], backend, settings)
         if last != "onet":
             found = onet_nms(found.moved_to(_boxes_in(found, last)), settings)
-        return _as_arrays(found.boxes, found.scores)
+        return found.boxes.astype(np.float64), found.scores
 
-    def _search_batch(self, batch: Sequence[Picture], settings: Settings) -> list[Search]:
+    def _search_batch(
+        self, batch: Sequence[Picture], settings: Settings, threads: int = 1
+    ) -> list[Search]:
         """Search images of any sizes, together where the sizes are the same."""
         images = [as_pixels(picture) for picture in batch]
         found: dict[int, Search] = {}
         views = VIEWS if settings.mirrored else 1
         for places in _group_by_size(images, PIXELS_AT_ONCE // views):
-            pixels = torch.from_numpy(np.stack([images[place] for place in places]))
-            found.update(zip(places, self._search_together(pixels, settings), strict=True))
+            pixels = np.stack([images[place] for place in places])
+            searched = self._search_together(pixels, settings, threads)
+            found.update(zip(places, searched, strict=True))
         return [found[place] for place in range(len(images))]
 
-    @torch.inference_mode()
-    def _search_together(self, pixels: Tensor, settings: Settings) -> list[Search]:
+    def _search_together(
+        self, pixels: NDArray[np.uint8], settings: Settings, threads: int
+    ) -> list[Search]:
         """Search (B, H, W, 3) images of one size."""
-        backend = self.backend(with_mirrored(pixels) if settings.mirrored else pixels)
+        seen = with_mirrored(pixels) if settings.mirrored else pixels
+        backend = self.backend(seen, threads)
         steps = dict(_before_onet(backend, settings))
         found = onet_boxes(backend, steps["onet_input"], settings)
         if settings.mirrored:
@@ -455,27 +457,12 @@ def _remember(pictures: Iterable[Picture], origins: list[Origin], bgr: bool) -> 
         yield as_rgb(picture, bgr) if bgr and is_array(picture) else picture
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device called ``cpu``, ``cuda`` or ``auto`` (a GPU if there is one).
-
-    Raises:
-        InputError: if CUDA is asked for and not there.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"found device {name!r}; choose auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("found no CUDA device; use --device cpu")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeStep, Candidates]]:
     """Yield what is left after each step; what is not asked for is not computed.
 
     Images are taken as they are: ``mirrored`` plays no part.
     """
-    left = Candidates.empty(backend.device)
+    left = Candidates.empty()
     for step, left in _before_onet(backend, settings):
         yield step, left
     yield "onet_nms", onet_nms(onet_boxes(backend, left, settings), settings)
@@ -500,26 +487,26 @@ def run_until(last: CascadeStep, backend: Backend, settings: Settings) -> Candid
     return next(left for step, left in run_cascade(backend, settings) if step == last)
 
 
-def _pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, Tensor]:
+def _pnet_scan(backend: Backend, settings: Settings) -> tuple[Candidates, NDArray[np.int64]]:
     """Return every window that PNet passes, and (N,) the level of the pyramid where it lies."""
     scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
     if not scales:
-        none = Candidates.empty(backend.device)
+        none = Candidates.empty()
         return none, none.image_index
     border = border_of(settings)
     cells = backend.scan_pyramid(scales, border, settings.thresholds[0])
-    scale = torch.tensor(scales, dtype=torch.float32, device=backend.device)[cells.level]
+    scale = np.array(scales, np.float32)[cells.level]
     candidates = Candidates(
         boxes=pnet_boxes(cells.places - border / PNET_STRIDE, scale[:, None]),
         scores=cells.scores,
         image_index=cells.image_index,
         offsets=cells.offsets,
-        landmarks=cells.scores.new_zeros(len(cells.scores), 0),
+        landmarks=cells.offsets[:, :0],
     )
     return candidates, cells.level
 
 
-def _pnet_nms(candidates: Candidates, level: Tensor) -> Candidates:
+def _pnet_nms(candidates: Candidates, level: NDArray[np.int64]) -> Candidates:
     """Return what NMS leaves of PNet's windows, first within each level, then over all."""
     candidates = candidates[suppress(candidates, 0.5, among=level)]
     return candidates[suppress(candidates, 0.7)]
@@ -530,12 +517,12 @@ def border_of(settings: Settings) -> int:
     return PNET_BORDER if settings.padding else 0
 
 
-def rnet_nms(scored: Candidates, settings: Settings) -> Tensor:
+def rnet_nms(scored: Candidates, settings: Settings) -> Indices:
     """Return the indices of what RNet's threshold and NMS leave, best score first.
 
     The NMS is more lenient where ONet's boxes vote: more of them make a better average.
     """
-    rows = (scored.scores > settings.thresholds[1]).nonzero()[:, 0]
+    rows = np.flatnonzero(scored.scores > settings.thresholds[1])
     return rows[suppress(scored[rows], _VOTERS_IOU if settings.voting else 0.7)]
 
 
@@ -544,7 +531,7 @@ def rnet_squares(scored: Candidates) -> Candidates:
     return scored.moved_to(square(_boxes_in(scored, "rnet")))
 
 
-def _boxes_in(scored: Candidates, stage: Stage) -> Tensor:
+def _boxes_in(scored: Candidates, stage: Stage) -> Floats:
     """Return where a network sees the faces in the windows that it scored."""
     count = sides if stage == "pnet" else inclusive_sides
     return move(scored.boxes, scored.offsets, count(scored.boxes))
@@ -604,10 +591,6 @@ def score_windows(
     )
 
 
-def _as_arrays(windows: Tensor, scores: Tensor) -> tuple[Boxes, NDArray[np.float32]]:
-    return windows.double().cpu().numpy(), scores.cpu().numpy()
-
-
 def _counts(candidates: Candidates, backend: Backend, images: int) -> list[int]:
     """Return how many candidates each image has, in all its views."""
     counts = candidates.counts(backend.count)
@@ -618,10 +601,8 @@ def _counts(candidates: Candidates, backend: Backend, images: int) -> list[int]:
 def _detections_of(candidates: Candidates, image: int) -> Detections:
     """Return what was found in one image of the batch, as arrays."""
     own = candidates[candidates.image_index == image]
-    boxes, scores, landmarks = (
-        values.cpu().numpy() for values in (own.boxes, own.scores, own.landmarks)
-    )
-    return Detections(boxes, scores, landmarks.reshape(len(own), 2, 5).transpose(0, 2, 1))
+    landmarks = own.landmarks.reshape(len(own), 2, 5).transpose(0, 2, 1)
+    return Detections(own.boxes, own.scores, landmarks)
 
 
 def _group_by_size(images: Sequence[NDArray[np.uint8]], room: int) -> Iterator[list[int]]:

@@ -12,23 +12,21 @@ from typing import TYPE_CHECKING, Protocol, cast
 from facetl.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import torch
-
     from facetl.mtcnn.backend import BackendFactory
-    from facetl.mtcnn.networks import Network
-    from facetl.mtcnn.stages import Stage
+    from facetl.mtcnn.weights import Weights
 
 ENGINES = {
-    "torch": "facetl.mtcnn.backend:TORCH",
     "native": "facetl.mtcnn.native:NATIVE",
     "half": "facetl.mtcnn.native:HALF",
+    "onnx": "facetl.mtcnn.onnx_backend:ONNX",
+    "torch": "facetl.mtcnn.torch_backend:TORCH",
 }
 """Where the engines lie, ``module:object``, by name."""
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Devices that can be asked for: ``cuda`` is a GPU of NVIDIA's, ``mps`` one of Apple's."""
 AUTO_ENGINE = "auto"
 """The name that stands for the first of ``PREFERRED`` that can be had."""
-_PREFERRED = ("native", "torch")
+_PREFERRED = ("native", "onnx", "torch")
 
 
 class Engine(Protocol):
@@ -38,14 +36,14 @@ class Engine(Protocol):
     def exact(self) -> bool:
         """Whether its boxes are those of torch."""
 
-    def why_not(self, device: torch.device) -> str:
+    def why_not(self, device: str) -> str:
         """Return what keeps it from being used on a device; nothing if it can be."""
 
     def describe(self) -> str:
         """Return what it is, in words that follow its name; nothing if the name says it."""
 
-    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
-        """Return what it makes of images, with networks that lie on ``device``."""
+    def prepare(self, weights: Weights, device: str) -> BackendFactory:
+        """Return what it makes of images, with the weights of all stages and on ``device``."""
 
 
 def engine_names() -> tuple[str, ...]:
@@ -59,8 +57,8 @@ def load_engine(name: str) -> Engine:
     return cast("Engine", getattr(import_module(module), attribute))
 
 
-def choose_engine(name: str, device: torch.device) -> str:
-    """Return the name of the engine to use; ``auto`` takes the exact kernels where there are any.
+def choose_engine(name: str, device: str) -> str:
+    """Return the name of the engine to use; ``auto`` is the first exact one that can be had.
 
     Raises:
         InputError: if the engine does not exist, or cannot be had.
@@ -68,21 +66,25 @@ def choose_engine(name: str, device: torch.device) -> str:
     if name not in engine_names():
         raise InputError(f"found engine {name!r}, expected one of {engine_names()}")
     if name == AUTO_ENGINE:
-        return next(each for each in _PREFERRED if not why_not(each, device))
+        able = [each for each in _PREFERRED if not why_not(each, device)]
+        return able[0] if able else _PREFERRED[-1]
     if lacking := why_not(name, device):
         raise InputError(f"the {name} engine cannot be had: {lacking}; use --engine auto")
     return name
 
 
-def why_not(name: str, device: torch.device) -> str:
+def why_not(name: str, device: str) -> str:
     """Return what keeps an engine from being used on a device; nothing if it can be."""
-    return load_engine(name).why_not(device)
+    try:
+        return load_engine(name).why_not(device)
+    except ImportError as error:
+        return f"{error.name} is not installed (pip install 'facetl[train]')"
 
 
-def describe_engine(device: torch.device) -> str:
+def describe_engine(device: str) -> str:
     """Return which engine ``auto`` takes on a device and why, for people."""
     if lacking := why_not("native", device):
-        return f"torch: {lacking}"
+        return f"{choose_engine(AUTO_ENGINE, device)}: {lacking}"
     no_half = why_not("half", device)
     half = f"half cannot be had: {no_half}" if no_half else "half can be had"
     return f"native, {load_engine('native').describe()}; {half}"

@@ -10,12 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facetl.boxes import iou
-from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.candidates import Candidates, Floats
 
 VIEWS = 2
 """Views of an image: as it is, and mirrored."""
@@ -31,7 +29,7 @@ _MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 """Eyes and corners of the mouth change sides."""
 
 
-def fuse_scores(more: Tensor, scores: Tensor, weight: float) -> Tensor:
+def fuse_scores(more: Floats, scores: Floats, weight: float) -> Floats:
     """Return (N,) scores of which the log-odds are the weighted mean of two.
 
     Args:
@@ -39,13 +37,18 @@ def fuse_scores(more: Tensor, scores: Tensor, weight: float) -> Tensor:
         scores: (N,) scores in [0, 1] of the same faces.
         weight: of ``more``, in [0, 1]; that of ``scores`` is 1.
     """
-    odds = scores.double().logit(_CERTAIN) + weight * more.double().logit(_CERTAIN)
-    return (odds / (1 + weight)).sigmoid().to(scores.dtype)
+    odds = (_log_odds(scores) + weight * _log_odds(more)) / (1 + weight)
+    return np.asarray(1 / (1 + np.exp(-odds)), scores.dtype)
 
 
-def with_mirrored(pixels: Tensor) -> Tensor:
+def _log_odds(scores: Floats) -> NDArray[np.float64]:
+    kept = scores.astype(np.float64).clip(_CERTAIN, 1 - _CERTAIN)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def with_mirrored(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (2 B, H, W, 3) images: each of B and, after it, its mirror image."""
-    return torch.stack([pixels, pixels.flip(2)], dim=1).flatten(0, 1)
+    return np.stack([pixels, pixels[:, :, ::-1]], axis=1).reshape(-1, *pixels.shape[1:])
 
 
 def turn_back(found: Candidates, width: int) -> Candidates:
@@ -59,13 +62,13 @@ def turn_back(found: Candidates, width: int) -> Candidates:
         return found
     mirrored = (found.image_index % VIEWS == 1)[:, None]
     x1, y1, x2, y2 = found.boxes.T
-    boxes = torch.stack([width - x2, y1, width - x1, y2], dim=1)
-    across, down = found.landmarks.reshape(-1, 2, 5)[..., _MIRRORED_LANDMARKS].unbind(1)
-    landmarks = torch.cat([width - across, down], dim=1)
+    boxes = np.stack([width - x2, y1, width - x1, y2], axis=1)
+    points = found.landmarks.reshape(-1, 2, 5)[..., _MIRRORED_LANDMARKS]
+    landmarks = np.concatenate([width - points[:, 0], points[:, 1]], axis=1)
     return replace(
         found,
-        boxes=torch.where(mirrored, boxes, found.boxes),
-        landmarks=torch.where(mirrored, landmarks, found.landmarks),
+        boxes=np.where(mirrored, boxes, found.boxes),
+        landmarks=np.where(mirrored, landmarks, found.landmarks),
     )
 
 
@@ -80,24 +83,20 @@ def fuse_views(found: Candidates) -> Candidates:
         found: as :func:`turn_back` gives it, of which those that are no boxes go.
     """
     found = found.valid()
-    found = found[found.image_index.argsort(stable=True)]
-    other = found.scores.new_full((len(found),), UNSEEN)
-    for view in torch.unique(found.image_index).tolist():
+    found = found[found.image_index.argsort(kind="stable")]
+    other = np.full_like(found.scores, UNSEEN)
+    for view in np.unique(found.image_index):
         own, others = found.image_index == view, found.image_index == (view ^ 1)
-        other[own] = torch.maximum(other[own], _best_overlapping(found[own], found[others]))
+        other[own] = np.maximum(other[own], _best_overlapping(found[own], found[others]))
     scores = fuse_scores(other, found.scores, 1.0)
     return replace(found, scores=scores, image_index=found.image_index // VIEWS)
 
 
-def _best_overlapping(found: Candidates, others: Candidates) -> Tensor:
+def _best_overlapping(found: Candidates, others: Candidates) -> Floats:
     """Return for each candidate the best score of others of the same face, 0 if there are none."""
-    scores, boxes = _as_array(others.scores), _as_array(others.boxes)
+    boxes = others.boxes.astype(np.float64)
     best = [
-        np.where(iou(rows, boxes) >= SAME_FACE, scores, 0).max(axis=1, initial=0)
-        for rows in np.split(_as_array(found.boxes), range(_ROWS, len(found), _ROWS))
+        np.where(iou(rows, boxes) >= SAME_FACE, others.scores, 0).max(axis=1, initial=0)
+        for rows in np.split(found.boxes.astype(np.float64), range(_ROWS, len(found), _ROWS))
     ]
-    return torch.from_numpy(np.concatenate(best)).to(found.scores)
-
-
-def _as_array(values: Tensor) -> NDArray[np.float64]:
-    return np.asarray(values.numpy(force=True), np.float64)
+    return np.concatenate(best).astype(np.float32)

@@ -8,95 +8,93 @@ level late.  Everything that has to know this is here.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from facetl.mtcnn.stages import Stage
+from facetl.boxes import FARTHEST
+from facetl.mtcnn.candidates import Floats
 
 PNET_WINDOW, PNET_STRIDE = 12, 2
 
 
-def pnet_boxes(cells: Tensor, scale: Tensor | float) -> Tensor:
+def pnet_boxes(cells: Floats, scale: Floats | float) -> Floats:
     """Return the (N, 4) boxes that PNet's (N, 2) cells ``column, row`` stand for.
 
     Args:
         cells: places in PNet's output maps.
         scale: of the level, or (N, 1) of each cell's level.
     """
-    first = ((PNET_STRIDE * cells + 1) / scale).floor()
-    last = ((PNET_STRIDE * cells + PNET_WINDOW) / scale).floor()
-    return torch.cat([first, last], dim=1)
+    first = np.floor((PNET_STRIDE * cells + 1) / scale)
+    last = np.floor((PNET_STRIDE * cells + PNET_WINDOW) / scale)
+    return np.concatenate([first, last], axis=1)
 
 
-def pnet_windows(boxes: Tensor) -> Tensor:
+def pnet_windows(boxes: Floats) -> Floats:
     """Return the (N, 4) windows that PNet saw where it gave these boxes, up to rounding."""
     late = sides(boxes) / (PNET_WINDOW - 1)
-    return torch.cat([boxes[:, :2] - late, boxes[:, 2:]], dim=1)
+    return np.concatenate([boxes[:, :2] - late, boxes[:, 2:]], axis=1)
 
 
-def as_windows(boxes: Tensor) -> Tensor:
+def as_windows(boxes: Floats) -> Floats:
     """Return the (N, 4) half-open windows that boxes with inclusive corners stand for."""
-    return boxes - boxes.new_tensor([1.0, 1.0, 0.0, 0.0])
+    return boxes - np.array([1, 1, 0, 0], boxes.dtype)
 
 
-def sides(boxes: Tensor) -> Tensor:
+def sides(boxes: Floats) -> Floats:
     """Return (N, 2) widths and heights."""
     return boxes[:, 2:] - boxes[:, :2]
 
 
-def inclusive_sides(boxes: Tensor) -> Tensor:
+def inclusive_sides(boxes: Floats) -> Floats:
     """Return (N, 2) widths and heights that count both edge pixels."""
     return sides(boxes) + 1
 
 
-def move(boxes: Tensor, offsets: Tensor, by_sides: Tensor) -> Tensor:
+def move(boxes: Floats, offsets: Floats, by_sides: Floats) -> Floats:
     """Return (N, 4) boxes moved by (N, 4) offsets, which are fractions of (N, 2) sides."""
-    return boxes + offsets * by_sides.repeat(1, 2)
+    return np.asarray(boxes + offsets * np.tile(by_sides, 2))
 
 
-def square(boxes: Tensor) -> Tensor:
+def square(boxes: Floats) -> Floats:
     """Return squares with the same centres and the longer edges as sides.
 
     The same as :func:`facetl.boxes.square`, but in the order of facenet-pytorch's arithmetic:
     the corners are truncated to pixels next, where the last bit decides.
     """
-    longer = sides(boxes).amax(dim=1, keepdim=True)
+    longer = sides(boxes).max(axis=1, keepdims=True)
     corners = boxes[:, :2] + sides(boxes) * 0.5 - longer * 0.5
-    return torch.cat([corners, corners + longer], dim=1)
+    return np.concatenate([corners, corners + longer], axis=1)
 
 
-def place_landmarks(landmarks: Tensor, boxes: Tensor) -> Tensor:
+def place_landmarks(landmarks: Floats, boxes: Floats) -> Floats:
     """Return (N, 10) landmarks, five x then five y, in pixels instead of fractions of boxes."""
-    scale = inclusive_sides(boxes).repeat_interleave(5, dim=1)
-    corner = boxes[:, :2].repeat_interleave(5, dim=1)
-    return scale * landmarks + corner - 1
+    scale = inclusive_sides(boxes).repeat(5, axis=1)
+    corner = boxes[:, :2].repeat(5, axis=1)
+    return np.asarray(scale * landmarks + corner - 1)
 
 
-def regression_targets(stage: Stage, offsets: Tensor, window_sides: Tensor) -> Tensor:
-    """Return what a network must give for its windows to become the boxes that it should find.
-
-    The inverse of what the detector does with a network's offsets, up to its rounding to whole
-    pixels.  It differs from the plain offsets because the detector moves not the window itself
-    but the box that stands for it, which starts a pixel late: for PNet one of its 12, for the
-    later networks one of the image.
+def place_windows(
+    windows: NDArray[np.floating], size_hw: tuple[int, int], *, padding: bool
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the whole pixels that a network is shown of windows, and which show any at all.
 
     Args:
-        stage: which network.
-        offsets: (N, 4) box minus window, as fractions of the window's side.
-        window_sides: (N,) sides of the square windows in pixels of the image.
+        windows: (N, 4) half-open windows; corners are rounded down to whole pixels.
+        size_hw: height and width of the image.
+        padding: whether windows may leave the image, or are clipped at its border.
 
     Returns:
-        (N, 4) targets for the network's offsets.
+        (N, 4) int64 windows and (N,) booleans: whether a window holds a pixel of the image.
+        What holds none, or is no window at all, may come back turned inside out.
     """
-    if stage == "pnet":
-        late, scale = (
-            torch.full_like(window_sides, 1 / PNET_WINDOW),
-            PNET_WINDOW / (PNET_WINDOW - 1),
-        )
-    else:
-        late, scale = 1 / window_sides, 1.0
-    start = torch.stack([late, late, torch.zeros_like(late), torch.zeros_like(late)], dim=1)
-    return (offsets - start) * scale
+    height, width = size_hw
+    near = np.abs(windows).max(axis=1, initial=0) <= FARTHEST
+    whole = np.floor(np.where(near[:, None], windows, 0)).astype(np.int64)
+    clipped = np.concatenate(
+        [whole[:, :2].clip(min=0), np.minimum(whole[:, 2:], [width, height])], axis=1
+    )
+    visible = near & (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
+    return (whole if padding else clipped), visible
 
 
 def pyramid_scales(size_hw: tuple[int, int], min_face: float, factor: float) -> list[float]:

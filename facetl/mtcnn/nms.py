@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.candidates import Candidates, Floats
+
+Indices = NDArray[np.intp]
 
 TOGETHER = 300
 """Boxes up to which one NMS over all images is quicker than one for each, being quadratic."""
@@ -25,7 +24,9 @@ _LATER = np.triu(np.ones((BLOCK, BLOCK), dtype=bool), 1)  # which columns come a
 _TINY = 1e-9  # a score of 0 must not divide by 0
 
 
-def suppress(candidates: Candidates, iou_threshold: float, among: Tensor | None = None) -> Tensor:
+def suppress(
+    candidates: Candidates, iou_threshold: float, among: NDArray[np.int64] | None = None
+) -> Indices:
     """Return the indices to keep, best score first: greedy NMS by IoU within each image.
 
     Args:
@@ -33,34 +34,30 @@ def suppress(candidates: Candidates, iou_threshold: float, among: Tensor | None 
         iou_threshold: above it the lower score goes.
         among: (N,) numbers from 0; if given, only candidates with the same number compete.
     """
-    groups = _as_array(candidates.image_index)
+    groups = candidates.image_index
     if among is not None and len(among):
-        groups = groups * (int(among.max()) + 1) + _as_array(among)
-    boxes, scores = _as_array(candidates.boxes.double()), _as_array(candidates.scores)
+        groups = groups * (int(among.max()) + 1) + among
+    boxes, scores = candidates.boxes.astype(np.float64), candidates.scores
     if len(boxes) <= TOGETHER:
-        keep = _keep_best(_apart(boxes, groups), scores, _iou, iou_threshold)
-    else:
-        order = groups.argsort(kind="stable")
-        parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-        kept = [part[_keep_best(boxes[part], scores[part], _iou, iou_threshold)] for part in parts]
-        keep = np.sort(np.concatenate(kept))
-        keep = keep[_ranked(scores[keep])]
-    return torch.from_numpy(keep).to(candidates.scores.device)
+        return _keep_best(_apart(boxes, groups), scores, _iou, iou_threshold)
+    order = groups.argsort(kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    kept = [part[_keep_best(boxes[part], scores[part], _iou, iou_threshold)] for part in parts]
+    keep = np.sort(np.concatenate(kept))
+    return keep[_ranked(scores[keep])]
 
 
-def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Tensor:
+def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Indices:
     """Return the indices to keep, best score first: greedy NMS by overlap with the smaller box.
 
     The cascade's last step.  Unlike IoU, the intersection over the smaller area also removes a
     small box inside a large one.  Areas count both edge pixels, as facenet-pytorch's do.
     """
-    boxes = _apart(_as_array(candidates.boxes.double()), _as_array(candidates.image_index))
-    scores = _as_array(candidates.scores)
-    keep = _keep_best(boxes, scores, _overlap_with_smaller, overlap_threshold)
-    return torch.from_numpy(keep).to(candidates.scores.device)
+    boxes = _apart(candidates.boxes.astype(np.float64), candidates.image_index)
+    return _keep_best(boxes, candidates.scores, _overlap_with_smaller, overlap_threshold)
 
 
-def vote(candidates: Candidates, keep: Tensor, iou_threshold: float) -> Tensor:
+def vote(candidates: Candidates, keep: Indices, iou_threshold: float) -> Floats:
     """Return (K, 4) boxes of the candidates to keep, each the mean of all that overlap it much.
 
     Box voting (Gidaris and Komodakis 2015, equation 4): boxes of the same image with an IoU of
@@ -72,18 +69,18 @@ def vote(candidates: Candidates, keep: Tensor, iou_threshold: float) -> Tensor:
         keep: (K,) indices that NMS left.
         iou_threshold: in (0, 1].
     """
-    boxes = _apart(_as_array(candidates.boxes.double()), _as_array(candidates.image_index))
-    overlap = torch.from_numpy(_iou(boxes[_as_array(keep)].T, boxes.T)).to(keep.device)
-    votes = overlap >= iou_threshold
-    votes[torch.arange(len(keep), device=keep.device), keep] = True  # however small it is
-    weights = votes * candidates.scores.double().clamp(min=_TINY)
-    means: Tensor = weights @ candidates.boxes.double() / weights.sum(dim=1, keepdim=True)
-    return means.to(candidates.boxes.dtype)
+    exact = candidates.boxes.astype(np.float64)
+    boxes = _apart(exact, candidates.image_index)
+    votes = _iou(boxes[keep].T, boxes.T) >= iou_threshold
+    votes[np.arange(len(keep)), keep] = True  # however small it is
+    weights = votes * candidates.scores.astype(np.float64).clip(min=_TINY)
+    means = weights @ exact / weights.sum(axis=1, keepdims=True)
+    return np.asarray(means, candidates.boxes.dtype)
 
 
 def _keep_best(
     boxes: Array, scores: NDArray[np.floating], overlap: _Overlap, threshold: float
-) -> NDArray[np.intp]:
+) -> Indices:
     """Return the rows of (N, 4) boxes that greedy NMS keeps, best score first.
 
     A box goes if it overlaps a better one that stays by more than the threshold.  Boxes are
@@ -113,7 +110,7 @@ def _unbeaten(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
         stays = settled
 
 
-def _ranked(scores: NDArray[np.floating]) -> NDArray[np.intp]:
+def _ranked(scores: NDArray[np.floating]) -> Indices:
     """Return the rows in the order of their scores, best first; of equal ones the first."""
     return np.argsort(-scores, kind="stable")
 
@@ -155,10 +152,6 @@ def _shared(spans: Array, others: Array, edge: int) -> Array:
 
 def _area(boxes: Array, edge: int) -> Array:
     return np.asarray((boxes[2] - boxes[0] + edge) * (boxes[3] - boxes[1] + edge))
-
-
-def _as_array(values: Tensor) -> NDArray[Any]:
-    return values.numpy(force=True)
 
 
 def _apart(boxes: Array, groups: NDArray[np.int64]) -> Array:

@@ -15,21 +15,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
 from facetl.data.interop import import_library
 from facetl.files import write_bytes, write_text
-from facetl.mtcnn.machine import own_caches
-from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.layers import LAYERS, Layer
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, NodeProto
 
 RUNNER = "run_onnx.py"
 """The runner's name, beside the networks."""
@@ -39,22 +38,7 @@ _OPSET, _IR_VERSION = 18, 8
 
 onnxruntime knows them from 1.14 on.
 """
-
-_EXAMPLE_HW = (41, 50)  # an odd and an even side: what holds for both, holds for any
-
-
-class _FromPixels(nn.Module):
-    """A network from pixels to scores: as it is exported."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """Return scores, offsets and, if there are any, landmarks of (N, 3, H, W) pixels."""
-        outputs: Outputs = self.network(normalise(pixels))
-        landmarks = (outputs.landmarks,) if outputs.landmarks.shape[1] else ()
-        return outputs.scores, outputs.offsets, *landmarks
+_OUTPUTS = ("scores", "offsets", "landmarks")
 
 
 def save_onnx(folder: Path, weights: Weights) -> list[Path]:
@@ -65,11 +49,11 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
         weights: missing stages are pretrained.
 
     Raises:
-        InputError: if the packages that it takes are not installed.
+        InputError: if the package that it takes is not installed.
         OutputError: if the folder cannot be written.
     """
     require_onnx()
-    models = {stage: _build_model(stage, weights) for stage in STAGES}
+    models = {stage: build_model(stage, weights) for stage in STAGES}
     for stage, model in models.items():
         write_bytes(folder / f"{stage}.onnx", model.SerializeToString())
     runner = Path(__file__).parents[1] / RUNNER
@@ -78,42 +62,110 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
 
 
 def require_onnx() -> None:
-    """Raise before the work if the packages for writing ONNX are missing.
+    """Raise before the work if the package for writing ONNX is missing.
 
     Raises:
-        InputError: naming them and how to get them.
+        InputError: naming it and how to get it.
     """
-    for library in ("onnx", "onnxscript"):
-        import_library(library, "writing ONNX", "onnx onnxscript")
+    import_library("onnx", "writing ONNX")
 
 
-def _build_model(stage: Stage, weights: Weights) -> ModelProto:
-    """Return a network as an ONNX model."""
-    from onnx.helper import set_model_props
+class _Graph:
+    """The operators of a network, each with one output, and the arrays that they take."""
 
-    network = _FromPixels(weights.network(stage)).eval()
-    size = INPUT_SIZES[stage]
-    height, width = _EXAMPLE_HW if stage == "pnet" else (size, size)
-    dynamic = torch.export.Dim.DYNAMIC
-    sizes = {0: dynamic, 2: dynamic, 3: dynamic} if stage == "pnet" else {0: dynamic}
-    with torch.no_grad(), own_caches():
-        program = torch.onnx.export(
-            network,
-            (torch.zeros(2, 3, height, width),),
-            input_names=["pixels"],
-            output_names=["scores", "offsets", "landmarks"][: 3 if stage == "onet" else 2],
-            dynamic_shapes=(sizes,),
-            dynamo=True,
-            opset_version=_OPSET,
-            verbose=False,
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.arrays: dict[str, NDArray[Any]] = {}
+
+    def add(self, operator: str, *inputs: str, name: str = "", **how: Any) -> str:
+        """Add an operator; return the name of its output."""
+        from onnx.helper import make_node
+
+        output = name or f"{operator.lower()}{len(self.nodes)}"
+        self.nodes.append(make_node(operator, inputs, [output], **how))
+        return output
+
+    def constant(self, name: str, values: Any) -> str:
+        """Add an array; return its name."""
+        self.arrays[name] = np.asarray(values)
+        return name
+
+    def add_layer(self, layer: Layer, state: dict[str, NDArray[Any]], features: str) -> str:
+        """Add a layer with its PReLU and its pooling, if it has them."""
+        weight, bias = (
+            self.constant(f"{layer.name}.{each}", state[f"{layer.name}.{each}"])
+            for each in ("weight", "bias")
         )
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    model = program.model_proto
-    model.ir_version = _IR_VERSION
-    _drop_origins(model)
+        if layer.kernel:
+            features = self.add("Conv", features, weight, bias)
+        else:
+            features = self.add("Gemm", features, weight, bias, transB=1)
+        if layer.is_output:
+            return features
+        slopes = state[f"{layer.prelu}.weight"]
+        shaped = slopes[:, None, None] if layer.kernel else slopes
+        features = self.add("PRelu", features, self.constant(f"{layer.prelu}.weight", shaped))
+        if layer.pool:
+            sides = [layer.pool, layer.pool]
+            features = self.add(
+                "MaxPool", features, kernel_shape=sides, strides=[2, 2], ceil_mode=1
+            )
+        return features
+
+
+def build_model(stage: Stage, weights: Weights) -> ModelProto:
+    """Return a network as an ONNX model, from pixels to scores.
+
+    Args:
+        stage: which network.
+        weights: with that stage, or it is pretrained.
+    """
+    from onnx.helper import make_graph, make_model, make_opsetid, set_model_props
+    from onnx.numpy_helper import from_array
+
+    graph, state = _Graph(), dict(weights.completed().stages[stage])
+    middle = graph.constant("middle", np.float32(127.5))
+    step = graph.constant("step", np.float32(0.0078125))
+    features = graph.add("Mul", graph.add("Sub", "pixels", middle), step)
+    outputs = []
+    is_flat = False
+    for layer in LAYERS[stage]:
+        if not layer.kernel and not is_flat:
+            features = graph.add("Flatten", graph.add("Transpose", features, perm=[0, 3, 2, 1]))
+            is_flat = True
+        said = graph.add_layer(layer, state, features)
+        if layer.is_output:
+            outputs.append(said)
+        else:
+            features = said
+    first = graph.constant("face", np.int64(1))
+    scores = graph.add("Gather", graph.add("Softmax", outputs[0], axis=1), first, axis=1)
+    names = [
+        graph.add("Identity", said, name=name)
+        for said, name in zip([scores, *outputs[1:]], _OUTPUTS, strict=False)
+    ]
+    arrays = [from_array(array, name) for name, array in graph.arrays.items()]
+    made = make_graph(graph.nodes, stage, *_ends(stage, names), arrays)
+    model = make_model(made, opset_imports=[make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
     set_model_props(model, {"facetl": json.dumps(_facts(stage, weights))})
     return model
+
+
+def _ends(stage: Stage, names: list[str]) -> tuple[list[Any], list[Any]]:
+    """Return what a model takes and gives, with the shapes of both."""
+    from onnx import TensorProto
+    from onnx.helper import make_tensor_value_info
+
+    side: list[str] | list[int] = [INPUT_SIZES[stage]] * 2
+    if stage == "pnet":
+        side = ["H", "W"]
+    windows = ["rows", "columns"] if stage == "pnet" else []
+    counts = [layer.outputs for layer in LAYERS[stage] if layer.is_output]
+    given = [[], *([count] for count in counts[1:])]
+    return [make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 3, *side])], [
+        make_tensor_value_info(name, TensorProto.FLOAT, ["N", *count, *windows])
+        for name, count in zip(names, given, strict=True)
+    ]
 
 
 def _facts(stage: Stage, weights: Weights) -> dict[str, object]:
@@ -125,12 +177,3 @@ def _facts(stage: Stage, weights: Weights) -> dict[str, object]:
         "weights": weights.fingerprint,
         "settings": weights.settings.to_json(),
     }
-
-
-def _drop_origins(model: ModelProto) -> None:
-    """Take out where in whose source code each part was made."""
-    graph = model.graph
-    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
-        del part.metadata_props[:]
-    for node in graph.node:
-        node.doc_string = ""

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facetl.boxes import FARTHEST
+from facetl.mtcnn.geometry import place_windows
 
 
 class IntegralImages:
@@ -84,30 +84,6 @@ class IntegralImages:
         return _means(sums, rows[1] - rows[0], columns[1] - columns[0])
 
 
-def place_windows(
-    windows: Tensor, size_hw: tuple[int, int], *, padding: bool
-) -> tuple[Tensor, Tensor]:
-    """Return the whole pixels that a network is shown of windows, and which show any at all.
-
-    Args:
-        windows: (N, 4) half-open windows; corners are rounded down to whole pixels.
-        size_hw: height and width of the image.
-        padding: whether windows may leave the image, or are clipped at its border.
-
-    Returns:
-        (N, 4) int64 windows and (N,) booleans: whether a window holds a pixel of the image.
-        What holds none, or is no window at all, may come back turned inside out.
-    """
-    height, width = size_hw
-    whole = windows.floor().long()
-    clipped = torch.cat(
-        [whole[:, :2].clamp(min=0), whole[:, 2:].minimum(whole.new_tensor([width, height]))], dim=1
-    )
-    visible = (clipped[:, 2:] > clipped[:, :2]).all(dim=1)
-    visible &= windows.abs().amax(dim=1) <= FARTHEST
-    return (whole if padding else clipped), visible
-
-
 def cut_windows(
     image: NDArray[np.uint8], windows: NDArray[np.floating], size: int, *, padding: bool = False
 ) -> Tensor:
@@ -128,11 +104,11 @@ def cut_windows(
         ValueError: if a window holds no pixel of the image.
     """
     images = IntegralImages(torch.from_numpy(np.ascontiguousarray(image))[None])
-    wanted = torch.from_numpy(np.asarray(windows, dtype=np.float64))
+    wanted = np.asarray(windows, dtype=np.float64)
     shown, visible = place_windows(wanted, images.size_hw, padding=padding)
-    if not bool(visible.all()):
+    if not visible.all():
         raise ValueError(f"a window lies outside the image of {images.size_hw} pixels")
-    return images.crop(shown, shown.new_zeros(len(shown)), size)
+    return images.crop(torch.from_numpy(shown), torch.zeros(len(shown), dtype=torch.long), size)
 
 
 def _bins(lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:

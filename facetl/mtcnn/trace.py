@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
 from facetl.mtcnn.backend import Backend
 from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.candidates import Floats as Numbers
 from facetl.mtcnn.detector import CascadeStep, Detector, border_of, run_cascade
 from facetl.mtcnn.geometry import (
     PNET_STRIDE,
@@ -28,8 +27,8 @@ from facetl.mtcnn.geometry import (
     pnet_windows,
     pyramid_scales,
 )
-from facetl.mtcnn.resampling import IntegralImages
 from facetl.results.detections import Floats
+from facetl.run_onnx import add_up, resize
 from facetl.search.settings import Settings
 
 STEP_NAMES: Final[Mapping[CascadeStep, str]] = {
@@ -125,7 +124,6 @@ class Trace:
         return best
 
 
-@torch.inference_mode()
 def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace:
     """Search one (H, W, 3) RGB image as it is, not mirrored too, and keep every step.
 
@@ -134,7 +132,7 @@ def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace
         image: (H, W, 3) uint8, RGB.
         settings: how to search.
     """
-    backend = detector.backend(torch.from_numpy(image)[None])
+    backend = detector.backend(image[None])
     steps = {
         step: _remaining(candidates, _windows_of(step, candidates.boxes))
         for step, candidates in run_cascade(backend, settings)
@@ -143,7 +141,6 @@ def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace
     return Trace(image, settings, tuple(_levels(backend, image, settings)), steps)
 
 
-@torch.inference_mode()
 def _score_maps(backend: Backend, settings: Settings) -> list[NDArray[np.float32]]:
     """Return PNet's scores of all windows of one image, (rows, columns) for each level.
 
@@ -154,38 +151,36 @@ def _score_maps(backend: Backend, settings: Settings) -> list[NDArray[np.float32
         return []
     border = border_of(settings)
     cells = backend.scan_pyramid(scales, border, 0.0)
-    columns, rows = cells.places.long().T.cpu().numpy()
-    scores, level = cells.scores.cpu().numpy(), cells.level.cpu().numpy()
+    columns, rows = cells.places.astype(np.int64).T
     maps = []
     for number, scale in enumerate(scales):
         height, width = level_size(backend.size_hw, scale)
-        own = level == number
+        own = cells.level == number
         found = np.zeros(map_size((height + 2 * border, width + 2 * border)), np.float32)
-        found[rows[own], columns[own]] = scores[own]
+        found[rows[own], columns[own]] = cells.scores[own]
         maps.append(found)
     return maps
 
 
 def _levels(backend: Backend, image: Pixels, settings: Settings) -> Iterator[Level]:
-    images = IntegralImages(torch.from_numpy(image)[None])
+    sums = add_up(image)
     scales = pyramid_scales(backend.size_hw, settings.min_face, settings.factor)
     for scale, scores in zip(scales, _score_maps(backend, settings), strict=True):
-        pixels = images.resize(level_size(backend.size_hw, scale))[0].permute(1, 2, 0)
-        yield Level(scale, pixels.round().byte().numpy(), border_of(settings), scores)
+        pixels = resize(sums, level_size(backend.size_hw, scale))[0].transpose(1, 2, 0)
+        yield Level(scale, pixels.round().astype(np.uint8), border_of(settings), scores)
 
 
-def _windows_of(step: CascadeStep, boxes: Tensor) -> Tensor:
+def _windows_of(step: CascadeStep, boxes: Numbers) -> Numbers:
     """Return the half-open boxes that those of candidates after a step stand for."""
     if step in ("pnet_scan", "pnet_nms"):
         return pnet_windows(boxes)
     return boxes if step == "onet_nms" else as_windows(boxes)
 
 
-def _remaining(candidates: Candidates, boxes: Tensor) -> _Remaining:
+def _remaining(candidates: Candidates, boxes: Numbers) -> _Remaining:
     """Return candidates as arrays; ``boxes`` are theirs, half open."""
-    landmarks = candidates.landmarks.reshape(-1, 2, 5).transpose(1, 2)
-    columns = (boxes.double(), candidates.scores, landmarks)
-    return _Remaining(*(column.cpu().numpy() for column in columns))
+    landmarks = candidates.landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
+    return _Remaining(boxes.astype(np.float64), candidates.scores, landmarks)
 
 
 def _spread(level: Level, size_hw: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The weights file: safetensors for any subset of the three stages, and where they came from.
 
-Tensors are named ``pnet.conv1.weight`` and so on.  The file's metadata holds one key,
+Arrays are named ``pnet.conv1.weight`` and so on.  The file's metadata holds one key,
 ``facetl``, a JSON object with the format's name and version and whatever the maker tells of
 itself: starting point, settings, data, a record per epoch, and under ``detection`` the settings
 to search with.  A stage that a file lacks falls back to the pretrained one.
@@ -18,19 +18,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
 
-from facetl.errors import WeightsError
+from facetl.data.interop import import_library
+from facetl.errors import InputError, WeightsError
 from facetl.files import FileKind, parse_json, write_bytes
-from facetl.mtcnn.networks import Network, build_network
+from facetl.mtcnn.layers import parameter_shapes
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.search.settings import Settings
 from facetl.version import VERSION
+
+if TYPE_CHECKING:
+    from facetl.mtcnn.networks import Network
 
 KIND = FileKind("facetl-weights", WeightsError, "train it again or update facetl")
 PRETRAINED = "pretrained"
@@ -42,9 +46,12 @@ MOST_BYTES = 256_000_000
 """Bytes of a weights file, and of what is packed in it; the three networks take two million."""
 _CARTOON_FILE = Path(__file__).with_name("cartoon.safetensors")
 
-_NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_NUMBERS = ("float16", "bfloat16", "float32", "float64")
+_DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
+"""Kinds of numbers in a safetensors file, and as what numpy reads them."""
 
-State = dict[str, Tensor]
+State = dict[str, Any]
+"""A network's parameters by their names: arrays of 32 bits, or what becomes such arrays."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,8 @@ class Weights:
     """Weights of some of the stages.
 
     Attributes:
-        stages: state dict of each stage that is here, at least one.
+        stages: state dict of each stage that is here, at least one: float32 arrays.  They may be
+            given as arrays or tensors of 16, 32 or 64 bits on any device.
         metadata: JSON-able facts about their origin.
     """
 
@@ -64,8 +72,10 @@ class Weights:
             raise WeightsError(
                 "found weights of no stage, expected at least one; save a state dict"
             )
-        for stage, state in self.stages.items():
+        stages = {stage: _as_state(stage, each) for stage, each in self.stages.items()}
+        for stage, state in stages.items():
             _check_fit(stage, state)
+        object.__setattr__(self, "stages", stages)
         Settings.from_metadata(self.metadata)
 
     @property
@@ -76,25 +86,41 @@ class Weights:
     @property
     def fingerprint(self) -> str:
         """16 hex digits that change with any weight of the three networks."""
-        return fingerprint_states(
-            {stage: self.stages.get(stage) or load_pretrained_stage(stage) for stage in STAGES}
-        )
+        digest = hashlib.sha256()
+        for stage, state in self.completed().stages.items():
+            for name, array in sorted(state.items()):
+                digest.update(f"{stage}.{name}".encode())
+                digest.update(array.tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the stages that are here have together."""
+        return sum(array.size for state in self.stages.values() for array in state.values())
+
+    def completed(self) -> Weights:
+        """Return the weights of all three stages in their order, pretrained where one is missing.
+
+        Raises:
+            WeightsError: if the pretrained weights are needed and cannot be had.
+        """
+        if list(self.stages) == list(STAGES):
+            return self
+        states = {stage: self.stages.get(stage) or load_pretrained_stage(stage) for stage in STAGES}
+        return Weights(states, self.metadata)
 
     def network(self, stage: Stage) -> Network:
-        """Return the network of a stage with these weights, or the pretrained ones."""
+        """Return torch's network of a stage with these weights, or the pretrained ones."""
+        import torch
+
+        from facetl.mtcnn.networks import build_network
+
+        state = self.stages.get(stage) or load_pretrained_stage(stage)
         network = build_network(stage)
-        network.load_state_dict(self.stages.get(stage) or load_pretrained_stage(stage))
+        network.load_state_dict(
+            {name: torch.from_numpy(array.copy()) for name, array in state.items()}
+        )
         return network.eval()
-
-
-def fingerprint_states(states: Mapping[Stage, State]) -> str:
-    """Return 16 hex digits that change with any weight of any stage."""
-    digest = hashlib.sha256()
-    for stage in STAGES:
-        for name, tensor in sorted(states[stage].items()):
-            digest.update(f"{stage}.{name}".encode())
-            digest.update(tensor.cpu().float().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def built_in_files(name: str) -> list[Path]:
@@ -112,7 +138,7 @@ def load_pretrained_stage(stage: Stage) -> State:
     """Read the weights that facenet-pytorch ships for a stage; nothing of it is imported.
 
     Raises:
-        WeightsError: if facenet-pytorch or its files are missing.
+        WeightsError: if facenet-pytorch or its files are missing, or torch, which reads them.
     """
     return _load_torch(_pretrained_file(stage))
 
@@ -122,7 +148,7 @@ def _pretrained_file(stage: Stage) -> Path:
     if package is None or package.origin is None:
         raise WeightsError(
             "the pretrained weights come with facenet-pytorch, which is not installed; "
-            "pip install facenet-pytorch"
+            "pip install 'facetl[train]', or take the weights 'cartoon'"
         )
     return Path(package.origin).parent / "data" / f"{stage}.pt"
 
@@ -143,8 +169,10 @@ def load_weights(source: str | Path) -> Weights:
     try:
         if path.suffix in (".pt", ".pth"):
             return Weights(_split_stages(_load_torch(path)))
-        state, metadata = _load_safetensors(path)
+        state, metadata = _load_safetensors(path.read_bytes())
         return Weights(_split_stages(state), metadata)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the file") from error
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
 
@@ -157,6 +185,7 @@ def load_plain(path: Path) -> Any:
     Raises:
         Exception: of many types, if the file is not whole, or holds more than that.
     """
+    torch = import_library("torch", f"reading {path.name}", "'facetl[train]'")
     data = io.BytesIO(path.read_bytes())
     _require_small(data)
     with warnings.catch_warnings(action="ignore"):  # the error says it all
@@ -198,10 +227,10 @@ def _require_small(data: io.BytesIO) -> None:
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Write weights to a safetensors file, atomically."""
-    tensors = {
-        f"{stage}.{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    arrays = {
+        f"{stage}.{name}": array
         for stage, state in weights.stages.items()
-        for name, tensor in state.items()
+        for name, array in state.items()
     }
     header = {
         **weights.metadata,
@@ -209,15 +238,16 @@ def save_weights(path: Path, weights: Weights) -> None:
         "facetl": VERSION,
         "stages": list(weights.stages),
     }
-    write_bytes(path, save(tensors, {"facetl": json.dumps(header)}))
+    write_bytes(path, save(arrays, {"facetl": json.dumps(header)}))
 
 
-def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
+def _load_safetensors(data: bytes) -> tuple[State, dict[str, Any]]:
     try:
-        with safe_open(path, "pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header = dict(parse_json((file.metadata() or {}).get("facetl", "{}")))
-    except (SafetensorError, ValueError, TypeError, OSError) as error:
+        state = {name: _read_array(name, told) for name, told in deserialize(data)}  # type: ignore[no-untyped-call]
+        length = int.from_bytes(data[:8], "little")
+        told = parse_json(data[8 : 8 + length].decode()).get("__metadata__") or {}
+        header = dict(parse_json(told.get("facetl", "{}")))
+    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(
             f"not a readable safetensors file ({error}); train it again or get a whole copy"
         ) from error
@@ -226,10 +256,31 @@ def _load_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
     return state, header
 
 
+def _read_array(name: str, told: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return what safetensors says of an array as numbers of 32 bits.
+
+    Raises:
+        WeightsError: if they are no plain numbers.
+    """
+    kind = told["dtype"]
+    if kind not in _DTYPES:
+        raise _no_plain_numbers(name, kind)
+    array = np.frombuffer(told["data"], _DTYPES[kind])
+    if kind == "BF16":  # the upper half of 32 bits
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    return _in_32_bits(array.reshape(told["shape"]))
+
+
+def _in_32_bits(array: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the same numbers in 32 bits, infinite where they are too large for that."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, np.float32)
+
+
 def _load_torch(path: Path) -> State:
     try:
         state = load_plain(path)
-    except (MemoryError, WeightsError):
+    except (MemoryError, InputError):
         raise  # there is nothing wrong with the file, or it is said
     except Exception as error:  # torch raises half a dozen unrelated types on a bad file
         raise WeightsError(
@@ -237,59 +288,81 @@ def _load_torch(path: Path) -> State:
             "save it with torch.save(model.state_dict(), path)"
         ) from error
     if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(each, Tensor) for name, each in state.items()
+        isinstance(name, str) and hasattr(each, "detach") for name, each in state.items()
     ):
         raise WeightsError("holds no state dict (names to tensors); save model.state_dict()")
-    for name, tensor in state.items():
-        _check_kind(name, tensor)
-    return {name: tensor.detach() for name, tensor in state.items()}
+    return {name: _as_array(name, tensor) for name, tensor in state.items()}
 
 
 def _split_stages(state: State) -> dict[Stage, State]:
     """Sort prefixed names into stages; names without a prefix belong to one network."""
-    stages: dict[Stage, State] = {}
-    for name, tensor in state.items():
+    stages: dict[Stage, dict[str, NDArray[np.float32]]] = {}
+    for name, array in state.items():
         prefix, _, rest = name.partition(".")
         if prefix in STAGES:
-            stages.setdefault(prefix, {})[rest] = tensor
-    return stages or {_recognise(state): state}
+            stages.setdefault(prefix, {})[rest] = array
+    return dict(stages) or {_recognise(state): state}
 
 
 def _recognise(state: State) -> Stage:
     for stage in STAGES:
-        if _shapes(state) == _shapes(build_network(stage).state_dict()):
+        if _shapes(state) == parameter_shapes(stage):
             return stage
-    raise WeightsError("the tensors are those of none of PNet, RNet and ONet; check the file")
+    raise WeightsError("the arrays are those of none of PNet, RNet and ONet; check the file")
+
+
+def _as_state(stage: Stage, state: Mapping[str, Any]) -> State:
+    """Return a state dict of arrays or tensors as one of arrays of 32 bits."""
+    return {name: _as_array(f"{stage}.{name}", values) for name, values in state.items()}
+
+
+def _as_array(name: str, values: Any) -> NDArray[np.float32]:
+    """Return an array or a tensor of plain numbers in 32 bits.
+
+    Raises:
+        WeightsError: if it holds something else.
+    """
+    if hasattr(values, "detach"):
+        _require_plain(name, values)
+        values = values.detach().cpu().float().numpy()
+    array = np.asarray(values)
+    if array.dtype.name not in _NUMBERS:
+        raise _no_plain_numbers(name, array.dtype)
+    return _in_32_bits(array)
 
 
 def _check_fit(stage: Stage, state: State) -> None:
-    for name, tensor in state.items():
-        _check_kind(f"{stage}.{name}", tensor)
-    expected, found = _shapes(build_network(stage).state_dict()), _shapes(state)
+    expected, found = parameter_shapes(stage), _shapes(state)
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise WeightsError(
                 f"{stage}.{name} has shape {found.get(name, 'nothing')}, "
                 f"expected {expected.get(name, 'nothing')}; is this another network's file?"
             )
-    for name, tensor in state.items():
-        if not tensor.float().isfinite().all():
+    for name, array in state.items():
+        if not np.isfinite(array).all():
             raise WeightsError(
                 f"{stage}.{name} holds numbers that are not finite in 32 bits; train it again"
             )
 
 
-def _check_kind(name: str, tensor: Tensor) -> None:
+def _require_plain(name: str, tensor: Any) -> None:
     """Raise unless a tensor is a plain one of 16, 32 or 64 bits: others know no shape or no sum."""
-    plain = type(tensor) in (Tensor, nn.Parameter) and not tensor.is_nested
+    import torch
+
+    plain = type(tensor) in (torch.Tensor, torch.nn.Parameter) and not tensor.is_nested
     plain = plain and tensor.layout is torch.strided and not tensor.is_meta
-    if not plain or tensor.dtype not in _NUMBERS:
+    if not plain or str(tensor.dtype).removeprefix("torch.") not in _NUMBERS:
         kind = "nested" if tensor.is_nested else type(tensor).__name__
-        raise WeightsError(
-            f"{name} holds {tensor.dtype} ({tensor.layout}, {kind}), expected plain numbers of 16, "
-            "32 or 64 bits with a decimal point; save model.float().state_dict()"
-        )
+        raise _no_plain_numbers(name, f"{tensor.dtype} ({tensor.layout}, {kind})")
 
 
-def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+def _no_plain_numbers(name: str, found: object) -> WeightsError:
+    return WeightsError(
+        f"{name} holds {found}, expected plain numbers of 16, 32 or 64 bits with a decimal "
+        "point; save model.float().state_dict()"
+    )
+
+
+def _shapes(state: State) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in state.items()}

@@ -1,17 +1,16 @@
-"""Images side by side: one thread of torch on each, which beats all threads on one image."""
+"""Images side by side: one thread on each, which beats all threads on one image."""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
 from typing import TypeVar
-
-import torch
 
 ROOM = 128_000_000
 """Pixels, of three bytes each, that may wait in memory for their turn."""
@@ -38,7 +37,7 @@ def in_parallel(
     """
     waiting: deque[Future[_Result]] = deque()
     with _threads.kept():
-        pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        pool = ThreadPoolExecutor(workers, initializer=_set_threads, initargs=(1,))
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
@@ -48,6 +47,18 @@ def in_parallel(
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _get_threads() -> int:
+    """Return torch's number of threads; 1 where torch is not loaded."""
+    torch = sys.modules.get("torch")
+    return 1 if torch is None else int(torch.get_num_threads())
+
+
+def _set_threads(count: int) -> None:
+    """Set torch's number of threads, where torch is loaded: what searches needs none of it."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(count)
 
 
 class _Threads:
@@ -70,14 +81,14 @@ class _Threads:
         """Keep the number over the block, in which workers set theirs."""
         with self._guard:
             if not self._calls:
-                self._number = torch.get_num_threads()
+                self._number = _get_threads()
             self._calls += 1
         try:
             yield
         finally:
             with self._guard:
                 self._calls -= 1
-                torch.set_num_threads(self._number)
+                _set_threads(self._number)
 
 
 _threads = _Threads()

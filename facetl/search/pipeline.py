@@ -41,13 +41,17 @@ class Searcher(Protocol):
     """What finds faces in images: a :class:`facetl.mtcnn.detector.Detector`, or the like of it."""
 
     @property
-    def device(self) -> Any:
-        """Where its networks run, a ``torch.device``."""
+    def device(self) -> str:
+        """Where its networks run: ``cpu``, or what torch calls another device."""
 
     def search(
-        self, images: Iterable[Pixels], settings: Settings, batch_size: int = BATCH_SIZE
+        self,
+        images: Iterable[Pixels],
+        settings: Settings,
+        batch_size: int = BATCH_SIZE,
+        workers: int = 1,
     ) -> Iterable[Search]:
-        """Yield what is found in each image, in order."""
+        """Yield what is found in each image, in order, by so many threads at most."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ def search_all(
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
     room: int = ROOM,
+    threads: int = 1,
     recall: Callable[[_AnySearchable], dict[str, FrameResult] | None] = lambda _: None,
 ) -> Iterator[Searched[_AnySearchable]]:
     """Yield what all runs find in each picture, in order; memory stays flat.
@@ -185,12 +190,13 @@ def search_all(
         workers: batches searched side by side; 1 on a GPU.
         room: pixels that may be held by pictures at once, if a picture for each of the batches
             does not hold more.
+        threads: that each batch may use, if the detector can.
         recall: tells what an earlier search found in a picture, None if nobody knows.  A batch is
             searched unless all of it is known, for torch's last digits depend on all of it.
     """
-    if any(run.detector.device.type != "cpu" for run in runs):
+    if any(run.detector.device != "cpu" for run in runs):
         workers = 1  # they would share one GPU's memory, and gain nothing
-    search = partial(_search_batch, runs, share=1 / workers)
+    search = partial(_search_batch, runs, share=1 / workers, threads=threads)
     share_of_room = room / most_waiting(workers)
     batches = in_batches(pictures, batch_size, share_of_room, lambda picture: picture.held)
     recalled = ([(picture, recall(picture)) for picture in batch] for batch in batches)
@@ -204,16 +210,21 @@ def search_list(
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
 ) -> Iterator[Searched[_AnySearchable]]:
-    """Yield what :func:`search_all` does, in batches small enough for all workers to get some."""
+    """Yield what :func:`search_all` does, in batches small enough for all workers to get some.
+
+    Where there are fewer batches than workers, those that are left share the work on each.
+    """
     size = min(batch_size, -(-len(pictures) // workers) or 1)
     batches = -(-len(pictures) // size)
-    return search_all(runs, pictures, size, min(workers, batches) or 1)
+    used = min(workers, batches) or 1
+    return search_all(runs, pictures, size, used, threads=workers // used)
 
 
 def _search_batch(
     runs: Sequence[SearchRun],
     batch: Sequence[tuple[_AnySearchable, dict[str, FrameResult] | None]],
     share: float,
+    threads: int,
 ) -> list[Searched[_AnySearchable]]:
     """Return what all runs find; ``share`` of a batch's time is its own."""
     known = [Searched(picture, results) for picture, results in batch if results is not None]
@@ -224,7 +235,7 @@ def _search_batch(
     results: list[dict[str, FrameResult]] = [{} for _ in batch]
     named = [(pictures[place].name, pixels) for place, pixels in readable.items()]
     for run in runs:
-        found = _search(run.detector, named, run.settings, share)
+        found = _search(run, named, share, threads)
         for place, result in zip(readable, found, strict=True):
             results[place][run.name] = result
     return [
@@ -247,12 +258,12 @@ def _load_readable(
 
 
 def _search(
-    detector: Searcher, images: Sequence[tuple[str, Pixels]], settings: Settings, share: float
+    run: SearchRun, images: Sequence[tuple[str, Pixels]], share: float, threads: int
 ) -> Iterator[FrameResult]:
     """Yield what one detector finds, each with an equal part of the time that all took."""
     began = time.perf_counter()
     pixels = [image for _, image in images]
-    found = list(detector.search(pixels, settings, batch_size=max(len(images), 1)))
+    found = list(run.detector.search(pixels, run.settings, max(len(images), 1), threads))
     seconds = (time.perf_counter() - began) * share / max(len(images), 1)
     for (name, image), search in zip(images, found, strict=True):
         height, width = image.shape[:2]

@@ -72,7 +72,7 @@ def search_blocks(search: BlockSearch, blocks: Sequence[Block], fleet: Fleet) ->
         from ray.data import ActorPoolStrategy, from_items
 
         workers = min(fleet.workers or int(ray.cluster_resources().get("CPU", 1)), len(blocks))
-        uses_gpu = any(run.detector.device.type == "cuda" for run in search.runs)
+        uses_gpu = any(run.detector.device == "cuda" for run in search.runs)
         rows = [{"block": block.to_text()} for block in blocks]
         told = from_items(rows, override_num_blocks=min(len(rows), _MOST_TASKS)).map(
             _Worker,

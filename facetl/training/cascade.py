@@ -22,7 +22,6 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import WeightsError
 from facetl.files import read_json, write_text
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.parts import describe_differences
@@ -30,6 +29,7 @@ from facetl.search.settings import DETECTION, Settings
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.initialisation import build_training_network, require_start
 from facetl.training.loop import name_validation_frames, train
+from facetl.training.machine import keeping_threads
 from facetl.training.mining import Miner
 from facetl.training.patches import PATCH_COUNTS, Patches, load_patches
 from facetl.training.plan import CascadePlan, StagePlan, Step
@@ -123,7 +123,7 @@ class Training:
     plan: CascadePlan
     workshop: Workshop
     watcher: Watcher
-    device: torch.device
+    device: str = "cpu"
     engine: str = "auto"
     workers: int = 1
     time_budget: TimeBudget | None = None
@@ -237,7 +237,7 @@ class Training:
         source = None
         if step.stage in stages:
             source = deepcopy(network)
-            network.load_state_dict(stages[step.stage])
+            network.load_state_dict(Weights(stages).network(step.stage).state_dict())
         path = self.workshop.checkpoint(step)
         checkpoint = start = load_checkpoint(path, task) if path.exists() else None
         replan = None

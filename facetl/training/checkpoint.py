@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from facetl.errors import WeightsError
 from facetl.files import FileKind, write_bytes
 from facetl.mtcnn.networks import Network
-from facetl.mtcnn.weights import State, load_plain
+from facetl.mtcnn.weights import load_plain
 from facetl.parts import describe_differences
 from facetl.training.settings import Keep
+
+State = dict[str, Tensor]
+"""A network's parameters by their names."""
 
 KIND = FileKind("facetl-checkpoint", WeightsError, "start over with --force")
 

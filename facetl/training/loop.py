@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from facetl.errors import InputError
-from facetl.mtcnn.geometry import regression_targets
-from facetl.mtcnn.machine import keep_freed_memory, mixed_precision, own_caches
 from facetl.mtcnn.networks import Network, Outputs, normalise
 from facetl.mtcnn.stages import INPUT_SIZES, Stage
 from facetl.training.augmentation import augment
@@ -29,7 +27,13 @@ from facetl.training.batches import (
 )
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES
-from facetl.training.losses import Teacher, detection_losses, weighted_sum
+from facetl.training.losses import (
+    Teacher,
+    detection_losses,
+    regression_targets,
+    weighted_sum,
+)
+from facetl.training.machine import keep_freed_memory, mixed_precision, own_caches
 from facetl.training.patches import Patches
 from facetl.training.penalties import AngleLog, Held, Regulariser, flatten
 from facetl.training.regularisers import find_regulariser

@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from facetl.errors import NonFiniteLossError
+from facetl.mtcnn.geometry import PNET_WINDOW
 from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import PRETRAINED, load_weights
 from facetl.training.sampling import Label
 
@@ -114,3 +116,30 @@ class Teacher:
         landmarks = pixels.new_full((len(pixels), 10), torch.nan)
         landmarks[asked] = self._network(normalise(pixels[asked])).landmarks.float()
         return landmarks
+
+
+def regression_targets(stage: Stage, offsets: Tensor, window_sides: Tensor) -> Tensor:
+    """Return what a network must give for its windows to become the boxes that it should find.
+
+    The inverse of what the detector does with a network's offsets, up to its rounding to whole
+    pixels.  It differs from the plain offsets because the detector moves not the window itself
+    but the box that stands for it, which starts a pixel late: for PNet one of its 12, for the
+    later networks one of the image.
+
+    Args:
+        stage: which network.
+        offsets: (N, 4) box minus window, as fractions of the window's side.
+        window_sides: (N,) sides of the square windows in pixels of the image.
+
+    Returns:
+        (N, 4) targets for the network's offsets.
+    """
+    if stage == "pnet":
+        late, scale = (
+            torch.full_like(window_sides, 1 / PNET_WINDOW),
+            PNET_WINDOW / (PNET_WINDOW - 1),
+        )
+    else:
+        late, scale = 1 / window_sides, 1.0
+    start = torch.stack([late, late, torch.zeros_like(late), torch.zeros_like(late)], dim=1)
+    return (offsets - start) * scale

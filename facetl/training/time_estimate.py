@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from facetl.mtcnn.machine import keeping_threads
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.training.loop import train
+from facetl.training.machine import keeping_threads
 from facetl.training.patches import Patches
 from facetl.training.plan import CascadePlan, Share, StagePlan, Step
 from facetl.training.settings import TrainingSettings
@@ -232,7 +232,7 @@ def try_training(
         most: how many threads are tried; as many as torch has at the moment by default.
     """
     most = most or torch.get_num_threads()
-    counts = (most, 1) if most > 1 and device.type == "cpu" else (most,)
+    counts = (most, 1) if most > 1 and str(device) == "cpu" else (most,)
     turns = {count: _trials(stage, settings, device) for count in counts}
     taken: dict[int, list[float]] = {count: [] for count in counts}
     began = time.perf_counter()
@@ -254,7 +254,7 @@ def trial_of(device: torch.device) -> Callable[[Stage, TrainingSettings], Trial]
 
 def gain_of_one_thread(stage: Stage, settings: TrainingSettings, device: torch.device) -> float:
     """Return how many times as fast one thread is as all; 1 where it is not clearly faster."""
-    if torch.get_num_threads() == 1 or device.type != "cpu":
+    if torch.get_num_threads() == 1 or str(device) != "cpu":
         return 1.0
     return try_training(stage, settings, device).gain
 

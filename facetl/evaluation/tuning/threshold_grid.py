@@ -114,7 +114,7 @@ def _measure(
 ) -> Trial | None:
     """Return the figures of what is found, cut short where ``find`` says; None if nothing is."""
     found = replayed.detections
-    ranking = Ranking(found.boxes.numpy(), found.scores.numpy(), found.image_index.numpy())
+    ranking = Ranking(found.boxes, found.scores.astype(np.float64), found.image_index)
     overlaps = find_overlaps(ranking, faces)
 
     whole = draw_curve(ranking, overlaps, len(faces), TUNING_IOU)

@@ -1,34 +1,42 @@
 """The networks in C++: the same outputs as torch's, several times faster on one core.
 
 The kernels are compiled when facetl is installed (``setup.py``), once for AVX2 and once for
-AVX-512; where there was no compiler, or the processor has neither, torch does the work.  A third
-build, for processors with AVX-512 products of bfloat16, is faster still and rounds maps and
+AVX-512; where there was no compiler, or the processor has neither, onnxruntime does the work.  A
+third build, for processors with AVX-512 products of bfloat16, is faster still and rounds maps and
 weights to three digits: boxes move by a fraction of a pixel.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.geometry import PNET_WINDOW, level_size
-from facetl.mtcnn.networks import Network
+from facetl.mtcnn.layers import parameter_shapes
 from facetl.mtcnn.stages import STAGES, Stage
+from facetl.mtcnn.weights import Weights
 
-_BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
-"""Builds by torch's name for the instructions that they need; the best first."""
-_HALF_BUILD = "bfloat16"
+_BUILDS = ("avx512", "avx2")
+"""Builds that are exact, the best first."""
+_HALF_BUILDS = ("bfloat16",)
+_HELD_BACK: dict[str, tuple[str, ...]] = {"avx2": ("avx2",), "default": ()}
+"""Builds that torch's environment variable ``ATEN_CPU_CAPABILITY`` leaves, by its value."""
+_NEEDS = {
+    "avx512": "the processor has no AVX-512",
+    "avx2": "the processor has neither AVX2 nor AVX-512",
+    "bfloat16": "the processor has no AVX-512 products of bfloat16",
+}
+"""What is missing where a build does not run."""
 
-INTERFACE = 2
+INTERFACE = 3
 """Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
 
 _OUTPUTS: dict[Stage, int] = {"rnet": 5, "onet": 15}
@@ -46,44 +54,54 @@ class _Kernels:
 
 @cache
 def _find_kernels(*, half: bool = False) -> _Kernels:
-    """Return the fastest kernels for this processor that are exact, or those of half precision.
+    """Return the fastest kernels that this processor runs, exact ones or those of half precision.
 
-    What the processor can do is torch's word, so that its environment variable
-    ``ATEN_CPU_CAPABILITY`` (``avx2``, ``default``) holds back the kernels as well.
+    Torch's environment variable ``ATEN_CPU_CAPABILITY`` (``avx2``, ``default``) holds back these
+    kernels as well.
     """
-    able = torch.backends.cpu.get_cpu_capability()
-    if half and able != "AVX512":
-        return _Kernels(lacking=f"the processor has no AVX-512 ({able})")
-    if able not in _BUILDS:
-        return _Kernels(lacking=f"the processor has neither AVX2 nor AVX-512 ({able})")
-    builds = list(_BUILDS.values())
+    wanted = _HALF_BUILDS if half else _BUILDS
+    held_back = os.environ.get("ATEN_CPU_CAPABILITY", "")
+    builds = [build for build in wanted if build in _HELD_BACK.get(held_back, wanted)]
+    if not builds:
+        return _Kernels(lacking=f"{_NEEDS[wanted[-1]]} (ATEN_CPU_CAPABILITY is {held_back})")
     lacking = "no kernels were built when facetl was installed (is there a C++ compiler?)"
-    for build in [_HALF_BUILD] if half else builds[builds.index(_BUILDS[able]) :]:
+    for build in builds:
         for path in sorted(Path(__file__).parent.glob(f"_{build}.*")):
-            try:
-                library = ctypes.CDLL(str(path))
-                interface = library.facetl_interface()
-            except (OSError, AttributeError) as error:
-                lacking = f"{path} cannot be loaded ({error}); install facetl again"
-                continue
-            if interface != INTERFACE:
-                lacking = f"{path} belongs to another version; install facetl again"
-            elif not library.facetl_runs():
-                lacking = f"the processor has no products of {build}"
-            else:
-                library.facetl_load.restype = ctypes.c_void_p
-                return _Kernels(library, build)
+            kernels = _load_kernels(build, path)
+            if kernels.library is not None:
+                return kernels
+            lacking = kernels.lacking
     return _Kernels(lacking=lacking)
+
+
+def _load_kernels(build: str, path: Path) -> _Kernels:
+    """Return the kernels in a file, if they are of this version and the processor runs them."""
+    try:
+        library = ctypes.CDLL(str(path))
+        interface = library.facetl_interface()
+    except (OSError, AttributeError) as error:
+        return _Kernels(lacking=f"{path} cannot be loaded ({error}); install facetl again")
+    if interface != INTERFACE:
+        return _Kernels(lacking=f"{path} belongs to another version; install facetl again")
+    if not library.facetl_runs():
+        return _Kernels(lacking=_NEEDS[build])
+    library.facetl_load.restype = ctypes.c_void_p
+    return _Kernels(library, build)
+
+
+def instructions() -> str:
+    """Return the widest instructions that the kernels use here, by the name torch has for them."""
+    return _find_kernels().build.upper() or "DEFAULT"
 
 
 class _NativeNetworks:
     """The three networks of one set of weights, packed for the kernels.
 
-    The weights are copied: networks that are trained further have to be packed again.
+    The weights are copied.
     """
 
-    def __init__(self, networks: Mapping[Stage, Network], *, half: bool = False) -> None:
-        """Pack the weights of networks that live on the processor; ``half``: in half precision.
+    def __init__(self, weights: Weights, *, half: bool = False) -> None:
+        """Pack the weights of all three stages; ``half``: in half precision.
 
         Raises:
             RuntimeError: if there are no kernels for it.
@@ -92,28 +110,31 @@ class _NativeNetworks:
         if kernels.library is None:
             raise RuntimeError(kernels.lacking)
         self.library = kernels.library
-        tensors = list(_tensors_of(networks))
-        addresses = (ctypes.c_void_p * len(tensors))(*(each.ctypes.data for each in tensors))
+        arrays = [
+            np.ascontiguousarray(weights.stages[stage][name], np.float32)
+            for stage in STAGES
+            for name in parameter_shapes(stage)
+        ]
+        addresses = (ctypes.c_void_p * len(arrays))(*(each.ctypes.data for each in arrays))
         self.handle = ctypes.c_void_p(self.library.facetl_load(addresses))
 
     def __del__(self) -> None:
         if hasattr(self, "handle"):
             self.library.facetl_free(self.handle)
 
-    def backend(self, pixels: Tensor) -> _NativeBackend:
-        """Take (B, H, W, 3) uint8 images and return how they are seen."""
+    def backend(self, pixels: NDArray[np.uint8], threads: int = 1) -> _NativeBackend:
+        """Take (B, H, W, 3) images and return how they are seen."""
         return _NativeBackend(self, pixels)
 
 
 class _NativeBackend:
     """The kernels on images, one after the other (see :class:`facetl.mtcnn.backend.Backend`)."""
 
-    def __init__(self, networks: _NativeNetworks, pixels: Tensor) -> None:
+    def __init__(self, networks: _NativeNetworks, pixels: NDArray[np.uint8]) -> None:
         self._networks = networks
-        self._images = np.ascontiguousarray(pixels.numpy())
+        self._images = np.ascontiguousarray(pixels)
         self.count, height, width, _ = self._images.shape
         self.size_hw = (height, width)
-        self.device = torch.device("cpu")
 
     def scan_pyramid(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
         """Return PNet's cells that pass on the levels of a pyramid."""
@@ -123,24 +144,22 @@ class _NativeBackend:
             for image in self._images
             for size in sizes
         ]
-        cells = torch.from_numpy(np.concatenate(found))
-        map_index = torch.from_numpy(
-            np.repeat(np.arange(len(found)), [len(each) for each in found])
-        )
+        cells = np.concatenate(found)
+        map_index = np.repeat(np.arange(len(found)), [len(each) for each in found])
         image_index, level = map_index // len(sizes), map_index % len(sizes)
         return Cells(cells[:, :2], cells[:, 2], cells[:, 3:], image_index, level)
 
-    def classify(self, stage: Stage, windows: Tensor, image_index: Tensor) -> WindowOutputs:
+    def classify(
+        self, stage: Stage, windows: NDArray[np.int64], image_index: NDArray[np.int64]
+    ) -> WindowOutputs:
         """Return what RNet or ONet gives for windows of whole pixels."""
         outputs = np.empty((len(windows), _OUTPUTS[stage]), np.float32)
-        whole, index = windows.numpy(), image_index.numpy()
         for number, image in enumerate(self._images):
-            rows = np.flatnonzero(index == number)
+            rows = np.flatnonzero(image_index == number)
             outputs[rows] = self._classify_windows(
-                stage, image, np.ascontiguousarray(whole[rows], dtype=np.int64)
+                stage, image, np.ascontiguousarray(windows[rows], dtype=np.int64)
             )
-        columns = torch.from_numpy(outputs)
-        return WindowOutputs(columns[:, 0], columns[:, 1:5], columns[:, 5:])
+        return WindowOutputs(outputs[:, 0], outputs[:, 1:5], outputs[:, 5:])
 
     def _scan_level(
         self, image: NDArray[np.uint8], level: tuple[int, int], border: int, threshold: float
@@ -174,19 +193,19 @@ class _NativeEngine:
     def __init__(self, *, half: bool) -> None:
         self.exact = not half
 
-    def why_not(self, device: torch.device) -> str:
+    def why_not(self, device: str) -> str:
         """Return what keeps the kernels from being used on a device; nothing if they can be."""
-        if device.type != "cpu":
-            return f"the kernels run on the processor, not on {device.type}"
+        if device != "cpu":
+            return f"the kernels run on the processor, not on {device}"
         return _find_kernels(half=not self.exact).lacking
 
     def describe(self) -> str:
         """Return what the kernels were compiled for."""
         return f"compiled for {_find_kernels(half=not self.exact).build}"
 
-    def prepare(self, networks: Mapping[Stage, Network], device: torch.device) -> BackendFactory:
-        """Return what the kernels make of images, with the weights as they are now."""
-        return _NativeNetworks(networks, half=not self.exact).backend
+    def prepare(self, weights: Weights, device: str) -> BackendFactory:
+        """Return what the kernels make of images."""
+        return _NativeNetworks(weights, half=not self.exact).backend
 
 
 NATIVE, HALF = _NativeEngine(half=False), _NativeEngine(half=True)
@@ -194,15 +213,3 @@ NATIVE, HALF = _NativeEngine(half=False), _NativeEngine(half=True)
 
 def _address(array: NDArray[np.generic]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
-
-
-def _tensors_of(networks: Mapping[Stage, Network]) -> Iterator[NDArray[np.float32]]:
-    """Yield weights, biases and slopes, in the order in which the kernels take them."""
-    for stage in STAGES:
-        parameters = dict(networks[stage].named_parameters())
-        layers = [name.rsplit(".", 1)[0] for name in parameters if name.endswith(".weight")]
-        for layer in (each for each in layers if not each.startswith("prelu")):
-            is_head = "_" in layer
-            names = [f"{layer}.weight", f"{layer}.bias"]
-            for name in names if is_head else [*names, f"prelu{layer[-1]}.weight"]:
-                yield parameters[name].detach().cpu().float().contiguous().numpy()

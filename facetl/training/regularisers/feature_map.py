@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from facetl.errors import InputError
-from facetl.mtcnn.machine import mixed_precision
 from facetl.mtcnn.networks import Network, normalise
 from facetl.mtcnn.stages import Stage
+from facetl.training.machine import mixed_precision
 from facetl.training.penalties import Held, Penalty, Regulariser, flatten, weights_of
 from facetl.training.regularisers import REGULARISERS
 from facetl.training.stages import STAGE_FACTS

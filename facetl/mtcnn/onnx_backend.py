@@ -1,0 +1,109 @@
+"""Images seen by onnxruntime: the exact boxes where kernels were not built, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
+from facetl.mtcnn.candidates import Floats
+from facetl.mtcnn.geometry import level_size
+from facetl.mtcnn.layers import LAYERS
+from facetl.mtcnn.onnx_export import build_model
+from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
+from facetl.mtcnn.weights import Weights
+from facetl.run_onnx import add_up, crop, import_runtime, resize
+
+_CROPS_AT_ONCE = 128
+"""Windows scored together."""
+
+_Sessions = Mapping[Stage, Any]
+"""An ``onnxruntime.InferenceSession`` of each network."""
+
+
+class _OnnxBackend:
+    """Images, one after the other (see :class:`facetl.mtcnn.backend.Backend`)."""
+
+    def __init__(self, sessions: _Sessions, pixels: NDArray[np.uint8]) -> None:
+        self._sessions = sessions
+        self._sums = [add_up(image) for image in pixels]
+        self.count, height, width, _ = pixels.shape
+        self.size_hw = (height, width)
+
+    def scan_pyramid(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
+        """Return PNet's cells that pass on the levels of a pyramid."""
+        found = [
+            self._scan_level(image, level, scale, border, threshold)
+            for image in range(self.count)
+            for level, scale in enumerate(scales)
+        ]
+        return Cells(*map(np.concatenate, zip(*found, strict=True)))
+
+    def classify(
+        self, stage: Stage, windows: NDArray[np.int64], image_index: NDArray[np.int64]
+    ) -> WindowOutputs:
+        """Return what RNet or ONet gives for windows of whole pixels."""
+        outputs = sum(layer.outputs for layer in LAYERS[stage] if layer.is_output) - 1
+        columns = np.empty((len(windows), outputs), np.float32)
+        for image, sums in enumerate(self._sums):
+            rows = np.flatnonzero(image_index == image)
+            for some in np.split(rows, range(_CROPS_AT_ONCE, len(rows), _CROPS_AT_ONCE)):
+                pixels = crop(sums, windows[some], INPUT_SIZES[stage])
+                scores, *others = self._sessions[stage].run(None, {"pixels": pixels})
+                columns[some] = np.concatenate([scores[:, None], *others], axis=1)
+        return WindowOutputs(columns[:, 0], columns[:, 1:5], columns[:, 5:])
+
+    def _scan_level(
+        self, image: int, level: int, scale: float, border: int, threshold: float
+    ) -> tuple[Floats, Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
+        """Return the columns of one image's cells that pass on a level."""
+        pixels = resize(self._sums[image], level_size(self.size_hw, scale))
+        framed = np.pad(pixels, ((0, 0), (0, 0), (border, border), (border, border)))
+        scores, offsets = self._sessions["pnet"].run(None, {"pixels": framed})
+        rows, columns = np.nonzero(scores[0] >= threshold)
+        places = np.stack([columns, rows], axis=1).astype(np.float32)
+        ones = np.ones(len(rows), np.int64)
+        return (
+            places,
+            scores[0, rows, columns],
+            offsets[0][:, rows, columns].T,
+            image * ones,
+            level * ones,
+        )
+
+
+class _OnnxEngine:
+    """onnxruntime on the processor (see :class:`facetl.mtcnn.engines.Engine`)."""
+
+    exact = True
+
+    def why_not(self, device: str) -> str:
+        """Return what keeps it from being used on a device; nothing if it can be."""
+        if device != "cpu":
+            return f"onnxruntime is used on the processor, not on {device}"
+        missing = [name for name in ("onnx", "onnxruntime") if not find_spec(name)]
+        return f"{' and '.join(missing)} not installed; install facetl again" if missing else ""
+
+    def describe(self) -> str:
+        """Return nothing: the name says it."""
+        return ""
+
+    def prepare(self, weights: Weights, device: str) -> BackendFactory:
+        """Return what it makes of images; each session takes one thread for itself."""
+        runtime = import_runtime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = 1
+        sessions = {
+            stage: runtime.InferenceSession(
+                build_model(stage, weights).SerializeToString(), options, ["CPUExecutionProvider"]
+            )
+            for stage in STAGES
+        }
+        return lambda pixels, _: _OnnxBackend(sessions, pixels)
+
+
+ONNX = _OnnxEngine()
