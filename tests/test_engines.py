@@ -189,22 +189,22 @@ def test_half_precision_answers_nearly_the_same(
 
 
 def test_half_precision_needs_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
     assert "no AVX-512" in _find_kernels.__wrapped__(half=True).lacking
 
 
 # ---- where there are none
 
 
-def hide_kernels(patch: pytest.MonkeyPatch, folder: Path, able: str = "AVX512") -> None:
+def hide_kernels(patch: pytest.MonkeyPatch, folder: Path, able: str = "") -> None:
     patch.setattr(native, "__file__", str(folder / "__init__.py"))
-    patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: able)
+    patch.setenv("ATEN_CPU_CAPABILITY", able)
     patch.setattr(native, "_find_kernels", _find_kernels.__wrapped__)
 
 
 @pytest.mark.parametrize(
     ("able", "part"),
-    [("AVX512", "no kernels were built"), ("AVX2", "no kernels"), ("DEFAULT", "neither AVX2")],
+    [("", "no kernels were built"), ("avx2", "no kernels"), ("default", "neither AVX2")],
 )
 def test_a_reason_is_given_where_there_are_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, able: str, part: str
@@ -225,14 +225,14 @@ def test_kernels_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch
 def test_kernels_that_cannot_be_loaded_are_not_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hide_kernels(monkeypatch, tmp_path, "AVX2")
+    hide_kernels(monkeypatch, tmp_path, "avx2")
     (tmp_path / "_avx2.so").write_bytes(b"cut short")
     assert "cannot be loaded" in _find_kernels.__wrapped__().lacking
 
 
 @needs_kernels
 def test_a_processor_without_avx512_gets_the_other_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
     found = _find_kernels.__wrapped__()
     assert isinstance(found.library, ctypes.CDLL)
     assert found.build == "avx2"

@@ -9,6 +9,7 @@ weights to three digits: boxes move by a fraction of a pixel.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,11 +25,19 @@ from facetl.mtcnn.geometry import PNET_WINDOW, level_size
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.stages import STAGES, Stage
 
-_BUILDS = {"AVX512": "avx512", "AVX2": "avx2"}
-"""Builds by torch's name for the instructions that they need; the best first."""
-_HALF_BUILD = "bfloat16"
+_BUILDS = ("avx512", "avx2")
+"""Builds that are exact, the best first."""
+_HALF_BUILDS = ("bfloat16",)
+_HELD_BACK: dict[str, tuple[str, ...]] = {"avx2": ("avx2",), "default": ()}
+"""Builds that torch's environment variable ``ATEN_CPU_CAPABILITY`` leaves, by its value."""
+_NEEDS = {
+    "avx512": "the processor has no AVX-512",
+    "avx2": "the processor has neither AVX2 nor AVX-512",
+    "bfloat16": "the processor has no AVX-512 products of bfloat16",
+}
+"""What is missing where a build does not run."""
 
-INTERFACE = 2
+INTERFACE = 3
 """Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
 
 _OUTPUTS: dict[Stage, int] = {"rnet": 5, "onet": 15}
@@ -46,34 +55,39 @@ class _Kernels:
 
 @cache
 def _find_kernels(*, half: bool = False) -> _Kernels:
-    """Return the fastest kernels for this processor that are exact, or those of half precision.
+    """Return the fastest kernels that this processor runs, exact ones or those of half precision.
 
-    What the processor can do is torch's word, so that its environment variable
-    ``ATEN_CPU_CAPABILITY`` (``avx2``, ``default``) holds back the kernels as well.
+    Torch's environment variable ``ATEN_CPU_CAPABILITY`` (``avx2``, ``default``) holds back these
+    kernels as well.
     """
-    able = torch.backends.cpu.get_cpu_capability()
-    if half and able != "AVX512":
-        return _Kernels(lacking=f"the processor has no AVX-512 ({able})")
-    if able not in _BUILDS:
-        return _Kernels(lacking=f"the processor has neither AVX2 nor AVX-512 ({able})")
-    builds = list(_BUILDS.values())
+    wanted = _HALF_BUILDS if half else _BUILDS
+    held_back = os.environ.get("ATEN_CPU_CAPABILITY", "")
+    builds = [build for build in wanted if build in _HELD_BACK.get(held_back, wanted)]
+    if not builds:
+        return _Kernels(lacking=f"{_NEEDS[wanted[-1]]} (ATEN_CPU_CAPABILITY is {held_back})")
     lacking = "no kernels were built when facetl was installed (is there a C++ compiler?)"
-    for build in [_HALF_BUILD] if half else builds[builds.index(_BUILDS[able]) :]:
+    for build in builds:
         for path in sorted(Path(__file__).parent.glob(f"_{build}.*")):
-            try:
-                library = ctypes.CDLL(str(path))
-                interface = library.facetl_interface()
-            except (OSError, AttributeError) as error:
-                lacking = f"{path} cannot be loaded ({error}); install facetl again"
-                continue
-            if interface != INTERFACE:
-                lacking = f"{path} belongs to another version; install facetl again"
-            elif not library.facetl_runs():
-                lacking = f"the processor has no products of {build}"
-            else:
-                library.facetl_load.restype = ctypes.c_void_p
-                return _Kernels(library, build)
+            kernels = _load_kernels(build, path)
+            if kernels.library is not None:
+                return kernels
+            lacking = kernels.lacking
     return _Kernels(lacking=lacking)
+
+
+def _load_kernels(build: str, path: Path) -> _Kernels:
+    """Return the kernels in a file, if they are of this version and the processor runs them."""
+    try:
+        library = ctypes.CDLL(str(path))
+        interface = library.facetl_interface()
+    except (OSError, AttributeError) as error:
+        return _Kernels(lacking=f"{path} cannot be loaded ({error}); install facetl again")
+    if interface != INTERFACE:
+        return _Kernels(lacking=f"{path} belongs to another version; install facetl again")
+    if not library.facetl_runs():
+        return _Kernels(lacking=_NEEDS[build])
+    library.facetl_load.restype = ctypes.c_void_p
+    return _Kernels(library, build)
 
 
 class _NativeNetworks:

@@ -448,15 +448,20 @@ struct Tensors {
 extern "C" {
 
 // Counts changes of what the functions below take and give; native/__init__.py has the same number.
-int facetl_interface() { return 2; }
+int facetl_interface() { return 3; }
 
-// Whether this processor has the instructions that go beyond what the name of the build says.
+// Whether this processor has the instructions that this build was compiled for, and the system
+// keeps their registers.  Nothing else here may be called before this is known.
 int facetl_runs() {
-#ifdef __AVX512BF16__
-    return __builtin_cpu_supports("avx512bf16") != 0;
-#else
-    return 1;
+    __builtin_cpu_init();
+#ifdef __AVX512F__
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq")) return 0;
+    if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl")) return 0;
 #endif
+#ifdef __AVX512BF16__
+    if (!__builtin_cpu_supports("avx512bf16")) return 0;
+#endif
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 // Tensors by network and layer: weights, biases and, but for the output layers, slopes.
