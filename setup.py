@@ -18,7 +18,8 @@ setup(
         Extension(
             f"facetl.mtcnn.native._{name}",
             ["facetl/mtcnn/native/kernels.cpp"],
-            extra_compile_args=["-O3", "-g0", "-std=c++17", *flags],
+            extra_compile_args=["-O3", "-g0", "-std=c++17", "-pthread", *flags],
+            extra_link_args=["-pthread"],
             language="c++",
             optional=True,
         )

@@ -27,9 +27,7 @@ def needs(*programs: str) -> pytest.MarkDecorator:
 @needs_kernels
 @needs("g++", "qemu-x86_64")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the builds are for another processor")
-@pytest.mark.parametrize(
-    ("processor", "able"), [("Nehalem", set()), ("Haswell", {"avx2"}), ("max", {"avx2"})]
-)
+@pytest.mark.parametrize(("processor", "able"), [("Nehalem", set()), ("Haswell", {"avx2"})])
 def test_a_build_says_whether_it_runs_before_it_uses_what_it_needs(
     processor: str, able: set[str], tmp_path: Path
 ) -> None:

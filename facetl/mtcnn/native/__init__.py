@@ -87,6 +87,7 @@ def _load_kernels(build: str, path: Path) -> _Kernels:
     if not library.facetl_runs():
         return _Kernels(lacking=_NEEDS[build])
     library.facetl_load.restype = ctypes.c_void_p
+    library.facetl_scan.restype = ctypes.c_long
     return _Kernels(library, build)
 
 
@@ -108,22 +109,31 @@ class _NativeNetworks:
         self.library = kernels.library
         tensors = list(_tensors_of(networks))
         addresses = (ctypes.c_void_p * len(tensors))(*(each.ctypes.data for each in tensors))
-        self.handle = ctypes.c_void_p(self.library.facetl_load(addresses))
+        handle = self.library.facetl_load(addresses)
+        if not handle:
+            raise MemoryError("no room for the weights")
+        self.handle = ctypes.c_void_p(handle)
 
     def __del__(self) -> None:
         if hasattr(self, "handle"):
             self.library.facetl_free(self.handle)
 
-    def backend(self, pixels: Tensor) -> _NativeBackend:
-        """Take (B, H, W, 3) uint8 images and return how they are seen."""
-        return _NativeBackend(self, pixels)
+    def backend(self, pixels: Tensor, threads: int = 1) -> _NativeBackend:
+        """Take (B, H, W, 3) uint8 images and return how they are seen.
+
+        Args:
+            pixels: of the images.
+            threads: that share each image; they change no bit of what is found.
+        """
+        return _NativeBackend(self, pixels, threads)
 
 
 class _NativeBackend:
     """The kernels on images, one after the other (see :class:`facetl.mtcnn.backend.Backend`)."""
 
-    def __init__(self, networks: _NativeNetworks, pixels: Tensor) -> None:
+    def __init__(self, networks: _NativeNetworks, pixels: Tensor, threads: int = 1) -> None:
         self._networks = networks
+        self._threads = threads
         self._images = np.ascontiguousarray(pixels.numpy())
         self.count, height, width, _ = self._images.shape
         self.size_hw = (height, width)
@@ -131,16 +141,13 @@ class _NativeBackend:
 
     def scan_pyramid(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
         """Return PNet's cells that pass on the levels of a pyramid."""
-        sizes = [level_size(self.size_hw, scale) for scale in scales]
-        found = [
-            self._scan_level(image, size, border, threshold)
-            for image in self._images
-            for size in sizes
-        ]
-        cells = torch.from_numpy(np.concatenate(found))
-        map_index = torch.from_numpy(
-            np.repeat(np.arange(len(found)), [len(each) for each in found])
+        sizes = np.array([level_size(self.size_hw, scale) for scale in scales], np.int32)
+        found, counts = zip(
+            *(self._scan_image(image, sizes, border, threshold) for image in self._images),
+            strict=True,
         )
+        cells, per_map = torch.from_numpy(np.concatenate(found)), np.concatenate(counts)
+        map_index = torch.from_numpy(np.repeat(np.arange(len(per_map)), per_map))
         image_index, level = map_index // len(sizes), map_index % len(sizes)
         return Cells(cells[:, :2], cells[:, 2], cells[:, 3:], image_index, level)
 
@@ -156,29 +163,33 @@ class _NativeBackend:
         columns = torch.from_numpy(outputs)
         return WindowOutputs(columns[:, 0], columns[:, 1:5], columns[:, 5:])
 
-    def _scan_level(
-        self, image: NDArray[np.uint8], level: tuple[int, int], border: int, threshold: float
-    ) -> NDArray[np.float32]:
-        """Return (N, 7): column, row, score and offsets of one image's cells that pass."""
-        rows, columns = (max(side + 2 * border - PNET_WINDOW, 0) // 2 + 2 for side in level)
-        cells = np.empty((rows * columns, _CELL), np.float32)
-        count = self._networks.library.facetl_sweep(
-            self._networks.handle, _address(image), *self.size_hw, *level, border,
-            ctypes.c_float(threshold), len(cells), _address(cells),
+    def _scan_image(
+        self, image: NDArray[np.uint8], sizes: NDArray[np.int32], border: int, threshold: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return (N, 7): column, row, score and offsets of cells that pass; how many per level."""
+        maps = np.maximum(sizes.astype(np.int64) + 2 * border - PNET_WINDOW, 0) // 2 + 2
+        cells = np.empty((int(maps.prod(axis=1).sum()), _CELL), np.float32)
+        counts = np.empty(len(sizes), np.int32)
+        count = self._networks.library.facetl_scan(
+            self._networks.handle, _address(image), *self.size_hw, _address(sizes), len(sizes),
+            border, ctypes.c_float(threshold), self._threads, ctypes.c_long(len(cells)),
+            _address(cells), _address(counts),
         )  # fmt: skip
         if count < 0:
-            raise MemoryError(f"no room for a level of {level[0]}×{level[1]} pixels")
-        return cells[:count]
+            raise MemoryError(f"no room for {len(sizes)} levels of an image of {self.size_hw}")
+        return cells[:count], counts
 
     def _classify_windows(
         self, stage: Stage, image: NDArray[np.uint8], windows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return (N, 5 or 15): score, offsets and landmarks of (N, 4) windows of one image."""
         outputs = np.empty((len(windows), _OUTPUTS[stage]), np.float32)
-        self._networks.library.facetl_judge(
+        failed = self._networks.library.facetl_judge(
             self._networks.handle, int(stage == "onet"), _address(image), *self.size_hw,
-            _address(windows), len(windows), _address(outputs),
+            _address(windows), len(windows), self._threads, _address(outputs),
         )  # fmt: skip
+        if failed:
+            raise MemoryError(f"no room for {len(windows)} windows")
         return outputs
 
 
