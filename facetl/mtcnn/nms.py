@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetl.mtcnn.candidates import Candidates
+from facetl.mtcnn.native import suppress_ranked
 
 TOGETHER = 300
 """Boxes up to which one NMS over all images is quicker than one for each, being quadratic."""
@@ -38,11 +39,11 @@ def suppress(candidates: Candidates, iou_threshold: float, among: Tensor | None 
         groups = groups * (int(among.max()) + 1) + _as_array(among)
     boxes, scores = _as_array(candidates.boxes.double()), _as_array(candidates.scores)
     if len(boxes) <= TOGETHER:
-        keep = _keep_best(_apart(boxes, groups), scores, _iou, iou_threshold)
+        keep = _keep_best(_apart(boxes, groups), scores, iou_threshold)
     else:
         order = groups.argsort(kind="stable")
         parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-        kept = [part[_keep_best(boxes[part], scores[part], _iou, iou_threshold)] for part in parts]
+        kept = [part[_keep_best(boxes[part], scores[part], iou_threshold)] for part in parts]
         keep = np.sort(np.concatenate(kept))
         keep = keep[_ranked(scores[keep])]
     return torch.from_numpy(keep).to(candidates.scores.device)
@@ -56,7 +57,7 @@ def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Tensor:
     """
     boxes = _apart(_as_array(candidates.boxes.double()), _as_array(candidates.image_index))
     scores = _as_array(candidates.scores)
-    keep = _keep_best(boxes, scores, _overlap_with_smaller, overlap_threshold)
+    keep = _keep_best(boxes, scores, overlap_threshold, nested=True)
     return torch.from_numpy(keep).to(candidates.scores.device)
 
 
@@ -82,14 +83,27 @@ def vote(candidates: Candidates, keep: Tensor, iou_threshold: float) -> Tensor:
 
 
 def _keep_best(
-    boxes: Array, scores: NDArray[np.floating], overlap: _Overlap, threshold: float
+    boxes: Array, scores: NDArray[np.floating], threshold: float, *, nested: bool = False
 ) -> NDArray[np.intp]:
     """Return the rows of (N, 4) boxes that greedy NMS keeps, best score first.
 
-    A box goes if it overlaps a better one that stays by more than the threshold.  Boxes are
-    compared with those that stay block by block: first with the ones of earlier blocks.
+    A box goes if it overlaps a better one that stays by more than the threshold.  The compiled
+    kernels do it where there are any.
     """
     order = _ranked(scores)
+    keep = suppress_ranked(boxes, order, threshold, nested=nested)
+    if keep is None:
+        keep = _keep_ranked(boxes, order, _overlap_with_smaller if nested else _iou, threshold)
+    return keep
+
+
+def _keep_ranked(
+    boxes: Array, order: NDArray[np.intp], overlap: _Overlap, threshold: float
+) -> NDArray[np.intp]:
+    """Return the rows that stay, in the given order.
+
+    Boxes are compared with those that stay block by block: first with the ones of earlier blocks.
+    """
     corners = boxes[order].T
     keep = order[:0]
     for start in range(0, len(order), BLOCK):

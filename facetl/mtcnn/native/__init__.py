@@ -91,6 +91,32 @@ def _load_kernels(build: str, path: Path) -> _Kernels:
     return _Kernels(library, build)
 
 
+def suppress_ranked(
+    boxes: NDArray[np.float64], order: NDArray[np.intp], threshold: float, *, nested: bool
+) -> NDArray[np.intp] | None:
+    """Return the rows of (N, 4) boxes that greedy NMS keeps; nothing where there are no kernels.
+
+    To the bit what :mod:`facetl.mtcnn.nms` computes with numpy.
+
+    Args:
+        boxes: finite or not.
+        order: (N,) rows, best score first.
+        threshold: overlap, 0 or more, above which a box goes.
+        nested: whether the overlap is the share of the smaller box, instead of IoU.
+    """
+    library = _find_kernels().library
+    if library is None:
+        return None
+    boxes, keep = np.ascontiguousarray(boxes), np.empty_like(order)
+    count = library.facetl_suppress(
+        _address(boxes), _address(order), len(order), int(nested), ctypes.c_double(threshold),
+        _address(keep),
+    )  # fmt: skip
+    if count < 0:
+        raise MemoryError(f"no room for {len(order)} boxes")
+    return keep[:count]
+
+
 class _NativeNetworks:
     """The three networks of one set of weights, packed for the kernels.
 

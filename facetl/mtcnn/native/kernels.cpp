@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <new>
 #include <thread>
@@ -560,6 +561,93 @@ void judge(const Net& net, const uint8_t* image, int height, int width, const in
     });
 }
 
+// ---- non-maximum suppression
+
+// In the order of numpy's arithmetic, to the bit: no product is fused with a sum.
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+
+typedef double Doubles __attribute__((vector_size(WIDTH * 4), aligned(8), may_alias));
+typedef int64_t Flags __attribute__((vector_size(WIDTH * 4), aligned(8), may_alias));
+constexpr int DOUBLES = WIDTH / 2;
+
+// The boxes that stay: a column for each corner and one for the areas.  Columns end in boxes that
+// overlap none.
+class Kept {
+  public:
+    Kept(int most, bool nested, double threshold)
+        : nested(nested), threshold(threshold), columns(5) {
+        constexpr double far = std::numeric_limits<double>::infinity();
+        for (int i = 0; i < 5; i++) columns[i].assign(most + DOUBLES, i < 2 ? far : -far);
+    }
+
+    // Whether one that stays overlaps the box too much.
+    bool beat(const double* box) const {
+        const double own = area(box);
+        for (int start = 0; start < count; start += DOUBLES) {
+            const Doubles width = shared(box, 0, start), height = shared(box, 1, start);
+            if (!any((width > 0) & (height > 0)) && upright && is_upright(box)) continue;
+            const Doubles both = width * height, others = at(4, start);
+            const Doubles least = others < own ? others : own + Doubles{};
+            const Doubles whole = nested ? least : others + own - both;
+            if (any((width > 0) & (both / whole > threshold))) return true;
+        }
+        return false;
+    }
+
+    void add(const double* box) {
+        for (int i = 0; i < 4; i++) columns[i][count] = box[i];
+        columns[4][count++] = area(box);
+        upright &= is_upright(box);
+    }
+
+    double area(const double* box) const {
+        const double edge = nested;
+        return (box[2] - box[0] + edge) * (box[3] - box[1] + edge);
+    }
+
+  private:
+    const bool nested;
+    const double threshold;
+    int count = 0;
+    bool upright = true;  // so that what is shared is no more than 0 if one side is not
+    std::vector<std::vector<double>> columns;
+
+    static bool is_upright(const double* box) { return box[0] <= box[2] && box[1] <= box[3]; }
+
+    Doubles at(int column, int start) const {
+        return *reinterpret_cast<const Doubles*>(&columns[column][start]);
+    }
+    Doubles shared(const double* box, int axis, int start) const {
+        const Doubles first = at(axis, start), last = at(axis + 2, start);
+        const Doubles from = first > box[axis] ? first : box[axis] + Doubles{};
+        const Doubles to = last < box[axis + 2] ? last : box[axis + 2] + Doubles{};
+        return nested ? to - from + 1 : to - from;
+    }
+    static bool any(Flags flags) {
+        int64_t all = 0;
+        for (int i = 0; i < DOUBLES; i++) all |= flags[i];
+        return all;
+    }
+};
+
+// Greedy: boxes in a given order, of which a box goes if one that stays beats it.
+inline int suppress(const double* boxes, const int64_t* order, int count, bool nested,
+                    double threshold, int64_t* keep) {
+    Kept kept(count, nested, threshold);
+    int stay = 0;
+    for (int i = 0; i < count; i++) {
+        const double* box = boxes + 4 * order[i];
+        const bool comparable = !std::isnan(kept.area(box));  // no number is above no number
+        if (comparable && kept.beat(box)) continue;
+        if (comparable) kept.add(box);
+        keep[stay++] = order[i];
+    }
+    return stay;
+}
+
+#pragma GCC pop_options
+
 struct Cascade {
     PNet pnet;
     RNet rnet;
@@ -663,5 +751,13 @@ int facetl_judge(const Cascade* own, int onet, const uint8_t* image, int height,
     else
         judge(own->rnet, image, height, width, windows, count, threads, answers);
     return 0;
+} catch (const std::bad_alloc&) { return -1; }
+
+// Which of (count, 4) boxes greedy NMS keeps, best first: `order` has them by their scores.  The
+// overlap is the intersection over the union, or over the smaller box if `nested`, edge pixels
+// counted twice.  How many stay; -1 if the memory is too small.
+int facetl_suppress(const double* boxes, const int64_t* order, int count, int nested,
+                    double threshold, int64_t* keep) try {
+    return suppress(boxes, order, count, nested, threshold, keep);
 } catch (const std::bad_alloc&) { return -1; }
 }
