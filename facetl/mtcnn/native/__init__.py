@@ -1,15 +1,16 @@
 """The networks in C++: the same outputs as torch's, several times faster on one core.
 
 The kernels are compiled when facetl is installed (``setup.py``), once for AVX2 and once for
-AVX-512; where there was no compiler, or the processor has neither, torch does the work.  A third
-build, for processors with AVX-512 products of bfloat16, is faster still and rounds maps and
-weights to three digits: boxes move by a fraction of a pixel.
+AVX-512, or for NEON; where there was no compiler, or the processor has none of these, torch does
+the work.  A third build, for processors with AVX-512 products of bfloat16, is faster still and
+rounds maps and weights to three digits: boxes move by a fraction of a pixel.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,14 +26,16 @@ from facetl.mtcnn.geometry import PNET_WINDOW, level_size
 from facetl.mtcnn.networks import Network
 from facetl.mtcnn.stages import STAGES, Stage
 
-_BUILDS = ("avx512", "avx2")
-"""Builds that are exact, the best first."""
-_HALF_BUILDS = ("bfloat16",)
-_HELD_BACK: dict[str, tuple[str, ...]] = {"avx2": ("avx2",), "default": ()}
-"""Builds that torch's environment variable ``ATEN_CPU_CAPABILITY`` leaves, by its value."""
+_MACHINES = {"x86_64": "x86", "AMD64": "x86", "aarch64": "arm", "arm64": "arm"}
+_EXACT = {"x86": ("avx512", "avx2"), "arm": ("neon",)}
+"""Builds by processor, the best first."""
+_HALF = {"x86": ("bfloat16",)}
+_HELD_BACK: dict[str, tuple[str, ...]] = {"avx2": ("avx2", "neon"), "default": ()}
+"""The builds that torch's environment variable ``ATEN_CPU_CAPABILITY`` leaves, by its value."""
 _NEEDS = {
     "avx512": "the processor has no AVX-512",
     "avx2": "the processor has neither AVX2 nor AVX-512",
+    "neon": "the processor has no NEON",
     "bfloat16": "the processor has no AVX-512 products of bfloat16",
 }
 """What is missing where a build does not run."""
@@ -60,7 +63,10 @@ def _find_kernels(*, half: bool = False) -> _Kernels:
     Torch's environment variable ``ATEN_CPU_CAPABILITY`` (``avx2``, ``default``) holds back these
     kernels as well.
     """
-    wanted = _HALF_BUILDS if half else _BUILDS
+    wanted = (_HALF if half else _EXACT).get(_MACHINES.get(platform.machine(), ""), ())
+    if not wanted:
+        reason = _NEEDS["bfloat16"] if half else f"none are known for {platform.machine()}"
+        return _Kernels(lacking=reason)
     held_back = os.environ.get("ATEN_CPU_CAPABILITY", "")
     builds = [build for build in wanted if build in _HELD_BACK.get(held_back, wanted)]
     if not builds:

@@ -3,9 +3,9 @@
 // Feature maps are (rows, columns, channels); the channels of a pixel lie side by side, rounded up
 // to whole blocks, and what is rounded up is zero.  A convolution keeps a tile of TILE pixels by
 // VECTORS vectors of outputs in registers while it walks over the inputs: each is one broadcast
-// and VECTORS multiply-adds.  The same source is compiled for AVX2, for AVX-512, and for AVX-512
-// with products of bfloat16: maps and weights then keep two numbers in the place of a float, but
-// for the pixels, what comes out of the last layers, and every sum.
+// and VECTORS multiply-adds.  The same source is compiled for NEON, for AVX2, for AVX-512, and for
+// AVX-512 with products of bfloat16: maps and weights then keep two numbers in the place of a
+// float, but for the pixels, what comes out of the last layers, and every sum.
 
 #include <algorithm>
 #include <atomic>
@@ -20,10 +20,14 @@
 #include <utility>
 #include <vector>
 
-#ifdef __AVX512F__
-constexpr int WIDTH = 16, TILE = 12;
+// Floats in a vector; pixels of a tile; vectors of outputs where there are 16, and where there are
+// more: so that sums and weights fill the registers, 32 with AVX-512 and NEON, else 16.
+#if defined __AVX512F__
+constexpr int WIDTH = 16, TILE = 12, small_vectors = 1, wide_vectors = 2;
+#elif defined __AVX2__
+constexpr int WIDTH = 8, TILE = 6, small_vectors = 2, wide_vectors = 2;
 #else
-constexpr int WIDTH = 8, TILE = 6;
+constexpr int WIDTH = 4, TILE = 6, small_vectors = 4, wide_vectors = 4;
 #endif
 
 #ifdef __AVX512BF16__
@@ -334,8 +338,6 @@ struct Cell {
     float column, row, score, offsets[4];
 };
 
-constexpr int small_vectors = WIDTH == 16 ? 1 : 2;  // 16 channels
-
 // The latest rows of a map, one after the other in memory.
 class Rows {
   public:
@@ -382,7 +384,7 @@ struct Band {
 struct PNet {
     Layer<3, 3, 3, 10, small_vectors> first;
     Layer<3, 10, 16, 16, small_vectors, HALF, HALF> second;
-    Layer<3, 16, 16, 32, 2, HALF> third;
+    Layer<3, 16, 16, 32, wide_vectors, HALF> third;
     Layer<1, 32, 32, 6, small_vectors, 1, 1, false> heads;
 
     // The cells of a band whose score is at least the threshold.
@@ -484,10 +486,10 @@ int flattened(int tap) {
 
 struct RNet {
     static constexpr int SIDE = 24, FEATURES = 576, HIDDEN = 128, ANSWERS = 6;
-    Layer<3, 3, 3, 28, 2> first;
-    Layer<3, 28, 32, 48, WIDTH == 16 ? 3 : 2, HALF> second;
-    Layer<2, 48, 48, 64, 2, HALF, HALF> third;
-    Layer<1, FEATURES, FEATURES, HIDDEN, 2, HALF> dense;
+    Layer<3, 3, 3, 28, wide_vectors> first;
+    Layer<3, 28, 32, 48, WIDTH == 16 ? 3 : wide_vectors, HALF> second;
+    Layer<2, 48, 48, 64, wide_vectors, HALF, HALF> third;
+    Layer<1, FEATURES, FEATURES, HIDDEN, wide_vectors, HALF> dense;
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
@@ -499,11 +501,11 @@ struct RNet {
 
 struct ONet {
     static constexpr int SIDE = 48, FEATURES = 1152, HIDDEN = 256, ANSWERS = 16;
-    Layer<3, 3, 3, 32, 2> first;
-    Layer<3, 32, 32, 64, 2, HALF> second;
-    Layer<3, 64, 64, 64, 2, HALF> third;
-    Layer<2, 64, 64, 128, 2, HALF, HALF> fourth;
-    Layer<1, FEATURES, FEATURES, HIDDEN, 2, HALF> dense;
+    Layer<3, 3, 3, 32, wide_vectors> first;
+    Layer<3, 32, 32, 64, wide_vectors, HALF> second;
+    Layer<3, 64, 64, 64, wide_vectors, HALF> third;
+    Layer<2, 64, 64, 128, wide_vectors, HALF, HALF> fourth;
+    Layer<1, FEATURES, FEATURES, HIDDEN, wide_vectors, HALF> dense;
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
@@ -564,8 +566,12 @@ void judge(const Net& net, const uint8_t* image, int height, int width, const in
 // ---- non-maximum suppression
 
 // In the order of numpy's arithmetic, to the bit: no product is fused with a sum.
+#ifdef __clang__
+#pragma clang fp contract(off)
+#else
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
+#endif
 
 typedef double Doubles __attribute__((vector_size(WIDTH * 4), aligned(8), may_alias));
 typedef int64_t Flags __attribute__((vector_size(WIDTH * 4), aligned(8), may_alias));
@@ -646,7 +652,9 @@ inline int suppress(const double* boxes, const int64_t* order, int count, bool n
     return stay;
 }
 
+#ifndef __clang__
 #pragma GCC pop_options
+#endif
 
 struct Cascade {
     PNet pnet;
@@ -685,6 +693,7 @@ int facetl_interface() { return 3; }
 // Whether this processor has the instructions that this build was compiled for, and the system
 // keeps their registers.  Nothing else here may be called before this is known.
 int facetl_runs() {
+#ifdef __x86_64__
     __builtin_cpu_init();
 #ifdef __AVX512F__
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq")) return 0;
@@ -694,6 +703,9 @@ int facetl_runs() {
     if (!__builtin_cpu_supports("avx512bf16")) return 0;
 #endif
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 1;  // every 64-bit ARM has NEON
+#endif
 }
 
 // Tensors by network and layer: weights, biases and, but for the output layers, slopes.  Nothing
