@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from engines import ENGINES, needs_kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,7 +16,17 @@ from reference_mtcnn import greedy_nms, iou, overlap_with_smaller
 from facetl.boxes import FARTHEST
 from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.detector import onet_nms
-from facetl.mtcnn.nms import BLOCK, TOGETHER, suppress, suppress_nested, vote
+from facetl.mtcnn.native import suppress_ranked
+from facetl.mtcnn.nms import (
+    BLOCK,
+    TOGETHER,
+    _iou,
+    _keep_ranked,
+    _overlap_with_smaller,
+    suppress,
+    suppress_nested,
+    vote,
+)
 from facetl.search.settings import Settings
 
 Row = tuple[tuple[float, float, float, float], float, int]
@@ -91,9 +102,14 @@ def doubles(*arrays: NDArray[np.float32]) -> list[torch.Tensor]:
     return [torch.from_numpy(array).double() for array in arrays]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("count", [1, BLOCK, BLOCK + 1, TOGETHER, TOGETHER + 1, 1000])
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 0.8])
-def test_suppress_keeps_what_torchvision_keeps(count: int, threshold: float) -> None:
+def test_suppress_keeps_what_torchvision_keeps(
+    count: int, threshold: float, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine != "native":
+        monkeypatch.setattr("facetl.mtcnn.nms.suppress_ranked", lambda *_, **__: None)
     for seed in range(3):
         alone = crowd(count, seed)
         expected = torchvision.ops.nms(*doubles(alone.boxes, alone.scores), threshold)
@@ -152,6 +168,42 @@ def test_what_is_no_box_goes_and_leaves_the_others_alone(
     if image:
         alone = onet_nms(sound, how).boxes
         np.testing.assert_allclose(boxes[found.image_index == 0], alone, rtol=0, atol=1e-3)
+
+
+@needs_kernels
+@given(
+    st.lists(st.tuples(*[odd_numbers | st.integers(0, 9)] * 5), max_size=30),
+    st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_kernels_keep_what_numpy_keeps(
+    rows: list[tuple[float, ...]], threshold: float, nested: bool
+) -> None:
+    """Whatever the boxes are: empty, infinite, not a number, with corners the wrong way round."""
+    table = np.array(rows, dtype=np.float32).reshape(-1, 5).astype(np.float64)
+    assert_same_kept(table, threshold, nested)
+
+
+@needs_kernels
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("seed", range(10))
+def test_kernels_keep_what_numpy_keeps_of_many(seed: int, nested: bool) -> None:
+    many = crowd(3000, seed)
+    table = np.concatenate([many.boxes, many.scores[:, None]], axis=1).astype(np.float64)
+    if seed > 4:
+        table[:, :4] = table[:, :4].round(-1)  # a third are empty; overlaps meet the threshold
+    assert_same_kept(table, 0.5, nested)
+
+
+def assert_same_kept(table: NDArray[np.float64], threshold: float, nested: bool) -> None:
+    """Compare both ways of NMS on (N, 5) corners and scores."""
+    boxes, order = table[:, :4], np.argsort(-table[:, 4], kind="stable")
+    found = suppress_ranked(boxes, order, threshold, nested=nested)
+    assert found is not None
+    with np.errstate(all="ignore"):
+        overlap = _overlap_with_smaller if nested else _iou
+        np.testing.assert_array_equal(found, _keep_ranked(boxes, order, overlap, threshold))
 
 
 def test_a_small_box_inside_a_large_one_survives_iou_but_not_nesting() -> None:

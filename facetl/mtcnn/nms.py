@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.mtcnn.candidates import Candidates, Floats
+from facetl.mtcnn.native import suppress_ranked
 
 Indices = NDArray[np.intp]
 
@@ -39,10 +40,10 @@ def suppress(
         groups = groups * (int(among.max()) + 1) + among
     boxes, scores = candidates.boxes.astype(np.float64), candidates.scores
     if len(boxes) <= TOGETHER:
-        return _keep_best(_apart(boxes, groups), scores, _iou, iou_threshold)
+        return _keep_best(_apart(boxes, groups), scores, iou_threshold)
     order = groups.argsort(kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    kept = [part[_keep_best(boxes[part], scores[part], _iou, iou_threshold)] for part in parts]
+    kept = [part[_keep_best(boxes[part], scores[part], iou_threshold)] for part in parts]
     keep = np.sort(np.concatenate(kept))
     return keep[_ranked(scores[keep])]
 
@@ -54,7 +55,7 @@ def suppress_nested(candidates: Candidates, overlap_threshold: float) -> Indices
     small box inside a large one.  Areas count both edge pixels, as facenet-pytorch's do.
     """
     boxes = _apart(candidates.boxes.astype(np.float64), candidates.image_index)
-    return _keep_best(boxes, candidates.scores, _overlap_with_smaller, overlap_threshold)
+    return _keep_best(boxes, candidates.scores, overlap_threshold, nested=True)
 
 
 def vote(candidates: Candidates, keep: Indices, iou_threshold: float) -> Floats:
@@ -79,14 +80,25 @@ def vote(candidates: Candidates, keep: Indices, iou_threshold: float) -> Floats:
 
 
 def _keep_best(
-    boxes: Array, scores: NDArray[np.floating], overlap: _Overlap, threshold: float
+    boxes: Array, scores: NDArray[np.floating], threshold: float, *, nested: bool = False
 ) -> Indices:
     """Return the rows of (N, 4) boxes that greedy NMS keeps, best score first.
 
-    A box goes if it overlaps a better one that stays by more than the threshold.  Boxes are
-    compared with those that stay block by block: first with the ones of earlier blocks.
+    A box goes if it overlaps a better one that stays by more than the threshold.  The compiled
+    kernels do it where there are any.
     """
     order = _ranked(scores)
+    keep = suppress_ranked(boxes, order, threshold, nested=nested)
+    if keep is None:
+        keep = _keep_ranked(boxes, order, _overlap_with_smaller if nested else _iou, threshold)
+    return keep
+
+
+def _keep_ranked(boxes: Array, order: Indices, overlap: _Overlap, threshold: float) -> Indices:
+    """Return the rows that stay, in the given order.
+
+    Boxes are compared with those that stay block by block: first with the ones of earlier blocks.
+    """
     corners = boxes[order].T
     keep = order[:0]
     for start in range(0, len(order), BLOCK):

@@ -1,15 +1,16 @@
 """The networks in C++: the same outputs as torch's, several times faster on one core.
 
 The kernels are compiled when facetl is installed (``setup.py``), once for AVX2 and once for
-AVX-512; where there was no compiler, or the processor has neither, onnxruntime does the work.  A
-third build, for processors with AVX-512 products of bfloat16, is faster still and rounds maps and
-weights to three digits: boxes move by a fraction of a pixel.
+AVX-512, or for NEON; where there was no compiler, or the processor has none of these,
+onnxruntime does the work.  A third build, for processors with AVX-512 products of bfloat16, is
+faster still and rounds maps and weights to three digits: boxes move by a fraction of a pixel.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,14 +25,16 @@ from facetl.mtcnn.layers import parameter_shapes
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import Weights
 
-_BUILDS = ("avx512", "avx2")
-"""Builds that are exact, the best first."""
-_HALF_BUILDS = ("bfloat16",)
-_HELD_BACK: dict[str, tuple[str, ...]] = {"avx2": ("avx2",), "default": ()}
-"""Builds that torch's environment variable ``ATEN_CPU_CAPABILITY`` leaves, by its value."""
+_MACHINES = {"x86_64": "x86", "AMD64": "x86", "aarch64": "arm", "arm64": "arm"}
+_EXACT = {"x86": ("avx512", "avx2"), "arm": ("neon",)}
+"""Builds by processor, the best first."""
+_HALF = {"x86": ("bfloat16",)}
+_HELD_BACK: dict[str, tuple[str, ...]] = {"avx2": ("avx2", "neon"), "default": ()}
+"""The builds that torch's environment variable ``ATEN_CPU_CAPABILITY`` leaves, by its value."""
 _NEEDS = {
     "avx512": "the processor has no AVX-512",
     "avx2": "the processor has neither AVX2 nor AVX-512",
+    "neon": "the processor has no NEON",
     "bfloat16": "the processor has no AVX-512 products of bfloat16",
 }
 """What is missing where a build does not run."""
@@ -59,7 +62,10 @@ def _find_kernels(*, half: bool = False) -> _Kernels:
     Torch's environment variable ``ATEN_CPU_CAPABILITY`` (``avx2``, ``default``) holds back these
     kernels as well.
     """
-    wanted = _HALF_BUILDS if half else _BUILDS
+    wanted = (_HALF if half else _EXACT).get(_MACHINES.get(platform.machine(), ""), ())
+    if not wanted:
+        reason = _NEEDS["bfloat16"] if half else f"none are known for {platform.machine()}"
+        return _Kernels(lacking=reason)
     held_back = os.environ.get("ATEN_CPU_CAPABILITY", "")
     builds = [build for build in wanted if build in _HELD_BACK.get(held_back, wanted)]
     if not builds:
@@ -86,7 +92,34 @@ def _load_kernels(build: str, path: Path) -> _Kernels:
     if not library.facetl_runs():
         return _Kernels(lacking=_NEEDS[build])
     library.facetl_load.restype = ctypes.c_void_p
+    library.facetl_scan.restype = ctypes.c_long
     return _Kernels(library, build)
+
+
+def suppress_ranked(
+    boxes: NDArray[np.float64], order: NDArray[np.intp], threshold: float, *, nested: bool
+) -> NDArray[np.intp] | None:
+    """Return the rows of (N, 4) boxes that greedy NMS keeps; nothing where there are no kernels.
+
+    To the bit what :mod:`facetl.mtcnn.nms` computes with numpy.
+
+    Args:
+        boxes: finite or not.
+        order: (N,) rows, best score first.
+        threshold: overlap, 0 or more, above which a box goes.
+        nested: whether the overlap is the share of the smaller box, instead of IoU.
+    """
+    library = _find_kernels().library
+    if library is None:
+        return None
+    boxes, keep = np.ascontiguousarray(boxes), np.empty_like(order)
+    count = library.facetl_suppress(
+        _address(boxes), _address(order), len(order), int(nested), ctypes.c_double(threshold),
+        _address(keep),
+    )  # fmt: skip
+    if count < 0:
+        raise MemoryError(f"no room for {len(order)} boxes")
+    return keep[:count]
 
 
 def instructions() -> str:
@@ -116,36 +149,46 @@ class _NativeNetworks:
             for name in parameter_shapes(stage)
         ]
         addresses = (ctypes.c_void_p * len(arrays))(*(each.ctypes.data for each in arrays))
-        self.handle = ctypes.c_void_p(self.library.facetl_load(addresses))
+        handle = self.library.facetl_load(addresses)
+        if not handle:
+            raise MemoryError("no room for the weights")
+        self.handle = ctypes.c_void_p(handle)
 
     def __del__(self) -> None:
         if hasattr(self, "handle"):
             self.library.facetl_free(self.handle)
 
     def backend(self, pixels: NDArray[np.uint8], threads: int = 1) -> _NativeBackend:
-        """Take (B, H, W, 3) images and return how they are seen."""
-        return _NativeBackend(self, pixels)
+        """Take (B, H, W, 3) images and return how they are seen.
+
+        Args:
+            pixels: of the images.
+            threads: that share each image; they change no bit of what is found.
+        """
+        return _NativeBackend(self, pixels, threads)
 
 
 class _NativeBackend:
     """The kernels on images, one after the other (see :class:`facetl.mtcnn.backend.Backend`)."""
 
-    def __init__(self, networks: _NativeNetworks, pixels: NDArray[np.uint8]) -> None:
+    def __init__(
+        self, networks: _NativeNetworks, pixels: NDArray[np.uint8], threads: int = 1
+    ) -> None:
         self._networks = networks
+        self._threads = threads
         self._images = np.ascontiguousarray(pixels)
         self.count, height, width, _ = self._images.shape
         self.size_hw = (height, width)
 
     def scan_pyramid(self, scales: Sequence[float], border: int, threshold: float) -> Cells:
         """Return PNet's cells that pass on the levels of a pyramid."""
-        sizes = [level_size(self.size_hw, scale) for scale in scales]
-        found = [
-            self._scan_level(image, size, border, threshold)
-            for image in self._images
-            for size in sizes
-        ]
-        cells = np.concatenate(found)
-        map_index = np.repeat(np.arange(len(found)), [len(each) for each in found])
+        sizes = np.array([level_size(self.size_hw, scale) for scale in scales], np.int32)
+        found, counts = zip(
+            *(self._scan_image(image, sizes, border, threshold) for image in self._images),
+            strict=True,
+        )
+        cells, per_map = np.concatenate(found), np.concatenate(counts)
+        map_index = np.repeat(np.arange(len(per_map)), per_map)
         image_index, level = map_index // len(sizes), map_index % len(sizes)
         return Cells(cells[:, :2], cells[:, 2], cells[:, 3:], image_index, level)
 
@@ -161,29 +204,33 @@ class _NativeBackend:
             )
         return WindowOutputs(outputs[:, 0], outputs[:, 1:5], outputs[:, 5:])
 
-    def _scan_level(
-        self, image: NDArray[np.uint8], level: tuple[int, int], border: int, threshold: float
-    ) -> NDArray[np.float32]:
-        """Return (N, 7): column, row, score and offsets of one image's cells that pass."""
-        rows, columns = (max(side + 2 * border - PNET_WINDOW, 0) // 2 + 2 for side in level)
-        cells = np.empty((rows * columns, _CELL), np.float32)
-        count = self._networks.library.facetl_sweep(
-            self._networks.handle, _address(image), *self.size_hw, *level, border,
-            ctypes.c_float(threshold), len(cells), _address(cells),
+    def _scan_image(
+        self, image: NDArray[np.uint8], sizes: NDArray[np.int32], border: int, threshold: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return (N, 7): column, row, score and offsets of cells that pass; how many per level."""
+        maps = np.maximum(sizes.astype(np.int64) + 2 * border - PNET_WINDOW, 0) // 2 + 2
+        cells = np.empty((int(maps.prod(axis=1).sum()), _CELL), np.float32)
+        counts = np.empty(len(sizes), np.int32)
+        count = self._networks.library.facetl_scan(
+            self._networks.handle, _address(image), *self.size_hw, _address(sizes), len(sizes),
+            border, ctypes.c_float(threshold), self._threads, ctypes.c_long(len(cells)),
+            _address(cells), _address(counts),
         )  # fmt: skip
         if count < 0:
-            raise MemoryError(f"no room for a level of {level[0]}×{level[1]} pixels")
-        return cells[:count]
+            raise MemoryError(f"no room for {len(sizes)} levels of an image of {self.size_hw}")
+        return cells[:count], counts
 
     def _classify_windows(
         self, stage: Stage, image: NDArray[np.uint8], windows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return (N, 5 or 15): score, offsets and landmarks of (N, 4) windows of one image."""
         outputs = np.empty((len(windows), _OUTPUTS[stage]), np.float32)
-        self._networks.library.facetl_judge(
+        failed = self._networks.library.facetl_judge(
             self._networks.handle, int(stage == "onet"), _address(image), *self.size_hw,
-            _address(windows), len(windows), _address(outputs),
+            _address(windows), len(windows), self._threads, _address(outputs),
         )  # fmt: skip
+        if failed:
+            raise MemoryError(f"no room for {len(windows)} windows")
         return outputs
 
 

@@ -1,24 +1,33 @@
-// The three networks of MTCNN and the pixels they see: one core, one image, no library.
+// The three networks of MTCNN and the pixels they see: one image, some threads, no library.
 //
 // Feature maps are (rows, columns, channels); the channels of a pixel lie side by side, rounded up
 // to whole blocks, and what is rounded up is zero.  A convolution keeps a tile of TILE pixels by
 // VECTORS vectors of outputs in registers while it walks over the inputs: each is one broadcast
-// and VECTORS multiply-adds.  The same source is compiled for AVX2, for AVX-512, and for AVX-512
-// with products of bfloat16: maps and weights then keep two numbers in the place of a float, but
-// for the pixels, what comes out of the last layers, and every sum.
+// and VECTORS multiply-adds.  The same source is compiled for NEON, for AVX2, for AVX-512, and for
+// AVX-512 with products of bfloat16: maps and weights then keep two numbers in the place of a
+// float, but for the pixels, what comes out of the last layers, and every sum.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <exception>
+#include <limits>
+#include <memory>
 #include <new>
+#include <thread>
 #include <utility>
 #include <vector>
 
-#ifdef __AVX512F__
-constexpr int WIDTH = 16, TILE = 12;
+// Floats in a vector; pixels of a tile; vectors of outputs where there are 16, and where there are
+// more: so that sums and weights fill the registers, 32 with AVX-512 and NEON, else 16.
+#if defined __AVX512F__
+constexpr int WIDTH = 16, TILE = 12, small_vectors = 1, wide_vectors = 2;
+#elif defined __AVX2__
+constexpr int WIDTH = 8, TILE = 6, small_vectors = 2, wide_vectors = 2;
 #else
-constexpr int WIDTH = 8, TILE = 6;
+constexpr int WIDTH = 4, TILE = 6, small_vectors = 4, wide_vectors = 4;
 #endif
 
 #ifdef __AVX512BF16__
@@ -74,6 +83,45 @@ inline Vector add_product(Vector sum, float value, Vector own) {
 }
 inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
 inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
+
+// ---- threads
+
+// Numbers from 0 up to a count, which threads take one after the other.
+class Tasks {
+  public:
+    explicit Tasks(int count) : count(count) {}
+    bool next(int& task) { return (task = taken.fetch_add(1)) < count; }
+    void stop() { taken = count; }
+
+  private:
+    const int count;
+    std::atomic<int> taken{0};
+};
+
+// Calls `work` with all tasks in each of so many threads, this one among them; where the system
+// has fewer to give, fewer do it.  No thread outlives the call.
+template <class Work>
+void share(int threads, int count, const Work& work) {
+    Tasks tasks(count);
+    std::atomic<bool> failed{false};
+    const auto run = [&] {
+        try {
+            work(tasks);
+        } catch (...) {
+            failed = true;
+            tasks.stop();
+        }
+    };
+    std::vector<std::thread> others;
+    try {
+        const int more = std::max(std::min(threads, count) - 1, 0);
+        others.reserve(more);
+        for (int i = 0; i < more; i++) others.emplace_back(run);
+    } catch (const std::exception&) {}
+    run();
+    for (auto& other : others) other.join();
+    if (failed) throw std::bad_alloc();
+}
 
 // ---- layers
 
@@ -229,43 +277,49 @@ typedef int32_t Signed __attribute__((vector_size(16), aligned(4), may_alias));
 typedef float Means __attribute__((vector_size(16), aligned(4), may_alias));
 
 // Mean over the bins of torch's adaptive average pooling, normalised: a window of an image of
-// (height, width, 3) bytes becomes (rows, columns, 3) floats.  Black beyond the image.  What is
-// written has one float of black more than that: there has to be room.
-struct Resampler {
-    std::vector<uint32_t> column;  // sums over a bin's rows, by byte
-    std::vector<uint32_t> sums;    // the same, over all columns up to here; 4 a pixel
-    std::vector<int> first, last;  // column of each bin
+// (height, width, 3) bytes becomes (rows, columns, 3) floats.  Black beyond the image.
+class Resampler {
+  public:
+    Resampler(const uint8_t* image, int height, int width)
+        : image(image), height(height), width(width) {}
 
-    void operator()(const uint8_t* image, int height, int width, long x1, long y1, long x2, long y2,
-                    int rows, int columns, float* out, long out_row) {
-        const long w = x2 - x1, h = y2 - y1;
-        const long left = std::clamp(x1, 0L, long(width)),
-                   right = std::clamp(x2, left, long(width));
+    // The window that is resampled from now on.
+    void look_at(long x1, long y1, long x2, long y2, int to_rows, int to_columns) {
+        top = y1, w = x2 - x1, h = y2 - y1, rows = to_rows, columns = to_columns;
+        left = std::clamp(x1, 0L, long(width)), right = std::clamp(x2, left, long(width));
         first.resize(columns), last.resize(columns);
         for (int c = 0; c < columns; c++) {
             first[c] = std::clamp(x1 + c * w / columns, left, right) - left;
             last[c] = std::clamp(x1 + ((c + 1) * w + columns - 1) / columns, left, right) - left;
         }
-        for (int r = 0; r < rows; r++, out += out_row) {
-            const long top = y1 + r * h / rows, bottom = y1 + ((r + 1) * h + rows - 1) / rows;
-            add_up(image, width, left, right, std::max(top, 0L), std::min(bottom, long(height)));
-            for (int c = 0; c < columns; c++) {
-                const float across = ((c + 1) * w + columns - 1) / columns - c * w / columns;
-                const Sums sum = *at(last[c]) - *at(first[c]);
-                const Means mean =
-                    __builtin_convertvector(Signed(sum), Means) / float(bottom - top) / across;
-                *reinterpret_cast<Means*>(out + 3 * c) = (mean - 127.5f) * 0.0078125f;
-            }
+    }
+
+    // One row of it.  What is written has one float of black more: there has to be room.
+    void row(int r, float* out) {
+        const long from = top + r * h / rows, to = top + ((r + 1) * h + rows - 1) / rows;
+        add_up(std::max(from, 0L), std::min(to, long(height)));
+        for (int c = 0; c < columns; c++) {
+            const float across = ((c + 1) * w + columns - 1) / columns - c * w / columns;
+            const Sums sum = *at(last[c]) - *at(first[c]);
+            const Means mean = __builtin_convertvector(Signed(sum), Means) / float(to - from);
+            *reinterpret_cast<Means*>(out + 3 * c) = (mean / across - 127.5f) * 0.0078125f;
         }
     }
 
   private:
-    void add_up(const uint8_t* image, int width, long left, long right, long top, long bottom) {
+    const uint8_t* image;
+    int height, width, rows = 0, columns = 0;
+    long top = 0, left = 0, right = 0, w = 0, h = 0;
+    std::vector<uint32_t> column;  // sums over a bin's rows, by byte
+    std::vector<uint32_t> sums;    // the same, over all columns up to here; 4 a pixel
+    std::vector<int> first, last;  // column of each bin
+
+    void add_up(long from, long to) {
         const long count = 3 * (right - left);
         column.assign(count + 1, 0);
-        for (long y = top; y < bottom; y++) {
-            const uint8_t* from = image + (y * width + left) * 3;
-            for (long i = 0; i < count; i++) column[i] += from[i];
+        for (long y = from; y < to; y++) {
+            const uint8_t* bytes = image + (y * width + left) * 3;
+            for (long i = 0; i < count; i++) column[i] += bytes[i];
         }
         constexpr Sums three = {~0u, ~0u, ~0u, 0};
         sums.resize(4 * (right - left + 1));
@@ -284,70 +338,144 @@ struct Cell {
     float column, row, score, offsets[4];
 };
 
-constexpr int small_vectors = WIDTH == 16 ? 1 : 2;  // 16 channels
-
-// The latest three rows of a map, one after the other in memory.
-struct Rows {
-    long length;
-    int count = 0;
-    std::vector<float> values;
-
-    explicit Rows(long length) : length(length), values(3 * length + 64) {}
-    bool full() const { return count == 3; }
+// The latest rows of a map, one after the other in memory.
+class Rows {
+  public:
+    Rows(int kept, long length, float filled = 0)
+        : kept(kept), length(length), values(kept * length + 64, filled) {}
+    bool full() const { return count == kept; }
     float* next() {
         if (full()) {
-            std::memmove(values.data(), values.data() + length, 2 * length * sizeof(float));
-            count = 2;
+            count--;
+            std::memmove(values.data(), values.data() + length, count * length * sizeof(float));
         }
         return values.data() + length * count++;
     }
+    const float* row(int number) const { return values.data() + number * length; }
+
+  private:
+    const int kept;
+
+  public:
+    const long length;
+
+  private:
+    int count = 0;
+    std::vector<float> values;
+};
+
+// A level of the pyramid with its border of black, in pixels, and what PNet makes of it.
+struct Level {
+    int number, height, width, border;
+    int full_height() const { return height + 2 * border; }
+    int full_width() const { return width + 2 * border; }
+    int halved(int side) const { return side < 3 ? 0 : pooled(side - 2, 2); }
+    int rows() const { return std::max(halved(full_height()) - 4, 0); }
+    int columns() const { return std::max(halved(full_width()) - 4, 0); }
+    long cells() const { return long(rows()) * columns(); }
+};
+
+// Some rows of PNet's map of a level.
+struct Band {
+    Level level;
+    int first, last;
 };
 
 struct PNet {
     Layer<3, 3, 3, 10, small_vectors> first;
     Layer<3, 10, 16, 16, small_vectors, HALF, HALF> second;
-    Layer<3, 16, 16, 32, 2, HALF> third;
+    Layer<3, 16, 16, 32, wide_vectors, HALF> third;
     Layer<1, 32, 32, 6, small_vectors, 1, 1, false> heads;
 
-    // The cells of a level of (height, width, 3) pixels whose score is at least the threshold.
-    std::vector<Cell> sweep(const float* pixels, int height, int width, float threshold) const {
-        std::vector<Cell> cells;
-        const int h = height - 2, w = width - 2, across = pooled(w, 2) - 2, columns = across - 2;
-        if (h < 1 || w < 1 || columns < 1 || pooled(h, 2) < 5) return cells;
-        // Cheaper to compare than the score, which has the last word: so a little lower.
-        const float logit = std::min(std::log(threshold / (1 - threshold)), 15.f) - 1e-3f;
+    // The cells of a band whose score is at least the threshold.
+    void sweep(Resampler& resample, const Band& band, float threshold,
+               std::vector<Cell>& cells) const {
+        const Level& level = band.level;
+        const int h = level.full_height(), w = level.full_width() - 2;
+        const int columns = level.columns(), across = columns + 2;
+        Rows pixels(4, 3l * (w + 2) + 1, BLACK), halved(3, (columns + 4) * second.IN);
+        Rows deeper(3, across * third.IN);
         std::vector<float> fresh(2l * w * first.CHANNELS + 64), seen(columns * third.CHANNELS + 64);
-        std::vector<float> said(TILE * heads.CHANNELS + 64);
-        Rows halved(pooled(w, 2) * second.IN), deeper(across * third.IN);
-        for (int row = 0; row < pooled(h, 2); row++) {
-            const int both = std::min(2, h - 2 * row);
-            for (int y = 0; y < both; y++)
-                first.row(w, pixels + (2l * row + y) * width * 3, width * 3l, 3,
-                          fresh.data() + long(y) * w * first.CHANNELS);
+        for (int row = band.first, y = 2 * row; row < band.last + 4; row++) {
+            for (; y < std::min(2 * row + 4, h); y++) read(resample, level, y, pixels.next());
+            const int both = std::min(2, h - 2 - 2 * row);
+            const float* top = pixels.row(2 - both);
+            for (int i = 0; i < both; i++)
+                first.row(w, top + i * pixels.length, pixels.length, 3,
+                          fresh.data() + long(i) * w * first.CHANNELS);
             pool_row(fresh.data(), both, w, first.CHANNELS, 2, 0, halved.next());
             if (!halved.full()) continue;
-            second.row(across, halved.values.data(), halved.length, second.IN, deeper.next());
+            second.row(across, halved.row(0), halved.length, second.IN, deeper.next());
             if (!deeper.full()) continue;
-            third.row(columns, deeper.values.data(), deeper.length, third.IN, seen.data());
-            for (int x = 0; x < columns; x += TILE) {
-                const int count = std::min(TILE, columns - x);
-                heads.row(count, seen.data() + long(x) * third.CHANNELS, 0, third.CHANNELS,
-                          said.data());
-                for (int p = 0; p < count; p++) {
-                    const float* own = said.data() + p * heads.CHANNELS;
-                    if (own[1] - own[0] < logit) continue;
-                    const float score = face_probability(own);
-                    if (score >= threshold)
-                        cells.push_back({float(x + p),
-                                         float(row - 4),
-                                         score,
-                                         {own[2], own[3], own[4], own[5]}});
-                }
+            third.row(columns, deeper.row(0), deeper.length, third.IN, seen.data());
+            choose(seen.data(), columns, row - 4, threshold, cells);
+        }
+    }
+
+  private:
+    // A row of pixels of a level with its border; `to` is black but for an earlier row.
+    static void read(Resampler& resample, const Level& level, int y, float* to) {
+        const int inside = y - level.border;
+        if (inside < 0 || inside >= level.height)
+            std::fill(to, to + 3l * level.full_width(), BLACK);
+        else
+            resample.row(inside, to + 3l * level.border);
+    }
+
+    void choose(const float* seen, int columns, int row, float threshold,
+                std::vector<Cell>& cells) const {
+        // Cheaper to compare than the score, which has the last word: so a little lower.
+        const float logit = std::min(std::log(threshold / (1 - threshold)), 15.f) - 1e-3f;
+        float said[TILE * heads.CHANNELS];
+        for (int x = 0; x < columns; x += TILE) {
+            const int count = std::min(TILE, columns - x);
+            heads.row(count, seen + long(x) * third.CHANNELS, 0, third.CHANNELS, said);
+            for (int p = 0; p < count; p++) {
+                const float* own = said + p * heads.CHANNELS;
+                if (own[1] - own[0] < logit) continue;
+                const float score = face_probability(own);
+                if (score >= threshold)
+                    cells.push_back(
+                        {float(x + p), float(row), score, {own[2], own[3], own[4], own[5]}});
             }
         }
-        return cells;
     }
 };
+
+constexpr int LEAST_ROWS = 16;  // of a band: neighbours see 4 rows twice
+constexpr int BANDS = 4;        // for each thread, so that all end at about the same time
+
+// The rows of all levels, shared out; a single thread gets each level whole.
+inline std::vector<Band> bands_of(const std::vector<Level>& levels, int threads) {
+    double all = 1;
+    for (const Level& level : levels) all += level.cells();
+    std::vector<Band> bands;
+    for (const Level& level : levels) {
+        const int rows = level.rows(), most = std::max(rows / LEAST_ROWS, 1);
+        const double wanted = threads > 1 ? std::ceil(level.cells() / all * BANDS * threads) : 1;
+        const int parts = std::clamp<double>(wanted, 1, most);
+        for (int i = 0; i < parts && level.cells(); i++)
+            bands.push_back(
+                {level, int(long(rows) * i / parts), int(long(rows) * (i + 1) / parts)});
+    }
+    return bands;
+}
+
+// The cells of each band whose score is at least the threshold.
+inline std::vector<std::vector<Cell>> scan(const PNet& net, const uint8_t* image, int height,
+                                           int width, const std::vector<Band>& bands,
+                                           float threshold, int threads) {
+    std::vector<std::vector<Cell>> found(bands.size());
+    share(threads, bands.size(), [&](Tasks& tasks) {
+        Resampler resample(image, height, width);
+        for (int task; tasks.next(task);) {
+            const Level& level = bands[task].level;
+            resample.look_at(0, 0, width, height, level.height, level.width);
+            net.sweep(resample, bands[task], threshold, found[task]);
+        }
+    });
+    return found;
+}
 
 // A dense layer sees a map as torch flattens it: column by column, then row, then channel.
 template <int SIDE, int CHANNELS>
@@ -358,10 +486,10 @@ int flattened(int tap) {
 
 struct RNet {
     static constexpr int SIDE = 24, FEATURES = 576, HIDDEN = 128, ANSWERS = 6;
-    Layer<3, 3, 3, 28, 2> first;
-    Layer<3, 28, 32, 48, WIDTH == 16 ? 3 : 2, HALF> second;
-    Layer<2, 48, 48, 64, 2, HALF, HALF> third;
-    Layer<1, FEATURES, FEATURES, HIDDEN, 2, HALF> dense;
+    Layer<3, 3, 3, 28, wide_vectors> first;
+    Layer<3, 28, 32, 48, WIDTH == 16 ? 3 : wide_vectors, HALF> second;
+    Layer<2, 48, 48, 64, wide_vectors, HALF, HALF> third;
+    Layer<1, FEATURES, FEATURES, HIDDEN, wide_vectors, HALF> dense;
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
@@ -373,11 +501,11 @@ struct RNet {
 
 struct ONet {
     static constexpr int SIDE = 48, FEATURES = 1152, HIDDEN = 256, ANSWERS = 16;
-    Layer<3, 3, 3, 32, 2> first;
-    Layer<3, 32, 32, 64, 2, HALF> second;
-    Layer<3, 64, 64, 64, 2, HALF> third;
-    Layer<2, 64, 64, 128, 2, HALF, HALF> fourth;
-    Layer<1, FEATURES, FEATURES, HIDDEN, 2, HALF> dense;
+    Layer<3, 3, 3, 32, wide_vectors> first;
+    Layer<3, 32, 32, 64, wide_vectors, HALF> second;
+    Layer<3, 64, 64, 64, wide_vectors, HALF> third;
+    Layer<2, 64, 64, 128, wide_vectors, HALF, HALF> fourth;
+    Layer<1, FEATURES, FEATURES, HIDDEN, wide_vectors, HALF> dense;
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
     void describe(const float* pixels, float* a, float* b, float* features) const {
@@ -388,33 +516,145 @@ struct ONet {
     }
 };
 
-// What a network answers to (count) windows: score, then offsets, then landmarks if it has any.
+// What a network answers to windows: score, then offsets, then landmarks if it has any.
 template <class Net>
-void judge(const Net& net, const uint8_t* image, int height, int width, const int64_t* windows,
-           int count, float* answers) {
-    constexpr int side = Net::SIDE, largest = (side - 2) * (side - 2) * 32;
-    Resampler resample;
-    std::vector<float> pixels(side * side * 3 + 64), a(largest + 64), b(largest / 3 + 64);
-    std::vector<float> features(TILE * Net::FEATURES + 64), hidden(TILE * Net::HIDDEN + 64);
-    std::vector<float> said(TILE * net.heads.CHANNELS + 64);
-    for (int start = 0; start < count; start += TILE) {
-        const int own = std::min(TILE, count - start);
-        for (int i = 0; i < own; i++) {
-            const int64_t* at = windows + 4 * (start + i);
-            resample(image, height, width, at[0], at[1], at[2], at[3], side, side, pixels.data(),
-                     3 * side);
+class Judge {
+  public:
+    Judge(const Net& net, const uint8_t* image, int height, int width)
+        : net(net), resample(image, height, width) {}
+
+    // At most TILE windows.
+    void operator()(const int64_t* windows, int count, float* answers) {
+        for (int i = 0; i < count; i++, windows += 4) {
+            resample.look_at(windows[0], windows[1], windows[2], windows[3], side, side);
+            for (int r = 0; r < side; r++) resample.row(r, pixels.data() + 3 * side * r);
             net.describe(pixels.data(), a.data(), b.data(), features.data() + i * net.dense.IN);
         }
-        net.dense.row(own, features.data(), 0, net.dense.IN, hidden.data());
-        net.heads.row(own, hidden.data(), 0, Net::HIDDEN, said.data());
-        for (int i = 0; i < own; i++) {
+        net.dense.row(count, features.data(), 0, net.dense.IN, hidden.data());
+        net.heads.row(count, hidden.data(), 0, Net::HIDDEN, said.data());
+        for (int i = 0; i < count; i++, answers += Net::ANSWERS - 1) {
             const float* from = said.data() + i * net.heads.CHANNELS;
-            float* to = answers + (start + i) * (Net::ANSWERS - 1);
-            to[0] = face_probability(from);
-            std::copy(from + 2, from + Net::ANSWERS, to + 1);
+            answers[0] = face_probability(from);
+            std::copy(from + 2, from + Net::ANSWERS, answers + 1);
         }
     }
+
+  private:
+    static constexpr int side = Net::SIDE, largest = (side - 2) * (side - 2) * 32;
+    const Net& net;
+    Resampler resample;
+    std::vector<float> pixels = room(side * side * 3), a = room(largest), b = room(largest / 3);
+    std::vector<float> features = room(TILE * Net::FEATURES), hidden = room(TILE * Net::HIDDEN);
+    std::vector<float> said = room(TILE * net.heads.CHANNELS);
+
+    static std::vector<float> room(int count) { return std::vector<float>(count + 64); }
+};
+
+template <class Net>
+void judge(const Net& net, const uint8_t* image, int height, int width, const int64_t* windows,
+           int count, int threads, float* answers) {
+    share(threads, (count + TILE - 1) / TILE, [&](Tasks& tasks) {
+        Judge<Net> judge(net, image, height, width);
+        for (int task; tasks.next(task);) {
+            const int start = task * TILE;
+            judge(windows + 4l * start, std::min(TILE, count - start),
+                  answers + long(start) * (Net::ANSWERS - 1));
+        }
+    });
 }
+
+// ---- non-maximum suppression
+
+// In the order of numpy's arithmetic, to the bit: no product is fused with a sum.
+#ifdef __clang__
+#pragma clang fp contract(off)
+#else
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+typedef double Doubles __attribute__((vector_size(WIDTH * 4), aligned(8), may_alias));
+typedef int64_t Flags __attribute__((vector_size(WIDTH * 4), aligned(8), may_alias));
+constexpr int DOUBLES = WIDTH / 2;
+
+// The boxes that stay: a column for each corner and one for the areas.  Columns end in boxes that
+// overlap none.
+class Kept {
+  public:
+    Kept(int most, bool nested, double threshold)
+        : nested(nested), threshold(threshold), columns(5) {
+        constexpr double far = std::numeric_limits<double>::infinity();
+        for (int i = 0; i < 5; i++) columns[i].assign(most + DOUBLES, i < 2 ? far : -far);
+    }
+
+    // Whether one that stays overlaps the box too much.
+    bool beat(const double* box) const {
+        const double own = area(box);
+        for (int start = 0; start < count; start += DOUBLES) {
+            const Doubles width = shared(box, 0, start), height = shared(box, 1, start);
+            if (!any((width > 0) & (height > 0)) && upright && is_upright(box)) continue;
+            const Doubles both = width * height, others = at(4, start);
+            const Doubles least = others < own ? others : own + Doubles{};
+            const Doubles whole = nested ? least : others + own - both;
+            if (any((width > 0) & (both / whole > threshold))) return true;
+        }
+        return false;
+    }
+
+    void add(const double* box) {
+        for (int i = 0; i < 4; i++) columns[i][count] = box[i];
+        columns[4][count++] = area(box);
+        upright &= is_upright(box);
+    }
+
+    double area(const double* box) const {
+        const double edge = nested;
+        return (box[2] - box[0] + edge) * (box[3] - box[1] + edge);
+    }
+
+  private:
+    const bool nested;
+    const double threshold;
+    int count = 0;
+    bool upright = true;  // so that what is shared is no more than 0 if one side is not
+    std::vector<std::vector<double>> columns;
+
+    static bool is_upright(const double* box) { return box[0] <= box[2] && box[1] <= box[3]; }
+
+    Doubles at(int column, int start) const {
+        return *reinterpret_cast<const Doubles*>(&columns[column][start]);
+    }
+    Doubles shared(const double* box, int axis, int start) const {
+        const Doubles first = at(axis, start), last = at(axis + 2, start);
+        const Doubles from = first > box[axis] ? first : box[axis] + Doubles{};
+        const Doubles to = last < box[axis + 2] ? last : box[axis + 2] + Doubles{};
+        return nested ? to - from + 1 : to - from;
+    }
+    static bool any(Flags flags) {
+        int64_t all = 0;
+        for (int i = 0; i < DOUBLES; i++) all |= flags[i];
+        return all;
+    }
+};
+
+// Greedy: boxes in a given order, of which a box goes if one that stays beats it.
+inline int suppress(const double* boxes, const int64_t* order, int count, bool nested,
+                    double threshold, int64_t* keep) {
+    Kept kept(count, nested, threshold);
+    int stay = 0;
+    for (int i = 0; i < count; i++) {
+        const double* box = boxes + 4 * order[i];
+        const bool comparable = !std::isnan(kept.area(box));  // no number is above no number
+        if (comparable && kept.beat(box)) continue;
+        if (comparable) kept.add(box);
+        keep[stay++] = order[i];
+    }
+    return stay;
+}
+
+#ifndef __clang__
+#pragma GCC pop_options
+#endif
 
 struct Cascade {
     PNet pnet;
@@ -453,6 +693,7 @@ int facetl_interface() { return 3; }
 // Whether this processor has the instructions that this build was compiled for, and the system
 // keeps their registers.  Nothing else here may be called before this is known.
 int facetl_runs() {
+#ifdef __x86_64__
     __builtin_cpu_init();
 #ifdef __AVX512F__
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq")) return 0;
@@ -462,11 +703,16 @@ int facetl_runs() {
     if (!__builtin_cpu_supports("avx512bf16")) return 0;
 #endif
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 1;  // every 64-bit ARM has NEON
+#endif
 }
 
-// Tensors by network and layer: weights, biases and, but for the output layers, slopes.
-Cascade* facetl_load(const float* const* tensors) {
-    auto* own = new Cascade;
+// Tensors by network and layer: weights, biases and, but for the output layers, slopes.  Nothing
+// if the memory is too small.
+Cascade* facetl_load(const float* const* tensors) try {
+    auto keeper = std::make_unique<Cascade>();
+    Cascade* const own = keeper.get();
     Tensors from{tensors};
     from.convolution(own->pnet.first), from.convolution(own->pnet.second),
         from.convolution(own->pnet.third);
@@ -480,32 +726,50 @@ Cascade* facetl_load(const float* const* tensors) {
     from.dense(own->onet.dense, 256, flattened<3, 128>);
     from.head(own->onet.heads, 2, 0), from.head(own->onet.heads, 4, 2),
         from.head(own->onet.heads, 10, 6);
-    return own;
-}
+    return keeper.release();
+} catch (const std::bad_alloc&) { return nullptr; }
 
 void facetl_free(Cascade* own) { delete own; }
 
-// PNet on one level of the pyramid, with a border of black: how many cells pass; at most `room`
-// of them go to `cells`, 7 numbers each: column, row (of the bordered level), score, offsets.  -1
-// if the memory is too small.
-int facetl_sweep(const Cascade* own, const uint8_t* image, int height, int width, int level_height,
-                 int level_width, int border, float threshold, int room, float* cells) try {
-    const int h = level_height + 2 * border, w = level_width + 2 * border;
-    std::vector<float> level(long(h) * w * 3 + 64, BLACK);
-    Resampler()(image, height, width, 0, 0, width, height, level_height, level_width,
-                level.data() + (long(border) * w + border) * 3, 3l * w);
-    const auto found = own->pnet.sweep(level.data(), h, w, threshold);
-    const int kept = std::min<int>(room, found.size());
-    if (kept) std::memcpy(cells, found.data(), kept * sizeof(Cell));
-    return found.size();
+// PNet on (count, 2) levels of the pyramid, height and width, each with a border of black: how
+// many cells pass.  At most `room` of them go to `cells`, level by level and row by row, 7 numbers
+// each: column, row (of the bordered level), score, offsets; to `counts` how many each level has.
+// -1 if the memory is too small.
+long facetl_scan(const Cascade* own, const uint8_t* image, int height, int width,
+                 const int32_t* sizes, int count, int border, float threshold, int threads,
+                 long room, float* cells, int32_t* counts) try {
+    std::vector<Level> levels;
+    for (int i = 0; i < count; i++) levels.push_back({i, sizes[2 * i], sizes[2 * i + 1], border});
+    const auto bands = bands_of(levels, threads);
+    const auto found = scan(own->pnet, image, height, width, bands, threshold, threads);
+    std::fill(counts, counts + count, 0);
+    long all = 0;
+    for (size_t i = 0; i < bands.size(); i++) {
+        const long fits = std::clamp<long>(room - all, 0, found[i].size());
+        if (fits)
+            std::memcpy(cells + all * (sizeof(Cell) / 4), found[i].data(), fits * sizeof(Cell));
+        counts[bands[i].level.number] += found[i].size();
+        all += found[i].size();
+    }
+    return all;
 } catch (const std::bad_alloc&) { return -1; }
 
-// RNet's (5) or ONet's (15) answers to (count, 4) windows: score, offsets, landmarks.
-void facetl_judge(const Cascade* own, int onet, const uint8_t* image, int height, int width,
-                  const int64_t* windows, int count, float* answers) {
+// RNet's (5) or ONet's (15) answers to (count, 4) windows: score, offsets, landmarks.  -1 if the
+// memory is too small.
+int facetl_judge(const Cascade* own, int onet, const uint8_t* image, int height, int width,
+                 const int64_t* windows, int count, int threads, float* answers) try {
     if (onet)
-        judge(own->onet, image, height, width, windows, count, answers);
+        judge(own->onet, image, height, width, windows, count, threads, answers);
     else
-        judge(own->rnet, image, height, width, windows, count, answers);
-}
+        judge(own->rnet, image, height, width, windows, count, threads, answers);
+    return 0;
+} catch (const std::bad_alloc&) { return -1; }
+
+// Which of (count, 4) boxes greedy NMS keeps, best first: `order` has them by their scores.  The
+// overlap is the intersection over the union, or over the smaller box if `nested`, edge pixels
+// counted twice.  How many stay; -1 if the memory is too small.
+int facetl_suppress(const double* boxes, const int64_t* order, int count, int nested,
+                    double threshold, int64_t* keep) try {
+    return suppress(boxes, order, count, nested, threshold, keep);
+} catch (const std::bad_alloc&) { return -1; }
 }
