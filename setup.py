@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -101,7 +102,16 @@ def _why_not_compiled(extension: Extension) -> str:
     return next((line for line in complaints if "error" in line), "\n".join(complaints[:1]))
 
 
+def _describe() -> str:
+    """Return the README as a package index shows it: without links to files of the repository."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*", "", text)
+    return re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
 setup(
+    long_description=_describe(),
+    long_description_content_type="text/markdown",
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": OneWheel},
     ext_modules=[
         Extension(
