@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from facetl.errors import describe_missing_library
+
 if TYPE_CHECKING:
     from facetl.cartoons.frame import CartoonFrame, draw_frame
     from facetl.data.dataset import FaceDataset, load_dataset
@@ -115,6 +117,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'facetl' has no attribute {name!r}")
     try:
         return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if complaint := describe_missing_library(error, f"facetl.{name}"):
+            raise ImportError(complaint, name=error.name) from error
+        raise
     except AttributeError as error:  # which "from facetl import" would hide
         home = _HOMES[name]
         raise ImportError(f"{home} cannot be imported ({error})", name=home) from error

@@ -25,17 +25,36 @@ import re
 _OF_WINDOWS = ("libGL", "libgthread", "libglib", "libSM", "libX", "libICE", "libxcb")
 """How the names of the libraries begin that OpenCV loads for its windows."""
 
+_EXTRAS: dict[str, set[str]] = {
+    "train": {"cv2", "facenet_pytorch", "scipy", "torch", "torchvision"},
+    "ray": {"pyarrow", "ray"},
+}
+"""Modules that are installed with facetl only if it is asked for, as pyproject.toml has it."""
+
 
 def printable(message: str) -> str:
     """Return a message in one line: file names may contain line breaks and control sequences."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
 
 
-def describe_missing_library(error: ImportError) -> str | None:
-    """Return in one line how to get a library that another one needs; None for other errors.
+def how_to_install(library: str) -> str:
+    """Return what to give to pip for a module that not everybody has installed."""
+    package = library.partition(".")[0]
+    extras = (f"'facetl[{extra}]'" for extra, has in _EXTRAS.items() if package in has)
+    return f"pip install {next(extras, package)}"
 
-    Slim containers lack what OpenCV shows windows with, which facetl never does.
+
+def describe_missing_library(error: ImportError, what: str = "this") -> str | None:
+    """Return in one line how to get a library that is missing; None for other errors.
+
+    Args:
+        error: what was raised where the library was imported.
+        what: needs it.
     """
+    package = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and package in set().union(*_EXTRAS.values()):
+        return f"{what} needs {package}, which is not installed; {how_to_install(package)}"
+    # slim containers lack what OpenCV shows windows with, which facetl never does
     if not (found := re.search(r"(lib\S+): cannot open shared object file", str(error))):
         return None
     if found[1].startswith(_OF_WINDOWS):

@@ -96,5 +96,5 @@ def test_a_missing_library_is_named(
     library: str, convert: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(InputError, match=f"takes {library}.*pip install {library}$"):
+    with pytest.raises(InputError, match=f"needs {library}.*pip install {library}$"):
         convert()

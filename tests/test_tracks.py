@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,8 +13,10 @@ from drawn_videos import RATE, Picture, darken, pan, pictures, scene
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
+from scipy.optimize import linear_sum_assignment
+from wandering_faces import WALKS, wander
 
-from facetl.boxes import as_boxes, iou
+from facetl.boxes import Boxes, as_boxes, iou
 from facetl.cartoons.pen import WIDTH
 from facetl.data.held_frames import (
     HeldFrame,
@@ -21,7 +26,7 @@ from facetl.data.held_frames import (
     group_held_frames,
 )
 from facetl.data.shots import frame_signature, is_cut
-from facetl.data.tracks import FaceTracker, Track
+from facetl.data.tracks import _NEAR, FaceTracker, Track, _match, _nearness, _Path
 from facetl.data.video import VideoFrame
 from facetl.mtcnn.detector import Detector
 
@@ -116,6 +121,36 @@ def test_two_frames_may_have_one_time() -> None:
     assert follow(tracker, BOX, 0) == (1,)
     assert tracker.hindsight == {0: 1}
     assert follow(tracker, BOX, 0.04) == (1,)
+
+
+RECORDED = Path(__file__).with_name("recorded_tracks.json")
+"""What the library ``trackers`` gave, a film a line (see ``reference_tracks.py``)."""
+
+
+@pytest.mark.parametrize("seed", range(WALKS))
+def test_faces_that_wander_get_the_tracks_that_the_library_gives_them(seed: int) -> None:
+    walk, recorded = wander(seed), json.loads(RECORDED.read_text(encoding="utf-8"))[seed]
+    tracker = FaceTracker(walk.step)
+    for frame, expected in zip(walk.frames, recorded, strict=True):
+        tracks = tracker.follow(frame.boxes, frame.scores, frame.time, cut=frame.cut)
+        assert tracks == tuple(expected)
+    assert any(any(frame) for frame in recorded)
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.randoms(use_true_random=False))
+def test_boxes_are_matched_so_that_their_nearness_is_the_highest_in_sum(
+    rows: int, columns: int, random: Random
+) -> None:
+    def boxes(count: int) -> Boxes:
+        corners = [(random.uniform(0, 40), random.uniform(0, 40)) for _ in range(count)]
+        return as_boxes([[x, y, x + random.uniform(20, 40), y + 30] for x, y in corners])
+
+    expected, found = boxes(rows), boxes(columns)
+    near = _nearness(expected, found)
+    best = near[linear_sum_assignment(near, maximize=True)]
+    pairs = _match([_Path(box, 0) for box in expected], found)
+    matched = [_nearness(path.box[None], found[[at]])[0, 0] for path, at in pairs]
+    assert sum(matched) == pytest.approx(best[best >= _NEAR].sum())
 
 
 @given(

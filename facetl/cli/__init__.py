@@ -93,7 +93,8 @@ class _OrderedGroup(click.Group):
         except click.ClickException:
             raise  # click says what is wrong
         except ImportError as error:
-            if not (complaint := describe_missing_library(error)):
+            command_name = f"facetl {ctx.invoked_subcommand}"
+            if not (complaint := describe_missing_library(error, command_name)):
                 raise
             _complain(complaint)
         except Exception as error:

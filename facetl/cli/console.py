@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import shlex
 import sys
 import time
@@ -100,8 +101,12 @@ def suggest(*words: object, why: str = "") -> None:
 def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
     """Yield the items with a progress bar on stderr; without one if stderr is no terminal.
 
-    A total of None is one that is not known.
+    A total of None is one that is not known.  A single item has no bar: loading it takes a tenth
+    of a second.
     """
+    if total == 1 or not _is_watched():
+        yield from items
+        return
     from rich.progress import MofNCompleteColumn
 
     with _build_progress(MofNCompleteColumn()) as progress:
@@ -110,6 +115,12 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
             yield item
             shown = f"{time_left.after(done, total - done)} left" if total else ""
             progress.update(task, advance=1, left=shown)
+
+
+def _is_watched() -> bool:
+    """Return whether somebody sees a bar: on a terminal, or where rich is told that it is one."""
+    told = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+    return told or sys.stderr.isatty()
 
 
 def _build_progress(*middle: ProgressColumn) -> Progress:

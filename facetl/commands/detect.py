@@ -1,4 +1,7 @@
-"""``facetl detect``: one or several sets of weights over the same images and videos."""
+"""``facetl detect``: one or several sets of weights over the same images and videos.
+
+What only some searches need is imported where it is used, so that the others start sooner.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from facetl.boxes import Boxes
-from facetl.commands.annotated import load_truth
 from facetl.commands.requests import DetectRequest as DetectRequest
 from facetl.cores import usable_cores
 from facetl.data.video import Sampling
 from facetl.errors import OutputError, UsageError
-from facetl.evaluation.frame_names import UNMATCHED, find_rows
-from facetl.evaluation.scoring import Truth
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector
 from facetl.reporting import SILENT, Reporter
-from facetl.results.exports import save_exports
 from facetl.results.store import (
     DOCUMENT,
     LINES,
@@ -31,14 +30,11 @@ from facetl.results.store import (
     remove_run,
     run_path,
 )
-from facetl.search.block_search import BlockSearch, cut_into_blocks
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
-from facetl.search.fleet import FleetSearch
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
 from facetl.search.pipeline import SearchRun
-from facetl.search.ray_engine import Fleet, require_ray
 from facetl.search.sinks import find_taken
 from facetl.search.sources import Effort, Pictures
 from facetl.search.tally import Tally
@@ -88,6 +84,8 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     found = find_inputs(request.images)
     _require_fitting(request, found)
     if request.by_blocks:
+        from facetl.search.ray_engine import require_ray
+
         require_ray(request.address)
     if not request.resume:
         refuse_to_overwrite(request.out, force=request.force)
@@ -148,6 +146,10 @@ def _load_faces(request: DetectRequest, found: Inputs, reporter: Reporter) -> di
     """Return the true faces of the images, whether or not folders are part of their names."""
     if request.truth is None:
         return {}
+    from facetl.commands.annotated import load_truth
+    from facetl.evaluation.frame_names import UNMATCHED, find_rows
+    from facetl.evaluation.scoring import Truth
+
     source, _ = load_truth(request, request.truth, reporter)
     boxes = Truth.of(source).boxes
     names, listed = [image.name for image in found.images], list(boxes)
@@ -217,6 +219,10 @@ def _plan_blocks(
     reporter: Reporter,
 ) -> _Search:
     """Return what searches by blocks."""
+    from facetl.search.block_search import BlockSearch, cut_into_blocks
+    from facetl.search.fleet import FleetSearch
+    from facetl.search.ray_engine import Fleet
+
     viewing = Viewing(request.every or Sampling(), request.skip_still)
     blocks = cut_into_blocks(found.images, found.videos, request.shard_size)
     runs = _add_facts(runs, viewing) if found.videos else runs
@@ -255,6 +261,8 @@ def _remove_others(out: Path, kept: Collection[Path], reporter: Reporter) -> Non
 def _export(request: DetectRequest, reporter: Reporter) -> tuple[tuple[Path, ...], ...]:
     if not request.exports:
         return ()
+    from facetl.results.exports import save_exports
+
     runs = [load_run(path) for path in find_runs(request.out)]
     written = save_exports(request.out, runs, request.exports, reporter=reporter)
     return tuple(map(tuple, written))

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import facetl.data
 from facetl.commands.requests import DoctorRequest as DoctorRequest
 from facetl.data.images import Pixels, load_image
-from facetl.errors import InputError, describe_missing_library
+from facetl.errors import InputError, describe_missing_library, how_to_install
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.devices import describe_device, describe_threads
 from facetl.mtcnn.engines import describe_engine, load_engine, why_not
@@ -24,11 +25,13 @@ from facetl.search.settings import Settings
 from facetl.version import VERSION
 
 LIBRARIES = (
-    *("torch", "torchvision", "numpy", "opencv-python", "opencv-python-headless"),
-    *("pillow", "facenet-pytorch"),
+    *("numpy", "pillow", "onnxruntime", "torch", "torchvision"),
+    *("opencv-python", "opencv-python-headless", "facenet-pytorch"),
 )
-LOADED = ("av", "cv2", "matplotlib", "PIL", "safetensors", "scipy")
+LOADED = ("av", "lap", "matplotlib", "onnxruntime", "PIL", "safetensors")
 """What may lack a library of the system."""
+TRAINING = ("torch", "cv2", "facenet_pytorch", "scipy")
+"""The same of what training takes, where it is installed."""
 SAME_BOXES = 0.01
 """Pixels by which boxes of the exact engines may differ."""
 _REPEATS = 5
@@ -38,8 +41,8 @@ class Finding(NamedTuple):
     """Something that is in use, or is missing.
 
     Attributes:
-        subject: ``facetl``, ``device``, ``engine``, ``threads``, ``libraries``, ``missing`` or
-            ``check``.
+        subject: ``facetl``, ``device``, ``engine``, ``threads``, ``libraries``, ``training``,
+            ``missing`` or ``check``.
         text: what was found.
     """
 
@@ -64,7 +67,12 @@ def doctor(request: DoctorRequest) -> Iterator[Finding]:
     yield Finding("engine", chosen if is_chosen else describe_engine(detector.device))
     yield Finding("threads", describe_threads())
     yield Finding("libraries", ", ".join(_installed()))
-    yield from (Finding("missing", each) for each in _find_missing())
+    absent = [name for name in TRAINING if find_spec(name) is None]
+    if absent:
+        wanted = f"{', '.join(absent)} not installed; {how_to_install(absent[0])}"
+        yield Finding("training", f"not possible: {wanted}")
+    loaded = [*LOADED, *(name for name in TRAINING if name not in absent)]
+    yield from (Finding("missing", each) for each in _find_missing(loaded))
     detectors = [detector]
     if detector.engine != "torch":
         other = "onnx" if why_not("torch", detector.device) else "torch"
@@ -79,9 +87,9 @@ def _installed() -> Iterator[str]:
             yield f"{name} {version(name)}"
 
 
-def _find_missing() -> Iterator[str]:
+def _find_missing(libraries: Sequence[str]) -> Iterator[str]:
     """Yield what is wrong with libraries that cannot be loaded, and the way out."""
-    for name in LOADED:
+    for name in libraries:
         try:
             import_module(name)
         except ImportError as error:

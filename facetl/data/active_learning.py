@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +25,7 @@ from facetl.boxes import Boxes
 from facetl.data.held_frames import Timestamp
 from facetl.data.images import Pixels
 from facetl.data.near_duplicates import NEAR_TWIN, stack_thumbnails
+from facetl.data.resizing import as_grey
 from facetl.data.shots import FrameSignature
 
 BLURRED = 0.5
@@ -106,9 +106,12 @@ def measure_sharpness(pixels: Pixels) -> float:
     there are, so that a flat or dark drawing does not count as blurred.  Drawn frames
     have 3.5 to 6, at most 1.0 once a Gaussian of one pixel has blurred them.
     """
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    curves = cv2.Laplacian(grey, cv2.CV_32F)
-    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8
+    grey = np.pad(as_grey(pixels).astype(np.float32), 1, mode="reflect")
+    left, middle, right = grey[:, :-2], grey[:, 1:-1], grey[:, 2:]
+    curves = (left + right - 4 * middle)[1:-1] + middle[:-2] + middle[2:]
+    across, smooth = right - left, left + 2 * middle + right  # the two parts of Sobel's filter
+    across = (across[:-2] + 2 * across[1:-1] + across[2:]) / 8
+    down = (smooth[2:] - smooth[:-2]) / 8
     slopes = float((across**2).sum() + (down**2).sum())
     return float((curves**2).sum()) / slopes if slopes else 0.0
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -14,6 +13,7 @@ from PIL import Image, ImageOps
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.images import ImageLike, Pixels, as_image
 from facetl.data.overlays import contact_sheet
+from facetl.data.resizing import resize_to_bytes
 
 CELL = 96
 """Side of a face on a contact sheet, in pixels."""
@@ -87,11 +87,19 @@ def cut_upright(image: Pixels, window: NDArray[np.int64], landmarks: NDArray[Any
     """
     _require_in_view(window, image)
     x1, y1, x2, y2 = window.tolist()
-    # OpenCV's coordinates have a pixel's middle at whole numbers, ours at a half.
-    middle = ((x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2)
-    turn = cv2.getRotationMatrix2D(middle, _tilt(landmarks), 1.0)
-    turn[:, 2] -= (x1, y1)
-    return np.asarray(cv2.warpAffine(image, turn, (x2 - x1, y2 - y1)), np.uint8)
+    half_w, half_h = (x2 - x1) / 2, (y2 - y1) / 2
+    angle = math.radians(_tilt(landmarks))
+    cos, sin = math.cos(angle), math.sin(angle)
+    # Where the middle of a pixel of the window comes from: a turn about the window's middle.
+    across = (cos, -sin, x1 + half_w - cos * half_w + sin * half_h)
+    down = (sin, cos, y1 + half_h - sin * half_w - cos * half_h)
+    turned = Image.fromarray(image).transform(
+        (x2 - x1, y2 - y1),
+        Image.Transform.AFFINE,
+        (*across, *down),
+        Image.Resampling.BILINEAR,
+    )
+    return np.asarray(turned, np.uint8)
 
 
 def _tilt(landmarks: NDArray[Any]) -> float:
@@ -160,4 +168,4 @@ def cut_face(picture: Image.Image | Pixels, span: Span, size: int) -> Pixels:
         face = picture.crop(span).resize((size, size), Image.Resampling.BILINEAR)
         return np.array(face)
     cut = picture[span.top : span.bottom, span.left : span.right]
-    return np.asarray(cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    return resize_to_bytes(cut, (size, size))

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.images import Pixels
+from facetl.data.resizing import as_grey, resize_to_bytes
 from facetl.data.video import VideoFrame
 
 _SIZE = (48, 36)
@@ -80,8 +80,7 @@ def group_held_frames(
 
 def _shrink_grey(pixels: Pixels) -> NDArray[np.float32]:
     """Return the (36, 48) grey values, 0 to 255, of a picture shrunk by averaging areas."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, _SIZE, interpolation=cv2.INTER_AREA), np.float32)
+    return resize_to_bytes(as_grey(pixels), _SIZE).astype(np.float32)
 
 
 def _largest_change(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from facetl.errors import InputError
+from facetl.errors import InputError, how_to_install
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ def import_library(library: str, what: str = "this", install: str | None = None)
     Args:
         library: the module.
         what: needs it, for the message.
-        install: what to give to ``pip install``, if not the library's own name.
+        install: what to give to ``pip install``, if not the library's own name or its extra.
 
     Raises:
         InputError: naming what is missing and how to get it.
@@ -40,6 +40,6 @@ def import_library(library: str, what: str = "this", install: str | None = None)
         return import_module(library)
     except ImportError as error:
         raise InputError(
-            f"{what} takes {error.name or library}, which is not installed; "
-            f"pip install {install or library}"
+            f"{what} needs {error.name or library}, which is not installed; "
+            + (f"pip install {install}" if install else how_to_install(library))
         ) from error

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.frame import Frame
 from facetl.data.images import Pixels, load_image
+from facetl.data.resizing import as_grey, resize_area
 from facetl.errors import ImageError
 
 Thumbnails = NDArray[np.float32]
@@ -29,6 +29,8 @@ NEAR_TWIN = 5.0
 """Frames closer than this are near-duplicates."""
 UNLIKE = 12.0
 """A frame at least this far from all others is like none of them."""
+_BATCH = 64
+"""Frames that one is compared with at a time."""
 
 
 def thumbnail(pixels: Pixels) -> NDArray[np.float32]:
@@ -42,9 +44,7 @@ def thumbnail(pixels: Pixels) -> NDArray[np.float32]:
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    small = cv2.resize(grey, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.float32).ravel()
+    return resize_area(as_grey(pixels), (WIDTH, HEIGHT)).ravel()
 
 
 def load_thumbnails(frames: Iterable[Frame]) -> dict[str, NDArray[np.float32]]:
@@ -66,7 +66,8 @@ def stack_thumbnails(thumbnails: Iterable[NDArray[np.float32]]) -> Thumbnails:
 def nearest_distances(thumbnails: Thumbnails, others: Thumbnails) -> NDArray[np.float32]:
     """Return how far each frame is from the most similar one of the others.
 
-    Memory does not grow with N × M.
+    Others are tried in the order of how far their brightness is, up to where that alone is too
+    far (the triangle inequality).  Memory does not grow with N × M.
 
     Args:
         thumbnails: (N, 432).
@@ -81,8 +82,23 @@ def nearest_distances(thumbnails: Thumbnails, others: Thumbnails) -> NDArray[np.
     thumbnails, others = _as_rows(thumbnails), _as_rows(others)
     if not (len(thumbnails) and len(others)):
         return np.full(len(thumbnails), np.inf, dtype=np.float32)
-    sums, _ = cv2.batchDistance(thumbnails, others, cv2.CV_32F, normType=cv2.NORM_L1, K=1)
-    return np.asarray(sums[:, 0] / (WIDTH * HEIGHT), dtype=np.float32)
+    brightness = others.mean(axis=1, dtype=np.float64)
+    return np.array([_nearest_distance(row, others, brightness) for row in thumbnails], np.float32)
+
+
+def _nearest_distance(
+    row: NDArray[np.float32], others: Thumbnails, brightness: NDArray[np.float64]
+) -> float:
+    """Return how far a (432,) frame is from the most similar one of the others."""
+    gaps = np.abs(brightness - row.mean(dtype=np.float64))
+    order = np.argsort(gaps, kind="stable")
+    nearest = np.inf
+    for start in range(0, len(order), _BATCH):
+        rivals = order[start : start + _BATCH]
+        if gaps[rivals[0]] > nearest:
+            break
+        nearest = min(nearest, float(np.abs(others[rivals] - row).mean(axis=1).min()))
+    return nearest
 
 
 def group_near_duplicates(thumbnails: Thumbnails, limit: float = NEAR_TWIN) -> NDArray[np.intp]:

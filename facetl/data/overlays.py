@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,9 @@ FOUND: Final = SKY
 
 _WHITE = 255
 _TITLE_HEIGHT = 24
-_TEXT_SIZE = 15
+_TEXT_SIZE, _LABEL_SIZE = 15, 13
+_PADDING = 3
+"""Pixels around the text of a label."""
 _MARGIN = 8
 
 
@@ -41,30 +44,27 @@ def draw_boxes(
         image: (H, W, 3) RGB.
         boxes: (N, 4) half-open pixels; what lies outside the image is not seen.
         colour: one of this module's colours, or any ``#RRGGBB``; or N of them, one for each box.
-        labels: N texts, written above the boxes.
+        labels: N texts, written above the boxes, or at the top of the image if there is no room.
         scores: N scores in [0, 1]; without labels they are the texts.
         thickness: of the lines, in pixels.
 
     Raises:
-        ValueError: if there is another number of colours than of boxes.
+        ValueError: if there is another number of colours or of texts than of boxes.
     """
-    import supervision as sv  # takes half a second, which is saved where no box is drawn
-
     boxes = as_boxes(boxes)
-    texts = _texts(labels, scores)
-    # supervision counts x2 and y2 as drawn, and needs a class to look up a colour.
-    found = sv.Detections(xyxy=boxes - [0, 0, 1, 1], class_id=np.zeros(len(boxes), dtype=int))
     colours = [colour] * len(boxes) if isinstance(colour, str) else list(colour)
     if len(colours) != len(boxes):
         raise ValueError(f"expected {len(boxes)} colours, got {len(colours)}")
     if not colours:
         return image.copy()
-    own = {"custom_color_lookup": np.arange(len(boxes))}
-    tints = sv.ColorPalette([_tint(each) for each in colours])
-    scene = sv.BoxAnnotator(color=tints, thickness=thickness).annotate(image.copy(), found, **own)
-    if texts is not None:
-        scene = _label_annotator(colours).annotate(scene, found, labels=texts, **own)
-    return np.asarray(scene, np.uint8)
+    scene = Image.fromarray(image)
+    pen = ImageDraw.Draw(scene)
+    frames = _frames_around(boxes, image.shape[:2], thickness)
+    for frame, tint in zip(frames, colours, strict=True):
+        pen.rectangle(frame, outline=tint, width=thickness)
+    for frame, tint, text in zip(frames, colours, _texts(labels, scores) or [], strict=False):
+        _write_label(pen, frame, tint, text)
+    return np.array(scene)
 
 
 def side_by_side(panels: Sequence[tuple[str, Pixels]]) -> Pixels:
@@ -159,24 +159,29 @@ def _texts(
     return None if labels is None else list(labels)
 
 
-def _tint(colour: str) -> Any:
-    """Return supervision's colour with red and blue exchanged, for it draws on BGR images."""
-    red, green, blue = ImageColor.getrgb(colour)[:3]
-    import supervision as sv
+def _frames_around(
+    boxes: Boxes, size_hw: tuple[int, int], thickness: int
+) -> list[tuple[int, int, int, int]]:
+    """Return the first and last pixels of lines around boxes, whose inner half is the box's own."""
+    height, width = size_hw
+    far = 2 * thickness  # further outside nothing is seen
+    whole = np.clip(boxes, -far, np.array([width, height, width, height]) + far).astype(int)
+    whole[:, 2:] = np.maximum(whole[:, 2:] - 1, whole[:, :2])
+    outer = whole + thickness // 2 * np.array([-1, -1, 1, 1])
+    return [(x1, y1, x2, y2) for x1, y1, x2, y2 in outer.tolist()]
 
-    return sv.Color(r=blue, g=green, b=red)
 
-
-def _label_annotator(colours: Sequence[str]) -> Any:
-    import supervision as sv
-
-    inks = [sv.Color.BLACK if _is_bright(colour) else sv.Color.WHITE for colour in colours]
-    return sv.LabelAnnotator(
-        color=sv.ColorPalette([_tint(colour) for colour in colours]),
-        text_color=sv.ColorPalette(inks),
-        text_scale=0.4,
-        text_padding=3,
-    )
+def _write_label(
+    pen: ImageDraw.ImageDraw, frame: tuple[int, int, int, int], colour: str, text: str
+) -> None:
+    """Write a text on a patch of colour that stands on a frame."""
+    font = _font_for(text, _LABEL_SIZE)
+    left, top, right, bottom = pen.textbbox((0, 0), text, font)
+    width, height = right - left + 2 * _PADDING, bottom - top + 2 * _PADDING
+    x, y = frame[0], max(frame[1] - height, 0)
+    pen.rectangle((x, y, x + width - 1, y + height - 1), fill=colour)
+    ink = "black" if _is_bright(colour) else "white"
+    pen.text((x + _PADDING - left, y + _PADDING - top), text, fill=ink, font=font)
 
 
 def _is_bright(colour: str) -> bool:
@@ -210,20 +215,25 @@ def _write_strip(text: str, width: int) -> Pixels:
     strip = Image.new("RGB", (width, _TITLE_HEIGHT), "white")
     pen = ImageDraw.Draw(strip)
     text = printable(text)
-    font = _font_for(text)
+    font = _font_for(text, _TEXT_SIZE)
     shorter = _ever_shorter(text)
     fitting = (each for each in shorter if pen.textlength(each, font) <= width)
     pen.text((0, 2), next(fitting, ""), fill="black", font=font)
     return np.asarray(strip)
 
 
-def _font_for(text: str) -> Any:
+def _font_for(text: str, size: int) -> Any:
     """Return Pillow's own font, which has ASCII alone, or an installed one with other letters."""
     found = font_file(text)
     if found is None:
-        return ImageFont.load_default(size=_TEXT_SIZE)
+        return _own_font(size)
     path, number = found
-    return ImageFont.truetype(path, _TEXT_SIZE, index=number)
+    return ImageFont.truetype(path, size, index=number)
+
+
+@cache
+def _own_font(size: int) -> Any:
+    return ImageFont.load_default(size=size)
 
 
 def _ever_shorter(text: str) -> Iterator[str]:

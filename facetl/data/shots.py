@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.images import Pixels
 from facetl.data.near_duplicates import thumbnail
+from facetl.data.resizing import resize_to_bytes
 
 _CUT = 0.35
 """Share of the picture whose colours change at a cut, at least."""
@@ -54,10 +54,11 @@ class FrameSignature(NamedTuple):
 
 def frame_signature(pixels: Pixels) -> FrameSignature:
     """Return the signature of an (H, W, 3) RGB picture."""
-    small = cv2.resize(pixels, _SIZE, interpolation=cv2.INTER_AREA)
-    counts = cv2.calcHist([small], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
-    colours = np.asarray(counts.ravel() / counts.sum(), np.float32)
-    return FrameSignature(thumbnail(pixels), colours, np.asarray(small, np.uint8))
+    small = resize_to_bytes(pixels, _SIZE)
+    bins = small.reshape(-1, 3) // (256 // _BINS) @ [_BINS**2, _BINS, 1]
+    counts = np.bincount(bins, minlength=_BINS**3)
+    colours = np.asarray(counts / counts.sum(), np.float32)
+    return FrameSignature(thumbnail(pixels), colours, small)
 
 
 def is_cut(before: FrameSignature, after: FrameSignature) -> bool:

@@ -1,4 +1,4 @@
-"""Faces linked over the frames of a video: ByteTrack, as the library ``trackers`` has it.
+"""Faces linked over the frames of a video: ByteTrack, as the library ``trackers`` 2.6 has it.
 
 Zhang et al., "ByteTrack: Multi-object tracking by associating every detection box", ECCV 2022: a
 Kalman filter predicts where each face will be; boxes of high score are matched to the tracks
@@ -6,24 +6,26 @@ first, and boxes of low score may then carry on a track, but never begin one.  N
 high DIoU, the overlap less the distance (Zheng et al., "Distance-IoU loss", AAAI 2020): a small
 face that jumps from one drawing to the next need not overlap itself.
 
-Our own are three things.  A cut ends all tracks: whoever stands where somebody stood before the
-cut would else inherit the number.  A box of another size or shape is another face's, however near:
-a face does not become half a body from one frame to the next.  As a tracker does not
-compare faces, somebody who comes back after a cut or after more than a second is a new track.  And
-numbers run from 1 on and are used only once in a video.
+The library itself would bring OpenCV, SciPy and more, 340 MB; ``tests/test_tracks.py`` holds the
+tracks to those that it gave.  Our own are three things.  A cut ends all tracks: whoever stands
+where somebody stood before the cut would else inherit the number.  A box of another size or shape
+is another face's, however near: a face does not become half a body from one frame to the next.  As
+a tracker does not compare faces, somebody who comes back after a cut or after more than a second
+is a new track.  And numbers run from 1 on and are used only once in a video.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
+import lap
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.boxes import Boxes, as_boxes
+from facetl.boxes import Boxes, as_boxes, iou
 
 _SURE = 0.5
 """Score from which a box may begin a track."""
@@ -45,8 +47,49 @@ Half a body is three faces high.  With 2.2, numbers of drawn faces changed more 
 bound (3 times instead of once in 2,057 faces); with 2.5 they did not.
 """
 
+_MEASURED, _DRIFT = 0.1, 0.01
+"""Variances, in square pixels, of a measured side of a box and of its drift in a step, as
+``trackers`` has them."""
+_ON_TIME = 0.004
+"""Seconds by which a frame may be early or late and still count as one step after the last."""
+
 Track = int | None
 """The number of a face, from 1 on; None for a box that follows none (yet)."""
+
+
+@dataclass(eq=False)
+class _Path:
+    """One face: a Kalman filter of constant velocity for each side of its box.
+
+    Attributes:
+        box: (4,) where it is expected, half-open pixels.
+        place: that of the box that began it, in its frame.
+        velocity: (4,) pixels a step.
+        covariance: (2, 2) of position and velocity, the same for each side.
+        number: its number; None until a second box in a row has been found.
+        missing: the time of the first frame that does not show it.
+    """
+
+    box: NDArray[np.float64]
+    place: int
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
+    covariance: NDArray[np.float64] = field(default_factory=lambda: np.eye(2))
+    number: Track = None
+    missing: float | None = None
+
+    def predict(self, steps: float, drift: NDArray[np.float64]) -> None:
+        """Move on by a number of steps, in which position and velocity drift by a covariance."""
+        moves = np.array([[1.0, steps], [0.0, 1.0]])
+        self.box = self.box + steps * self.velocity
+        self.covariance = moves @ self.covariance @ moves.T + drift
+
+    def correct(self, box: NDArray[np.float64]) -> None:
+        """Take in the (4,) box that was found."""
+        gain = self.covariance[:, 0] / (self.covariance[0, 0] + _MEASURED)
+        error = box - self.box
+        self.box, self.velocity = self.box + gain[0] * error, self.velocity + gain[1] * error
+        self.covariance = self.covariance - np.outer(gain, self.covariance[0])
+        self.missing = None
 
 
 class FaceTracker:
@@ -66,12 +109,10 @@ class FaceTracker:
     def __init__(self, step: float) -> None:
         self._step = step
         self._lost = max(LOST, 3 * step)
-        self._used = self._before = 0
+        self._used = 0
         self._time: float | None = None
-        self._clock = 0.0
+        self._paths: list[_Path] = []
         self.hindsight: dict[int, int] = {}
-        self._young: list[tuple[Any, int]]  # tracks that began just now, and the places of boxes
-        self._start_shot()
 
     def follow(
         self,
@@ -89,104 +130,83 @@ class FaceTracker:
             time: seconds from the start, no less than that of the frame before.
             cut: whether the frame begins another shot (see :mod:`facetl.data.shots`).
         """
-        import supervision as sv  # takes half a second, which a search of images saves
-
+        boxes = as_boxes(boxes).astype(np.float64)
         if cut:
-            self._start_shot()
-        found = sv.Detections(
-            xyxy=as_boxes(boxes),
-            confidence=np.asarray(scores, np.float64),
-            class_id=np.zeros(len(boxes), int),
-            data={"place": np.arange(len(boxes))},
+            self._paths = []
+        self._predict(time)
+        sure = np.asarray(scores, np.float64) >= _SURE
+        followed: dict[int, _Path] = {}
+        for places in (np.flatnonzero(sure), np.flatnonzero(~sure)):
+            free = [path for path in self._paths if path not in followed.values()]
+            followed |= {int(places[at]): path for path, at in _match(free, boxes[places])}
+        self._note(followed, boxes, time)
+        begun = [place for place in np.flatnonzero(sure).tolist() if place not in followed]
+        self._paths += [_Path(boxes[place], place) for place in begun]
+        return tuple(
+            followed[place].number if place in followed else None for place in range(len(boxes))
         )
-        self._forget(time)
-        old = list(self._tracker.tracks)
-        linked = self._tracker.update(found, timestamp=self._tracker_time(time))
-        self._note_missing(linked.tracker_id, time)
-        tracks: list[Track] = [None] * len(boxes)
-        for place, number in zip(linked.data.get("place", ()), linked.tracker_id, strict=True):
-            tracks[int(place)] = self._number(int(number))
-        self._look_back()
-        young = [track for track in self._tracker.tracks if track not in old]
-        self._young = list(zip(young, _beginners(scores, tracks), strict=True))
-        return tuple(tracks)
 
     def amend(self, tracks: Sequence[Track]) -> tuple[Track, ...]:
         """Return the tracks of the frame before the last one as they are known by now."""
         return tuple(self.hindsight.get(place, track) for place, track in enumerate(tracks))
 
-    def _start_shot(self) -> None:
-        """Start a shot, without tracks."""
-        from trackers import ByteTrackTracker
-
-        self._before = self._used
-        self._young = []
-        self._missing: dict[int, float] = {}
-        self._tracker = ByteTrackTracker(
-            # at its own 30 a second; longer than ours, which forgets by true time
-            lost_track_buffer=math.ceil(30 * (self._lost + 2 * _SWING * self._step)),
-            frame_rate=1 / self._step,
-            track_activation_threshold=_SURE,
-            high_conf_det_threshold=_SURE,
-            minimum_iou_threshold=_NEAR,
-            iou=_near_of_one_size(),
-            minimum_consecutive_frames=2,
-        )
-
-    def _look_back(self) -> None:
-        """Find out which of the tracks that began a frame ago have got a number."""
-        numbers = ((place, self._number(track.tracker_id)) for track, place in self._young)
-        self.hindsight = {place: number for place, number in numbers if number is not None}
-
-    def _number(self, number: int) -> Track:
-        """Return the number within the video of a track of the present shot."""
-        if number < 0:
-            return None
-        self._used = max(self._used, self._before + number + 1)
-        return self._before + number + 1
-
-    def _tracker_time(self, time: float) -> float:
-        """Return the time that the tracker is given: long gaps between frames are shortened."""
-        if self._time is not None:
-            self._clock += min(max(time - self._time, _INSTANT), _SWING * self._step)
-        self._time = time
-        return self._clock
-
-    def _forget(self, time: float) -> None:
-        """Give up the tracks that have been without a box for too long.
+    def _predict(self, time: float) -> None:
+        """Forget who has been away for too long; expect the others where they will be by now.
 
         What a frame shows is seen until the next one comes, however late: a face is missing from
         the first frame on that does not show it.
         """
         longest = self._lost - self._step + 1e-6
-        self._tracker.tracks = [
-            track
-            for track in self._tracker.tracks
-            if time - self._missing.get(track.tracker_id, time) <= longest
+        self._paths = [
+            path for path in self._paths if path.missing is None or time - path.missing <= longest
         ]
+        passed = time - self._time if self._time is not None else self._step
+        self._time = time
+        passed = min(max(passed, _INSTANT), _SWING * self._step)
+        drift = self._drift_in(passed)
+        for path in self._paths:
+            path.predict(passed / self._step, drift)
 
-    def _note_missing(self, seen: NDArray[Any], time: float) -> None:
-        """Note from when on each track is without a box."""
-        gone = {track.tracker_id for track in self._tracker.tracks} - set(seen.tolist())
-        self._missing = {number: self._missing.get(number, time) for number in gone}
+    def _drift_in(self, passed: float) -> NDArray[np.float64]:
+        """Return the (2, 2) covariance by which position and velocity drift in some seconds.
+
+        In a step that is longer or shorter than usual they drift by a random acceleration.
+        """
+        if abs(passed - self._step) <= _ON_TIME:
+            return _DRIFT * np.eye(2)
+        steps = passed / self._step
+        return _DRIFT * np.outer([steps**2 / 2, steps], [steps**2 / 2, steps])
+
+    def _note(self, followed: dict[int, _Path], boxes: Boxes, time: float) -> None:
+        """Take in the boxes that were found, by their places, and for each track whether it was."""
+        self.hindsight = {}
+        for place, path in followed.items():
+            path.correct(boxes[place])
+            if path.number is None:
+                self._used += 1
+                path.number = self.hindsight[path.place] = self._used
+        self._paths = [path for path in self._paths if path.number is not None]
+        for path in self._paths:
+            if path.missing is None and path not in followed.values():
+                path.missing = time
 
 
-@cache
-def _near_of_one_size() -> Any:
-    """Return DIoU as the tracker takes it, but for boxes of unlike sizes, which are not near."""
-    from trackers import DIoU
-
-    class NearOfOneSize(DIoU):  # type: ignore[misc]
-        def _compute(self, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
-            near = super()._compute(one, other)
-            sides = [np.maximum(each[:, 2:] - each[:, :2], 1e-6) for each in (one, other)]
-            ratios = np.abs(np.log(sides[0][:, None] / sides[1][None]))
-            return np.where((ratios > math.log(_RESIZED)).any(axis=2), -1.0, near)
-
-    return NearOfOneSize()
+def _match(paths: Sequence[_Path], boxes: Boxes) -> list[tuple[_Path, int]]:
+    """Return the pairs of tracks and of places of boxes that are nearest to each other in sum."""
+    if not (paths and len(boxes)):
+        return []
+    near = _nearness(np.array([path.box for path in paths]), boxes)
+    places = lap.lapjv(-near, extend_cost=True, return_cost=False)[0]
+    pairs = zip(paths, near, places.tolist(), strict=True)
+    return [(path, at) for path, row, at in pairs if at >= 0 and row[at] >= _NEAR]
 
 
-def _beginners(scores: NDArray[np.floating[Any]], tracks: Sequence[Track]) -> list[int]:
-    """Return the places of the boxes that have begun a track: sure ones that follow none."""
-    sure = np.flatnonzero(np.asarray(scores, np.float64) >= _SURE).tolist()
-    return [place for place in sure if tracks[place] is None]
+def _nearness(expected: Boxes, boxes: Boxes) -> NDArray[np.float64]:
+    """Return the (N, M) DIoU, but -1 for boxes of unlike sizes, which are not near."""
+    one, other = expected[:, None], boxes[None]
+    apart = ((one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2) ** 2
+    around = np.maximum(one, other)[..., 2:] - np.minimum(one, other)[..., :2]
+    near = iou(expected, boxes) - apart.sum(axis=2) / ((around**2).sum(axis=2) + 1e-7)
+    sides = [np.maximum(each[..., 2:] - each[..., :2], 1e-6) for each in (one, other)]
+    ratios = np.abs(np.log(sides[0] / sides[1]))
+    return np.where((ratios > math.log(_RESIZED)).any(axis=2), -1.0, near)

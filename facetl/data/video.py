@@ -12,6 +12,8 @@ Decisions, made once:
 - a damaged frame is left out, never passed on with a grey half; a truncated video counts
   as far as it goes, and :attr:`VideoReader.faults` says what was wrong;
 - sound is neither read nor written.
+
+PyAV is imported where it is used: a search of images does not wait for it.
 """
 
 from __future__ import annotations
@@ -25,9 +27,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import av
 import numpy as np
-from av.stream import Disposition
 
 from facetl.data.choices import Sampling as Sampling
 from facetl.data.images import Pixels
@@ -172,6 +172,8 @@ class VideoWriter:
         Raises:
             OutputError: if it cannot be encoded.
         """
+        import av
+
         if self._stream is None:
             self._size_hw = (pixels.shape[0], pixels.shape[1])
             self._stream = self._add_stream()
@@ -182,6 +184,8 @@ class VideoWriter:
 
     def _encode(self, frame: Any) -> Any:
         """Return the packets that come out for a frame, or at the end for None."""
+        import av
+
         try:
             return self._stream.encode(frame)
         except av.FFmpegError as error:
@@ -197,6 +201,8 @@ class VideoWriter:
             self._container.mux(self._encode(None))
 
     def _add_stream(self) -> Any:
+        import av
+
         codec = next(name for name in _ENCODERS if name in av.codecs_available)
         stream: Any = self._container.add_stream(
             codec, rate=self._rate, options=dict(_ENCODERS[codec])
@@ -221,6 +227,8 @@ def writing_video(path: Path, rate: Fraction) -> Iterator[VideoWriter]:
     Raises:
         OutputError: if the place cannot be written.
     """
+    import av
+
     with (
         atomic_path(path) as temporary,
         # absolute, as FFmpeg takes http:/a.mp4 for an address
@@ -305,6 +313,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _open_container(path: Path, file: BinaryIO) -> Any:
     """Return what an open file holds; FFmpeg sees this file alone, and not by its name."""
+    import av
+
     options = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "none"}
     try:
         # titles may be in any code
@@ -318,6 +328,8 @@ def _open_container(path: Path, file: BinaryIO) -> Any:
 
 def _pick_stream(path: Path, container: Any) -> Any:
     """Return the video stream that is marked as default, else the first; no cover if possible."""
+    from av.stream import Disposition
+
     covers = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     streams = [
         stream
@@ -331,12 +343,16 @@ def _pick_stream(path: Path, container: Any) -> Any:
 
 def _rank(stream: Any) -> tuple[bool, bool, int]:
     """Return what is least for the stream that players show."""
+    from av.stream import Disposition
+
     is_still = stream.codec_context.name in _STILL_CODECS
     return is_still, not stream.disposition & Disposition.default, stream.index
 
 
 def _decode(packets: Iterable[Any], faults: list[str]) -> Iterator[Any]:
     """Yield the whole frames; say at the end in ``faults`` what was left out."""
+    import av
+
     damaged = 0
     left = iter(packets)
     while True:
@@ -408,11 +424,15 @@ def _own_length(container: Any, stream: Any) -> float | None:
 
 
 def _whole_length(container: Any) -> float | None:
+    import av
+
     return container.duration / av.time_base if container.duration else None
 
 
 def _fit(pixels: Pixels, size_hw: tuple[int, int]) -> Pixels:
     """Return pixels of the size with even sides: odd ones get their edge twice, others shrink."""
+    import av
+
     if pixels.shape[:2] != size_hw:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         height, width = size_hw

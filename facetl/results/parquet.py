@@ -245,7 +245,7 @@ def count_shard(path: Path, score: float) -> ShardCounts:
 
 def _require_parquet() -> None:
     """Raise if the library that reads and writes Parquet is missing."""
-    import_library("pyarrow", "Parquet", "'facetl[ray]'")
+    import_library("pyarrow", "Parquet")
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def require_ray(address: str | None = None) -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import_library("ray.data", "--engine ray", "'facetl[ray]'")
+        import_library("ray.data", "--engine ray")
 
 
 @contextmanager

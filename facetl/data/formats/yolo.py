@@ -33,8 +33,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
-import yaml
-
 from facetl.data.annotations import (
     AnnotationFile,
     FaceLine,
@@ -162,6 +160,8 @@ class Yolo(AnnotationFormat):
         """
         frames = [frame for part in parts.values() for frame in part]
         names = class_names([label for frame in frames for label in frame.labels])
+        import yaml
+
         numbers = {name: number for number, name in enumerate(names or [class_name(None)])}
         for part, members in parts.items():
             for frame in members:
@@ -203,6 +203,8 @@ def looks_like_labels(text: str) -> bool:
 
 def _load_yaml(path: Path) -> Any:
     """Read YAML of plain values."""
+    import yaml  # not before: few commands meet YAML
+
     text = read_text(path)
     try:
         return yaml.safe_load(text)
