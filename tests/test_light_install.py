@@ -166,6 +166,24 @@ def test_the_doctor_says_what_training_lacks(light: Path) -> None:
     assert "missing" not in done.stdout
 
 
+def test_frames_are_converted_searched_scored_and_verified(light: Path, tmp_path: Path) -> None:
+    frames, found = tmp_path / "frames", tmp_path / "found"
+    film = write_video(tmp_path / "film.mp4", pictures(2, 6))
+    draw = [sys.executable, "-m", "facetl", "cartoons", str(frames), "--train", "2", "--test", "4"]
+    subprocess.run(draw, check=True, capture_output=True)
+    for words in (
+        ("convert", frames, tmp_path / "coco", "--to", "coco"),
+        ("detect", frames / "validare", "--out", found),
+        ("evaluate", found, "--truth", frames),
+        ("verify", found),
+        ("frames", film, "--count", "2", "--out", tmp_path / "picked"),
+    ):
+        done = run(light, "facetl", *words)
+        assert done.returncode == 0, done.stderr
+    assert (found / "report.html").is_file()
+    assert (found / "precision_recall.png").is_file()
+
+
 # ---- what needs an extra
 
 
