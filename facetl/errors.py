@@ -44,6 +44,12 @@ def how_to_install(library: str) -> str:
     return f"pip install {next(extras, package)}"
 
 
+def say_not_installed(library: str, what: str, install: str | None = None) -> str:
+    """Return in one line that something needs a library, and how to get it."""
+    way_out = f"pip install {install}" if install else how_to_install(library)
+    return f"{what} needs {library}, which is not installed; {way_out}"
+
+
 def describe_missing_library(error: ImportError, what: str = "this") -> str | None:
     """Return in one line how to get a library that is missing; None for other errors.
 
@@ -53,7 +59,7 @@ def describe_missing_library(error: ImportError, what: str = "this") -> str | No
     """
     package = (error.name or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and package in set().union(*_EXTRAS.values()):
-        return f"{what} needs {package}, which is not installed; {how_to_install(package)}"
+        return say_not_installed(package, what)
     # slim containers lack what OpenCV shows windows with, which facetl never does
     if not (found := re.search(r"(lib\S+): cannot open shared object file", str(error))):
         return None

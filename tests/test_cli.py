@@ -4,14 +4,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import facetl
 from facetl.cli import main
 from facetl.cli.options import FiniteRange
-from facetl.errors import FacetlError, describe_missing_library
+from facetl.errors import FacetlError, describe_missing_library, how_to_install
 
 
 @pytest.fixture
@@ -134,3 +136,32 @@ def test_commands_are_listed_in_the_order_of_the_road() -> None:
     after = ["evaluate", "tune", "explain", "compare", "doctor", "verify", "convert", "export"]
     road = ["demo", "cartoons", "frames", *training, "detect", *after]
     assert main.list_commands(click.Context(main)) == road
+
+
+@pytest.mark.parametrize(
+    ("library", "way_out"),
+    [
+        ("torch", "'facetl[train]'"),
+        ("cv2.gapi", "'facetl[train]'"),
+        ("pyarrow", "'facetl[ray]'"),
+        ("pandas", "pandas"),
+    ],
+)
+def test_how_to_get_what_not_everybody_has(library: str, way_out: str) -> None:
+    assert how_to_install(library) == f"pip install {way_out}"
+
+
+def test_only_a_library_of_an_extra_is_said_to_be_one() -> None:
+    missing = ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+    assert describe_missing_library(missing, "facetl tune") == (
+        "facetl tune needs torch, which is not installed; pip install 'facetl[train]'"
+    )
+    assert describe_missing_library(ModuleNotFoundError("nothing", name="facetl.nothing")) is None
+
+
+def test_in_python_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(facetl._HOMES, "Detector", "needs_torch")
+    missing = ModuleNotFoundError("No module named 'torch'", name="torch")
+    monkeypatch.setattr(facetl, "import_module", Mock(side_effect=missing))
+    with pytest.raises(ImportError, match=r"^facetl\.Detector needs torch, .*'facetl\[train\]'$"):
+        _ = facetl.Detector

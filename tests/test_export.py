@@ -330,7 +330,7 @@ def test_a_kind_of_file_has_to_be_named(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     result = export("--onnx", "--out", tmp_path / "networks")
-    assert_refused(result, "writing ONNX takes onnx", "pip install onnx")
+    assert_refused(result, "writing ONNX needs onnx", "pip install onnx")
     assert not (tmp_path / "networks").exists()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facetl.commands.requests import DemoRequest as DemoRequest
+from facetl.data.interop import require_libraries
 from facetl.files import refuse_to_overwrite
 
 
@@ -33,8 +34,10 @@ def demo(request: DemoRequest, run: Callable[[str], None]) -> DemoResult:
         run: runs a command of facetl, given as it would be typed after ``facetl``.
 
     Raises:
+        InputError: if facetl is installed without what training takes.
         OutputError: if ``out`` exists already.
     """
+    require_libraries(("torch", "cv2", "facenet_pytorch"), "facetl demo")
     refuse_to_overwrite(request.out, force=request.force)
     began = time.perf_counter()
     for command in plan(request):

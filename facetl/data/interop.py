@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from facetl.errors import InputError, how_to_install
+from facetl.errors import InputError, say_not_installed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,19 @@ def import_library(library: str, what: str = "this", install: str | None = None)
     try:
         return import_module(library)
     except ImportError as error:
-        raise InputError(
-            f"{what} needs {error.name or library}, which is not installed; "
-            + (f"pip install {install}" if install else how_to_install(library))
-        ) from error
+        raise InputError(say_not_installed(error.name or library, what, install)) from error
+
+
+def require_libraries(libraries: Iterable[str], what: str) -> None:
+    """Raise before the work if a library is not installed; none is loaded.
+
+    Args:
+        libraries: the modules.
+        what: needs them, for the message.
+
+    Raises:
+        InputError: naming the first that is missing and how to get it.
+    """
+    for library in libraries:
+        if find_spec(library) is None:
+            raise InputError(say_not_installed(library, what))

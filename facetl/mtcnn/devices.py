@@ -47,7 +47,7 @@ def _is_there(name: str) -> bool:
     Raises:
         InputError: if torch is not installed.
     """
-    torch = import_library("torch", f"the device {name}", "'facetl[train]'")
+    torch = import_library("torch", f"the device {name}")
     backend = torch.cuda if name == "cuda" else torch.backends.mps
     return bool(backend.is_available())
 

@@ -185,7 +185,7 @@ def load_plain(path: Path) -> Any:
     Raises:
         Exception: of many types, if the file is not whole, or holds more than that.
     """
-    torch = import_library("torch", f"reading {path.name}", "'facetl[train]'")
+    torch = import_library("torch", f"reading {path.name}")
     data = io.BytesIO(path.read_bytes())
     _require_small(data)
     with warnings.catch_warnings(action="ignore"):  # the error says it all

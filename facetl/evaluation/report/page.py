@@ -12,8 +12,9 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -354,7 +355,7 @@ def _origin_table(origin: Mapping[str, str]) -> ReportTable:
         **origin,
         "facetl": VERSION,
         "Python": ".".join(map(str, sys.version_info[:3])),
-        **{package: version(package) for package in _PACKAGES},
+        **{package: found for package in _PACKAGES if (found := _version_of(package))},
     }
     return ReportTable(("", ""), [TableRow(name, (text,)) for name, text in facts.items()])
 
@@ -372,3 +373,10 @@ def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
 
 def _as_address(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _version_of(package: str) -> str:
+    """Return the version of a package; nothing if it is not installed."""
+    with suppress(PackageNotFoundError):
+        return version(package)
+    return ""
