@@ -34,8 +34,9 @@ from facetl.settings import Place
 from facetl.version import VERSION
 
 _LIBRARIES = (
-    *("av", "facenet-pytorch", "matplotlib", "numpy", "onnx", "opencv-python", "pillow"),
-    *("pyarrow", "ray", "safetensors", "torch", "trackers"),
+    *("av", "facenet-pytorch", "lap", "matplotlib", "numpy", "onnx", "onnxruntime"),
+    *("opencv-python", "opencv-python-headless", "pillow", "pyarrow", "ray"),
+    *("safetensors", "scipy", "torch"),
 )
 _UNREAD_EXIT = 1
 """Exit code of a command that did its work, but not all that was given could be read."""

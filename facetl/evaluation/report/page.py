@@ -11,9 +11,10 @@ import base64
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -349,12 +350,19 @@ def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
     ]
 
 
+def _versions() -> Iterator[tuple[str, str]]:
+    """Yield the packages that are installed, with their versions: not everybody has torch."""
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield package, version(package)
+
+
 def _origin_table(origin: Mapping[str, str]) -> ReportTable:
     facts = {
         **origin,
         "facetl": VERSION,
         "Python": ".".join(map(str, sys.version_info[:3])),
-        **{package: version(package) for package in _PACKAGES},
+        **dict(_versions()),
     }
     return ReportTable(("", ""), [TableRow(name, (text,)) for name, text in facts.items()])
 
