@@ -62,8 +62,7 @@ def test_a_thumbnail_is_the_mean_of_areas(seed: int, scale: int) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (7, 300, 3), (500, 17, 3)])
 def test_pictures_of_any_shape_have_a_thumbnail(shape: tuple[int, int, int]) -> None:
-    values = thumbnail(np.full(shape, 40, dtype=np.uint8))
-    assert values.tolist() == pytest.approx([40] * 432, abs=1e-4)
+    assert thumbnail(np.full(shape, 40, dtype=np.uint8)).tolist() == [40] * 432
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3))])

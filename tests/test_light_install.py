@@ -27,10 +27,10 @@ NEWEST_GLIBC = 28
 """Of manylinux_2_28."""
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources, without the network."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+def build_wheel(folder: Path, **variables: str) -> Path:
+    """Return a wheel, built from a copy of the sources, without the network."""
+    source, out = folder / "source", folder / "wheel"
+    source.mkdir()
     for name in SOURCES:
         path = ROOT / name
         if path.is_dir():
@@ -39,10 +39,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copy(path, source)
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run([*build, "--wheel-dir", out, source], capture_output=True, text=True)
+    done = subprocess.run(
+        [*build, "--wheel-dir", str(out), str(source)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     (path,) = out.glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of these sources."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def light_files() -> dict[str, Path]:
@@ -96,6 +107,14 @@ def test_one_wheel_serves_all_versions_of_python(wheel: Path) -> None:
     for name in kernels:
         assert re.fullmatch(r"facetl/mtcnn/native/_[a-z]+\d*\.so", name)
     assert not any(name.endswith("build.log") for name in names)
+
+
+def test_without_a_compiler_the_wheel_says_why_it_has_no_kernels(tmp_path: Path) -> None:
+    missing = str(tmp_path / "no-g++")
+    with zipfile.ZipFile(build_wheel(tmp_path, CC=missing, CXX=missing)) as file:
+        assert not any(name.endswith(".so") for name in file.namelist())
+        log = file.read("facetl/mtcnn/native/build.log").decode()
+    assert f": {missing} cannot be run (No such file or directory)\n" in log
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="manylinux is for Linux")

@@ -35,15 +35,8 @@ from facetl.version import VERSION
 
 _LIBRARIES = (
     *("av", "facenet-pytorch", "lap", "matplotlib", "numpy", "onnx", "onnxruntime"),
-    *(
-        "opencv-python",
-        "opencv-python-headless",
-        "pillow",
-        "pyarrow",
-        "ray",
-        "safetensors",
-        "torch",
-    ),
+    *("opencv-python", "opencv-python-headless", "pillow", "pyarrow", "ray"),
+    *("safetensors", "scipy", "torch"),
 )
 _UNREAD_EXIT = 1
 """Exit code of a command that did its work, but not all that was given could be read."""
@@ -314,7 +307,8 @@ def _versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
             found[library] = version(library)
     found["platform"] = platform.platform()
     if "device" in parameters:
-        from facetl.mtcnn.devices import choose_device, describe_machine
+        from facetl.mtcnn.detector import choose_device
+        from facetl.mtcnn.machine import describe_machine
 
         found |= describe_machine(choose_device(parameters["device"]), parameters.get("engine"))
     return found

@@ -13,7 +13,6 @@ from PIL import Image, ImageOps
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.images import ImageLike, Pixels, as_image
 from facetl.data.overlays import contact_sheet
-from facetl.data.resizing import resize_to_bytes
 
 CELL = 96
 """Side of a face on a contact sheet, in pixels."""
@@ -168,4 +167,6 @@ def cut_face(picture: Image.Image | Pixels, span: Span, size: int) -> Pixels:
         face = picture.crop(span).resize((size, size), Image.Resampling.BILINEAR)
         return np.array(face)
     cut = picture[span.top : span.bottom, span.left : span.right]
-    return resize_to_bytes(cut, (size, size))
+    import cv2  # facenet-pytorch's own way, whose faces are to be the same to the bit
+
+    return np.asarray(cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA), np.uint8)

@@ -11,7 +11,7 @@ import base64
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -350,12 +350,19 @@ def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
     ]
 
 
+def _versions() -> Iterator[tuple[str, str]]:
+    """Yield the packages that are installed, with their versions: not everybody has torch."""
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield package, version(package)
+
+
 def _origin_table(origin: Mapping[str, str]) -> ReportTable:
     facts = {
         **origin,
         "facetl": VERSION,
         "Python": ".".join(map(str, sys.version_info[:3])),
-        **{package: found for package in _PACKAGES if (found := _version_of(package))},
+        **dict(_versions()),
     }
     return ReportTable(("", ""), [TableRow(name, (text,)) for name, text in facts.items()])
 
@@ -373,10 +380,3 @@ def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
 
 def _as_address(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _version_of(package: str) -> str:
-    """Return the version of a package; nothing if it is not installed."""
-    with suppress(PackageNotFoundError):
-        return version(package)
-    return ""
