@@ -8,6 +8,7 @@ than 1e-4, or their counts at all.  Parts:
 
 files      whole cores, end to end: files in, boxes out
 one-core   one thread, images already decoded
+latency    whole cores, one decoded image at a time, as in a loop over a video
 stages     where the time goes, and how near the processor's limit that is
 sizes      images from 240p to 4K
 batches    images searched together
@@ -26,6 +27,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,25 @@ def compare_one_core(paths: Sequence[Path], repeats: int) -> None:
         for name, thresholds in THRESHOLDS.items():
             searches = searches_of(images, thresholds, workers=1)
             print_times(name, take_turns(searches, repeats, time.process_time, len(images)))
+
+
+def compare_latency(paths: Sequence[Path], repeats: int) -> None:
+    print(f"\n{len(paths)} decoded images, one at a time, {usable_cores()} cores, wall clock")
+    images = [load_image(path) for path in paths]
+    for name, thresholds in THRESHOLDS.items():
+        peer = MTCNN(keep_all=True, thresholds=list(thresholds), device="cpu")
+        searches: dict[str, Search] = {PEER: lambda own=peer: search_with_peer(own, images)}  # type: ignore[misc]
+        for engine in ENGINES:
+            detector = Detector.load("pretrained", "cpu", engine)
+            searches[engine] = partial(search_singly, detector, images, thresholds)
+            searches[engine]()
+        print_times(name, take_turns(searches, repeats, time.perf_counter, len(images)))
+
+
+def search_singly(
+    detector: Detector, images: Sequence[NDArray[np.uint8]], thresholds: Thresholds
+) -> list[Detections]:
+    return [detector.detect(image, thresholds) for image in images]
 
 
 def compare_stages(paths: Sequence[Path], repeats: int) -> None:
@@ -301,6 +322,7 @@ def memory(kind: str) -> float:
 PARTS: dict[str, Callable[[Sequence[Path], int], None]] = {
     "files": compare_files,
     "one-core": compare_one_core,
+    "latency": compare_latency,
     "stages": compare_stages,
     "sizes": compare_sizes,
     "batches": compare_batches,

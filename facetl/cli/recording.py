@@ -307,8 +307,7 @@ def _versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
             found[library] = version(library)
     found["platform"] = platform.platform()
     if "device" in parameters:
-        from facetl.mtcnn.detector import choose_device
-        from facetl.mtcnn.machine import describe_machine
+        from facetl.mtcnn.devices import choose_device, describe_machine
 
         found |= describe_machine(choose_device(parameters["device"]), parameters.get("engine"))
     return found

@@ -17,6 +17,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,8 +31,10 @@ constexpr int WIDTH = 8, TILE = 6, small_vectors = 2, wide_vectors = 2;
 constexpr int WIDTH = 4, TILE = 6, small_vectors = 4, wide_vectors = 4;
 #endif
 
-#ifdef __AVX512BF16__
+#ifdef __AVX2__
 #include <immintrin.h>
+#endif
+#ifdef __AVX512BF16__
 constexpr int HALF = 2;  // numbers of a map in a float
 #else
 constexpr int HALF = 1;
@@ -81,8 +84,16 @@ template <int PACK>
 inline Vector add_product(Vector sum, float value, Vector own) {
     return PACK == 2 ? add_product_of_pairs(sum, value, own) : sum + value * own;
 }
-inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
-inline Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
+inline Vector larger(Vector a, Vector b) {
+#if defined __AVX512F__
+    return (Vector)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);  // GCC warns of the other
+#elif defined __AVX2__
+    return (Vector)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return a > b ? a : b;
+#endif
+}
+inline Vector activated(Vector sum, Vector slope) { return sum > 0 ? sum : sum * slope; }
 
 // ---- threads
 
@@ -195,9 +206,7 @@ struct Layer {
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++) {
                 Vector sum = sums[p][v];
-                if (ACTIVATED)
-                    sum = larger(sum, Vector{}) +
-                          smaller(sum, Vector{}) * load(&slopes[block * BLOCK + v * WIDTH]);
+                if (ACTIVATED) sum = activated(sum, load(&slopes[block * BLOCK + v * WIDTH]));
                 store_packed<PACK_OUT>(out + p * OUT + (block * BLOCK + v * WIDTH) / PACK_OUT, sum);
             }
     }
@@ -220,45 +229,171 @@ struct Layer {
             }
     }
 
-    // The whole map: (height, width, STRIDE) to (its rows, its columns, CHANNELS).
-    void map(const float* in, int height, int width, float* out) const {
-        const int rows = height - KERNEL + 1, columns = width - KERNEL + 1;
-        for (int y = 0; y < rows; y++)
-            row(columns, in + long(y) * width * IN, long(width) * IN, IN,
-                out + long(y) * columns * OUT);
+    // Some rows of outputs; rows of inputs and of outputs lie in_row and out_row floats apart.
+    void rows(int rows, int columns, const float* in, long in_row, float* out, long out_row) const {
+        for (int y = 0; y < rows; y++) row(columns, in + y * in_row, in_row, IN, out + y * out_row);
     }
 };
+
+// A convolution of 3 x 3 with stride 1 in 16 multiplications for 4 outputs, instead of 36: Lavin
+// and Gray, Fast algorithms for convolutional neural networks (2016), F(2 x 2, 3 x 3).  A patch of
+// 4 x 4 pixels is transformed, multiplied by the transformed weights, and transformed back.
+template <int INPUTS, int STRIDE, int OUTPUTS, int VECTORS>
+struct Winograd {
+    static constexpr int WINDOW = 3, BLOCK = VECTORS * WIDTH, PRODUCTS = 16;
+    static constexpr int BLOCKS = (OUTPUTS + BLOCK - 1) / BLOCK, CHANNELS = BLOCKS * BLOCK;
+    static constexpr int IN = STRIDE, OUT = CHANNELS;
+    // Patches at a time: their sums fit the registers, all about them the first-level cache.
+    static constexpr int TOGETHER = WIDTH < 16 ? TILE : VECTORS == 1 ? 9 : 8;
+    using Product = Layer<1, INPUTS, STRIDE, BLOCK, VECTORS, 1, 1, false>;
+    Product products[BLOCKS][PRODUCTS];
+    std::vector<float> bias, slopes;
+
+    // From torch's (OUTPUTS, INPUTS, 3, 3).
+    void pack(const float* w, const float* b, const float* s) {
+        bias.resize(CHANNELS), slopes.resize(CHANNELS);
+        std::copy(b, b + OUTPUTS, bias.data()), std::copy(s, s + OUTPUTS, slopes.data());
+        const std::vector<float> none(BLOCK);
+        std::vector<float> own(BLOCK * INPUTS);
+        for (int first = 0; first < OUTPUTS; first += BLOCK)
+            for (int i = 0; i < PRODUCTS; i++) {
+                const int outputs = std::min(BLOCK, OUTPUTS - first);
+                for (int k = 0; k < outputs * INPUTS; k++)
+                    own[k] = transformed(w + (first * INPUTS + k) * 9, i / 4, i % 4);
+                products[first / BLOCK][i].pack(own.data(), none.data(), nullptr, outputs, 0,
+                                                [](int tap) { return tap; });
+            }
+    }
+
+    // Some rows of outputs.  Where their number is odd, or that of columns, a row or a pixel beyond
+    // the input is read, without effect.  The same rows in pairs have the same bits.
+    void rows(int rows, int columns, const float* in, long in_row, float* out, long out_row) const {
+        const int across = (columns + 1) / 2, patches = across * ((rows + 1) / 2);
+        const int parts = (patches + TOGETHER - 1) / TOGETHER;
+        for (int part = 0, first = 0; part < parts; part++) {
+            const int count = patches / parts + (part < patches % parts);
+            float values[PRODUCTS * TOGETHER * STRIDE], sums[PRODUCTS * TOGETHER * BLOCK];
+            for (int i = 0; i < count; i++) {
+                const int y = (first + i) / across * 2, x = (first + i) % across * 2;
+                transform(in + y * in_row + x * STRIDE, in_row, values + i * STRIDE);
+            }
+            for (int block = 0; block < BLOCKS; block++) {
+                for (int i = 0; i < PRODUCTS; i++)
+                    products[block][i].tile_of(count, 0, values + i * TOGETHER * STRIDE, 0, STRIDE,
+                                               sums + i * TOGETHER * BLOCK,
+                                               std::make_integer_sequence<int, TOGETHER>{});
+                for (int i = 0; i < count; i++) {
+                    const int y = (first + i) / across * 2, x = (first + i) % across * 2;
+                    finish(sums + i * BLOCK, block * BLOCK, std::min(rows - y, 2),
+                           std::min(columns - x, 2), out + y * out_row + long(x) * OUT, out_row);
+                }
+            }
+            first += count;
+        }
+    }
+
+  private:
+    static double transformed(const float* w, int row, int column) {
+        constexpr double by[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+        double sum = 0;
+        for (int y = 0; y < 3; y++)
+            for (int x = 0; x < 3; x++) sum += by[row][y] * by[column][x] * w[3 * y + x];
+        return sum;
+    }
+
+    static void transform(const float* in, long in_row, float* values) {
+        for (int c = 0; c < STRIDE; c += WIDTH) {
+            Vector down[4][4];
+#pragma GCC unroll 4
+            for (int x = 0; x < 4; x++) {
+                Vector own[4];
+#pragma GCC unroll 4
+                for (int y = 0; y < 4; y++) own[y] = load(in + y * in_row + x * STRIDE + c);
+                down[0][x] = own[0] - own[2], down[1][x] = own[1] + own[2];
+                down[2][x] = own[2] - own[1], down[3][x] = own[1] - own[3];
+            }
+#pragma GCC unroll 4
+            for (int y = 0; y < 4; y++) {
+                float* to = values + y * 4 * TOGETHER * STRIDE + c;
+                store(to, down[y][0] - down[y][2]);
+                store(to + TOGETHER * STRIDE, down[y][1] + down[y][2]);
+                store(to + 2 * TOGETHER * STRIDE, down[y][2] - down[y][1]);
+                store(to + 3 * TOGETHER * STRIDE, down[y][1] - down[y][3]);
+            }
+        }
+    }
+
+    // The outputs of a patch, of which `height` by `width` are wanted.
+    void finish(const float* sums, int channel, int height, int width, float* out,
+                long out_row) const {
+        for (int c = 0; c < BLOCK; c += WIDTH, channel += WIDTH) {
+            Vector down[2][4];
+#pragma GCC unroll 4
+            for (int x = 0; x < 4; x++) {
+                Vector own[4];
+#pragma GCC unroll 4
+                for (int y = 0; y < 4; y++)
+                    own[y] = load(sums + (y * 4 + x) * TOGETHER * BLOCK + c);
+                down[0][x] = own[0] + own[1] + own[2], down[1][x] = own[1] - own[2] - own[3];
+            }
+            const Vector add = load(&bias[channel]), slope = load(&slopes[channel]);
+#pragma GCC unroll 2
+            for (int y = 0; y < 2; y++) {
+                const Vector left = down[y][0] + down[y][1] + down[y][2] + add;
+                const Vector right = down[y][1] - down[y][2] - down[y][3] + add;
+                if (y >= height) continue;
+                store(out + y * out_row + channel, activated(left, slope));
+                if (width == 2) store(out + y * out_row + OUT + channel, activated(right, slope));
+            }
+        }
+    }
+};
+
+// A convolution of 3 x 3 of maps, which may be of half precision.
+template <int INPUTS, int STRIDE, int OUTPUTS, int VECTORS, int PACK_OUT = 1>
+using Inner = std::conditional_t<HALF == 1, Winograd<INPUTS, STRIDE, OUTPUTS, VECTORS>,
+                                 Layer<3, INPUTS, STRIDE, OUTPUTS, VECTORS, HALF, PACK_OUT>>;
 
 // Side of a map after max pooling with stride 2, the last window reaching over the edge.
 constexpr int pooled(int side, int kernel) { return (side - kernel + 1) / 2 + 1; }
 
-// One row of max pooling of a (height, width, channels) map of floats; the maxima are packed.
-inline void pool_row(const float* in, int height, int width, int channels, int kernel, int row,
-                     float* out) {
-    const int columns = pooled(width, kernel), bottom = std::min(row * 2 + kernel, height);
-    for (int x = 0; x < columns; x++)
-        for (int c = 0, right = std::min(x * 2 + kernel, width); c < channels; c += WIDTH) {
-            Vector most = load(in + (long(row) * 2 * width + x * 2) * channels + c);
-            for (int y = row * 2; y < bottom; y++)
-                for (int k = x * 2; k < right; k++)
-                    most = larger(most, load(in + (long(y) * width + k) * channels + c));
-            store_packed<HALF>(out + (long(x) * channels + c) / HALF, most);
+// A row of max pooling, of as many rows of floats as the kernel has (a row may be there twice).
+template <int KERNEL>
+void pool_row(const float* const* rows, int width, int channels, float* out) {
+    for (int c = 0; c < channels; c += WIDTH) {
+        const auto most = [&](int x) {
+            const long at = long(std::min(x, width - 1)) * channels + c;
+            Vector of = larger(load(rows[0] + at), load(rows[1] + at));
+            return KERNEL == 3 ? larger(of, load(rows[2] + at)) : of;
+        };
+        Vector left = most(0);
+        for (int x = 0; x < pooled(width, KERNEL); x++) {
+            Vector own = larger(left, most(2 * x + 1));
+            left = most(2 * x + 2);
+            if (KERNEL == 3) own = larger(own, left);
+            store_packed<HALF>(out + (long(x) * channels + c) / HALF, own);
         }
+    }
 }
 
-inline void pool(const float* in, int height, int width, int channels, int kernel, float* out) {
-    for (int row = 0; row < pooled(height, kernel); row++)
-        pool_row(in, height, width, channels, kernel, row,
-                 out + long(row) * pooled(width, kernel) * channels / HALF);
-}
-
-// A layer over a square map, then max pooling; `wide` takes what is between them.
-template <class Convolution>
-void map_and_pool(const Convolution& layer, const float* in, int side, int kernel, float* wide,
-                  float* out) {
-    const int mapped = side - Convolution::WINDOW + 1;
-    layer.map(in, side, side, wide);
-    pool(wide, mapped, mapped, Convolution::CHANNELS, kernel, out);
+// A layer over a square map, then max pooling.  `wide` takes what is between them: all of it, or
+// the latest rows if all would leave the first-level cache.
+template <int KERNEL, class Convolution>
+void map_and_pool(const Convolution& layer, const float* in, int side, float* wide, float* out) {
+    const int mapped = side - Convolution::WINDOW + 1, length = mapped * Convolution::CHANNELS;
+    const bool small = mapped * length * 4 <= 16384;
+    const int step = small ? mapped : 2, kept = small ? mapped : 4;
+    const long in_row = side * Convolution::IN;
+    for (int row = 0, done = 0; row < pooled(mapped, KERNEL); row++) {
+        for (; done < std::min(2 * row + KERNEL, mapped); done += step)
+            layer.rows(std::min(step, mapped - done), mapped, in + done * in_row, in_row,
+                       wide + done % kept * length, length);
+        const float* rows[KERNEL];
+        for (int k = 0; k < KERNEL; k++)
+            rows[k] = wide + std::min(2 * row + k, mapped - 1) % kept * length;
+        pool_row<KERNEL>(rows, mapped, Convolution::CHANNELS,
+                         out + row * pooled(mapped, KERNEL) * Convolution::CHANNELS / HALF);
+    }
 }
 
 inline float face_probability(const float* logits) {
@@ -287,10 +422,12 @@ class Resampler {
     void look_at(long x1, long y1, long x2, long y2, int to_rows, int to_columns) {
         top = y1, w = x2 - x1, h = y2 - y1, rows = to_rows, columns = to_columns;
         left = std::clamp(x1, 0L, long(width)), right = std::clamp(x2, left, long(width));
-        first.resize(columns), last.resize(columns);
+        first.resize(columns), last.resize(columns), across.resize(columns);
         for (int c = 0; c < columns; c++) {
-            first[c] = std::clamp(x1 + c * w / columns, left, right) - left;
-            last[c] = std::clamp(x1 + ((c + 1) * w + columns - 1) / columns, left, right) - left;
+            const long from = c * w / columns, to = ((c + 1) * w + columns - 1) / columns;
+            across[c] = to - from;
+            first[c] = std::clamp(x1 + from, left, right) - left;
+            last[c] = std::clamp(x1 + to, left, right) - left;
         }
     }
 
@@ -299,10 +436,9 @@ class Resampler {
         const long from = top + r * h / rows, to = top + ((r + 1) * h + rows - 1) / rows;
         add_up(std::max(from, 0L), std::min(to, long(height)));
         for (int c = 0; c < columns; c++) {
-            const float across = ((c + 1) * w + columns - 1) / columns - c * w / columns;
             const Sums sum = *at(last[c]) - *at(first[c]);
             const Means mean = __builtin_convertvector(Signed(sum), Means) / float(to - from);
-            *reinterpret_cast<Means*>(out + 3 * c) = (mean / across - 127.5f) * 0.0078125f;
+            *reinterpret_cast<Means*>(out + 3 * c) = (mean / across[c] - 127.5f) * 0.0078125f;
         }
     }
 
@@ -313,6 +449,7 @@ class Resampler {
     std::vector<uint32_t> column;  // sums over a bin's rows, by byte
     std::vector<uint32_t> sums;    // the same, over all columns up to here; 4 a pixel
     std::vector<int> first, last;  // column of each bin
+    std::vector<float> across;     // columns of each bin
 
     void add_up(long from, long to) {
         const long count = 3 * (right - left);
@@ -342,16 +479,18 @@ struct Cell {
 class Rows {
   public:
     Rows(int kept, long length, float filled = 0)
-        : kept(kept), length(length), values(kept * length + 64, filled) {}
-    bool full() const { return count == kept; }
-    float* next() {
-        if (full()) {
-            count--;
-            std::memmove(values.data(), values.data() + length, count * length * sizeof(float));
+        : kept(kept), length(length), values((kept + 1) * length + 64, filled) {}
+    float* next(int rows) {
+        if (const int gone = std::max(count + rows - kept, 0)) {
+            count -= gone;
+            std::memmove(values.data(), values.data() + gone * length,
+                         count * length * sizeof(float));
         }
-        return values.data() + length * count++;
+        count += rows;
+        return values.data() + (count - rows) * length;
     }
-    const float* row(int number) const { return values.data() + number * length; }
+    // The latest so many rows.  One more row behind them is memory of this as well.
+    const float* latest(int rows) const { return values.data() + (count - rows) * length; }
 
   private:
     const int kept;
@@ -383,38 +522,50 @@ struct Band {
 
 struct PNet {
     Layer<3, 3, 3, 10, small_vectors> first;
-    Layer<3, 10, 16, 16, small_vectors, HALF, HALF> second;
-    Layer<3, 16, 16, 32, wide_vectors, HALF> third;
+    Inner<10, 16, 16, small_vectors, HALF> second;
+    Inner<16, 16, 32, wide_vectors> third;
     Layer<1, 32, 32, 6, small_vectors, 1, 1, false> heads;
 
-    // The cells of a band whose score is at least the threshold.
+    // The cells of a band whose score is at least the threshold.  Rows are computed in pairs.
     void sweep(Resampler& resample, const Band& band, float threshold,
                std::vector<Cell>& cells) const {
-        const Level& level = band.level;
-        const int h = level.full_height(), w = level.full_width() - 2;
-        const int columns = level.columns(), across = columns + 2;
-        Rows pixels(4, 3l * (w + 2) + 1, BLACK), halved(3, (columns + 4) * second.IN);
-        Rows deeper(3, across * third.IN);
-        std::vector<float> fresh(2l * w * first.CHANNELS + 64), seen(columns * third.CHANNELS + 64);
-        for (int row = band.first, y = 2 * row; row < band.last + 4; row++) {
-            for (; y < std::min(2 * row + 4, h); y++) read(resample, level, y, pixels.next());
-            const int both = std::min(2, h - 2 - 2 * row);
-            const float* top = pixels.row(2 - both);
-            for (int i = 0; i < both; i++)
-                first.row(w, top + i * pixels.length, pixels.length, 3,
-                          fresh.data() + long(i) * w * first.CHANNELS);
-            pool_row(fresh.data(), both, w, first.CHANNELS, 2, 0, halved.next());
-            if (!halved.full()) continue;
-            second.row(across, halved.row(0), halved.length, second.IN, deeper.next());
-            if (!deeper.full()) continue;
-            third.row(columns, deeper.row(0), deeper.length, third.IN, seen.data());
-            choose(seen.data(), columns, row - 4, threshold, cells);
+        const int columns = band.level.columns(), across = columns + 2;
+        Rows pixels(4, 3l * band.level.full_width() + 1, BLACK);
+        Rows halved(4, (across + 2) * second.IN), deeper(4, across * third.IN);
+        const long seen_row = columns * third.OUT;
+        std::vector<float> fresh(2l * band.level.full_width() * first.OUT), seen(2 * seen_row);
+        int read = 2 * band.first;  // rows of pixels, up to here
+        for (int row = band.first; row < band.last + 4; row += 2) {
+            const int count = std::min(2, band.last + 4 - row);
+            for (int y = row; y < row + count; y++)
+                halve(resample, band.level, y, read, pixels, fresh, halved.next(1));
+            if (row < band.first + 2) continue;
+            second.rows(count, across, halved.latest(count + 2), halved.length, deeper.next(count),
+                        deeper.length);
+            if (row < band.first + 4) continue;
+            third.rows(count, columns, deeper.latest(count + 2), deeper.length, seen.data(),
+                       seen_row);
+            for (int i = 0; i < count; i++)
+                choose(seen.data() + i * seen_row, columns, row - 4 + i, threshold, cells);
         }
     }
 
   private:
+    // A row of the first layer's map after max pooling.
+    void halve(Resampler& resample, const Level& level, int row, int& read, Rows& pixels,
+               std::vector<float>& fresh, float* out) const {
+        const int height = level.full_height(), columns = level.full_width() - 2;
+        for (; read < std::min(2 * row + 4, height); read++)
+            take(resample, level, read, pixels.next(1));
+        const int both = std::min(2, height - 2 - 2 * row);
+        const long fresh_row = columns * first.OUT;
+        first.rows(both, columns, pixels.latest(both + 2), pixels.length, fresh.data(), fresh_row);
+        const float* rows[2] = {fresh.data(), fresh.data() + (both - 1) * fresh_row};
+        pool_row<2>(rows, columns, first.OUT, out);
+    }
+
     // A row of pixels of a level with its border; `to` is black but for an earlier row.
-    static void read(Resampler& resample, const Level& level, int y, float* to) {
+    static void take(Resampler& resample, const Level& level, int y, float* to) {
         const int inside = y - level.border;
         if (inside < 0 || inside >= level.height)
             std::fill(to, to + 3l * level.full_width(), BLACK);
@@ -445,6 +596,11 @@ struct PNet {
 constexpr int LEAST_ROWS = 16;  // of a band: neighbours see 4 rows twice
 constexpr int BANDS = 4;        // for each thread, so that all end at about the same time
 
+// Where a part of some rows begins: at an even row, as they are computed in pairs.
+inline int part_of(int rows, int part, int parts) {
+    return part == parts ? rows : int(long(rows) * part / parts) / 2 * 2;
+}
+
 // The rows of all levels, shared out; a single thread gets each level whole.
 inline std::vector<Band> bands_of(const std::vector<Level>& levels, int threads) {
     double all = 1;
@@ -455,8 +611,7 @@ inline std::vector<Band> bands_of(const std::vector<Level>& levels, int threads)
         const double wanted = threads > 1 ? std::ceil(level.cells() / all * BANDS * threads) : 1;
         const int parts = std::clamp<double>(wanted, 1, most);
         for (int i = 0; i < parts && level.cells(); i++)
-            bands.push_back(
-                {level, int(long(rows) * i / parts), int(long(rows) * (i + 1) / parts)});
+            bands.push_back({level, part_of(rows, i, parts), part_of(rows, i + 1, parts)});
     }
     return bands;
 }
@@ -487,32 +642,32 @@ int flattened(int tap) {
 struct RNet {
     static constexpr int SIDE = 24, FEATURES = 576, HIDDEN = 128, ANSWERS = 6;
     Layer<3, 3, 3, 28, wide_vectors> first;
-    Layer<3, 28, 32, 48, WIDTH == 16 ? 3 : wide_vectors, HALF> second;
+    Inner<28, 32, 48, HALF == 2 ? 3 : small_vectors> second;
     Layer<2, 48, 48, 64, wide_vectors, HALF, HALF> third;
     Layer<1, FEATURES, FEATURES, HIDDEN, wide_vectors, HALF> dense;
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
-    void describe(const float* pixels, float* a, float* b, float* features) const {
-        map_and_pool(first, pixels, SIDE, 3, a, b);
-        map_and_pool(second, b, 11, 3, a, b);
-        third.map(b, 4, 4, features);
+    void describe(const float* pixels, float* a, float* b, float* c, float* features) const {
+        map_and_pool<3>(first, pixels, SIDE, a, b);
+        map_and_pool<3>(second, b, 11, a, c);
+        third.rows(3, 3, c, 4 * third.IN, features, 3 * third.OUT);
     }
 };
 
 struct ONet {
     static constexpr int SIDE = 48, FEATURES = 1152, HIDDEN = 256, ANSWERS = 16;
     Layer<3, 3, 3, 32, wide_vectors> first;
-    Layer<3, 32, 32, 64, wide_vectors, HALF> second;
-    Layer<3, 64, 64, 64, wide_vectors, HALF> third;
+    Inner<32, 32, 64, HALF == 2 ? 2 : small_vectors> second;
+    Inner<64, 64, 64, HALF == 2 ? 2 : small_vectors> third;
     Layer<2, 64, 64, 128, wide_vectors, HALF, HALF> fourth;
     Layer<1, FEATURES, FEATURES, HIDDEN, wide_vectors, HALF> dense;
     Layer<1, HIDDEN, HIDDEN, ANSWERS, small_vectors, 1, 1, false> heads;
 
-    void describe(const float* pixels, float* a, float* b, float* features) const {
-        map_and_pool(first, pixels, SIDE, 3, a, b);
-        map_and_pool(second, b, 23, 3, a, b);
-        map_and_pool(third, b, 10, 2, a, b);
-        fourth.map(b, 4, 4, features);
+    void describe(const float* pixels, float* a, float* b, float* c, float* features) const {
+        map_and_pool<3>(first, pixels, SIDE, a, b);
+        map_and_pool<3>(second, b, 23, a, c);
+        map_and_pool<2>(third, c, 10, a, b);
+        fourth.rows(3, 3, b, 4 * fourth.IN, features, 3 * fourth.OUT);
     }
 };
 
@@ -528,7 +683,8 @@ class Judge {
         for (int i = 0; i < count; i++, windows += 4) {
             resample.look_at(windows[0], windows[1], windows[2], windows[3], side, side);
             for (int r = 0; r < side; r++) resample.row(r, pixels.data() + 3 * side * r);
-            net.describe(pixels.data(), a.data(), b.data(), features.data() + i * net.dense.IN);
+            net.describe(pixels.data(), a.data(), b.data(), c.data(),
+                         features.data() + i * net.dense.IN);
         }
         net.dense.row(count, features.data(), 0, net.dense.IN, hidden.data());
         net.heads.row(count, hidden.data(), 0, Net::HIDDEN, said.data());
@@ -540,10 +696,11 @@ class Judge {
     }
 
   private:
-    static constexpr int side = Net::SIDE, largest = (side - 2) * (side - 2) * 32;
+    static constexpr int side = Net::SIDE, largest = side * side / 4 * 32;
     const Net& net;
     Resampler resample;
-    std::vector<float> pixels = room(side * side * 3), a = room(largest), b = room(largest / 3);
+    std::vector<float> pixels = room(side * side * 3);
+    std::vector<float> a = room(largest), b = room(largest), c = room(largest);
     std::vector<float> features = room(TILE * Net::FEATURES), hidden = room(TILE * Net::HIDDEN);
     std::vector<float> said = room(TILE * net.heads.CHANNELS);
 
