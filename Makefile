@@ -14,7 +14,7 @@ demo: .venv/demo
 test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror facetl/mtcnn/native/kernels.cpp
+	$(BIN)/clang-format --dry-run --Werror facetl/mtcnn/native/kernels.cpp benchmarks/kernels.cpp tests/*.cpp
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 

@@ -7,6 +7,10 @@
 // AVX-512 with products of bfloat16: maps and weights then keep two numbers in the place of a
 // float, but for the pixels, what comes out of the last layers, and every sum.
 
+#ifndef __GNUC__
+#error "the kernels need the vectors of GCC or Clang; without kernels, another engine does the work"
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
