@@ -13,6 +13,7 @@ stages     where the time goes, and how near the processor's limit that is
 sizes      images from 240p to 4K
 batches    images searched together
 memory     what searching one image of 4000×3000 with many faces adds
+start      a new process that finds the faces of one image, and the memory of a whole folder
 """
 
 from __future__ import annotations
@@ -56,8 +57,7 @@ BATCHES = (1, 2, 4, 8, 16)
 LARGE = (4000, 3000)
 PEER = "facenet-pytorch"
 ENGINES: list[str] = ["torch"]
-if not why_not("native", "cpu"):
-    ENGINES.append("native")
+ENGINES += [name for name in ("onnx", "native") if not why_not(name, "cpu")]
 
 
 # ---- taking turns
@@ -303,12 +303,66 @@ def grow(name: str, path: Path) -> str:
     return f"{memory('VmHWM') - before:6.0f} MB, {len(found)} faces"
 
 
+FIRST_WITH_PEER = """
+import sys
+from facenet_pytorch import MTCNN
+from PIL import Image
+MTCNN(keep_all=True).detect(Image.open(sys.argv[1]))
+"""
+FIRST = """
+import sys
+from facetl import Detector
+Detector.load().detect(sys.argv[1])
+"""
+LOAD = "from facetl import Detector; Detector.load()"
+
+
+def compare_start(paths: Sequence[Path], repeats: int) -> None:
+    """Print how long processes take that are started for one image or one folder, in turn."""
+    print("\nnew processes, seconds of wall clock and of the processor, and the memory at its peak")
+    one, folder = str(paths[0]), str(paths[0].parent)
+    python, command = [sys.executable, "-W", "ignore", "-c"], [sys.executable, "-m", "facetl"]
+    programs = {
+        f"{PEER}, one image": [*python, FIRST_WITH_PEER, one],
+        "Detector.load()": [*python, LOAD],
+        "Detector, one image": [*python, FIRST, one],
+        "facetl detect, one image": [*command, "detect", one, "--out"],
+        f"facetl detect, {len(paths)} images": [*command, "detect", folder, "--out"],
+    }
+    taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in programs}
+    for _ in range(repeats):
+        for name, program in programs.items():
+            with tempfile.TemporaryDirectory() as out:
+                taken[name].append(run_program([*program, *[f"{out}/found"] * ("facetl" in name)]))
+    for name, laps in taken.items():
+        wall, own, peak = map(statistics.median, zip(*laps, strict=True))
+        least, most = min(lap[0] for lap in laps), max(lap[0] for lap in laps)
+        print(
+            f"{name:26} {wall:5.2f} s ({least:.2f} to {most:.2f})   {own:5.2f} s   {peak:5.0f} MB"
+        )
+
+
+def run_program(program: Sequence[str]) -> tuple[float, float, float]:
+    """Return the seconds that passed, those of the processor, and the most memory in MB."""
+    compiled = {key: own for key, own in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        program, env=compiled, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    _, status, used = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - began
+    assert child.stderr is not None
+    if status:
+        sys.exit(f"{' '.join(program)}: {child.stderr.read().decode()}")
+    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
 def searches_of_one(name: str) -> Callable[[NDArray[np.uint8]], list[Detections]]:
     thresholds = THRESHOLDS["loose"]
     if name == PEER:
         peer = MTCNN(keep_all=True, thresholds=list(thresholds), device="cpu")
         return lambda image: search_with_peer(peer, [image])
-    detector = Detector.load("pretrained", "cpu", "native" if name == "native" else "torch")
+    detector = Detector.load("pretrained", "cpu", name)
     return lambda image: detector.detect([image], thresholds)
 
 
@@ -327,6 +381,7 @@ PARTS: dict[str, Callable[[Sequence[Path], int], None]] = {
     "sizes": compare_sizes,
     "batches": compare_batches,
     "memory": compare_memory,
+    "start": compare_start,
 }
 
 

@@ -49,7 +49,6 @@ OWNERS = {
     "scipy": {"facetl.experiments"},
     "facenet_pytorch": {"facetl.mtcnn"},
     "safetensors": {"facetl.mtcnn", "facetl.training"},
-    "onnx": {"facetl.mtcnn"},
     "onnxruntime": {"facetl.run_onnx", "facetl.mtcnn"},
     "lap": {"facetl.data"},
     "pandas": {"facetl.data"},

@@ -9,7 +9,7 @@ from pathlib import Path
 from facetl.commands.requests import ExportRequest as ExportRequest
 from facetl.errors import UsageError
 from facetl.files import refuse_to_overwrite, require_writable
-from facetl.mtcnn.onnx_export import RUNNER, require_onnx, save_onnx
+from facetl.mtcnn.onnx_export import RUNNER, save_onnx
 from facetl.mtcnn.weights import load_weights
 from facetl.reporting import SILENT, Reporter
 
@@ -32,13 +32,12 @@ def export(request: ExportRequest, reporter: Reporter = SILENT) -> ExportResult:
 
     Raises:
         UsageError: if no kind of file is asked for.
-        InputError: if the weights cannot be read, or a library is missing.
+        InputError: if the weights cannot be read.
         OutputError: if something is in the way, or the folder cannot be written.
     """
     if not request.onnx:
         raise UsageError("found no kind of file to write; give --onnx")
     refuse_to_overwrite(request.out, force=request.force)
-    require_onnx()
     require_writable(request.out)
     files = save_onnx(request.out, load_weights(request.weights))
     return ExportResult(files, request.out / RUNNER)

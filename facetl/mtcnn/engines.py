@@ -66,8 +66,13 @@ def choose_engine(name: str, device: str) -> str:
     if name not in engine_names():
         raise InputError(f"found engine {name!r}, expected one of {engine_names()}")
     if name == AUTO_ENGINE:
-        able = (each for each in _PREFERRED if not why_not(each, device))
-        return next(able, _PREFERRED[-1])  # the first asked, for torch takes seconds to load
+        reasons = {}
+        for each in _PREFERRED:  # one after the other, for torch takes seconds to load
+            if not (reason := why_not(each, device)):
+                return each
+            reasons[each] = reason
+        told = "; ".join(f"{each}: {reason}" for each, reason in reasons.items())
+        raise InputError(f"nothing here can search: {told}")
     if lacking := why_not(name, device):
         raise InputError(f"the {name} engine cannot be had: {lacking}; use --engine auto")
     return name

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facetl.errors import say_not_installed
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.candidates import Floats
 from facetl.mtcnn.geometry import level_size
@@ -85,8 +86,7 @@ class _OnnxEngine:
         """Return what keeps it from being used on a device; nothing if it can be."""
         if device != "cpu":
             return f"onnxruntime is used on the processor, not on {device}"
-        missing = [name for name in ("onnx", "onnxruntime") if not find_spec(name)]
-        return f"{' and '.join(missing)} not installed; install facetl again" if missing else ""
+        return "" if find_spec("onnxruntime") else say_not_installed("onnxruntime", "it")
 
     def describe(self) -> str:
         """Return nothing: the name says it."""
@@ -99,7 +99,7 @@ class _OnnxEngine:
         options.intra_op_num_threads = 1
         sessions = {
             stage: runtime.InferenceSession(
-                build_model(stage, weights).SerializeToString(), options, ["CPUExecutionProvider"]
+                build_model(stage, weights), options, ["CPUExecutionProvider"]
             )
             for stage in STAGES
         }

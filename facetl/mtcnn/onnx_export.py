@@ -15,20 +15,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.data.interop import import_library
 from facetl.files import write_bytes, write_text
+from facetl.mtcnn import onnx_format
 from facetl.mtcnn.layers import LAYERS, Layer
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION
-
-if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
 
 RUNNER = "run_onnx.py"
 """The runner's name, beside the networks."""
@@ -49,40 +46,27 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
         weights: missing stages are pretrained.
 
     Raises:
-        InputError: if the package that it takes is not installed.
         OutputError: if the folder cannot be written.
     """
-    require_onnx()
     models = {stage: build_model(stage, weights) for stage in STAGES}
     for stage, model in models.items():
-        write_bytes(folder / f"{stage}.onnx", model.SerializeToString())
+        write_bytes(folder / f"{stage}.onnx", model)
     runner = Path(__file__).parents[1] / RUNNER
     write_text(folder / RUNNER, runner.read_text(encoding="utf-8"))
     return [*(folder / f"{stage}.onnx" for stage in models), folder / RUNNER]
-
-
-def require_onnx() -> None:
-    """Raise before the work if the package for writing ONNX is missing.
-
-    Raises:
-        InputError: naming it and how to get it.
-    """
-    import_library("onnx", "writing ONNX")
 
 
 class _Graph:
     """The operators of a network, each with one output, and the arrays that they take."""
 
     def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
+        self.nodes: list[bytes] = []
         self.arrays: dict[str, NDArray[Any]] = {}
 
     def add(self, operator: str, *inputs: str, name: str = "", **how: Any) -> str:
         """Add an operator; return the name of its output."""
-        from onnx.helper import make_node
-
         output = name or f"{operator.lower()}{len(self.nodes)}"
-        self.nodes.append(make_node(operator, inputs, [output], **how))
+        self.nodes.append(onnx_format.node(operator, inputs, output, how))
         return output
 
     def constant(self, name: str, values: Any) -> str:
@@ -113,21 +97,18 @@ class _Graph:
         return features
 
 
-def build_model(stage: Stage, weights: Weights) -> ModelProto:
-    """Return a network as an ONNX model, from pixels to scores.
+def build_model(stage: Stage, weights: Weights) -> bytes:
+    """Return a network as the bytes of an ONNX file, from pixels to scores.
 
     Args:
         stage: which network.
         weights: with that stage, or it is pretrained.
     """
-    from onnx.helper import make_graph, make_model, make_opsetid, set_model_props
-    from onnx.numpy_helper import from_array
-
     graph, state = _Graph(), dict(weights.completed().stages[stage])
     middle = graph.constant("middle", np.float32(127.5))
     step = graph.constant("step", np.float32(0.0078125))
     features = graph.add("Mul", graph.add("Sub", "pixels", middle), step)
-    outputs = []
+    said_by = []
     is_flat = False
     for layer in LAYERS[stage]:
         if not layer.kernel and not is_flat:
@@ -135,35 +116,36 @@ def build_model(stage: Stage, weights: Weights) -> ModelProto:
             is_flat = True
         said = graph.add_layer(layer, state, features)
         if layer.is_output:
-            outputs.append(said)
+            said_by.append(said)
         else:
             features = said
     first = graph.constant("face", np.int64(1))
-    scores = graph.add("Gather", graph.add("Softmax", outputs[0], axis=1), first, axis=1)
+    scores = graph.add("Gather", graph.add("Softmax", said_by[0], axis=1), first, axis=1)
     names = [
         graph.add("Identity", said, name=name)
-        for said, name in zip([scores, *outputs[1:]], _OUTPUTS, strict=False)
+        for said, name in zip([scores, *said_by[1:]], _OUTPUTS, strict=False)
     ]
-    arrays = [from_array(array, name) for name, array in graph.arrays.items()]
-    made = make_graph(graph.nodes, stage, *_ends(stage, names), arrays)
-    model = make_model(made, opset_imports=[make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
-    set_model_props(model, {"facetl": json.dumps(_facts(stage, weights))})
-    return model
+    inputs, outputs = _ends(stage, names)
+    made = onnx_format.message(
+        *((1, node) for node in graph.nodes),
+        (2, stage),
+        *((5, onnx_format.tensor(name, array)) for name, array in graph.arrays.items()),
+        *((11, value) for value in inputs),
+        *((12, value) for value in outputs),
+    )
+    facts = {"facetl": json.dumps(_facts(stage, weights))}
+    return onnx_format.model(made, _OPSET, _IR_VERSION, "facetl", facts)
 
 
-def _ends(stage: Stage, names: list[str]) -> tuple[list[Any], list[Any]]:
+def _ends(stage: Stage, names: list[str]) -> tuple[list[bytes], list[bytes]]:
     """Return what a model takes and gives, with the shapes of both."""
-    from onnx import TensorProto
-    from onnx.helper import make_tensor_value_info
-
-    side: list[str] | list[int] = [INPUT_SIZES[stage]] * 2
-    if stage == "pnet":
-        side = ["H", "W"]
+    size = INPUT_SIZES[stage]
+    taken: list[int | str] = ["N", 3, "H", "W"] if stage == "pnet" else ["N", 3, size, size]
     windows = ["rows", "columns"] if stage == "pnet" else []
     counts = [layer.outputs for layer in LAYERS[stage] if layer.is_output]
     given = [[], *([count] for count in counts[1:])]
-    return [make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 3, *side])], [
-        make_tensor_value_info(name, TensorProto.FLOAT, ["N", *count, *windows])
+    return [onnx_format.value("pixels", taken)], [
+        onnx_format.value(name, ["N", *count, *windows])
         for name, count in zip(names, given, strict=True)
     ]
 

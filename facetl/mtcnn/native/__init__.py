@@ -70,7 +70,7 @@ def _find_kernels(*, half: bool = False) -> _Kernels:
     builds = [build for build in wanted if build in _HELD_BACK.get(held_back, wanted)]
     if not builds:
         return _Kernels(lacking=f"{_NEEDS[wanted[-1]]} (ATEN_CPU_CAPABILITY is {held_back})")
-    lacking = "no kernels were built when facetl was installed (is there a C++ compiler?)"
+    lacking = f"no kernels were built when facetl was installed ({_why_not_built()})"
     for build in builds:
         for path in sorted(Path(__file__).parent.glob(f"_{build}.*")):
             kernels = _load_kernels(build, path)
@@ -78,6 +78,13 @@ def _find_kernels(*, half: bool = False) -> _Kernels:
                 return kernels
             lacking = kernels.lacking
     return _Kernels(lacking=lacking)
+
+
+def _why_not_built() -> str:
+    """Return the first line that the build left of what went wrong."""
+    log = Path(__file__).with_name("build.log")
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    return lines[0] if lines else "is there a C++ compiler?"
 
 
 def _load_kernels(build: str, path: Path) -> _Kernels:
