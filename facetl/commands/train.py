@@ -147,7 +147,7 @@ def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> Casca
     plan = plan.transferring(request.transfer).enriched(dataset)
     plan = plan.recoloured(request.skin)
     plan = plan.augmented(repaint=request.repaint, grey=request.grey, mix=request.mix)
-    return plan if request.keep_epochs else plan.stretched(dataset)
+    return plan if request.keep_epochs else plan.stretched(dataset).shortened(dataset)
 
 
 def choose_score(
