@@ -151,7 +151,7 @@ def test_one_command_trains_three_stages_and_leaves_nothing_else(
 def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) -> None:
     result = finished.result
     told = result.stderr.splitlines()
-    assert told[-2] == "shown from score 0.7 on; facetl tune chooses on more frames"  # 4 faces
+    assert told[-2] == "shown from score 0.88 on; facetl tune chooses on more frames"  # 4 faces
     assert [line.split("]")[0].lstrip("[") for line in told[:-2]] == [
         *["pnet"] * 4,
         *["rnet"] * 3,
@@ -611,8 +611,8 @@ def test_every_line_of_a_training_fits_a_terminal(finished: Finished) -> None:
     [
         (3, 0.83, 0.83, 3, "3 frames held out"),
         (3, 0.31, 0.31, 3, "3 frames held out"),
-        (1, 0.83, 0.83, 4, "4 frames trained on"),
-        (0, 0.31, 0.7, 4, "4 frames trained on"),
+        (1, 0.93, 0.93, 4, "4 frames trained on"),
+        (0, 0.31, 0.88, 4, "4 frames trained on"),
     ],
 )
 def test_the_score_shown_is_chosen_on_held_out_frames_if_they_hold_enough_faces(
