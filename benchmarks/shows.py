@@ -27,14 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from facetl import Detector, FaceDataset, Weights, load_dataset, load_weights
 from facetl.boxes import Boxes, iou
 from facetl.cartoons import STYLES, draw_frame
 from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.commands.train import TrainRequest, train
-from facetl.data.forgetting import photographs
+from facetl.data.forgetting import photographs, without_colour
 from facetl.data.formats.conversion import save_dataset
 from facetl.data.formats.table import COURSE
 from facetl.data.images import Pixels, load_image, save_image
@@ -121,7 +120,8 @@ class Bench:
             frames = load_dataset(self.data / show, part="test")
             yield show, pictures_of(frames)
             yield f"{show}, other skin", recoloured(frames)
-            yield f"{show}, grey", greyed(frames)
+            grey = ((without_colour(pixels), faces) for pixels, faces in pictures_of(frames))
+            yield f"{show}, grey", grey
         for style in STYLES:
             yield style, pictures_of(load_dataset(self.drawn(style), part="test"))
         yield "photographs", photographs()
@@ -162,11 +162,6 @@ def pictures_of(frames: FaceDataset) -> Pictures:
 def recoloured(frames: FaceDataset) -> Pictures:
     for place, (pixels, faces) in enumerate(pictures_of(frames)):
         yield recolour_skin(pixels, faces, np.random.default_rng(place)), faces
-
-
-def greyed(frames: FaceDataset) -> Pictures:
-    for pixels, faces in pictures_of(frames):
-        yield np.asarray(Image.fromarray(pixels).convert("L").convert("RGB")), faces
 
 
 def figures_of(weights: Weights, pictures: Pictures) -> dict[str, float]:

@@ -31,7 +31,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.reporting import Reporter
-from facetl.training import cascade, initialisation, preparation, time_estimate
+from facetl.training import cascade, initialisation, plan, preparation, time_estimate
 from facetl.training.cascade import Cascade, Training
 from facetl.training.checkpoint import save_checkpoint
 from facetl.training.plan import CascadePlan
@@ -151,7 +151,7 @@ def test_one_command_trains_three_stages_and_leaves_nothing_else(
 def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) -> None:
     result = finished.result
     told = result.stderr.splitlines()
-    assert told[-2] == "shown from score 0.7 on; facetl tune chooses on more frames"  # 4 faces
+    assert told[-2] == "shown from score 0.88 on; facetl tune chooses on more frames"  # 4 faces
     assert [line.split("]")[0].lstrip("[") for line in told[:-2]] == [
         *["pnet"] * 4,
         *["rnet"] * 3,
@@ -259,7 +259,19 @@ def test_few_frames_are_seen_more_often_unless_epochs_are_given(
     assert CliRunner().invoke(main, bare).exit_code == 130
     given, usual = ([each.training.epochs for each in plan.stages.values()] for plan in planned)
     assert given == [2, 1, 1]
-    assert usual == [3 * STAGE_FACTS[stage].training.epochs for stage in STAGES]
+    assert usual == [30, 12, 15]
+
+
+def test_few_frames_need_half_the_epochs_from_weights_that_know_cartoons(
+    frames: Path, out: Path, planned: Iterator[CascadePlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = ["train", str(frames), "--out", str(out), "--workers=1", "--force"]
+    for start in ("cartoon", "pretrained", "scratch"):
+        assert CliRunner().invoke(main, [*bare, "--start", start]).exit_code == 130
+    monkeypatch.setattr(plan, "SHORTENED_FRAMES", 3)  # 4 are more
+    assert CliRunner().invoke(main, bare).exit_code == 130
+    epochs = [[each.training.epochs for each in p.stages.values()] for p in planned]
+    assert epochs == [[30, 12, 15], [60, 24, 30], [60, 24, 30], [60, 24, 30]]
 
 
 def test_the_transfer_of_every_stage_can_be_chosen(command: Command, out: Path) -> None:
@@ -292,7 +304,7 @@ def test_phases_that_are_given_are_not_stretched(
         assert CliRunner().invoke(main, [*bare, *more]).exit_code == 130
     usual, given = ([each.training.total_epochs for each in p.stages.values()] for p in planned)
     assert given == [3, 3, 3]
-    assert usual == [75, 75, 75]
+    assert usual == [38, 38, 38]
 
 
 # ---- breaks
@@ -599,8 +611,8 @@ def test_every_line_of_a_training_fits_a_terminal(finished: Finished) -> None:
     [
         (3, 0.83, 0.83, 3, "3 frames held out"),
         (3, 0.31, 0.31, 3, "3 frames held out"),
-        (1, 0.83, 0.83, 4, "4 frames trained on"),
-        (0, 0.31, 0.7, 4, "4 frames trained on"),
+        (1, 0.93, 0.93, 4, "4 frames trained on"),
+        (0, 0.31, 0.88, 4, "4 frames trained on"),
     ],
 )
 def test_the_score_shown_is_chosen_on_held_out_frames_if_they_hold_enough_faces(

@@ -27,7 +27,6 @@ from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import choose_engine
 from facetl.mtcnn.weights import save_weights
 from facetl.reporting import SILENT, Reporter
-from facetl.results.shown_score import SCORE
 from facetl.search.settings import DETECTION
 from facetl.training.cascade import Cascade, Training, Workshop
 from facetl.training.initialisation import require_start, settle_start
@@ -148,7 +147,7 @@ def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> Casca
     plan = plan.transferring(request.transfer).enriched(dataset)
     plan = plan.recoloured(request.skin)
     plan = plan.augmented(repaint=request.repaint, grey=request.grey, mix=request.mix)
-    return plan if request.keep_epochs else plan.stretched(dataset)
+    return plan if request.keep_epochs else plan.stretched(dataset).shortened(dataset)
 
 
 def choose_score(
@@ -162,9 +161,10 @@ def choose_score(
     """Return the cascade with the score from which what it finds is shown; report which.
 
     It is that of the best F1 on frames that were held out.  Where these hold too few faces, it
-    is that on all frames, but not below the usual one: false alarms are rarer there.
+    is that on all frames, but not below that of the weights at the start: false alarms are rarer
+    on frames that were trained on.
     """
-    frames, described, least = _frames_to_choose_on(dataset, cascade.aside)
+    frames, held_out = _frames_to_choose_on(dataset, cascade.aside)
     pixels = (load_image(frame.path) for frame in frames)
     detector = Detector(cascade.weights, device, engine)
     faces = TrueBoxes.of((each.boxes for each in frames), (each.ignored for each in frames))
@@ -173,22 +173,21 @@ def choose_score(
     if score is None:
         reporter.note(f"shown from score {detector.score:g} on; facetl tune chooses on more frames")
         return cascade
-    score = max(score, least)
+    score = score if held_out else max(score, detector.score)
+    described = "held out" if held_out else "trained on"
     reporter.note(f"shown from score {score:g} on, chosen on {len(frames)} frames {described}")
     settings = detector.settings.override(score=score)
     metadata = {**cascade.weights.metadata, DETECTION: settings.to_json()}
     return replace(cascade, weights=replace(cascade.weights, metadata=metadata))
 
 
-def _frames_to_choose_on(
-    dataset: FaceDataset, aside: Sequence[str]
-) -> tuple[FaceDataset, str, float]:
-    """Return frames to choose a score on, what they are, and the least score to choose."""
+def _frames_to_choose_on(dataset: FaceDataset, aside: Sequence[str]) -> tuple[FaceDataset, bool]:
+    """Return frames to choose a score on, and whether they were held out."""
     frames = tuple(frame for frame in dataset if frame.name in set(aside))
     chosen = spread(replace(dataset, frames=frames), _MOST_SEARCHED)
     if chosen.face_count >= FEWEST_FACES:
-        return chosen, "held out", 0.0
-    return leave_out_unreadable(spread(dataset, _MOST_SEARCHED)), "trained on", SCORE
+        return chosen, True
+    return leave_out_unreadable(spread(dataset, _MOST_SEARCHED)), False
 
 
 def _load(request: TrainRequest, files: TrainingFiles, reporter: Reporter) -> FaceDataset:

@@ -66,7 +66,8 @@ def _levels(gain: float, offset: float, pixels: Pixels) -> Pixels:
     return np.asarray(np.clip(levels, 0, 255), np.uint8)
 
 
-def _grey(pixels: Pixels) -> Pixels:
+def without_colour(pixels: Pixels) -> Pixels:
+    """Return (H, W, 3) pixels in shades of grey."""
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     return np.asarray(np.repeat(grey[:, :, None], 3, axis=2), np.uint8)
 
@@ -84,7 +85,7 @@ _CHANGES: tuple[Callable[[Pixels], Pixels], ...] = (
     partial(_levels, 0.5, 0),  # darker
     partial(_levels, 1.0, 60),  # brighter
     partial(_levels, 0.4, 76),  # flat
-    _grey,
+    without_colour,
     _blur,
     _add_noise,
 )

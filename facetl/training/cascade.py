@@ -27,7 +27,11 @@ from facetl.mtcnn.weights import State, Weights, load_weights, save_weights
 from facetl.parts import describe_differences
 from facetl.search.settings import DETECTION, Settings
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from facetl.training.initialisation import build_training_network, require_start
+from facetl.training.initialisation import (
+    build_training_network,
+    require_start,
+    starting_score,
+)
 from facetl.training.loop import name_validation_frames, train
 from facetl.training.machine import keeping_threads
 from facetl.training.mining import Miner
@@ -154,7 +158,8 @@ class Training:
         known = {frame.name for frame in self.dataset}
         suspects = tuple(each for each in suspects if each["frame"] in known)
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
-        settings = replace(TUNED, padding=self.plan.stages["onet"].recipe.padding)
+        padding, score = self.plan.stages["onet"].recipe.padding, starting_score(self.plan.start)
+        settings = replace(TUNED, padding=padding, score=score)
         done = self.time_budget.done(records) if self.time_budget else self.plan
         metadata = {
             **task,

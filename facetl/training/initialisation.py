@@ -12,6 +12,7 @@ from facetl.errors import InputError, UsageError, WeightsError
 from facetl.mtcnn.networks import Network, build_network
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import CARTOON, PRETRAINED, built_in_files, load_weights
+from facetl.results.shown_score import SCORE
 from facetl.training.settings import FEW_FRAMES, TrainingSettings
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
@@ -97,6 +98,15 @@ def require_start(start: str) -> None:
     """
     for stage in STAGES:
         build_starting_network(stage, start, seed=0)
+
+
+def starting_score(start: str) -> float:
+    """Return the score from which boxes of the weights to start from are shown.
+
+    Raises:
+        WeightsError: if the file cannot be read.
+    """
+    return SCORE if start == SCRATCH else load_weights(start).settings.score
 
 
 def fingerprint_start(start: str) -> str:

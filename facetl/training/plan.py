@@ -21,11 +21,19 @@ MOST_STRETCHED = 3
 """How many times as many epochs there are for few frames."""
 
 
+SHORTENED_FRAMES = 100
+"""Up to so many frames, weights that know cartoons are trained for a part of the epochs."""
+
+
 class Share(NamedTuple):
     """What is kept of a plan: of its epochs, and of the patches of each frame."""
 
     epochs: float
     patches: float
+
+
+SHORTENED = Share(epochs=0.5, patches=1.0)
+"""What is kept where few frames refine weights that know cartoons."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,16 @@ class CascadePlan:
         return self._with_stages(
             lambda stage, plan: plan.stretched(views[stage], plan.count_patches(frames, faces))
         )
+
+    def shortened(self, dataset: FaceDataset) -> CascadePlan:
+        """Return the plan for few frames of another show, if the start knows cartoons.
+
+        Most of what there is to learn is known; see ``docs/experiments.md``, "Any show".
+        """
+        knows_cartoons = self.start not in (PRETRAINED, SCRATCH)
+        if knows_cartoons and len(dataset) <= SHORTENED_FRAMES:
+            return self.reduced(SHORTENED)
+        return self
 
     def reduced(self, share: Share) -> CascadePlan:
         """Return the plan with a share of its epochs and patches, at least one of each kind."""
