@@ -215,6 +215,14 @@ def test_a_reason_is_given_where_there_are_none(
     assert part in _find_kernels.__wrapped__().lacking
 
 
+def test_what_the_build_left_is_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hide_kernels(monkeypatch, tmp_path)
+    (tmp_path / "build.log").write_text("avx2: c++ cannot be run\navx512: the same\n")
+    assert _find_kernels.__wrapped__().lacking == (
+        "no kernels were built when facetl was installed (avx2: c++ cannot be run)"
+    )
+
+
 @needs_kernels
 def test_kernels_of_another_version_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "INTERFACE", -1)
@@ -255,7 +263,10 @@ class ToyEngine:
     """Torch's arithmetic under another name, which counts the images that it was given."""
 
     exact = True
-    seen = 0
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.threads: list[int] = []
 
     def why_not(self, device: str) -> str:
         return "" if device == "cpu" else "it is a toy"
@@ -268,6 +279,7 @@ class ToyEngine:
 
         def backend(pixels: NDArray[np.uint8], threads: int) -> Backend:
             self.seen += len(pixels)
+            self.threads.append(threads)
             return seen_by_torch(pixels, threads)
 
         return backend
@@ -289,6 +301,48 @@ def test_an_engine_is_an_object_and_a_line_in_a_table(
     assert np.array_equal(found.boxes, expected.boxes)
     with pytest.raises(InputError, match="the toy engine cannot be had: it is a toy"):
         choose_engine("toy", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "threads"), [(1, 4, [3]), (3, 4, [3]), (3, 1, [1, 1, 1])]
+)
+def test_the_images_of_a_single_batch_are_shared_by_all_workers(
+    monkeypatch: pytest.MonkeyPatch,
+    portrait: Path,
+    count: int,
+    batch_size: int,
+    threads: list[int],
+) -> None:
+    toy = ToyEngine()
+    monkeypatch.setattr(sys.modules[__name__], "TOY", toy)
+    monkeypatch.setitem(ENGINES, "toy", f"{__name__}:TOY")
+    detector = Detector.load("cartoon", "cpu", "toy")
+    found = detector.detect([portrait] * count, batch_size=batch_size, workers=3)
+    assert toy.threads == threads
+    assert [len(each) for each in found] == [len(detector.detect(portrait))] * count
+
+
+def test_where_nothing_can_search_each_engine_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facetl.mtcnn.engines.why_not", lambda name, _: f"no {name} here")
+    with pytest.raises(InputError) as caught:
+        choose_engine("auto", CPU)
+    assert str(caught.value) == (
+        "nothing here can search: native: no native here; onnx: no onnx here; torch: no torch here"
+    )
+
+
+@pytest.mark.parametrize("name", ["torch", "onnx"])
+def test_an_engine_whose_library_is_missing_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def load(_: str) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("facetl.mtcnn.engines.load_engine", load)
+    monkeypatch.setattr("facetl.mtcnn.onnx_backend.find_spec", lambda _: None)
+    reason = ONNX.why_not(CPU) if name == "onnx" else why_not("torch", CPU)
+    assert "not installed" in reason
+    assert "pip install" in reason
 
 
 def test_without_kernels_onnxruntime_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,6 +530,24 @@ def test_searching_loads_no_compiler_and_leaves_nothing(portrait: Path, tmp_path
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.iterdir()) == []
+
+
+WITHOUT_TORCH = """
+import sys
+from facetl import Detector
+
+portrait, *engines = sys.argv[1:]
+for engine in engines:
+    assert len(Detector.load("cartoon", "cpu", engine).detect(portrait))
+sys.exit(" ".join(name for name in ("torch", "cv2", "scipy") if name in sys.modules) or 0)
+"""
+
+
+def test_searching_loads_torch_only_if_it_is_asked_for(portrait: Path) -> None:
+    engines = [engine for engine in engines_here() if engine != "torch"]
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(portrait), *engines]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 BLOCKED = """

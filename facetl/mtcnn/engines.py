@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from facetl.errors import InputError
+from facetl.errors import InputError, say_not_installed
 
 if TYPE_CHECKING:
     from facetl.mtcnn.backend import BackendFactory
@@ -83,7 +83,7 @@ def why_not(name: str, device: str) -> str:
     try:
         return load_engine(name).why_not(device)
     except ImportError as error:
-        return f"{error.name} is not installed (pip install 'facetl[train]')"
+        return say_not_installed(error.name or name, "it")
 
 
 def describe_engine(device: str) -> str:
