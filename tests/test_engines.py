@@ -327,7 +327,8 @@ def test_where_nothing_can_search_each_engine_says_why(monkeypatch: pytest.Monke
     with pytest.raises(InputError) as caught:
         choose_engine("auto", CPU)
     assert str(caught.value) == (
-        "nothing here can search: native: no native here; onnx: no onnx here; torch: no torch here"
+        "found no engine that works here (native: no native here; onnx: no onnx here; "
+        "torch: no torch here); install one of them"
     )
 
 

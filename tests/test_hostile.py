@@ -30,6 +30,7 @@ from hostile.make import (
 )
 from hostile.readers import READERS
 from outcomes import success
+from parameters import pretrained_tensors
 from whole_world import NO_WORLD, World, make_world
 
 from facetl import Detector
@@ -38,7 +39,7 @@ from facetl.data.images import save_image
 from facetl.data.video import VideoReader
 from facetl.errors import FacetlError, ImageError, OutputError, WeightsError
 from facetl.locks import locking
-from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights
+from facetl.mtcnn.weights import Weights, load_weights
 
 pytestmark = pytest.mark.usefixtures("sketched")
 
@@ -395,7 +396,7 @@ def test_a_video_may_have_its_title_in_any_encoding(world: World, tmp_path: Path
 
 @pytest.mark.parametrize("place", [0, 3])
 def test_weights_that_are_no_numbers_are_not_taken(place: int) -> None:
-    state = {name: each.clone() for name, each in load_pretrained_stage("pnet").items()}
+    state = pretrained_tensors("pnet")
     name = list(state)[place]
     for broken in (state[name] * torch.inf, state[name].to(torch.complex64), state[name].long()):
         with pytest.raises(WeightsError, match=name):
@@ -403,7 +404,7 @@ def test_weights_that_are_no_numbers_are_not_taken(place: int) -> None:
 
 
 def test_parameters_that_still_learn_are_taken(tmp_path: Path) -> None:
-    state = load_pretrained_stage("pnet")
+    state = pretrained_tensors("pnet")
     torch.save({name: torch.nn.Parameter(each) for name, each in state.items()}, tmp_path / "p.pt")
     assert load_weights(tmp_path / "p.pt").fingerprint == Weights({"pnet": state}).fingerprint
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from parameters import pretrained_tensors, same_values
 from reference_training import QUICK, blob_patches, without_times
 
 from facetl.errors import InputError
 from facetl.mtcnn.stages import STAGES, Stage
-from facetl.mtcnn.weights import State, load_pretrained_stage
+from facetl.mtcnn.weights import State
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network, build_training_network
@@ -48,7 +49,7 @@ def last_of(stage: Stage, chosen: TrainingSettings) -> Checkpoint:
 def changed(before: State, after: State) -> set[str]:
     """Return the layers that are not what they were."""
     return {
-        name.rpartition(".")[0] for name in before if not torch.equal(before[name], after[name])
+        name.rpartition(".")[0] for name in before if not same_values(before[name], after[name])
     }
 
 
@@ -57,7 +58,7 @@ def changed(before: State, after: State) -> set[str]:
 def test_a_strategy_changes_its_part_and_nothing_else(stage: Stage, strategy: Any) -> None:
     (checkpoint,) = run(stage, settings(strategy=strategy))
     wanted = set(_layers_of(build_starting_network(stage, "pretrained", 1), stage, strategy))
-    found = changed(load_pretrained_stage(stage), checkpoint.weights)
+    found = changed(pretrained_tensors(stage), checkpoint.weights)
     # pooling has no weights
     assert found == {name for name in wanted if not name.startswith("pool")}
 
@@ -80,7 +81,7 @@ def test_gradual_training_thaws_one_part_after_the_other() -> None:
     chosen = settings(strategy="gradual", phase_epochs=(1, 2, 1), phase_rates=(1e-2, 1e-3, 1e-4))
     checkpoints = run("pnet", chosen)
     assert chosen.total_epochs == len(checkpoints) == 4
-    states = [load_pretrained_stage("pnet"), *(each.weights for each in checkpoints)]
+    states = [pretrained_tensors("pnet"), *(each.weights for each in checkpoints)]
     steps = [changed(*pair) for pair in pairwise(states)]
     head, block = set(STAGE_FACTS["pnet"].head), {"conv3", "prelu3"}
     assert steps[0] == head
@@ -115,7 +116,7 @@ def test_a_new_head_is_drawn_from_the_seed_and_the_rest_is_shared(stage: Stage) 
         build_training_network(stage, "pretrained", replace(settings(reset_head=True), seed=seed))
         for seed in (1, 1, 2)
     )
-    assert changed(load_pretrained_stage(stage), one.state_dict()) == set(STAGE_FACTS[stage].head)
+    assert changed(pretrained_tensors(stage), one.state_dict()) == set(STAGE_FACTS[stage].head)
     assert not changed(one.state_dict(), twin.state_dict())
     assert changed(one.state_dict(), other.state_dict()) == set(STAGE_FACTS[stage].head)
 
@@ -164,7 +165,7 @@ def distance(state: State, start: State) -> float:
 
 @pytest.mark.parametrize("rule", ["sum", "dtnh"])
 def test_a_stronger_anchor_keeps_weights_nearer(rule: Any) -> None:
-    start = load_pretrained_stage("pnet")
+    start = pretrained_tensors("pnet")
     free, held, tied = (
         distance(run("pnet", settings(3, **transfer))[-1].weights, start)
         for transfer in (

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from drawn_frames import draw_frame
 from numpy.typing import NDArray
+from parameters import same_values
 
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import save_image
@@ -95,4 +95,4 @@ def assert_same_weights(weights: Weights, others: Weights) -> None:
     for stage, state in weights.stages.items():
         assert state.keys() == others.stages[stage].keys()
         for name, tensor in state.items():
-            assert torch.equal(tensor, others.stages[stage][name]), f"{stage}.{name}"
+            assert same_values(tensor, others.stages[stage][name]), f"{stage}.{name}"

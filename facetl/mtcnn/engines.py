@@ -72,7 +72,7 @@ def choose_engine(name: str, device: str) -> str:
                 return each
             reasons[each] = reason
         told = "; ".join(f"{each}: {reason}" for each, reason in reasons.items())
-        raise InputError(f"nothing here can search: {told}")
+        raise InputError(f"found no engine that works here ({told}); install one of them")
     if lacking := why_not(name, device):
         raise InputError(f"the {name} engine cannot be had: {lacking}; use --engine auto")
     return name

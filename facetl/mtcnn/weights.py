@@ -59,8 +59,9 @@ class Weights:
     """Weights of some of the stages.
 
     Attributes:
-        stages: state dict of each stage that is here, at least one: float32 arrays.  They may be
-            given as arrays or tensors of 16, 32 or 64 bits on any device.
+        stages: state dict of each stage that is here, at least one: float32 arrays in the order
+            of the layers.  They may be given as arrays or tensors of 16, 32 or 64 bits on any
+            device.
         metadata: JSON-able facts about their origin.
     """
 
@@ -72,9 +73,11 @@ class Weights:
             raise WeightsError(
                 "found weights of no stage, expected at least one; save a state dict"
             )
-        stages = {stage: _as_state(stage, each) for stage, each in self.stages.items()}
-        for stage, state in stages.items():
+        stages: dict[Stage, State] = {}
+        for stage in sorted(self.stages, key=STAGES.index):
+            state = _as_state(stage, self.stages[stage])
             _check_fit(stage, state)
+            stages[stage] = {name: state[name] for name in parameter_shapes(stage)}
         object.__setattr__(self, "stages", stages)
         Settings.from_metadata(self.metadata)
 
@@ -104,7 +107,7 @@ class Weights:
         Raises:
             WeightsError: if the pretrained weights are needed and cannot be had.
         """
-        if list(self.stages) == list(STAGES):
+        if len(self.stages) == len(STAGES):
             return self
         states = {stage: self.stages.get(stage) or load_pretrained_stage(stage) for stage in STAGES}
         return Weights(states, self.metadata)

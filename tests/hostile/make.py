@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from hostile.readers import READERS, bomb
+from parameters import pretrained_tensors
 from PIL import Image
 from safetensors.torch import save_file
-
-from facetl.mtcnn.weights import load_pretrained_stage
 
 PIXELS = np.random.default_rng(2).integers(0, 256, (60, 80, 3), np.uint8)
 
@@ -120,9 +119,7 @@ def make_bombs(folder: Path) -> dict[str, Path]:
 def make_weights(folder: Path, marker: Path) -> None:
     """Write weights files that must be refused; those of pickles would make ``marker``."""
     folder.mkdir(parents=True, exist_ok=True)
-    pnet = {
-        f"pnet.{name}": each.contiguous() for name, each in load_pretrained_stage("pnet").items()
-    }
+    pnet = {f"pnet.{name}": each for name, each in pretrained_tensors("pnet").items()}
     save_file(pnet, folder / "whole.safetensors")
     data = (folder / "whole.safetensors").read_bytes()
     (folder / "whole.safetensors").unlink()

@@ -14,6 +14,7 @@ from shutil import rmtree
 import numpy as np
 import torch
 from drawn_videos import write_video
+from parameters import pretrained_tensors
 from PIL import Image, features
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
@@ -331,8 +332,7 @@ def _told(document: Callable[[], dict[str, object]]) -> Callable[[Path], list[Pa
 
 def _as_weights(path: Path) -> Path:
     """Write weights that tell what a file holds, whatever it is; return where."""
-    pretrained = load_pretrained_stage("pnet")
-    state = {f"pnet.{name}": each.contiguous() for name, each in pretrained.items()}
+    state = {f"pnet.{name}": each for name, each in pretrained_tensors("pnet").items()}
     text = path.read_bytes().decode("utf-8", "replace")
     weights = path.with_name("1_pnet.safetensors")
     weights.write_bytes(save(state, {"facetl": text}))
@@ -414,8 +414,8 @@ def _claim(folder: Path) -> list[Path]:
 
 
 def _torch(folder: Path) -> list[Path]:
-    torch.save(load_pretrained_stage("pnet"), folder / "pnet.pt")
-    state = {f"pnet.{name}": each for name, each in load_pretrained_stage("pnet").items()}
+    torch.save(pretrained_tensors("pnet"), folder / "pnet.pt")
+    state = {f"pnet.{name}": each for name, each in pretrained_tensors("pnet").items()}
     torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
     return [folder / "pnet.pt", folder / "old.pth"]
 
