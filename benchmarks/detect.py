@@ -342,19 +342,26 @@ def compare_start(paths: Sequence[Path], repeats: int) -> None:
         )
 
 
+LAUNCHER = """
+import os, subprocess, sys, time
+began = time.perf_counter()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(child.pid, 0)
+print(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+sys.exit(status != 0)
+"""
+"""Small itself: a process inherits the peak of the one that starts it."""
+
+
 def run_program(program: Sequence[str]) -> tuple[float, float, float]:
     """Return the seconds that passed, those of the processor, and the most memory in MB."""
     compiled = {key: own for key, own in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    began = time.perf_counter()
-    child = subprocess.Popen(
-        program, env=compiled, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    _, status, used = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - began
-    assert child.stderr is not None
-    if status:
-        sys.exit(f"{' '.join(program)}: {child.stderr.read().decode()}")
-    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    command = [sys.executable, "-S", "-c", LAUNCHER, *program]
+    done = subprocess.run(command, env=compiled, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(program)}: {done.stderr}")
+    wall, own, peak = map(float, done.stdout.split())
+    return wall, own, peak
 
 
 def searches_of_one(name: str) -> Callable[[NDArray[np.uint8]], list[Detections]]:

@@ -233,8 +233,20 @@ def test_every_preset_is_made_of_settings_that_there_are(name: str) -> None:
     assert Settings().preset(name) != Settings()
 
 
+def test_faster_presets_ask_the_networks_less(images: list[Pixels]) -> None:
+    detector = Detector.load("cartoon", "cpu")
+    asked = []
+    for name in (None, "fast", "fastest"):
+        searched = list(detector.search(images, detector.settings.preset(name)))
+        asked.append(sum(each.candidates["pnet"] for each in searched))
+        assert sum(len(each.detections.above(0.9)) for each in searched) > 3
+    assert asked[0] > asked[1] > asked[2]
+
+
 def test_no_such_preset() -> None:
-    with pytest.raises(ValueError, match="found preset 'slow', expected one of thorough"):
+    with pytest.raises(
+        ValueError, match="found preset 'slow', expected one of thorough, fast, fastest"
+    ):
         Settings().preset("slow")
     with pytest.raises(ValueError, match="found preset 'slow'"):
         Detector.load("cartoon", "cpu").detect([], preset="slow")

@@ -232,8 +232,9 @@ class Detector:
             factor: ratio of neighbouring pyramid levels, from 0.1 to 0.99.
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
-            preset: a name of :data:`facetl.search.settings.PRESETS`, such as ``"thorough"``: a
-                search that takes longer and finds more; settings that are given come first.
+            preset: a name of :data:`facetl.search.settings.PRESETS`: ``"thorough"`` takes longer
+                and finds more, ``"fast"`` and ``"fastest"`` the reverse; settings that are given
+                come first.
             min_score: least score in [0, 1] of the faces that are returned.
             bgr: whether arrays and tensors are in OpenCV's order of colours, blue first, as
                 ``cv2.imread`` gives them; paths and PIL images know theirs.
@@ -300,8 +301,9 @@ class Detector:
             factor: ratio of neighbouring pyramid levels, from 0.1 to 0.99.
             padding: whether windows may leave the image, and are black there.
             voting: whether all boxes around a face vote on where it is.
-            preset: a name of :data:`facetl.search.settings.PRESETS`, such as ``"thorough"``: a
-                search that takes longer and finds more; settings that are given come first.
+            preset: a name of :data:`facetl.search.settings.PRESETS`: ``"thorough"`` takes longer
+                and finds more, ``"fast"`` and ``"fastest"`` the reverse; settings that are given
+                come first.
             min_score: least score in [0, 1] of the faces that are returned; tracks take all.
             batch_size: how many frames go through the networks together.
             workers: batches searched side by side; all cores by default, 1 on a GPU.

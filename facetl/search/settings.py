@@ -18,8 +18,15 @@ BATCH_SIZE = 4
 """Images searched together: fewer leave torch idle, more don't fit into the processor's cache."""
 FACTORS = (0.1, 0.99)
 """Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
-PRESETS: Mapping[str, Mapping[str, Any]] = {"thorough": {"mirrored": True}}
-"""Settings that go together, by name; all others stay those of the weights."""
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "thorough": {"mirrored": True},
+    "fast": {"min_face": 24.0, "factor": 0.6, "thresholds": (0.3, 0.2, 0.1)},
+    "fastest": {"min_face": 28.0, "factor": 0.6, "thresholds": (0.5, 0.3, 0.1)},
+}
+"""Settings that go together, by name; all others stay those of the weights.
+
+The fast ones were chosen by a rule, on training frames (see ``docs/performance.md``).
+"""
 
 _LATER = ("rnet_weight", "mirrored")
 """Settings that earlier versions did not have: what they did is 0 or false."""
