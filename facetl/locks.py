@@ -50,6 +50,15 @@ def locking(place: Path, patience: float = 0.0, busy: str = "") -> Iterator[bool
     made = [folder for folder in path.parents if not is_there(folder)]
     handle, has_locks = None, True
     end = time.monotonic() + patience
+
+    def tidy() -> None:
+        nonlocal handle
+        own, handle = handle, None
+        _give_back(own, path)
+        for folder in made:
+            with suppress(OSError):  # it holds something, as it should
+                folder.rmdir()
+
     try:
         while True:
             try:
@@ -65,11 +74,12 @@ def locking(place: Path, patience: float = 0.0, busy: str = "") -> Iterator[bool
                 break
         yield has_locks
     finally:
-        with holding_signals():
-            _give_back(handle, path)
-            for folder in made:
-                with suppress(OSError):  # it holds something, as it should
-                    folder.rmdir()
+        try:
+            with holding_signals():
+                tidy()
+        except KeyboardInterrupt:
+            tidy()  # it may have come just before signals were held; a second one is ignored
+            raise
 
 
 def clear(place: Path, *, deep: bool = True) -> None:

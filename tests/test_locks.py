@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,21 @@ def test_a_place_is_locked_once_and_nothing_of_it_stays(name: str, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
     with locking(place):
         pass
+
+
+def test_a_signal_just_before_signals_are_held_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def struck() -> Iterator[None]:
+        raise KeyboardInterrupt
+        yield
+
+    place = tmp_path / "new" / "out"
+    with pytest.raises(KeyboardInterrupt), locking(place):  # noqa: PT012
+        assert (place.parent / lock_name(place)).exists()
+        monkeypatch.setattr(locks, "holding_signals", struck)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_to_a_place_is_the_place(tmp_path: Path) -> None:
