@@ -74,9 +74,9 @@ def doctor(request: DoctorRequest) -> Iterator[Finding]:
     loaded = [*LOADED, *(name for name in TRAINING if name not in absent)]
     yield from (Finding("missing", each) for each in _find_missing(loaded))
     detectors = [detector]
-    if detector.engine != "torch":
-        other = "onnx" if why_not("torch", detector.device) else "torch"
-        detectors += [Detector(detector.weights, detector.device, other)]
+    other = "onnx" if why_not("torch", detector.device) else "torch"
+    if other != detector.engine:
+        detectors.append(Detector(detector.weights, detector.device, other))
     yield from (Finding("check", each) for each in _check(detectors))
 
 
