@@ -77,7 +77,7 @@ def test_opencv_without_windows_is_opencv(monkeypatch: pytest.MonkeyPatch) -> No
             raise PackageNotFoundError(name)
         return "1.2.3"
 
-    monkeypatch.setattr(doctor_module, "version", version)
+    monkeypatch.setattr("facetl.version.version", version)
     assert "opencv-python-headless 1.2.3" in run("--engine", "torch")["libraries"][0]
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import cache, wraps
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +30,7 @@ from facetl.manifests.fingerprints import (
 )
 from facetl.manifests.manifest import Step, add_step, find_manifest
 from facetl.settings import Place
-from facetl.version import VERSION
+from facetl.version import VERSION, installed_versions
 
 _LIBRARIES = (
     *("av", "facenet-pytorch", "lap", "matplotlib", "numpy", "onnx", "onnxruntime"),
@@ -301,11 +300,12 @@ def _as_json(value: Any) -> Any:
 
 def _versions(parameters: Mapping[str, Any]) -> dict[str, str | int]:
     """Return the versions of all that takes part, and where networks run if the command has any."""
-    found: dict[str, str | int] = {"facetl": VERSION, "python": platform.python_version()}
-    for library in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[library] = version(library)
-    found["platform"] = platform.platform()
+    found: dict[str, str | int] = {
+        "facetl": VERSION,
+        "python": platform.python_version(),
+        **installed_versions(_LIBRARIES),
+        "platform": platform.platform(),
+    }
     if "device" in parameters:
         from facetl.mtcnn.devices import choose_device, describe_machine
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +20,7 @@ from facetl.mtcnn.engines import describe_engine, load_engine, why_not
 from facetl.mtcnn.weights import CARTOON
 from facetl.results.detections import Detections
 from facetl.search.settings import Settings
-from facetl.version import VERSION
+from facetl.version import VERSION, installed_versions
 
 LIBRARIES = (
     *("numpy", "pillow", "onnxruntime", "torch", "torchvision"),
@@ -66,7 +64,8 @@ def doctor(request: DoctorRequest) -> Iterator[Finding]:
     is_chosen = request.engine != "auto"
     yield Finding("engine", chosen if is_chosen else describe_engine(detector.device))
     yield Finding("threads", describe_threads())
-    yield Finding("libraries", ", ".join(_installed()))
+    installed = installed_versions(LIBRARIES).items()
+    yield Finding("libraries", ", ".join(f"{name} {version}" for name, version in installed))
     absent = [name for name in TRAINING if find_spec(name) is None]
     if absent:
         wanted = f"{', '.join(absent)} not installed; {how_to_install(absent[0])}"
@@ -78,13 +77,6 @@ def doctor(request: DoctorRequest) -> Iterator[Finding]:
     if other != detector.engine:
         detectors.append(Detector(detector.weights, detector.device, other))
     yield from (Finding("check", each) for each in _check(detectors))
-
-
-def _installed() -> Iterator[str]:
-    """Yield the libraries that are installed; OpenCV comes under several names."""
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            yield f"{name} {version(name)}"
 
 
 def _find_missing(libraries: Sequence[str]) -> Iterator[str]:

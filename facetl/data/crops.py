@@ -166,7 +166,7 @@ def cut_face(picture: Image.Image | Pixels, span: Span, size: int) -> Pixels:
     if isinstance(picture, Image.Image):
         face = picture.crop(span).resize((size, size), Image.Resampling.BILINEAR)
         return np.array(face)
-    cut = picture[span.top : span.bottom, span.left : span.right]
     import cv2  # facenet-pytorch's own way, whose faces are to be the same to the bit
 
+    cut = picture[span.top : span.bottom, span.left : span.right]
     return np.asarray(cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA), np.uint8)

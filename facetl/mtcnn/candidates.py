@@ -39,7 +39,7 @@ class Candidates:
         return len(self.scores)
 
     def __getitem__(self, keep: Rows) -> Candidates:
-        """Return the candidates that a boolean mask or an index tensor selects."""
+        """Return the candidates that a boolean mask or indices select."""
         return Candidates(*(getattr(self, column.name)[keep] for column in fields(self)))
 
     @classmethod

@@ -134,8 +134,8 @@ class Detector:
         Args:
             weights: a ``.safetensors`` or ``.pt`` file, ``"cartoon"`` (shipped with facetl) or
                 ``"pretrained"`` (on photographs).
-            device: one of :data:`facetl.mtcnn.engines.DEVICES`; ``"auto"``: a GPU of NVIDIA's
-                if there is one.
+            device: one of :data:`facetl.mtcnn.engines.DEVICES`; ``"auto"``: an NVIDIA GPU if
+                there is one.
             engine: ``"native"`` (compiled kernels, for the processor), ``"half"`` (the same in
                 half precision), ``"onnx"`` (onnxruntime, for the processor), ``"torch"`` (any
                 device), or ``"auto"``: the first of native, onnx and torch that can be had.

@@ -23,7 +23,7 @@ ENGINES = {
 }
 """Where the engines lie, ``module:object``, by name."""
 DEVICES = ("auto", "cpu", "cuda", "mps")
-"""Devices that can be asked for: ``cuda`` is a GPU of NVIDIA's, ``mps`` one of Apple's."""
+"""Devices that can be asked for: ``cuda`` is an NVIDIA GPU, ``mps`` an Apple one."""
 AUTO_ENGINE = "auto"
 """The name that stands for the first of ``PREFERRED`` that can be had."""
 _PREFERRED = ("native", "onnx", "torch")

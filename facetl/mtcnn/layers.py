@@ -81,6 +81,11 @@ LAYERS: dict[Stage, tuple[Layer, ...]] = {
 row, then by channel."""
 
 
+def output_count(stage: Stage) -> int:
+    """Return how many numbers a network gives for a window: score, offsets and landmarks."""
+    return sum(layer.outputs for layer in LAYERS[stage] if layer.is_output) - 1
+
+
 def parameter_shapes(stage: Stage) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a network's parameters by their names, in the order of a state dict."""
     return {name: shape for layer in LAYERS[stage] for name, shape in layer.shapes().items()}

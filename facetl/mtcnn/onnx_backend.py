@@ -13,7 +13,7 @@ from facetl.errors import say_not_installed
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.candidates import Floats
 from facetl.mtcnn.geometry import level_size
-from facetl.mtcnn.layers import LAYERS
+from facetl.mtcnn.layers import output_count
 from facetl.mtcnn.onnx_export import build_model
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
@@ -48,8 +48,7 @@ class _OnnxBackend:
         self, stage: Stage, windows: NDArray[np.int64], image_index: NDArray[np.int64]
     ) -> WindowOutputs:
         """Return what RNet or ONet gives for windows of whole pixels."""
-        outputs = sum(layer.outputs for layer in LAYERS[stage] if layer.is_output) - 1
-        columns = np.empty((len(windows), outputs), np.float32)
+        columns = np.empty((len(windows), output_count(stage)), np.float32)
         for image, sums in enumerate(self._sums):
             rows = np.flatnonzero(image_index == image)
             for some in np.split(rows, range(_CROPS_AT_ONCE, len(rows), _CROPS_AT_ONCE)):

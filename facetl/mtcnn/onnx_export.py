@@ -48,7 +48,8 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
     Raises:
         OutputError: if the folder cannot be written.
     """
-    models = {stage: build_model(stage, weights) for stage in STAGES}
+    whole = weights.completed()
+    models = {stage: build_model(stage, whole) for stage in STAGES}
     for stage, model in models.items():
         write_bytes(folder / f"{stage}.onnx", model)
     runner = Path(__file__).parents[1] / RUNNER
@@ -102,9 +103,9 @@ def build_model(stage: Stage, weights: Weights) -> bytes:
 
     Args:
         stage: which network.
-        weights: with that stage, or it is pretrained.
+        weights: of all three networks.
     """
-    graph, state = _Graph(), dict(weights.completed().stages[stage])
+    graph, state = _Graph(), weights.stages[stage]
     middle = graph.constant("middle", np.float32(127.5))
     step = graph.constant("step", np.float32(0.0078125))
     features = graph.add("Mul", graph.add("Sub", "pixels", middle), step)

@@ -158,10 +158,10 @@ class Yolo(AnnotationFormat):
         Ultralytics does not train without a ``val``: ``test`` or ``train`` stands in for a
         missing one.
         """
-        frames = [frame for part in parts.values() for frame in part]
-        names = class_names([label for frame in frames for label in frame.labels])
         import yaml
 
+        frames = [frame for part in parts.values() for frame in part]
+        names = class_names([label for frame in frames for label in frame.labels])
         numbers = {name: number for number, name in enumerate(names or [class_name(None)])}
         for part, members in parts.items():
             for frame in members:

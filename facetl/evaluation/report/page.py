@@ -11,10 +11,8 @@ import base64
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,7 +23,7 @@ from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
 from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
 from facetl.evaluation.scoring import Evaluation
-from facetl.version import VERSION
+from facetl.version import VERSION, installed_versions
 
 MAX_FRAMES = 1000
 """Frames on the page; of more, those with the most mistakes."""
@@ -350,19 +348,12 @@ def _calibration_tables(evaluations: Sequence[Evaluation]) -> list[ReportTable]:
     ]
 
 
-def _versions() -> Iterator[tuple[str, str]]:
-    """Yield the packages that are installed, with their versions: not everybody has torch."""
-    for package in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            yield package, version(package)
-
-
 def _origin_table(origin: Mapping[str, str]) -> ReportTable:
     facts = {
         **origin,
         "facetl": VERSION,
         "Python": ".".join(map(str, sys.version_info[:3])),
-        **dict(_versions()),
+        **installed_versions(_PACKAGES),  # not everybody has torch
     }
     return ReportTable(("", ""), [TableRow(name, (text,)) for name, text in facts.items()])
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.geometry import PNET_WINDOW, level_size
-from facetl.mtcnn.layers import parameter_shapes
-from facetl.mtcnn.stages import STAGES, Stage
+from facetl.mtcnn.layers import output_count
+from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import Weights
 
 _MACHINES = {"x86_64": "x86", "AMD64": "x86", "aarch64": "arm", "arm64": "arm"}
@@ -42,7 +42,6 @@ _NEEDS = {
 INTERFACE = 3
 """Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
 
-_OUTPUTS: dict[Stage, int] = {"rnet": 5, "onet": 15}
 _CELL = 7  # numbers: column, row, score, four offsets
 
 
@@ -150,11 +149,7 @@ class _NativeNetworks:
         if kernels.library is None:
             raise RuntimeError(kernels.lacking)
         self.library = kernels.library
-        arrays = [
-            np.ascontiguousarray(weights.stages[stage][name], np.float32)
-            for stage in STAGES
-            for name in parameter_shapes(stage)
-        ]
+        arrays = [array for state in weights.stages.values() for array in state.values()]
         addresses = (ctypes.c_void_p * len(arrays))(*(each.ctypes.data for each in arrays))
         handle = self.library.facetl_load(addresses)
         if not handle:
@@ -203,7 +198,7 @@ class _NativeBackend:
         self, stage: Stage, windows: NDArray[np.int64], image_index: NDArray[np.int64]
     ) -> WindowOutputs:
         """Return what RNet or ONet gives for windows of whole pixels."""
-        outputs = np.empty((len(windows), _OUTPUTS[stage]), np.float32)
+        outputs = np.empty((len(windows), output_count(stage)), np.float32)
         for number, image in enumerate(self._images):
             rows = np.flatnonzero(image_index == number)
             outputs[rows] = self._classify_windows(
@@ -231,7 +226,7 @@ class _NativeBackend:
         self, stage: Stage, image: NDArray[np.uint8], windows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return (N, 5 or 15): score, offsets and landmarks of (N, 4) windows of one image."""
-        outputs = np.empty((len(windows), _OUTPUTS[stage]), np.float32)
+        outputs = np.empty((len(windows), output_count(stage)), np.float32)
         failed = self._networks.library.facetl_judge(
             self._networks.handle, int(stage == "onet"), _address(image), *self.size_hw,
             _address(windows), len(windows), self._threads, _address(outputs),
