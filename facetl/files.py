@@ -106,7 +106,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     about_to_write()
     is_new = not path.parent.exists()
-    temporary = _temporary_name(path.parent, path)
+    temporary = temporary_name(path.parent, path)
     try:
         _make_new(temporary, path)
         yield temporary
@@ -136,7 +136,7 @@ def folder_in_place(path: Path) -> Iterator[Path]:
         OutputError: if the place cannot be written.
     """
     about_to_write()
-    temporary = _temporary_name(path if path.is_dir() else path.parent, path)
+    temporary = temporary_name(path if path.is_dir() else path.parent, path)
     try:
         _make_new(temporary, path, folder=True)
         yield temporary
@@ -375,7 +375,7 @@ def is_temporary(name: str, path: Path | None = None) -> bool:
     return re.fullmatch(rf"\.facetl-{tag}-[0-9a-f]{{8}}(\.[^.]*)?", name) is not None
 
 
-def _temporary_name(folder: Path, path: Path) -> Path:
+def temporary_name(folder: Path, path: Path) -> Path:
     """Return a name that nobody has: known before there is anything by it, so nothing is lost.
 
     It is short however long that of ``path`` is, and has the same suffix, which writers go by.

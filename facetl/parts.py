@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from facetl.errors import InputError
-from facetl.files import MAKE_ROOM, cannot_write, parse_json, remove_folder
+from facetl.files import MAKE_ROOM, cannot_write, parse_json, remove_folder, temporary_name
 from facetl.interruptions import holding_signals
 from facetl.version import VERSION
 
@@ -42,12 +42,14 @@ def has_work(path: Path) -> bool:
 
 
 def _discard_work(path: Path) -> None:
-    """Remove the unfinished work for a file, the task first: without it there is none."""
+    """Remove the unfinished work for a file, all at once for whoever comes after a kill.
+
+    What a kill leaves of it then has a temporary name, and goes with the next command.
+    """
     folder = work_folder(path)
     with holding_signals():
-        for name in (_TASK, _OLD_LOG):
-            with suppress(OSError):
-                (folder / name).unlink()
+        with suppress(OSError):  # there is none, or it stays by its name
+            folder = folder.rename(temporary_name(folder.parent, folder))
         remove_folder(folder)
 
 

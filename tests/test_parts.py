@@ -16,6 +16,7 @@ from tiny_world import save_frames
 from facetl.cli import main
 from facetl.data.dataset import load_dataset
 from facetl.errors import OutputError, PatchesError
+from facetl.locks import clear
 from facetl.parts import has_work, keeping_parts, work_folder
 from facetl.training import preparation
 from facetl.training.patches import load_patches
@@ -276,6 +277,24 @@ def test_facts_and_data_come_back(tmp_path: Path) -> None:
     assert work([2], resume=True) == [{"size": 2}, {"size": 0}, {"size": 1}]
     assert path.read_bytes() == b"\na" * 5
     assert not work_folder(path).exists()
+
+
+def test_a_kill_while_parts_are_removed_leaves_what_the_next_command_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+
+    def die(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), keeping_parts(path, {"a": 1}, resume=False) as parts:  # noqa: PT012
+        parts.add(1, b"data")
+        monkeypatch.setattr("facetl.parts.remove_folder", die)
+    monkeypatch.undo()
+    assert not work_folder(path).exists()
+    assert len(list(tmp_path.iterdir())) == 1
+    clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_parts_of_another_task_are_not_taken_for_own_ones(tmp_path: Path) -> None:
