@@ -14,6 +14,7 @@ import numpy as np
 from facetl.data.images import Pixels
 from facetl.data.overlays import draw_boxes, fit_panels, side_by_side
 from facetl.data.shots import FrameSignature, frame_signature, is_cut
+from facetl.data.side_streams import CopyPlan, copying_sides, plan_copy
 from facetl.data.video import LONGEST_SIDE, VideoFrame, VideoReader, VideoWriter, writing_video
 from facetl.errors import NameTooLongError
 from facetl.palette import track_colour
@@ -34,7 +35,7 @@ class DrawnVideos(Sink):
     Each copy is drawn from the first frame on, also where the first frames were searched before.
 
     Args:
-        folder: where the copies go, always as MP4.
+        folder: where the copies go: MP4, or Matroska where MP4 cannot hold the sound.
         videos: those that are searched.
         reporter: is told which of them cannot be drawn.
 
@@ -44,7 +45,10 @@ class DrawnVideos(Sink):
 
     def __init__(self, folder: Path, videos: Sequence[NamedVideo], reporter: Reporter) -> None:
         self._videos = {video.name: video for video in videos}
-        self._paths = {name: _drawing_path(folder, name) for name in self._videos}
+        self._plans = {name: plan_copy(each.reader.path) for name, each in self._videos.items()}
+        self._paths = {
+            name: _drawing_path(folder, name, plan.suffix) for name, plan in self._plans.items()
+        }
         refuse_twins([video.reader.path for video in videos], list(self._paths.values()))
         self._reporter = reporter
         self._current: str | None = None
@@ -71,26 +75,40 @@ class DrawnVideos(Sink):
             self._drawn.show(picture.stamp.index, searched.results)
 
     def _begin(self, name: str) -> _DrawnVideo | None:
+        plan = self._plans[name]
+        copy = _copying(self._videos[name], self._paths[name], plan, self._reporter)
         try:
-            return self._open.enter_context(_drawing(self._videos[name], self._paths[name]))
+            drawn = self._open.enter_context(copy)
         except NameTooLongError as error:
             self._reporter.note(f"{name} is searched and not drawn: {error}")
             return None
+        if plan.left_out:
+            lost = ", ".join(plan.left_out)
+            self._reporter.note(f"{name}: left out of its copy, as no container takes it: {lost}")
+        return drawn
 
 
-def _drawing_path(folder: Path, name: str) -> Path:
-    """Return where the annotated copy of a video goes, always an MP4."""
-    return folder / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
+def _drawing_path(folder: Path, name: str, suffix: str) -> Path:
+    """Return where the copy of a video goes, of the container that has this suffix."""
+    return folder / (name if name.lower().endswith(suffix) else name + suffix)
 
 
 @contextmanager
-def _drawing(video: NamedVideo, path: Path) -> Iterator[_DrawnVideo]:
+def _copying(
+    video: NamedVideo, path: Path, plan: CopyPlan, reporter: Reporter
+) -> Iterator[_DrawnVideo]:
     """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
-    frames = VideoReader(video.reader.path).frames()
-    with closing(frames), writing_video(path, video.facts.rate) as writer:
+    reader = VideoReader(video.reader.path)
+    with (
+        closing(reader.frames()) as frames,
+        copying_sides(reader.path, plan) as sides,
+        writing_video(path, video.facts.rate, (sides, reader)) as writer,
+    ):
         drawn = _DrawnVideo(frames, writer)
         yield drawn
         drawn.finish()
+    for fault in sides.faults:
+        reporter.note(f"{video.name}: {fault}; the copy holds the rest")
 
 
 class _DrawnVideo:
