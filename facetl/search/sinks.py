@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from facetl.boxes import Boxes
 from facetl.data.images import save_image
-from facetl.data.overlays import TRUTH, draw_boxes, side_by_side
+from facetl.data.overlays import TRUTH, draw_boxes, line_width, side_by_side
 from facetl.errors import NameTooLongError
 from facetl.reporting import Reporter
 from facetl.results.store import RunWriter
@@ -121,7 +121,8 @@ class Overlays(Sink):
             return
         pixels = picture.load()
         if picture.name in self._faces:
-            pixels = draw_boxes(pixels, self._faces[picture.name], colour=TRUTH, thickness=3)
+            width = line_width(pixels) * 3 // 2
+            pixels = draw_boxes(pixels, self._faces[picture.name], colour=TRUTH, thickness=width)
         panels = [
             (
                 f"{run}: {len(frame.detections)} found",
