@@ -19,6 +19,7 @@ from facetl.errors import OutputError, UsageError
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector
 from facetl.reporting import SILENT, Reporter
+from facetl.results.export_table import TIMED_EXPORTS
 from facetl.results.store import (
     DOCUMENT,
     LINES,
@@ -123,6 +124,9 @@ def _require_fitting(request: DetectRequest, found: Inputs) -> None:
         raise UsageError("--overlays and --truth are for images; videos have --video")
     if not found.videos and (request.every or request.video or request.skip_still):
         raise UsageError("--every, --video and --skip-still are for videos; found none")
+    timed = [kind for kind in request.exports if kind in TIMED_EXPORTS]
+    if not found.videos and timed:
+        raise UsageError(f"--export {timed[0]} is for videos; found none")
     if request.by_blocks and request.stream:
         raise UsageError("--engine ray writes shards as they come; leave out --stream")
     if request.resume and not (request.stream or request.by_blocks):

@@ -303,7 +303,8 @@ class DetectRequest(SearchRequest):
     exports: tuple[str, ...] = setting(
         (),
         "Also write the detections for other tools; repeatable. npy: the course's arrays; cvat, "
-        "label-studio: for correction there.",
+        "label-studio: for correction there. Of videos, from tracks-csv on: the tracks with their "
+        "times (see docs/video.md).",
         tuple(EXPORTS),
         flag="--export",
     )
