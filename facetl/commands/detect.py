@@ -33,6 +33,7 @@ from facetl.results.store import (
 )
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
+from facetl.search.hiding import HIDDEN
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
 from facetl.search.pipeline import SearchRun
@@ -143,6 +144,7 @@ def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -
         twins=find_twins(found.images),
         taken=find_taken(found.images),
         videos=request.video,
+        hiding=tuple(how for how in HIDDEN if getattr(request, how)),
     )
 
 

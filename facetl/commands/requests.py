@@ -288,6 +288,14 @@ class DetectRequest(SearchRequest):
     video: bool = setting(
         False, "Write a copy of each video with boxes, scores and tracks drawn on it."
     )
+    blur: bool = setting(
+        False,
+        "Write a copy of each image and video with the faces that were found blurred.",
+    )
+    mask: bool = setting(
+        False,
+        "Write a copy of each image and video with the faces that were found masked.",
+    )
     skip_still: bool = setting(
         False,
         "For videos: skip frames that show the same picture as the one before, and reuse its "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,6 +29,16 @@ DRAWN = "videos"
 """Folder of the annotated copies."""
 
 
+class Artist(Protocol):
+    """Draws a copy of one video, as results become known."""
+
+    def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
+        """Take what runs found in frame ``index``."""
+
+    def finish(self) -> None:
+        """Write all frames that are left."""
+
+
 class DrawnVideos(Sink):
     """Draws the annotated copy of each video; a copy is put in place before the next one begins.
 
@@ -38,12 +48,20 @@ class DrawnVideos(Sink):
         folder: where the copies go: MP4, or Matroska where MP4 cannot hold the sound.
         videos: those that are searched.
         reporter: is told which of them cannot be drawn.
+        artist: makes what draws a copy, of all frames of a video and the writer of the copy.
 
     Raises:
         InputError: if two videos would have one copy.
     """
 
-    def __init__(self, folder: Path, videos: Sequence[NamedVideo], reporter: Reporter) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        videos: Sequence[NamedVideo],
+        reporter: Reporter,
+        artist: Callable[[Iterator[VideoFrame], VideoWriter], Artist] | None = None,
+    ) -> None:
+        self._artist = artist or _DrawnVideo
         self._videos = {video.name: video for video in videos}
         self._plans = {name: plan_copy(each.reader.path) for name, each in self._videos.items()}
         self._paths = {
@@ -52,7 +70,7 @@ class DrawnVideos(Sink):
         refuse_twins([video.reader.path for video in videos], list(self._paths.values()))
         self._reporter = reporter
         self._current: str | None = None
-        self._drawn: _DrawnVideo | None = None
+        self._drawn: Artist | None = None
         self._open = ExitStack()
 
     def __exit__(
@@ -74,9 +92,9 @@ class DrawnVideos(Sink):
         if self._drawn and not searched.skipped:
             self._drawn.show(picture.stamp.index, searched.results)
 
-    def _begin(self, name: str) -> _DrawnVideo | None:
+    def _begin(self, name: str) -> Artist | None:
         plan = self._plans[name]
-        copy = _copying(self._videos[name], self._paths[name], plan, self._reporter)
+        copy = self._copying(self._videos[name], self._paths[name], plan)
         try:
             drawn = self._open.enter_context(copy)
         except NameTooLongError as error:
@@ -87,28 +105,25 @@ class DrawnVideos(Sink):
             self._reporter.note(f"{name}: left out of its copy, as no container takes it: {lost}")
         return drawn
 
+    @contextmanager
+    def _copying(self, video: NamedVideo, path: Path, plan: CopyPlan) -> Iterator[Artist]:
+        """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
+        reader = VideoReader(video.reader.path)
+        with (
+            closing(reader.frames()) as frames,
+            copying_sides(reader.path, plan) as sides,
+            writing_video(path, video.facts.rate, (sides, reader)) as writer,
+        ):
+            drawn = self._artist(frames, writer)
+            yield drawn
+            drawn.finish()
+        for fault in sides.faults:
+            self._reporter.note(f"{video.name}: {fault}; the copy holds the rest")
+
 
 def _drawing_path(folder: Path, name: str, suffix: str) -> Path:
     """Return where the copy of a video goes, of the container that has this suffix."""
     return folder / (name if name.lower().endswith(suffix) else name + suffix)
-
-
-@contextmanager
-def _copying(
-    video: NamedVideo, path: Path, plan: CopyPlan, reporter: Reporter
-) -> Iterator[_DrawnVideo]:
-    """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
-    reader = VideoReader(video.reader.path)
-    with (
-        closing(reader.frames()) as frames,
-        copying_sides(reader.path, plan) as sides,
-        writing_video(path, video.facts.rate, (sides, reader)) as writer,
-    ):
-        drawn = _DrawnVideo(frames, writer)
-        yield drawn
-        drawn.finish()
-    for fault in sides.faults:
-        reporter.note(f"{video.name}: {fault}; the copy holds the rest")
 
 
 class _DrawnVideo:

@@ -131,7 +131,8 @@ class Overlays(Sink):
             for run, frame in searched.results.items()
         ]
         try:
-            save_image(self._folder / self._name_overlay(picture.name), side_by_side(panels))
+            path = self._folder / name_copy(picture.name, self._taken)
+            save_image(path, side_by_side(panels))
         except NameTooLongError:
             self._left_out += 1
 
@@ -141,13 +142,19 @@ class Overlays(Sink):
             why = "as their names would be too long"
             self._reporter.note(f"overlays left out, {why}: {self._left_out}")
 
-    def _name_overlay(self, name: str) -> str:
-        """Return the name of an image's overlay: no other image's, and one that can be written."""
-        if name.lower().endswith(_WRITABLE):
-            return name
-        while name in self._taken:
-            name += _ADDED
-        return name + _ADDED
+
+def name_copy(name: str, taken: frozenset[str]) -> str:
+    """Return the name of what is drawn of an image: no other image's, and one that can be written.
+
+    Args:
+        name: the image's.
+        taken: names that need another suffix (:func:`find_taken`).
+    """
+    if name.lower().endswith(_WRITABLE):
+        return name
+    while name in taken:
+        name += _ADDED
+    return name + _ADDED
 
 
 def find_taken(images: Sequence[NamedImage]) -> frozenset[str]:
