@@ -140,12 +140,18 @@ def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -
         out=request.out.absolute() if request.by_blocks else request.out,
         overlays=request.overlays or request.truth is not None,
         faces=_load_faces(request, found, reporter),
-        cropping=Cropping(request.margin, request.align) if request.crops else None,
+        cropping=_choose_cropping(request),
         twins=find_twins(found.images),
         taken=find_taken(found.images),
         videos=request.video,
         hiding=tuple(how for how in HIDDEN if getattr(request, how)),
     )
+
+
+def _choose_cropping(request: DetectRequest) -> Cropping | None:
+    if not request.crops:
+        return None
+    return Cropping(request.margin, request.align, request.square)
 
 
 def _load_faces(request: DetectRequest, found: Inputs, reporter: Reporter) -> dict[str, Boxes]:

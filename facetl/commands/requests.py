@@ -280,6 +280,11 @@ class DetectRequest(SearchRequest):
     align: bool = setting(
         False, "Rotate crops so that the eyes, according to the landmarks, are level."
     )
+    square: bool = setting(
+        False,
+        "Make crops a data set: square, moved into the image where they would leave it, without "
+        "near-duplicates, with metadata.csv.",
+    )
     every: Sampling | None = setting(
         None,
         "For videos: search every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
