@@ -96,13 +96,16 @@ def test_no_detector_finds_a_hidden_face_again(how: Hiding, portrait: Path) -> N
 # videos: which boxes are hidden when
 
 
-def cover_of(seen: dict[int, FrameResult], count: int = 40, every: int = 1) -> list[Any]:
+def cover_of(
+    seen: dict[int, FrameResult], count: int = 40, every: int = 1, cut: int = 0
+) -> list[Any]:
     """Return what is hidden in each frame; in ``seen`` is what was found in searched ones."""
     frames = [VideoFrame(n, n / RATE, noise()) for n in range(count)]
     asked: list[Any] = []
     cover, pending = FaceCover(), list(frames)
     for number in range(0, count, every):
-        until = cover.add(number / RATE, {"a": seen.get(number, found())})
+        results = {"a": seen.get(number, found())}
+        until = cover.add(number / RATE, results, cut=bool(cut) and number == cut)
         while pending and pending[0].time < until:
             asked.append(cover.at(pending.pop(0).time).tolist())
     return asked + [cover.at(frame.time).tolist() for frame in pending]
@@ -140,6 +143,36 @@ def test_frames_between_those_that_were_searched_are_hidden(every: int) -> None:
     assert shown == list(range(max(80 - 3 * every + 1, 0), 160 + 3 * every))
 
 
+@pytest.mark.parametrize("cut", [8, 9, 10, 20, 21])
+def test_a_cut_ends_what_is_hidden_around_a_face(cut: int) -> None:
+    seen = {n: found(BOX) for n in range(10, 20)}
+    hidden = cover_of(seen, cut=cut)
+    shown = [n for n, boxes in enumerate(hidden) if boxes]
+    assert shown == [n for n in range(8, 22) if (n >= cut) == (cut <= 10)]
+
+
+def test_a_cut_somewhere_between_searched_frames_uncovers_none_of_them() -> None:
+    seen = {n: found(moved(n)) for n in (10, 20)}
+    hidden = cover_of(seen, count=40, every=10, cut=30)
+    assert [n for n, boxes in enumerate(hidden) if boxes] == list(range(30))
+
+
+def test_nothing_of_a_scene_is_hidden_in_the_next_one() -> None:
+    scenes = [scene(index).image for index in (0, 4)]
+    frames = [VideoFrame(n, n / RATE, scenes[n // 10]) for n in range(20)]
+    kept = Kept()
+    hidden = HiddenVideo(iter(frames), cast(VideoWriter, kept), "mask")
+    for number, frame in enumerate(frames):
+        boxes = [BOX] if number < 10 else [moved(200)]
+        results = {"a": found(*boxes, track=1 + number // 10, time=frame.time)}
+        hidden.show(number, results, frame.pixels)
+    hidden.finish()
+    masked = {0: BOX, 1: moved(200)}
+    for number, (pixels, _) in enumerate(kept.frames):
+        expected = hide_faces(frames[number].pixels, np.array([masked[number // 10]]), "mask")
+        assert np.array_equal(pixels, expected)
+
+
 def test_tracks_of_several_runs_are_hidden_together() -> None:
     cover = FaceCover()
     cover.add(0.0, {"a": found(BOX), "b": found(moved(50))})
@@ -149,10 +182,11 @@ def test_tracks_of_several_runs_are_hidden_together() -> None:
 def test_what_is_past_is_forgotten() -> None:
     cover = FaceCover()
     for number in range(5000):
-        cover.add(number / RATE, {"a": found(BOX, track=number // 10)})
+        cover.add(number / RATE, {"a": found(BOX, track=number // 10)}, cut=number % 5 == 0)
         cover.at((number - 30) / RATE)
     assert len(cover._faces) < 10
     assert len(cover._times) < 50
+    assert len(cover._cuts) < 20
     assert sum(map(len, cover._faces.values())) < 50
 
 
@@ -172,7 +206,7 @@ def test_all_frames_are_written_once_with_the_faces_hidden() -> None:
     hidden = HiddenVideo(iter(frames), cast(VideoWriter, kept), "mask")
     for number in range(0, 60, 3):
         results = {"a": found(BOX, time=number / RATE)}
-        hidden.show(number, results)
+        hidden.show(number, results, frames[number].pixels)
     assert len(kept.frames) < 40, "what may still change waits"
     hidden.finish()
     assert [time for _, time in kept.frames] == [frame.time for frame in frames]

@@ -32,8 +32,8 @@ DRAWN = "videos"
 class Artist(Protocol):
     """Draws a copy of one video, as results become known."""
 
-    def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
-        """Take what runs found in frame ``index``."""
+    def show(self, index: int, results: Mapping[str, FrameResult], pixels: Pixels) -> None:
+        """Take what runs found in frame ``index``, which has these pixels."""
 
     def finish(self) -> None:
         """Write all frames that are left."""
@@ -90,7 +90,7 @@ class DrawnVideos(Sink):
             self._current = picture.video
             self._drawn = self._begin(picture.video) if is_read else None
         if self._drawn and not searched.skipped:
-            self._drawn.show(picture.stamp.index, searched.results)
+            self._drawn.show(picture.stamp.index, searched.results, picture.load())
 
     def _begin(self, name: str) -> Artist | None:
         plan = self._plans[name]
@@ -143,7 +143,7 @@ class _DrawnVideo:
         self._results: Mapping[str, FrameResult] = {}
         self._look: FrameSignature | None = None
 
-    def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
+    def show(self, index: int, results: Mapping[str, FrameResult], _: Pixels) -> None:
         """Take what was found in frame ``index``; write all frames before it."""
         self._write_until(index, results)
         self._searched, self._results = index, results

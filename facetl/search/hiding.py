@@ -3,7 +3,7 @@
 A face that is seen in one frame is known, so videos are hidden more widely than faces are found.
 Where a track misses a face for some frames, its box moves evenly from the last place to the next
 one; before a face is found first, and after it was found last, it stays hidden for two more of the
-frames that were searched.  Boxes of several runs are hidden together.
+frames that were searched, to the next cut at the most.  Boxes of several runs are hidden together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.hiding import Hiding, hide_faces
-from facetl.data.images import save_image
+from facetl.data.images import Pixels, save_image
+from facetl.data.shots import FrameSignature, frame_signature, is_cut
 from facetl.data.tracks import LOST
 from facetl.data.video import VideoFrame, VideoWriter
 from facetl.errors import NameTooLongError
@@ -88,11 +89,15 @@ class HiddenVideo:
         self._how = how
         self._next = next(frames, None)
         self._cover = FaceCover()
+        self._look: FrameSignature | None = None
 
-    def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
+    def show(self, _: int, results: Mapping[str, FrameResult], pixels: Pixels) -> None:
         """Take what was found in a frame; write the frames of which all is known."""
+        signature = frame_signature(pixels)
+        cut = self._look is not None and is_cut(self._look, signature)
+        self._look = signature
         times = [result.time for result in results.values() if result.time is not None]
-        self._write_until(self._cover.add(max(times, default=0.0), results))
+        self._write_until(self._cover.add(max(times, default=0.0), results, cut=cut))
 
     def finish(self) -> None:
         """Write all frames that are left."""
@@ -126,12 +131,18 @@ class FaceCover:
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
+        self._cuts: deque[int] = deque()
         self._gone = 0
         self._step = 0.0
         self._faces: dict[tuple[Any, ...], deque[_Sighting]] = {}
 
-    def add(self, time: float, results: Mapping[str, FrameResult]) -> float:
+    def add(self, time: float, results: Mapping[str, FrameResult], *, cut: bool = False) -> float:
         """Take what runs found in the next searched frame.
+
+        Args:
+            time: of the frame, in seconds.
+            results: by the names of the runs.
+            cut: whether the frame begins another shot than the searched one before.
 
         Returns:
             The time in seconds before which nothing changes by what comes later.
@@ -140,6 +151,8 @@ class FaceCover:
         if self._times:
             self._step = max(self._step, time - self._times[-1])
         self._times.append(time)
+        if cut:
+            self._cuts.append(number)
         for run, result in results.items():
             tracks = result.tracks or (None,) * len(result.detections)
             faces = zip(tracks, result.detections.boxes.tolist(), strict=True)
@@ -157,6 +170,8 @@ class FaceCover:
         while len(self._times) > 2 * _LONGER + 2 and self._times[2 * _LONGER + 1] < time:
             self._times.popleft()
             self._gone += 1
+        while self._cuts and self._cuts[0] <= self._gone:
+            self._cuts.popleft()
         return as_boxes([box for box in boxes if box is not None])
 
     def _time_of(self, number: int, otherwise: float) -> float:
@@ -164,18 +179,26 @@ class FaceCover:
         place = number - self._gone
         return self._times[place] if 0 <= place < len(self._times) else otherwise
 
+    def _end_of(self, last: int) -> float:
+        """Return when a face is no longer hidden that was found last in a searched frame."""
+        cuts = (cut for cut in self._cuts if cut > last)
+        return self._time_of(min([last + _LONGER + 1, *cuts]), math.inf)
+
+    def _begin_of(self, first: int) -> float:
+        """Return after which time a face is hidden that was found first in a searched frame."""
+        cuts = (cut - 1 for cut in self._cuts if cut <= first)
+        return self._time_of(max([first - _LONGER - 1, *cuts]), -math.inf)
+
     def _is_past(self, seen: deque[_Sighting], time: float) -> bool:
         """Drop the sightings that no longer matter; return whether none is left that does."""
         while len(seen) > 1 and seen[1].time <= time:
             seen.popleft()
-        end = self._time_of(seen[0].number + _LONGER + 1, math.inf)
-        return len(seen) == 1 and time >= end
+        return len(seen) == 1 and time >= self._end_of(seen[0].number)
 
     def _box_at(self, seen: deque[_Sighting], time: float) -> tuple[float, ...] | None:
         first = seen[0]
         if time < first.time:
-            begin = self._time_of(first.number - _LONGER - 1, -math.inf)
-            return first.box if time > begin else None
+            return first.box if time > self._begin_of(first.number) else None
         if len(seen) == 1:
             return first.box
         share = (time - first.time) / (seen[1].time - first.time)
