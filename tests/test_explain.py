@@ -242,6 +242,6 @@ def test_without_the_pretrained_weights_there_is_no_comparison(
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     result = explain(frame, "--out", tmp_path / "out")
     assert result.exit_code == 0
-    assert "comparing with pretrained needs facenet_pytorch, which is not installed" in result.stderr
+    assert "comparing with pretrained needs facenet_pytorch, which is not" in result.stderr
     assert "pretrained:" not in result.stdout
     assert "cartoon: " in result.stdout
