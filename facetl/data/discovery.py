@@ -13,6 +13,7 @@ from facetl.data.formats.folders import PART_WORDS, find_entry, image_root, part
 from facetl.data.formats.foreign import looks_like_json, refuse_foreign
 from facetl.data.formats.table import load_format, readable
 from facetl.data.frame import PARTS, Part
+from facetl.data.project import Project, is_project
 from facetl.errors import AnnotationError, InputError
 
 _MOST_NAMED = 5
@@ -35,7 +36,7 @@ def find_sources(
     - a folder of either for each part, ``train``, ``valid`` and ``test``.
 
     Args:
-        root: a data folder or an annotation file.
+        root: a data folder or an annotation file; of a project, its annotated frames are meant.
         images: the folder of images, if it is known.
         annotations: the annotation file, if it is known.
         part: which part is meant, where there are several.
@@ -44,6 +45,8 @@ def find_sources(
     Raises:
         InputError: if folders or files are missing, or more than one annotation file fits.
     """
+    if root and is_project(root):
+        root = Project.open(root).frames
     file, folder = annotations, images or root
     if root and root.is_file() and not annotations:
         file, folder = root, None

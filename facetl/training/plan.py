@@ -32,7 +32,7 @@ class Share(NamedTuple):
     patches: float
 
 
-SHORTENED = Share(epochs=0.5, patches=1.0)
+SHORTENED = Share(epochs=0.25, patches=1.0)
 """What is kept where few frames refine weights that know cartoons."""
 
 
@@ -163,6 +163,12 @@ class CascadePlan:
         if knows_cartoons and len(dataset) <= SHORTENED_FRAMES:
             return self.reduced(SHORTENED)
         return self
+
+    def keeping_last(self) -> CascadePlan:
+        """Return the plan that keeps the weights of the last epoch, whatever the held-out loss."""
+        return self._with_stages(
+            lambda _, plan: replace(plan, training=replace(plan.training, keep="last"))
+        )
 
     def reduced(self, share: Share) -> CascadePlan:
         """Return the plan with a share of its epochs and patches, at least one of each kind."""
