@@ -18,7 +18,8 @@ from outcomes import success
 
 from facetl.cli import main
 from facetl.data.side_streams import plan_copy
-from facetl.data.video import VideoReader
+from facetl.data.video import VideoReader, VideoWriter, _naming_damaged_sound
+from facetl.results.store import load_run
 
 pytestmark = pytest.mark.usefixtures("sketched")
 
@@ -243,3 +244,29 @@ def test_a_damaged_end_of_the_sound_does_not_cost_the_copy(tmp_path: Path) -> No
     draw(video, tmp_path / "out", "--every", "10")
     copy, original = sounds(tmp_path / "out/videos/a.ts.mp4"), sounds(video)
     assert len(copy[0].samples) == pytest.approx(len(original[0].samples), abs=0.1 * HERTZ)
+
+
+@pytest.mark.parametrize("when", [4, COUNT + 1])
+def test_sound_that_the_container_refuses_costs_the_copy_and_not_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
+) -> None:
+    """As FFmpeg does with AAC whose headers are damaged: it says so some packets later."""
+    videos = [film(tmp_path / name, Track("aac")) for name in ("a.ts", "b.ts")]
+    calls: list[object] = []
+    mux = VideoWriter._mux
+
+    def refuse(writer: VideoWriter, packets: object) -> None:
+        calls.append(packets)
+        if len(calls) == when:
+            with _naming_damaged_sound(writer._path, writer._sides):
+                raise av.error.InvalidDataError(1, "damaged")
+        mux(writer, packets)
+
+    monkeypatch.setattr(VideoWriter, "_mux", refuse)
+    out = tmp_path / "out"
+    arguments = ["detect", *map(str, videos), "--device", "cpu", "--video", "--out", str(out)]
+    result = success(CliRunner().invoke(main, arguments))
+    assert "a.ts is searched and not drawn: " in result.stderr
+    assert "as the sound is damaged" in result.stderr
+    assert [path.name for path in (out / "videos").iterdir()] == ["b.ts.mp4"]
+    assert len(load_run(out / "cartoon.detections.json").frames) == 2 * COUNT

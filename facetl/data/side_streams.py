@@ -183,5 +183,7 @@ class SideStreams:
         packet.stream = self._outputs[index]
         try:
             output.mux(packet)
-        except (av.error.InvalidDataError, av.error.ArgumentError):
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):  # the disk is full
+                raise
             self._damaged += 1

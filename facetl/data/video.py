@@ -32,7 +32,7 @@ from facetl.data.choices import Sampling as Sampling
 from facetl.data.containers import open_container
 from facetl.data.images import Pixels
 from facetl.data.side_streams import SideStreams, format_of
-from facetl.errors import OutputError, VideoError
+from facetl.errors import DamagedSoundError, OutputError, VideoError
 from facetl.files import atomic_path
 
 _USUAL_RATE = Fraction(25)
@@ -191,7 +191,7 @@ class VideoWriter:
         time += self._delay
         self._tick = max(round(time * _TICKS), self._tick + 1)
         frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
-        self._container.mux(self._encode(frame))
+        self._mux(self._encode(frame))
         if self._sides:
             self._sides[0].write_until(self._container, time)
 
@@ -212,9 +212,14 @@ class VideoWriter:
         """Write the frames that the encoder still holds, and what follows them of the sound."""
         if self._stream is None:
             return
-        self._container.mux(self._encode(None))
+        self._mux(self._encode(None))
         if self._sides:
             self._sides[0].write_until(self._container, None)
+
+    def _mux(self, packets: Any) -> None:
+        """Write packets of the picture, and what waited for them."""
+        with _naming_damaged_sound(self._path, self._sides):
+            self._container.mux(packets)
 
     def _add_stream(self) -> Any:
         import av
@@ -246,6 +251,7 @@ def writing_video(
 
     Raises:
         OutputError: if the place cannot be written.
+        DamagedSoundError: if the container takes something of the sound or subtitles for damaged.
     """
     import av
 
@@ -253,6 +259,7 @@ def writing_video(
     # the same frames give the same bytes: Matroska would draw a random number
     options = {"fflags": "+bitexact"} if form != "mp4" else {}
     with (
+        _naming_damaged_sound(path, sides),
         atomic_path(path) as temporary,
         # absolute, as FFmpeg takes http:/a.mp4 for an address
         av.open(str(temporary.absolute()), "w", format=form, options=options) as container,
@@ -260,6 +267,22 @@ def writing_video(
         writer = VideoWriter(path, container, rate, sides)
         yield writer
         writer.finish()
+
+
+@contextmanager
+def _naming_damaged_sound(path: Path, sides: object) -> Iterator[None]:
+    """Say that it is the sound, where a container refuses what it was given some time before."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        if sides is None or isinstance(error, OSError):
+            raise
+        why = error.strerror or type(error).__name__
+        raise DamagedSoundError(
+            f"{path} cannot be written, as the sound is damaged ({why})"
+        ) from error
 
 
 class _Clock:

@@ -16,7 +16,7 @@ from facetl.data.overlays import draw_boxes, fit_panels, side_by_side
 from facetl.data.shots import FrameSignature, frame_signature, is_cut
 from facetl.data.side_streams import CopyPlan, copying_sides, plan_copy
 from facetl.data.video import LONGEST_SIDE, VideoFrame, VideoReader, VideoWriter, writing_video
-from facetl.errors import NameTooLongError
+from facetl.errors import DamagedSoundError, NameTooLongError
 from facetl.palette import track_colour
 from facetl.reporting import Reporter
 from facetl.results.detections import Detections, FrameResult
@@ -79,18 +79,38 @@ class DrawnVideos(Sink):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        with self._noting_damage():
+            self._open.__exit__(kind, error, trace)
 
     def take(self, searched: Searched[Any]) -> None:
         """Draw all frames up to one that was searched; finish the video before."""
         picture = searched.picture
         if picture.video != self._current:
-            self._open.close()
+            with self._noting_damage():
+                self._open.close()
             is_read = isinstance(picture, FilmPicture)
             self._current = picture.video
             self._drawn = self._begin(picture.video) if is_read else None
         if self._drawn and not searched.skipped:
-            self._drawn.show(picture.stamp.index, searched.results, picture.load())
+            self._show(self._drawn, searched)
+
+    def _show(self, drawn: Artist, searched: Searched[Any]) -> None:
+        picture = searched.picture
+        try:
+            drawn.show(picture.stamp.index, searched.results, picture.load())
+        except DamagedSoundError as error:
+            with self._noting_damage():  # nothing is left of the copy
+                self._open.__exit__(type(error), error, error.__traceback__)
+                raise
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        """Go on without the copy of a video whose sound cannot be copied."""
+        try:
+            yield
+        except DamagedSoundError as error:
+            self._drawn = None
+            self._reporter.note(f"{self._current} is searched and not drawn: {error}")
 
     def _begin(self, name: str) -> Artist | None:
         plan = self._plans[name]
