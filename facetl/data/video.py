@@ -281,7 +281,7 @@ def _naming_damaged_sound(path: Path, sides: object) -> Iterator[None]:
             raise
         why = error.strerror or type(error).__name__
         raise DamagedSoundError(
-            f"{path} cannot be written, as the sound is damaged ({why})"
+            f"{path} cannot be written, as the sound is damaged ({why}); restore the video"
         ) from error
 
 
