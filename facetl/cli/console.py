@@ -261,7 +261,7 @@ def plain_table(
     )
     table.add_column(Text(printable(title)))
     for header in headers:
-        table.add_column(Text(printable(header)), justify="right")
+        table.add_column(Text(printable(header)), justify="right", overflow="fold")
     return table
 
 
