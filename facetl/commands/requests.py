@@ -245,7 +245,7 @@ class DetectRequest(SearchRequest):
         "Folder for the detections, one NAME.detections.json per set of weights.",
         WRITE,
         metavar="FOLDER",
-        shown_default="INPUT.faces, beside the input",
+        shown_default="INPUT.faces, beside the input; in a project the folder of the round",
     )
     weights: Mapping[str, str] = setting(
         {"cartoon": "cartoon"},
@@ -254,6 +254,7 @@ class DetectRequest(SearchRequest):
         READ,
         metavar="[NAME=]FILE",
         usual=("cartoon",),
+        shown_default="cartoon; of a project, those in use",
     )
     preset: str | None = setting(
         None,
@@ -583,13 +584,15 @@ class TrainRequest(AnnotatedRequest):
         "beside it.",
         WRITE_WEIGHTS,
         metavar="FILE",
+        shown_default="the next round, if DATA is a project",
     )
     start: str | None = setting(
         None,
         "Weights to start from.",
         READ,
         metavar="pretrained|cartoon|scratch|FILE",
-        shown_default=f"cartoon for up to {FEW_FRAMES} frames, otherwise pretrained",
+        shown_default=f"cartoon, or those of a project, for up to {FEW_FRAMES} frames; otherwise "
+        "pretrained",
     )
     epochs: tuple[int, int, int] | None = _epochs(
         None, usual=tuple(facts.training.epochs for facts in STAGE_FACTS.values())
