@@ -16,8 +16,6 @@ NEAR = 3.0
 """Seconds up to which a face that a person drew is suggested where the detector sees none."""
 _SAME = 0.5
 """IoU from which a suggestion is of what a person has deleted."""
-_DOUBTFUL = 0.5
-"""Score of a box that is carried to a place where the detector sees none."""
 
 
 def carry(
@@ -59,7 +57,7 @@ def _carry(done: FrameRecord, other: FrameRecord, deleted: np.ndarray) -> FrameR
     if abs((other.time or 0.0) - (done.time or 0.0)) <= NEAR:
         lost = [box for box in done.boxes if box not in followed.values()]
         boxes += [
-            Box(next_id + place, box.corners, box.label, _DOUBTFUL, box.corners)
+            Box(next_id + place, box.corners, box.label, None, box.corners, is_sure=False)
             for place, box in enumerate(lost)
         ]
         next_id += len(lost)

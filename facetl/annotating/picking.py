@@ -130,9 +130,9 @@ def save_pictures(
 
 
 def record_of(
-    candidate: Candidate, shot: int, place: Path, material: Material, *, is_first: bool
+    candidate: Candidate, shot: int, place: Path, material: Material, sure: float, *, is_first: bool
 ) -> FrameRecord:
-    """Return a picked frame with suggestions; its picture is in its place."""
+    """Return a picked frame with suggestions, of which some are sure; its picture is in place."""
     is_frame = any(video.name == candidate.video for video in material.videos)
     name = (
         frame_name(candidate.video, candidate.stamp.index)
@@ -146,7 +146,7 @@ def record_of(
         time=candidate.stamp.time if is_frame else None,
         shot=shot,
     )
-    return _suggesting(record, candidate)
+    return _suggesting(record, candidate, sure)
 
 
 def suggest(
@@ -166,13 +166,13 @@ def suggest(
     images = [NamedImage(str(number), path) for number, (_, path) in records.items()]
     found = {int(each.video): each for each in image_candidates(images, run, workers, reporter)}
     return {
-        number: _suggesting(record, found[number])
+        number: _suggesting(record, found[number], run.settings.score)
         for number, (record, _) in records.items()
         if number in found
     }
 
 
-def _suggesting(record: FrameRecord, candidate: Candidate) -> FrameRecord:
+def _suggesting(record: FrameRecord, candidate: Candidate, sure: float) -> FrameRecord:
     shown = candidate.scores >= SUGGESTED
     boxes, scores = candidate.boxes[shown], np.asarray(candidate.scores, float)[shown]
-    return replace(record.suggesting(boxes, scores.tolist()), doubt=candidate.doubt)
+    return replace(record.suggesting(boxes, scores.tolist(), sure), doubt=candidate.doubt)

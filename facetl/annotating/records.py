@@ -34,6 +34,7 @@ class Box:
         score: of the detector that suggested it, in [0, 1]; None for one that a person drew, or
             that stood in the annotations.
         origin: where it was suggested; None for one that was not.
+        is_sure: whether the detector is sure of it, or a person has drawn or changed it.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Box:
     label: str | None = None
     score: float | None = None
     origin: Corners | None = None
+    is_sure: bool = True
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -56,6 +58,7 @@ class Box:
             label=None if content["label"] is None else str(content["label"]),
             score=None if content["score"] is None else float(content["score"]),
             origin=None if origin is None else _corners(origin),
+            is_sure=bool(content["is_sure"]),
         )
 
 
@@ -117,15 +120,18 @@ class FrameRecord:
         """N labels of its boxes."""
         return [box.label for box in self.boxes]
 
-    def suggesting(
-        self, boxes: Boxes, scores: Iterable[float], labels: Iterable[str | None] | None = None
-    ) -> Self:
-        """Return the frame with other suggestions in place of its boxes."""
+    def suggesting(self, boxes: Boxes, scores: Iterable[float], sure: float) -> Self:
+        """Return the frame with other suggestions in place of its boxes.
+
+        Args:
+            boxes: (N, 4).
+            scores: N of them.
+            sure: score from which the detector is sure.
+        """
         made: list[Box] = []
-        names = [None] * len(boxes) if labels is None else labels
-        for corners, score, label in zip(boxes.tolist(), scores, names, strict=True):
-            place = _corners(corners)
-            made.append(Box(self.next_id + len(made), place, label, float(score), place))
+        for corners, score in zip(boxes.tolist(), scores, strict=True):
+            place, own_id = _corners(corners), self.next_id + len(made)
+            made.append(Box(own_id, place, None, float(score), place, score >= sure))
         return replace(self, boxes=tuple(made), next_id=self.next_id + len(made))
 
     def holding(self, boxes: Boxes, labels: Sequence[str | None]) -> Self:
@@ -160,7 +166,8 @@ class FrameRecord:
             box = old or Box(next_id, (0, 0, 0, 0))
             next_id += old is None
             corners = fit_corners(each.get("corners"), self.size_hw)
-            boxes.append(replace(box, corners=corners, label=clean_label(each.get("label"))))
+            changed = replace(box, corners=corners, label=clean_label(each.get("label")))
+            boxes.append(changed if changed == box else replace(changed, is_sure=True))
         touched = self.touched or tuple(boxes) != self.boxes
         return replace(self, boxes=tuple(boxes), state=state, touched=touched, next_id=next_id)
 

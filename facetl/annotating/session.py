@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from facetl.errors import FacetlError, InputError
 from facetl.files import FileKind, read_json, write_text
 
 SESSION = FileKind("facetl-annotating", InputError, "move it away to begin anew")
+_BOX = tuple(each.name for each in fields(Box))
 _RECENT = 9
 """Labels that have a key of their own."""
 
@@ -38,14 +39,13 @@ class _Before:
         return cls(number, record.state, record.touched, record.boxes)
 
     def to_json(self) -> list[Any]:
-        boxes = [[box.id, box.corners, box.label, box.score, box.origin] for box in self.boxes]
+        boxes = [[getattr(box, name) for name in _BOX] for box in self.boxes]
         return [self.number, self.state, self.touched, boxes]
 
     @classmethod
     def from_json(cls, content: Sequence[Any]) -> _Before:
         number, state, touched, boxes = content
-        names = ("id", "corners", "label", "score", "origin")
-        made = tuple(Box.from_json(dict(zip(names, each, strict=True))) for each in boxes)
+        made = tuple(Box.from_json(dict(zip(_BOX, each, strict=True))) for each in boxes)
         return cls(int(number), state, bool(touched), made)
 
 

@@ -144,6 +144,48 @@ class AnnotatedRequest:
 
 
 @dataclass(frozen=True)
+class AnnotateRequest:
+    """What is annotated, and where the page is served."""
+
+    sources: tuple[Path, ...] = setting(REQUIRED, allowed=READ, expects="images", is_argument=True)
+    out: Path = setting(
+        REQUIRED,
+        "The project: a folder for frames, annotations and detectors.",
+        WRITE,
+        metavar="FOLDER",
+        shown_default="SOURCE.faces, beside the source",
+    )
+    count: int = setting(40, "How many frames to pick.", AT_LEAST_ONE)
+    every: Sampling = setting(
+        Sampling(seconds=0.5),
+        "Of videos, consider every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
+    )
+    weights: str | None = setting(
+        None,
+        "The detector that suggests boxes: a weights file, 'cartoon' or 'pretrained'.",
+        READ,
+        metavar="FILE",
+        shown_default="that of the project, at first cartoon",
+    )
+    budget: str | None = setting(
+        None,
+        "How long each retraining may take, e.g. 2m.",
+        metavar="TIME",
+        shown_default="as long as facetl train takes",
+    )
+    port: int = setting(
+        0,
+        "Port of the page on 127.0.0.1.",
+        Range(0, 65535),
+        shown_default="any that is free",
+    )
+    browser: bool = setting(True, "Open the page in the browser.")
+    workers: int = _workers(usable_cores())
+    device: str = _device()
+    engine: str = _engine()
+
+
+@dataclass(frozen=True)
 class CartoonsRequest:
     """What is drawn."""
 

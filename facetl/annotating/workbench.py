@@ -1,0 +1,176 @@
+"""What a person does beside drawing boxes: retrain, keep or undo it, and search everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from facetl.annotating.jobs import Background, Report
+from facetl.annotating.picking import suggest
+from facetl.annotating.session import Session
+from facetl.data.project import Project, Round
+from facetl.errors import FacetlError
+from facetl.mtcnn.detector import Detector
+from facetl.reporting import Reporter, plural
+from facetl.search.pipeline import SearchRun
+
+FEWEST = 5
+"""Frames that are done before a training makes sense."""
+_REPORT = "report.html"
+
+Load = Callable[[str], Detector]
+"""Loads the detector of weights."""
+
+
+class Workbench:
+    """A project, its session, and what goes on in the background.
+
+    Args:
+        path: the project's folder.
+        session: the frames.
+        load: loads detectors.
+        workers: parallel ones.
+        budget: how long a training may take, as ``--budget`` has it; empty for as long as needed.
+    """
+
+    def __init__(
+        self, path: Path, session: Session, load: Load, workers: int = 1, budget: str = ""
+    ) -> None:
+        self.session = session
+        self.background = Background()
+        self._path, self._load, self._workers, self._budget = path, load, workers, budget
+
+    @property
+    def project(self) -> Project:
+        """The project as its file says, which trainings write."""
+        return Project.open(self._path)
+
+    @property
+    def report(self) -> Path | None:
+        """The page on the last search with the detector in use, if there is one."""
+        path = self.project.results / _REPORT
+        return path if path.is_file() else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the page shows beside the frames."""
+        project = self.project
+        return {
+            "name": self._path.name,
+            "used": project.used,
+            "rounds": [describe_round(each) for each in project.rounds],
+            "job": self.background.to_json(),
+            "report": self.report is not None,
+            "searchable": bool(project.sources),
+            "obstacle": find_obstacle(self.session),
+        }
+
+    def retrain(self) -> None:
+        """Train in the background on all frames that are done.
+
+        Raises:
+            FacetlError: if that cannot be, or something else is running.
+        """
+        if obstacle := find_obstacle(self.session):
+            raise FacetlError(obstacle)
+        self.background.start("retrain", self._retrain)
+
+    def search(self) -> None:
+        """Search everything that the frames are from, in the background.
+
+        Raises:
+            FacetlError: if something else is running.
+        """
+        self.background.start("search", self._search)
+
+    def use(self, number: int) -> None:
+        """Take the detector of a round, 0 for the one before the first; suggest anew with it.
+
+        Raises:
+            FacetlError: if there is no such round, or something else is running.
+        """
+        self.project.using(number)
+        self.background.start("suggest", self._suggest)
+
+    def suggest_anew(self, reporter: Reporter) -> None:
+        """Suggest boxes by the detector in use, and sort the frames by its doubt."""
+        detector = self._load(self.project.weights)
+        run = SearchRun("", detector, detector.settings)
+        waiting = {
+            number: (record, self.session.store.picture(record))
+            for number, record in enumerate(self.session.frames)
+            if record.state != "done"
+        }
+        self.session.suggest_anew(suggest(waiting, run, self._workers, reporter))
+
+    def _retrain(self, report: Report) -> tuple[str, Mapping[str, Any]]:
+        finished = retrain(self.project, report, self._budget)
+        is_used = self.project.used == finished.number
+        if is_used:
+            self.suggest_anew(report)
+        before = self.project.rounds[-2].number if len(self.project.rounds) > 1 else 0
+        outcome = {"round": finished.number, "before": before, "is_used": is_used}
+        return describe_round(finished)["words"], outcome
+
+    def _suggest(self, report: Report) -> tuple[str, Mapping[str, Any]]:
+        self.suggest_anew(report)
+        project = self.project
+        return f"using {describe_use(project)}; its boxes are suggested now", {}
+
+    def _search(self, report: Report) -> tuple[str, Mapping[str, Any]]:
+        project = self.project
+        sources = [str(source) for source in project.sources]
+        name = f"round-{project.used}" if project.used else Path(project.start).stem
+        weights = ("--weights", f"{name}={project.weights}")
+        where = ("--out", str(project.results), "--force")
+        last = report.run(["detect", *weights, *where, "--", *sources])
+        found = next((line for line in last if line.startswith(name)), last[0] if last else "")
+        return found, {"folder": str(project.results)}
+
+
+def retrain(project: Project, report: Report, budget: str = "") -> Round:
+    """Train the next round of a project in a process of its own; return it.
+
+    The project's file says afterwards which detector is the better one, and is in use.
+
+    Raises:
+        StoppedError: if it was stopped.
+        FacetlError: if it fails.
+    """
+    limits = ["--budget", budget] if budget else []
+    report.run(["train", *limits, "--force", "--", str(project.path)])
+    trained = Project.open(project.path)
+    if trained.next_round == project.next_round:
+        raise FacetlError("the training recorded no round; see the terminal")
+    return trained.rounds[-1]
+
+
+def find_obstacle(session: Session) -> str:
+    """Return in words why nothing can be trained; empty if it can be."""
+    if not find_spec("torch"):
+        return "training needs more: pip install 'facetl[train]'"
+    lacking = FEWEST - session.count("done")
+    return f"{plural(lacking, 'more frame')} to do before retraining" if lacking > 0 else ""
+
+
+def describe_use(project: Project) -> str:
+    """Return in words which detector is in use."""
+    return f"the detector of round {project.used}" if project.used else project.start
+
+
+def describe_round(finished: Round) -> dict[str, Any]:
+    """Return what a training brought, in words and as figures."""
+    compared = finished.comparison
+    words = f"trained on {plural(finished.frames, 'frame')}"
+    if not compared:
+        words += "; no face was held out, so nobody knows whether it is better"
+        return {"number": finished.number, "words": words, "is_better": True}
+    before, after, faces = compared["before"], compared["after"], compared["faces"]
+    words = (
+        f"before: {before['found']} of {faces} faces found, "
+        f"{plural(before['false_alarms'], 'false alarm')}; "
+        f"now {after['found']} and {after['false_alarms']} "
+        f"(on {plural(compared['frames'], 'frame')} that were held aside)"
+    )
+    return {"number": finished.number, "words": words, "is_better": compared["is_better"]}
