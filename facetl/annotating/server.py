@@ -28,6 +28,7 @@ from facetl.annotating.session import StaleError
 from facetl.annotating.workbench import Workbench
 from facetl.data.images import encode_png, encode_small, image_bytes, load_image
 from facetl.errors import FacetlError, OutputError
+from facetl.palette import COMMON_STYLE
 
 HOST = "127.0.0.1"
 PAGE = Path(__file__).parent / "page"
@@ -47,7 +48,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 _SHOWN_AS_THEY_ARE = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 _SMALL = 192
 """Longest side of a small picture, in pixels."""
@@ -131,7 +137,8 @@ class Pages:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._small: dict[str, bytes] = {}
-        self._files = {path.name: path for path in PAGE.iterdir() if path.suffix in _TYPES}
+        paths = (*PAGE.iterdir(), COMMON_STYLE)
+        self._files = {path.name: path for path in paths if path.suffix in _TYPES}
 
     def routes(self) -> list[Route]:
         """Return what is answered, and how."""
