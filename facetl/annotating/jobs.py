@@ -78,14 +78,20 @@ class Report(Reporter):
         if child := self._child:
             child.terminate()
 
-    def run(self, words: Sequence[str]) -> list[str]:
+    def run(
+        self, words: Sequence[str], plainly: Callable[[str], str | None] = lambda line: line
+    ) -> list[str]:
         """Run a facetl command in a process of its own; return its last lines.
+
+        Args:
+            words: the command.
+            plainly: returns what is told of a line that it writes, None for nothing.
 
         Raises:
             StoppedError: if the job is to stop.
             FacetlError: if the command fails, with its complaint.
         """
-        self.note(f"facetl {words[0]}")
+        self.note("starting")
         last: deque[str] = deque(maxlen=_LAST)
         with subprocess.Popen(
             [sys.executable, "-m", "facetl", *words],
@@ -101,7 +107,8 @@ class Report(Reporter):
             try:
                 for line in child.stdout or ():
                     last.append(line.strip())
-                    self.note(line.strip())
+                    if told := plainly(line.strip()):
+                        self.note(told)
             finally:
                 if child.poll() is None and self._stopping.is_set():
                     child.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +14,14 @@ from facetl.annotating.session import Session
 from facetl.data.project import Project, Round
 from facetl.errors import FacetlError
 from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.stages import STAGES
 from facetl.reporting import Reporter, plural
 from facetl.search.pipeline import SearchRun
 
 FEWEST = 5
 """Frames that are done before a training makes sense."""
 _REPORT = "report.html"
+_EPOCH = re.compile(rf"^\[({'|'.join(STAGES)})\] epoch (\d+)/(\d+) .*?(\d+ (?:s|min) left)$")
 
 Load = Callable[[str], Detector]
 """Loads the detector of weights."""
@@ -32,11 +35,11 @@ class Workbench:
         session: the frames.
         load: loads detectors.
         workers: parallel ones.
-        budget: how long a training may take, as ``--budget`` has it; empty for as long as needed.
+        budget: seconds that a training may take; 0 for as long as needed.
     """
 
     def __init__(
-        self, path: Path, session: Session, load: Load, workers: int = 1, budget: str = ""
+        self, path: Path, session: Session, load: Load, workers: int = 1, budget: float = 0.0
     ) -> None:
         self.session = session
         self.background = Background()
@@ -129,7 +132,7 @@ class Workbench:
         return found, {"folder": str(project.results)}
 
 
-def retrain(project: Project, report: Report, budget: str = "") -> Round:
+def retrain(project: Project, report: Report, budget: float = 0.0) -> Round:
     """Train the next round of a project in a process of its own; return it.
 
     The project's file says afterwards which detector is the better one, and is in use.
@@ -138,12 +141,20 @@ def retrain(project: Project, report: Report, budget: str = "") -> Round:
         StoppedError: if it was stopped.
         FacetlError: if it fails.
     """
-    limits = ["--budget", budget] if budget else []
-    report.run(["train", *limits, "--force", "--", str(project.path)])
+    limits = ["--budget", f"{budget:g}s"] if budget else []
+    report.run(["train", *limits, "--force", "--", str(project.path)], _say_plainly)
     trained = Project.open(project.path)
     if trained.next_round == project.next_round:
         raise FacetlError("the training recorded no round; see the terminal")
     return trained.rounds[-1]
+
+
+def _say_plainly(line: str) -> str | None:
+    """Return what a line of a training says, without what only experts understand."""
+    if not (found := _EPOCH.match(line)):
+        return None
+    stage, epoch, epochs, left = found.groups()
+    return f"network {STAGES.index(stage) + 1} of {len(STAGES)}, pass {epoch} of {epochs}, {left}"
 
 
 def find_obstacle(session: Session) -> str:

@@ -10,6 +10,7 @@ import click
 from facetl.cli import options
 from facetl.cli.console import note, suggest
 from facetl.cli.ending import ConsoleReporter
+from facetl.cli.train import parse_duration
 from facetl.commands.requests import AnnotateRequest
 from facetl.data.project import is_project, place_beside
 
@@ -36,6 +37,7 @@ def _place_project(
     AnnotateRequest,
     "Annotate frames in the browser, retrain, look.",
     "sources out ...",
+    parse={"budget": parse_duration},
     callbacks={"out": _place_project},
 )
 def annotate(request: AnnotateRequest) -> None:

@@ -81,7 +81,7 @@ def prepare(request: AnnotateRequest, reporter: Reporter = SILENT) -> Workbench:
     store = ProjectStore(project)
     session = Session.open(project.path / _SESSION, store)
     load = partial(Detector.load, device=request.device, engine=request.engine)
-    bench = Workbench(project.path, session, load, request.workers, request.budget or "")
+    bench = Workbench(project.path, session, load, request.workers, request.budget)
     if strangers := store.strangers(session.frames):
         _take_in(session, *strangers)
     if not session.count("waiting"):

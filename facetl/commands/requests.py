@@ -167,11 +167,11 @@ class AnnotateRequest:
         metavar="FILE",
         shown_default="that of the project, at first cartoon",
     )
-    budget: str | None = setting(
-        None,
-        "How long each retraining may take, e.g. 2m.",
+    budget: float = setting(
+        120.0,
+        "About how long each retraining may take, e.g. 90s or 5m.",
         metavar="TIME",
-        shown_default="as long as facetl train takes",
+        shown_default="2m",
     )
     port: int = setting(
         0,
