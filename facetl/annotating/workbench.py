@@ -11,6 +11,7 @@ from typing import Any
 from facetl.annotating.jobs import Background, Report
 from facetl.annotating.picking import suggest
 from facetl.annotating.session import Session
+from facetl.data.media_types import is_video
 from facetl.data.project import Project, Round
 from facetl.errors import FacetlError
 from facetl.mtcnn.detector import Detector
@@ -126,7 +127,9 @@ class Workbench:
         sources = [str(source) for source in project.sources]
         name = f"round-{project.used}" if project.used else Path(project.start).stem
         weights = ("--weights", f"{name}={project.weights}")
-        where = ("--out", str(project.results), "--force")
+        where = ["--out", str(project.results), "--force"]
+        if any(source.is_file() and is_video(source) for source in project.sources):
+            where.append("--skip-still")  # cartoons hold their pictures
         last = report.run(["detect", *weights, *where, "--", *sources])
         found = next((line for line in last if line.startswith(name)), last[0] if last else "")
         return found, {"folder": str(project.results)}
