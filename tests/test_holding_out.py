@@ -22,25 +22,25 @@ def first(dataset: FaceDataset, count: int) -> FaceDataset:
     return replace(dataset, frames=dataset.frames[:count])
 
 
-def test_one_frame_in_five_is_held_out(dataset: FaceDataset) -> None:
-    held_out = choose_held_out(dataset, seed=1)
+def test_a_share_is_held_out(dataset: FaceDataset) -> None:
+    held_out = choose_held_out(dataset, 0.2, seed=1)
     assert 2 <= len(held_out) <= 4
-    assert held_out == choose_held_out(dataset, seed=1)
-    assert any(held_out != choose_held_out(dataset, seed) for seed in range(2, 6))
+    assert held_out == choose_held_out(dataset, 0.2, seed=1)
+    assert any(held_out != choose_held_out(dataset, 0.2, seed) for seed in range(2, 6))
 
 
 def test_the_next_round_holds_the_same_frames_out_and_a_fifth_of_the_new(
     dataset: FaceDataset,
 ) -> None:
     early = first(dataset, 10)
-    before = choose_held_out(early, seed=1)
+    before = choose_held_out(early, 0.2, seed=1)
     learnt = Experience().plus(early, before)
-    later = choose_held_out(dataset, seed=2, before=learnt)
+    later = choose_held_out(dataset, 0.2, seed=2, before=learnt)
     assert before <= later
     new = {frame.name for frame in dataset} - {frame.name for frame in early}
     assert later - before <= new
     assert later - before
-    again = choose_held_out(early, seed=3, before=learnt)
+    again = choose_held_out(early, 0.2, seed=3, before=learnt)
     assert again == before  # no frame is new
 
 
@@ -51,7 +51,7 @@ def test_what_was_learnt_from_is_never_held_out_whatever_it_is_called(
         dataset, frames=tuple(replace(each, name=f"other/{each.name}") for each in dataset)
     )
     learnt = Experience().plus(dataset, [])
-    assert choose_held_out(renamed, seed=1, before=learnt) == frozenset()
+    assert choose_held_out(renamed, 0.2, seed=1, before=learnt) == frozenset()
 
 
 def test_near_duplicates_stay_together(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_near_duplicates_stay_together(tmp_path: Path) -> None:
     (tmp_path / "faces.txt").write_text(
         "".join(f"{s}_{f}.png 1 1 20 20 x\n" for s in range(6) for f in range(5))
     )
-    held_out = choose_held_out(load_dataset(tmp_path), seed=1)
+    held_out = choose_held_out(load_dataset(tmp_path), 0.2, seed=1)
     shots = [name.split("_")[0] for name in held_out]
     assert {shots.count(shot) for shot in shots} == {5}
 
@@ -72,7 +72,7 @@ def test_frames_that_cannot_be_told_apart_are_not_held_out(tmp_path: Path) -> No
     for name in "abc":
         Image.new("RGB", (40, 40)).save(tmp_path / f"{name}.png")
     (tmp_path / "faces.txt").write_text("a.png 1 1 20 20 x\n")
-    assert choose_held_out(load_dataset(tmp_path), seed=1) == frozenset()
+    assert choose_held_out(load_dataset(tmp_path), 0.2, seed=1) == frozenset()
 
 
 def test_what_weights_record_comes_back(dataset: FaceDataset) -> None:

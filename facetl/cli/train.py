@@ -65,7 +65,7 @@ def train(request: TrainRequest) -> None:
     after an interruption, the same command with --resume continues from the last epoch.
 
     In the end the new detector is compared with the one in use so far, on frames that neither
-    has learnt from: the test part of DATA, or one frame in five, which is held out.
+    has learnt from: the test part of DATA, or frames held out (--hold-out).
 
     \b
     Examples:

@@ -58,7 +58,7 @@ class Measuring:
         test = _load_test_part(request, dataset)
         if test.frames or len(dataset) > FEW_FRAMES:
             return cls(before, test, frozenset(), experience)
-        held_out = choose_held_out(dataset, request.seed, experience)
+        held_out = choose_held_out(dataset, request.hold_out, request.seed, experience)
         return cls(before, test, held_out, experience)
 
     def learnt(self, dataset: FaceDataset) -> FaceDataset:

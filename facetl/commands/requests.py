@@ -662,6 +662,13 @@ class TrainRequest(AnnotatedRequest):
     )
     grey: float | None = like(Augmentation, "grey", default=None, shown_default="0")
     mix: float | None = like(Augmentation, "mix", default=None, shown_default="0")
+    hold_out: float = setting(
+        0.1,
+        f"Of up to {FEW_FRAMES} frames without a test part: fraction held out, to compare the new "
+        "detector with the one in use.",
+        Range(0, 1, above=True, below=True),
+        metavar="FRACTION",
+    )
     transfer: Transfer = field(default_factory=Transfer)
     seed: int = _seed()
     workers: int = _workers(usable_cores())

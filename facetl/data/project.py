@@ -95,7 +95,9 @@ class Project:
             rounds = tuple(Round(**each) for each in content["rounds"])
             project = cls(path, sources, str(content["start"]), rounds, int(content["used"]))
         except OSError as error:
-            raise InputError(f"{path} is no project: {error.strerror} ({file})") from error
+            raise InputError(
+                f"{path} is no project ({error.strerror}); make one with facetl annotate"
+            ) from error
         except (LookupError, TypeError, ValueError) as error:
             raise InputError(f"{file}: damaged ({error}); restore it") from error
         if project.used not in (0, *(each.number for each in rounds)):
@@ -149,7 +151,9 @@ class Project:
             OutputError: if the file cannot be written.
         """
         if number not in (0, *(each.number for each in self.rounds)):
-            raise InputError(f"{self.path} has no round {number}")
+            raise InputError(
+                f"{self.path} has no round {number}; its project.json lists those it has"
+            )
         return replace(self, used=number)._save()
 
     def _folder(self, number: int) -> Path:

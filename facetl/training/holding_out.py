@@ -2,7 +2,7 @@
 
 A detector is fairly compared with the one before it on frames that neither has learnt from.
 Weights therefore record which frames they have learnt from and which were held out, by what is
-in the images' files.  The next training holds the same ones out again, and one in five of the
+in the images' files.  The next training holds the same ones out again, and a share of the
 frames that are new.  Near-duplicates stay together: whoever has learnt from one of them knows
 the others.
 """
@@ -20,8 +20,6 @@ from facetl.data.frame import Frame
 from facetl.data.near_duplicates import group_near_duplicates, load_thumbnails, stack_thumbnails
 from facetl.training.batches import draw_groups
 
-HELD_OUT_SHARE = 0.2
-"""Share of new frames that are held out."""
 _RECORD = "held_out"
 
 
@@ -67,17 +65,19 @@ def hash_image(frame: Frame) -> str:
 
 def choose_held_out(
     dataset: FaceDataset,
+    share: float,
     seed: int,
     before: Experience = Experience(),  # noqa: B008
 ) -> frozenset[str]:
     """Return the names of the frames to hold out: whole groups of near-duplicates.
 
     Those that were held out before are again, unless a near-duplicate was learnt from; of the
-    groups that are new, as many are drawn at random as have a fifth of their frames, at least
+    groups that are new, as many are drawn at random as have a share of their frames, at least
     one if none was held out before.
 
     Args:
         dataset: the frames; those that cannot be read are in no group.
+        share: of the new frames, in [0, 1].
         seed: decides which.
         before: what the weights to start from know.
     """
@@ -90,7 +90,7 @@ def choose_held_out(
     known = set(groups[np.isin(hashes, list(before.learnt))].tolist())
     again = set(groups[np.isin(hashes, list(before.held_out))].tolist()) - known
     new = groups[~np.isin(groups, list(known | again))]
-    count = round(HELD_OUT_SHARE * len(new))
+    count = round(share * len(new))
     drawn: set[int] = set()
     if len(np.unique(new)) > 1 and (count or not again):
         drawn = set(draw_groups(new, max(count, 1), np.random.default_rng(seed)))
