@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,10 +24,10 @@ from facetl.data.frame import Frame
 from facetl.errors import AnnotationError
 from facetl.files import atomic_path, write_text
 
-_KEPT = "{}.bak"
+KEPT = ".bak"
+"""What the name of a copy ends in that is as annotations were before."""
 _SAME = 0.3
 """IoU from which detector and annotation mean the same face."""
-Write = Callable[[str, Faces, tuple[int, int]], None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Place:
 class DatasetStore:
     """Keeps pictures where they are, and writes the annotations of those that are done.
 
-    The first change of a file leaves a copy of it as it was, with ``.bak`` at the end of its name.
+    Beside a file is kept how it was when it was first opened, with ``.bak`` at the end of its name.
 
     Attributes:
         frames: of the data set, by their names.
@@ -57,6 +57,7 @@ class DatasetStore:
     def __init__(self, sources: Iterable[Source]) -> None:
         self._places: dict[str, _Place] = {}
         for source in sources:
+            _keep(source.annotations)
             original = _as_it_was(source)
             for frame in load_sources([original]):
                 name = f"{source.images.name}/{frame.name}"
@@ -81,7 +82,6 @@ class DatasetStore:
         if record.state == "done":
             faces = Faces(record.corners, tuple(record.labels))
         path = place.source.annotations
-        _keep(path)
         if path.suffix == Coco.single_suffix:
             document = load_document(path)
             replace_in_coco(document, place.image, faces, record.size_hw)
@@ -91,7 +91,7 @@ class DatasetStore:
             write_text(path, text)
 
     def reconcile(self, records: Iterable[FrameRecord]) -> list[FrameRecord]:
-        """Return the frames that are there, those that are done as the annotations have them."""
+        """Return the frames that are there, as the annotations have them where they differ."""
         sources = {id(each.source): each.source for each in self._places.values()}
         faces = {
             f"{source.images.name}/{frame.name}": (frame.boxes, frame.labels)
@@ -99,10 +99,20 @@ class DatasetStore:
             for frame in load_sources([source])
         }
         return [
-            record.holding(*faces[record.name]) if record.state == "done" else record
+            self._as_found(record, Faces(*faces[record.name]))
             for record in records
             if record.name in faces
         ]
+
+    def _as_found(self, record: FrameRecord, faces: Faces) -> FrameRecord:
+        """Return a frame as the annotations have it, if it is done or they were changed."""
+        before = self._places[record.name].frame
+        is_as_before = (
+            before.labels == faces.labels and before.boxes.tolist() == faces.boxes.tolist()
+        )
+        if record.state != "done" and is_as_before:
+            return record
+        return replace(record, state="done").holding(*faces)
 
 
 def find_dataset(folder: Path) -> list[Source]:
@@ -129,13 +139,12 @@ def find_dataset(folder: Path) -> list[Source]:
     return sources if any(are_faces) else []
 
 
-def compare(record: FrameRecord, found: FrameRecord, sure: float) -> FrameRecord:
+def compare(record: FrameRecord, found: FrameRecord) -> FrameRecord:
     """Return an annotated frame with what a detector sees otherwise, as doubtful boxes.
 
     Args:
-        record: with the annotated boxes.
-        found: the same frame with what the detector suggests.
-        sure: score from which a box that is not annotated is suggested.
+        record: with the annotated boxes; the detector doubts those that it does not see.
+        found: the same frame with what the detector suggests, of which the sure boxes count.
     """
     overlaps = iou(record.corners, found.corners)
     seen = overlaps.max(axis=1, initial=0) >= _SAME
@@ -145,14 +154,14 @@ def compare(record: FrameRecord, found: FrameRecord, sure: float) -> FrameRecord
     ]
     next_id = record.next_id
     for box, is_unknown in zip(found.boxes, unknown, strict=True):
-        if is_unknown and (box.score or 0) >= sure:
+        if is_unknown and box.is_sure:
             boxes.append(replace(box, id=next_id, is_sure=False))
             next_id += 1
     doubt = float(len(boxes) - np.count_nonzero(seen))
     return replace(record, boxes=tuple(boxes), next_id=next_id, doubt=doubt)
 
 
-def record_of(name: str, frame: Frame) -> FrameRecord:
+def annotated_record(name: str, frame: Frame) -> FrameRecord:
     """Return an annotated frame as it stands."""
     boxes: Boxes = as_boxes(frame.boxes)
     record = FrameRecord(name, frame.size_hw).holding(boxes, frame.labels)
@@ -162,14 +171,12 @@ def record_of(name: str, frame: Frame) -> FrameRecord:
 def _as_it_was(source: Source) -> Source:
     """Return images with the annotations as they were before anything was mended."""
     kept = _kept(source.annotations)
-    if not kept.is_file():
-        return source
     found = Coco() if source.annotations.suffix == Coco.single_suffix else Course()
     return replace(source, annotations=kept, read=lambda _: found.load(kept, "skip"))
 
 
 def _kept(path: Path) -> Path:
-    return path.with_name(_KEPT.format(path.name))
+    return path.with_name(path.name + KEPT)
 
 
 def _keep(path: Path) -> None:

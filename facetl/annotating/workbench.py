@@ -10,7 +10,9 @@ from typing import Any
 
 from facetl.annotating.jobs import Background, Report
 from facetl.annotating.picking import suggest
+from facetl.annotating.records import FrameRecord
 from facetl.annotating.session import Session
+from facetl.annotating.store import ProjectStore
 from facetl.data.media_types import is_video
 from facetl.data.project import Project, Round
 from facetl.errors import FacetlError
@@ -34,7 +36,7 @@ class Workbench:
     Args:
         path: the project's folder.
         session: the frames.
-        load: loads detectors.
+        load: loads detectors, given their weights.
         workers: parallel ones.
         budget: seconds that a training may take; 0 for as long as needed.
     """
@@ -44,7 +46,8 @@ class Workbench:
     ) -> None:
         self.session = session
         self.background = Background()
-        self._path, self._load, self._workers, self._budget = path, load, workers, budget
+        self.load = load
+        self._path, self._workers, self._budget = path, workers, budget
 
     @property
     def project(self) -> Project:
@@ -94,19 +97,31 @@ class Workbench:
         Raises:
             FacetlError: if there is no such round, or something else is running.
         """
+        if not isinstance(self.session.store, ProjectStore):
+            raise FacetlError("the boxes here are annotations, which no detector replaces")
         self.project.using(number)
         self.background.start("suggest", self._suggest)
 
     def suggest_anew(self, reporter: Reporter) -> None:
         """Suggest boxes by the detector in use, and sort the frames by its doubt."""
-        detector = self._load(self.project.weights)
-        run = SearchRun("", detector, detector.settings)
         waiting = {
-            number: (record, self.session.store.picture(record))
+            number: record
             for number, record in enumerate(self.session.frames)
             if record.state != "done"
         }
-        self.session.suggest_anew(suggest(waiting, run, self._workers, reporter))
+        self.session.suggest_anew(self.find(waiting, reporter))
+
+    def find(
+        self, records: Mapping[int, FrameRecord], reporter: Reporter
+    ) -> dict[int, FrameRecord]:
+        """Return frames with what the detector in use suggests, those that can be read."""
+        detector = self.load(self.project.weights)
+        run = SearchRun("", detector, detector.settings)
+        pictures = {
+            number: (record, self.session.store.picture(record))
+            for number, record in records.items()
+        }
+        return suggest(pictures, run, self._workers, reporter)
 
     def _retrain(self, report: Report) -> tuple[str, Mapping[str, Any]]:
         finished = retrain(self.project, report, self._budget)
@@ -162,6 +177,8 @@ def _say_plainly(line: str) -> str | None:
 
 def find_obstacle(session: Session) -> str:
     """Return in words why nothing can be trained; empty if it can be."""
+    if not isinstance(session.store, ProjectStore):
+        return "once it is mended, train on it with facetl train"
     if not find_spec("torch"):
         return "training needs more: pip install 'facetl[train]'"
     lacking = FEWEST - session.count("done")

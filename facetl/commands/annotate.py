@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from facetl.annotating.mending import (
+    KEPT,
+    DatasetStore,
+    annotated_record,
+    compare,
+    find_dataset,
+)
 from facetl.annotating.picking import Material, pick, record_of, save_pictures
-from facetl.annotating.records import FrameRecord
+from facetl.annotating.records import FrameRecord, State
 from facetl.annotating.server import serve
 from facetl.annotating.session import Session
 from facetl.annotating.store import ProjectStore
 from facetl.annotating.workbench import Workbench
 from facetl.commands.requests import AnnotateRequest as AnnotateRequest
+from facetl.data.formats.base import Source
 from facetl.data.images import image_size
 from facetl.data.media_types import image_paths
 from facetl.data.project import Project, is_project
@@ -77,23 +85,64 @@ def prepare(request: AnnotateRequest, reporter: Reporter = SILENT) -> Workbench:
         OutputError: if the project cannot be written.
     """
     require_writable(request.out)
+    sources = _find_dataset(request)
     project = _open_project(request)
-    store = ProjectStore(project)
-    session = Session.open(project.path / _SESSION, store)
     load = partial(Detector.load, device=request.device, engine=request.engine)
+    store = DatasetStore(sources) if sources else ProjectStore(project)
+    session = Session.open(project.path / _SESSION, store)
     bench = Workbench(project.path, session, load, request.workers, request.budget)
-    if strangers := store.strangers(session.frames):
-        _take_in(session, *strangers)
-    if not session.count("waiting"):
-        _pick_more(request, project, session, load, reporter)
-    elif strangers[1]:
-        bench.suggest_anew(reporter)
+    if isinstance(store, DatasetStore):
+        _add_annotated(session, store, bench, reporter)
+    else:
+        _add_frames(request, project, store, bench, reporter)
     if not session.frames:
         raise InputError(
             f"{request.sources[0]}: found no frame to pick, all are blank, blurred or alike; look "
             "at more with a smaller --every"
         )
     return bench
+
+
+def _find_dataset(request: AnnotateRequest) -> list[Source]:
+    """Return what is annotated already in the only source; nothing if it is not a data set."""
+    given = request.sources
+    if len(given) == 1 and is_project(given[0]):
+        given = Project.open(given[0]).sources
+    return find_dataset(given[0]) if len(given) == 1 and given[0].exists() else []
+
+
+def _add_annotated(
+    session: Session, store: DatasetStore, bench: Workbench, reporter: Reporter
+) -> None:
+    """Add frames of a data set that the session lacks, with what the detector sees otherwise."""
+    known = {record.name for record in session.frames}
+    records = {
+        number: annotated_record(name, frame)
+        for number, (name, frame) in enumerate(store.frames.items())
+        if name not in known
+    }
+    if not records:
+        return
+    reporter.note(f"mending in place: each file keeps a copy of how it was, *{KEPT}")
+    found = bench.find(records, reporter)
+    session.add(compare(record, found.get(number, record)) for number, record in records.items())
+
+
+def _add_frames(
+    request: AnnotateRequest,
+    project: Project,
+    store: ProjectStore,
+    bench: Workbench,
+    reporter: Reporter,
+) -> None:
+    """Take in pictures that lie in the project, and pick frames if none wait."""
+    session = bench.session
+    done, waiting = store.strangers(session.frames)
+    _take_in(session, done, waiting)
+    if not session.count("waiting"):
+        _pick_more(request, project, session, bench.load, reporter)
+    elif waiting:
+        bench.suggest_anew(reporter)
 
 
 def _open_project(request: AnnotateRequest) -> Project:
@@ -111,16 +160,14 @@ def _open_project(request: AnnotateRequest) -> Project:
 
 def _take_in(session: Session, done: Sequence[str], waiting: Sequence[str]) -> None:
     """Add pictures that somebody has put into the project's folders, done or not."""
-    if not (done or waiting):
-        return
-    project_store = session.store
-    made = []
-    for names, state in ((done, "done"), (waiting, "waiting")):
-        for name in names:
-            record = FrameRecord(name, (1, 1), state)  # type: ignore[arg-type]
-            size_hw = image_size(project_store.picture(record))
-            made.append(FrameRecord(name, size_hw, state))  # type: ignore[arg-type]
-    session.add(project_store.reconcile(made))
+    states: dict[str, State] = dict.fromkeys(done, "done")
+    states |= dict.fromkeys(waiting, "waiting")
+    records = [FrameRecord(name, (1, 1), state) for name, state in states.items()]
+    sized = [
+        replace(record, size_hw=image_size(session.store.picture(record))) for record in records
+    ]
+    if sized:
+        session.add(session.store.reconcile(sized))
 
 
 def _pick_more(

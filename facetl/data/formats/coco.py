@@ -124,35 +124,36 @@ def replace_faces(
     regions to be ignored.  Labels that are new become categories.
     """
     rest = list(zip(map(tuple, faces.boxes.tolist()), faces.labels, strict=True))
-    entries = [each for each in document["images"] if listed_name(each["file_name"]) == image]
-    [own_id] = [each["id"] for each in entries]
+    [own_id] = [each["id"] for each in document["images"] if _names(each, image)]
     categories = document.setdefault("categories", [])
-    labels = {each["id"]: class_label(each["name"]) for each in categories}
+    known = _with_aliases({own_id: image}), _with_aliases(_read_categories(categories, Path()))
     kept = []
-    for entry in document["annotations"]:
-        if _alias(entry.get("image_id")) == _alias(own_id) and not _find_mark(entry):
-            box = upright_around(corners_of(*map(float, _bbox_given(entry))), _rotation(entry))
-            face = (
-                tuple(clip(as_boxes([box]), size_hw)[0].tolist()),
-                labels.get(entry["category_id"]),
-            )
+    for place, entry in enumerate(document["annotations"]):
+        read = _read_annotation(entry, place, *known, Path())
+        line = next((each for each in read if isinstance(each, FaceLine)), None)
+        if line and line.mark is None:
+            face = tuple(clip(as_boxes([line.box]), size_hw)[0].tolist()), line.label
             if face not in rest:
                 continue
             rest.remove(face)
         kept.append(entry)
-    next_id = 1 + max((each["id"] for each in kept if isinstance(each["id"], int)), default=0)
+    next_id = 1 + max((each["id"] for each in kept if isinstance(each.get("id"), int)), default=0)
     for number, (added, label) in enumerate(rest, next_id):
         kept.append(describe_box(number, own_id, _category_of(categories, label), added))
     document["annotations"] = kept
+
+
+def _names(entry: Any, image: str) -> bool:
+    return isinstance(entry, dict) and listed_name(entry.get("file_name")) == image
 
 
 def _category_of(categories: list[dict[str, Any]], label: str | None) -> int:
     """Return the id of a label's category, which is added if there is none."""
     name = class_name(label)
     for each in categories:
-        if each["name"] == name:
+        if each.get("name") == name and isinstance(each.get("id"), int):
             return int(each["id"])
-    numbers = (each["id"] for each in categories if isinstance(each["id"], int))
+    numbers = (each["id"] for each in categories if isinstance(each.get("id"), int))
     categories.append({"id": 1 + max(numbers, default=0), "name": name, "supercategory": ""})
     return int(categories[-1]["id"])
 
