@@ -23,6 +23,8 @@ from facetl.search.pipeline import SearchRun
 
 FEWEST = 5
 """Frames that are done before a training makes sense."""
+HELD_OUT = 0.2
+"""Fraction of the frames that are held aside, to compare the detectors on."""
 _REPORT = "report.html"
 _EPOCH = re.compile(rf"^\[({'|'.join(STAGES)})\] epoch (\d+)/(\d+) .*?(\d+ (?:s|min) left)$")
 
@@ -159,7 +161,7 @@ def retrain(project: Project, report: Report, budget: float = 0.0) -> Round:
         StoppedError: if it was stopped.
         FacetlError: if it fails.
     """
-    limits = ["--budget", f"{budget:g}s"] if budget else []
+    limits = ["--hold-out", str(HELD_OUT), *(["--budget", f"{budget:g}s"] if budget else [])]
     report.run(["train", *limits, "--force", "--", str(project.path)], _say_plainly)
     trained = Project.open(project.path)
     if trained.next_round == project.next_round:
