@@ -45,9 +45,9 @@ class Watched:
 
     def _hear(self, message: object) -> None:
         text = str(getattr(message, "text", message))
-        if getattr(message, "type", "") in ("error", "warning"):
-            if not any(words in text for words in self.expected):
-                self.complaints.append(text)
+        is_expected = any(words in text for words in self.expected)
+        if getattr(message, "type", "") in ("error", "warning") and not is_expected:
+            self.complaints.append(text)
 
 
 @contextmanager

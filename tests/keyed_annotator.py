@@ -107,16 +107,26 @@ class KeyedAnnotator:
             self._move_to(face)
 
     def _move_to(self, face: Any) -> None:
-        """Move and size the selected box by keys until it fits."""
-        for prefix, first in (("", 0), ("Shift+", 2), ("Alt+", 0), ("Alt+Shift+", 2)):
-            for side, (less, more) in enumerate((("Left", "Right"), ("Up", "Down"))):
-                while True:
-                    corners = self._selected()["corners"]
-                    off = face[first + side] - corners[first + side]
-                    reach = max(corners[2] - corners[0], corners[3] - corners[1]) / 25
-                    if abs(off) <= (0.5 if prefix.startswith("Alt") else max(reach, 1)):
-                        break
-                    self.press(f"{prefix}Arrow{more if off > 0 else less}")
+        """Move and size the selected box by keys until it fits; small ones go anywhere."""
+        x1, y1 = self._selected()["corners"][:2]
+        sized = [x1, y1, x1 + face[2] - face[0], y1 + face[3] - face[1]]
+        for prefix, target in (
+            *(("Shift+", sized), ("", face), ("Alt+", face)),
+            *(("Shift+", face), ("Alt+Shift+", face)),
+        ):
+            for side, keys in enumerate((("Left", "Right"), ("Up", "Down"))):
+                self._approach(prefix, keys, side + 2 * ("Shift" in prefix), target)
+
+    def _approach(self, prefix: str, keys: tuple[str, str], place: int, target: Any) -> None:
+        """Press one of two keys until a corner is where it shall be, or can go no further."""
+        before = None
+        while (corners := self._selected()["corners"]) != before:
+            off = target[place] - corners[place]
+            reach = max(corners[2] - corners[0], corners[3] - corners[1]) / 25
+            if abs(off) <= (0.5 if prefix.startswith("Alt") else max(reach, 1)):
+                return
+            before = corners
+            self.press(f"{prefix}Arrow{keys[int(off > 0)]}")
 
     def _boxes(self) -> list[dict[str, Any]]:
         boxes: list[dict[str, Any]] = self.page.evaluate(
@@ -125,7 +135,10 @@ class KeyedAnnotator:
         return boxes
 
     def _selected(self) -> dict[str, Any]:
-        return next(box for box in self._boxes() if box["id"] == self._chosen())
+        box: dict[str, Any] = self.page.evaluate(
+            "import('/page/state.js').then((own) => own.chosen())"
+        )
+        return box
 
     def _chosen(self) -> int | None:
         number: int | None = self.page.evaluate(
