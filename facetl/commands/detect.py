@@ -19,6 +19,7 @@ from facetl.errors import OutputError, UsageError
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector
 from facetl.reporting import SILENT, Reporter
+from facetl.results.export_table import TIMED_EXPORTS
 from facetl.results.store import (
     DOCUMENT,
     LINES,
@@ -32,6 +33,7 @@ from facetl.results.store import (
 )
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
+from facetl.search.hiding import HIDDEN
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
 from facetl.search.pipeline import SearchRun
@@ -123,6 +125,9 @@ def _require_fitting(request: DetectRequest, found: Inputs) -> None:
         raise UsageError("--overlays and --truth are for images; videos have --video")
     if not found.videos and (request.every or request.video or request.skip_still):
         raise UsageError("--every, --video and --skip-still are for videos; found none")
+    timed = [kind for kind in request.exports if kind in TIMED_EXPORTS]
+    if not found.videos and timed:
+        raise UsageError(f"--export {timed[0]} is for videos; found none")
     if request.by_blocks and request.stream:
         raise UsageError("--engine ray writes shards as they come; leave out --stream")
     if request.resume and not (request.stream or request.by_blocks):
@@ -135,11 +140,18 @@ def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -
         out=request.out.absolute() if request.by_blocks else request.out,
         overlays=request.overlays or request.truth is not None,
         faces=_load_faces(request, found, reporter),
-        cropping=Cropping(request.margin, request.align) if request.crops else None,
+        cropping=_choose_cropping(request),
         twins=find_twins(found.images),
         taken=find_taken(found.images),
         videos=request.video,
+        hiding=tuple(how for how in HIDDEN if getattr(request, how)),
     )
+
+
+def _choose_cropping(request: DetectRequest) -> Cropping | None:
+    if not request.crops:
+        return None
+    return Cropping(request.margin, request.align, request.square)
 
 
 def _load_faces(request: DetectRequest, found: Inputs, reporter: Reporter) -> dict[str, Boxes]:

@@ -323,6 +323,11 @@ class DetectRequest(SearchRequest):
     align: bool = setting(
         False, "Rotate crops so that the eyes, according to the landmarks, are level."
     )
+    square: bool = setting(
+        False,
+        "Make crops a data set: square, moved into the image where they would leave it, without "
+        "near-duplicates, with metadata.csv.",
+    )
     every: Sampling | None = setting(
         None,
         "For videos: search every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
@@ -330,6 +335,14 @@ class DetectRequest(SearchRequest):
     )
     video: bool = setting(
         False, "Write a copy of each video with boxes, scores and tracks drawn on it."
+    )
+    blur: bool = setting(
+        False,
+        "Write a copy of each image and video with the faces that were found blurred.",
+    )
+    mask: bool = setting(
+        False,
+        "Write a copy of each image and video with the faces that were found masked.",
     )
     skip_still: bool = setting(
         False,
@@ -346,7 +359,8 @@ class DetectRequest(SearchRequest):
     exports: tuple[str, ...] = setting(
         (),
         "Also write the detections for other tools; repeatable. npy: the course's arrays; cvat, "
-        "label-studio: for correction there.",
+        "label-studio: for correction there. Of videos, from tracks-csv on: the tracks with their "
+        "times (see docs/video.md).",
         tuple(EXPORTS),
         flag="--export",
     )
