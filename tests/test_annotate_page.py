@@ -352,5 +352,5 @@ def test_from_an_episode_to_a_detector_by_keys_alone(browser: Browser, episode: 
         page.wait_for_selector("#notice:has-text('its boxes are suggested now')")
         assert Project.open(project_of(episode)).used == 1 - project.used
         page.click("#search")
-        page.wait_for_selector("#notice:has-text('faces in')")
+        page.wait_for_selector("#notice:has-text('tracks in')")
         assert list(Project.open(project_of(episode)).results.glob("*.detections.json"))
