@@ -8,6 +8,7 @@ npy            ``NAME.npy/``, the three arrays that the course's evaluator reads
 cvat           ``NAME.cvat.json``, a COCO data set, for CVAT's import "COCO 1.0"
 label-studio   ``NAME.label-studio.json``, tasks with predictions, and the labelling
                interface that they fit, ``NAME.label-studio.xml``
+labelme        ``NAME.labelme/…json``, a file an image, to be put beside it
 =============  ==========================================================================
 
 ``csv``, ``coco`` and ``npy`` hold boxes as they were found, which may leave the image a little;
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from facetl.boxes import FARTHEST, THINNEST, as_boxes, clip
-from facetl.data.formats import label_studio
+from facetl.data.formats import label_studio, labelme
 from facetl.data.formats.coco import bbox_of, describe_box, describe_dataset
 from facetl.data.formats.label_studio import Task
 from facetl.data.formats.names import FACE, image_name, is_plain, refuse_shared_files, stem_of
@@ -196,6 +197,19 @@ def save_label_studio(folder: Path, run: Run) -> list[Path]:
         boxes, scores = [box for box, _ in found], [score for _, score in found]
         tasks.append(Task(frame.image, frame.size_hw, boxes, scores=scores))
     return label_studio.save_label_studio(folder / f"{run.name}.label-studio.json", tasks, run.name)
+
+
+def save_labelme(folder: Path, run: Run) -> list[Path]:
+    """Write JSON for each image, which labelme and X-AnyLabeling open when it lies beside it."""
+    root = folder / f"{run.name}.labelme"
+    refuse_shared_files([str(image_name(frame.image)) for frame in run.frames], "labelme")
+    root.mkdir(parents=True, exist_ok=True)  # there may be no file to write
+    for frame in run.frames:
+        found = list(_found(frame, within=True))
+        boxes, scores = [box for box, _ in found], [score for _, score in found]
+        image, labels = str(image_name(frame.image)), [None] * len(boxes)
+        labelme.save_labels(root, labelme.Labels(image, frame.size_hw, boxes, labels, scores))
+    return [root]
 
 
 def _rows(frame: FrameResult) -> Iterator[list[Any]]:

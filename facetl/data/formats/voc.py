@@ -13,7 +13,9 @@
 
 Corners are read as the development kit has them: the first pixel is 1 and the last belongs to
 the box, so ``xmin - 1, ymin - 1, xmax, ymax`` is the half-open box (supervision reads it so
-too).  Tools that count from 0 are one pixel off to the upper left then; their 0 is taken for 1.
+too).  Files of Label Studio, CVAT and Datumaro, which count from 0, are recognised by what they
+say about their source, and read as they are.  Other tools that count from 0 are one pixel off to
+the upper left; their 0 is taken for 1.
 Written are whole pixels, as the development kit expects them: corners are rounded, and a face
 keeps at least one pixel.
 
@@ -100,6 +102,7 @@ class _File:
     root: str = ""
     filename: str = ""
     size: dict[str, str] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict)
     objects: list[_Object] = field(default_factory=list)
 
 
@@ -325,6 +328,8 @@ class _Handler(ContentHandler):
                 self.file.filename = text
             case ["annotation", "size", _]:
                 self.file.size[name] = text
+            case ["annotation", "source" | "owner", "annotation" | "image" | "name"]:
+                self.file.source[name] = text
             case ["annotation", "object", "name" | "difficult"]:
                 self.file.objects[-1].texts[name] = text
             case ["annotation", "object", "bndbox", _]:
@@ -367,13 +372,14 @@ def _report_matched(file: _File, stem: str, image: str) -> Iterator[Problem]:
 
 
 def _read_objects(file: _File, image: str) -> Iterator[FaceLine | Problem]:
+    first = 0 if _counts_from_0(file) else 1
     for each in file.objects:
-        fault = _find_fault(each.texts)
+        fault = _find_fault(each.texts, first)
         if fault:
             yield Problem(fault[0], file.path, each.line, fault[1])
         else:
             label = class_label(each.texts.get("name", ""))
-            box = _corners(each.texts)
+            box = _corners(each.texts, first)
             if (upright := upright_around(box, each.attributes.get("rotation"))) != box:
                 yield Problem(Kind.ROTATED, file.path, each.line, "found a rotated box")
             mark = DIFFICULT if each.texts.get("difficult", "").lower() in ("1", "true") else None
@@ -387,22 +393,28 @@ def _read_size(file: _File) -> tuple[int, int] | None:
     return None
 
 
-def _find_fault(texts: dict[str, str]) -> tuple[Kind, str] | None:
+def _find_fault(texts: dict[str, str], first: int) -> tuple[Kind, str] | None:
     missing = [key for key in _CORNERS if key not in texts]
     if missing:
         return Kind.WRONG_FIELDS, f"found an object without <{missing[0]}> in its <bndbox>"
     for key in _CORNERS:
         if not is_number(texts[key]):
             return Kind.NOT_A_NUMBER, f"found {texts[key]!r} as <{key}>, expected a number"
-    x1, y1, x2, y2 = _corners(texts)
+    x1, y1, x2, y2 = _corners(texts, first)
     if not (x2 > x1 and y2 > y1):
         found = " ".join(texts[key] for key in _CORNERS)
         return Kind.EMPTY_BOX, f"found the box {found}, expected xmax >= xmin and ymax >= ymin"
     return None
 
 
-def _corners(texts: dict[str, str]) -> Corners:
+def _counts_from_0(file: _File) -> bool:
+    """Return whether a tool wrote a file that counts pixels from 0."""
+    is_cvat = file.source.get("annotation") == file.source.get("image") == "Unknown"
+    return is_cvat or file.source.get("name") == "Label Studio"
+
+
+def _corners(texts: dict[str, str], first: int) -> Corners:
     """Return the half-open box; a corner at 0 was counted from 0."""
     xmin, ymin, xmax, ymax = (float(texts[key]) for key in _CORNERS)
-    x1, y1 = (max(least - 1, min(least, 0.0)) for least in (xmin, ymin))
+    x1, y1 = (max(least - first, min(least, 0.0)) for least in (xmin, ymin))
     return x1, y1, xmax, ymax
