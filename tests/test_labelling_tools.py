@@ -643,7 +643,7 @@ def test_a_zip_with_a_text(tmp_path: Path) -> None:
         ({"xl/workbook.xml": "x", "[Content_Types].xml": "x"}, "is an Office file; save it as"),
         (
             {"a.csv": "ImageID,Source,XMin\n"},
-            "x.zip/a.csv: found a CSV table of boxes, which facetl",
+            "x.zip/a.csv: found a CSV table of boxes",
         ),
     ],
 )

@@ -146,8 +146,8 @@ def find_annotations(folder: Path, part: Part, form: str | None) -> tuple[Annota
         if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
             refuse_foreign(path, read_head(path))
     raise InputError(
-        f"{folder} holds no images, and no single file of annotations; unpack it and give --images and "
-        "--annotations"
+        f"{folder} holds no images, and no single file of annotations; unpack it and give --images "
+        "and --annotations"
     )
 
 

@@ -53,6 +53,7 @@ _FOREIGN = (
     _Foreign(_FIRST_LINE + "region_shape_attributes", (), "a table of VIA", read_as="via"),
     _Foreign(_FIRST_LINE + "xmin", ("filename", "class"), "a table of TensorFlow", read_as="csv"),
     _Foreign("{", ('"shapes"', '"imagepath"'), "JSON of labelme", read_as="labelme"),
+    _Foreign("{", ('"shapes"', '"shape_type"'), "JSON of labelme", read_as="labelme"),
     _Foreign("{", ('"classtitle"',), "JSON of Supervisely", read_as="supervisely"),
     _Foreign(r"\[", ('"coordinates"',), "JSON of Create ML", read_as="createml"),
     _Foreign("{", ('"dm_format_version"',), "JSON of Datumaro", _AS_COCO_1),
