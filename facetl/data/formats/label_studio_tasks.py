@@ -18,7 +18,7 @@ Predictions count where a task has no annotations at all, as in what facetl writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,22 +31,13 @@ from facetl.data.annotations import (
     collect_faces,
     read_head,
 )
-from facetl.data.formats.corners import whole_size
 from facetl.data.formats.csv_text import rows_of
 from facetl.data.formats.json_text import load_json, object_in, objects_in
+from facetl.data.formats.label_studio_regions import merge_regions, read_region, size_of
 from facetl.data.formats.names import listed_name
-from facetl.data.formats.shapes import (
-    MASK,
-    RECTANGLE,
-    TURNED,
-    Shape,
-    ellipse_points,
-    numbers_of,
-    read_shape,
-    turn_rectangle,
-)
 from facetl.data.images import IMAGE_SUFFIXES
 from facetl.data.name_matching import without_query
+from facetl.errors import AnnotationError
 from facetl.files import parse_json
 
 _Region = dict[str, Any]
@@ -72,10 +63,10 @@ def load_tasks(path: Path, on_error: OnError) -> AnnotationFile:
             parsed.append(Problem(Kind.WRONG_FIELDS, path, None, found))
             continue
         images.append(name)
-        for region in _merge_regions(regions):
-            if size := whole_size(region.get("original_height"), region.get("original_width")):
+        for region in merge_regions(regions):
+            if size := size_of(region):
                 sizes[name] = size
-            parsed += _read_region(region, size, name, where, path)
+            parsed += read_region(region, size, name, where, path)
     lines, problems = collect_faces(parsed, path, on_error)
     names = tuple(dict.fromkeys(images))
     return AnnotationFile(path, lines, problems, names, sizes, frozenset(names))
@@ -85,26 +76,29 @@ def _tasks_in(path: Path) -> list[_Region]:
     """Return the tasks of JSON, or of a table, which has JSON-MIN in its cells."""
     head = read_head(path)
     if head.startswith("["):
-        return objects_in(load_json(path), "tasks", path)
-    delimiter = "\t" if "\t" in head.partition("\n")[0] else ","
-    return [
-        {key: _parse_cell(cell) for key, cell in row.items()} for row in rows_of(path, delimiter)
-    ]
+        entries = objects_in(load_json(path), "tasks", path)
+    else:
+        delimiter = "\t" if "\t" in head.partition("\n")[0] else ","
+        rows = rows_of(path, delimiter)
+        entries = [{key: _parse_cell(cell, path) for key, cell in row.items()} for row in rows]
+    is_minimal = not any({"data", "annotations", "predictions"} & each.keys() for each in entries)
+    return _gather_minimal(entries, path) if is_minimal else entries
 
 
-def _parse_cell(cell: str) -> Any:
+def _parse_cell(cell: str, path: Path) -> Any:
+    """Return what a cell holds: shapes as JSON, or a text."""
     try:
-        return parse_json(cell) if cell.startswith("[") else cell
-    except ValueError:
-        return cell
+        return parse_json(cell) if cell.startswith("[{") else cell
+    except ValueError as error:
+        raise AnnotationError(
+            f"{path}: found broken JSON in a cell ({error}); save the file again"
+        ) from error
 
 
 def _regions_of(
     task: _Region, where: str, path: Path, problems: list[FaceLine | Problem]
 ) -> list[_Region] | None:
     """Return what was drawn on an image; None if nobody has annotated it."""
-    if not {"data", "annotations", "predictions"} & task.keys():
-        return _regions_of_minimal(task, path)
     key = "annotations" if "annotations" in task else "predictions"
     versions = objects_in(task.get(key, []), key, path)
     kept = [each for each in versions if not each.get("was_cancelled")]
@@ -121,15 +115,23 @@ def _rank(version: _Region) -> tuple[bool, str]:
     return bool(version.get("ground_truth")), str(version.get("updated_at", ""))
 
 
-def _regions_of_minimal(task: _Region, path: Path) -> list[_Region]:
-    """Return what JSON-MIN has, as JSON has it."""
-    lists = (value for value in task.values() if isinstance(value, list))
-    return [
-        {**value, "value": value, "id": None}
-        for values in lists
-        if any(isinstance(value, dict) for value in values)
-        for value in objects_in(values, "shapes", path)
-    ]
+def _gather_minimal(entries: list[_Region], path: Path) -> list[_Region]:
+    """Return the tasks of JSON-MIN, which has an entry an annotation, as JSON has them."""
+    tasks: dict[str, _Region] = {}
+    for entry in entries:
+        image = _address_of(entry)
+        task = tasks.setdefault(repr((entry.get("id"), image)), {**entry, "annotations": []})
+        lists = (value for value in entry.values() if isinstance(value, list))
+        regions = [
+            {**value, "value": value, "id": None}
+            for values in lists
+            if any(isinstance(value, dict) for value in values)
+            for value in objects_in(values, "shapes", path)
+        ]
+        if regions or entry.get("annotation_id"):
+            version = {"result": regions, "updated_at": entry.get("updated_at", "")}
+            task["annotations"].append(version)
+    return list(tasks.values())
 
 
 def _address_of(data: Mapping[str, Any]) -> str | None:
@@ -143,73 +145,3 @@ def _address_of(data: Mapping[str, Any]) -> str | None:
 
 def _suffix_of(address: str) -> str:
     return PurePosixPath(address.partition("?d=")[2] or without_query(address)).suffix.lower()
-
-
-def _merge_regions(results: list[_Region]) -> list[_Region]:
-    """Return each region once: its label may be a result of its own, with the same id."""
-    regions: dict[object, _Region] = {}
-    for number, result in enumerate(results):
-        value = object_in(result.get("value"))
-        own = result.get("id")
-        key = own if isinstance(own, str) else number
-        if key in regions:
-            regions[key]["value"] = {**value, **regions[key]["value"]}
-        elif _kind_of(value):
-            regions[key] = {**result, "value": value}
-    return list(regions.values())
-
-
-def _kind_of(value: Mapping[str, Any]) -> str:
-    """Return what a region is, in words; empty for what is no region, such as a choice."""
-    if value.get("format") == "rle" or "rle" in value:
-        return MASK
-    if "sequence" in value:
-        return "track of a video"
-    if "points" in value:
-        return "polygon"
-    if "radiusX" in value:
-        return "ellipse"
-    if "x" in value:
-        turned = TURNED if value.get("rotation") else RECTANGLE
-        return turned if "height" in value else "point"
-    return "path" if "vertices" in value else ""
-
-
-def _read_region(
-    region: _Region, size: tuple[int, int] | None, image: str, where: str, path: Path
-) -> Iterator[FaceLine | Problem]:
-    value, kind = region["value"], _kind_of(region["value"])
-    names = [value[key] for key in value if key.endswith("labels")]
-    label = next((name[0] for name in names if isinstance(name, list) and name), None)
-    points = _points_of(value, kind, size) if size else None
-    if points is None and kind in (RECTANGLE, TURNED, "polygon", "ellipse"):
-        expected = "numbers, and the original_width and original_height of the image"
-        found = f"{where}: found a {kind} without what it needs, expected {expected}"
-        yield Problem(Kind.NOT_A_NUMBER, path, None, found)
-        return
-    yield from read_shape(Shape(kind, points or (), label, where), image, path)
-
-
-def _points_of(
-    value: Mapping[str, Any], kind: str, size: tuple[int, int]
-) -> list[tuple[float, float]] | None:
-    """Return the points of a region in pixels; None if they are no numbers."""
-    down, across = (side / 100 for side in size)
-    if kind == "polygon":
-        points = value["points"] if isinstance(value["points"], list) else [None]
-        pairs = [numbers_of(*p) if isinstance(p, list) and len(p) == 2 else None for p in points]
-        return [_rounded(p[0] * across, p[1] * down) for p in pairs if p] if all(pairs) else None
-    keys = ("radiusX", "radiusY") if kind == "ellipse" else ("width", "height")
-    turned = value.get("rotation") or 0
-    numbers = numbers_of(*(value.get(key) for key in ("x", "y", *keys)), turned)
-    if numbers is None:
-        return None
-    x, y, width, height, degrees = numbers
-    make = ellipse_points if kind == "ellipse" else turn_rectangle
-    corners = make(x * across, y * down, width * across, height * down, degrees)
-    return [_rounded(*corner) for corner in corners]
-
-
-def _rounded(x: float, y: float) -> tuple[float, float]:
-    """Return a point to a millionth of a pixel: anything finer is noise of per cents."""
-    return round(x, 6), round(y, 6)

@@ -13,9 +13,9 @@
 
 Corners are read as the development kit has them: the first pixel is 1 and the last belongs to
 the box, so ``xmin - 1, ymin - 1, xmax, ymax`` is the half-open box (supervision reads it so
-too).  Files of Label Studio, CVAT and Datumaro, which count from 0, are recognised by what they
-say about their source, and read as they are.  Other tools that count from 0 are one pixel off to
-the upper left; their 0 is taken for 1.
+too).  Files of Label Studio, CVAT, Datumaro, X-AnyLabeling and labelImg, which count from 0, are
+recognised by what they say about their source, and read as they are.  Other tools that count
+from 0 are one pixel off to the upper left; their 0 is taken for 1.
 Written are whole pixels, as the development kit expects them: corners are rounded, and a face
 keeps at least one pixel.
 
@@ -183,6 +183,7 @@ def _load_voc(
     listed: list[str] = []
     found: set[str] = set()
     sizes: dict[str, tuple[int, int]] = {}
+    leaves_out_empty = False
     for path in _voc_files(folder):
         stem = name_below(folder, path.with_suffix(""))
         if wanted is not None and stem not in wanted:
@@ -191,7 +192,9 @@ def _load_voc(
         file = _read_voc(path)
         if isinstance(file, Problem):
             parsed.append(file)
-        elif name := _find_image(file, stem, images, by_stem):
+            continue
+        leaves_out_empty = leaves_out_empty or _is_of_cvat(file)
+        if name := _find_image(file, stem, images, by_stem):
             listed.append(name)
             parsed += _report_matched(file, stem, name)
             if size := _read_size(file):
@@ -200,7 +203,10 @@ def _load_voc(
         else:
             escaped = f"found the file name {file.filename!r}, which is not in the folder of images"
             parsed.append(Problem(Kind.ESCAPE, path, None, escaped))
-    parsed += _report_lost(folder, stems or (), found)
+    lost = [stem for stem in stems or () if stem not in found]
+    faceless = {stem for stem in lost if leaves_out_empty and stem in by_stem}
+    listed += map(by_stem.__getitem__, sorted(faceless))
+    parsed += _report_lost(folder, [stem for stem in lost if stem not in faceless])
     lines, problems = collect_faces(parsed, folder, on_error)
     names = tuple(dict.fromkeys(listed))
     return AnnotationFile(folder, lines, problems, names, sizes, frozenset(names))
@@ -328,7 +334,7 @@ class _Handler(ContentHandler):
                 self.file.filename = text
             case ["annotation", "size", _]:
                 self.file.size[name] = text
-            case ["annotation", "source" | "owner", "annotation" | "image" | "name"]:
+            case ["annotation", "source" | "owner", _] | ["annotation", "path"]:
                 self.file.source[name] = text
             case ["annotation", "object", "name" | "difficult"]:
                 self.file.objects[-1].texts[name] = text
@@ -356,11 +362,10 @@ def _find_image(
     return by_stem.get(stem, str(parent / given))
 
 
-def _report_lost(folder: Path, stems: Collection[str], found: Collection[str]) -> Iterator[Problem]:
+def _report_lost(folder: Path, stems: Collection[str]) -> Iterator[Problem]:
     """Yield a problem for each file that a list of a part's images names but does not exist."""
     for stem in stems:
-        if stem not in found:
-            yield Problem(Kind.MISSING, folder, None, f"found no {stem}{_SUFFIX}, which is listed")
+        yield Problem(Kind.MISSING, folder, None, f"found no {stem}{_SUFFIX}, which is listed")
 
 
 def _report_matched(file: _File, stem: str, image: str) -> Iterator[Problem]:
@@ -409,8 +414,15 @@ def _find_fault(texts: dict[str, str], first: int) -> tuple[Kind, str] | None:
 
 def _counts_from_0(file: _File) -> bool:
     """Return whether a tool wrote a file that counts pixels from 0."""
-    is_cvat = file.source.get("annotation") == file.source.get("image") == "Unknown"
-    return is_cvat or file.source.get("name") == "Label Studio"
+    source = file.source
+    is_labelimg = "path" in source and source.get("database") == "Unknown"
+    by_name = source.get("name") == "Label Studio" or "X-AnyLabeling" in source.get("database", "")
+    return _is_of_cvat(file) or is_labelimg or by_name
+
+
+def _is_of_cvat(file: _File) -> bool:
+    """Return whether CVAT or Datumaro wrote a file; they write none for images without faces."""
+    return file.source.get("annotation") == file.source.get("image") == "Unknown"
 
 
 def _corners(texts: dict[str, str], first: int) -> Corners:
