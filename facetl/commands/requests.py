@@ -303,7 +303,7 @@ class DetectRequest(SearchRequest):
     exports: tuple[str, ...] = setting(
         (),
         "Also write the detections for other tools; repeatable. npy: the course's arrays; cvat, "
-        "label-studio: for correction there.",
+        "label-studio, labelme: for correction there.",
         tuple(EXPORTS),
         flag="--export",
     )

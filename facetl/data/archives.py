@@ -46,17 +46,9 @@ def unpacked(path: Path) -> Path:
     status = path.stat()
     key = (os.path.realpath(path), status.st_mtime_ns, status.st_size)
     if key not in _unpacked:
-        folder = Path(tempfile.mkdtemp(prefix="facetl-zip-"))
-        atexit.register(_remove, folder, os.getpid())
-        place = folder / path.name
-        try:
-            _unpack(path, place)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        show_place_as(str(place), str(path))
-        _unpacked[key] = place
+        _unpacked[key] = place = _unpack_anew(path)
         _packed[place] = Path(absolute(path))
+        show_place_as(str(place), str(path))
     return _unpacked[key]
 
 
@@ -66,9 +58,29 @@ def packed(path: Path) -> Path:
     return next(found, path)
 
 
+def forget_unpacked() -> None:
+    """Remove all that this process has unpacked, which must not be in use any more."""
+    for place in _packed:
+        _remove(place.parent, os.getpid())
+    _unpacked.clear()
+    _packed.clear()
+
+
 def holds_images(folder: Path) -> bool:
     """Return whether any file below a folder has the suffix of an image."""
     return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
+
+
+def _unpack_anew(path: Path) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="facetl-zip-"))
+    atexit.register(_remove, folder, os.getpid())
+    place = folder / path.name
+    try:
+        _unpack(path, place)
+    except BaseException:
+        _remove(folder, os.getpid())
+        raise
+    return place
 
 
 def _remove(folder: Path, owner: int) -> None:
