@@ -14,6 +14,8 @@ sizes      images from 240p to 4K
 batches    images searched together
 memory     what searching one image of 4000×3000 with many faces adds
 start      a new process that finds the faces of one image, and the memory of a whole folder
+peers      the ``cartoon`` weights and their presets beside detectors of other kinds: OpenCV's YuNet
+           (--yunet FILE) and a forward pass of ultralytics' YOLO11n, if it is installed
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,8 @@ SIZES = (240, 360, 480, 720, 1080, 1440, 2160)
 BATCHES = (1, 2, 4, 8, 16)
 LARGE = (4000, 3000)
 PEER = "facenet-pytorch"
+YUNET = ""
+"""YuNet's file, if there is one."""
 ENGINES: list[str] = ["torch"]
 ENGINES += [name for name in ("onnx", "native") if not why_not(name, "cpu")]
 
@@ -171,6 +175,59 @@ def search_singly(
     detector: Detector, images: Sequence[NDArray[np.uint8]], thresholds: Thresholds
 ) -> list[Detections]:
     return [detector.detect(image, thresholds) for image in images]
+
+
+def compare_peers(paths: Sequence[Path], repeats: int) -> None:
+    """Print the times of detectors that find other boxes: only the clock compares them."""
+    images = [load_image(path) for path in paths]
+    peer = MTCNN(keep_all=True, device="cpu")
+    detector = Detector.load()
+    searches: dict[str, Callable[[], object]] = {PEER: partial(search_with_peer, peer, images)}
+    for preset in ("exact", "fast", "fastest"):
+        settings = detector.settings.preset(None if preset == "exact" else preset)
+        searches[f"cartoon, {preset}"] = partial(search_as_set, detector, images, settings)
+    searches |= searches_of_others(images)
+    times: dict[str, list[float]] = {name: [] for name in searches}
+    print("\ndetectors of other kinds, whole cores, decoded images one at a time, an image")
+    for _ in range(repeats + 1):
+        for name, search in searches.items():
+            time.sleep(0.3)
+            began = time.perf_counter()
+            search()
+            times[name].append((time.perf_counter() - began) / len(images) * 1e3)
+    print_times("", {name: own[1:] for name, own in times.items()})  # the first lap warms up
+
+
+def search_as_set(
+    detector: Detector, images: Sequence[NDArray[np.uint8]], settings: Settings
+) -> None:
+    for image in images:
+        list(detector.search([image], settings, workers=usable_cores()))
+
+
+def searches_of_others(images: Sequence[NDArray[np.uint8]]) -> dict[str, Callable[[], object]]:
+    """Return what searches with YuNet, and what runs YOLO11n, as far as they are there."""
+    searches: dict[str, Callable[[], object]] = {}
+    if YUNET:
+        import cv2
+
+        height, width = images[0].shape[:2]
+        yunet = cv2.FaceDetectorYN.create(YUNET, "", (width, height), 0.5)
+        blue_first = [np.ascontiguousarray(image[..., ::-1]) for image in images]
+        searches["YuNet"] = lambda: [yunet.detect(image) for image in blue_first]
+    with suppress(ImportError):
+        from ultralytics import YOLO
+
+        network = YOLO("yolo11n.yaml").model.eval()
+        picture = torch.zeros(1, 3, 384, 480)
+        searches["YOLO11n, forward"] = lambda: run_networks(network, picture, len(images))
+    return searches
+
+
+@torch.inference_mode()
+def run_networks(network: torch.nn.Module, picture: torch.Tensor, count: int) -> None:
+    for _ in range(count):
+        network(picture)
 
 
 def compare_stages(paths: Sequence[Path], repeats: int) -> None:
@@ -389,6 +446,7 @@ PARTS: dict[str, Callable[[Sequence[Path], int], None]] = {
     "batches": compare_batches,
     "memory": compare_memory,
     "start": compare_start,
+    "peers": compare_peers,
 }
 
 
@@ -398,8 +456,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--yunet", default="", help="face_detection_yunet, an ONNX file")
     parser.add_argument("--grow", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    global YUNET
+    YUNET = options.yunet
     warnings.simplefilter("ignore")  # facenet-pytorch's, of torch.load and numpy
     if options.grow:
         print(grow(options.grow, options.frames))

@@ -25,8 +25,10 @@ import re
 _OF_WINDOWS = ("libGL", "libgthread", "libglib", "libSM", "libX", "libICE", "libxcb")
 """How the names of the libraries begin that OpenCV loads for its windows."""
 
+TRAINING = ("torch", "cv2", "facenet_pytorch", "scipy")
+"""Modules that training imports."""
 _EXTRAS: dict[str, set[str]] = {
-    "train": {"cv2", "facenet_pytorch", "scipy", "torch", "torchvision"},
+    "train": {*TRAINING, "torchvision"},
     "ray": {"pyarrow", "ray"},
 }
 """Modules that are installed with facetl only if it is asked for, as pyproject.toml has it."""

@@ -55,3 +55,14 @@ SILENT = Reporter()
 def say_time(seconds: float) -> str:
     """Return a time in words: ``40 s``, ``3 min``."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a count and what is counted: ``1 face``, ``2 faces``.
+
+    Args:
+        count: how many.
+        one: the word for one.
+        many: the word for other numbers; if empty, with an ``s`` at its end.
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -13,6 +13,7 @@ from outcomes import assert_refused, cannot_draw, left_in, success
 from tiny_world import shrink
 
 from facetl.cli import main
+from facetl.commands import explain as command
 from facetl.data.images import load_image, save_image
 from facetl.evaluation.report import trace_figures
 from facetl.evaluation.report.plots import save_plot
@@ -233,3 +234,14 @@ def test_without_a_level_the_pictures_say_so(blind: Trace) -> None:
     texts = [text.get_text() for text in _draw_pyramid(blind).axes[0].texts]
     assert texts == ["160×120 pixels are too few for a face of 500"]
     assert _draw_scores({"blind": blind}).axes
+
+
+def test_without_the_pretrained_weights_there_is_no_comparison(
+    frame: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    result = explain(frame, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "comparing with pretrained needs facenet_pytorch, which is not" in result.stderr
+    assert "pretrained:" not in result.stdout
+    assert "cartoon: " in result.stdout

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from facetl.cli import options
-from facetl.cli.console import print_written, suggest
+from facetl.cli.console import note, print_written, suggest
 from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import DetectRequest
+from facetl.data.project import find_project, place_beside
 
 if TYPE_CHECKING:
     from facetl.commands.detect import DetectResult
@@ -28,7 +30,8 @@ def _place_beside(
     if len(paths) > 1 or path.name in ("", "..") or not os.access(path.parent, os.W_OK):
         why = f"nothing can be written beside {path}" if len(paths) == 1 else "found several IMAGES"
         raise click.UsageError(f"{why}; say with --out where the detections go")
-    return path.with_name(f"{path.name if path.is_dir() else path.stem}.faces")
+    project = find_project(paths)
+    return project.results if project else place_beside(path)
 
 
 def _require_unlike_names(
@@ -73,6 +76,7 @@ def detect(request: DetectRequest) -> None:
     from facetl.commands import detect as command
 
     _refuse_idle(request)
+    request = _use_project(request)
     result = command.detect(request, ConsoleReporter())
     _print_result(result)
     if result.are_videos:
@@ -83,6 +87,16 @@ def detect(request: DetectRequest) -> None:
         suggest("evaluate", request.out, "--truth", request.truth or "FILE_OR_FOLDER")
     if click.get_current_context().params["strict"] and not result.is_whole:
         raise SystemExit(1)
+
+
+def _use_project(request: DetectRequest) -> DetectRequest:
+    """Return the request with the detector of the project that is searched for, if it has one."""
+    project = None if options.is_given("weights") else find_project(request.images)
+    if project is None:
+        return request
+    name = f"round-{project.used}" if project.used else Path(project.start).stem
+    note(f"searching with the detector in use in {project.path}: {project.weights}")
+    return replace(request, weights={name: project.weights})
 
 
 _STRICT = click.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,10 +14,23 @@ from facetl.cli import options
 from facetl.cli.console import note, suggest
 from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import TrainRequest
+from facetl.data.project import Project, is_project
 from facetl.training.transfer import Transfer
 
 if TYPE_CHECKING:
     from facetl.commands.train import TrainResult
+
+
+def _place_in_project(
+    context: click.Context, parameter: click.Parameter, out: Path | None
+) -> Path | None:
+    """Return where the weights go: in a project to its next round, if nothing else was said."""
+    folders = context.params.get("data", ())
+    if out is not None or len(folders) != 1 or not is_project(folders[0]):
+        return out
+    project = Project.open(folders[0])
+    return project.weights_of(project.next_round)
+
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -38,6 +52,7 @@ def parse_duration(value: str) -> float:
     "Train the whole cascade on annotated frames.",
     "data out ... on_error resume force",
     parse={"budget": parse_duration},
+    callbacks={"out": _place_in_project},
 )
 def train(request: TrainRequest) -> None:
     """Train PNet, RNet and ONet in turn on the annotated frames in DATA.
@@ -48,6 +63,9 @@ def train(request: TrainRequest) -> None:
     Each network is trained on what the retrained ones before it actually propose: its negatives
     are the false alarms that reach it.  Unfinished work is kept in a folder beside the weights;
     after an interruption, the same command with --resume continues from the last epoch.
+
+    In the end the new detector is compared with the one in use so far, on frames that neither
+    has learnt from: the test part of DATA, or frames held out (--hold-out).
 
     \b
     Examples:
@@ -84,5 +102,8 @@ def _report(result: TrainResult) -> None:
             f"wrote {' and '.join(map(str, written))}: {len(suspects)} "
             "regions look like faces and are not annotated"
         )
-    weights = ("--weights", "pretrained", "--weights", f"tuned={files.weights}")
-    suggest("detect", "FRAMES", *weights, "--out", "results")
+    for line in result.describe():
+        click.echo(line)
+    if not result.is_better:
+        click.echo(f"the new detector is not better; {result.before} stays the one to use")
+    suggest("detect", "FRAMES", "--weights", result.better, "--out", "results")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facetl.commands.requests import DemoRequest as DemoRequest
 from facetl.data.interop import require_libraries
+from facetl.errors import TRAINING
 from facetl.files import refuse_to_overwrite
 
 
@@ -37,7 +38,7 @@ def demo(request: DemoRequest, run: Callable[[str], None]) -> DemoResult:
         InputError: if facetl is installed without what training takes.
         OutputError: if ``out`` exists already.
     """
-    require_libraries(("torch", "cv2", "facenet_pytorch"), "facetl demo")
+    require_libraries(TRAINING, "facetl demo")
     refuse_to_overwrite(request.out, force=request.force)
     began = time.perf_counter()
     for command in plan(request):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import facetl.data
 from facetl.commands.requests import DoctorRequest as DoctorRequest
 from facetl.data.images import Pixels, load_image
-from facetl.errors import InputError, describe_missing_library, how_to_install
+from facetl.errors import TRAINING, InputError, describe_missing_library, how_to_install
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.devices import describe_device, describe_threads
 from facetl.mtcnn.engines import describe_engine, load_engine, why_not
@@ -28,8 +28,6 @@ LIBRARIES = (
 )
 LOADED = ("av", "lap", "matplotlib", "onnxruntime", "PIL", "safetensors")
 """What may lack a library of the system."""
-TRAINING = ("torch", "cv2", "facenet_pytorch", "scipy")
-"""The same of what training takes, where it is installed."""
 SAME_BOXES = 0.01
 """Pixels by which boxes of the exact engines may differ."""
 _REPEATS = 5

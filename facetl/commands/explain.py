@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import ExplainRequest as ExplainRequest
 from facetl.data.images import Pixels, load_image
-from facetl.errors import UsageError
+from facetl.errors import UsageError, say_not_installed
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.trace import Trace, trace_search
@@ -48,13 +49,26 @@ def explain(request: ExplainRequest, reporter: Reporter = SILENT) -> ExplainResu
     refuse_to_overwrite(request.out, force=request.force)
     require_writable(request.out)
     pixels = load_image(request.image)
-    sources = dict([request.against, request.weights])
-    if len(sources) == 1 and request.against != request.weights:
-        raise UsageError(
-            f"--weights and --against are both called {request.weights[0]}; write NAME=FILE"
-        )
+    sources = _choose_weights(request, reporter)
     traces = {name: _trace(pixels, source, request) for name, source in sources.items()}
     return ExplainResult(traces, _save_pictures(request.out, traces, reporter))
+
+
+def _choose_weights(request: ExplainRequest, reporter: Reporter) -> dict[str, str]:
+    """Return the weights that search the image, by name.
+
+    Without facenet-pytorch, which has the pretrained ones, nothing is compared with them unless
+    they were asked for.
+    """
+    weights, against = request.weights, request.against
+    is_usual = against == ExplainRequest.against
+    if is_usual and find_spec("facenet_pytorch") is None:
+        missing = say_not_installed("facenet_pytorch", f"comparing with {against[1]}")
+        reporter.note(f"{missing}; showing {weights[0]} alone")
+        return dict([weights])
+    if against[0] == weights[0] and against != weights:
+        raise UsageError(f"--weights and --against are both called {weights[0]}; write NAME=FILE")
+    return dict([against, weights])
 
 
 def _trace(pixels: Pixels, source: str, request: ExplainRequest) -> Trace:

@@ -245,7 +245,7 @@ class DetectRequest(SearchRequest):
         "Folder for the detections, one NAME.detections.json per set of weights.",
         WRITE,
         metavar="FOLDER",
-        shown_default="INPUT.faces, beside the input",
+        shown_default="INPUT.faces, beside the input; in a project the folder of the round",
     )
     weights: Mapping[str, str] = setting(
         {"cartoon": "cartoon"},
@@ -254,6 +254,7 @@ class DetectRequest(SearchRequest):
         READ,
         metavar="[NAME=]FILE",
         usual=("cartoon",),
+        shown_default="cartoon; of a project, those in use",
     )
     preset: str | None = setting(
         None,
@@ -583,13 +584,15 @@ class TrainRequest(AnnotatedRequest):
         "beside it.",
         WRITE_WEIGHTS,
         metavar="FILE",
+        shown_default="the next round, if DATA is a project",
     )
     start: str | None = setting(
         None,
         "Weights to start from.",
         READ,
         metavar="pretrained|cartoon|scratch|FILE",
-        shown_default=f"cartoon for up to {FEW_FRAMES} frames, otherwise pretrained",
+        shown_default=f"cartoon, or those of a project, for up to {FEW_FRAMES} frames; otherwise "
+        "pretrained",
     )
     epochs: tuple[int, int, int] | None = _epochs(
         None, usual=tuple(facts.training.epochs for facts in STAGE_FACTS.values())
@@ -617,6 +620,13 @@ class TrainRequest(AnnotatedRequest):
     )
     grey: float | None = like(Augmentation, "grey", default=None, shown_default="0")
     mix: float | None = like(Augmentation, "mix", default=None, shown_default="0")
+    hold_out: float = setting(
+        0.1,
+        f"Of up to {FEW_FRAMES} frames without a test part: fraction held out, to compare the new "
+        "detector with the one in use.",
+        Range(0, 1, above=True, below=True),
+        metavar="FRACTION",
+    )
     transfer: Transfer = field(default_factory=Transfer)
     seed: int = _seed()
     workers: int = _workers(usable_cores())

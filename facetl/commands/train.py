@@ -13,23 +13,26 @@ from typing import Any, NamedTuple
 from facetl.cartoons import ANY
 from facetl.commands.annotated import load_frames, spread
 from facetl.commands.cartoons import CartoonsRequest, cartoons
+from facetl.commands.measured_training import Measuring
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import TrainRequest as TrainRequest
 from facetl.commands.training_files import TrainingFiles, note_busy_cores
 from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
 from facetl.data.images import load_image, save_image
+from facetl.data.project import Project, Round, is_project
 from facetl.errors import FacetlError
+from facetl.evaluation.comparison import Comparison
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
 from facetl.files import remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import choose_engine
-from facetl.mtcnn.weights import save_weights
+from facetl.mtcnn.weights import CARTOON, PRETRAINED, save_weights
 from facetl.reporting import SILENT, Reporter
 from facetl.search.settings import DETECTION
 from facetl.training.cascade import Cascade, Training, Workshop
-from facetl.training.initialisation import require_start, settle_start
+from facetl.training.initialisation import SCRATCH, require_start, settle_start
 from facetl.training.plan import CascadePlan
 from facetl.training.progress import Watcher
 from facetl.training.suspects import draw_suspects
@@ -51,10 +54,32 @@ class TrainResult:
     Attributes:
         files: what was written.
         cascade: the trained cascade.
+        compared: with the detector in use before, and on which frames, in words; None if there
+            are no frames for it.
+        before: the detector in use before: ``cartoon``, ``pretrained`` or a weights file.
     """
 
     files: TrainingFiles
     cascade: Cascade
+    compared: tuple[str, Comparison] | None
+    before: str
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the new detector is the better one, as far as can be told."""
+        return self.compared is None or self.compared[1].is_better
+
+    @property
+    def better(self) -> str:
+        """The better detector of the two, as ``--weights`` takes it."""
+        return str(self.files.weights) if self.is_better else self.before
+
+    def describe(self) -> list[str]:
+        """Return in words how the detector compares with the one before it."""
+        if self.compared is None:
+            return []
+        frames, comparison = self.compared
+        return [f"on {frames}:", *comparison.describe()]
 
 
 def _watch_nothing(plan: CascadePlan, dataset: FaceDataset) -> AbstractContextManager[Watcher]:
@@ -78,6 +103,8 @@ def train(
         NonFiniteLossError: as soon as a loss is infinite or not a number.
     """
     began = time.perf_counter() if request.began is None else request.began
+    project = _find_project(request)
+    request = _start_in(project, request)
     require_start(settle_start(request.start, request.transfer))
     device = choose_device(request.device)
     machine = _Machine(device, choose_engine(request.engine, device), request.workers)
@@ -85,8 +112,10 @@ def train(
     files.require_room(request, files.workshop, reporter)
     with reporter.resumable(files.workshop), _tidied(files.workshop):
         dataset = _load(request, files, reporter)
-        start = settle_start(request.start, request.transfer, len(dataset) - request.with_cartoons)
-        plan = _make_plan(request, start, dataset)
+        real = _leave_out_drawn(dataset, request)
+        measuring = Measuring.plan(request, real, _detector_before(project, request))
+        start = settle_start(request.start, request.transfer, len(real))
+        plan = _make_plan(request, start, dataset, measuring)
         budget = _start_budget(request, plan, dataset, machine, began)
         if budget:
             _describe_budget(budget, reporter)
@@ -95,14 +124,17 @@ def train(
         with watch(plan, dataset) as watcher:
             if budget:
                 budget.on_plan = watcher.replans
-            workshop = Workshop(files.workshop)
-            cascade = Training(dataset, plan, workshop, watcher, *machine, budget).run()
-        cascade = choose_score(cascade, dataset, *machine, reporter)
+            task = (dataset, plan, Workshop(files.workshop), watcher, *machine, budget)
+            cascade = Training(*task, measuring.held_out).run()
+        cascade, compared = _measure(cascade, dataset, real, measuring, machine, reporter)
         _save(files, cascade, dataset, reporter)
         if budget:
             done = _describe_epochs(budget.done(cascade.records))
             reporter.note(f"budget of {budget.seconds:.0f} s: took {budget.spent:.0f} s for {done}")
-    return TrainResult(files, cascade)
+    result = TrainResult(files, cascade, compared, measuring.before)
+    if project:
+        _record(project, real, result)
+    return result
 
 
 class _Machine(NamedTuple):
@@ -111,6 +143,61 @@ class _Machine(NamedTuple):
     device: Any
     engine: str
     workers: int
+
+
+def _find_project(request: TrainRequest) -> Project | None:
+    """Return the project that the frames are of, if its next round is to be trained."""
+    if len(request.data) != 1 or not is_project(request.data[0]):
+        return None
+    project = Project.open(request.data[0])
+    return project if request.out == project.weights_of(project.next_round) else None
+
+
+def _start_in(project: Project | None, request: TrainRequest) -> TrainRequest:
+    """Return the request with the detector in use as the start, if it is one of the project's."""
+    if project is None or not project.used or request.start or request.transfer.layout.is_random:
+        return request
+    return replace(request, start=project.weights)
+
+
+def _detector_before(project: Project | None, request: TrainRequest) -> str:
+    """Return the detector in use so far: a file to start from, otherwise the usual one."""
+    if project:
+        return project.weights
+    return CARTOON if request.start in (None, SCRATCH, PRETRAINED) else request.start
+
+
+def _leave_out_drawn(dataset: FaceDataset, request: TrainRequest) -> FaceDataset:
+    """Return the frames without those of the built-in cartoon that were added at the end."""
+    return replace(dataset, frames=dataset.frames[: len(dataset) - request.with_cartoons])
+
+
+def _measure(
+    cascade: Cascade,
+    dataset: FaceDataset,
+    real: FaceDataset,
+    measuring: Measuring,
+    machine: _Machine,
+    reporter: Reporter,
+) -> tuple[Cascade, tuple[str, Comparison] | None]:
+    """Choose the score to show from, and compare the cascade with the detector before it.
+
+    Returns:
+        The cascade, which records what it has learnt from; the comparison.
+    """
+    aside, frames = measuring.split(real, cascade.aside)
+    cascade = replace(cascade, aside=aside)
+    cascade = choose_score(cascade, measuring.learnt(dataset), *machine, reporter)
+    record = measuring.record(real)
+    weights = replace(cascade.weights, metadata={**cascade.weights.metadata, **record})
+    return replace(cascade, weights=weights), measuring.compare(weights, frames, *machine)
+
+
+def _record(project: Project, dataset: FaceDataset, result: TrainResult) -> None:
+    """Add the round to the project; its detector is in use from now on if it is the better one."""
+    comparison = result.compared[1].to_json() if result.compared else {}
+    finished = Round(project.next_round, len(dataset), dataset.face_count, comparison)
+    project.recorded(finished, in_use=result.is_better)
 
 
 @contextmanager
@@ -139,7 +226,9 @@ def _save(files: TrainingFiles, cascade: Cascade, dataset: FaceDataset, reporter
     remove_folder(files.workshop)
 
 
-def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> CascadePlan:
+def _make_plan(
+    request: TrainRequest, start: str, dataset: FaceDataset, measuring: Measuring
+) -> CascadePlan:
     """Return what is trained on the frames, and how, before a budget reduces it."""
     plan = CascadePlan.default(rounds=request.rounds, start=start, seed=request.seed)
     if request.epochs:
@@ -147,6 +236,7 @@ def _make_plan(request: TrainRequest, start: str, dataset: FaceDataset) -> Casca
     plan = plan.transferring(request.transfer).enriched(dataset)
     plan = plan.recoloured(request.skin)
     plan = plan.augmented(repaint=request.repaint, grey=request.grey, mix=request.mix)
+    plan = plan.keeping_last() if measuring.held_out else plan
     return plan if request.keep_epochs else plan.stretched(dataset).shortened(dataset)
 
 

@@ -15,6 +15,7 @@ from facetl.data.formats.foreign import looks_like_json, refuse_foreign
 from facetl.data.formats.table import load_format, readable
 from facetl.data.frame import PARTS, Part
 from facetl.data.media_types import TEXT_SUFFIXES
+from facetl.data.project import Project, is_project
 from facetl.errors import AnnotationError, InputError
 
 _MOST_NAMED = 5
@@ -38,7 +39,7 @@ def find_sources(
     - a folder of either for each part, ``train``, ``valid`` and ``test``.
 
     Args:
-        root: a data folder or an annotation file.
+        root: a data folder or an annotation file; of a project, its annotated frames are meant.
         images: the folder of images, if it is known.
         annotations: the annotation file, if it is known.
         part: which part is meant, where there are several.
@@ -47,6 +48,8 @@ def find_sources(
     Raises:
         InputError: if folders or files are missing, or more than one annotation file fits.
     """
+    if root and is_project(root):
+        root = Project.open(root).frames
     images = images and unpacked(images)
     if file := annotations or (root if root and root.is_file() else None):
         place = unpacked(file)

@@ -73,7 +73,7 @@ def split_by_frame(
         )
     aside = min(max(round(share * len(frames)), 1), len(frames) - 1)
     group_of_frame = _groups_of(frames, groups)
-    chosen = _draw_groups(group_of_frame, aside, np.random.default_rng(seed))
+    chosen = draw_groups(group_of_frame, aside, np.random.default_rng(seed))
     held_out = np.isin(frame_index, frames[np.isin(group_of_frame, chosen)])
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
@@ -127,7 +127,7 @@ def _groups_of(frames: NDArray[np.integer], groups: ArrayLike | None) -> NDArray
     return chosen if len(np.unique(chosen)) > 1 else frames
 
 
-def _draw_groups(
+def draw_groups(
     groups: NDArray[np.integer], aside: int, generator: np.random.Generator
 ) -> list[int]:
     """Return groups drawn at random that have ``aside`` frames together, or nearly so.

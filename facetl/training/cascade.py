@@ -121,6 +121,7 @@ class Training:
         engine: what searches the training frames.
         workers: threads that cut patches side by side.
         time_budget: keeps the training within a budget, if there is one.
+        held_out: names of frames that nothing is learnt from; without any, a tenth is drawn.
     """
 
     dataset: FaceDataset
@@ -131,6 +132,7 @@ class Training:
     engine: str = "auto"
     workers: int = 1
     time_budget: TimeBudget | None = None
+    held_out: frozenset[str] = frozenset()
 
     def run(self) -> Cascade:
         """Train all steps that are not done yet; return the cascade.
@@ -209,6 +211,7 @@ class Training:
                 stage=step.stage,
                 miner=self._build_miner(step, plan, stages),
                 seed=self.plan.seed + step.round - 1,
+                held_out=self.held_out,
                 workers=self.workers,
                 progress=lambda frames: self.watcher.cutting(step, frames),
                 resume=True,

@@ -177,6 +177,9 @@ def name_validation_frames(patches: Patches, settings: TrainingSettings) -> list
 
 def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indices]:
     """Return the indices of the patches to learn from and of those put aside."""
+    held_out = np.isin(patches.frame_index, patches.metadata.get("held_out", []))
+    if held_out.any() and not held_out.all():
+        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
     groups = patches.metadata.get("groups")
     share, seed = settings.validation_share, settings.seed
     return split_by_frame(patches.frame_index, share, seed, groups)

@@ -262,9 +262,9 @@ def _read_metadata(file: Path) -> dict[str, Any]:
 
 def _check_metadata(metadata: Mapping[str, Any]) -> None:
     """Raise if what trainings ask the metadata for is not what it should be."""
-    groups = metadata.get("groups")
-    if groups is not None and not _are_places(groups):
-        raise ValueError("found groups that are no whole numbers")
+    for name in ("groups", "held_out"):
+        if name in metadata and not _are_places(metadata[name]):
+            raise ValueError(f"found {name} that are no whole numbers")
     if not isinstance(metadata.get("recipe", {}), dict):
         raise ValueError("found a recipe that is no object")
 

@@ -164,6 +164,12 @@ class CascadePlan:
             return self.reduced(SHORTENED)
         return self
 
+    def keeping_last(self) -> CascadePlan:
+        """Return the plan that keeps the weights of the last epoch, whatever the held-out loss."""
+        return self._with_stages(
+            lambda _, plan: replace(plan, training=replace(plan.training, keep="last"))
+        )
+
     def reduced(self, share: Share) -> CascadePlan:
         """Return the plan with a share of its epochs and patches, at least one of each kind."""
         return self._with_stages(lambda _, plan: plan.reduced(share))

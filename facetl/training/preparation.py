@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain, islice
@@ -173,6 +173,7 @@ def prepare_patches(
     stage: Stage = "pnet",
     miner: Miner | None = None,
     seed: int = 1,
+    held_out: Collection[str] = (),
     workers: int = 1,
     progress: Progress = iter,
     resume: bool = False,
@@ -189,6 +190,7 @@ def prepare_patches(
         stage: the network that shall learn from them.
         miner: finds what the earlier stages propose; without one all windows are random.
         seed: the random seed.
+        held_out: names of frames for validation alone; without any, a training draws them.
         workers: threads that cut side by side; the result does not depend on it.
         progress: wraps the stream of frames, those first that were cut before a break.
         resume: resume interrupted work, if there is any; else it is removed.
@@ -218,9 +220,16 @@ def prepare_patches(
         frames = {
             "frames": [frame.name for frame in dataset.frames],
             "groups": _group_frames(results),
+            **_places_of(held_out, dataset),
         }
         writer.metadata = {**preparation.to_json(), **origin, **frames}
     return preparation
+
+
+def _places_of(held_out: Collection[str], dataset: FaceDataset) -> dict[str, list[int]]:
+    """Return the places of frames held out, for the metadata; nothing if there are none."""
+    places = [place for place, frame in enumerate(dataset) if frame.name in held_out]
+    return {"held_out": places} if places else {}
 
 
 def _describe_proposer(miner: Miner) -> dict[str, Any]:

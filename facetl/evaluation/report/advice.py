@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from facetl.evaluation.diagnosis import FaceGroup, Mistake
 from facetl.evaluation.scoring import Evaluation
 from facetl.mtcnn.weights import PRETRAINED
+from facetl.reporting import plural
 
 _WORTH_MENDING = 0.005
 """Average precision below which a kind of mistake is not worth a word."""
@@ -71,7 +72,7 @@ def _about_mistakes(best: Evaluation) -> Iterator[_Advice]:
 
 def _mend_missed(best: Evaluation, count: int, lost: float) -> _Advice:
     small = best.diagnosis.recall_by_size[0] if best.diagnosis.recall_by_size else None
-    what = f"{_plural(count, 'face')} missed cost {lost:.3f} of AP."
+    what = f"{plural(count, 'face')} missed cost {lost:.3f} of AP."
     if small and _is_worse(small, best.metrics.best.recall):
         return _Advice(
             f"{what} The smallest ones ({small.name} pixels) are found least: look for smaller "
@@ -89,7 +90,7 @@ def _mend_missed(best: Evaluation, count: int, lost: float) -> _Advice:
 
 def _mend_background(best: Evaluation, count: int, lost: float) -> _Advice:
     return _Advice(
-        f"{_plural(count, 'false alarm')} on the background cost {lost:.3f} of AP. Train on "
+        f"{plural(count, 'false alarm')} on the background cost {lost:.3f} of AP. Train on "
         "frames that show such things, also without faces: the cascade mines its hard negatives "
         "there.",
         _command("train", "DATA", "--start", _weights(best), "--out", "cascade.safetensors"),
@@ -97,7 +98,7 @@ def _mend_background(best: Evaluation, count: int, lost: float) -> _Advice:
 
 
 def _mend_localisation(best: Evaluation, count: int, lost: float) -> _Advice:
-    what = f"{_plural(count, 'box', 'boxes')} near faces but too far off cost {lost:.3f} of AP."
+    what = f"{plural(count, 'box', 'boxes')} near faces but too far off cost {lost:.3f} of AP."
     if best.settings.get("voting"):
         return _Advice(
             f"{what} Look whether the annotated boxes are drawn alike; a longer training of ONet "
@@ -114,7 +115,7 @@ def _mend_localisation(best: Evaluation, count: int, lost: float) -> _Advice:
 
 def _mend_duplicates(best: Evaluation, count: int, lost: float) -> _Advice:
     return _Advice(
-        f"{_plural(count, 'second box', 'second boxes')} of faces that were found cost "
+        f"{plural(count, 'second box', 'second boxes')} of faces that were found cost "
         f"{lost:.3f} of AP. Let facetl choose the thresholds.",
         _command("tune", "DATA", "--weights", _weights(best), "--out", "tuned.safetensors"),
     )
@@ -135,7 +136,7 @@ def _about_groups(best: Evaluation) -> Iterator[_Advice]:
     for group in sorted(groups, key=lambda each: each.recall)[:3]:
         yield _Advice(
             f"{group.name} is found less often than the others: {group.found} of "
-            f"{_plural(group.faces, 'face')}. Annotate more frames with {group.name}."
+            f"{plural(group.faces, 'face')}. Annotate more frames with {group.name}."
         )
 
 
@@ -158,10 +159,6 @@ def _weights(run: Evaluation) -> str:
 
 def _command(*words: str) -> str:
     return shlex.join(["facetl", *words])
-
-
-def _plural(count: int, one: str, many: str = "") -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def _number(value: float) -> float:
