@@ -157,6 +157,13 @@ def test_frames_of_a_video_are_found_by_number(tmp_path: Path, name: str) -> Non
     assert len(lost) == 2
 
 
+def test_images_that_are_no_frames_of_the_video_are_refused(tmp_path: Path) -> None:
+    draw(tmp_path / "in/dad.png")
+    path = video(tmp_path / "in", f'<track label="face">{box(1, 1)}</track>')
+    with pytest.raises(AnnotationError, match=r"found no image of v\.mp4/000001\.png"):
+        load_dataset(annotations=path, images=tmp_path / "in")
+
+
 def test_a_video_is_a_truth_by_the_names_of_its_frames(tmp_path: Path) -> None:
     path = video(tmp_path, f'<track label="face">{box(1, 1)}</track>')
     assert list(load_truth(path).faces) == ["v.mp4/000001.png"]  # type: ignore[union-attr]

@@ -72,8 +72,10 @@ _workers = partial(
 _form = partial(
     setting,
     AUTO,
-    "Annotation format; auto recognises it from the files.",
+    "Annotation format; auto recognises it from the files. Others: "
+    f"{', '.join(sorted(readable(), key=COURSE.__ne__))}.",
     (AUTO, *sorted(readable(), key=COURSE.__ne__)),
+    metavar="FORMAT",
     flag="--format",
 )
 _epochs = partial(

@@ -63,7 +63,7 @@ def save_exports(
         reporter: is told what is not written.
     """
     for run in runs:
-        if names := _find_unnameable(run):
+        if names := [*dict.fromkeys(name for kind in kinds for name in _unnameable(run, kind))]:
             reporter.note(
                 f"{run.name}: images left out of what is exported: {len(names)}, such as "
                 f"{names[0]}, whose names no annotation file can hold; rename them"
@@ -100,15 +100,21 @@ def _save_export(kind: str, folder: Path, run: Run) -> list[Path]:
                 f"{run.name}: found the image name {frame.image!r}, which is no relative path; "
                 "run facetl detect again"
             )
-    unnameable = set(_find_unnameable(run))
+    unnameable = set(_unnameable(run, kind))
     kept = tuple(frame for frame in run.frames if frame.image not in unnameable)
     return load_export(kind)(folder, replace(run, frames=kept))
 
 
-def _find_unnameable(run: Run) -> list[str]:
-    """Return the images whose names would not be read back: exports leave them out."""
+def _unnameable(run: Run, kind: str) -> list[str]:
+    """Return the images whose names would not be read back: an export leaves them out."""
+    suffix = ".json" if kind == "labelme" else ""
     names = [frame.image for frame in run.frames]
-    return [name for name in names if not is_plain(name) or "\\" in name]
+    return [name for name in names if "\\" in name or not _is_plain(name, suffix)]
+
+
+def _is_plain(name: str, suffix: str) -> bool:
+    """Return whether an image, and a file of its own with a suffix, may have a name."""
+    return is_plain(name) and is_plain(stem_of(name) + suffix)
 
 
 def save_csv(folder: Path, run: Run) -> list[Path]:

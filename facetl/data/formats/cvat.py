@@ -116,7 +116,8 @@ def _read_image(
 def _with_names(file: AnnotationFile, names: Collection[str]) -> AnnotationFile:
     """Return the annotations of a video with the names of the images that there are.
 
-    Faces in frames that have no image are left out, and counted once a frame.
+    Faces in frames that have no image are left out, and counted once a frame; that no frame has an
+    image is an error.
     """
     listed = dict.fromkeys(line.image for line in file.lines)
     matched = match_names(listed, names)
@@ -133,9 +134,8 @@ def _with_names(file: AnnotationFile, names: Collection[str]) -> AnnotationFile:
             if (number := int(PurePosixPath(name).stem)) in by_number
         }
     lost = [name for name in listed if name not in matched]
-    left_out = [
-        Problem(Kind.NO_FRAME, file.path, None, f"found no image of {name}") for name in lost
-    ]
+    kind = Kind.NO_FRAME if matched else Kind.MISSING
+    left_out = [Problem(kind, file.path, None, f"found no image of {name}") for name in lost]
     return replace(
         file,
         lines=tuple(
