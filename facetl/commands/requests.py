@@ -72,8 +72,10 @@ _workers = partial(
 _form = partial(
     setting,
     AUTO,
-    "Annotation format; auto recognises it from the files.",
+    "Annotation format; auto recognises it from the files. Others: "
+    f"{', '.join(sorted(readable(), key=COURSE.__ne__))}.",
     (AUTO, *sorted(readable(), key=COURSE.__ne__)),
+    metavar="FORMAT",
     flag="--format",
 )
 _epochs = partial(
@@ -359,8 +361,8 @@ class DetectRequest(SearchRequest):
     exports: tuple[str, ...] = setting(
         (),
         "Also write the detections for other tools; repeatable. npy: the course's arrays; cvat, "
-        "label-studio: for correction there. Of videos, from tracks-csv on: the tracks with their "
-        "times (see docs/video.md).",
+        "label-studio, labelme: for correction there. Of videos, from tracks-csv on: the tracks "
+        "with their times (see docs/video.md).",
         tuple(EXPORTS),
         flag="--export",
     )

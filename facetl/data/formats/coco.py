@@ -38,7 +38,6 @@ from facetl.data.annotations import (
     Problem,
     collect_faces,
 )
-from facetl.data.annotations import read_text as read_annotations
 from facetl.data.formats.base import AnnotationFormat, FramesByPart
 from facetl.data.formats.corners import (
     bbox_around,
@@ -48,6 +47,7 @@ from facetl.data.formats.corners import (
     whole_size,
 )
 from facetl.data.formats.foreign import is_foreign, looks_like_json
+from facetl.data.formats.json_text import load_json
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
 from facetl.data.frame import Frame, Part
 from facetl.errors import AnnotationError
@@ -71,7 +71,7 @@ class Coco(AnnotationFormat):
     """One JSON file; written as ``annotations.json``, or a file a part, and ``images/``."""
 
     name = "coco"
-    suffixes = (".json",)
+    suffixes: tuple[str, ...] = (".json",)
     subfolder = "annotations"
     keeps_ignored = True
     single_suffix = ".json"
@@ -82,6 +82,12 @@ class Coco(AnnotationFormat):
             return False
         begins = len(head) > _FEW and _CATEGORIES.search(head) is not None
         return looks_like_json(head) and (begins or _LISTS.search(head) is not None)
+
+    def find(self, folder: Path) -> list[Path]:
+        """Return the data sets in a folder; of those that one tool writes, the one with boxes."""
+        found = super().find(folder)
+        boxes = [path for path in found if path.stem.startswith("instances_")]
+        return boxes if boxes and all(map(_is_derived, {*found} - {*boxes})) else found
 
     def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
         """Read a file without its images."""
@@ -164,7 +170,7 @@ def load_document(path: Path) -> dict[str, Any]:
     Raises:
         AnnotationError: if it is none.
     """
-    document = _load_json(path)
+    document = load_json(path)
     if not _is_coco(document):
         raise AnnotationError(
             f"{path}: found JSON without lists of images and annotations; give a COCO data set"
@@ -172,18 +178,9 @@ def load_document(path: Path) -> dict[str, Any]:
     return document  # type: ignore[no-any-return]
 
 
-def _load_json(path: Path) -> Any:
-    """Read JSON of any kind."""
-    try:
-        return json.loads(read_annotations(path))
-    except json.JSONDecodeError as error:
-        raise AnnotationError(
-            f"{path}:{error.lineno}: found broken JSON ({error.msg}); save the file again"
-        ) from error
-    except (RecursionError, ValueError) as error:  # nested too deep, or a number of 5,000 digits
-        raise AnnotationError(
-            f"{path}: found JSON that cannot be read ({error}); save the file again"
-        ) from error
+def _is_derived(path: Path) -> bool:
+    """Return whether CVAT and others write a file beside that of the boxes."""
+    return path.stem.startswith(("image_info_", "stuff_", "captions_", "labels_", "panoptic_"))
 
 
 def _is_coco(document: object) -> bool:
