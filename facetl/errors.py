@@ -34,8 +34,23 @@ _EXTRAS: dict[str, set[str]] = {
 """Modules that are installed with facetl only if it is asked for, as pyproject.toml has it."""
 
 
+_shown_as: dict[str, str] = {}
+
+
+def show_place_as(place: str, shown: str) -> None:
+    """Let messages name a temporary folder, and what is in it, by what it was made from."""
+    _shown_as[place] = shown
+
+
+def _with_places_shown(message: str) -> str:
+    for place, shown in _shown_as.items():
+        message = message.replace(place, shown)
+    return message
+
+
 def printable(message: str) -> str:
     """Return a message in one line: file names may contain line breaks and control sequences."""
+    message = _with_places_shown(message)
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
 
 
@@ -75,6 +90,9 @@ def describe_missing_library(error: ImportError, what: str = "this") -> str | No
 
 class FacetlError(Exception):
     """Anything that went wrong and that the user can fix."""
+
+    def __str__(self) -> str:
+        return _with_places_shown(super().__str__())
 
 
 class InputError(FacetlError):

@@ -292,11 +292,11 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, str] | str]] = {
     ),
     "annotations of another tool among the images, a text beside": (
         {"x/a.png": "", "x/tasks.json": '[{"annotations": [{"result": []}]}]', "y.txt": FACE},
-        "ROOT/x/tasks.json: found JSON of Label Studio, which facetl does not read; export it as COCO",
+        "x < x/tasks.json",
     ),
     "another tool's file in place of the text": (
         {"a.png": "", "faces.txt": "<annotations><track/>"},
-        "ROOT/faces.txt: found CVAT for video, which facetl does not read; export it as COCO 1.0",
+        "ROOT/faces.txt: found CVAT for video, which is not read here; give it as --annotations",
     ),
     "json of another kind": (
         {"a.png": "", "results.json": "[{}]\n"},

@@ -632,21 +632,29 @@ def test_a_zip_with_a_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.xml": "<annotation/>", "b.xml": "x"}, "holds a.xml, b.xml; unpack it and give the"),
-        ({"obj.names": "x", "a.txt": "0", "b.txt": "0"}, "holds a.txt, b.txt; unpack it and give"),
-        ({"a.json": COCO, "b.json": COCO}, "holds a.json, b.json; unpack it and give the folder"),
-        ({"a.jpg": "x"}, "holds no annotation file; unpack it"),
-        ({f"{i}.xml": "x" for i in range(9)}, "holds 0.xml, 1.xml, 2.xml, …; unpack it"),
+        ({"a.xml": "<annotation/>", "b.xml": "x"}, "found no a in "),
+        (
+            {"obj.names": "x", "a.txt": "0", "b.txt": "0"},
+            "x.zip holds no images, and no single file",
+        ),
+        ({"a.json": COCO, "b.json": COCO}, "x.zip holds a.json, b.json, and which one"),
+        ({"a.jpg": "x"}, "found no annotation file in "),
+        ({f"{i}.xml": "x" for i in range(9)}, "x.zip holds no images, and no single file"),
         ({"xl/workbook.xml": "x", "[Content_Types].xml": "x"}, "is an Office file; save it as"),
+        (
+            {"a.csv": "ImageID,Source,XMin\n"},
+            "x.zip/a.csv: found a CSV table of boxes",
+        ),
     ],
 )
 def test_a_zip_of_anything_else_says_what_it_holds(
     tmp_path: Path, files: dict[str, str | bytes], message: str
 ) -> None:
     path = zipped(tmp_path / "x.zip", files)
-    with pytest.raises(AnnotationError) as caught:
+    with pytest.raises(InputError) as caught:
         load_dataset(path)
     assert message in str(caught.value)
+    assert str(path) in str(caught.value) or message.startswith("found no a in ")
 
 
 def test_a_zip_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -674,17 +682,7 @@ def test_a_damaged_zip_is_refused(
 # what is known and not read
 
 FOREIGN = {
-    "cvat.xml": ('<?xml version="1.0"?>\n<annotations>\n<image name="a.jpg">', "CVAT for images"),
-    "video.xml": ("<annotations><track id='0'>", "CVAT for video"),
-    "ls.json": ('[{"data": {}, "annotations": [{"result": []}]}]', "JSON of Label Studio"),
-    "ls_min.json": ('[{"image": "a", "label": [{"rectanglelabels": ["x"]}]}]', "Label Studio"),
-    "labelme.json": ('{"version": "5", "shapes": [], "imagePath": "a.jpg"}', "JSON of labelme"),
-    "via.json": ('{"a.jpg12": {"regions": [{"shape_attributes": {}}]}}', "JSON of VIA"),
-    "via_project.json": ('{"_via_settings": {}, "_via_img_metadata": {}}', "a project of VIA"),
-    "supervisely.json": ('{"objects": [{"classTitle": "face"}]}', "JSON of Supervisely"),
-    "createml.json": ('[{"image": "a", "annotations": [{"coordinates": {}}]}]', "Create ML"),
     "datumaro.json": ('{"dm_format_version": "1.0", "items": [{"annotations": []}]}', "Datumaro"),
-    "tf.csv": ("filename,width,height,class,xmin,ymin,xmax,ymax\n", "a CSV table of boxes"),
     "openimages.csv": ("ImageID,Source,XMin,XMax\n", "a CSV table of boxes"),
     "page.json": ("<!DOCTYPE html>\n<html lang=en>", "a web page"),
     "pointer.json": ("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS"),
@@ -764,22 +762,13 @@ def test_an_empty_file_is_called_empty(tmp_path: Path, name: str) -> None:
         load_dataset(path)
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("a13_cvat_xml", "CVAT for images, which facetl does not read; export it as COCO 1.0"),
-        ("a13_label_studio_json", "JSON of Label Studio, which facetl does not read; export it"),
-        ("a13_roboflow_csv", "a CSV table of boxes, which facetl does not read; export it as COCO"),
-    ],
-)
-def test_a13_cases(case: Callable[..., Path], tmp_path: Path, name: str, found: str) -> None:
+@pytest.mark.parametrize("name", ["a13_cvat_xml", "a13_label_studio_json", "a13_roboflow_csv"])
+def test_a13_cases(case: Callable[..., Path], name: str) -> None:
     root = case(name, "frames")
     file = next(path for path in root.rglob("*") if path.suffix in (".xml", ".json", ".csv"))
-    for arguments in ([root], [file, "--images", root / "frames"]):
-        result = convert(arguments[0], tmp_path / "o.json", *arguments[1:])
-        assert result.exit_code == 1
-        assert found in result.stderr
-        assert result.stderr.startswith(f"facetl: {file}: ")
+    counts = {"MATCHED": 3} if "studio" in name else {}
+    assert_right(load_dataset(root), **counts)
+    assert_right(load_dataset(annotations=file, images=root / "frames"), **counts)
 
 
 # layouts of the course

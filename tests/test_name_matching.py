@@ -151,7 +151,7 @@ def slow_find(name: str, images: list[str], *, apart: bool) -> str | None:
         return name
     decoded = unquote(name.split("?d=", 1)[1] if "?d=" in name else name)
     shorter = re.sub(r"(^|.*[/\\])[0-9a-f]{8}(-|__)([^/\\]+)$", r"\1\3", decoded, flags=re.DOTALL)
-    for change in (lambda part: part, str.casefold, without_suffix):
+    for change in (lambda part: part, str.casefold, without_suffix, uploaded):
         for reading in (name, decoded, shorter):
             ours = comparable(reading, change)
             common = {image: shared(ours, comparable(image, change)) for image in images}
@@ -169,7 +169,7 @@ def slow_find(name: str, images: list[str], *, apart: bool) -> str | None:
 
 def comparable(path: str, change: Callable[[str], str]) -> list[str]:
     parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
-    folder = str.casefold if change is without_suffix else change
+    folder = str.casefold if change in (without_suffix, uploaded) else change
     changed = [folder(normalize("NFC", part)) for part in parts[:-1]]
     return [normalize("NFC", each) for each in [*changed, *map(change, map(nfc, parts[-1:]))]]
 
@@ -186,6 +186,10 @@ def without_suffix(last: str) -> str:
     return folded
 
 
+def uploaded(last: str) -> str:
+    return re.sub(r"[^-\w.]", "", last.casefold().strip().replace(" ", "_"))
+
+
 def shared(ours: list[str], theirs: list[str]) -> int:
     count = 0
     while count < min(len(ours), len(theirs)) and ours[-1 - count] == theirs[-1 - count]:
@@ -196,7 +200,16 @@ def shared(ours: list[str], theirs: list[str]) -> int:
 FOLDERS = st.lists(st.sampled_from(["a", "A", "b", "x", "\u00e9", "e\u0301", ".."]), max_size=3)
 LASTS = st.sampled_from(
     ["1.jpg", "1.JPG", "1.png", "2.jpg", "1", "15868427-1.jpg", "0a0b0c0d__1.png"]
-    + ["\u00e9.jpg", "e\u0301.jpg", "a b.jpg", "a%20b.jpg", "?d=1.jpg"]
+    + [
+        "\u00e9.jpg",
+        "e\u0301.jpg",
+        "a b.jpg",
+        "a%20b.jpg",
+        "a_b.jpg",
+        "15868427-a_b.jpg",
+        "(a b).jpg",
+        "?d=1.jpg",
+    ]
 )
 PATHS = st.builds(
     lambda folders, last, mark: mark.join([*folders, last]),

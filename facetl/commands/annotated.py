@@ -16,8 +16,12 @@ from facetl.errors import AnnotationError
 from facetl.manifests.manifest import Step, find_writer
 from facetl.reporting import SILENT, Reporter
 
-SUGGESTED = (".cvat.json", ".label-studio.json")
+SUGGESTED = (".cvat.json", ".label-studio.json", ".labelme")
 """How the names of exports of detections end that are made to be corrected."""
+
+
+_LOOKED_AT = 20
+"""Files that are compared with the manifest; people correct the first ones first."""
 
 
 def chosen_format(form: str) -> str | None:
@@ -122,8 +126,14 @@ def _find_suggestions(source: FaceDataset | AnnotationFile) -> list[Path]:
     Their manifests tell, also in a copy of their folder.
     """
     paths = source.annotations if isinstance(source, FaceDataset) else (source.path,)
-    writers = {path: find_writer(path) for path in paths if path.is_file()}
-    return [path for path, step in writers.items() if step and _suggests(step, path)]
+    return [path for path in paths if _is_suggested(path)]
+
+
+def _is_suggested(path: Path) -> bool:
+    """Return whether a file holds suggestions, or the first files of a folder with one an image."""
+    files = [path] if path.is_file() else sorted(path.rglob("*.json"))[:_LOOKED_AT]
+    steps = map(find_writer, files)
+    return bool(files) and all(step and _suggests(step, path) for step in steps)
 
 
 def describe_suggestions(paths: Sequence[Path]) -> str:

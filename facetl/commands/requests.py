@@ -72,8 +72,10 @@ _workers = partial(
 _form = partial(
     setting,
     AUTO,
-    "Annotation format; auto recognises it from the files.",
+    "Annotation format; auto recognises it from the files. Others: "
+    f"{', '.join(sorted(readable(), key=COURSE.__ne__))}.",
     (AUTO, *sorted(readable(), key=COURSE.__ne__)),
+    metavar="FORMAT",
     flag="--format",
 )
 _epochs = partial(
@@ -141,6 +143,48 @@ class AnnotatedRequest:
                 "folders of DATA; give the folders alone, each with its annotations in it or "
                 "beside it"
             )
+
+
+@dataclass(frozen=True)
+class AnnotateRequest:
+    """What is annotated, and where the page is served."""
+
+    sources: tuple[Path, ...] = setting(REQUIRED, allowed=READ, expects="images", is_argument=True)
+    out: Path = setting(
+        REQUIRED,
+        "The project: a folder for frames, annotations and detectors.",
+        WRITE,
+        metavar="FOLDER",
+        shown_default="SOURCE.faces, beside the source",
+    )
+    count: int = setting(40, "How many frames to pick.", AT_LEAST_ONE)
+    every: Sampling = setting(
+        Sampling(seconds=0.5),
+        "Of videos, consider every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
+    )
+    weights: str | None = setting(
+        None,
+        "The detector that suggests boxes: a weights file, 'cartoon' or 'pretrained'.",
+        READ,
+        metavar="FILE",
+        shown_default="that of the project, at first cartoon",
+    )
+    budget: float = setting(
+        120.0,
+        "About how long each retraining may take, e.g. 90s or 5m.",
+        metavar="TIME",
+        shown_default="2m",
+    )
+    port: int = setting(
+        0,
+        "Port of the page on 127.0.0.1.",
+        Range(0, 65535),
+        shown_default="any that is free",
+    )
+    browser: bool = setting(True, "Open the page in the browser.")
+    workers: int = _workers(usable_cores())
+    device: str = _device()
+    engine: str = _engine()
 
 
 @dataclass(frozen=True)
@@ -317,8 +361,8 @@ class DetectRequest(SearchRequest):
     exports: tuple[str, ...] = setting(
         (),
         "Also write the detections for other tools; repeatable. npy: the course's arrays; cvat, "
-        "label-studio: for correction there. Of videos, from tracks-csv on: the tracks with their "
-        "times (see docs/video.md).",
+        "label-studio, labelme: for correction there. Of videos, from tracks-csv on: the tracks "
+        "with their times (see docs/video.md).",
         tuple(EXPORTS),
         flag="--export",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import lzma
+import sys
 import zipfile
 import zlib
 from collections import Counter
@@ -30,10 +31,11 @@ _ZIP = b"PK\x03\x04"
 MOST_UNPACKED = 2**28
 """How large an annotation file in a ZIP may be when unpacked."""
 
-_DAMAGES = (
+DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
     *(NotImplementedError, ValueError),
 )
+"""What reading a damaged ZIP raises."""
 _SUFFIXES = (".json", ".txt", ".xml", ".csv", ".yaml", ".yml")
 _MOST_NAMED = 3
 
@@ -61,6 +63,11 @@ class Kind(StrEnum):
     MATCHED = "matched by the end of the name"
     REPEATED = "repeated"
     ROTATED = "rotated"
+    OUTLINE = "polygon or ellipse"
+    NO_BOX = "shape without a box"
+    MASK = "mask of pixels"
+    OTHER_VERSION = "other annotation of an image"
+    NO_FRAME = "frame of a video without an image"
     NO_PART = "part missing"
 
     @property
@@ -72,6 +79,7 @@ class Kind(StrEnum):
 _TOLERATED = (
     *(Kind.CLIPPED, Kind.UNREADABLE, Kind.IGNORED, Kind.UNLISTED),
     *(Kind.MATCHED, Kind.REPEATED, Kind.ROTATED, Kind.NO_PART),
+    *(Kind.OUTLINE, Kind.NO_BOX, Kind.OTHER_VERSION, Kind.NO_FRAME),
 )
 
 
@@ -328,7 +336,7 @@ def _read_member(path: Path, most: int | None = None) -> bytes:
             archive.open(_choose_member(path, archive.namelist())) as stream,
         ):
             data = stream.read(MOST_UNPACKED + 1 if most is None else min(most, MOST_UNPACKED))
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise AnnotationError(f"{path} is a damaged ZIP ({error}); download it again") from error
     except RuntimeError as error:
         raise AnnotationError(
@@ -344,7 +352,7 @@ def _read_member(path: Path, most: int | None = None) -> bytes:
 
 def _choose_member(path: Path, names: Sequence[str]) -> str:
     """Return the name of the one annotation file: the one JSON, or the one text."""
-    if any(name.startswith(("xl/", "word/", "ppt/")) for name in names):
+    if is_office(names):
         raise AnnotationError(f"{path} is an Office file; save it as plain text or as COCO JSON")
     files = [name for name in names if _may_be_annotations(PurePosixPath(name))]
     jsons = [name for name in files if name.lower().endswith(".json")]
@@ -355,6 +363,20 @@ def _choose_member(path: Path, names: Sequence[str]) -> str:
     raise AnnotationError(
         f"{path} is a ZIP that holds {shown or 'no annotation file'}; unpack it and give the folder"
     )
+
+
+def is_office(names: Iterable[str]) -> bool:
+    """Return whether a ZIP that holds these names is a document of an office program."""
+    return any(name.startswith(("xl/", "word/", "ppt/")) for name in names)
+
+
+def is_zip(path: Path) -> bool:
+    """Return whether a file is a ZIP that holds something."""
+    try:
+        with open_regular(path, sys.maxsize) as stream:
+            return stream.read(len(_ZIP)) == _ZIP
+    except OSError:
+        return False
 
 
 def _may_be_annotations(name: PurePosixPath) -> bool:

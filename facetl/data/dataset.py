@@ -20,8 +20,9 @@ from facetl.data.annotations import (
     faces_of,
     ignored_of,
 )
+from facetl.data.archives import holds_images, packed, unpacked
 from facetl.data.choices import Difficult
-from facetl.data.discovery import find_sources, recognise
+from facetl.data.discovery import find_annotations, find_sources, recognise
 from facetl.data.formats.base import Source
 from facetl.data.formats.names import leads_out
 from facetl.data.formats.table import load_format
@@ -126,10 +127,15 @@ def load_truth(
         InputError: as for :func:`load_dataset`.
         AnnotationError: as for :func:`load_dataset`.
     """
-    if not path.is_dir():
-        found = load_format(form) if form else recognise(path)
+    place = unpacked(path)
+    file = path
+    if not path.is_dir() and (place == path or not holds_images(place)):
+        if place == path:
+            found = load_format(form) if form else recognise(path)
+        else:
+            found, file = find_annotations(place, "test", form)
         if not found.has_file_per_image:
-            return found.load(path, on_error)
+            return found.load(file, on_error)
         form = found.name
     return load_dataset(path, part="test", on_error=on_error, form=form)
 
@@ -144,7 +150,7 @@ def load_sources(
         AnnotationError: under ``strict``, one message on everything that is wrong.
     """
     for source in sources:
-        note_read(source.images, source.annotations, *filter(None, [source.listing]))
+        note_read(*map(packed, filter(None, (source.images, source.annotations, source.listing))))
     parts = [_load_source(source, difficult) for source in sources]
     problems = tuple(problem for part_ in parts for problem in part_.problems)
     enforce(problems, on_error)

@@ -7,12 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from facetl.data.annotations import read_head
+from facetl.data.archives import holds_images, unpacked
 from facetl.data.formats.base import AnnotationFormat, NoSuchPartError, Source, choose_part
 from facetl.data.formats.course import Course, source_of_images
 from facetl.data.formats.folders import PART_WORDS, find_entry, image_root, part_named
 from facetl.data.formats.foreign import looks_like_json, refuse_foreign
 from facetl.data.formats.table import load_format, readable
 from facetl.data.frame import PARTS, Part
+from facetl.data.media_types import TEXT_SUFFIXES
 from facetl.data.project import Project, is_project
 from facetl.errors import AnnotationError, InputError
 
@@ -29,6 +31,7 @@ def find_sources(
 ) -> list[Source]:
     """Find the folders of images and their annotations.
 
+    A ZIP is a folder; without images, it stands for the annotation file in it, beside the images.
     In ``root``, which may also be the annotation file itself, are looked for, in this order:
 
     - annotations in a format other than the course's, as the format's ``find`` knows them;
@@ -47,16 +50,21 @@ def find_sources(
     """
     if root and is_project(root):
         root = Project.open(root).frames
-    file, folder = annotations, images or root
-    if root and root.is_file() and not annotations:
-        file, folder = root, None
-    else:
-        folder = _require_folder(folder)
-    if file:
-        found = load_format(form) if form else recognise(file)
-        return found.sources(file, images, folder, part)
-    assert folder is not None
+    images = images and unpacked(images)
+    if file := annotations or (root if root and root.is_file() else None):
+        place = unpacked(file)
+        if not annotations and place != file and not images and holds_images(place):
+            return _search(place, part, form)
+        beside = images or (root and unpacked(root))
+        folder = _require_folder(beside) if annotations else None
+        found, path = _open_annotations(file, part, form)
+        below = folder if path == file else folder or file.absolute().parent
+        return found.sources(path, images, below, part)
+    folder = _require_folder(images or root)
     if images:
+        own = _annotations_below(root, part, form) if root and root != images else None
+        if own:
+            return own[0].sources(own[1], images, None, part)
         return _sources_in(images, part, form) or _images_with_text(images, images, form)
     return _search(folder, part, form)
 
@@ -110,7 +118,8 @@ def recognise(path: Path) -> AnnotationFormat:
     """
     others = _formats(None)
     if path.is_dir():
-        return next(each for each in others if each.is_folder)
+        folders = [each for each in others if each.is_folder]
+        return next((each for each in folders if each.find(path)), folders[0])
     head = read_head(path)
     for each in others:
         if each.looks_like(head):
@@ -122,6 +131,45 @@ def recognise(path: Path) -> AnnotationFormat:
             "to facetl convert"
         )
     return Course()
+
+
+def find_annotations(folder: Path, part: Part, form: str | None) -> tuple[AnnotationFormat, Path]:
+    """Return the annotations in a folder without images, and their format.
+
+    Raises:
+        InputError: if there are none, or several.
+        AnnotationError: if they are of a format that is known and not read.
+    """
+    if found := _annotations_below(folder, part, form):
+        return found
+    texts = [path for place in _passed_through(folder) for path in Course().find(place)]
+    if _may_be_course(form) and len(texts) == 1:
+        return Course(), texts[0]
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
+            refuse_foreign(path, read_head(path))
+    raise InputError(
+        f"{folder} holds no images, and no single file of annotations; unpack it and give --images "
+        "and --annotations"
+    )
+
+
+def _annotations_below(
+    folder: Path, part: Part, form: str | None
+) -> tuple[AnnotationFormat, Path] | None:
+    """Return the annotations in a folder, or in the one of a part, but for the course's text."""
+    for place in _passed_through(folder):
+        if found := _annotations_in(place, part, form):
+            return found
+    below = _part_folder(image_root(folder), part)
+    return _annotations_below(below, part, form) if below else None
+
+
+def _open_annotations(file: Path, part: Part, form: str | None) -> tuple[AnnotationFormat, Path]:
+    """Return a file of annotations, or what a ZIP holds in its place, and its format."""
+    if (place := unpacked(file)) != file:
+        return find_annotations(place, part, form)
+    return load_format(form) if form else recognise(file), file
 
 
 def _formats(form: str | None) -> list[AnnotationFormat]:
@@ -161,9 +209,19 @@ def _passed_through(folder: Path) -> list[Path]:
 
 def _sources_in(folder: Path, part: Part, form: str | None) -> list[Source]:
     """Return what a folder holds in a format other than the course's; nothing if there is none."""
+    if not (found := _annotations_in(folder, part, form)):
+        return []
+    only, path = found
+    return only.sources(path, None, None, part)
+
+
+def _annotations_in(
+    folder: Path, part: Part, form: str | None
+) -> tuple[AnnotationFormat, Path] | None:
+    """Return the annotations in a folder in a format other than the course's."""
     found = {each: files for each in _formats(form) if (files := each.find(folder))}
     if not found:
-        return []
+        return None
     names = [each.name for each in found]
     if not form and Course().find(folder):
         names.append(Course.name)
@@ -173,7 +231,7 @@ def _sources_in(folder: Path, part: Part, form: str | None) -> list[Source]:
             "--format or --annotations"
         )
     [(only, files)] = found.items()
-    return only.sources(_file_of_part(files, part), None, None, part)
+    return only, _file_of_part(files, part)
 
 
 def _file_of_part(files: Sequence[Path], part: Part) -> Path:

@@ -175,6 +175,13 @@ def encode_small(image: Pixels, longest: int) -> bytes:
     return buffer.getvalue()
 
 
+def encode_png(image: Pixels) -> bytes:
+    """Return (H, W, 3) RGB pixels as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
 def make_thumbnails(paths: Mapping[str, Path], space: int) -> Iterator[tuple[str, bytes | None]]:
     """Yield a WebP file for each image, None if it can't be read or the space is used up.
 

@@ -9,7 +9,9 @@ The rule, one for all formats and commands:
 3. Where that leaves none or several, what a labelling tool makes of names is undone: the name is
    taken after ``?d=``, without the query of an address, with ``%20`` as the blank that it stands
    for, and without the eight hexadecimal digits that Label Studio puts before it.
-4. Case is ignored where that leaves none or several, and the image's suffix last of all.
+4. Where that leaves none or several, case is ignored; then the image's suffix; and last of all
+   what Label Studio does to the names of files that are uploaded: blanks become ``_``, and brackets
+   and the like are dropped.
 
 An image is taken only if it is the only one that fits, and if no other name means it: of two names
 that mean one image by their ends, neither does.  Where any name of a file is an image's own,
@@ -179,6 +181,11 @@ def _stemmed(parts: _Parts) -> _Parts:
     return (*folders, last.removesuffix(suffix))
 
 
-_FORMS: Sequence[Callable[[_Parts], _Parts]] = (_composed, _folded, _stemmed)
+def _uploaded(parts: _Parts) -> _Parts:
+    *folders, last = _folded(parts) or ("",)
+    return (*folders, re.sub(r"[^-\w.]", "", last.strip().replace(" ", "_")))
+
+
+_FORMS: Sequence[Callable[[_Parts], _Parts]] = (_composed, _folded, _stemmed, _uploaded)
 """How paths are compared, the strictest way first."""
 _BY_LENGTH = sorted(IMAGE_SUFFIXES, key=len, reverse=True)

@@ -24,6 +24,7 @@ EXPORTS = {
     "npy": "facetl.results.exports:save_arrays",
     "cvat": "facetl.results.exports:save_cvat",
     "label-studio": "facetl.results.exports:save_label_studio",
+    "labelme": "facetl.results.exports:save_labelme",
 }
 """Where each export's function is: its module and its name."""
 

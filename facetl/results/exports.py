@@ -8,6 +8,7 @@ npy            ``NAME.npy/``, the three arrays that the course's evaluator reads
 cvat           ``NAME.cvat.json``, a COCO data set, for CVAT's import "COCO 1.0"
 label-studio   ``NAME.label-studio.json``, tasks with predictions, and the labelling
                interface that they fit, ``NAME.label-studio.xml``
+labelme        ``NAME.labelme/…json``, a file an image, to be put beside it
 =============  ==========================================================================
 
 Those of tracks with times are in :mod:`facetl.results.track_exports`.
@@ -30,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from facetl.boxes import FARTHEST, THINNEST, as_boxes, clip
-from facetl.data.formats import label_studio
+from facetl.data.formats import label_studio, labelme
 from facetl.data.formats.coco import bbox_of, describe_box, describe_dataset
 from facetl.data.formats.label_studio import Task
 from facetl.data.formats.names import FACE, image_name, is_plain, refuse_shared_files, stem_of
@@ -70,7 +71,7 @@ def save_exports(
     timed = [kind for kind in dict.fromkeys(kinds) if kind in TIMED_EXPORTS]
     for run in runs:
         _require_times(run, timed)
-        if names := _find_unnameable(run):
+        if names := [*dict.fromkeys(name for kind in kinds for name in _unnameable(run, kind))]:
             reporter.note(
                 f"{run.name}: images left out of what is exported: {len(names)}, such as "
                 f"{names[0]}, whose names no annotation file can hold; rename them"
@@ -125,15 +126,21 @@ def _save_export(kind: str, folder: Path, run: Run) -> list[Path]:
                 f"{run.name}: found the image name {frame.image!r}, which is no relative path; "
                 "run facetl detect again"
             )
-    unnameable = set(_find_unnameable(run))
+    unnameable = set(_unnameable(run, kind))
     kept = tuple(frame for frame in run.frames if frame.image not in unnameable)
     return load_export(kind)(folder, replace(run, frames=kept))
 
 
-def _find_unnameable(run: Run) -> list[str]:
-    """Return the images whose names would not be read back: exports leave them out."""
+def _unnameable(run: Run, kind: str) -> list[str]:
+    """Return the images whose names would not be read back: an export leaves them out."""
+    suffix = ".json" if kind == "labelme" else ""
     names = [frame.image for frame in run.frames]
-    return [name for name in names if not is_plain(name) or "\\" in name]
+    return [name for name in names if "\\" in name or not _is_plain(name, suffix)]
+
+
+def _is_plain(name: str, suffix: str) -> bool:
+    """Return whether an image, and a file of its own with a suffix, may have a name."""
+    return is_plain(name) and is_plain(stem_of(name) + suffix)
 
 
 def save_csv(folder: Path, run: Run) -> list[Path]:
@@ -222,6 +229,19 @@ def save_label_studio(folder: Path, run: Run) -> list[Path]:
         boxes, scores = [box for box, _ in found], [score for _, score in found]
         tasks.append(Task(frame.image, frame.size_hw, boxes, scores=scores))
     return label_studio.save_label_studio(folder / f"{run.name}.label-studio.json", tasks, run.name)
+
+
+def save_labelme(folder: Path, run: Run) -> list[Path]:
+    """Write JSON for each image, which labelme and X-AnyLabeling open when it lies beside it."""
+    root = folder / f"{run.name}.labelme"
+    refuse_shared_files([str(image_name(frame.image)) for frame in run.frames], "labelme")
+    root.mkdir(parents=True, exist_ok=True)  # there may be no file to write
+    for frame in run.frames:
+        found = list(_found(frame, within=True))
+        boxes, scores = [box for box, _ in found], [score for _, score in found]
+        image, labels = str(image_name(frame.image)), [None] * len(boxes)
+        labelme.save_labels(root, labelme.Labels(image, frame.size_hw, boxes, labels, scores))
+    return [root]
 
 
 def _rows(frame: FrameResult) -> Iterator[list[Any]]:

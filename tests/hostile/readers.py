@@ -14,12 +14,14 @@ from shutil import rmtree
 import numpy as np
 import torch
 from drawn_videos import write_video
+from hostile.tool_files import TEXTS, packing, writing
 from parameters import pretrained_tensors
 from PIL import Image, features
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save
 
 from facetl.commands.train_stage import recommend_settings
+from facetl.data.archives import forget_unpacked
 from facetl.data.dataset import load_dataset
 from facetl.data.discovery import recognise
 from facetl.data.formats.coco import Coco
@@ -582,7 +584,25 @@ def _both(load: Callable[..., object]) -> Callable[[Path], None]:
     return read
 
 
+def _read_export(path: Path) -> None:
+    """Read what a tool exported, by itself and with its image."""
+    root = path.parent.parent if path.parent.name == "ann" else path.parent
+    load_dataset(root, on_error="skip")
+    form = recognise(path)
+    if not form.has_file_per_image:
+        _both(form.load)(path)
+
+
+def _read_zip(path: Path) -> None:
+    try:
+        load_dataset(path, on_error="skip")
+    finally:
+        forget_unpacked()
+
+
 READERS = (
+    *(Reader(name, writing(name, _frame), _read_export) for name in TEXTS),
+    Reader("zip", packing(_frame), _read_zip),
     Reader("images", _pictures, _read_picture),
     Reader("course", _course, _both(load_annotations)),
     Reader("course folder", _course, _read_folder),

@@ -28,8 +28,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, collect_faces
-from facetl.data.annotations import read_text as read_annotations
+from facetl.boxes import as_boxes, clip
+from facetl.data.annotations import (
+    AnnotationFile,
+    FaceLine,
+    Faces,
+    Kind,
+    OnError,
+    Problem,
+    collect_faces,
+)
 from facetl.data.formats.base import AnnotationFormat, FramesByPart
 from facetl.data.formats.corners import (
     bbox_around,
@@ -39,6 +47,7 @@ from facetl.data.formats.corners import (
     whole_size,
 )
 from facetl.data.formats.foreign import is_foreign, looks_like_json
+from facetl.data.formats.json_text import load_json
 from facetl.data.formats.names import class_label, class_name, class_names, listed_name
 from facetl.data.frame import Frame, Part
 from facetl.errors import AnnotationError
@@ -62,7 +71,7 @@ class Coco(AnnotationFormat):
     """One JSON file; written as ``annotations.json``, or a file a part, and ``images/``."""
 
     name = "coco"
-    suffixes = (".json",)
+    suffixes: tuple[str, ...] = (".json",)
     subfolder = "annotations"
     keeps_ignored = True
     single_suffix = ".json"
@@ -74,13 +83,15 @@ class Coco(AnnotationFormat):
         begins = len(head) > _FEW and _CATEGORIES.search(head) is not None
         return looks_like_json(head) and (begins or _LISTS.search(head) is not None)
 
+    def find(self, folder: Path) -> list[Path]:
+        """Return the data sets in a folder; of those that one tool writes, the one with boxes."""
+        found = super().find(folder)
+        boxes = [path for path in found if path.stem.startswith("instances_")]
+        return boxes if boxes and all(map(_is_derived, {*found} - {*boxes})) else found
+
     def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
         """Read a file without its images."""
-        document = _load_json(path)
-        if not _is_coco(document):
-            raise AnnotationError(
-                f"{path}: found JSON without lists of images and annotations; give a COCO data set"
-            )
+        document = load_document(path)
         entries = [each if isinstance(each, dict) else {} for each in document["images"]]
         images, strays = _read_images(entries, path)
         categories = _read_categories(document.get("categories", []), path)
@@ -110,18 +121,66 @@ class Coco(AnnotationFormat):
         write_text(path, json.dumps(_describe_frames(frames), ensure_ascii=False) + "\n")
 
 
-def _load_json(path: Path) -> Any:
-    """Read JSON of any kind."""
-    try:
-        return json.loads(read_annotations(path))
-    except json.JSONDecodeError as error:
+def replace_faces(
+    document: dict[str, Any], image: str, faces: Faces, size_hw: tuple[int, int]
+) -> None:
+    """Change a COCO document: other faces of one image, and everything else as it is.
+
+    Entries of faces that stay the same, once clipped to the image, stay as well, and so do
+    regions to be ignored.  Labels that are new become categories.
+    """
+    rest = list(zip(map(tuple, faces.boxes.tolist()), faces.labels, strict=True))
+    [own_id] = [each["id"] for each in document["images"] if _names(each, image)]
+    categories = document.setdefault("categories", [])
+    known = _with_aliases({own_id: image}), _with_aliases(_read_categories(categories, Path()))
+    kept = []
+    for place, entry in enumerate(document["annotations"]):
+        read = _read_annotation(entry, place, *known, Path())
+        line = next((each for each in read if isinstance(each, FaceLine)), None)
+        if line and line.mark is None:
+            face = tuple(clip(as_boxes([line.box]), size_hw)[0].tolist()), line.label
+            if face not in rest:
+                continue
+            rest.remove(face)
+        kept.append(entry)
+    next_id = 1 + max((each["id"] for each in kept if isinstance(each.get("id"), int)), default=0)
+    for number, (added, label) in enumerate(rest, next_id):
+        kept.append(describe_box(number, own_id, _category_of(categories, label), added))
+    document["annotations"] = kept
+
+
+def _names(entry: Any, image: str) -> bool:
+    return isinstance(entry, dict) and listed_name(entry.get("file_name")) == image
+
+
+def _category_of(categories: list[dict[str, Any]], label: str | None) -> int:
+    """Return the id of a label's category, which is added if there is none."""
+    name = class_name(label)
+    for each in categories:
+        if each.get("name") == name and isinstance(each.get("id"), int):
+            return int(each["id"])
+    numbers = (each["id"] for each in categories if isinstance(each.get("id"), int))
+    categories.append({"id": 1 + max(numbers, default=0), "name": name, "supercategory": ""})
+    return int(categories[-1]["id"])
+
+
+def load_document(path: Path) -> dict[str, Any]:
+    """Read a COCO data set as it stands.
+
+    Raises:
+        AnnotationError: if it is none.
+    """
+    document = load_json(path)
+    if not _is_coco(document):
         raise AnnotationError(
-            f"{path}:{error.lineno}: found broken JSON ({error.msg}); save the file again"
-        ) from error
-    except (RecursionError, ValueError) as error:  # nested too deep, or a number of 5,000 digits
-        raise AnnotationError(
-            f"{path}: found JSON that cannot be read ({error}); save the file again"
-        ) from error
+            f"{path}: found JSON without lists of images and annotations; give a COCO data set"
+        )
+    return document  # type: ignore[no-any-return]
+
+
+def _is_derived(path: Path) -> bool:
+    """Return whether CVAT and others write a file beside that of the boxes."""
+    return path.stem.startswith(("image_info_", "stuff_", "captions_", "labels_", "panoptic_"))
 
 
 def _is_coco(document: object) -> bool:

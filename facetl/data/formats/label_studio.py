@@ -1,4 +1,4 @@
-"""Pre-annotations for Label Studio: tasks with predictions, and the interface that they fit.
+"""Label Studio: its exports are read; tasks with predictions, to be corrected there, are written.
 
 ::
 
@@ -11,6 +11,8 @@ for in its local storage, relative to the document root
 
 A label that begins with ``$`` would mean a field of the task in the interface: every ``$`` becomes
 a question mark.
+
+:mod:`facetl.data.formats.label_studio_tasks` reads.
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from facetl.data.annotations import AnnotationFile, OnError
 from facetl.data.formats.base import FramesByPart
 from facetl.data.formats.coco import Coco, bbox_of
+from facetl.data.formats.foreign import known_as
+from facetl.data.formats.label_studio_tasks import load_tasks
 from facetl.data.formats.names import class_name, class_names
 from facetl.files import write_text
 
@@ -51,11 +56,20 @@ class Task(NamedTuple):
 
 
 class LabelStudio(Coco):
-    """Tasks to be corrected in Label Studio, with images in the folders of COCO; it is not read."""
+    """JSON of Label Studio; written as tasks to be corrected, with images in COCO's folders."""
 
     name = "label-studio"
     keeps_ignored = False
+    suffixes = (".json", ".csv", ".tsv")
     single_suffix = ""
+
+    def looks_like(self, head: str) -> bool:
+        """Return whether a file begins as an export in JSON or JSON-MIN does."""
+        return known_as(head) == self.name
+
+    def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
+        """Read an export without its images."""
+        return load_tasks(path, on_error)
 
     def save(self, folder: Path, parts: FramesByPart, *, with_images: bool) -> None:
         """Write tasks for all frames, and the labelling interface.

@@ -28,10 +28,16 @@ FORMATS = {
     "voc": Row("facetl.data.formats.voc:Voc"),
     "wider": Row("facetl.data.formats.wider:Wider", is_written=False),
     "course": Row("facetl.data.formats.course:Course"),
-    "cvat": Row("facetl.data.formats.coco:Coco", is_read=False),
-    "label-studio": Row("facetl.data.formats.label_studio:LabelStudio", is_read=False),
+    "cvat": Row("facetl.data.formats.cvat:Cvat"),
+    "label-studio": Row("facetl.data.formats.label_studio:LabelStudio"),
+    "labelme": Row("facetl.data.formats.labelme:Labelme"),
+    "via": Row("facetl.data.formats.via:Via", is_written=False),
+    "csv": Row("facetl.data.formats.box_table:BoxTable", is_written=False),
+    "createml": Row("facetl.data.formats.box_table:CreateMl", is_written=False),
+    "supervisely": Row("facetl.data.formats.supervisely:Supervisely", is_written=False),
 }
-"""All formats, in the order in which a file is compared with them; CVAT reads COCO."""
+"""All formats, in the order in which a file is compared with them; for CVAT, COCO is
+written."""
 
 COURSE = "course"
 """The format of a text that looks like no other."""

@@ -13,7 +13,9 @@
 
 Corners are read as the development kit has them: the first pixel is 1 and the last belongs to
 the box, so ``xmin - 1, ymin - 1, xmax, ymax`` is the half-open box (supervision reads it so
-too).  Tools that count from 0 are one pixel off to the upper left then; their 0 is taken for 1.
+too).  Files of Label Studio, CVAT, Datumaro, X-AnyLabeling and labelImg, which count from 0, are
+recognised by what they say about their source, and read as they are.  Other tools that count
+from 0 are one pixel off to the upper left; their 0 is taken for 1.
 Written are whole pixels, as the development kit expects them: corners are rounded, and a face
 keeps at least one pixel.
 
@@ -100,6 +102,7 @@ class _File:
     root: str = ""
     filename: str = ""
     size: dict[str, str] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict)
     objects: list[_Object] = field(default_factory=list)
 
 
@@ -180,6 +183,7 @@ def _load_voc(
     listed: list[str] = []
     found: set[str] = set()
     sizes: dict[str, tuple[int, int]] = {}
+    leaves_out_empty = False
     for path in _voc_files(folder):
         stem = name_below(folder, path.with_suffix(""))
         if wanted is not None and stem not in wanted:
@@ -188,7 +192,9 @@ def _load_voc(
         file = _read_voc(path)
         if isinstance(file, Problem):
             parsed.append(file)
-        elif name := _find_image(file, stem, images, by_stem):
+            continue
+        leaves_out_empty = leaves_out_empty or _is_of_cvat(file)
+        if name := _find_image(file, stem, images, by_stem):
             listed.append(name)
             parsed += _report_matched(file, stem, name)
             if size := _read_size(file):
@@ -197,7 +203,10 @@ def _load_voc(
         else:
             escaped = f"found the file name {file.filename!r}, which is not in the folder of images"
             parsed.append(Problem(Kind.ESCAPE, path, None, escaped))
-    parsed += _report_lost(folder, stems or (), found)
+    lost = [stem for stem in stems or () if stem not in found]
+    faceless = {stem for stem in lost if leaves_out_empty and stem in by_stem}
+    listed += map(by_stem.__getitem__, sorted(faceless))
+    parsed += _report_lost(folder, [stem for stem in lost if stem not in faceless])
     lines, problems = collect_faces(parsed, folder, on_error)
     names = tuple(dict.fromkeys(listed))
     return AnnotationFile(folder, lines, problems, names, sizes, frozenset(names))
@@ -325,6 +334,8 @@ class _Handler(ContentHandler):
                 self.file.filename = text
             case ["annotation", "size", _]:
                 self.file.size[name] = text
+            case ["annotation", "source" | "owner", _] | ["annotation", "path"]:
+                self.file.source[name] = text
             case ["annotation", "object", "name" | "difficult"]:
                 self.file.objects[-1].texts[name] = text
             case ["annotation", "object", "bndbox", _]:
@@ -351,11 +362,10 @@ def _find_image(
     return by_stem.get(stem, str(parent / given))
 
 
-def _report_lost(folder: Path, stems: Collection[str], found: Collection[str]) -> Iterator[Problem]:
+def _report_lost(folder: Path, stems: Collection[str]) -> Iterator[Problem]:
     """Yield a problem for each file that a list of a part's images names but does not exist."""
     for stem in stems:
-        if stem not in found:
-            yield Problem(Kind.MISSING, folder, None, f"found no {stem}{_SUFFIX}, which is listed")
+        yield Problem(Kind.MISSING, folder, None, f"found no {stem}{_SUFFIX}, which is listed")
 
 
 def _report_matched(file: _File, stem: str, image: str) -> Iterator[Problem]:
@@ -367,13 +377,14 @@ def _report_matched(file: _File, stem: str, image: str) -> Iterator[Problem]:
 
 
 def _read_objects(file: _File, image: str) -> Iterator[FaceLine | Problem]:
+    first = 0 if _counts_from_0(file) else 1
     for each in file.objects:
-        fault = _find_fault(each.texts)
+        fault = _find_fault(each.texts, first)
         if fault:
             yield Problem(fault[0], file.path, each.line, fault[1])
         else:
             label = class_label(each.texts.get("name", ""))
-            box = _corners(each.texts)
+            box = _corners(each.texts, first)
             if (upright := upright_around(box, each.attributes.get("rotation"))) != box:
                 yield Problem(Kind.ROTATED, file.path, each.line, "found a rotated box")
             mark = DIFFICULT if each.texts.get("difficult", "").lower() in ("1", "true") else None
@@ -387,22 +398,35 @@ def _read_size(file: _File) -> tuple[int, int] | None:
     return None
 
 
-def _find_fault(texts: dict[str, str]) -> tuple[Kind, str] | None:
+def _find_fault(texts: dict[str, str], first: int) -> tuple[Kind, str] | None:
     missing = [key for key in _CORNERS if key not in texts]
     if missing:
         return Kind.WRONG_FIELDS, f"found an object without <{missing[0]}> in its <bndbox>"
     for key in _CORNERS:
         if not is_number(texts[key]):
             return Kind.NOT_A_NUMBER, f"found {texts[key]!r} as <{key}>, expected a number"
-    x1, y1, x2, y2 = _corners(texts)
+    x1, y1, x2, y2 = _corners(texts, first)
     if not (x2 > x1 and y2 > y1):
         found = " ".join(texts[key] for key in _CORNERS)
         return Kind.EMPTY_BOX, f"found the box {found}, expected xmax >= xmin and ymax >= ymin"
     return None
 
 
-def _corners(texts: dict[str, str]) -> Corners:
+def _counts_from_0(file: _File) -> bool:
+    """Return whether a tool wrote a file that counts pixels from 0."""
+    source = file.source
+    is_labelimg = "path" in source and source.get("database") == "Unknown"
+    by_name = source.get("name") == "Label Studio" or "X-AnyLabeling" in source.get("database", "")
+    return _is_of_cvat(file) or is_labelimg or by_name
+
+
+def _is_of_cvat(file: _File) -> bool:
+    """Return whether CVAT or Datumaro wrote a file; they write none for images without faces."""
+    return file.source.get("annotation") == file.source.get("image") == "Unknown"
+
+
+def _corners(texts: dict[str, str], first: int) -> Corners:
     """Return the half-open box; a corner at 0 was counted from 0."""
     xmin, ymin, xmax, ymax = (float(texts[key]) for key in _CORNERS)
-    x1, y1 = (max(least - 1, min(least, 0.0)) for least in (xmin, ymin))
+    x1, y1 = (max(least - first, min(least, 0.0)) for least in (xmin, ymin))
     return x1, y1, xmax, ymax

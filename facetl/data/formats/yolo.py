@@ -30,7 +30,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 from facetl.data.annotations import (
@@ -474,7 +474,30 @@ def _find_texts(
             if present[text] != folder / expected:
                 found = f"found this text, taken for {folder / expected}"
                 problems.append(Problem(Kind.MATCHED, present[text], None, found))
+    if not texts and not images.is_relative_to(yolo.root):
+        return _find_texts_elsewhere(yolo, names)
     return {name: texts[name] for name in names if name in texts}, problems
+
+
+def _find_texts_elsewhere(
+    yolo: _YoloSet, names: Sequence[str]
+) -> tuple[dict[str, Path], list[Problem]]:
+    """Return the text of each image by name, where the images lie in quite another folder."""
+    present = {
+        name_below(yolo.root, path): path
+        for path in sorted(yolo.root.rglob("*"))
+        if _is_text(path) and (is_like(path, looks_like_labels) or not path.stat().st_size)
+    }
+    images = {str(PurePosixPath(name).with_suffix(".txt")): name for name in names}
+    matched = match_names(present, images)
+    problems = [
+        Problem(Kind.MATCHED, present[text], None, f"found this text, taken for {images[image]}")
+        if text in matched
+        else Problem(Kind.MISSING, present[text], None, "found no image of this name")
+        for text in present
+        for image in [matched.get(text, "")]
+    ]
+    return {images[image]: present[text] for text, image in matched.items()}, problems
 
 
 def _label_folder(folder: Path, root: Path) -> Path:

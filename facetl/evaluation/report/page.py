@@ -23,6 +23,7 @@ from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
 from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
 from facetl.evaluation.scoring import Evaluation
+from facetl.palette import COMMON_STYLE
 from facetl.version import VERSION, installed_versions
 
 MAX_FRAMES = 1000
@@ -142,7 +143,7 @@ def render_page(report: Report) -> str:
         summary=_summarise_runs(report.evaluations, report.frames, report.left_out),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
-        style=read(environment, "report.css")[0],
+        style=COMMON_STYLE.read_text("utf-8") + read(environment, "report.css")[0],
         script=read(environment, "report.js")[0],
         data=_describe_data(report),
         runs=_runs_table(report.evaluations),
