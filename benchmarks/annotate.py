@@ -105,6 +105,7 @@ def serving(episode: Path, *words: str) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.terminate()
+        process.communicate()  # it says at the end what there is
 
 
 def wait_for(page: Page, kind: str) -> tuple[float, str]:
