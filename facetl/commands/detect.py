@@ -5,7 +5,7 @@ What only some searches need is imported where it is used, so that the others st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from facetl.results.store import (
 )
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
+from facetl.search.gallery import Gallery
 from facetl.search.hiding import HIDDEN
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
@@ -94,22 +95,51 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     require_writable(request.out)
     drawing = _choose_drawing(request, found, reporter)
     plan = _plan_blocks if request.by_blocks else _plan_here
-    search = plan(request, found, drawing, _load_runs(request, reporter), reporter)
+    runs = _load_runs(request, reporter)
+    gallery = _choose_gallery(request)
+    search = plan(request, found, drawing, runs, gallery, reporter)
     kept = {name: run_path(request.out, name, _kind_of(request)) for name in request.weights}
     _prepare_place(request, kept.values(), reporter)
     tallies = search()
     if passed_over := found.describe_passed_over():
         reporter.note(passed_over)
     _remove_others(request.out, kept.values(), reporter)
+    page = _write_page(request, found, gallery, runs, tallies, reporter)
     return DetectResult(
         tallies=tallies,
         runs=kept,
-        written=(request.out, *(request.out / folder.name for folder in drawing.folders)),
+        written=(request.out, *(request.out / folder.name for folder in drawing.folders), *page),
         exported=_export(request, reporter),
         is_whole=not any(tally.skipped for tally in tallies.values()),
         by_blocks=request.by_blocks,
         are_videos=not found.images,
     )
+
+
+def _choose_gallery(request: DetectRequest) -> Gallery | None:
+    """Return what keeps faces for the page, if there is to be one."""
+    if not request.report or _kind_of(request) is not DOCUMENT:
+        return None
+    return Gallery(list(request.weights), _workers(request))
+
+
+def _write_page(
+    request: DetectRequest,
+    found: Inputs,
+    gallery: Gallery | None,
+    runs: Sequence[SearchRun],
+    tallies: Mapping[str, Tally],
+    reporter: Reporter,
+) -> list[Path]:
+    """Write the page on what was found, if there is to be one; return it."""
+    if gallery is None:
+        return []
+    from facetl.commands.search_page import write_search_page
+
+    scores = {run.name: run.settings.score for run in runs}
+    told = [tally.summarise(name) for name, tally in tallies.items()]
+    where = (request.out, request.images, found)
+    return [write_search_page(*where, gallery, scores, told, reporter.command)]
 
 
 def _kind_of(request: DetectRequest) -> Kind:
@@ -205,6 +235,7 @@ def _plan_here(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
+    gallery: Gallery | None,
     reporter: Reporter,
 ) -> _Search:
     """Return what searches on this machine."""
@@ -215,7 +246,7 @@ def _plan_here(
         runs = _add_facts(runs, viewing, frame_rates=rates)
     effort = Effort(runs, request.batch_size, _workers(request), reporter)
     pictures = Pictures(found.images, ready, unreadable, viewing, request.stream)
-    search = LocalSearch(pictures, effort, drawing)
+    search = LocalSearch(pictures, effort, drawing, gallery)
     if not request.stream:
         return search.write_documents
     return partial(
@@ -228,9 +259,10 @@ def _plan_blocks(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
+    gallery: Gallery | None,
     reporter: Reporter,
 ) -> _Search:
-    """Return what searches by blocks."""
+    """Return what searches by blocks; there is no page on that."""
     from facetl.search.block_search import BlockSearch, cut_into_blocks
     from facetl.search.fleet import FleetSearch
     from facetl.search.ray_engine import Fleet

@@ -357,6 +357,10 @@ class DetectRequest(SearchRequest):
         "be resumed with --resume.",
     )
     resume: bool = setting(False, "Resume an unfinished search of --stream or --engine ray.")
+    report: bool = setting(
+        True,
+        "Write report.html, a page to look at what was found; --stream and --engine ray have none.",
+    )
     form: str = _form()
     exports: tuple[str, ...] = setting(
         (),

@@ -127,15 +127,20 @@ def choose_frames(
     return [frames[place] for place in sorted(chosen)]
 
 
-def render_page(report: Report) -> str:
-    """Return the page as HTML."""
-    environment = Environment(
+def build_environment() -> Environment:
+    """Return what renders the templates beside this module; names are escaped."""
+    return Environment(
         loader=PackageLoader("facetl.evaluation.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render_page(report: Report) -> str:
+    """Return the page as HTML."""
+    environment = build_environment()
     read = environment.loader.get_source  # type: ignore[union-attr]
     return environment.get_template("report.html.jinja").render(
         title=report.title,
