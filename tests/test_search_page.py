@@ -139,7 +139,7 @@ def test_an_evaluation_replaces_the_page_and_nothing_else(searched: Path, tmp_pa
 def result_of(scores: list[float], image: str = "a.png") -> FrameResult:
     count = len(scores)
     boxes = np.tile([2.0, 2.0, 12.0, 12.0], (count, 1))
-    found = Detections(boxes, np.array(scores, np.float32), np.zeros((count, 5, 2)))
+    found = Detections(boxes, np.array(scores, np.float32), np.zeros((count, 5, 2), np.float32))
     return FrameResult(image, (20, 20), found, {}, 0.0)
 
 
