@@ -362,7 +362,7 @@ def test_other_runs_files_make_way(folder: Path, tmp_path: Path) -> None:
     assert_refused(call(folder / "episode.mp4", "--out", out), "exists already")
     again = call(folder / "episode.mp4", "--every", "9", "--out", out, "--force")
     assert "removed " in success(again).stderr
-    assert left_in(out) == ["cartoon.detections.json"]
+    assert left_in(out) == ["cartoon.detections.json", "report.html"]
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,9 @@ def clean_label(given: object) -> str | None:
     if given is None:
         return None
     if not isinstance(given, str) or len(given) > LONGEST_LABEL:
-        raise AnnotationError(f"give a label of at most {LONGEST_LABEL} characters")
+        raise AnnotationError(
+            f"found the label {str(given)[:40]!r}, expected at most {LONGEST_LABEL} characters"
+        )
     return " ".join(given.split()) or None
 
 

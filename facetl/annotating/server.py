@@ -200,10 +200,10 @@ class Pages:
     def _change(self, request: Request, body: Any) -> dict[str, Any]:
         number = request.path_params["number"]
         if number >= len(self._bench.session.frames):
-            raise FacetlError("there is no such frame")
+            raise FacetlError("found no such frame; reload the page")
         boxes, state = body.get("boxes"), body.get("state")
         if not isinstance(boxes, list) or not all(isinstance(box, dict) for box in boxes):
-            raise FacetlError("found no list of boxes in the request")
+            raise FacetlError("found no list of boxes in the request; reload the page")
         changed = self._bench.session.change(number, _whole(body.get("revision")), boxes, state)
         return self._told(changed)
 
@@ -265,7 +265,7 @@ def _answer_to(
 
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise FacetlError("found no number where there must be one in the request")
+        raise FacetlError("found no number where the request needs one; reload the page")
     return value
 
 

@@ -144,7 +144,7 @@ class Session:
             if edition != self.edition:
                 raise StaleError("something was changed elsewhere; look before you undo it")
             if not self._history:
-                raise InputError("there is nothing to undo")
+                raise InputError("found nothing to undo; all changes are undone")
             entry = self._history[-1]
             records = {each.number: self._restored(each) for each in entry}
             self._apply(records, keep=False)

@@ -100,7 +100,9 @@ class Workbench:
             FacetlError: if there is no such round, or something else is running.
         """
         if not isinstance(self.session.store, ProjectStore):
-            raise FacetlError("the boxes here are annotations, which no detector replaces")
+            raise FacetlError(
+                "the boxes here are annotations, which no detector replaces; correct them by hand"
+            )
         self.project.using(number)
         self.background.start("suggest", self._suggest)
 
