@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from facetl.cli.adapt import adapt
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
 from facetl.cli.console import COMMAND, printing_plainly
@@ -32,7 +33,7 @@ from facetl.interruptions import catching_signals
 from facetl.version import VERSION
 
 SECTIONS = {
-    "Main commands": ("frames", "train", "detect", "evaluate", "tune"),
+    "Main commands": ("frames", "train", "adapt", "detect", "evaluate", "tune"),
     "Training step by step": ("prepare", "train-pnet", "train-rnet", "train-onet"),
     "Inspect and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
     "Exchange with other tools": ("convert", "export"),
@@ -146,6 +147,7 @@ for command in (
     cartoons,
     frames,
     train,
+    adapt,
     prepare,
     train_pnet,
     train_rnet,
