@@ -3,14 +3,15 @@
 Self-training: Lee, "Pseudo-label", ICML workshop 2013; for detectors, Radosavovic et al., "Data
 distillation: towards omni-supervised learning", CVPR 2018, whose teacher asks several views of an
 image, as the search of an image and of its mirror image does here.  What is sure is a face, what
-is doubtful is ignored, all else is background; ``docs/experiments.md`` has what it gains.
+is doubtful is ignored, all else is background.  As many drawn frames are learnt from, so that less
+of other cartoons is forgotten; ``docs/experiments.md`` has what it gains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetl.boxes import THINNEST, clip
@@ -54,7 +55,8 @@ class AdaptResult:
         faces, doubtful = self.labelled.face_count, self.labelled.ignored_count
         return (
             f"learnt from {plural(len(self.labelled), 'frame')}: {plural(faces, 'face')} that "
-            f"{self.trained.before} is sure of; {plural(doubtful, 'doubtful region')} ignored"
+            f"{self.trained.before} is sure of; {plural(doubtful, 'doubtful region')} ignored; "
+            f"shown from score {self.trained.cascade.weights.settings.score:g} on"
         )
 
 
@@ -82,7 +84,8 @@ def adapt(
         if not place.exists():
             _label_all(request, place, reporter)
         labelled = load_dataset(place)
-        trained = train(training, reporter, watch)
+        training = replace(training, with_cartoons=len(labelled))
+        trained = train(training, SILENT, watch)  # its notes are about the labels' file
     remove_folder(place)
     return AdaptResult(labelled, trained)
 
