@@ -2,12 +2,14 @@
 
     python benchmarks/shows.py ../shared/data --out figures left-out
     python benchmarks/shows.py ../shared/data --out figures few
+    python benchmarks/shows.py ../shared/data --out figures adapt
     python benchmarks/shows.py ../shared/data --out figures measure --weights cartoon
     python benchmarks/shows.py ../shared/data --out figures picture --weights cartoon
 
 ``left-out`` trains on all shows but one, with drawn frames, and tests on the validation frames of
 the one, for each show and seed.  ``few`` goes on from there with 12, 25, 50 and 100 random frames
-of the show that was left out.  ``measure`` tests weights that are there.  Each test has more parts:
+of the show that was left out, ``adapt`` with 300 random frames of it, of which the annotations are
+not used (``facetl adapt``).  ``measure`` tests weights that are there.  Each test has more parts:
 the show with skin of other colours and in grey, drawn people of one style each (skin of four
 colours among them), and variants of a photograph, which show what was forgotten.  ``picture`` draws
 one frame of each style, with what is found.
@@ -31,6 +33,7 @@ import numpy as np
 from facetl import Detector, FaceDataset, Weights, load_dataset, load_weights
 from facetl.boxes import Boxes, iou
 from facetl.cartoons import STYLES, draw_frame
+from facetl.commands.adapt import AdaptRequest, adapt
 from facetl.commands.cartoons import CartoonsRequest, cartoons
 from facetl.commands.train import TrainRequest, train
 from facetl.data.forgetting import photographs, without_colour
@@ -45,6 +48,8 @@ from facetl.training.skin import recolour_skin
 
 SHOWS = ("dexter", "scooby", "flintstones")
 SIZES = (12, 25, 50, 100)
+UNLABELLED = 300
+"""Frames of the show that was left out to adapt to, without their annotations."""
 TESTED = 60
 """Drawn frames of each style to test on."""
 COLUMNS = ("faces", "0.3", "0.5", "0.7", "0.5:0.95", "recall", "false per 100")
@@ -101,6 +106,19 @@ class Bench:
         )
         train(request)
         self.note(name, seconds=time.perf_counter() - began)
+        return out
+
+    def adapt(self, name: str, frames: Path, start: Path, seed: int) -> Path:
+        """Return weights adapted to unlabelled frames, those that are there if they are."""
+        name += self.label
+        out = self.out / f"{name.replace(' ', '_')}.safetensors"
+        if name not in self.figures():
+            began = time.perf_counter()
+            request = AdaptRequest(
+                (frames,), out, str(start), UNLABELLED, seed=seed, workers=self.workers, force=True
+            )
+            said = adapt(request).describe()
+            self.note(name, seconds=time.perf_counter() - began, said=said)
         return out
 
     def test(self, name: str, weights: Weights, shows: Sequence[str]) -> None:
@@ -204,6 +222,18 @@ def few(bench: Bench, shows: list[str], seeds: list[int], sizes: list[int]) -> N
                 bench.test(name, load_weights(path), [show])
 
 
+def adapt_each(bench: Bench, shows: list[str], seeds: list[int]) -> None:
+    """Adapt the weights that have not seen a show to unlabelled frames of it, and measure both."""
+    for seed in seeds:
+        for show in shows:
+            name = f"without {show} seed {seed}"
+            start = bench.train(name, bench.others(show, seed), seed)
+            bench.test(name, load_weights(start), [show])
+            frames = bench.few(show, UNLABELLED, seed)
+            name = f"{UNLABELLED} unlabelled of {show} seed {seed}"
+            bench.test(name, load_weights(bench.adapt(name, frames, start, seed)), [show])
+
+
 def picture(bench: Bench, weights: str) -> Path:
     """Draw one frame of each style with what is found, green, and the faces missed, red."""
     detector = Detector(load_weights(weights))
@@ -224,7 +254,7 @@ def picture(bench: Bench, weights: str) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="the folder of the shows")
-    parser.add_argument("what", choices=["left-out", "few", "measure", "picture"])
+    parser.add_argument("what", choices=["left-out", "few", "adapt", "measure", "picture"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=SHOWS, default=list(SHOWS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -252,6 +282,8 @@ def main() -> None:
         left_out(bench, options.only, options.seeds)
     elif options.what == "few":
         few(bench, options.only, options.seeds, options.sizes)
+    elif options.what == "adapt":
+        adapt_each(bench, options.only, options.seeds)
     elif options.what == "picture":
         print(picture(bench, options.weights[0]))
     else:

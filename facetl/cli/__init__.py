@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from facetl.cli.adapt import adapt
 from facetl.cli.annotate import annotate
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
@@ -33,7 +34,7 @@ from facetl.interruptions import catching_signals
 from facetl.version import VERSION
 
 SECTIONS = {
-    "Main commands": ("annotate", "frames", "train", "detect", "evaluate", "tune"),
+    "Main commands": ("annotate", "frames", "train", "adapt", "detect", "evaluate", "tune"),
     "Training step by step": ("prepare", "train-pnet", "train-rnet", "train-onet"),
     "Inspect and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
     "Exchange with other tools": ("convert", "export"),
@@ -148,6 +149,7 @@ for command in (
     annotate,
     frames,
     train,
+    adapt,
     prepare,
     train_pnet,
     train_rnet,

@@ -699,6 +699,30 @@ class TrainRequest(AnnotatedRequest):
 
 
 @dataclass(frozen=True)
+class AdaptRequest:
+    """Which frames without annotations a detector learns from."""
+
+    sources: tuple[Path, ...] = setting(REQUIRED, allowed=READ, expects="images", is_argument=True)
+    out: Path = setting(
+        REQUIRED, "The weights file to write (.safetensors).", WRITE_WEIGHTS, metavar="FILE"
+    )
+    weights: str = setting(
+        "cartoon",
+        "The detector to adapt: a weights file, 'cartoon' or 'pretrained'.",
+        READ,
+        metavar="FILE",
+    )
+    count: int = setting(300, "Frames to learn from, at most.", Range(1, FEW_FRAMES), metavar="N")
+    every: Sampling = like(FramesRequest, "every")
+    seed: int = _seed()
+    workers: int = _workers(usable_cores())
+    device: str = _device()
+    engine: str = _engine()
+    resume: bool = like(TrainRequest, "resume")
+    force: bool = _force()
+
+
+@dataclass(frozen=True)
 class TrainStageRequest:
     """What is trained.
 

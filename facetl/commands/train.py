@@ -82,12 +82,13 @@ class TrainResult:
         return [f"on {frames}:", *comparison.describe()]
 
 
-def _watch_nothing(plan: CascadePlan, dataset: FaceDataset) -> AbstractContextManager[Watcher]:
+def watch_nothing(plan: CascadePlan, dataset: FaceDataset) -> AbstractContextManager[Watcher]:
+    """Return a watcher that shows nothing."""
     return nullcontext(Watcher())
 
 
 def train(
-    request: TrainRequest, reporter: Reporter = SILENT, watch: Watch = _watch_nothing
+    request: TrainRequest, reporter: Reporter = SILENT, watch: Watch = watch_nothing
 ) -> TrainResult:
     """Train all stages, each on what those before it propose, and choose the score to show from.
 

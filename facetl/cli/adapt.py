@@ -1,0 +1,37 @@
+"""``facetl adapt``: a detector for a show of which nobody has annotated a frame."""
+
+from __future__ import annotations
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note, suggest
+from facetl.cli.ending import ConsoleReporter
+from facetl.commands.requests import AdaptRequest
+
+
+@options.command(
+    AdaptRequest, "Adapt a detector to a show that nobody has annotated.", "sources out ..."
+)
+def adapt(request: AdaptRequest) -> None:
+    """Adapt a detector to the show in SOURCES, videos or images, without any annotations.
+
+    The detector searches frames of the show.  Faces that it is sure of, in a frame and in its
+    mirror image, are learnt as faces; what it doubts is ignored, and all else is background.  On
+    shows that it has not seen, this removes false alarms and finds some more faces.  Faces of a
+    kind that it never finds are not learnt: annotate some frames for these, and train.
+
+    \b
+    Examples:
+      facetl adapt episode.mp4 --out mine.safetensors
+      facetl adapt season1 --count 400 --out mine.safetensors
+      facetl detect episode.mp4 --weights mine.safetensors
+    """
+    from facetl.cli.training_view import TrainingView
+    from facetl.commands.adapt import adapt as run
+
+    result = run(request, ConsoleReporter(), TrainingView)
+    click.echo(result.describe())
+    click.echo(f"wrote {request.out}")
+    note("nobody has checked these faces; compare both detectors on some annotated frames")
+    suggest("detect", *request.sources, "--weights", request.out, "--out", "results")
