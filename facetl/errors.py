@@ -135,6 +135,10 @@ class OutputError(FacetlError):
     """A place cannot be written to, or contains something that must not be overwritten."""
 
 
+class DamagedSoundError(OutputError):
+    """A copy of a video cannot be written, as its sound or subtitles are damaged."""
+
+
 class NameTooLongError(OutputError):
     """A place cannot be written to, because its name is longer than the file system allows."""
 

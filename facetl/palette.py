@@ -3,7 +3,11 @@
 Okabe and Ito, "Color Universal Design", 2008.
 """
 
+from pathlib import Path
 from typing import Final
+
+COMMON_STYLE = Path(__file__).with_name("common.css")
+"""What all pages that facetl makes have in common."""
 
 BLUE: Final = "#0072B2"
 GREEN: Final = "#009E73"

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PROGRESS = "FACETL_PROGRESS"
+"""Environment variable: if it is set, commands without a terminal write progress as lines."""
+
 
 class Reporter:
     """Receives the progress and the notes of a command; this one ignores them.

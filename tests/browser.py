@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from outcomes import PATIENCE
@@ -36,13 +37,17 @@ class Watched:
         self.page = page
         self.requests: list[str] = []
         self.complaints: list[str] = []
+        self.expected: list[str] = []
+        """Words of complaints that a test brings about."""
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._hear)
 
     def _hear(self, message: object) -> None:
-        if getattr(message, "type", "") in ("error", "warning"):
-            self.complaints.append(str(getattr(message, "text", message)))
+        text = str(getattr(message, "text", message))
+        is_expected = any(words in text for words in self.expected)
+        if getattr(message, "type", "") in ("error", "warning") and not is_expected:
+            self.complaints.append(text)
 
 
 @contextmanager
@@ -68,4 +73,18 @@ def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Watched]:
     yield watched
     context.close()
     assert [url for url in watched.requests if not url.startswith("data:")] == [own]
+    assert watched.complaints == []
+
+
+@contextmanager
+def visiting(browser: Browser, address: str, **options: Any) -> Iterator[Watched]:
+    """Open an address; at the end see that no other place was asked, and nothing complained of."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(1000 * PATIENCE)
+    watched = Watched(context.new_page())
+    watched.page.goto(address)
+    yield watched
+    context.close()
+    own = urlsplit(address)[:2]
+    assert {urlsplit(url)[:2] for url in watched.requests if not url.startswith("data:")} == {own}
     assert watched.complaints == []

@@ -134,7 +134,7 @@ def test_the_package_runs_as_a_module() -> None:
 def test_commands_are_listed_in_the_order_of_the_road() -> None:
     training = ["train", "prepare", "train-pnet", "train-rnet", "train-onet"]
     after = ["evaluate", "tune", "explain", "compare", "doctor", "verify", "convert", "export"]
-    road = ["demo", "cartoons", "frames", *training, "detect", *after]
+    road = ["demo", "cartoons", "annotate", "frames", *training, "detect", *after]
     assert main.list_commands(click.Context(main)) == road
 
 

@@ -8,10 +8,12 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from rich.table import Table
 
 from facetl.cli import console
 from facetl.cli.console import (
+    LINE,
     TimeBar,
     note,
     plain_table,
@@ -273,3 +275,19 @@ def test_in_a_terminal_the_bar_says_what_is_going_on(
     assert "pnet: training" in captured.err
     assert "[pnet] epoch 1" in captured.err
     assert " left" in captured.err
+
+
+def test_long_names_of_runs_stay_distinct_at_80_columns() -> None:
+    """Names that differ at the end are folded, not cut to the same text."""
+    names = [f"a-show-with-a-long-name-fine-tuned-{number}" for number in (1, 2, 3)]
+    table = plain_table("", names)
+    table.add_row("AP as COCO has it, 0.5:0.95", *["0.123"] * 3)
+    written = io.StringIO()
+
+    Console(file=written, width=LINE, markup=False).print(table)
+
+    lines = written.getvalue().splitlines()
+    assert max(map(len, lines)) <= LINE
+    assert "…" not in written.getvalue()
+    assert sum(line.count("0.123") for line in lines) == len(names)
+    assert all(any(f"-{number}" in line for line in lines) for number in (1, 2, 3))

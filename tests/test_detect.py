@@ -94,7 +94,7 @@ def test_faces_of_a_folder(frames: Path, tmp_path: Path) -> None:
     assert face.candidates["pnet"] > face.candidates["rnet"] >= face.candidates["onet"] == 1
     assert face.seconds > 0
     assert run.skipped == ()
-    assert left_in(out) == ["pretrained.detections.json"]
+    assert left_in(out) == ["pretrained.detections.json", "report.html"]
     assert "pretrained: 1 faces in 2 images (0 skipped)" in result.stdout
     assert result.stderr.splitlines()[-1].startswith("next: facetl evaluate ")
 

@@ -66,7 +66,8 @@ def test_one_request_gives_one_result(
     assert tally.images.faces + tally.frames.faces == run.above(run.score).count
     assert run.settings["command"] == ""
     assert not result.is_whole
-    assert result.written == (tmp_path / "out", tmp_path / "out" / "crops")
+    out = tmp_path / "out"
+    assert result.written == (out, out / "crops", out / "report.html")
     assert all(path.exists() for paths in result.exported for path in paths)
     assert any(note.startswith("skipped ") for note in said.notes)
     assert capsys.readouterr() == ("", "")

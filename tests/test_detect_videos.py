@@ -362,7 +362,7 @@ def test_other_runs_files_make_way(folder: Path, tmp_path: Path) -> None:
     assert_refused(call(folder / "episode.mp4", "--out", out), "exists already")
     again = call(folder / "episode.mp4", "--every", "9", "--out", out, "--force")
     assert "removed " in success(again).stderr
-    assert left_in(out) == ["cartoon.detections.json"]
+    assert left_in(out) == ["cartoon.detections.json", "report.html"]
 
 
 @pytest.mark.parametrize(
@@ -581,7 +581,7 @@ def test_boxes_do_not_outlive_their_scene() -> None:
     frames = [VideoFrame(n, n / 25, scenes[n // 4]) for n in range(8)]
     kept = Kept()
     drawn = _DrawnVideo(iter(frames), cast(VideoWriter, kept))
-    drawn.show(0, {"tuned": found_at([100, 100, 200, 200], tracks=(1,))})
+    drawn.show(0, {"tuned": found_at([100, 100, 200, 200], tracks=(1,))}, frames[0].pixels)
     drawn.finish()
     marked = [not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept)]
     assert marked == [True] * 4 + [False] * 4
@@ -593,7 +593,8 @@ def test_a_face_found_in_the_first_frame_of_a_scene_is_drawn() -> None:
     kept = Kept()
     drawn = _DrawnVideo(iter(frames), cast(VideoWriter, kept))
     for index in (0, 4):
-        drawn.show(index, {"tuned": found_at([100, 100, 200, 200], tracks=(index,))})
+        found = {"tuned": found_at([100, 100, 200, 200], tracks=(index,))}
+        drawn.show(index, found, frames[index].pixels)
     drawn.finish()
     assert all(not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept))
 

@@ -18,6 +18,7 @@ FLOORS = {
     "facetl.commands": 8,
     "facetl.experiments": 7,
     "facetl.evaluation": 6,
+    "facetl.annotating": 5,
     "facetl.compat": 5,
     "facetl.training": 5,
     "facetl.mtcnn": 4,
@@ -62,6 +63,8 @@ OWNERS = {
     "jinja2": {"facetl.evaluation"},
     "pi_heif": {"facetl.data"},
     "PIL": {"facetl.data", "facetl.cartoons", "facetl.run_onnx"},
+    "starlette": {"facetl.annotating"},
+    "uvicorn": {"facetl.annotating"},
     "torch": {
         "facetl.data",  # for types
         "facetl.mtcnn",

@@ -203,6 +203,23 @@ def test_frames_are_converted_searched_scored_and_verified(light: Path, tmp_path
     assert (found / "precision_recall.png").is_file()
 
 
+def test_frames_are_annotated_and_retraining_says_what_it_lacks(
+    light: Path, tmp_path: Path
+) -> None:
+    film = write_video(tmp_path / "film.mp4", pictures(2, 6))
+    check = (
+        "import sys, json; from pathlib import Path\n"
+        "from facetl.commands.annotate import prepare\n"
+        "from facetl.commands.requests import AnnotateRequest\n"
+        "from facetl.annotating.server import make_app\n"
+        "film = Path(sys.argv[1]); out = film.with_suffix('.faces')\n"
+        "bench = prepare(AnnotateRequest((film,), out, count=1)); make_app(bench, 1, 'secret')\n"
+        "print(bench.to_json()['obstacle'])"
+    )
+    done = run(light, "python", "-c", check, film)
+    assert done.stdout == "training needs more: pip install 'facetl[train]'\n", done.stderr
+
+
 # ---- what needs an extra
 
 

@@ -48,6 +48,31 @@ def test_colours_of_tracks_return_and_neighbours_differ() -> None:
     assert palette.track_colour(None) == overlays.FOUND not in palette.TRACKS
 
 
+@pytest.mark.parametrize(("height", "letters"), [(120, 11), (360, 11), (1080, 30), (2160, 60)])
+def test_labels_and_lines_grow_with_the_picture(height: int, letters: int) -> None:
+    plain = grey(height, 2 * height)
+    box = np.array([[0.5, 0.5, 0.9, 0.9]]) * [height, height, height, height]
+    drawn = draw_boxes(plain, box, labels=["#7 0.98"])
+    changed = (drawn != plain).any(axis=2)
+    label = changed[: height // 2 - 2, height // 2 + 5]
+    assert 0.8 * letters < label.sum() < 1.8 * letters
+    line = changed[round(0.7 * height), : round(0.7 * height)]
+    assert line.sum() == pytest.approx(max(height / 270, 2), abs=0.6)
+
+
+def test_a_label_stays_inside_the_picture() -> None:
+    drawn = draw_boxes(grey(120, 160), np.array([[150, 60, 170, 90]]), labels=["#7 0.98"])
+    patch = np.flatnonzero((drawn[50] != 128).any(axis=1))
+    assert patch.min() < 130
+    assert patch.max() == 159
+
+
+def test_titles_grow_with_the_panels() -> None:
+    small, large = (side_by_side([("a", grey(side, side))]).shape[0] for side in (240, 2160))
+    assert small == 240 + 24 + 2 * 8
+    assert large == 2160 + 90 + 2 * 8
+
+
 def test_no_boxes_leave_a_copy() -> None:
     image = grey()
     drawn = draw_boxes(image, np.zeros((0, 4)), labels=[])

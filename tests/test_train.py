@@ -264,10 +264,10 @@ def test_few_frames_are_seen_more_often_unless_epochs_are_given(
     assert CliRunner().invoke(main, bare).exit_code == 130
     given, usual = ([each.training.epochs for each in plan.stages.values()] for plan in planned)
     assert given == [2, 1, 1]
-    assert usual == [30, 12, 15]
+    assert usual == [15, 6, 8]
 
 
-def test_few_frames_need_half_the_epochs_from_weights_that_know_cartoons(
+def test_few_frames_need_a_quarter_of_the_epochs_from_weights_that_know_cartoons(
     frames: Path, out: Path, planned: Iterator[CascadePlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare = ["train", str(frames), "--out", str(out), "--workers=1", "--force"]
@@ -276,7 +276,7 @@ def test_few_frames_need_half_the_epochs_from_weights_that_know_cartoons(
     monkeypatch.setattr(plan, "SHORTENED_FRAMES", 3)  # 4 are more
     assert CliRunner().invoke(main, bare).exit_code == 130
     epochs = [[each.training.epochs for each in p.stages.values()] for p in planned]
-    assert epochs == [[30, 12, 15], [60, 24, 30], [60, 24, 30], [60, 24, 30]]
+    assert epochs == [[15, 6, 8], [60, 24, 30], [60, 24, 30], [60, 24, 30]]
 
 
 def test_the_transfer_of_every_stage_can_be_chosen(command: Command, out: Path) -> None:

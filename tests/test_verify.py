@@ -53,7 +53,7 @@ def run(*arguments: object) -> Result:
 
 
 def detect(*arguments: object) -> Result:
-    return success(run("detect", "--device", "cpu", "--engine", "torch", *arguments))
+    return success(run("detect", "--device", "cpu", "--engine", "torch", "--no-report", *arguments))
 
 
 def steps_in(folder: Path | str = ".") -> list[Step]:
@@ -66,7 +66,9 @@ def steps_in(folder: Path | str = ".") -> list[Step]:
 def test_a_step_tells_command_settings_versions_and_fingerprints(frames: Path) -> None:
     detect(frames, "--out", "results", "--min-face", 30, "--truth", frames, "--export", "csv")
     (step,) = steps_in("results")
-    assert step.command.startswith("facetl detect --device cpu --engine torch frames --out results")
+    assert step.command.startswith(
+        "facetl detect --device cpu --engine torch --no-report frames --out results"
+    )
     assert (step.name, step.seed) == ("detect", None)
     assert step.settings["min-face"] == 30
     assert step.settings["weights"] == ["cartoon=cartoon"]

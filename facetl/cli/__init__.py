@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from facetl.cli.annotate import annotate
 from facetl.cli.cartoons import cartoons
 from facetl.cli.compare import compare
 from facetl.cli.console import COMMAND, printing_plainly
@@ -32,7 +33,7 @@ from facetl.interruptions import catching_signals
 from facetl.version import VERSION
 
 SECTIONS = {
-    "Main commands": ("frames", "train", "detect", "evaluate", "tune"),
+    "Main commands": ("annotate", "frames", "train", "detect", "evaluate", "tune"),
     "Training step by step": ("prepare", "train-pnet", "train-rnet", "train-onet"),
     "Inspect and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
     "Exchange with other tools": ("convert", "export"),
@@ -144,6 +145,7 @@ def main() -> None:
 for command in (
     demo,
     cartoons,
+    annotate,
     frames,
     train,
     prepare,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import click
 
 from facetl.errors import printable
-from facetl.reporting import say_time
+from facetl.reporting import PROGRESS, say_time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,7 +105,7 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
     of a second.
     """
     if total == 1 or not _is_watched():
-        yield from items
+        yield from _tell(items, description, total) if os.environ.get(PROGRESS) else items
         return
     from rich.progress import MofNCompleteColumn
 
@@ -115,6 +115,17 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
             yield item
             shown = f"{time_left.after(done, total - done)} left" if total else ""
             progress.update(task, advance=1, left=shown)
+
+
+def _tell(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+    """Yield the items, and write a line about once a second, for a program that shows it."""
+    time_left, told = _TimeLeft(), time.perf_counter()
+    for done, item in enumerate(items, 1):
+        yield item
+        if time.perf_counter() - told >= 1:
+            told = time.perf_counter()
+            shown = f" of {total}, {time_left.after(done, total - done)} left" if total else ""
+            note(f"{description}: {done}{shown}")
 
 
 def _is_watched() -> bool:
@@ -261,7 +272,7 @@ def plain_table(
     )
     table.add_column(Text(printable(title)))
     for header in headers:
-        table.add_column(Text(printable(header)), justify="right")
+        table.add_column(Text(printable(header)), justify="right", overflow="fold")
     return table
 
 

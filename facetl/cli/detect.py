@@ -107,8 +107,9 @@ detect.params.insert([each.name for each in detect.params].index("form"), _STRIC
 
 def _refuse_idle(request: DetectRequest) -> None:
     """Refuse options that would have no effect."""
-    if not request.crops and (request.align or options.is_given("margin")):
-        raise click.UsageError("--margin and --align say how to cut faces out; add --crops")
+    if not request.crops and (request.align or request.square or options.is_given("margin")):
+        what = "--margin, --align and --square say how to cut faces out"
+        raise click.UsageError(f"{what}; add --crops")
     if not request.by_blocks:
         why = "is for --engine ray; add that or leave it out"
         options.refuse_idle(request, why, "address", "shard_size")

@@ -34,17 +34,19 @@ def _parse_peer(value: str) -> options.Named:
     EvaluateRequest, "Score detections against the true faces.", parse={"peers": _parse_peer}
 )
 def evaluate(request: EvaluateRequest) -> None:
-    """Score the runs in RESULTS against the truth.
+    """Compare the faces found in RESULTS with the true faces.
+
+    Prints a table of how well each run finds the faces, and writes report.html: one page with
+    every frame, what each run finds and misses there, what its errors cost, and what to do next.
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, is matched with the face that it overlaps most; each face is
     matched once.  Detections in ignored regions, such as COCO's crowds, count neither as hits nor
     as false alarms.  Average precision uses all boxes of the file; boxes are shown from the run's
     score on, or from --score.
-    Prints a table and writes metrics.json, five plots, each as .png and .svg (precision_recall,
-    scores, errors: which errors lower the AP, recall_by: size, aspect ratio and label of the
-    faces, calibration), and report.html: one page with every frame, what each run finds and misses
-    there, what its errors cost, and what to do next.
+    Also written are metrics.json and five plots, each as .png and .svg: precision_recall, scores,
+    errors (which errors lower the AP), recall_by (size, aspect ratio and label of the faces) and
+    calibration.
 
     \b
     Examples:

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 @options.command(
     ExplainRequest,
-    "Show in pictures how MTCNN searches an image.",
+    "Show in pictures how the detector searches an image.",
     "image out weights against thresholds min_face factor score device engine force",
     parse={"weights": options.parse_weights, "against": options.parse_weights},
 )
 def explain(request: ExplainRequest) -> None:
-    """Show how MTCNN searches IMAGE, before and after training.
+    """Show in pictures how the detector searches IMAGE, before and after training.
+
+    The detector, MTCNN, looks at an image at many sizes; a first network, PNet, proposes windows
+    that may show a face, and two more, RNet and ONet, discard most of them.
 
     \b
     Writes four pictures, each as PNG and SVG:

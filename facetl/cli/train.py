@@ -49,13 +49,15 @@ def parse_duration(value: str) -> float:
 
 @options.command(
     TrainRequest,
-    "Train the whole cascade on annotated frames.",
+    "Retrain the face detector on annotated frames.",
     "data out ... on_error resume force",
     parse={"budget": parse_duration},
     callbacks={"out": _place_in_project},
 )
 def train(request: TrainRequest) -> None:
-    """Train PNet, RNet and ONet in turn on the annotated frames in DATA.
+    """Retrain the face detector on the annotated frames in DATA.
+
+    The detector is a cascade of three networks, PNet, RNet and ONet, which are trained in turn.
 
     Several folders are trained on together.  Every frame counts alike: a show with many frames
     counts more than one with few.

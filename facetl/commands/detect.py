@@ -5,7 +5,7 @@ What only some searches need is imported where it is used, so that the others st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from facetl.errors import OutputError, UsageError
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector
 from facetl.reporting import SILENT, Reporter
+from facetl.results.export_table import TIMED_EXPORTS
 from facetl.results.store import (
     DOCUMENT,
     LINES,
@@ -32,6 +33,8 @@ from facetl.results.store import (
 )
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
+from facetl.search.gallery import Gallery
+from facetl.search.hiding import HIDDEN
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
 from facetl.search.pipeline import SearchRun
@@ -92,22 +95,51 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     require_writable(request.out)
     drawing = _choose_drawing(request, found, reporter)
     plan = _plan_blocks if request.by_blocks else _plan_here
-    search = plan(request, found, drawing, _load_runs(request, reporter), reporter)
+    runs = _load_runs(request, reporter)
+    gallery = _choose_gallery(request)
+    search = plan(request, found, drawing, runs, gallery, reporter)
     kept = {name: run_path(request.out, name, _kind_of(request)) for name in request.weights}
     _prepare_place(request, kept.values(), reporter)
     tallies = search()
     if passed_over := found.describe_passed_over():
         reporter.note(passed_over)
     _remove_others(request.out, kept.values(), reporter)
+    page = _write_page(request, found, gallery, runs, tallies, reporter)
     return DetectResult(
         tallies=tallies,
         runs=kept,
-        written=(request.out, *(request.out / folder.name for folder in drawing.folders)),
+        written=(request.out, *(request.out / folder.name for folder in drawing.folders), *page),
         exported=_export(request, reporter),
         is_whole=not any(tally.skipped for tally in tallies.values()),
         by_blocks=request.by_blocks,
         are_videos=not found.images,
     )
+
+
+def _choose_gallery(request: DetectRequest) -> Gallery | None:
+    """Return what keeps faces for the page, if there is to be one."""
+    if not request.report or _kind_of(request) is not DOCUMENT:
+        return None
+    return Gallery(list(request.weights), _workers(request))
+
+
+def _write_page(
+    request: DetectRequest,
+    found: Inputs,
+    gallery: Gallery | None,
+    runs: Sequence[SearchRun],
+    tallies: Mapping[str, Tally],
+    reporter: Reporter,
+) -> list[Path]:
+    """Write the page on what was found, if there is to be one; return it."""
+    if gallery is None:
+        return []
+    from facetl.commands.search_page import write_search_page
+
+    scores = {run.name: run.settings.score for run in runs}
+    told = [tally.summarise(name) for name, tally in tallies.items()]
+    where = (request.out, request.images, found)
+    return [write_search_page(*where, gallery, scores, told, reporter.command)]
 
 
 def _kind_of(request: DetectRequest) -> Kind:
@@ -123,6 +155,9 @@ def _require_fitting(request: DetectRequest, found: Inputs) -> None:
         raise UsageError("--overlays and --truth are for images; videos have --video")
     if not found.videos and (request.every or request.video or request.skip_still):
         raise UsageError("--every, --video and --skip-still are for videos; found none")
+    timed = [kind for kind in request.exports if kind in TIMED_EXPORTS]
+    if not found.videos and timed:
+        raise UsageError(f"--export {timed[0]} is for videos; found none")
     if request.by_blocks and request.stream:
         raise UsageError("--engine ray writes shards as they come; leave out --stream")
     if request.resume and not (request.stream or request.by_blocks):
@@ -135,11 +170,18 @@ def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -
         out=request.out.absolute() if request.by_blocks else request.out,
         overlays=request.overlays or request.truth is not None,
         faces=_load_faces(request, found, reporter),
-        cropping=Cropping(request.margin, request.align) if request.crops else None,
+        cropping=_choose_cropping(request),
         twins=find_twins(found.images),
         taken=find_taken(found.images),
         videos=request.video,
+        hiding=tuple(how for how in HIDDEN if getattr(request, how)),
     )
+
+
+def _choose_cropping(request: DetectRequest) -> Cropping | None:
+    if not request.crops:
+        return None
+    return Cropping(request.margin, request.align, request.square)
 
 
 def _load_faces(request: DetectRequest, found: Inputs, reporter: Reporter) -> dict[str, Boxes]:
@@ -193,6 +235,7 @@ def _plan_here(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
+    gallery: Gallery | None,
     reporter: Reporter,
 ) -> _Search:
     """Return what searches on this machine."""
@@ -203,7 +246,7 @@ def _plan_here(
         runs = _add_facts(runs, viewing, frame_rates=rates)
     effort = Effort(runs, request.batch_size, _workers(request), reporter)
     pictures = Pictures(found.images, ready, unreadable, viewing, request.stream)
-    search = LocalSearch(pictures, effort, drawing)
+    search = LocalSearch(pictures, effort, drawing, gallery)
     if not request.stream:
         return search.write_documents
     return partial(
@@ -216,9 +259,10 @@ def _plan_blocks(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
+    gallery: Gallery | None,
     reporter: Reporter,
 ) -> _Search:
-    """Return what searches by blocks."""
+    """Return what searches by blocks; there is no page on that."""
     from facetl.search.block_search import BlockSearch, cut_into_blocks
     from facetl.search.fleet import FleetSearch
     from facetl.search.ray_engine import Fleet

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from facetl.commands.annotated import describe_suggestions, load_truth, note_problems
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import EvaluateRequest as EvaluateRequest
+from facetl.commands.search_page import REPORT, is_search_page
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.near_duplicates import (
@@ -30,8 +31,6 @@ from facetl.results.store import SUFFIX, SUFFIXES, find_runs, load_run
 
 if TYPE_CHECKING:
     from facetl.evaluation.report.plots import Drawing
-
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
     folder = request.out or _folder_of(request.results)
     report = folder / REPORT if request.report else None
     plots = [path for name in PLOTS for path in plot_paths(folder / name)]
-    for path in (folder / FILE_NAME, *plots, *([report] if report else [])):
+    in_the_way = [report] if report and not is_search_page(report) else []
+    for path in (folder / FILE_NAME, *plots, *in_the_way):
         refuse_to_overwrite(path, force=request.force)
     require_writable(folder)
     runs = _load_runs(request)

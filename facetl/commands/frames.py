@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facetl.boxes import Boxes, clip
+from facetl.boxes import Boxes
 from facetl.commands.requests import FramesRequest as FramesRequest
 from facetl.data.active_learning import (
     Candidate,
     Pick,
     Pool,
     Reason,
-    measure_sharpness,
     pick_frames,
 )
 from facetl.data.formats.course import save_annotations
-from facetl.data.images import load_image, save_image
+from facetl.data.images import save_image
 from facetl.data.media_types import image_paths
-from facetl.data.shots import FrameSignature, frame_signature
 from facetl.data.video import Sampling
-from facetl.errors import ImageError, InputError, OutputError, UsageError
+from facetl.errors import InputError, OutputError, UsageError
 from facetl.files import folder_in_place, is_occupied, require_writable, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.reporting import SILENT, Reporter
+from facetl.search.candidates import known_signatures, video_candidates
 from facetl.search.inputs import Inputs, find_inputs, open_videos
-from facetl.search.pipeline import Searched, SearchRun
-from facetl.search.settings import Settings
-from facetl.search.video import FilmPicture, NamedVideo, frame_name, search_video
+from facetl.search.pipeline import SearchRun
+from facetl.search.video import NamedVideo, frame_name
 
 LISTING = "frames.csv"
 
@@ -69,11 +67,14 @@ def frames(request: FramesRequest, reporter: Reporter = SILENT) -> FramesResult:
     require_writable(out)
     videos, _ = open_videos(found.videos, reporter)
     _refuse_long_names(videos)
-    known = _load_known(request.unlike, reporter)
+    known = known_signatures(
+        [path for folder in request.unlike for path in image_paths(folder)], reporter
+    )
     detector = Detector.load(request.weights, request.device, request.engine)
     settings = detector.settings.override(score=request.score)
     pool = Pool()
-    for candidate in _candidates(videos, request, detector, settings, reporter):
+    run = SearchRun("", detector, settings)
+    for candidate in video_candidates(videos, request.every, run, request.workers, reporter):
         pool.offer(candidate)
     picks = pick_frames(pool.candidates, request.count, known=known, variety=request.variety)
     if not picks:
@@ -126,51 +127,6 @@ def _refuse_long_names(videos: Sequence[NamedVideo]) -> None:
 
 def _annotations_path(folder: Path, video: NamedVideo) -> Path:
     return folder / f"{video.name}_annotations.txt"
-
-
-def _load_known(folders: Sequence[Path], reporter: Reporter) -> list[FrameSignature]:
-    """Return what all images in the folders look like from afar."""
-    paths = [path for folder in folders for path in image_paths(folder)]
-    signatures = []
-    for path in reporter.track(paths, "reading known frames", len(paths)):
-        try:
-            signatures.append(frame_signature(load_image(path)))
-        except ImageError as error:
-            reporter.note(f"skipped {error}")
-    return signatures
-
-
-def _candidates(
-    videos: Sequence[NamedVideo],
-    request: FramesRequest,
-    detector: Detector,
-    settings: Settings,
-    reporter: Reporter,
-) -> Iterator[Candidate]:
-    """Yield the frames of all videos with what the detector finds in them."""
-    for video in videos:
-        found = search_video(
-            video.name,
-            video.frames(request.every, "searching", reporter),
-            [SearchRun("", detector, settings)],
-            workers=request.workers,
-        )
-        yield from map(_as_candidate, found)
-        video.note_faults(reporter)
-
-
-def _as_candidate(found: Searched[FilmPicture]) -> Candidate:
-    pixels, (result,) = found.picture.load(), found.results.values()
-    boxes = clip(result.detections.boxes.astype(float), result.size_hw).round()
-    has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    return Candidate(
-        video=found.picture.video,
-        stamp=found.picture.stamp,
-        signature=frame_signature(pixels),
-        sharpness=measure_sharpness(pixels),
-        boxes=boxes[has_area],
-        scores=result.detections.scores[has_area],
-    )
 
 
 def _save_pictures(

@@ -146,6 +146,48 @@ class AnnotatedRequest:
 
 
 @dataclass(frozen=True)
+class AnnotateRequest:
+    """What is annotated, and where the page is served."""
+
+    sources: tuple[Path, ...] = setting(REQUIRED, allowed=READ, expects="images", is_argument=True)
+    out: Path = setting(
+        REQUIRED,
+        "The project: a folder for frames, annotations and detectors.",
+        WRITE,
+        metavar="FOLDER",
+        shown_default="SOURCE.faces, beside the source",
+    )
+    count: int = setting(40, "How many frames to pick.", AT_LEAST_ONE)
+    every: Sampling = setting(
+        Sampling(seconds=0.5),
+        "Of videos, consider every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
+    )
+    weights: str | None = setting(
+        None,
+        "The detector that suggests boxes: a weights file, 'cartoon' or 'pretrained'.",
+        READ,
+        metavar="FILE",
+        shown_default="that of the project, at first cartoon",
+    )
+    budget: float = setting(
+        120.0,
+        "About how long each retraining may take, e.g. 90s or 5m.",
+        metavar="TIME",
+        shown_default="2m",
+    )
+    port: int = setting(
+        0,
+        "Port of the page on 127.0.0.1.",
+        Range(0, 65535),
+        shown_default="any that is free",
+    )
+    browser: bool = setting(True, "Open the page in the browser.")
+    workers: int = _workers(usable_cores())
+    device: str = _device()
+    engine: str = _engine()
+
+
+@dataclass(frozen=True)
 class CartoonsRequest:
     """What is drawn."""
 
@@ -283,6 +325,11 @@ class DetectRequest(SearchRequest):
     align: bool = setting(
         False, "Rotate crops so that the eyes, according to the landmarks, are level."
     )
+    square: bool = setting(
+        False,
+        "Make crops a data set: square, moved into the image where they would leave it, without "
+        "near-duplicates, with metadata.csv.",
+    )
     every: Sampling | None = setting(
         None,
         "For videos: search every n-th frame, e.g. 10, or one frame per time interval, e.g. 0.5s.",
@@ -290,6 +337,14 @@ class DetectRequest(SearchRequest):
     )
     video: bool = setting(
         False, "Write a copy of each video with boxes, scores and tracks drawn on it."
+    )
+    blur: bool = setting(
+        False,
+        "Write a copy of each image and video with the faces that were found blurred.",
+    )
+    mask: bool = setting(
+        False,
+        "Write a copy of each image and video with the faces that were found masked.",
     )
     skip_still: bool = setting(
         False,
@@ -302,11 +357,16 @@ class DetectRequest(SearchRequest):
         "be resumed with --resume.",
     )
     resume: bool = setting(False, "Resume an unfinished search of --stream or --engine ray.")
+    report: bool = setting(
+        True,
+        "Write report.html, a page to look at what was found; --stream and --engine ray have none.",
+    )
     form: str = _form()
     exports: tuple[str, ...] = setting(
         (),
         "Also write the detections for other tools; repeatable. npy: the course's arrays; cvat, "
-        "label-studio, labelme: for correction there.",
+        "label-studio, labelme: for correction there. Of videos, from tracks-csv on: the tracks "
+        "with their times (see docs/video.md).",
         tuple(EXPORTS),
         flag="--export",
     )

@@ -34,6 +34,24 @@ def windows_around(boxes: Boxes, margin: float) -> NDArray[np.int64]:
     return np.concatenate([first, np.maximum(np.ceil(last), first + 1)], axis=1).astype(np.int64)
 
 
+def square_windows(windows: NDArray[np.int64], size_hw: tuple[int, int]) -> NDArray[np.int64]:
+    """Return (N, 4) squares around windows, all inside the image.
+
+    A square is as large as the window's longer side, and no larger than the image's shorter one.
+    It is moved into the image rather than padded: all its pixels are the image's, and the face
+    need not be in its middle.
+
+    Args:
+        windows: (N, 4) whole pixels, half open.
+        size_hw: height and width of the image.
+    """
+    size = np.array(size_hw[::-1], np.int64)
+    first, last = np.split(windows, 2, axis=1)
+    sides = np.minimum((last - first).max(axis=1, keepdims=True), size.min())
+    corners = np.clip((first + last - sides) // 2, 0, size - sides)
+    return np.concatenate([corners, corners + sides], axis=1)
+
+
 def in_view(windows: NDArray[np.int64], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
     """Return (N,) booleans: which (N, 4) windows hold a pixel of an image of ``size_hw``."""
     seen = clip(as_boxes(windows), size_hw)

@@ -166,12 +166,26 @@ def save_image(path: Path, image: Pixels, quality: int = 92) -> None:
     write_bytes(path, buffer.getbuffer())
 
 
+def shrink(image: Pixels, longest: int) -> Pixels:
+    """Return (H, W, 3) RGB pixels of the same shape, no side longer than ``longest`` pixels."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((longest, longest), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(picture)
+
+
 def encode_small(image: Pixels, longest: int) -> bytes:
     """Return (H, W, 3) RGB pixels as a WebP file, no side longer than ``longest`` pixels."""
     picture = Image.fromarray(image)
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=70)
+    return buffer.getvalue()
+
+
+def encode_png(image: Pixels) -> bytes:
+    """Return (H, W, 3) RGB pixels as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -101,6 +101,41 @@ def _nearest_distance(
     return nearest
 
 
+class SeenThumbnails:
+    """Pictures that have been seen, to tell whether another one is almost the same as one of them.
+
+    A picture takes 432 bytes; greys are rounded to whole levels.
+
+    Args:
+        limit: distance below which two pictures are taken for the same.
+    """
+
+    def __init__(self, limit: float = NEAR_TWIN) -> None:
+        self._limit = limit
+        self._rows = np.zeros((64, WIDTH * HEIGHT), np.uint8)
+        self._brightness = np.zeros(64)
+        self._count = 0
+
+    def add(self, thumbnail: NDArray[np.float32]) -> None:
+        """Remember a (432,) thumbnail."""
+        if self._count == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+            self._brightness = np.concatenate([self._brightness, np.zeros_like(self._brightness)])
+        row = np.clip(np.rint(thumbnail), 0, 255).astype(np.uint8)
+        self._rows[self._count], self._brightness[self._count] = row, row.mean()
+        self._count += 1
+
+    def has_twin(self, thumbnail: NDArray[np.float32]) -> bool:
+        """Return whether a (432,) thumbnail is nearer than the limit to one that was added."""
+        gaps = np.abs(self._brightness[: self._count] - thumbnail.mean())
+        rivals = np.flatnonzero(gaps <= self._limit + 0.5)  # the triangle inequality, rounded
+        for start in range(0, len(rivals), _BATCH):
+            rows = self._rows[rivals[start : start + _BATCH]].astype(np.float32)
+            if (np.abs(rows - thumbnail).mean(axis=1) < self._limit).any():
+                return True
+        return False
+
+
 def group_near_duplicates(thumbnails: Thumbnails, limit: float = NEAR_TWIN) -> NDArray[np.intp]:
     """Return the group of every frame: frames closer than ``limit`` share one, chains too.
 

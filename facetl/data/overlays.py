@@ -23,9 +23,10 @@ FOUND: Final = SKY
 
 _WHITE = 255
 _TITLE_HEIGHT = 24
-_TEXT_SIZE, _LABEL_SIZE = 15, 13
-_PADDING = 3
-"""Pixels around the text of a label."""
+_LEAST_LABEL = 11
+"""Pixels of the letters of labels on small pictures, where smaller ones could not be read."""
+_LABEL_SHARE, _LINE_SHARE, _TITLE_SHARE = 1 / 36, 1 / 270, 1 / 24
+"""Size of letters, width of lines and height of titles, as shares of a picture's shorter side."""
 _MARGIN = 8
 
 
@@ -36,9 +37,12 @@ def draw_boxes(
     colour: str | Sequence[str] = FOUND,
     labels: Sequence[str] | None = None,
     scores: NDArray[np.floating[Any]] | None = None,
-    thickness: int = 2,
+    thickness: int | None = None,
 ) -> Pixels:
     """Return a copy of the image with the boxes drawn on it.
+
+    Letters and lines grow with the picture: a 4K frame that is shown as large as a small one looks
+    like it.
 
     Args:
         image: (H, W, 3) RGB.
@@ -46,7 +50,7 @@ def draw_boxes(
         colour: one of this module's colours, or any ``#RRGGBB``; or N of them, one for each box.
         labels: N texts, written above the boxes, or at the top of the image if there is no room.
         scores: N scores in [0, 1]; without labels they are the texts.
-        thickness: of the lines, in pixels.
+        thickness: of the lines, in pixels; None: to suit the picture, at least 2.
 
     Raises:
         ValueError: if there is another number of colours or of texts than of boxes.
@@ -57,23 +61,43 @@ def draw_boxes(
         raise ValueError(f"expected {len(boxes)} colours, got {len(colours)}")
     if not colours:
         return image.copy()
+    size = max(round(_shorter_side(image) * _LABEL_SHARE), _LEAST_LABEL)
+    if thickness is None:
+        thickness = line_width(image)
     scene = Image.fromarray(image)
     pen = ImageDraw.Draw(scene)
     frames = _frames_around(boxes, image.shape[:2], thickness)
     for frame, tint in zip(frames, colours, strict=True):
         pen.rectangle(frame, outline=tint, width=thickness)
     for frame, tint, text in zip(frames, colours, _texts(labels, scores) or [], strict=False):
-        _write_label(pen, frame, tint, text)
+        _write_label(pen, frame, tint, text, size)
     return np.array(scene)
 
 
+def line_width(image: Pixels) -> int:
+    """Return the width in pixels of lines that suit an (H, W, 3) picture, at least 2."""
+    return max(round(_shorter_side(image) * _LINE_SHARE), 2)
+
+
 def side_by_side(panels: Sequence[tuple[str, Pixels]]) -> Pixels:
-    """Return the (title, image) panels in one row, each with its title above."""
+    """Return the (title, image) panels in one row, each with its title above.
+
+    Titles grow with the largest panel.
+    """
     return contact_sheet(
         [image for _, image in panels],
         columns=len(panels),
         titles=[title for title, _ in panels],
+        title_height=max((_title_height(image) for _, image in panels), default=_TITLE_HEIGHT),
     )
+
+
+def _title_height(image: Pixels) -> int:
+    return max(round(_shorter_side(image) * _TITLE_SHARE), _TITLE_HEIGHT)
+
+
+def _shorter_side(image: Pixels) -> int:
+    return int(min(image.shape[:2]))
 
 
 def fit_panels(image: Pixels, count: int, longest: int) -> tuple[Pixels, float]:
@@ -88,7 +112,10 @@ def fit_panels(image: Pixels, count: int, longest: int) -> tuple[Pixels, float]:
         The image itself, and 1, if that fits.
     """
     height, width = image.shape[:2]
-    room = max(longest - _MARGIN, 0) // count - _MARGIN, longest - _TITLE_HEIGHT - 2 * _MARGIN
+    room = (
+        max(longest - _MARGIN, 0) // count - _MARGIN,
+        longest - _title_height(image) - 2 * _MARGIN,
+    )
     scale = min(1.0, room[0] / width, room[1] / height)
     if scale == 1:
         return image, scale
@@ -103,6 +130,7 @@ def contact_sheet(
     titles: Sequence[str] | None = None,
     captions: Sequence[str] | None = None,
     enlarge: int = 1,
+    title_height: int = _TITLE_HEIGHT,
 ) -> Pixels:
     """Return the images in rows of ``columns``, from left to right, with margins between.
 
@@ -114,6 +142,7 @@ def contact_sheet(
         titles: a text above each image.
         captions: a text below each image.
         enlarge: a whole factor; pixels become squares, so that 12×12 patches can be seen.
+        title_height: of titles, in pixels.
 
     Raises:
         ValueError: if there is no image or no column, or not one title or caption for each
@@ -123,7 +152,7 @@ def contact_sheet(
         raise ValueError(f"expected images and columns, got {len(images)} and {columns}")
     cells = _pad_to_largest([enlarge_pixels(image, enlarge) for image in images])
     if titles is not None:
-        cells = _stack(_write_all(titles, "titles", cells), cells)
+        cells = _stack(_write_all(titles, "titles", cells, title_height), cells)
     if captions is not None:
         cells = _stack(cells, _write_all(captions, "captions", cells))
     return _join(cells, min(columns, len(cells)))
@@ -172,16 +201,21 @@ def _frames_around(
 
 
 def _write_label(
-    pen: ImageDraw.ImageDraw, frame: tuple[int, int, int, int], colour: str, text: str
+    pen: ImageDraw.ImageDraw,
+    frame: tuple[int, int, int, int],
+    colour: str,
+    text: str,
+    size: int,
 ) -> None:
-    """Write a text on a patch of colour that stands on a frame."""
-    font = _font_for(text, _LABEL_SIZE)
+    """Write a text on a patch of colour that stands on a frame, inside the picture if it fits."""
+    font, padding = _font_for(text, size), max(size // 4, 2)
     left, top, right, bottom = pen.textbbox((0, 0), text, font)
-    width, height = right - left + 2 * _PADDING, bottom - top + 2 * _PADDING
-    x, y = frame[0], max(frame[1] - height, 0)
+    width, height = right - left + 2 * padding, bottom - top + 2 * padding
+    x = max(min(frame[0], pen.im.size[0] - width), 0)
+    y = max(frame[1] - height, 0)
     pen.rectangle((x, y, x + width - 1, y + height - 1), fill=colour)
     ink = "black" if _is_bright(colour) else "white"
-    pen.text((x + _PADDING - left, y + _PADDING - top), text, fill=ink, font=font)
+    pen.text((x + padding - left, y + padding - top), text, fill=ink, font=font)
 
 
 def _is_bright(colour: str) -> bool:
@@ -203,22 +237,26 @@ def _stack(above: Sequence[Pixels], below: Sequence[Pixels]) -> list[Pixels]:
     return [np.concatenate(parts) for parts in zip(above, below, strict=True)]
 
 
-def _write_all(texts: Sequence[str], what: str, cells: Sequence[Pixels]) -> list[Pixels]:
+def _write_all(
+    texts: Sequence[str], what: str, cells: Sequence[Pixels], height: int = _TITLE_HEIGHT
+) -> list[Pixels]:
     """Return a strip for each cell."""
     if len(texts) != len(cells):
         raise ValueError(f"expected {len(cells)} {what}, got {len(texts)}")
-    return [_write_strip(text, cell.shape[1]) for text, cell in zip(texts, cells, strict=True)]
+    return [
+        _write_strip(text, cell.shape[1], height) for text, cell in zip(texts, cells, strict=True)
+    ]
 
 
-def _write_strip(text: str, width: int) -> Pixels:
+def _write_strip(text: str, width: int, height: int) -> Pixels:
     """Return a line of text on white, as wide as a cell; what is too long lacks its middle."""
-    strip = Image.new("RGB", (width, _TITLE_HEIGHT), "white")
+    strip = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(strip)
     text = printable(text)
-    font = _font_for(text, _TEXT_SIZE)
+    font = _font_for(text, height * 5 // 8)
     shorter = _ever_shorter(text)
     fitting = (each for each in shorter if pen.textlength(each, font) <= width)
-    pen.text((0, 2), next(fitting, ""), fill="black", font=font)
+    pen.text((0, height // 12), next(fitting, ""), fill="black", font=font)
     return np.asarray(strip)
 
 

@@ -11,7 +11,7 @@ Decisions, made once:
 - of several video streams the one that is marked as default counts, cover pictures never;
 - a damaged frame is left out, never passed on with a grey half; a truncated video counts
   as far as it goes, and :attr:`VideoReader.faults` says what was wrong;
-- sound is neither read nor written.
+- sound is not read here; :mod:`facetl.data.side_streams` copies it into what is written.
 
 PyAV is imported where it is used: a search of images does not wait for it.
 """
@@ -19,20 +19,21 @@ PyAV is imported where it is used: a search of images does not wait for it.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from facetl.data.choices import Sampling as Sampling
+from facetl.data.containers import open_container
 from facetl.data.images import Pixels
-from facetl.errors import OutputError, VideoError
-from facetl.files import atomic_path, open_regular
+from facetl.data.side_streams import SideStreams, format_of
+from facetl.errors import DamagedSoundError, OutputError, VideoError
+from facetl.files import atomic_path
 
 _USUAL_RATE = Fraction(25)
 _TICKS = 60_000
@@ -41,12 +42,6 @@ _LATE = 0.5
 """Seconds by which a video may be shorter than its header says without a message."""
 LONGEST_SIDE = 8190
 """Width and height in pixels that every encoder takes."""
-_CONTAINERS = (
-    *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "live_flv"),
-    *("ogg", "rm", "nut", "mxf", "gxf", "dv", "wtv", "ivf", "yuv4mpegpipe", "m4v", "h261", "h263"),
-    *("h264", "hevc", "vvc", "av1", "obu", "vc1", "mjpeg", "amv", "nsv", "nuv", "viv", "pva"),
-)
-"""FFmpeg's names of what is opened: containers and streams that hold their own pictures."""
 _OWN_LENGTHS = ("mov", "avi", "mxf")
 """Containers whose headers give the length of each stream."""
 _STILL_CODECS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpegxl")
@@ -105,10 +100,12 @@ class VideoReader:
     Attributes:
         path: the file.
         faults: what the last reading found wrong, a line each; empty if all was well.
+        start: seconds of the first frame on the file's own clock; known once it was read.
     """
 
     path: Path
     faults: list[str] = field(default_factory=list)
+    start: float = 0.0
 
     def facts(self) -> VideoFacts:
         """Return what the header says, and the size of the first frame.
@@ -137,6 +134,7 @@ class VideoReader:
             shape = _pixel_shape(stream)
             for index, frame in enumerate(_decode(packets, self.faults)):
                 time = clock.read(frame.time)
+                self.start = clock.start
                 slot = every.slot(index, time)
                 if slot > taken:
                     taken = slot
@@ -156,12 +154,21 @@ class VideoWriter:
         path: where the video will lie, for messages.
         container: an open container of PyAV's.
         rate: frames a second, for players that ask; each frame's own time counts.
+        sides: sound and subtitles of the video that is copied, and its reader.
     """
 
-    def __init__(self, path: Path, container: Any, rate: Fraction) -> None:
+    def __init__(
+        self,
+        path: Path,
+        container: Any,
+        rate: Fraction,
+        sides: tuple[SideStreams, VideoReader] | None = None,
+    ) -> None:
         self._path = path
         self._container = container
         self._rate = rate
+        self._sides = sides
+        self._delay = 0.0
         self._size_hw = (0, 0)
         self._tick = -1
         self._stream: Any = None
@@ -177,10 +184,16 @@ class VideoWriter:
         if self._stream is None:
             self._size_hw = (pixels.shape[0], pixels.shape[1])
             self._stream = self._add_stream()
+            if self._sides:
+                streams, reader = self._sides
+                self._delay = streams.begin(self._container, reader.start)
         frame = av.VideoFrame.from_ndarray(_fit(pixels, self._size_hw), format="rgb24")
+        time += self._delay
         self._tick = max(round(time * _TICKS), self._tick + 1)
         frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
-        self._container.mux(self._encode(frame))
+        self._mux(self._encode(frame))
+        if self._sides:
+            self._sides[0].write_until(self._container, time)
 
     def _encode(self, frame: Any) -> Any:
         """Return the packets that come out for a frame, or at the end for None."""
@@ -196,9 +209,17 @@ class VideoWriter:
             ) from error
 
     def finish(self) -> None:
-        """Write the frames that the encoder still holds."""
-        if self._stream is not None:
-            self._container.mux(self._encode(None))
+        """Write the frames that the encoder still holds, and what follows them of the sound."""
+        if self._stream is None:
+            return
+        self._mux(self._encode(None))
+        if self._sides:
+            self._sides[0].write_until(self._container, None)
+
+    def _mux(self, packets: Any) -> None:
+        """Write packets of the picture, and what waited for them."""
+        with _naming_damaged_sound(self._path, self._sides):
+            self._container.mux(packets)
 
     def _add_stream(self) -> Any:
         import av
@@ -215,28 +236,53 @@ class VideoWriter:
 
 
 @contextmanager
-def writing_video(path: Path, rate: Fraction) -> Iterator[VideoWriter]:
-    """Give a writer of an MP4 file; if the block succeeds, ``path`` holds it.
+def writing_video(
+    path: Path, rate: Fraction, sides: tuple[SideStreams, VideoReader] | None = None
+) -> Iterator[VideoWriter]:
+    """Give a writer of an MP4 or Matroska file; if the block succeeds, ``path`` holds it.
 
     If the block raises, no file is left.
 
     Args:
-        path: ends in ``.mp4``.
+        path: ends in ``.mp4`` or ``.mkv``.
         rate: frames a second, for players that ask; each frame's own time counts.
+        sides: sound and subtitles that are copied from another video, and the reader of its
+            frames.
 
     Raises:
         OutputError: if the place cannot be written.
+        DamagedSoundError: if the container takes something of the sound or subtitles for damaged.
     """
     import av
 
+    form = format_of(path)
+    # the same frames give the same bytes: Matroska would draw a random number
+    options = {"fflags": "+bitexact"} if form != "mp4" else {}
     with (
+        _naming_damaged_sound(path, sides),
         atomic_path(path) as temporary,
         # absolute, as FFmpeg takes http:/a.mp4 for an address
-        av.open(str(temporary.absolute()), "w", format="mp4") as container,
+        av.open(str(temporary.absolute()), "w", format=form, options=options) as container,
     ):
-        writer = VideoWriter(path, container, rate)
+        writer = VideoWriter(path, container, rate, sides)
         yield writer
         writer.finish()
+
+
+@contextmanager
+def _naming_damaged_sound(path: Path, sides: object) -> Iterator[None]:
+    """Say that it is the sound, where a container refuses what it was given some time before."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        if sides is None or isinstance(error, OSError):
+            raise
+        why = error.strerror or type(error).__name__
+        raise DamagedSoundError(
+            f"{path} cannot be written, as the sound is damaged ({why}); restore the video"
+        ) from error
 
 
 class _Clock:
@@ -244,15 +290,17 @@ class _Clock:
 
     def __init__(self, step: float) -> None:
         self.step = step
-        self._start: float | None = None
-        self._last = -step
+        self.start = 0.0
+        self._last: float | None = None
 
     def read(self, stamp: float | None) -> float:
         """Return the seconds since the first frame, always more than those of the frame before."""
-        if self._start is None:
-            self._start = stamp or 0.0
-        time = self._last + self.step if stamp is None else stamp - self._start
-        self._last = time if time > self._last else self._last + self.step
+        if self._last is None:
+            self.start, self._last = stamp or 0.0, 0.0
+            return 0.0
+        following = self._last + self.step
+        time = following if stamp is None else stamp - self.start
+        self._last = time if time > self._last else following
         return self._last
 
 
@@ -297,33 +345,10 @@ class _Packets:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """Give the container and the stream that is the video."""
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open_regular(path, sys.maxsize))
-        except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise VideoError(
-                f"{path} is no file that can be read ({why}); check the path"
-            ) from error
-        container = stack.enter_context(_open_container(path, file))
+    with open_container(path) as container:
         stream = _pick_stream(path, container)
         stream.thread_type = "AUTO"
         yield container, stream
-
-
-def _open_container(path: Path, file: BinaryIO) -> Any:
-    """Return what an open file holds; FFmpeg sees this file alone, and not by its name."""
-    import av
-
-    options = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "none"}
-    try:
-        # titles may be in any code
-        return av.open(file, options=options, metadata_errors="replace")
-    except av.ArgumentError:  # FFmpeg knows what it is, but it is not on our list
-        fault = "no video, but a list of files or of a kind that is not read"
-    except (av.FFmpegError, OSError) as error:
-        fault = f"no video or is damaged ({error.strerror or type(error).__name__})"
-    raise VideoError(f"{path} is {fault}; restore it or leave it out")
 
 
 def _pick_stream(path: Path, container: Any) -> Any:

@@ -28,6 +28,19 @@ EXPORTS = {
 }
 """Where each export's function is: its module and its name."""
 
+TIMED_EXPORTS = {
+    "tracks-csv": "facetl.results.track_exports:save_track_table",
+    "tracks-json": "facetl.results.track_exports:save_track_document",
+    "vtt": "facetl.results.track_exports:save_webvtt",
+    "srt": "facetl.results.track_exports:save_subrip",
+    "ffmetadata": "facetl.results.track_exports:save_chapters",
+    "after-effects": "facetl.results.track_exports:save_key_frames",
+    "edl": "facetl.results.marker_exports:save_edl",
+    "fcpxml": "facetl.results.marker_exports:save_fcpxml",
+}
+"""Those of tracks with times, which only videos have."""
+EXPORTS |= TIMED_EXPORTS
+
 
 def load_export(name: str) -> Export:
     """Return the function of an export."""

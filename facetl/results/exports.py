@@ -11,6 +11,8 @@ label-studio   ``NAME.label-studio.json``, tasks with predictions, and the label
 labelme        ``NAME.labelme/…json``, a file an image, to be put beside it
 =============  ==========================================================================
 
+Those of tracks with times are in :mod:`facetl.results.track_exports`.
+
 ``csv``, ``coco`` and ``npy`` hold boxes as they were found, which may leave the image a little;
 the others, which people correct by hand, end at its border.  COCO's image ids count from 1 in
 the order of the frames, as those of ``facetl convert --to coco`` for the same folder do.
@@ -38,9 +40,10 @@ from facetl.errors import DetectionsError
 from facetl.files import write_text
 from facetl.reporting import SILENT, Reporter
 from facetl.results.detections import FrameResult, Run
-from facetl.results.export_table import load_export
+from facetl.results.export_table import TIMED_EXPORTS, load_export
 from facetl.results.json_file import shortest_decimals
 from facetl.results.peers import PeerDetections, save_peer
+from facetl.results.timelines import count_untracked
 
 _CATEGORY = 1
 """The only category of what is found, in COCO."""
@@ -61,8 +64,13 @@ def save_exports(
         kinds: the formats.
         score: least score of what is written; None: that of each run.
         reporter: is told what is not written.
+
+    Raises:
+        DetectionsError: if an export of times is asked for, and a run has no frame of a video.
     """
+    timed = [kind for kind in dict.fromkeys(kinds) if kind in TIMED_EXPORTS]
     for run in runs:
+        _require_times(run, timed)
         if names := [*dict.fromkeys(name for kind in kinds for name in _unnameable(run, kind))]:
             reporter.note(
                 f"{run.name}: images left out of what is exported: {len(names)}, such as "
@@ -75,7 +83,25 @@ def save_exports(
             least = whole.score if score is None else score
             told = f"boxes below score {least:g}, not exported: {hidden}"
             reporter.note(f"{run.name}: {told}; --score 0 exports all")
+        _note_untimed(run, timed, reporter)
     return written
+
+
+def _require_times(run: Run, kinds: Sequence[str]) -> None:
+    if kinds and all(frame.time is None for frame in run.frames):
+        raise DetectionsError(
+            f"{run.name}: found images and no video, and {' and '.join(kinds)} "
+            f"{'is' if len(kinds) == 1 else 'are'} for videos; choose another export"
+        )
+
+
+def _note_untimed(run: Run, kinds: Sequence[str], reporter: Reporter) -> None:
+    """Say what exports of tracks with times leave out: boxes without a track, and images."""
+    images = sum(frame.time is None for frame in run.frames)
+    left_out = {"boxes that follow no face": count_untracked(run), "images": images}
+    for what, count in left_out.items():
+        if kinds and count:
+            reporter.note(f"{run.name}: {what}, not in {', '.join(kinds)}: {count}")
 
 
 def _save_export(kind: str, folder: Path, run: Run) -> list[Path]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facetl.boxes import Boxes
+from facetl.data.hiding import Hiding
 from facetl.reporting import Reporter
 from facetl.search.crops import CROPS, CropCutter, Cropping, make_way
 from facetl.search.drawn_video import DRAWN, DrawnVideos
+from facetl.search.hiding import HIDDEN, HiddenImages, hiding_in_video
 from facetl.search.sinks import OVERLAYS, Overlays, Sink
 from facetl.search.video import NamedVideo
 
@@ -27,6 +29,7 @@ class Drawing:
         twins: names without suffix that several images have.
         taken: names of images whose overlays have to be called otherwise.
         videos: whether copies of videos are written with boxes on them.
+        hiding: in which ways copies of images and videos are written with the faces hidden.
     """
 
     out: Path
@@ -36,12 +39,14 @@ class Drawing:
     twins: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     videos: bool = False
+    hiding: tuple[Hiding, ...] = ()
 
     @property
     def folders(self) -> list[Path]:
         """Where pictures go."""
         asked = {OVERLAYS: self.overlays, CROPS: self.cropping, DRAWN: self.videos}
-        return [self.out / name for name, is_asked in asked.items() if is_asked]
+        shown = [self.out / name for name, is_asked in asked.items() if is_asked]
+        return [*shown, *(self.out / HIDDEN[how] for how in self.hiding)]
 
     @contextmanager
     def opened(
@@ -74,6 +79,10 @@ class Drawing:
             sinks.append(CropCutter(folder, runs, self.cropping, reporter, twins, **kept))
         if self.overlays:
             sinks.append(Overlays(self.out / OVERLAYS, self.faces, self.taken, reporter))
+        for how in self.hiding:
+            folder, artist = self.out / HIDDEN[how], hiding_in_video(how)
+            sinks.append(HiddenImages(folder, how, self.taken, reporter))
+            sinks.append(DrawnVideos(folder, videos, reporter, artist))
         with ExitStack() as stack:
             yield [stack.enter_context(sink) for sink in sinks]
 

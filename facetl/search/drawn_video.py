@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from facetl.data.images import Pixels
 from facetl.data.overlays import draw_boxes, fit_panels, side_by_side
 from facetl.data.shots import FrameSignature, frame_signature, is_cut
+from facetl.data.side_streams import CopyPlan, copying_sides, plan_copy
 from facetl.data.video import LONGEST_SIDE, VideoFrame, VideoReader, VideoWriter, writing_video
-from facetl.errors import NameTooLongError
+from facetl.errors import DamagedSoundError, NameTooLongError
 from facetl.palette import track_colour
 from facetl.reporting import Reporter
 from facetl.results.detections import Detections, FrameResult
@@ -28,27 +29,48 @@ DRAWN = "videos"
 """Folder of the annotated copies."""
 
 
+class Artist(Protocol):
+    """Draws a copy of one video, as results become known."""
+
+    def show(self, index: int, results: Mapping[str, FrameResult], pixels: Pixels) -> None:
+        """Take what runs found in frame ``index``, which has these pixels."""
+
+    def finish(self) -> None:
+        """Write all frames that are left."""
+
+
 class DrawnVideos(Sink):
     """Draws the annotated copy of each video; a copy is put in place before the next one begins.
 
     Each copy is drawn from the first frame on, also where the first frames were searched before.
 
     Args:
-        folder: where the copies go, always as MP4.
+        folder: where the copies go: MP4, or Matroska where MP4 cannot hold the sound.
         videos: those that are searched.
         reporter: is told which of them cannot be drawn.
+        artist: makes what draws a copy, of all frames of a video and the writer of the copy.
 
     Raises:
         InputError: if two videos would have one copy.
     """
 
-    def __init__(self, folder: Path, videos: Sequence[NamedVideo], reporter: Reporter) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        videos: Sequence[NamedVideo],
+        reporter: Reporter,
+        artist: Callable[[Iterator[VideoFrame], VideoWriter], Artist] | None = None,
+    ) -> None:
+        self._artist = artist or _DrawnVideo
         self._videos = {video.name: video for video in videos}
-        self._paths = {name: _drawing_path(folder, name) for name in self._videos}
+        self._plans = {name: plan_copy(each.reader.path) for name, each in self._videos.items()}
+        self._paths = {
+            name: _drawing_path(folder, name, plan.suffix) for name, plan in self._plans.items()
+        }
         refuse_twins([video.reader.path for video in videos], list(self._paths.values()))
         self._reporter = reporter
         self._current: str | None = None
-        self._drawn: _DrawnVideo | None = None
+        self._drawn: Artist | None = None
         self._open = ExitStack()
 
     def __exit__(
@@ -57,40 +79,71 @@ class DrawnVideos(Sink):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        with self._noting_damage():
+            self._open.__exit__(kind, error, trace)
 
     def take(self, searched: Searched[Any]) -> None:
         """Draw all frames up to one that was searched; finish the video before."""
         picture = searched.picture
         if picture.video != self._current:
-            self._open.close()
+            with self._noting_damage():
+                self._open.close()
             is_read = isinstance(picture, FilmPicture)
             self._current = picture.video
             self._drawn = self._begin(picture.video) if is_read else None
         if self._drawn and not searched.skipped:
-            self._drawn.show(picture.stamp.index, searched.results)
+            self._show(self._drawn, searched)
 
-    def _begin(self, name: str) -> _DrawnVideo | None:
+    def _show(self, drawn: Artist, searched: Searched[Any]) -> None:
+        picture = searched.picture
         try:
-            return self._open.enter_context(_drawing(self._videos[name], self._paths[name]))
+            drawn.show(picture.stamp.index, searched.results, picture.load())
+        except DamagedSoundError as error:
+            with self._noting_damage():  # nothing is left of the copy
+                self._open.__exit__(type(error), error, error.__traceback__)
+                raise
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        """Go on without the copy of a video whose sound cannot be copied."""
+        try:
+            yield
+        except DamagedSoundError as error:
+            self._drawn = None
+            self._reporter.note(f"{self._current} is searched and not drawn: {error}")
+
+    def _begin(self, name: str) -> Artist | None:
+        plan = self._plans[name]
+        copy = self._copying(self._videos[name], self._paths[name], plan)
+        try:
+            drawn = self._open.enter_context(copy)
         except NameTooLongError as error:
             self._reporter.note(f"{name} is searched and not drawn: {error}")
             return None
+        if plan.left_out:
+            lost = ", ".join(plan.left_out)
+            self._reporter.note(f"{name}: left out of its copy, as no container takes it: {lost}")
+        return drawn
+
+    @contextmanager
+    def _copying(self, video: NamedVideo, path: Path, plan: CopyPlan) -> Iterator[Artist]:
+        """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
+        reader = VideoReader(video.reader.path)
+        with (
+            closing(reader.frames()) as frames,
+            copying_sides(reader.path, plan) as sides,
+            writing_video(path, video.facts.rate, (sides, reader)) as writer,
+        ):
+            drawn = self._artist(frames, writer)
+            yield drawn
+            drawn.finish()
+        for fault in sides.faults:
+            self._reporter.note(f"{video.name}: {fault}; the copy holds the rest")
 
 
-def _drawing_path(folder: Path, name: str) -> Path:
-    """Return where the annotated copy of a video goes, always an MP4."""
-    return folder / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
-
-
-@contextmanager
-def _drawing(video: NamedVideo, path: Path) -> Iterator[_DrawnVideo]:
-    """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
-    frames = VideoReader(video.reader.path).frames()
-    with closing(frames), writing_video(path, video.facts.rate) as writer:
-        drawn = _DrawnVideo(frames, writer)
-        yield drawn
-        drawn.finish()
+def _drawing_path(folder: Path, name: str, suffix: str) -> Path:
+    """Return where the copy of a video goes, of the container that has this suffix."""
+    return folder / (name if name.lower().endswith(suffix) else name + suffix)
 
 
 class _DrawnVideo:
@@ -110,7 +163,7 @@ class _DrawnVideo:
         self._results: Mapping[str, FrameResult] = {}
         self._look: FrameSignature | None = None
 
-    def show(self, index: int, results: Mapping[str, FrameResult]) -> None:
+    def show(self, index: int, results: Mapping[str, FrameResult], _: Pixels) -> None:
         """Take what was found in frame ``index``; write all frames before it."""
         self._write_until(index, results)
         self._searched, self._results = index, results

@@ -109,7 +109,7 @@ class FleetSearch:
         if not self.search.drawing.cropping:
             return
         scores = {run.name: run.settings.score for run in self.search.runs}
-        drawing = replace(self.search.drawing, overlays=False, videos=False)
+        drawing = replace(self.search.drawing, overlays=False, videos=False, hiding=())
         with drawing.opened(list(scores), (), self.reporter, is_resumed=True) as sinks:
             for block in self.blocks:
                 run_through(self._read(block), [], sinks, scores)

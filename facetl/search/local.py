@@ -9,6 +9,7 @@ from facetl.files import note_written
 from facetl.results.json_lines import describe_head, read_recovered, recover
 from facetl.results.store import DOCUMENT, LINES
 from facetl.search.drawing import Drawing
+from facetl.search.gallery import Gallery
 from facetl.search.inputs import none_readable
 from facetl.search.sinks import RunFiles, run_through, writing_runs
 from facetl.search.sources import Done, Effort, Pictures, found_by_all
@@ -23,11 +24,13 @@ class LocalSearch:
         pictures: what is searched.
         effort: how, with the runs and their files.
         drawing: what is drawn.
+        gallery: takes everything for a page, if there is to be one.
     """
 
     pictures: Pictures
     effort: Effort
     drawing: Drawing
+    gallery: Gallery | None = None
 
     def write_documents(self) -> dict[str, Tally]:
         """Search everything; write a JSON document for each run, in the end and at once.
@@ -82,7 +85,10 @@ class LocalSearch:
         )
         with drawing as shown:
             found = self.pictures.search(self.effort, done)
-            run_through(found, [files, Tallies(tallies)], shown, scores)
+            kept = [self.gallery] if self.gallery else []
+            run_through(found, [*kept, files, Tallies(tallies)], shown, scores)
+            for gallery in kept:
+                gallery.finish()
         return tallies
 
     def _recover(self, *, finished: bool) -> Done:

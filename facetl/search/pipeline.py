@@ -148,12 +148,14 @@ class Searched(Generic[_AnySearchable]):
         results: what each run found, by name; empty if it could not be read.
         skipped: why not, if it could not be read.
         is_known: whether the results of an earlier search hold it, which is resumed.
+        is_cut: whether it is the first frame of a shot of a video, but not of the first one.
     """
 
     picture: _AnySearchable
     results: dict[str, FrameResult]
     skipped: Skipped | None = None
     is_known: bool = False
+    is_cut: bool = False
 
     @classmethod
     def of(cls, picture: _AnySearchable, found: Found, *, is_known: bool = False) -> Self:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from facetl.boxes import Boxes
 from facetl.data.images import save_image
-from facetl.data.overlays import TRUTH, draw_boxes, side_by_side
+from facetl.data.overlays import TRUTH, draw_boxes, line_width, side_by_side
 from facetl.errors import NameTooLongError
 from facetl.reporting import Reporter
 from facetl.results.store import RunWriter
@@ -121,7 +121,8 @@ class Overlays(Sink):
             return
         pixels = picture.load()
         if picture.name in self._faces:
-            pixels = draw_boxes(pixels, self._faces[picture.name], colour=TRUTH, thickness=3)
+            width = line_width(pixels) * 3 // 2
+            pixels = draw_boxes(pixels, self._faces[picture.name], colour=TRUTH, thickness=width)
         panels = [
             (
                 f"{run}: {len(frame.detections)} found",
@@ -130,7 +131,8 @@ class Overlays(Sink):
             for run, frame in searched.results.items()
         ]
         try:
-            save_image(self._folder / self._name_overlay(picture.name), side_by_side(panels))
+            path = self._folder / name_copy(picture.name, self._taken)
+            save_image(path, side_by_side(panels))
         except NameTooLongError:
             self._left_out += 1
 
@@ -140,13 +142,19 @@ class Overlays(Sink):
             why = "as their names would be too long"
             self._reporter.note(f"overlays left out, {why}: {self._left_out}")
 
-    def _name_overlay(self, name: str) -> str:
-        """Return the name of an image's overlay: no other image's, and one that can be written."""
-        if name.lower().endswith(_WRITABLE):
-            return name
-        while name in self._taken:
-            name += _ADDED
-        return name + _ADDED
+
+def name_copy(name: str, taken: frozenset[str]) -> str:
+    """Return the name of what is drawn of an image: no other image's, and one that can be written.
+
+    Args:
+        name: the image's.
+        taken: names that need another suffix (:func:`find_taken`).
+    """
+    if name.lower().endswith(_WRITABLE):
+        return name
+    while name in taken:
+        name += _ADDED
+    return name + _ADDED
 
 
 def find_taken(images: Sequence[NamedImage]) -> frozenset[str]:

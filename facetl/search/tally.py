@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from facetl.reporting import plural
 from facetl.results.detections import FrameResult
 from facetl.results.parquet import ShardCounts
 from facetl.search.pipeline import Searched
@@ -103,6 +104,19 @@ class Tally:
         if self.frames.pictures or not lines:
             lines.append(f"{name}: {self._describe_frames()}")
         return "\n".join([*lines, self._describe_score()])
+
+    def summarise(self, name: str) -> str:
+        """Return in a sentence how many faces the run of a name shows, and of how much."""
+        told = []
+        if self.images.pictures:
+            faces, images = self.images.faces, self.images.pictures
+            told.append(f"{plural(faces, 'face')} in {plural(images, 'image')}")
+        if self.frames.pictures:
+            tracks = sum(map(len, self.tracks.values()))
+            frames = plural(self.frames.pictures, "frame")
+            told.append(f"{plural(tracks, 'face')} followed through {frames} of video")
+        skipped = f"; {self.skipped} could not be read" if self.skipped else ""
+        return f"{name}: {', '.join(told)}, from score {self.score:g} on{skipped}."
 
     def describe_shards(self, name: str) -> str:
         """Return what shards tell of the run of a name in words."""

@@ -129,7 +129,7 @@ def link_results(
             }
             if waiting:
                 yield _look_back(waiting, trackers)
-            waiting = replace(each, results=linked)
+            waiting = replace(each, results=linked, is_cut=cut)
             cut = False
     if waiting:
         yield waiting

@@ -32,7 +32,7 @@ class Share(NamedTuple):
     patches: float
 
 
-SHORTENED = Share(epochs=0.5, patches=1.0)
+SHORTENED = Share(epochs=0.25, patches=1.0)
 """What is kept where few frames refine weights that know cartoons."""
 
 

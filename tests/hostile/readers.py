@@ -49,7 +49,7 @@ from facetl.manifests.manifest import Step as ManifestStep
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.results.detections import Detections, FrameResult, Run, Skipped
-from facetl.results.export_table import EXPORTS
+from facetl.results.export_table import EXPORTS, TIMED_EXPORTS
 from facetl.results.exports import _save_export
 from facetl.results.json_file import save_run
 from facetl.results.json_lines import describe_head, load_lines, recover, writing_lines
@@ -238,9 +238,11 @@ def _read_for_exports(path: Path) -> None:
     folder = path.parent / "here" / "exports"
     faults = []
     try:
-        for kind in EXPORTS:
+        run = load_run(path)
+        has_times = any(frame.time is not None for frame in run.frames)
+        for kind in EXPORTS if has_times else EXPORTS.keys() - TIMED_EXPORTS.keys():
             try:
-                _save_export(kind, folder, replace(load_run(path), name="tuned"))
+                _save_export(kind, folder, replace(run, name="tuned"))
             except FacetlError as error:
                 faults.append(error)
         assert [each.name for each in path.parent.iterdir() if each != path] in ([], ["here"])

@@ -28,7 +28,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facetl.data.annotations import AnnotationFile, FaceLine, Kind, OnError, Problem, collect_faces
+from facetl.boxes import as_boxes, clip
+from facetl.data.annotations import (
+    AnnotationFile,
+    FaceLine,
+    Faces,
+    Kind,
+    OnError,
+    Problem,
+    collect_faces,
+)
 from facetl.data.formats.base import AnnotationFormat, FramesByPart
 from facetl.data.formats.corners import (
     bbox_around,
@@ -82,11 +91,7 @@ class Coco(AnnotationFormat):
 
     def load(self, path: Path, on_error: OnError = "strict") -> AnnotationFile:
         """Read a file without its images."""
-        document = load_json(path)
-        if not _is_coco(document):
-            raise AnnotationError(
-                f"{path}: found JSON without lists of images and annotations; give a COCO data set"
-            )
+        document = load_document(path)
         entries = [each if isinstance(each, dict) else {} for each in document["images"]]
         images, strays = _read_images(entries, path)
         categories = _read_categories(document.get("categories", []), path)
@@ -114,6 +119,63 @@ class Coco(AnnotationFormat):
     def save_single(self, path: Path, frames: Sequence[Frame]) -> None:
         """Write all frames and faces to one file; ids count from 1 in the order given."""
         write_text(path, json.dumps(_describe_frames(frames), ensure_ascii=False) + "\n")
+
+
+def replace_faces(
+    document: dict[str, Any], image: str, faces: Faces, size_hw: tuple[int, int]
+) -> None:
+    """Change a COCO document: other faces of one image, and everything else as it is.
+
+    Entries of faces that stay the same, once clipped to the image, stay as well, and so do
+    regions to be ignored.  Labels that are new become categories.
+    """
+    rest = list(zip(map(tuple, faces.boxes.tolist()), faces.labels, strict=True))
+    [own_id] = [each["id"] for each in document["images"] if _names(each, image)]
+    categories = document.setdefault("categories", [])
+    known = _with_aliases({own_id: image}), _with_aliases(_read_categories(categories, Path()))
+    kept = []
+    for place, entry in enumerate(document["annotations"]):
+        read = _read_annotation(entry, place, *known, Path())
+        line = next((each for each in read if isinstance(each, FaceLine)), None)
+        if line and line.mark is None:
+            face = tuple(clip(as_boxes([line.box]), size_hw)[0].tolist()), line.label
+            if face not in rest:
+                continue
+            rest.remove(face)
+        kept.append(entry)
+    next_id = 1 + max((each["id"] for each in kept if isinstance(each.get("id"), int)), default=0)
+    for number, (added, label) in enumerate(rest, next_id):
+        kept.append(describe_box(number, own_id, _category_of(categories, label), added))
+    document["annotations"] = kept
+
+
+def _names(entry: Any, image: str) -> bool:
+    return isinstance(entry, dict) and listed_name(entry.get("file_name")) == image
+
+
+def _category_of(categories: list[dict[str, Any]], label: str | None) -> int:
+    """Return the id of a label's category, which is added if there is none."""
+    name = class_name(label)
+    for each in categories:
+        if each.get("name") == name and isinstance(each.get("id"), int):
+            return int(each["id"])
+    numbers = (each["id"] for each in categories if isinstance(each.get("id"), int))
+    categories.append({"id": 1 + max(numbers, default=0), "name": name, "supercategory": ""})
+    return int(categories[-1]["id"])
+
+
+def load_document(path: Path) -> dict[str, Any]:
+    """Read a COCO data set as it stands.
+
+    Raises:
+        AnnotationError: if it is none.
+    """
+    document = load_json(path)
+    if not _is_coco(document):
+        raise AnnotationError(
+            f"{path}: found JSON without lists of images and annotations; give a COCO data set"
+        )
+    return document  # type: ignore[no-any-return]
 
 
 def _is_derived(path: Path) -> bool:

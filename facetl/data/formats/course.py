@@ -21,10 +21,11 @@ from functools import partial
 from pathlib import Path
 from unicodedata import category
 
-from facetl.boxes import Boxes, as_boxes
+from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.annotations import (
     AnnotationFile,
     FaceLine,
+    Faces,
     Kind,
     OnError,
     Problem,
@@ -56,6 +57,10 @@ _FOREIGN_SUFFIXES = (".json", ".xml", ".csv", ".zip")
 """Suffixes of the annotations of other tools."""
 _LOOKED_AT = 20
 """How many files are looked at to see what they are."""
+
+
+class NoAnnotationsError(InputError):
+    """There are images, and nothing that tells of faces in them."""
 
 
 class Course(AnnotationFormat):
@@ -146,6 +151,31 @@ def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str |
         for box, label in zip(as_boxes(boxes).tolist(), labels, strict=True)
     ]
     write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def replace_faces(text: str, image: str, faces: Faces, size_hw: tuple[int, int]) -> str:
+    """Return a text with other faces of one image; all other lines stay as they are.
+
+    Lines of faces that stay the same, once clipped to the image, stay as well.
+
+    Raises:
+        AnnotationError: if a face would not be read back as it is.
+    """
+    rest = list(zip(map(tuple, faces.boxes.tolist()), faces.labels, strict=True))
+    lines, end = [], None
+    for line in text.splitlines():
+        parsed = _parse_line(line, Path(), 1) if line.strip() else None
+        if not isinstance(parsed, FaceLine) or parsed.image != image:
+            lines.append(line)
+            continue
+        face = tuple(clip(as_boxes([parsed.box]), size_hw)[0].tolist()), parsed.label
+        if face in rest:
+            rest.remove(face)
+            lines.append(line)
+        end = len(lines)
+    added = [_format_line(image, box, label) for box, label in rest]
+    end = len(lines) if end is None else end
+    return "".join(f"{line}\n" for line in (*lines[:end], *added, *lines[end:]))
 
 
 def source_of_images(images: Path, below: Path) -> Source:
@@ -252,7 +282,9 @@ def _find_text(images: Path, below: Path) -> Path:
             _refuse_foreign(place, ".json", ".xml", ".csv")
     for place in dict.fromkeys((images, images.parent, below)):
         _refuse_foreign(place, *_FOREIGN_SUFFIXES)
-    raise InputError(f"found no annotation file in {images} or beside it; give --annotations")
+    raise NoAnnotationsError(
+        f"found no annotation file in {images} or beside it; give --annotations"
+    )
 
 
 def _refuse_labels(place: Path, texts: Sequence[Path]) -> None:

@@ -78,9 +78,13 @@ def refuse_foreign(path: Path, head: str) -> None:
     if not head and path.suffix.lower() in _NEVER_EMPTY:
         raise AnnotationError(f"{path} is empty; export it again")
     if foreign := _find_foreign(head):
-        here = "here; give it as --annotations"
-        why = f"facetl does not read; {foreign.remedy}" if foreign.remedy else f"is not read {here}"
-        raise AnnotationError(f"{path}: found {foreign.what}, which {why}")
+        if foreign.remedy:
+            raise AnnotationError(
+                f"{path}: found {foreign.what}, which facetl does not read; {foreign.remedy}"
+            )
+        raise AnnotationError(
+            f"{path}: found {foreign.what}, which is not read here; give it as --annotations"
+        )
     if looks_like_labels(head):
         raise AnnotationError(
             f"{path}: found the labels of one image as YOLO has them; give the folder of the data "

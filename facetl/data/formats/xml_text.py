@@ -31,7 +31,9 @@ def elements_of(path: Path, *names: str) -> Iterator[Element]:
     except ParseError as error:
         raise AnnotationError(f"{path}: found broken XML ({error}); save the file again") from error
     except DefusedXmlException as error:
-        raise AnnotationError(f"{path}: found XML with entities, which are not read") from error
+        raise AnnotationError(
+            f"{path}: found XML with entities, which are not read; save it without"
+        ) from error
     except (ValueError, LookupError) as error:
         raise AnnotationError(
             f"{path}: found XML that cannot be read ({error}); save the file again"

@@ -23,6 +23,7 @@ from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
 from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
 from facetl.evaluation.scoring import Evaluation
+from facetl.palette import COMMON_STYLE
 from facetl.version import VERSION, installed_versions
 
 MAX_FRAMES = 1000
@@ -126,15 +127,20 @@ def choose_frames(
     return [frames[place] for place in sorted(chosen)]
 
 
-def render_page(report: Report) -> str:
-    """Return the page as HTML."""
-    environment = Environment(
+def build_environment() -> Environment:
+    """Return what renders the templates beside this module; names are escaped."""
+    return Environment(
         loader=PackageLoader("facetl.evaluation.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render_page(report: Report) -> str:
+    """Return the page as HTML."""
+    environment = build_environment()
     read = environment.loader.get_source  # type: ignore[union-attr]
     return environment.get_template("report.html.jinja").render(
         title=report.title,
@@ -142,7 +148,7 @@ def render_page(report: Report) -> str:
         summary=_summarise_runs(report.evaluations, report.frames, report.left_out),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
-        style=read(environment, "report.css")[0],
+        style=COMMON_STYLE.read_text("utf-8") + read(environment, "report.css")[0],
         script=read(environment, "report.js")[0],
         data=_describe_data(report),
         runs=_runs_table(report.evaluations),

@@ -1,0 +1,83 @@
+"""``facetl annotate``: a page in the browser, from an episode to its own detector."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from facetl.cli import options
+from facetl.cli.console import note, suggest
+from facetl.cli.ending import ConsoleReporter
+from facetl.cli.train import parse_duration
+from facetl.commands.requests import AnnotateRequest
+from facetl.data.project import is_project, place_beside
+
+
+def _place_project(
+    context: click.Context, parameter: click.Parameter, out: Path | None
+) -> Path | None:
+    """Return where the project is: what was given is one, or it goes beside what was given."""
+    paths = context.params.get("sources", ())
+    if out is not None or not paths:
+        return out
+    path: Path = paths[0]
+    if len(paths) == 1 and is_project(path):
+        return path
+    if len(paths) > 1 or path.name in ("", "..") or not os.access(path.parent, os.W_OK):
+        why = (
+            f"nothing can be written beside {path}" if len(paths) == 1 else "found several SOURCES"
+        )
+        raise click.UsageError(f"{why}; say with --out where the project goes")
+    return place_beside(path)
+
+
+@options.command(
+    AnnotateRequest,
+    "Annotate frames in the browser, retrain, look.",
+    "sources out ...",
+    parse={"budget": parse_duration},
+    callbacks={"out": _place_project},
+)
+def annotate(request: AnnotateRequest) -> None:
+    """Annotate frames of SOURCES (videos, folders of images) in the browser, and retrain.
+
+    Picks the frames most worth annotating, one of each shot first and the most doubtful next, and
+    opens a page on which suggested boxes are confirmed or corrected, by keys alone if you like.
+    Everything is saved at once, in a project: a folder that facetl train and facetl detect know.
+    The page retrains the detector in the background, says how many faces it finds before and
+    after, and searches everything.  With nothing left to do, the same command picks more frames.
+
+    The page is for this machine and for whoever knows its address: nobody else is answered.
+
+    \b
+    Examples:
+      facetl annotate episode.mp4
+      facetl annotate episode.mp4 --count 100
+      facetl annotate episode.faces
+    """
+    from facetl.commands.annotate import annotate as run
+
+    def opened(address: str) -> None:
+        note(f"annotating in {request.out}; Ctrl-C ends it, everything is saved")
+        click.echo(address)
+        if request.browser:
+            _open_browser(address)
+
+    result = run(request, opened, ConsoleReporter())
+    click.echo(
+        f"{result.done} frames done, {result.waiting} waiting, {result.skipped} skipped in "
+        f"{request.out}"
+    )
+    suggest("annotate", request.out, why="to resume")
+
+
+def _open_browser(address: str) -> None:
+    """Open an address; where there is no browser, whoever reads the address opens it."""
+    import webbrowser
+
+    try:
+        webbrowser.open(address)
+    except (OSError, webbrowser.Error):
+        note("found no browser; open the address by hand")

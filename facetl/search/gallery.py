@@ -1,0 +1,248 @@
+"""What a search keeps of the faces that it finds, small, for a page to look at.
+
+Of images, faces evenly by score; of videos, the best moment of each track.  However many there
+are, memory is bounded, and what is left out is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from facetl.boxes import clip
+from facetl.data.crops import cut_window, in_view, windows_around
+from facetl.data.images import Pixels, encode_small, shrink
+from facetl.errors import ImageError
+from facetl.results.detections import FrameResult
+from facetl.search.parallel import in_parallel
+from facetl.search.pipeline import NamedImage, Searched
+from facetl.search.sinks import Sink
+
+_MARGIN = 0.35
+"""What is shown around a face, as a share of its box."""
+_FACE, _FRAME = 96, 400
+"""Longest sides of the pictures of faces and of frames, in pixels."""
+_BANDS = 20
+"""Bands of scores, from 0 to 1, of which as many faces each are kept."""
+_IN_BAND, _IN_LAST_BAND = 12, 120
+"""Faces that are kept of a band, and of that of the greatest scores."""
+MOST_TRACKS = 400
+"""Tracks that are kept, of each run: those that are seen longest."""
+
+
+@dataclass(frozen=True)
+class ShownFace:
+    """A face in an image.
+
+    Attributes:
+        image: the name of the image.
+        score: in [0, 1].
+        picture: the face and a little around it, a WebP file.
+    """
+
+    image: str
+    score: float
+    picture: bytes
+
+
+@dataclass
+class ShownTrack:
+    """A face that is followed through a video, and its best moment.
+
+    Attributes:
+        video: the name of the video.
+        number: that of the track.
+        shot: in which shot it is, counted from 0.
+        first, last: when it is seen first and last, in seconds.
+        frames: in how many frames.
+        best: when its score is greatest, in seconds.
+        score: its greatest score.
+        box: the face then, as shares of the frame's width and height: left, top, width, height.
+        picture: the face then, a WebP file; before the track is over, pixels.
+        frame: the whole frame then, likewise.
+    """
+
+    video: str
+    number: int
+    shot: int
+    first: float
+    last: float = 0.0
+    frames: int = 0
+    best: float = 0.0
+    score: float = -math.inf
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    picture: Any = b""
+    frame: Any = b""
+
+    def compress(self) -> None:
+        """Turn the pixels into files: the track is over."""
+        self.picture = encode_small(self.picture, _FACE)
+        self.frame = encode_small(self.frame, _FRAME)
+
+
+class _Place(NamedTuple):
+    """Where a face is, which is not cut out yet."""
+
+    image: NamedImage
+    score: float
+    window: Any
+
+
+@dataclass
+class _Band:
+    """Faces of similar scores: of more than there is room for, a random choice."""
+
+    room: int
+    seen: int = 0
+    faces: list[_Place] = field(default_factory=list)
+
+    def place(self, rng: np.random.Generator) -> int | None:
+        """Return where the next face goes; None if it is left out (Vitter's algorithm R, 1985)."""
+        self.seen += 1
+        if len(self.faces) < self.room:
+            return len(self.faces)
+        place = int(rng.integers(self.seen))
+        return place if place < self.room else None
+
+
+class Found:
+    """What is kept of a run."""
+
+    def __init__(self) -> None:
+        self._rng = np.random.default_rng(0)
+        self._bands = [_Band(_IN_BAND) for _ in range(_BANDS - 1)] + [_Band(_IN_LAST_BAND)]
+        self._open: dict[int, ShownTrack] = {}
+        self._closed: list[ShownTrack] = []
+        self.faces: list[ShownFace] = []
+        self.tracks_left_out = 0
+
+    @property
+    def faces_left_out(self) -> int:
+        """How many faces in images are not kept."""
+        return sum(band.seen for band in self._bands) - len(self.faces)
+
+    @property
+    def tracks(self) -> list[ShownTrack]:
+        """The tracks that are over, in the order of their beginnings, video by video."""
+        return sorted(self._closed, key=lambda track: (track.video, track.first, track.number))
+
+    def add_image(self, image: NamedImage, result: FrameResult) -> None:
+        """Keep faces of an image, if there is room for their scores."""
+        for _, score, window in _in_view(result):
+            band = self._bands[min(int(score * _BANDS), _BANDS - 1)]
+            place = band.place(self._rng)
+            if place is not None:
+                band.faces[place : place + 1] = [_Place(image, score, window)]
+
+    def cut_faces(self, workers: int) -> None:
+        """Read the images once more and cut out the faces that are kept, the best ones first."""
+        by_image: dict[NamedImage, list[_Place]] = {}
+        for band in self._bands:
+            for place in band.faces:
+                by_image.setdefault(place.image, []).append(place)
+        for faces in in_parallel(_cut_faces, by_image.values(), workers):
+            self.faces += faces
+        self.faces.sort(key=lambda face: (-face.score, face.image))
+
+    def add_frame(self, video: str, shot: int, result: FrameResult, pixels: Pixels) -> None:
+        """Keep what is best of the tracks in a frame of a video."""
+        time, tracks = result.time or 0.0, result.tracks or ()
+        for row, score, window in _in_view(result):
+            number = tracks[row] if tracks else None
+            if number is None:
+                continue
+            track = self._open.setdefault(number, ShownTrack(video, number, shot, time))
+            track.last, track.frames = time, track.frames + 1
+            if score > track.score and not result.carried:
+                box = result.detections.boxes[row]
+                track.score, track.best, track.box = score, time, _as_shares(box, result.size_hw)
+                track.picture = shrink(cut_window(pixels, window), _FACE)
+                track.frame = shrink(pixels, _FRAME)
+
+    def close_tracks(self, before: int | None = None) -> None:
+        """Finish the tracks of the shots before one; all if it is None."""
+        over = [n for n, each in self._open.items() if before is None or each.shot < before]
+        for number in over:
+            track = self._open.pop(number)
+            track.compress()
+            self._closed.append(track)
+        if len(self._closed) > MOST_TRACKS:
+            self._closed.sort(key=lambda track: -track.frames)
+            self.tracks_left_out += len(self._closed) - MOST_TRACKS
+            del self._closed[MOST_TRACKS:]
+
+
+def _cut_faces(places: Sequence[_Place]) -> list[ShownFace]:
+    """Return faces of one image; none if it can no longer be read."""
+    try:
+        pixels = places[0].image.load()
+    except ImageError:
+        return []
+    return [
+        ShownFace(image.name, score, encode_small(cut_window(pixels, window), _FACE))
+        for image, score, window in places
+    ]
+
+
+class Gallery(Sink):
+    """Keeps what runs find, small, for a page.
+
+    Attributes:
+        found: what is kept, by name of the run.
+
+    Args:
+        runs: the names of the runs.
+        workers: images that are read side by side.
+    """
+
+    def __init__(self, runs: Sequence[str], workers: int = 1) -> None:
+        self._workers = workers
+        self.found = {run: Found() for run in runs}
+        self.videos: list[str] = []
+        self._shot = 0
+
+    def take(self, searched: Searched[Any]) -> None:
+        """Keep what is worth showing of a picture."""
+        if searched.skipped or searched.is_known:
+            return
+        picture, video = searched.picture, searched.picture.video
+        self._follow(video, cut=searched.is_cut)
+        for run, result in searched.results.items():
+            if video is None:
+                self.found[run].add_image(picture, result)
+            else:
+                self.found[run].add_frame(video, self._shot, result, picture.load())
+
+    def _follow(self, video: str | None, *, cut: bool) -> None:
+        """Count the shots; tracks end with them, and with their video."""
+        is_new = video is not None and video not in self.videos[-1:]
+        if not (cut or is_new):
+            return
+        self._shot += 1
+        for each in self.found.values():
+            each.close_tracks(self._shot)
+        if is_new and video is not None:
+            self.videos.append(video)
+
+    def finish(self) -> None:
+        """Finish the last tracks, and cut out the faces in images."""
+        for each in self.found.values():
+            each.close_tracks()
+            each.cut_faces(self._workers)
+
+
+def _in_view(result: FrameResult) -> Iterator[tuple[int, float, Any]]:
+    """Yield row, score and window of the faces that lie in their picture."""
+    windows = windows_around(result.detections.boxes, _MARGIN)
+    for row in in_view(windows, result.size_hw).nonzero()[0].tolist():
+        yield row, float(result.detections.scores[row]), windows[row]
+
+
+def _as_shares(box: Any, size_hw: tuple[int, int]) -> tuple[float, float, float, float]:
+    height, width = size_hw
+    x1, y1, x2, y2 = clip(np.asarray(box, dtype=float)[None], size_hw)[0].tolist()
+    return x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height
