@@ -47,7 +47,7 @@ WITH_IMAGES = [
     *(f"label_studio_{how}/{name}" for how in ("uploaded", "local") for name in PICTURED),
     *(f"datumaro/{name}_images.zip" for name in (*DATUMARO, "voc_detection_train")),
     *("labelme_beside", "labelme_apart", "x_anylabeling/json", "x_anylabeling/yolo"),
-    *("x_anylabeling/voc", "labelimg/voc", "labelimg/yolo"),
+    *("x_anylabeling/voc", "labelimg/voc", "labelimg/yolo", "supervisely"),
 ]
 WITHOUT_THE_EMPTY = ("VOC.zip", "voc_detection_default")
 """These name no image without faces."""
