@@ -200,7 +200,7 @@ def test_a_place_that_cannot_be_written_is_none(monkeypatch: pytest.MonkeyPatch)
 def test_a_search_without_out_writes_and_overwrites_nothing(things: Path, tmp_path: Path) -> None:
     shutil.copy(things / "a.png", tmp_path)
     success(facetl("detect", tmp_path / "a.png"))
-    assert left_in(tmp_path / "a.faces") == ["cartoon.detections.json"]
+    assert left_in(tmp_path / "a.faces") == ["cartoon.detections.json", "report.html"]
     success(facetl("verify", tmp_path / "a.faces"))
     assert_refused(facetl("detect", tmp_path / "a.png"), "a.faces exists already", "--force")
     success(facetl("detect", tmp_path / "a.png", "--force"))

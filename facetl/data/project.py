@@ -172,7 +172,10 @@ class Project:
 
 def is_project(path: Path) -> bool:
     """Return whether a folder is a project."""
-    return (path / _FILE).is_file()
+    try:
+        return (path / _FILE).is_file()
+    except OSError:  # a name may be too long
+        return False
 
 
 def place_beside(path: Path) -> Path:
