@@ -172,10 +172,11 @@ def test_a_search_loads_nothing_that_it_does_not_need(
         "slow = {'av', 'jinja2', 'matplotlib', 'onnx', 'pi_heif', 'rich', 'yaml'}\n"
         "print(sorted(slow & set(sys.modules)))"
     )
-    done = run(
-        light, "python", "-c", check, "detect", portrait, "--out", tmp_path / "out"
-    )  # whatever the engine: onnx is needed only where there are no kernels
-    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+    for option, loaded in (("--no-report", "[]"), ("--report", "['jinja2']")):
+        words = ("detect", portrait, "--out", tmp_path / option, option)
+        done = run(light, "python", "-c", check, *words)
+        # whatever the engine: onnx is needed only where there are no kernels
+        assert done.stdout.splitlines()[-1:] == [loaded], done.stderr
 
 
 def test_the_doctor_says_what_training_lacks(light: Path) -> None:

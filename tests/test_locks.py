@@ -277,7 +277,7 @@ def test_a_search_that_was_killed_leaves_its_place_free(frames: Path, tmp_path: 
     half_written(out / "cartoon.detections.json")
     (tmp_path / lock_name(out)).touch()
     success(facetl("detect", frames, "--out", out))
-    assert left_in(out) == ["cartoon.detections.json"]
+    assert left_in(out) == ["cartoon.detections.json", "report.html"]
     assert hidden_in(tmp_path) == []
     half_written(out / "overlays" / "0.jpg")
     (out / ".mine").touch()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facetl.evaluation.report.page import build_environment
+from facetl.evaluation.report.templating import build_environment
 from facetl.palette import COMMON_STYLE, track_colour
 from facetl.reporting import plural
 from facetl.search.gallery import Found, ShownFace, ShownTrack

@@ -15,13 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
 from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
+from facetl.evaluation.report.templating import build_environment
 from facetl.evaluation.scoring import Evaluation
 from facetl.palette import COMMON_STYLE
 from facetl.version import VERSION, installed_versions
@@ -125,17 +124,6 @@ def choose_frames(
     mistakes = [-each.mistakes(thresholds) for each in frames]
     chosen = sorted(range(len(frames)), key=mistakes.__getitem__)[:MAX_FRAMES]
     return [frames[place] for place in sorted(chosen)]
-
-
-def build_environment() -> Environment:
-    """Return what renders the templates beside this module; names are escaped."""
-    return Environment(
-        loader=PackageLoader("facetl.evaluation.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def render_page(report: Report) -> str:
