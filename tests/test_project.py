@@ -140,3 +140,9 @@ def test_data_with_a_test_part_is_measured_on_that(tmp_path: Path, quickly: None
     ).stdout
     assert "on 2 test frames with " in told
     assert "held_out" not in load_weights(out).metadata
+
+
+def test_outside_a_project_training_asks_where_the_weights_go(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["train", str(save_frames(tmp_path, 1))])
+    assert result.exit_code == 2
+    assert "--out" in result.stderr

@@ -309,7 +309,7 @@ def test_phases_that_are_given_are_not_stretched(
         assert CliRunner().invoke(main, [*bare, *more]).exit_code == 130
     usual, given = ([each.training.total_epochs for each in p.stages.values()] for p in planned)
     assert given == [3, 3, 3]
-    assert usual == [38, 38, 38]
+    assert usual == [19, 19, 19]
 
 
 # ---- breaks

@@ -26,8 +26,10 @@ def _place_in_project(
 ) -> Path | None:
     """Return where the weights go: in a project to its next round, if nothing else was said."""
     folders = context.params.get("data", ())
-    if out is not None or len(folders) != 1 or not is_project(folders[0]):
+    if out is not None:
         return out
+    if len(folders) != 1 or not is_project(folders[0]):
+        raise click.MissingParameter(ctx=context, param=parameter)
     project = Project.open(folders[0])
     return project.weights_of(project.next_round)
 

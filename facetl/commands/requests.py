@@ -734,7 +734,7 @@ class TrainStageRequest:
 
     stage: Stage
     patches: Path = setting(REQUIRED, allowed=READ, expects="patches", is_argument=True)
-    out: Path = like(TrainRequest, "out")
+    out: Path = like(TrainRequest, "out", shown_default=None)
     start: str | None = like(TrainRequest, "start", shown_default=None, usual="pretrained")
     join: str | None = setting(
         None,
