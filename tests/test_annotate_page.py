@@ -196,6 +196,7 @@ def test_labels_are_completed_and_have_keys(shown: Watched) -> None:
     box = person._chosen()
     assert [each["label"] for each in record(person)["boxes"] if each["id"] == box] == [nasty]
     assert page.locator("#boxes text").first.inner_html().startswith("&lt;img")
+    page.locator("#labels button").nth(1).wait_for()
     person.press("2")
     assert [each["label"] for each in record(person)["boxes"] if each["id"] == box] == ["Anna"]
     person.press("l")

@@ -181,11 +181,9 @@ for (const button of document.querySelectorAll("[data-do]")) {
   });
 }
 $("help").addEventListener("click", ACTIONS.help);
-$("label").addEventListener("close", () => {
-  if ($("label").returnValue === "set") setLabel($("label-text").value);
-  $("label").returnValue = "";
-  stage.focus();
-});
+// when it is submitted, for the dialog closes later: the next key may have opened it again by then
+$("label").addEventListener("submit", () => setLabel($("label-text").value));
+$("label").addEventListener("close", () => stage.focus());
 $("label-cancel").addEventListener("click", () => $("label").close("cancel"));
 $("keys").addEventListener("close", () => stage.focus());
 onCommit(() => changed());
