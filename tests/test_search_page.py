@@ -16,7 +16,7 @@ from tiny_world import save_frames
 from facetl.cli import main
 from facetl.results.detections import Detections, FrameResult
 from facetl.search import gallery as galleries
-from facetl.search.gallery import Found, Gallery
+from facetl.search.gallery import Gallery, KeptRun
 from facetl.search.pipeline import NamedImage, Searched
 
 
@@ -147,7 +147,7 @@ def test_of_many_faces_some_of_every_score_are_kept_and_the_rest_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(galleries, "_cut_faces", lambda places: [p.score for p in places])
-    found = Found()
+    found = KeptRun()
     image = NamedImage("a.png", tmp_path / "a.png")
     for _ in range(50):
         found.add_image(image, result_of([0.99] * 30 + [0.5] * 2 + [0.1]))
@@ -169,7 +169,7 @@ def test_an_image_that_is_gone_costs_its_faces_alone(tmp_path: Path) -> None:
 
 def test_of_many_tracks_the_longest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(galleries, "MOST_TRACKS", 2)
-    found, pixels = Found(), np.zeros((20, 20, 3), np.uint8)
+    found, pixels = KeptRun(), np.zeros((20, 20, 3), np.uint8)
     for number, frames in ((1, 1), (2, 5), (3, 3)):
         for frame in range(frames):
             result = result_of([0.9])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -25,11 +24,7 @@ def _place_project(
     path: Path = paths[0]
     if len(paths) == 1 and is_project(path):
         return path
-    if len(paths) > 1 or path.name in ("", "..") or not os.access(path.parent, os.W_OK):
-        why = (
-            f"nothing can be written beside {path}" if len(paths) == 1 else "found several SOURCES"
-        )
-        raise click.UsageError(f"{why}; say with --out where the project goes")
+    options.require_one_place(paths, "SOURCES", "the project goes")
     return place_beside(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,12 +25,9 @@ def _place_beside(
     paths = context.params.get("images", ())
     if out is not None or not paths:
         return out
-    path: Path = paths[0]
-    if len(paths) > 1 or path.name in ("", "..") or not os.access(path.parent, os.W_OK):
-        why = f"nothing can be written beside {path}" if len(paths) == 1 else "found several IMAGES"
-        raise click.UsageError(f"{why}; say with --out where the detections go")
+    options.require_one_place(paths, "IMAGES", "the detections go")
     project = find_project(paths)
-    return project.results if project else place_beside(path)
+    return project.results if project else place_beside(paths[0])
 
 
 def _require_unlike_names(

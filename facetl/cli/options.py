@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -279,3 +280,19 @@ def refuse_idle(request: Any, why: str, *names: str) -> None:
     for name in names:
         if is_given(name):
             raise click.UsageError(f"{option_of(request, name)} {why}")
+
+
+def require_one_place(paths: Sequence[Path], name: str, goes: str) -> None:
+    """Refuse to choose a place beside what was given, where there is none or no single one.
+
+    Args:
+        paths: what was given, at least one.
+        name: the argument's.
+        goes: what is to be placed, and the verb.
+    """
+    path = paths[0]
+    if len(paths) > 1:
+        raise click.UsageError(f"found several {name}; say with --out where {goes}")
+    if path.name in ("", "..") or not os.access(path.parent, os.W_OK):
+        why = f"nothing can be written beside {path}"
+        raise click.UsageError(f"{why}; say with --out where {goes}")

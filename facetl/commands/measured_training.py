@@ -63,7 +63,7 @@ class Measuring:
 
     def learnt(self, dataset: FaceDataset) -> FaceDataset:
         """Return the frames that are not held out."""
-        return choose_frames(dataset, {frame.name for frame in dataset} - self.held_out)
+        return frames_named(dataset, {frame.name for frame in dataset} - self.held_out)
 
     def split(
         self, dataset: FaceDataset, aside: Collection[str]
@@ -80,8 +80,8 @@ class Measuring:
         if self.test.frames:
             return tuple(aside), self.test
         if self.held_out:
-            return (), choose_frames(dataset, self.held_out)
-        frames = choose_frames(dataset, set(aside)).frames
+            return (), frames_named(dataset, self.held_out)
+        frames = frames_named(dataset, set(aside)).frames
         compared = replace(dataset, frames=frames[1::2])
         return tuple(frame.name for frame in frames[::2]), compared
 
@@ -131,7 +131,7 @@ class Measuring:
         return f"{plural(len(frames), kind)} with {plural(frames.face_count, 'face')}{doubt}"
 
 
-def choose_frames(dataset: FaceDataset, names: Collection[str]) -> FaceDataset:
+def frames_named(dataset: FaceDataset, names: Collection[str]) -> FaceDataset:
     """Return the frames of these names, in their order."""
     return replace(dataset, frames=tuple(frame for frame in dataset if frame.name in names))
 

@@ -8,7 +8,8 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from io import BytesIO, StringIO
@@ -31,7 +32,7 @@ _ZIP = b"PK\x03\x04"
 MOST_UNPACKED = 2**28
 """How large an annotation file in a ZIP may be when unpacked."""
 
-DAMAGES = (
+_DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
     *(NotImplementedError, ValueError),
 )
@@ -328,20 +329,31 @@ def _read_bytes(path: Path, most: int | None = None) -> bytes:
         ) from error
 
 
-def _read_member(path: Path, most: int | None = None) -> bytes:
-    """Return the bytes of the one annotation file in a ZIP, as labelling tools offer it."""
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Give a ZIP over the block.
+
+    Raises:
+        AnnotationError: if the block meets something damaged or encrypted in it.
+    """
     try:
-        with (
-            zipfile.ZipFile(path) as archive,
-            archive.open(_choose_member(path, archive.namelist())) as stream,
-        ):
-            data = stream.read(MOST_UNPACKED + 1 if most is None else min(most, MOST_UNPACKED))
-    except DAMAGES as error:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except _DAMAGES as error:
         raise AnnotationError(f"{path} is a damaged ZIP ({error}); download it again") from error
     except RuntimeError as error:
         raise AnnotationError(
             f"{path} is an encrypted ZIP; unpack it and give what it holds"
         ) from error
+
+
+def _read_member(path: Path, most: int | None = None) -> bytes:
+    """Return the bytes of the one annotation file in a ZIP, as labelling tools offer it."""
+    with (
+        open_zip(path) as archive,
+        archive.open(_choose_member(path, archive.namelist())) as stream,
+    ):
+        data = stream.read(MOST_UNPACKED + 1 if most is None else min(most, MOST_UNPACKED))
     if len(data) > MOST_UNPACKED:
         raise AnnotationError(
             f"{path} is a ZIP whose annotations grow beyond {MOST_UNPACKED:,} bytes; unpack it and "

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
-from facetl.data.annotations import DAMAGES, MOST_UNPACKED, is_office, is_zip
+from facetl.data.annotations import MOST_UNPACKED, is_office, is_zip, open_zip
 from facetl.data.formats.names import is_plain
 from facetl.data.media_types import IMAGE_SUFFIXES
 from facetl.errors import AnnotationError, show_place_as
@@ -90,18 +90,12 @@ def _remove(folder: Path, owner: int) -> None:
 
 def _unpack(path: Path, place: Path) -> None:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             members = dict(_members_of(path, archive))
             _refuse_large(path, members, place.parent)
             place.mkdir()
             for target, member in members.items():
                 _write_member(archive, member, place / target)
-    except DAMAGES as error:
-        raise AnnotationError(f"{path} is a damaged ZIP ({error}); download it again") from error
-    except RuntimeError as error:
-        raise AnnotationError(
-            f"{path} is an encrypted ZIP; unpack it and give what it holds"
-        ) from error
     except OSError as error:
         raise AnnotationError(
             f"{path} cannot be unpacked ({error.strerror}); unpack it and give the folder"

@@ -48,6 +48,8 @@ from facetl.files import open_regular, read_regular, write_bytes
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) pixels, RGB, 0 to 255."""
+JPEG_QUALITY = 92
+"""That of what is drawn, of 1 to 100."""
 
 _IMAGE_KINDS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 """Pillow's names of what is decoded; PPM are all of .ppm, .pgm, .pbm, .pnm.
@@ -149,7 +151,7 @@ def image_size(path: Path) -> tuple[int, int]:
     return (height, width) if upright else load_image(path).shape[:2]
 
 
-def save_image(path: Path, image: Pixels, quality: int = 92) -> None:
+def save_image(path: Path, image: Pixels, quality: int = JPEG_QUALITY) -> None:
     """Write (H, W, 3) RGB pixels as PNG or JPEG, whichever the suffix says, atomically.
 
     Raises:

@@ -109,7 +109,7 @@ class _Band:
         return place if place < self.room else None
 
 
-class Found:
+class KeptRun:
     """What is kept of a run."""
 
     def __init__(self) -> None:
@@ -201,7 +201,7 @@ class Gallery(Sink):
 
     def __init__(self, runs: Sequence[str], workers: int = 1) -> None:
         self._workers = workers
-        self.found = {run: Found() for run in runs}
+        self.found = {run: KeptRun() for run in runs}
         self.videos: list[str] = []
         self._shot = 0
 

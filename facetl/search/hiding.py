@@ -18,15 +18,14 @@ import numpy as np
 
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.hiding import Hiding, hide_faces
-from facetl.data.images import Pixels, save_image
+from facetl.data.images import Pixels
 from facetl.data.shots import FrameSignature, frame_signature, is_cut
 from facetl.data.tracks import LOST
 from facetl.data.video import VideoFrame, VideoWriter
-from facetl.errors import NameTooLongError
 from facetl.reporting import Reporter
 from facetl.results.detections import FrameResult
 from facetl.search.pipeline import Searched
-from facetl.search.sinks import Sink, name_copy
+from facetl.search.sinks import ImageCopies
 
 HIDDEN: dict[Hiding, str] = {"blur": "blurred", "mask": "masked"}
 """Folders of the copies."""
@@ -35,7 +34,7 @@ _LONGER = 2
 _QUALITY = 95
 
 
-class HiddenImages(Sink):
+class HiddenImages(ImageCopies):
     """Writes a copy of each image in which all faces are hidden; frames of videos have none.
 
     Args:
@@ -48,30 +47,13 @@ class HiddenImages(Sink):
     def __init__(
         self, folder: Path, how: Hiding, taken: frozenset[str], reporter: Reporter
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, f"{HIDDEN[how]} copies", taken, reporter, _QUALITY)
         self._how = how
-        self._taken = taken
-        self._reporter = reporter
-        self._left_out = 0
 
-    def take(self, searched: Searched[Any]) -> None:
+    def _draw(self, searched: Searched[Any]) -> Pixels:
         """Hide what all runs found in an image."""
-        picture = searched.picture
-        if searched.is_known or searched.skipped or picture.video is not None:
-            return
         found = [frame.detections.boxes for frame in searched.results.values()]
-        hidden = hide_faces(picture.load(), np.concatenate(found), self._how)
-        try:
-            path = self._folder / name_copy(picture.name, self._taken)
-            save_image(path, hidden, _QUALITY)
-        except NameTooLongError:
-            self._left_out += 1
-
-    def finish(self) -> None:
-        """Say how many copies are not there."""
-        if self._left_out:
-            why = "as their names would be too long"
-            self._reporter.note(f"{HIDDEN[self._how]} copies left out, {why}: {self._left_out}")
+        return hide_faces(searched.picture.load(), np.concatenate(found), self._how)
 
 
 class HiddenVideo:

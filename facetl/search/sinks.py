@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from facetl.boxes import Boxes
-from facetl.data.images import save_image
+from facetl.data.images import JPEG_QUALITY, Pixels, save_image
 from facetl.data.overlays import TRUTH, draw_boxes, line_width, side_by_side
 from facetl.errors import NameTooLongError
 from facetl.reporting import Reporter
@@ -89,7 +89,55 @@ def writing_runs(
         yield RunFiles({name: stack.enter_context(each) for name, each in writers.items()})
 
 
-class Overlays(Sink):
+class ImageCopies(Sink):
+    """Draws a copy of each image; frames of videos have none.
+
+    Args:
+        folder: where the copies go.
+        what: what they are called where some cannot be written.
+        taken: names that need another suffix (:func:`find_taken`).
+        reporter: is told how many copies are not there.
+        quality: of JPEG, 1 to 100.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        what: str,
+        taken: frozenset[str],
+        reporter: Reporter,
+        quality: int = JPEG_QUALITY,
+    ) -> None:
+        self._folder = folder
+        self._what = what
+        self._taken = taken
+        self._reporter = reporter
+        self._quality = quality
+        self._left_out = 0
+
+    @abstractmethod
+    def _draw(self, searched: Searched[Any]) -> Pixels:
+        """Return the (H, W, 3) RGB pixels of an image's copy."""
+
+    def take(self, searched: Searched[Any]) -> None:
+        """Write the copy of an image."""
+        picture = searched.picture
+        if searched.is_known or searched.skipped or picture.video is not None:
+            return
+        drawn = self._draw(searched)
+        try:
+            save_image(self._folder / name_copy(picture.name, self._taken), drawn, self._quality)
+        except NameTooLongError:
+            self._left_out += 1
+
+    def finish(self) -> None:
+        """Say how many copies are not there."""
+        if self._left_out:
+            why = "as their names would be too long"
+            self._reporter.note(f"{self._what} left out, {why}: {self._left_out}")
+
+
+class Overlays(ImageCopies):
     """Draws the overlay of each image: once for each run, side by side, with what was found.
 
     Frames of videos have none: annotated videos show them.
@@ -108,18 +156,13 @@ class Overlays(Sink):
         taken: frozenset[str],
         reporter: Reporter,
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, "overlays", taken, reporter)
         self._faces = faces
-        self._taken = taken
-        self._reporter = reporter
-        self._left_out = 0
 
-    def take(self, searched: Searched[Any]) -> None:
+    def _draw(self, searched: Searched[Any]) -> Pixels:
         """Draw what the runs found in an image, each in a panel of its own."""
         picture = searched.picture
-        if searched.is_known or searched.skipped or picture.video is not None:
-            return
-        pixels = picture.load()
+        pixels: Pixels = picture.load()
         if picture.name in self._faces:
             width = line_width(pixels) * 3 // 2
             pixels = draw_boxes(pixels, self._faces[picture.name], colour=TRUTH, thickness=width)
@@ -130,17 +173,7 @@ class Overlays(Sink):
             )
             for run, frame in searched.results.items()
         ]
-        try:
-            path = self._folder / name_copy(picture.name, self._taken)
-            save_image(path, side_by_side(panels))
-        except NameTooLongError:
-            self._left_out += 1
-
-    def finish(self) -> None:
-        """Say how many overlays are not there."""
-        if self._left_out:
-            why = "as their names would be too long"
-            self._reporter.note(f"overlays left out, {why}: {self._left_out}")
+        return side_by_side(panels)
 
 
 def name_copy(name: str, taken: frozenset[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from facetl.evaluation.report.templating import build_environment
 from facetl.palette import COMMON_STYLE, track_colour
 from facetl.reporting import plural
-from facetl.search.gallery import Found, ShownFace, ShownTrack
+from facetl.search.gallery import KeptRun, ShownFace, ShownTrack
 from facetl.version import VERSION
 
 _LANE = 14
@@ -35,7 +35,7 @@ class SearchPage:
     """
 
     title: str
-    runs: Mapping[str, Found]
+    runs: Mapping[str, KeptRun]
     scores: Mapping[str, float]
     summaries: Sequence[str]
     command: str
@@ -57,7 +57,7 @@ def render_search_page(page: SearchPage) -> str:
     )
 
 
-def _describe_run(name: str, found: Found, page: SearchPage) -> dict[str, Any]:
+def _describe_run(name: str, found: KeptRun, page: SearchPage) -> dict[str, Any]:
     faces = [_describe_face(face, page) for face in found.faces]
     videos: dict[str, list[ShownTrack]] = {}
     for track in found.tracks:
