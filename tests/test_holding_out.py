@@ -10,7 +10,7 @@ from tiny_world import save_frames
 
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.training.batches import split_by_frame
-from facetl.training.holding_out import Experience, choose_held_out, hash_image
+from facetl.training.holding_out import KnownFrames, choose_held_out, hash_image
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_the_next_round_holds_the_same_frames_out_and_a_fifth_of_the_new(
 ) -> None:
     early = first(dataset, 10)
     before = choose_held_out(early, 0.2, seed=1)
-    learnt = Experience().plus(early, before)
+    learnt = KnownFrames().plus(early, before)
     later = choose_held_out(dataset, 0.2, seed=2, before=learnt)
     assert before <= later
     new = {frame.name for frame in dataset} - {frame.name for frame in early}
@@ -50,7 +50,7 @@ def test_what_was_learnt_from_is_never_held_out_whatever_it_is_called(
     renamed = replace(
         dataset, frames=tuple(replace(each, name=f"other/{each.name}") for each in dataset)
     )
-    learnt = Experience().plus(dataset, [])
+    learnt = KnownFrames().plus(dataset, [])
     assert choose_held_out(renamed, 0.2, seed=1, before=learnt) == frozenset()
 
 
@@ -76,17 +76,17 @@ def test_frames_that_cannot_be_told_apart_are_not_held_out(tmp_path: Path) -> No
 
 
 def test_what_weights_record_comes_back(dataset: FaceDataset) -> None:
-    experience = Experience().plus(dataset, [dataset.frames[0].name])
-    assert Experience.of(experience.to_metadata()) == experience
-    assert experience.held_out == {hash_image(dataset.frames[0])}
-    assert not experience.learnt & experience.held_out
-    known = experience.plus(dataset, [])  # the frame is learnt from after all
+    known = KnownFrames().plus(dataset, [dataset.frames[0].name])
+    assert KnownFrames.of(known.to_metadata()) == known
+    assert known.held_out == {hash_image(dataset.frames[0])}
+    assert not known.learnt & known.held_out
+    known = known.plus(dataset, [])  # the frame is learnt from after all
     assert not known.held_out
 
 
 @pytest.mark.parametrize("record", [None, 3, [], {"learnt": [3]}, {"held_out": [None]}])
 def test_a_record_of_another_kind_is_none(record: object) -> None:
-    assert Experience.of({"held_out": record}) == Experience()
+    assert KnownFrames.of({"held_out": record}) == KnownFrames()
 
 
 def test_a_training_validates_on_frames_held_out(dataset: FaceDataset, tmp_path: Path) -> None:

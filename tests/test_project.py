@@ -13,7 +13,7 @@ from facetl.data.dataset import load_dataset
 from facetl.data.project import Project, Round, find_project, is_project, place_beside
 from facetl.errors import InputError, OutputError
 from facetl.mtcnn.weights import load_weights
-from facetl.training.holding_out import Experience
+from facetl.training.holding_out import KnownFrames
 from facetl.training.stages import STAGE_FACTS
 
 
@@ -106,7 +106,7 @@ def test_round_after_round_with_the_same_commands(tmp_path: Path, quickly: None)
     assert (first.frames, first.comparison["before"]["name"]) == (6, "cartoon")
     assert f"of {first.comparison['faces']} faces found" in told
     assert Project.open(place).used == (1 if first.comparison["is_better"] else 0)
-    learnt = Experience.of(load_weights(project.weights_of(1)).metadata)
+    learnt = KnownFrames.of(load_weights(project.weights_of(1)).metadata)
     assert len(learnt.learnt | learnt.held_out) == 6
 
     Project.open(place).using(1)
@@ -114,7 +114,7 @@ def test_round_after_round_with_the_same_commands(tmp_path: Path, quickly: None)
     assert "starting from cascade.safetensors" in again.stderr
     second = Project.open(place).rounds[1]
     assert second.comparison["before"]["name"] == "cascade"
-    assert Experience.of(load_weights(project.weights_of(2)).metadata) == learnt
+    assert KnownFrames.of(load_weights(project.weights_of(2)).metadata) == learnt
 
     Project.open(place).using(2)
     found = run("detect", str(source))

@@ -24,8 +24,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facetl.annotating.records import FrameRecord
+from facetl.annotating.service import Service
 from facetl.annotating.session import StaleError
-from facetl.annotating.workbench import Workbench
 from facetl.data.images import encode_png, encode_small, image_bytes, load_image
 from facetl.errors import FacetlError, OutputError
 from facetl.palette import COMMON_STYLE
@@ -131,11 +131,11 @@ class Pages:
     """Answers the page's requests.
 
     Args:
-        bench: what they are about.
+        service: what they are about.
     """
 
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._small: dict[str, bytes] = {}
         paths = (*PAGE.iterdir(), COMMON_STYLE)
         self._files = {path.name: path for path in paths if path.suffix in _TYPES}
@@ -145,10 +145,10 @@ class Pages:
         changes: dict[str, Callable[[Request, Any], dict[str, Any]]] = {
             "/frames/{number:int}": self._change,
             "/undo": self._undo,
-            "/retrain": lambda *_: self._do(self._bench.retrain),
-            "/search": lambda *_: self._do(self._bench.search),
-            "/stop": lambda *_: self._do(self._bench.background.stop),
-            "/use": lambda _, body: self._do(self._bench.use, _whole(body.get("round"))),
+            "/retrain": lambda *_: self._do(self._service.retrain),
+            "/search": lambda *_: self._do(self._service.search),
+            "/stop": lambda *_: self._do(self._service.background.stop),
+            "/use": lambda _, body: self._do(self._service.use, _whole(body.get("round"))),
         }
         return [
             Route("/", self._page),
@@ -169,7 +169,7 @@ class Pages:
         return FileResponse(path, media_type=_TYPES[path.suffix]) if path else _nothing()
 
     def _report(self, request: Request) -> Response:
-        path = self._bench.report
+        path = self._service.report
         headers = {"Content-Security-Policy": _REPORT_POLICY}
         return FileResponse(path, media_type="text/html", headers=headers) if path else _nothing()
 
@@ -177,7 +177,7 @@ class Pages:
         record = self._record(request)
         if record is None:
             return _nothing()
-        path = self._bench.session.store.picture(record)
+        path = self._service.session.store.picture(record)
         data = image_bytes(path)
         for head, kind in _SHOWN_AS_THEY_ARE.items():
             if data.startswith(head):
@@ -189,37 +189,37 @@ class Pages:
         if record is None:
             return _nothing()
         if record.name not in self._small:
-            pixels = load_image(self._bench.session.store.picture(record))
+            pixels = load_image(self._service.session.store.picture(record))
             self._small[record.name] = encode_small(pixels, _SMALL)
         return Response(self._small[record.name], media_type="image/webp")
 
     def _record(self, request: Request) -> FrameRecord | None:
-        number, frames = request.path_params["number"], self._bench.session.frames
+        number, frames = request.path_params["number"], self._service.session.frames
         return frames[number] if number < len(frames) else None
 
     def _change(self, request: Request, body: Any) -> dict[str, Any]:
         number = request.path_params["number"]
-        if number >= len(self._bench.session.frames):
+        if number >= len(self._service.session.frames):
             raise FacetlError("found no such frame; reload the page")
         boxes, state = body.get("boxes"), body.get("state")
         if not isinstance(boxes, list) or not all(isinstance(box, dict) for box in boxes):
             raise FacetlError("found no list of boxes in the request; reload the page")
-        changed = self._bench.session.change(number, _whole(body.get("revision")), boxes, state)
+        changed = self._service.session.change(number, _whole(body.get("revision")), boxes, state)
         return self._told(changed)
 
     def _undo(self, request: Request, body: Any) -> dict[str, Any]:
-        return self._told(self._bench.session.undo(_whole(body.get("edition"))))
+        return self._told(self._service.session.undo(_whole(body.get("edition"))))
 
     def _do(self, run: Callable[..., None], *arguments: int) -> dict[str, Any]:
         run(*arguments)
         return self._told()
 
     def _state(self) -> dict[str, Any]:
-        return self._told(list(range(len(self._bench.session.frames))))
+        return self._told(list(range(len(self._service.session.frames))))
 
     def _told(self, numbers: list[int] | None = None) -> dict[str, Any]:
         """Return how everything stands, with the frames of some numbers."""
-        session = self._bench.session
+        session = self._service.session
         return {
             "frames": {number: session.frames[number].to_json() for number in numbers or ()},
             "changed": numbers or [],
@@ -227,7 +227,7 @@ class Pages:
             "edition": session.edition,
             "labels": session.labels,
             "can_undo": session.can_undo,
-            "project": self._bench.to_json(),
+            "project": self._service.to_json(),
         }
 
 
@@ -277,9 +277,9 @@ def _failed(request: Request, error: Exception) -> Response:
     return PlainTextResponse(str(error), 404)
 
 
-def make_app(bench: Workbench, port: int, secret: str) -> ASGIApp:
+def make_app(service: Service, port: int, secret: str) -> ASGIApp:
     """Return what answers requests to a port, for those who know the secret."""
-    app = Starlette(routes=Pages(bench).routes(), exception_handlers={FacetlError: _failed})
+    app = Starlette(routes=Pages(service).routes(), exception_handlers={FacetlError: _failed})
     return Guard(app, port, secret)
 
 
@@ -299,11 +299,11 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def serve(bench: Workbench, port: int, opened: Callable[[str], object]) -> None:
+def serve(service: Service, port: int, opened: Callable[[str], object]) -> None:
     """Serve the page until the process is interrupted.
 
     Args:
-        bench: what the page is about.
+        service: what the page is about.
         port: where; 0 for any that is free.
         opened: is told the address, secret and all, once there is somebody to answer.
 
@@ -312,7 +312,7 @@ def serve(bench: Workbench, port: int, opened: Callable[[str], object]) -> None:
     """
     with listen(port) as listener:
         taken, secret = listener.getsockname()[1], secrets.token_urlsafe(32)
-        app = make_app(bench, taken, secret)
+        app = make_app(service, taken, secret)
         listener.listen()
         opened(f"http://{HOST}:{taken}/?key={secret}")
         config = uvicorn.Config(
@@ -325,4 +325,4 @@ def serve(bench: Workbench, port: int, opened: Callable[[str], object]) -> None:
         try:
             uvicorn.Server(config).run([listener])
         finally:
-            bench.background.close()
+            service.background.close()

@@ -17,9 +17,9 @@ from facetl.annotating.mending import (
 from facetl.annotating.picking import Material, pick, record_of, save_pictures
 from facetl.annotating.records import FrameRecord, State
 from facetl.annotating.server import serve
+from facetl.annotating.service import Service
 from facetl.annotating.session import Session
 from facetl.annotating.store import ProjectStore
-from facetl.annotating.workbench import Workbench
 from facetl.commands.requests import AnnotateRequest as AnnotateRequest
 from facetl.data.formats.base import Source
 from facetl.data.images import image_size
@@ -69,15 +69,15 @@ def annotate(
         InputError: if there is nothing to annotate.
         OutputError: if the project cannot be written, or the port is taken.
     """
-    bench = prepare(request, reporter)
+    service = prepare(request, reporter)
     with suppress(KeyboardInterrupt):  # everything is on disk already
-        serve(bench, request.port, opened)
-    session = bench.session
+        serve(service, request.port, opened)
+    session = service.session
     counts = (session.count("done"), session.count("waiting"), session.count("skipped"))
-    return AnnotateResult(bench.project, *counts)
+    return AnnotateResult(service.project, *counts)
 
 
-def prepare(request: AnnotateRequest, reporter: Reporter = SILENT) -> Workbench:
+def prepare(request: AnnotateRequest, reporter: Reporter = SILENT) -> Service:
     """Open or make the project; pick frames if none wait in it.
 
     Raises:
@@ -90,17 +90,17 @@ def prepare(request: AnnotateRequest, reporter: Reporter = SILENT) -> Workbench:
     load = partial(Detector.load, device=request.device, engine=request.engine)
     store = DatasetStore(sources) if sources else ProjectStore(project)
     session = Session.open(project.path / _SESSION, store)
-    bench = Workbench(project.path, session, load, request.workers, request.budget)
+    service = Service(project.path, session, load, request.workers, request.budget)
     if isinstance(store, DatasetStore):
-        _add_annotated(session, store, bench, reporter)
+        _add_annotated(session, store, service, reporter)
     else:
-        _add_frames(request, project, store, bench, reporter)
+        _add_frames(request, project, store, service, reporter)
     if not session.frames:
         raise InputError(
             f"{request.sources[0]}: found no frame to pick, all are blank, blurred or alike; look "
             "at more with a smaller --every"
         )
-    return bench
+    return service
 
 
 def _find_dataset(request: AnnotateRequest) -> list[Source]:
@@ -112,7 +112,7 @@ def _find_dataset(request: AnnotateRequest) -> list[Source]:
 
 
 def _add_annotated(
-    session: Session, store: DatasetStore, bench: Workbench, reporter: Reporter
+    session: Session, store: DatasetStore, service: Service, reporter: Reporter
 ) -> None:
     """Add frames of a data set that the session lacks, with what the detector sees otherwise."""
     known = {record.name for record in session.frames}
@@ -124,7 +124,7 @@ def _add_annotated(
     if not records:
         return
     reporter.note(f"mending in place: each file keeps a copy of how it was, *{KEPT}")
-    found = bench.find(records, reporter)
+    found = service.find(records, reporter)
     session.add(compare(record, found.get(number, record)) for number, record in records.items())
 
 
@@ -132,17 +132,17 @@ def _add_frames(
     request: AnnotateRequest,
     project: Project,
     store: ProjectStore,
-    bench: Workbench,
+    service: Service,
     reporter: Reporter,
 ) -> None:
     """Take in pictures that lie in the project, and pick frames if none wait."""
-    session = bench.session
+    session = service.session
     done, waiting = store.strangers(session.frames)
     _take_in(session, done, waiting)
     if not session.count("waiting"):
-        _pick_more(request, project, session, bench.load, reporter)
+        _pick_more(request, project, session, service.load, reporter)
     elif waiting:
-        bench.suggest_anew(reporter)
+        service.suggest_anew(reporter)
 
 
 def _open_project(request: AnnotateRequest) -> Project:

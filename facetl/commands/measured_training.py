@@ -17,7 +17,7 @@ from facetl.evaluation.matching import TrueBoxes
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.weights import BUILT_IN, Weights, load_weights
 from facetl.reporting import plural
-from facetl.training.holding_out import Experience, choose_held_out
+from facetl.training.holding_out import KnownFrames, choose_held_out
 from facetl.training.settings import FEW_FRAMES
 
 _MOST_MEASURED = 200
@@ -32,13 +32,13 @@ class Measuring:
         before: the detector in use so far: ``cartoon``, ``pretrained`` or a weights file.
         test: the test part of the data; empty if it has none.
         held_out: names of the frames that nothing is learnt from, where they are few.
-        experience: which frames the detector before knows.
+        known: which frames the detector before knows.
     """
 
     before: str
     test: FaceDataset
     held_out: frozenset[str]
-    experience: Experience
+    known: KnownFrames
 
     @classmethod
     def plan(cls, request: TrainRequest, dataset: FaceDataset, before: str) -> Measuring:
@@ -54,12 +54,12 @@ class Measuring:
         Raises:
             WeightsError: if its file cannot be read.
         """
-        experience = Experience.of(load_weights(before).metadata)
+        known = KnownFrames.of(load_weights(before).metadata)
         test = _load_test_part(request, dataset)
         if test.frames or len(dataset) > FEW_FRAMES:
-            return cls(before, test, frozenset(), experience)
-        held_out = choose_held_out(dataset, request.hold_out, request.seed, experience)
-        return cls(before, test, held_out, experience)
+            return cls(before, test, frozenset(), known)
+        held_out = choose_held_out(dataset, request.hold_out, request.seed, known)
+        return cls(before, test, held_out, known)
 
     def learnt(self, dataset: FaceDataset) -> FaceDataset:
         """Return the frames that are not held out."""
@@ -75,7 +75,7 @@ class Measuring:
 
         Args:
             dataset: the frames of the training, without drawn ones.
-            aside: names of those that it put aside by itself.
+            aside: names of those that it held out by itself.
         """
         if self.test.frames:
             return tuple(aside), self.test
@@ -89,7 +89,7 @@ class Measuring:
         """Return what the new weights record of the frames they know, if some were held out."""
         if not self.held_out:
             return {}
-        return self.experience.plus(dataset, self.held_out).to_metadata()
+        return self.known.plus(dataset, self.held_out).to_metadata()
 
     def compare(
         self,
@@ -126,7 +126,7 @@ class Measuring:
     def _describe(self, frames: FaceDataset) -> str:
         """Return in words which frames both detectors search."""
         kind = "test frame" if self.test.frames else "held-out frame"
-        is_known = self.test.frames or self.before in BUILT_IN or self.experience.learnt
+        is_known = self.test.frames or self.before in BUILT_IN or self.known.learnt
         doubt = "" if is_known else f"; {self.before} may have learnt from them"
         return f"{plural(len(frames), kind)} with {plural(frames.face_count, 'face')}{doubt}"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from facetl.evaluation.report.found_page import SearchPage, render_search_page
+from facetl.evaluation.report.search_page import SearchPage, render_search_page
 from facetl.files import write_text
 from facetl.manifests.manifest import find_writer
 from facetl.search.gallery import Gallery

@@ -80,9 +80,9 @@ class Drawing:
         if self.overlays:
             sinks.append(Overlays(self.out / OVERLAYS, self.faces, self.taken, reporter))
         for how in self.hiding:
-            folder, artist = self.out / HIDDEN[how], hiding_in_video(how)
+            folder, make_drawer = self.out / HIDDEN[how], hiding_in_video(how)
             sinks.append(HiddenImages(folder, how, self.taken, reporter))
-            sinks.append(DrawnVideos(folder, videos, reporter, artist))
+            sinks.append(DrawnVideos(folder, videos, reporter, make_drawer))
         with ExitStack() as stack:
             yield [stack.enter_context(sink) for sink in sinks]
 

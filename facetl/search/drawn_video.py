@@ -29,7 +29,7 @@ DRAWN = "videos"
 """Folder of the annotated copies."""
 
 
-class Artist(Protocol):
+class CopyDrawer(Protocol):
     """Draws a copy of one video, as results become known."""
 
     def show(self, index: int, results: Mapping[str, FrameResult], pixels: Pixels) -> None:
@@ -48,7 +48,7 @@ class DrawnVideos(Sink):
         folder: where the copies go: MP4, or Matroska where MP4 cannot hold the sound.
         videos: those that are searched.
         reporter: is told which of them cannot be drawn.
-        artist: makes what draws a copy, of all frames of a video and the writer of the copy.
+        make_drawer: makes what draws a copy, of all frames of a video and the writer of the copy.
 
     Raises:
         InputError: if two videos would have one copy.
@@ -59,9 +59,9 @@ class DrawnVideos(Sink):
         folder: Path,
         videos: Sequence[NamedVideo],
         reporter: Reporter,
-        artist: Callable[[Iterator[VideoFrame], VideoWriter], Artist] | None = None,
+        make_drawer: Callable[[Iterator[VideoFrame], VideoWriter], CopyDrawer] | None = None,
     ) -> None:
-        self._artist = artist or _DrawnVideo
+        self._make_drawer = make_drawer or _DrawnVideo
         self._videos = {video.name: video for video in videos}
         self._plans = {name: plan_copy(each.reader.path) for name, each in self._videos.items()}
         self._paths = {
@@ -70,7 +70,7 @@ class DrawnVideos(Sink):
         refuse_twins([video.reader.path for video in videos], list(self._paths.values()))
         self._reporter = reporter
         self._current: str | None = None
-        self._drawn: Artist | None = None
+        self._drawn: CopyDrawer | None = None
         self._open = ExitStack()
 
     def __exit__(
@@ -94,7 +94,7 @@ class DrawnVideos(Sink):
         if self._drawn and not searched.skipped:
             self._show(self._drawn, searched)
 
-    def _show(self, drawn: Artist, searched: Searched[Any]) -> None:
+    def _show(self, drawn: CopyDrawer, searched: Searched[Any]) -> None:
         picture = searched.picture
         try:
             drawn.show(picture.stamp.index, searched.results, picture.load())
@@ -112,7 +112,7 @@ class DrawnVideos(Sink):
             self._drawn = None
             self._reporter.note(f"{self._current} is searched and not drawn: {error}")
 
-    def _begin(self, name: str) -> Artist | None:
+    def _begin(self, name: str) -> CopyDrawer | None:
         plan = self._plans[name]
         copy = self._copying(self._videos[name], self._paths[name], plan)
         try:
@@ -126,7 +126,7 @@ class DrawnVideos(Sink):
         return drawn
 
     @contextmanager
-    def _copying(self, video: NamedVideo, path: Path, plan: CopyPlan) -> Iterator[Artist]:
+    def _copying(self, video: NamedVideo, path: Path, plan: CopyPlan) -> Iterator[CopyDrawer]:
         """Give what draws a copy of a video; the copy is put in place if the block succeeds."""
         reader = VideoReader(video.reader.path)
         with (
@@ -134,7 +134,7 @@ class DrawnVideos(Sink):
             copying_sides(reader.path, plan) as sides,
             writing_video(path, video.facts.rate, (sides, reader)) as writer,
         ):
-            drawn = self._artist(frames, writer)
+            drawn = self._make_drawer(frames, writer)
             yield drawn
             drawn.finish()
         for fault in sides.faults:

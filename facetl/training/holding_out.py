@@ -23,7 +23,7 @@ from facetl.training.batches import draw_groups
 _RECORD = "held_out"
 
 
-class Experience(NamedTuple):
+class KnownFrames(NamedTuple):
     """Which frames weights know, as hashes of their images' files.
 
     Attributes:
@@ -35,7 +35,7 @@ class Experience(NamedTuple):
     held_out: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> Experience:
+    def of(cls, metadata: Mapping[str, Any]) -> KnownFrames:
         """Return what the metadata of a weights file records; nothing if there is no record."""
         record = metadata.get(_RECORD)
         if not isinstance(record, dict):
@@ -45,12 +45,12 @@ class Experience(NamedTuple):
             return cls()
         return cls(frozenset(learnt), frozenset(held_out))
 
-    def plus(self, dataset: FaceDataset, held_out: Collection[str]) -> Experience:
+    def plus(self, dataset: FaceDataset, held_out: Collection[str]) -> KnownFrames:
         """Return what weights know that have learnt from all frames but those held out by name."""
         hashes = {frame.name: hash_image(frame) for frame in dataset}
         aside = {hashes[name] for name in held_out}
         learnt = self.learnt | (set(hashes.values()) - aside)
-        return Experience(frozenset(learnt), frozenset((self.held_out | aside) - learnt))
+        return KnownFrames(frozenset(learnt), frozenset((self.held_out | aside) - learnt))
 
     def to_metadata(self) -> dict[str, Any]:
         """Return what a weights file records."""
@@ -67,7 +67,7 @@ def choose_held_out(
     dataset: FaceDataset,
     share: float,
     seed: int,
-    before: Experience = Experience(),  # noqa: B008
+    before: KnownFrames = KnownFrames(),  # noqa: B008
 ) -> frozenset[str]:
     """Return the names of the frames to hold out: whole groups of near-duplicates.
 

@@ -24,7 +24,7 @@ from facetl.search.pipeline import SearchRun
 FEWEST = 5
 """Frames that are done before a training makes sense."""
 HELD_OUT = 0.2
-"""Fraction of the frames that are held aside, to compare the detectors on."""
+"""Fraction of the frames that are held out, to compare the detectors on."""
 _REPORT = "report.html"
 _EPOCH = re.compile(rf"^\[({'|'.join(STAGES)})\] epoch (\d+)/(\d+) .*?(\d+ (?:s|min) left)$")
 
@@ -32,7 +32,7 @@ Load = Callable[[str], Detector]
 """Loads the detector of weights."""
 
 
-class Workbench:
+class Service:
     """A project, its session, and what goes on in the background.
 
     Args:
@@ -206,6 +206,6 @@ def describe_round(finished: Round) -> dict[str, Any]:
         f"before: {before['found']} of {faces} faces found, "
         f"{plural(before['false_alarms'], 'false alarm')}; "
         f"now {after['found']} and {after['false_alarms']} "
-        f"(on {plural(compared['frames'], 'frame')} that were held aside)"
+        f"(on {plural(compared['frames'], 'frame')} that were held out)"
     )
     return {"number": finished.number, "words": words, "is_better": compared["is_better"]}

@@ -46,14 +46,14 @@ def render_search_page(page: SearchPage) -> str:
     """Return the page as HTML."""
     environment = build_environment()
     read = environment.loader.get_source  # type: ignore[union-attr]
-    return environment.get_template("found.html.jinja").render(
+    return environment.get_template("search.html.jinja").render(
         title=page.title,
         summaries=page.summaries,
         command=page.command,
         version=VERSION,
         runs=[_describe_run(name, found, page) for name, found in page.runs.items()],
-        style=COMMON_STYLE.read_text("utf-8") + read(environment, "found.css")[0],
-        script=read(environment, "found.js")[0],
+        style=COMMON_STYLE.read_text("utf-8") + read(environment, "search.css")[0],
+        script=read(environment, "search.js")[0],
     )
 
 
