@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
 from train import draw_patches
@@ -127,6 +127,11 @@ def time_of(work: Callable[[], None], repeats: int) -> float:
     return statistics.median(seconds)
 
 
+def show(network: nn.Module, pixels: Tensor) -> object:
+    """Run a network in full precision."""
+    return network(normalise(pixels))
+
+
 def measure_noise(patches: Patches) -> None:
     """Train with L2-SP, then look at many mini-batches without a step."""
     print(f"after training with l2-sp; {BATCHES} mini-batches of 1,024")
@@ -137,7 +142,8 @@ def measure_noise(patches: Patches) -> None:
         *_, last = train(network, "pnet", patches, replace(SETTINGS, epochs=8, transfer=transfer))
         kind = find_regulariser(transfer.regulariser)
         assert kind is not None
-        held = Held(network, "pnet", transfer, source, lambda _: torch.zeros(()))
+        layers = STAGE_FACTS["pnet"].layers
+        held = Held(network, layers, transfer, source, lambda _: torch.zeros(()), show)
         regulariser = kind.build(held)
         assert regulariser is not None
         parameters, chance = list(network.parameters()), torch.Generator().manual_seed(1)

@@ -557,7 +557,7 @@ from torch import zeros
 from facetl.mtcnn.networks import build_network
 from facetl.mtcnn.onnx_export import build_model
 from facetl.mtcnn.weights import load_weights
-from facetl.training.loop import _build_optimiser
+from facetl.training.epochs import _build_optimiser
 from facetl.training.settings import TrainingSettings
 
 network = build_network("pnet")

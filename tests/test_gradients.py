@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from torch import Tensor, nn
 
+from facetl.training.epochs import _set_gradient
 from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
-from facetl.training.loop import _set_gradient
 from facetl.training.penalties import AngleLog, angle, flatten
 
 numbers = st.floats(-10, 10, width=32).filter(lambda value: value == 0 or abs(value) > 1e-3)

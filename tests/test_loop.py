@@ -226,13 +226,15 @@ def run_with_validation(
 ) -> list[Checkpoint]:
     """Train on validation losses that are given."""
     given_losses = chain.from_iterable((9.9, total) for total in totals)  # learnt, validation
-    monkeypatch.setattr(loop, "_validate", lambda *_: {"total": next(given_losses)})
+    monkeypatch.setattr(loop._PatchObjective, "measure", lambda *_: {"total": next(given_losses)})
     return run(replace(settings, epochs=len(totals)))
 
 
 def validate(network: Network, patches: Patches, indices: Indices) -> dict[str, float]:
-    course = loop._Setup(network, "pnet", QUICK, teacher=None)
-    return loop._validate(course, patches, indices)
+    objective = loop._PatchObjective(network, "pnet", BLOBS, QUICK)
+    objective._patches = patches
+    network.eval()
+    return objective.measure(indices)
 
 
 def test_validation_agrees_with_the_slow_way() -> None:

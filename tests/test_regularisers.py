@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
@@ -14,12 +13,13 @@ from facetl.errors import InputError
 from facetl.mtcnn.networks import Network, normalise
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.training.initialisation import build_starting_network
+from facetl.training.layer_groups import trained_parameters
 from facetl.training.penalties import Held, Penalty, flatten, weights_of
-from facetl.training.regularisers import feature_map, find_regulariser
+from facetl.training.regularisers import find_regulariser
 from facetl.training.regularisers.delta import _weigh_channels
 from facetl.training.regularisers.feature_map import FeaturePenalty
 from facetl.training.regularisers.l2 import WeightPenalty
-from facetl.training.stages import STAGE_FACTS, release, trained_parameters
+from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 
@@ -44,11 +44,18 @@ def ask(network: Network, source: Network, stage: Stage, **transfer: Any) -> Pen
     chosen = Transfer(**transfer)
     kind = find_regulariser(chosen.regulariser)
     assert kind is not None
-    regulariser = kind.build(Held(network, stage, chosen, source, lambda _: torch.zeros(())))
+    layers = STAGE_FACTS[stage].layers
+    held = Held(network, layers, chosen, source, lambda _: torch.zeros(()), show)
+    regulariser = kind.build(held)
     pixels = pixels_for(stage).float()
     with regulariser.attached(network):
         network(normalise(pixels))
         return regulariser(trained_parameters(network), pixels)
+
+
+def show(network: nn.Module, pixels: Tensor) -> object:
+    """Run a network in full precision."""
+    return network(normalise(pixels))
 
 
 def gradient_of(value: Tensor, network: Network) -> Tensor:
@@ -62,7 +69,7 @@ def gradient_of(value: Tensor, network: Network) -> Tensor:
 def test_l2_sp_is_its_formula_and_its_gradient_is_torchs(stage: Stage, reset: bool) -> None:
     network, source = moved(stage)
     found = ask(network, source, stage, regulariser="l2-sp", alpha=0.3, beta=0.7, reset_head=reset)
-    new = STAGE_FACTS[stage].head if reset else ()
+    new = STAGE_FACTS[stage].layers.head if reset else ()
     wanted = reference.weight_penalty(network, source.state_dict(), 0.3, 0.7, new)
     torch.testing.assert_close(found.value, wanted.detach())
     torch.testing.assert_close(found.gradient, gradient_of(wanted, network))
@@ -96,22 +103,18 @@ def test_biases_and_slopes_are_free() -> None:
 
 def test_frozen_weights_do_not_count() -> None:
     network, source = moved()
-    release(network, "pnet", "head")
+    STAGE_FACTS["pnet"].layers.release(network, "head")
     found = ask(network, source, "pnet", regulariser="l2", alpha=2.0)
-    heads = [weights_of(network)[name] for name in STAGE_FACTS["pnet"].head]
+    heads = [weights_of(network)[name] for name in STAGE_FACTS["pnet"].layers.head]
     torch.testing.assert_close(found.value, sum(head.square().sum() for head in heads).detach())  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("layers", [(), ("conv2", "conv3")])
-def test_feature_maps_are_their_formula(
-    stage: Stage, layers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # in full precision, as the network is run here
-    monkeypatch.setattr(feature_map, "mixed_precision", lambda *_: nullcontext())
+def test_feature_maps_are_their_formula(stage: Stage, layers: tuple[str, ...]) -> None:
     network, source = moved(stage)
     found = ask(network, source, stage, regulariser="feature-map", alpha=0.3, feature_layers=layers)
-    chosen = layers or STAGE_FACTS[stage].feature_layers
+    chosen = layers or STAGE_FACTS[stage].layers.features
     wanted = reference.feature_penalty(network, source, chosen, 0.3, pixels_for(stage).float())
     torch.testing.assert_close(found.value, wanted.detach(), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found.gradient, gradient_of(wanted, network), rtol=1e-3, atol=1e-4)
@@ -119,7 +122,7 @@ def test_feature_maps_are_their_formula(
 
 def test_feature_maps_have_nothing_to_say_where_no_feature_moves() -> None:
     network, source = moved()
-    release(network, "pnet", "head")
+    STAGE_FACTS["pnet"].layers.release(network, "head")
     found = ask(network, source, "pnet", regulariser="feature-map")
     assert found.value > 0
     assert len(found.gradient) == 198
@@ -137,7 +140,7 @@ def test_attention_weighs_channels() -> None:
     attention = {"conv3": torch.zeros(32)}
     attention["conv3"][4] = 32.0
     pixels = pixels_for("pnet").float()
-    penalty = FeaturePenalty(source, "pnet", ("conv3",), 1.0, attention)
+    penalty = FeaturePenalty(source, show, ("conv3",), 1.0, attention)
     with penalty.attached(network):
         network(normalise(pixels))
         found = penalty(trained_parameters(network), pixels).value
@@ -154,7 +157,7 @@ def test_a_channel_weighs_what_its_loss_would_cost() -> None:
     pixels = normalise(pixels_for("pnet", 20).float())
     wanted = source(pixels).logits
 
-    def loss(network: Network) -> Tensor:
+    def loss(network: nn.Module) -> Tensor:
         logits: Tensor = network(pixels).logits
         return torch.as_tensor((logits - wanted).square().mean())
 
@@ -174,7 +177,9 @@ def test_a_channel_weighs_what_its_loss_would_cost() -> None:
 @pytest.mark.parametrize("layer", ["conv9", "conv4_1", "prelu1"])
 def test_layers_that_have_no_features_are_refused(layer: str) -> None:
     network, source = moved()
-    with pytest.raises(InputError, match=f"found the feature layer '{layer}', pnet has conv1, "):
+    with pytest.raises(
+        InputError, match=f"found the feature layer '{layer}', the network has conv1, "
+    ):
         ask(network, source, "pnet", regulariser="feature-map", feature_layers=(layer,))
 
 

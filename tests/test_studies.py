@@ -193,7 +193,7 @@ def test_the_built_in_studies_can_be_read(name: str) -> None:
         ("[[methods]]\nphase_rates = 0.1", "found phase_rates = 0.1"),
         (
             '[[methods]]\nregulariser = "feature-map"\nfeature_layers = ["dense5"]',
-            "found the feature layer 'dense5', pnet has conv1",
+            "found the feature layer 'dense5', the network has conv1",
         ),
         ('[[methods]]\nstrategy = "half"', "found strategy 'half', expected one of full"),
         ("stages = [", "not readable as TOML"),

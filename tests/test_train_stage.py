@@ -112,7 +112,9 @@ def test_of_a_training_that_gets_worse_the_first_epoch_is_written(
     rising = iter([0.1, 0.1, 0.2, 0.2, 0.3, 0.3])  # on patches learnt from, and on those put aside
     names = ("classification", "box", "accuracy", "recall", "false_alarms")
     monkeypatch.setattr(
-        loop, "_validate", lambda *_: {"total": next(rising), **dict.fromkeys(names, 0.5)}
+        loop._PatchObjective,
+        "measure",
+        lambda *_: {"total": next(rising), **dict.fromkeys(names, 0.5)},
     )
     assert command().exit_code == 0
     monkeypatch.undo()

@@ -21,7 +21,8 @@ from facetl.training.gradient_rules import GRADIENT_RULES, dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network, build_training_network
 from facetl.training.loop import train
 from facetl.training.settings import TrainingSettings
-from facetl.training.stages import STAGE_FACTS, _layers_of, count_parameters, release
+from facetl.training.stages import STAGE_FACTS
+from facetl.training.strategies import Part
 from facetl.training.transfer import Transfer
 
 pytestmark = pytest.mark.slow
@@ -57,7 +58,8 @@ def changed(before: State, after: State) -> set[str]:
 @pytest.mark.parametrize("strategy", ["head", "last-block", "full"])
 def test_a_strategy_changes_its_part_and_nothing_else(stage: Stage, strategy: Any) -> None:
     (checkpoint,) = run(stage, settings(strategy=strategy))
-    wanted = set(_layers_of(build_starting_network(stage, "pretrained", 1), stage, strategy))
+    layers, network = STAGE_FACTS[stage].layers, build_starting_network(stage, "pretrained", 1)
+    wanted = {name for name, _ in network.named_children() if layers.learns(name, strategy)}
     found = changed(pretrained_tensors(stage), checkpoint.weights)
     # pooling has no weights
     assert found == {name for name in wanted if not name.startswith("pool")}
@@ -69,10 +71,11 @@ def test_a_strategy_changes_its_part_and_nothing_else(stage: Stage, strategy: An
 )
 def test_parts_hold_one_another(stage: Stage, counts: tuple[int, int, int]) -> None:
     network = build_starting_network(stage, "pretrained", 1)
-    found = tuple(count_parameters(network, stage, part) for part in ("head", "last-block", "full"))
-    assert found == counts
-    assert count_parameters(network, stage, "full") == sum(p.numel() for p in network.parameters())
-    release(network, stage, "last-block")
+    layers = STAGE_FACTS[stage].layers
+    parts: tuple[Part, ...] = ("head", "last-block", "full")
+    assert tuple(layers.count_parameters(network, part) for part in parts) == counts
+    assert counts[2] == sum(p.numel() for p in network.parameters())
+    layers.release(network, "last-block")
     learning = sum(p.numel() for p in network.parameters() if p.requires_grad)
     assert learning == counts[1]
 
@@ -83,7 +86,7 @@ def test_gradual_training_thaws_one_part_after_the_other() -> None:
     assert chosen.total_epochs == len(checkpoints) == 4
     states = [pretrained_tensors("pnet"), *(each.weights for each in checkpoints)]
     steps = [changed(*pair) for pair in pairwise(states)]
-    head, block = set(STAGE_FACTS["pnet"].head), {"conv3", "prelu3"}
+    head, block = set(STAGE_FACTS["pnet"].layers.head), {"conv3", "prelu3"}
     assert steps[0] == head
     assert steps[1] == steps[2] == head | block
     assert "conv1" in steps[3]
@@ -116,9 +119,10 @@ def test_a_new_head_is_drawn_from_the_seed_and_the_rest_is_shared(stage: Stage) 
         build_training_network(stage, "pretrained", replace(settings(reset_head=True), seed=seed))
         for seed in (1, 1, 2)
     )
-    assert changed(pretrained_tensors(stage), one.state_dict()) == set(STAGE_FACTS[stage].head)
+    head = set(STAGE_FACTS[stage].layers.head)
+    assert changed(pretrained_tensors(stage), one.state_dict()) == head
     assert not changed(one.state_dict(), twin.state_dict())
-    assert changed(one.state_dict(), other.state_dict()) == set(STAGE_FACTS[stage].head)
+    assert changed(one.state_dict(), other.state_dict()) == head
 
 
 HOLDING: list[dict[str, Any]] = [

@@ -126,7 +126,7 @@ def serve() -> None:
     import facetl.training.cascade
     import facetl.training.patch_sheet  # noqa: F401
     from facetl.mtcnn.networks import build_network
-    from facetl.training.loop import _build_optimiser
+    from facetl.training.epochs import _build_optimiser
     from facetl.training.settings import TrainingSettings
 
     torch.set_num_threads(1)

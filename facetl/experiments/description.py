@@ -97,7 +97,7 @@ def _parse(name: str, content: Mapping[str, Any]) -> Study:
 def _check_layers(method: Transfer, target: Target) -> None:
     """Raise if a method would hold feature maps that a target does not have."""
     for stage in STAGES if target == "cascade" else (target,):
-        feature_layers(build_network(stage), stage, method)
+        feature_layers(build_network(stage), STAGE_FACTS[stage].layers, method)
 
 
 def _text(value: Any) -> str:

@@ -36,7 +36,7 @@ from facetl.training.mining import Miner
 from facetl.training.patches import Patches, load_patches
 from facetl.training.preparation import prepare_patches
 from facetl.training.progress import Watcher
-from facetl.training.stages import count_parameters
+from facetl.training.stages import STAGE_FACTS
 
 KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume")
 
@@ -130,7 +130,7 @@ def _train_stage(cell: Cell, setup: Setup) -> _Trained:
     network = build_training_network(stage, start, settings).to(setup.device)
     checkpoint = _last(train(network, stage, patches, settings))
     records = [{"stage": stage, **record} for record in checkpoint.records]
-    parameters = count_parameters(network, stage, settings.phases[-1].part)
+    parameters = STAGE_FACTS[stage].layers.count_parameters(network, settings.phases[-1].part)
     return _Trained({stage: checkpoint.kept(settings.keep)}, records, parameters)
 
 
@@ -143,7 +143,9 @@ def _train_cascade(cell: Cell, setup: Setup) -> _Trained:
     workshop, device = Workshop(setup.unfinished(cell)), setup.device
     cascade = Training(frames, replace(plan, frames=None), workshop, Watcher(), device).run()
     parameters = sum(
-        count_parameters(build_network(stage), stage, each.training.phases[-1].part)
+        STAGE_FACTS[stage].layers.count_parameters(
+            build_network(stage), each.training.phases[-1].part
+        )
         for stage, each in plan.stages.items()
     )
     return _Trained(dict(cascade.weights.stages), list(cascade.records), parameters)

@@ -79,6 +79,12 @@ class Backend(Protocol):
         What lies outside an image is black.
         """
 
+    def describe(self, windows: NDArray[np.int64], image_index: NDArray[np.int64]) -> Floats:
+        """Return (N, 256) features of (N, 4) windows of whole pixels: ONet's hidden dense layer.
+
+        What lies outside an image is black.
+        """
+
 
 BackendFactory = Callable[[NDArray[np.uint8], int], Backend]
 """Takes (B, H, W, 3) images and how many threads may look at them; returns how they are seen."""

@@ -80,6 +80,9 @@ LAYERS: dict[Stage, tuple[Layer, ...]] = {
 """In the order in which they are computed; a dense layer sees a map column by column, then row by
 row, then by channel."""
 
+ONET_FEATURES = 256
+"""Numbers that ONet's hidden dense layer gives for a window."""
+
 
 def output_count(stage: Stage) -> int:
     """Return how many numbers a network gives for a window: score, offsets and landmarks."""

@@ -117,13 +117,18 @@ class ONet(nn.Module):
         self.dense6_2 = nn.Linear(256, 4)
         self.dense6_3 = nn.Linear(256, 10)
 
-    def forward(self, pixels: Tensor) -> Outputs:
-        """Judge (N, 3, 48, 48) normalised pixels."""
+    def describe(self, pixels: Tensor) -> Tensor:
+        """Return (N, 256) features of (N, 3, 48, 48) normalised pixels: the hidden layer."""
         features = _activate_and_pool(self.conv1(pixels), self.prelu1, self.pool1)
         features = _activate_and_pool(self.conv2(features), self.prelu2, self.pool2)
         features = _activate_and_pool(self.conv3(features), self.prelu3, self.pool3)
         features = self.prelu4(self.conv4(features))
-        features = self.prelu5(self.dense5(_flatten_transposed(features)))
+        hidden: Tensor = self.prelu5(self.dense5(_flatten_transposed(features)))
+        return hidden
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """Judge (N, 3, 48, 48) normalised pixels."""
+        features = self.describe(pixels)
         return Outputs(self.dense6_1(features), self.dense6_2(features), self.dense6_3(features))
 
 

@@ -13,8 +13,8 @@ from facetl.errors import say_not_installed
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.candidates import Floats
 from facetl.mtcnn.geometry import level_size
-from facetl.mtcnn.layers import output_count
-from facetl.mtcnn.onnx_export import build_model
+from facetl.mtcnn.layers import ONET_FEATURES, output_count
+from facetl.mtcnn.onnx_export import FEATURES, build_model
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
 from facetl.run_onnx import add_up, crop, import_runtime, resize
@@ -22,6 +22,10 @@ from facetl.run_onnx import add_up, crop, import_runtime, resize
 _CROPS_AT_ONCE = 128
 """Windows scored together."""
 
+_SAID_BY: dict[Stage, list[str]] = {
+    "rnet": ["scores", "offsets"],
+    "onet": ["scores", "offsets", "landmarks"],
+}
 _Sessions = Mapping[Stage, Any]
 """An ``onnxruntime.InferenceSession`` of each network."""
 
@@ -53,9 +57,19 @@ class _OnnxBackend:
             rows = np.flatnonzero(image_index == image)
             for some in np.split(rows, range(_CROPS_AT_ONCE, len(rows), _CROPS_AT_ONCE)):
                 pixels = crop(sums, windows[some], INPUT_SIZES[stage])
-                scores, *others = self._sessions[stage].run(None, {"pixels": pixels})
+                scores, *others = self._sessions[stage].run(_SAID_BY[stage], {"pixels": pixels})
                 columns[some] = np.concatenate([scores[:, None], *others], axis=1)
         return WindowOutputs(columns[:, 0], columns[:, 1:5], columns[:, 5:])
+
+    def describe(self, windows: NDArray[np.int64], image_index: NDArray[np.int64]) -> Floats:
+        """Return the features of windows of whole pixels."""
+        features = np.empty((len(windows), ONET_FEATURES), np.float32)
+        for image, sums in enumerate(self._sums):
+            rows = np.flatnonzero(image_index == image)
+            for some in np.split(rows, range(_CROPS_AT_ONCE, len(rows), _CROPS_AT_ONCE)):
+                pixels = crop(sums, windows[some], INPUT_SIZES["onet"])
+                (features[some],) = self._sessions["onet"].run([FEATURES], {"pixels": pixels})
+        return features
 
     def _scan_level(
         self, image: int, level: int, scale: float, border: int, threshold: float
@@ -96,11 +110,12 @@ class _OnnxEngine:
         runtime = import_runtime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
+        models = {
+            stage: build_model(stage, weights, with_features=stage == "onet") for stage in STAGES
+        }
         sessions = {
-            stage: runtime.InferenceSession(
-                build_model(stage, weights), options, ["CPUExecutionProvider"]
-            )
-            for stage in STAGES
+            stage: runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
+            for stage, model in models.items()
         }
         return lambda pixels, _: _OnnxBackend(sessions, pixels)
 

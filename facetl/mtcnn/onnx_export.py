@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from facetl.files import write_bytes, write_text
 from facetl.mtcnn import onnx_format
-from facetl.mtcnn.layers import LAYERS, Layer
+from facetl.mtcnn.layers import LAYERS, ONET_FEATURES, Layer
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
 from facetl.version import VERSION
@@ -35,6 +35,8 @@ _OPSET, _IR_VERSION = 18, 8
 
 onnxruntime knows them from 1.14 on.
 """
+FEATURES = "features"
+"""The name of the output of the hidden dense layer."""
 _OUTPUTS = ("scores", "offsets", "landmarks")
 
 
@@ -98,12 +100,13 @@ class _Graph:
         return features
 
 
-def build_model(stage: Stage, weights: Weights) -> bytes:
+def build_model(stage: Stage, weights: Weights, *, with_features: bool = False) -> bytes:
     """Return a network as the bytes of an ONNX file, from pixels to scores.
 
     Args:
         stage: which network.
         weights: of all three networks.
+        with_features: whether it also gives ``features``, those of its hidden dense layer.
     """
     graph, state = _Graph(), weights.stages[stage]
     middle = graph.constant("middle", np.float32(127.5))
@@ -127,6 +130,9 @@ def build_model(stage: Stage, weights: Weights) -> bytes:
         for said, name in zip([scores, *said_by[1:]], _OUTPUTS, strict=False)
     ]
     inputs, outputs = _ends(stage, names)
+    if with_features:
+        graph.add("Identity", features, name=FEATURES)
+        outputs.append(onnx_format.value(FEATURES, ["N", ONET_FEATURES]))
     made = onnx_format.message(
         *((1, node) for node in graph.nodes),
         (2, stage),

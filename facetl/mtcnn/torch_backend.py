@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
+from facetl.mtcnn.candidates import Floats
 from facetl.mtcnn.geometry import PNET_STRIDE, PNET_WINDOW, level_size
-from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.networks import Network, ONet, Outputs, normalise
 from facetl.mtcnn.resampling import IntegralImages
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
@@ -79,6 +80,18 @@ class _TorchBackend:
         outputs = Outputs(*map(torch.cat, zip(*chunks, strict=True)))
         columns = (outputs.scores, outputs.offsets, outputs.landmarks)
         return WindowOutputs(*(column.cpu().numpy() for column in columns))
+
+    @torch.inference_mode()
+    def describe(self, windows: NDArray[np.int64], image_index: NDArray[np.int64]) -> Floats:
+        """Return the features of windows (see :class:`Backend`)."""
+        onet = self._networks["onet"]
+        assert isinstance(onet, ONet)
+        device = self._images.device
+        shown, index = torch.from_numpy(windows).to(device), torch.from_numpy(image_index)
+        pixels = self._images.crop(shown, index.to(device), INPUT_SIZES["onet"])
+        with torch.autocast(device.type, enabled=False):
+            features = onet.describe(normalise(pixels))
+        return np.asarray(features.cpu().numpy())
 
     def _run_network(self, stage: Stage, pixels: Tensor) -> Outputs:
         """Return what a network gives, in 32-bit numbers whatever the program around it uses."""

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facetl.errors import WeightsError
 from facetl.files import FileKind, write_bytes
-from facetl.mtcnn.networks import Network
 from facetl.mtcnn.weights import load_plain
 from facetl.parts import describe_differences
 from facetl.training.settings import Keep
@@ -63,7 +62,7 @@ class Checkpoint:
         return self.epoch if keep == "last" else self.best_epoch
 
     def after(
-        self, record: dict[str, Any], network: Network, optimiser: torch.optim.Optimizer
+        self, record: dict[str, Any], network: nn.Module, optimiser: torch.optim.Optimizer
     ) -> Checkpoint:
         """Return the state after one more epoch."""
         weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
@@ -77,7 +76,7 @@ class Checkpoint:
             records=(*self.records, record),
         )
 
-    def restore(self, network: Network, optimiser: torch.optim.Optimizer) -> None:
+    def restore(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Put network and optimiser into this state; the beginning leaves them as they are.
 
         Raises:

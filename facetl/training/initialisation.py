@@ -125,7 +125,7 @@ def _reset_head(network: Network, stage: Stage, seed: int) -> None:
     layers = dict(network.named_children())
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
         torch.manual_seed(seed % 2**64)
-        for name in STAGE_FACTS[stage].head:
+        for name in STAGE_FACTS[stage].layers.head:
             layer = layers[name]
             assert isinstance(layer, nn.Conv2d | nn.Linear), f"{name} has weights to draw"
             layer.reset_parameters()

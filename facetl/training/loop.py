@@ -1,13 +1,9 @@
-"""The one training loop: whatever is trained, it goes through here."""
+"""A network of the cascade learns from patches."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from copy import deepcopy
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,24 +22,20 @@ from facetl.training.batches import (
     split_by_frame,
 )
 from facetl.training.checkpoint import Checkpoint
-from facetl.training.gradient_rules import GRADIENT_RULES
+from facetl.training.epochs import Losses, Objective, run_epochs
 from facetl.training.losses import (
     Teacher,
     detection_losses,
     regression_targets,
     weighted_sum,
 )
-from facetl.training.machine import keep_freed_memory, mixed_precision, own_caches
+from facetl.training.machine import mixed_precision
 from facetl.training.patches import Patches
-from facetl.training.penalties import AngleLog, Held, Regulariser, flatten
-from facetl.training.regularisers import find_regulariser
 from facetl.training.sampling import Label
-from facetl.training.settings import Phase, TrainingSettings, learning_rate
-from facetl.training.stages import release, trained_parameters
+from facetl.training.settings import TrainingSettings
+from facetl.training.stages import STAGE_FACTS
 
 VALIDATION_BATCH = 1024
-_SAMPLE = 512
-"""Patches by which a regulariser learns what the loss of a network is."""
 
 
 class _Predictions(NamedTuple):
@@ -83,14 +75,10 @@ def train(
     progress: Callable[[int, int], object] | None = None,
     replan: Callable[[Checkpoint], TrainingSettings] | None = None,
 ) -> Iterator[Checkpoint]:
-    """Train a network in place; yield a checkpoint after every epoch.
+    """Train a network of the cascade in place; yield a checkpoint after every epoch.
 
-    An epoch's record holds ``train``, the mean losses of its steps (hard examples, augmented,
-    while the weights move); ``validation``, the losses on patches put aside; ``learnt``, the same
-    on a sample of the patches trained on: what they differ by is the generalisation gap.
-
-    An unbroken run and one that resumes from any of its checkpoints give the same weights, bit
-    for bit, on the same CPU: what is random depends on seed and epoch alone.
+    What the checkpoints hold is said at :func:`facetl.training.epochs.run_epochs`; the losses of
+    ``train`` are those of hard examples.
 
     Args:
         network: the network to train, on its device.
@@ -108,63 +96,83 @@ def train(
         NonFiniteLossError: as soon as a loss is infinite or not a number.
         InputError: if the patches are those of another stage or of a single frame, or show no face.
     """
-    _require_size(patches, stage)
-    training, validation = _split(patches, settings)
-    _require_faces(patches, training)
-    keep_freed_memory()
-    teacher = Teacher(_place(network)) if stage == "onet" else None  # it alone has landmarks
-    setup = _Setup(network, stage, settings, teacher)
-    setup = replace(setup, regulariser=_hold(setup, patches, training, source or network))
-    learnt = _draw(training, len(validation), settings.seed)
-    optimiser = _build_optimiser(network, settings)
-    checkpoint = start or Checkpoint.beginning()
-    checkpoint.restore(network, optimiser)
-    with setup.regulariser.attached(network) if setup.regulariser else nullcontext():
-        while not _is_finished(checkpoint, setup.settings):
-            epoch, began = checkpoint.epoch + 1, time.perf_counter()
-            trained, angles = _train_epoch(setup, patches, training, optimiser, epoch, progress)
-            record = {
-                "epoch": epoch,
-                "train": trained,
-                "learnt": _validate(setup, patches, learnt),
-                "validation": _validate(setup, patches, validation),
-                **({"angles": angles} if angles else {}),
-                # what an epoch depends on that a clock has chosen
-                **(
-                    {"epochs": setup.settings.total_epochs, "threads": torch.get_num_threads()}
-                    if replan
-                    else {}
-                ),
-                "learning_rate": optimiser.param_groups[0]["lr"],
-                "seconds": round(time.perf_counter() - began, 3),
-            }
-            checkpoint = checkpoint.after(record, network, optimiser)
-            yield checkpoint
-            if replan:
-                setup = replace(setup, settings=replan(checkpoint))
+    objective = _PatchObjective(network, stage, patches, settings)
+    yield from run_epochs(objective, settings, start, source, progress, replan)
 
 
-@dataclass(frozen=True)
-class _Setup:
-    """What is trained, and by what."""
+class _PatchObjective(Objective):
+    """Faces are told from the rest, and their boxes found, in patches."""
 
-    network: Network
-    stage: Stage
-    settings: TrainingSettings
-    teacher: Teacher | None
-    regulariser: Regulariser | None = None
+    def __init__(
+        self, network: Network, stage: Stage, patches: Patches, settings: TrainingSettings
+    ) -> None:
+        _require_size(patches, stage)
+        self.training, self.validation = _split(patches, settings)
+        _require_faces(patches, self.training)
+        self.network = network
+        self.layers = STAGE_FACTS[stage].layers
+        self._stage, self._patches, self._settings = stage, patches, settings
+        # ONet alone has landmarks
+        self._teacher = Teacher(_place(network)) if stage == "onet" else None
 
-    def read(self, patches: Patches, indices: Indices) -> Batch:
+    def batches(self, order: np.random.Generator) -> Sequence[Indices]:
+        """Return batches with the same share of every class."""
+        labels = (Label.NEGATIVE, Label.POSITIVE, Label.PART)
+        shares = dict(zip(labels, self._settings.shares, strict=True))
+        drawn = balanced_batches(
+            self._patches.labels[self.training], self._settings.batch_size, shares, order
+        )
+        return [self.training[rows] for rows in drawn]
+
+    def losses(self, indices: Indices, chance: torch.Generator) -> Losses:
+        """Show some patches to the network, augmented; hard ones count."""
+        batch = self._read(indices)
+        pixels, offsets = augment(batch.pixels, batch.offsets, self._settings.augmentation, chance)
+        batch = replace(batch, pixels=pixels, offsets=offsets)
+        predicted = self._predict(batch, self.network)
+        losses = detection_losses(*predicted, hard_share=self._settings.hard_share)
+        return Losses(pixels, weighted_sum(losses, self._settings.loss_weights), losses)
+
+    def plain_loss(self, indices: Indices, network: nn.Module) -> Tensor:
+        """Return the weighted loss on patches as they are, easy and hard."""
+        losses = detection_losses(*self._predict(self._read(indices), network))
+        return weighted_sum(losses, self._settings.loss_weights)
+
+    def show(self, network: nn.Module, pixels: Tensor) -> Outputs:
+        """Run a network of the stage on pixels."""
+        with mixed_precision(self._stage, pixels.device):
+            outputs: Outputs = network(normalise(pixels))
+            return outputs
+
+    @torch.no_grad()
+    def measure(self, indices: Indices) -> dict[str, float]:
+        """Return losses (over all patches, easy and hard), accuracy, recall and false alarms.
+
+        ``recall`` is the share of positives and ``false_alarms`` that of negatives that score at
+        least ``settings.score_threshold``; ``accuracy`` that of both on the right side of 0.5.
+        """
+        starts = range(0, len(indices), VALIDATION_BATCH)
+        chunks = (indices[i : i + VALIDATION_BATCH] for i in starts)
+        predictions = _Predictions.joined(
+            [self._predict(self._read(chunk), self.network) for chunk in chunks]
+        )
+        losses, scores = detection_losses(*predictions), predictions.outputs.scores
+        return {
+            "total": float(weighted_sum(losses, self._settings.loss_weights)),
+            **{name: float(loss) for name, loss in losses.items()},
+            **_rates(scores, predictions.labels, self._settings.score_threshold),
+        }
+
+    def _read(self, indices: Indices) -> Batch:
         """Return patches on the device of the network."""
-        return load_batch(patches, indices, _place(self.network))
+        return load_batch(self._patches, indices, _place(self.network))
 
-    def predict(self, batch: Batch, network: Network | None = None) -> _Predictions:
-        """Return what the network predicts for a batch, and what is true."""
-        with mixed_precision(self.stage, batch.pixels.device):
-            outputs = (network or self.network)(normalise(batch.pixels))
+    def _predict(self, batch: Batch, network: nn.Module) -> _Predictions:
+        """Return what a network predicts for a batch, and what is true."""
+        outputs = self.show(network, batch.pixels)
         flat = Outputs(*(part.flatten(1).float() for part in outputs))  # PNet gives maps of 1 × 1
-        targets = regression_targets(self.stage, batch.offsets, batch.sides)
-        landmarks = self.teacher(batch.pixels, batch.labels) if self.teacher else None
+        targets = regression_targets(self._stage, batch.offsets, batch.sides)
+        landmarks = self._teacher(batch.pixels, batch.labels) if self._teacher else None
         return _Predictions(flat, batch.labels, targets, landmarks)
 
 
@@ -183,146 +191,6 @@ def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indic
     groups = patches.metadata.get("groups")
     share, seed = settings.validation_share, settings.seed
     return split_by_frame(patches.frame_index, share, seed, groups)
-
-
-def _hold(
-    setup: _Setup, patches: Patches, training: Indices, source: Network
-) -> Regulariser | None:
-    """Return what holds the network to a source, of which a copy is kept."""
-    transfer = setup.settings.transfer
-    regulariser = find_regulariser(transfer.regulariser)
-    if regulariser is None:
-        return None
-
-    @cache
-    def sample() -> Batch:
-        return setup.read(patches, _draw(training, _SAMPLE, setup.settings.seed))
-
-    def loss(network: Network) -> Tensor:
-        losses = detection_losses(*setup.predict(sample(), network))
-        return weighted_sum(losses, setup.settings.loss_weights)
-
-    source = deepcopy(source).requires_grad_(False).eval()
-    return regulariser.build(Held(setup.network, setup.stage, transfer, source, loss))
-
-
-def _draw(indices: Indices, count: int, seed: int) -> Indices:
-    """Return at most so many of the indices, drawn at random, in their order."""
-    drawn = np.random.default_rng(seed).permutation(len(indices))[:count]
-    return indices[np.sort(drawn)]
-
-
-@torch.no_grad()
-def _validate(setup: _Setup, patches: Patches, indices: Indices) -> dict[str, float]:
-    """Return losses (over all patches, easy and hard), accuracy, recall and false alarms.
-
-    ``recall`` is the share of positives and ``false_alarms`` that of negatives that score at
-    least ``settings.score_threshold``; ``accuracy`` that of both on the right side of 0.5.
-    """
-    setup.network.eval()
-    chunks = (indices[i : i + VALIDATION_BATCH] for i in range(0, len(indices), VALIDATION_BATCH))
-    predictions = _Predictions.joined(
-        [setup.predict(setup.read(patches, chunk)) for chunk in chunks]
-    )
-    losses = detection_losses(*predictions)
-    total = weighted_sum(losses, setup.settings.loss_weights)
-    return {
-        "total": float(total),
-        **{name: float(loss) for name, loss in losses.items()},
-        **_rates(predictions.outputs.scores, predictions.labels, setup.settings.score_threshold),
-    }
-
-
-def _train_epoch(
-    setup: _Setup,
-    patches: Patches,
-    training: Indices,
-    optimiser: torch.optim.Optimizer,
-    epoch: int,
-    progress: Callable[[int, int], object] | None,
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Run one epoch; return the mean of every loss over its steps, and what the angles were.
-
-    ``total`` is the empirical loss; what the regulariser adds is the ``penalty``.
-    """
-    setup.network.train()
-    settings = setup.settings
-    phase, done = _find_phase(settings, epoch)
-    release(setup.network, setup.stage, phase.part)
-    # a random stream for each epoch: resuming needs no history
-    order = np.random.default_rng([settings.seed, epoch])
-    chance = torch.Generator().manual_seed(int(order.integers(2**62)))
-    labels = (Label.NEGATIVE, Label.POSITIVE, Label.PART)
-    shares = dict(zip(labels, settings.shares, strict=True))
-    batches = balanced_batches(patches.labels[training], settings.batch_size, shares, order)
-    sums: dict[str, float] = {}
-    log = AngleLog()
-    for step, indices in enumerate(batches):
-        so_far = (done + step / len(batches)) / phase.epochs
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(settings.schedule, phase.learning_rate, so_far)
-        batch = setup.read(patches, training[indices])
-        pixels, offsets = augment(batch.pixels, batch.offsets, settings.augmentation, chance)
-        batch = replace(batch, pixels=pixels, offsets=offsets)
-        losses = detection_losses(*setup.predict(batch), hard_share=settings.hard_share)
-        total = weighted_sum(losses, settings.loss_weights)
-        optimiser.zero_grad()
-        penalty = _find_gradient(setup, total, batch, settings.transfer.strength(epoch), log)
-        optimiser.step()
-        for name, loss in {"total": total, **losses, **penalty}.items():
-            sums[name] = sums.get(name, 0.0) + loss.item()
-        if progress:
-            steps = len(batches)
-            progress((epoch - 1) * steps + step + 1, settings.total_epochs * steps)
-    return {name: value / len(batches) for name, value in sums.items()}, log.summary()
-
-
-def _find_gradient(
-    setup: _Setup, total: Tensor, batch: Batch, strength: float, log: AngleLog
-) -> dict[str, Tensor]:
-    """Give the parameters the gradient to step against; return the penalty, if there is one."""
-    if setup.regulariser is None:
-        torch.autograd.backward(total)
-        return {}
-    parameters = trained_parameters(setup.network)
-    penalty = setup.regulariser(parameters, batch.pixels)
-    torch.autograd.backward(total)
-    gradient = flatten([parameter.grad for parameter in parameters], parameters)
-    combine = GRADIENT_RULES[setup.settings.transfer.gradient_rule]
-    direction = combine(gradient, penalty.gradient, strength)
-    log.add(gradient, penalty.gradient, direction)
-    _set_gradient(parameters, direction)
-    return {"penalty": strength * penalty.value}
-
-
-def _set_gradient(parameters: Sequence[nn.Parameter], direction: Tensor) -> None:
-    """Give a (P,) direction to the optimiser as the gradient of the parameters."""
-    pieces = torch.split(direction, [parameter.numel() for parameter in parameters])
-    for parameter, piece in zip(parameters, pieces, strict=True):
-        parameter.grad = piece.view(parameter.shape).clone(memory_format=torch.preserve_format)
-
-
-def _find_phase(settings: TrainingSettings, epoch: int) -> tuple[Phase, int]:
-    """Return the phase that an epoch belongs to, and how many of its epochs were before."""
-    done = epoch - 1
-    for phase in settings.phases:
-        if done < phase.epochs:
-            return phase, done
-        done -= phase.epochs
-    raise ValueError(f"expected an epoch up to {settings.total_epochs}, got {epoch}")
-
-
-def _build_optimiser(network: Network, settings: TrainingSettings) -> torch.optim.Optimizer:
-    with own_caches():
-        if settings.optimiser == "sgd":
-            return torch.optim.SGD(network.parameters(), settings.learning_rate, momentum=0.9)
-        return torch.optim.Adam(network.parameters(), settings.learning_rate)
-
-
-def _is_finished(checkpoint: Checkpoint, settings: TrainingSettings) -> bool:
-    before = settings.total_epochs - settings.phases[-1].epochs  # the last phase is never missed
-    idle = checkpoint.epoch - max(checkpoint.best_epoch, before)
-    return checkpoint.epoch >= settings.total_epochs or 0 < settings.patience <= idle
 
 
 def _rates(scores: Tensor, labels: Tensor, score_threshold: float) -> dict[str, float]:
@@ -351,5 +219,5 @@ def _require_size(patches: Patches, stage: Stage) -> None:
         )
 
 
-def _place(network: Network) -> torch.device:
+def _place(network: nn.Module) -> torch.device:
     return next(network.parameters()).device

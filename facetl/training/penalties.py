@@ -16,8 +16,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from facetl.mtcnn.networks import Network
-from facetl.mtcnn.stages import Stage
+from facetl.training.layer_groups import LayerGroups
 from facetl.training.transfer import Transfer
 
 
@@ -39,17 +38,19 @@ class Held:
 
     Attributes:
         network: the one that is trained.
-        stage: which it is.
+        layers: which of its layers are spoken of.
         transfer: which regulariser, and how strong.
         source: the network as it was, frozen.
-        loss: scalar of a network on some patches of the new task.
+        loss: scalar of a network on some examples of the new task.
+        show: runs a network on (N, 3, S, S) pixels, 0 to 255, as training does.
     """
 
-    network: Network
-    stage: Stage
+    network: nn.Module
+    layers: LayerGroups
     transfer: Transfer
-    source: Network
-    loss: Callable[[Network], Tensor]
+    source: nn.Module
+    loss: Callable[[nn.Module], Tensor]
+    show: Callable[[nn.Module, Tensor], object]
 
 
 class Regulariser(ABC):
@@ -88,16 +89,16 @@ class Regulariser(ABC):
             pixels: (N, 3, S, S) what the network has just been shown, 0 to 255.
         """
 
-    def attached(self, network: Network) -> AbstractContextManager[object]:
+    def attached(self, network: nn.Module) -> AbstractContextManager[object]:
         """Watch the network for as long as it is trained; weights need no watching."""
         return nullcontext()
 
 
-def weights_of(network: Network) -> dict[str, Tensor]:
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
     """Return the weights of convolutions and dense layers by the layers' names."""
     return {
         name: layer.weight
-        for name, layer in network.named_children()
+        for name, layer in network.named_modules()
         if isinstance(layer, nn.Conv2d | nn.Linear)
     }
 

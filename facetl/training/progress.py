@@ -10,7 +10,7 @@ from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, Step
 from facetl.training.preparation import FrameCut, Preparation, Unreadable
 from facetl.training.settings import TrainingSettings
-from facetl.training.stages import count_parameters
+from facetl.training.stages import STAGE_FACTS
 
 LINE = 80
 """Columns that the line of an epoch may take."""
@@ -41,8 +41,9 @@ class Watcher:
 def describe_parts(stage: Stage, settings: TrainingSettings) -> str:
     """Return a few words about how many parameters learn, phase by phase."""
     network = build_network(stage)
-    counts = [f"{count_parameters(network, stage, phase.part):,}" for phase in settings.phases]
-    whole = count_parameters(network, stage, "full")
+    layers = STAGE_FACTS[stage].layers
+    counts = [f"{layers.count_parameters(network, phase.part):,}" for phase in settings.phases]
+    whole = layers.count_parameters(network, "full")
     return f"{', then '.join(counts)} of {whole:,} parameters learn"
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from facetl.mtcnn.backend import BackendFactory, Cells, WindowOutputs
 from facetl.mtcnn.geometry import PNET_WINDOW, level_size
-from facetl.mtcnn.layers import output_count
+from facetl.mtcnn.layers import ONET_FEATURES, output_count
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import Weights
 
@@ -39,7 +39,7 @@ _NEEDS = {
 }
 """What is missing where a build does not run."""
 
-INTERFACE = 3
+INTERFACE = 4
 """Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
 
 _CELL = 7  # numbers: column, row, score, four offsets
@@ -205,6 +205,24 @@ class _NativeBackend:
                 stage, image, np.ascontiguousarray(windows[rows], dtype=np.int64)
             )
         return WindowOutputs(outputs[:, 0], outputs[:, 1:5], outputs[:, 5:])
+
+    def describe(
+        self, windows: NDArray[np.int64], image_index: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the features of windows of whole pixels."""
+        features = np.empty((len(windows), ONET_FEATURES), np.float32)
+        for number, image in enumerate(self._images):
+            rows = np.flatnonzero(image_index == number)
+            shown = np.ascontiguousarray(windows[rows], dtype=np.int64)
+            found = np.empty((len(rows), ONET_FEATURES), np.float32)
+            failed = self._networks.library.facetl_describe(
+                self._networks.handle, _address(image), *self.size_hw, _address(shown), len(rows),
+                _address(found),
+            )  # fmt: skip
+            if failed:
+                raise MemoryError(f"no room for {len(rows)} windows")
+            features[rows] = found
+        return features
 
     def _scan_image(
         self, image: NDArray[np.uint8], sizes: NDArray[np.int32], border: int, threshold: float

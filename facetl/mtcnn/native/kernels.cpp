@@ -682,8 +682,8 @@ class Judge {
     Judge(const Net& net, const uint8_t* image, int height, int width)
         : net(net), resample(image, height, width) {}
 
-    // At most TILE windows.
-    void operator()(const int64_t* windows, int count, float* answers) {
+    // At most TILE windows: what the hidden dense layer makes of each.
+    const float* describe(const int64_t* windows, int count) {
         for (int i = 0; i < count; i++, windows += 4) {
             resample.look_at(windows[0], windows[1], windows[2], windows[3], side, side);
             for (int r = 0; r < side; r++) resample.row(r, pixels.data() + 3 * side * r);
@@ -691,6 +691,12 @@ class Judge {
                          features.data() + i * net.dense.IN);
         }
         net.dense.row(count, features.data(), 0, net.dense.IN, hidden.data());
+        return hidden.data();
+    }
+
+    // At most TILE windows.
+    void operator()(const int64_t* windows, int count, float* answers) {
+        describe(windows, count);
         net.heads.row(count, hidden.data(), 0, Net::HIDDEN, said.data());
         for (int i = 0; i < count; i++, answers += Net::ANSWERS - 1) {
             const float* from = said.data() + i * net.heads.CHANNELS;
@@ -849,7 +855,7 @@ struct Tensors {
 extern "C" {
 
 // Counts changes of what the functions below take and give; native/__init__.py has the same number.
-int facetl_interface() { return 3; }
+int facetl_interface() { return 4; }
 
 // Whether this processor has the instructions that this build was compiled for, and the system
 // keeps their registers.  Nothing else here may be called before this is known.
@@ -923,6 +929,19 @@ int facetl_judge(const Cascade* own, int onet, const uint8_t* image, int height,
         judge(own->onet, image, height, width, windows, count, threads, answers);
     else
         judge(own->rnet, image, height, width, windows, count, threads, answers);
+    return 0;
+} catch (const std::bad_alloc&) { return -1; }
+
+// What ONet's hidden dense layer makes of (count, 4) windows: 256 numbers each.  -1 if the memory
+// is too small.
+int facetl_describe(const Cascade* own, const uint8_t* image, int height, int width,
+                    const int64_t* windows, int count, float* features) try {
+    Judge<ONet> judge(own->onet, image, height, width);
+    for (int start = 0; start < count; start += TILE) {
+        const int some = std::min(TILE, count - start);
+        const float* hidden = judge.describe(windows + 4 * start, some);
+        std::copy(hidden, hidden + some * ONet::HIDDEN, features + start * ONet::HIDDEN);
+    }
     return 0;
 } catch (const std::bad_alloc&) { return -1; }
 

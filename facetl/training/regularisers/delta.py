@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from facetl.mtcnn.networks import Network
 from facetl.training.penalties import Held
 from facetl.training.regularisers import REGULARISERS
 from facetl.training.regularisers.feature_map import FeaturePenalty, feature_layers
@@ -36,14 +35,14 @@ class _AttentionPenalty(FeaturePenalty):
     @classmethod
     def build(cls, held: Held) -> FeaturePenalty:
         """Return what holds the feature maps, weighed by the loss at the start."""
-        layers = feature_layers(held.network, held.stage, held.transfer)
+        layers = feature_layers(held.network, held.layers, held.transfer)
         attention = _weigh_channels(held.source, layers, held.loss)
-        return cls(held.source, held.stage, layers, held.transfer.alpha, attention)
+        return cls(held.source, held.show, layers, held.transfer.alpha, attention)
 
 
 @torch.no_grad()
 def _weigh_channels(
-    source: Network, layers: Sequence[str], loss: Callable[[Network], Tensor]
+    source: nn.Module, layers: Sequence[str], loss: Callable[[nn.Module], Tensor]
 ) -> dict[str, Tensor]:
     """Weigh each channel by what its loss would cost.
 
@@ -63,7 +62,7 @@ def _weigh_channels(
 
 
 @contextmanager
-def _silenced(network: Network, layer: str, channel: int) -> Iterator[None]:
+def _silenced(network: nn.Module, layer: str, channel: int) -> Iterator[None]:
     """Put zeros into one channel of a layer's output."""
 
     def silence(_module: object, _inputs: object, output: Tensor) -> Tensor:

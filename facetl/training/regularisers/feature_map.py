@@ -5,7 +5,7 @@ Knowledge distillation from the network as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,12 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from facetl.errors import InputError
-from facetl.mtcnn.networks import Network, normalise
-from facetl.mtcnn.stages import Stage
-from facetl.training.machine import mixed_precision
+from facetl.training.layer_groups import LayerGroups
 from facetl.training.penalties import Held, Penalty, Regulariser, flatten, weights_of
 from facetl.training.regularisers import REGULARISERS
-from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 
@@ -32,7 +29,7 @@ class FeaturePenalty(Regulariser):
 
     Attributes:
         source: the network as it was, w⁰.
-        stage: which it is.
+        show: runs a network on pixels as training does.
         layers: whose outputs, before their activation, are the feature maps.
         alpha: strength.
         attention: (C,) weights of the channels of each layer, all 1 if there are none.
@@ -42,8 +39,8 @@ class FeaturePenalty(Regulariser):
     settings = ("alpha", "decay", "feature_layers")
     effort = 1.7
 
-    source: Network
-    stage: Stage
+    source: nn.Module
+    show: Callable[[nn.Module, Tensor], object]
     layers: tuple[str, ...]
     alpha: float
     attention: Mapping[str, Tensor] = field(default_factory=dict)
@@ -52,8 +49,8 @@ class FeaturePenalty(Regulariser):
     @classmethod
     def build(cls, held: Held) -> FeaturePenalty:
         """Return what holds the feature maps of a network, all channels alike."""
-        layers = feature_layers(held.network, held.stage, held.transfer)
-        return cls(held.source, held.stage, layers, held.transfer.alpha)
+        layers = feature_layers(held.network, held.layers, held.transfer)
+        return cls(held.source, held.show, layers, held.transfer.alpha)
 
     def __call__(self, parameters: Sequence[nn.Parameter], pixels: Tensor) -> Penalty:
         """Return value and gradient; the graph of the forward pass is kept for the loss."""
@@ -64,16 +61,15 @@ class FeaturePenalty(Regulariser):
         return Penalty(value.detach(), flatten(gradients, parameters))
 
     @contextmanager
-    def attached(self, network: Network) -> Iterator[None]:
+    def attached(self, network: nn.Module) -> Iterator[None]:
         """Keep the feature maps of each forward pass, until the next one."""
         with _recording(network, self.layers, self._maps):
             yield
 
     def _distance(self, pixels: Tensor) -> Tensor:
         wanted: dict[str, Tensor] = {}
-        precision = mixed_precision(self.stage, pixels.device)  # as in training: 0 at the start
-        with torch.no_grad(), precision, _recording(self.source, self.layers, wanted):
-            self.source(normalise(pixels))
+        with torch.no_grad(), _recording(self.source, self.layers, wanted):
+            self.show(self.source, pixels)
         distances = []
         for name in self.layers:
             weight = self.attention.get(name)
@@ -84,19 +80,19 @@ class FeaturePenalty(Regulariser):
         return torch.stack(distances).sum()
 
 
-def feature_layers(network: Network, stage: Stage, transfer: Transfer) -> tuple[str, ...]:
+def feature_layers(network: nn.Module, layers: LayerGroups, transfer: Transfer) -> tuple[str, ...]:
     """Return the layers whose feature maps are held.
 
     Raises:
         InputError: if one does not exist or is an output.
     """
-    chosen = transfer.feature_layers or STAGE_FACTS[stage].feature_layers
-    # only outputs lie side by side, and have an underscore in their names
-    known = [name for name in weights_of(network) if "_" not in name]
+    chosen = transfer.feature_layers or layers.features
+    known = [name for name in weights_of(network) if not layers.is_output(name)]
     for name in chosen:
         if name not in known:
             raise InputError(
-                f"found the feature layer {name!r}, {stage} has {', '.join(known)}; choose of these"
+                f"found the feature layer {name!r}, the network has {', '.join(known)}; choose of "
+                "these"
             )
     return tuple(chosen)
 

@@ -6,10 +6,10 @@ networks", ICML 2018, equation 2.
 
 from __future__ import annotations
 
+from facetl.training.layer_groups import is_in
 from facetl.training.penalties import Held, weights_of
 from facetl.training.regularisers import REGULARISERS
 from facetl.training.regularisers.l2 import WeightPenalty
-from facetl.training.stages import STAGE_FACTS
 
 
 @REGULARISERS("l2-sp")
@@ -23,11 +23,11 @@ class _StartPenalty(WeightPenalty):
     def build(cls, held: Held) -> WeightPenalty:
         """Hold shared weights at the start, and those of reset layers at zero."""
         transfer, start = held.transfer, weights_of(held.source)
-        new = STAGE_FACTS[held.stage].head if transfer.reset_head else ()
+        new = held.layers.head if transfer.reset_head else ()
         return cls(
             {
                 weight: (0.0, transfer.beta)
-                if name in new
+                if is_in(name, new)
                 else (start[name].detach(), transfer.alpha)
                 for name, weight in weights_of(held.network).items()
             }
