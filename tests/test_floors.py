@@ -18,6 +18,7 @@ FLOORS = {
     "facetl.commands": 8,
     "facetl.experiments": 7,
     "facetl.evaluation": 6,
+    "facetl.recognition": 6,
     "facetl.annotating": 5,
     "facetl.compat": 5,
     "facetl.training": 5,
@@ -69,6 +70,7 @@ OWNERS = {
         "facetl.data",  # for types
         "facetl.mtcnn",
         "facetl.training",
+        "facetl.recognition",
         "facetl.experiments",
         "facetl.compat",
     },

@@ -26,6 +26,7 @@ from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
 from facetl.cli.recording import leaving_manifest
 from facetl.cli.train import train
+from facetl.cli.train_names import train_names
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
 from facetl.cli.verify import verify
@@ -34,7 +35,16 @@ from facetl.interruptions import catching_signals
 from facetl.version import VERSION
 
 SECTIONS = {
-    "Main commands": ("annotate", "frames", "train", "adapt", "detect", "evaluate", "tune"),
+    "Main commands": (
+        "annotate",
+        "frames",
+        "train",
+        "adapt",
+        "train-names",
+        "detect",
+        "evaluate",
+        "tune",
+    ),
     "Training step by step": ("prepare", "train-pnet", "train-rnet", "train-onet"),
     "Inspect and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
     "Exchange with other tools": ("convert", "export"),
@@ -150,6 +160,7 @@ for command in (
     frames,
     train,
     adapt,
+    train_names,
     prepare,
     train_pnet,
     train_rnet,

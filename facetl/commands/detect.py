@@ -18,6 +18,7 @@ from facetl.data.video import Sampling
 from facetl.errors import OutputError, UsageError
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.detector import Detector
+from facetl.recognition.recogniser import NamingDetector, Recogniser
 from facetl.reporting import SILENT, Reporter
 from facetl.results.export_table import TIMED_EXPORTS
 from facetl.results.store import (
@@ -37,7 +38,7 @@ from facetl.search.gallery import Gallery
 from facetl.search.hiding import HIDDEN
 from facetl.search.inputs import Inputs, find_inputs, open_videos
 from facetl.search.local import LocalSearch
-from facetl.search.pipeline import SearchRun
+from facetl.search.pipeline import Searcher, SearchRun
 from facetl.search.sinks import find_taken
 from facetl.search.sources import Effort, Pictures
 from facetl.search.tally import Tally
@@ -158,6 +159,8 @@ def _require_fitting(request: DetectRequest, found: Inputs) -> None:
     timed = [kind for kind in request.exports if kind in TIMED_EXPORTS]
     if not found.videos and timed:
         raise UsageError(f"--export {timed[0]} is for videos; found none")
+    if request.by_blocks and request.names:
+        raise UsageError("--names is for searches on this machine; leave out --engine ray")
     if request.by_blocks and request.stream:
         raise UsageError("--engine ray writes shards as they come; leave out --stream")
     if request.resume and not (request.stream or request.by_blocks):
@@ -222,8 +225,13 @@ def _load_run(
         "batch_size": request.batch_size,
         "workers": _workers(request),
     }
+    searcher: Searcher = detector
+    if request.names:
+        recogniser = Recogniser.load(request.names, device, engine)
+        searcher = NamingDetector(detector, recogniser)
+        facts["names"] = recogniser.describe(request.names)
     out = request.out.absolute() if request.by_blocks else request.out
-    return SearchRun(name, detector, settings, facts, run_path(out, name, _kind_of(request)))
+    return SearchRun(name, searcher, settings, facts, run_path(out, name, _kind_of(request)))
 
 
 def _workers(request: DetectRequest) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facetl.commands.annotated import chosen_format, spread
-from facetl.commands.requests import TrainRequest
+from facetl.commands.requests import AnnotatedRequest, TrainRequest
 from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
 from facetl.data.images import load_image
 from facetl.errors import InputError
@@ -55,7 +55,7 @@ class Measuring:
             WeightsError: if its file cannot be read.
         """
         known = KnownFrames.of(load_weights(before).metadata)
-        test = _load_test_part(request, dataset)
+        test = load_test_part(request, dataset)
         if test.frames or len(dataset) > FEW_FRAMES:
             return cls(before, test, frozenset(), known)
         held_out = choose_held_out(dataset, request.hold_out, request.seed, known)
@@ -136,7 +136,7 @@ def frames_named(dataset: FaceDataset, names: Collection[str]) -> FaceDataset:
     return replace(dataset, frames=tuple(frame for frame in dataset if frame.name in names))
 
 
-def _load_test_part(request: TrainRequest, dataset: FaceDataset) -> FaceDataset:
+def load_test_part(request: AnnotatedRequest, dataset: FaceDataset) -> FaceDataset:
     """Return the test part of a data folder; nothing if there is none that can be read."""
     nothing = FaceDataset(())
     if len(request.data) != 1:

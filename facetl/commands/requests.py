@@ -19,6 +19,8 @@ from facetl.errors import UsageError
 from facetl.evaluation.tuning.aims import Aim
 from facetl.mtcnn.engines import DEVICES, engine_names
 from facetl.mtcnn.stages import Stage
+from facetl.recognition.names_file import ONET, SIZES
+from facetl.recognition.settings import NamingSettings
 from facetl.results.export_table import EXPORTS
 from facetl.search.settings import BATCH_SIZE, FACTORS, LEAST_FACE, PRESETS, Settings
 from facetl.settings import (
@@ -313,6 +315,13 @@ class DetectRequest(SearchRequest):
     overlays: bool = setting(False, "Draw the boxes, one overlay per image.")
     truth: Path | None = setting(
         None, "True faces to draw on the overlays as well.", READ, metavar="FILE_OR_FOLDER"
+    )
+    names: Path | None = setting(
+        None,
+        "A names file, made by facetl train-names: each face gets the name of a character and its "
+        "score.",
+        READ,
+        metavar="FILE",
     )
     crops: bool = setting(
         False,
@@ -694,6 +703,51 @@ class TrainRequest(AnnotatedRequest):
     workers: int = _workers(usable_cores())
     device: str = _device()
     engine: str = _engine()
+    resume: bool = setting(False, "Resume an interrupted training.")
+    force: bool = _force()
+
+
+@dataclass(frozen=True)
+class TrainNamesRequest(AnnotatedRequest):
+    """Which characters are learnt, and by what.
+
+    Attributes:
+        start: None: the usual one of the backbone.
+        settings: how it is trained.
+        keep_epochs: whether the epochs stay as they are; else few faces get more of them.
+    """
+
+    out: Path = setting(
+        REQUIRED,
+        "The names file to write (.safetensors); training log and loss curves are written beside "
+        "it.",
+        WRITE_WEIGHTS,
+        metavar="FILE",
+    )
+    backbone: str = setting(
+        ONET,
+        "The network that learns: the detector's last one, small and fast, which needs no torch "
+        "to name faces; or a larger one.",
+        tuple(SIZES),
+    )
+    start: str | None = setting(
+        None,
+        "What its training starts from: weights of a detector (onet), a names file of another "
+        "show, a state dict of the same network, imagenet (efficientnet_lite0), or scratch.",
+        READ,
+        metavar="FILE|scratch",
+        shown_default="cartoon for onet, imagenet for efficientnet_lite0, otherwise scratch",
+    )
+    faces: int | None = setting(
+        None,
+        "Learn from at most this many faces of each character, drawn at random.",
+        AT_LEAST_ONE,
+        metavar="N",
+        shown_default="all",
+    )
+    settings: NamingSettings = field(default_factory=NamingSettings)
+    keep_epochs: bool = False
+    device: str = _device()
     resume: bool = setting(False, "Resume an interrupted training.")
     force: bool = _force()
 

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facetl.commands.optional_pictures import OptionalPictures
-from facetl.commands.requests import PrepareRequest, TrainRequest, TrainStageRequest
+from facetl.commands.requests import (
+    PrepareRequest,
+    TrainNamesRequest,
+    TrainRequest,
+    TrainStageRequest,
+)
 from facetl.errors import OutputError
 from facetl.files import lock_place, plot_paths, refuse_to_overwrite, require_writable
 from facetl.locks import clear
@@ -84,7 +89,10 @@ class TrainingFiles:
         )
 
     def require_room(
-        self, request: TrainRequest | TrainStageRequest, unfinished: Path, reporter: Reporter
+        self,
+        request: TrainRequest | TrainStageRequest | TrainNamesRequest,
+        unfinished: Path,
+        reporter: Reporter,
     ) -> None:
         """See that there is unfinished work to resume, or nothing in the way of a new training.
 
@@ -108,7 +116,7 @@ class TrainingFiles:
 
 
 def require_room(
-    request: PrepareRequest | TrainRequest | TrainStageRequest,
+    request: PrepareRequest | TrainRequest | TrainStageRequest | TrainNamesRequest,
     written: Sequence[Path],
     unfinished: Path | None,
     what: str,

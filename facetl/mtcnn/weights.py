@@ -172,12 +172,40 @@ def load_weights(source: str | Path) -> Weights:
     try:
         if path.suffix in (".pt", ".pth"):
             return Weights(_split_stages(_load_torch(path)))
-        state, metadata = _load_safetensors(path.read_bytes())
+        state, metadata = _load_safetensors(path.read_bytes(), KIND)
         return Weights(_split_stages(state), metadata)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the file") from error
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
+
+
+def load_arrays(path: Path, kind: FileKind | None) -> tuple[State, dict[str, Any]]:
+    """Read a safetensors file; return its arrays and what its metadata say.
+
+    Args:
+        path: the file.
+        kind: of files that facetl makes; None for anybody's.
+
+    Raises:
+        WeightsError: if it is missing, damaged, or of another kind.
+    """
+    _require_file(path)
+    try:
+        state, header = _load_safetensors(path.read_bytes(), kind)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    for name, array in state.items():
+        if not np.isfinite(array).all():
+            raise WeightsError(f"{path}: {name} holds numbers that are not finite; train it again")
+    return state, header
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]], header: Any) -> None:
+    """Write a safetensors file with JSON-able metadata, atomically."""
+    write_bytes(path, save(dict(arrays), {"facetl": json.dumps(header)}))
 
 
 def load_plain(path: Path) -> Any:
@@ -241,10 +269,10 @@ def save_weights(path: Path, weights: Weights) -> None:
         "facetl": VERSION,
         "stages": list(weights.stages),
     }
-    write_bytes(path, save(arrays, {"facetl": json.dumps(header)}))
+    save_arrays(path, arrays, header)
 
 
-def _load_safetensors(data: bytes) -> tuple[State, dict[str, Any]]:
+def _load_safetensors(data: bytes, kind: FileKind | None) -> tuple[State, dict[str, Any]]:
     try:
         state = {name: _read_array(name, told) for name, told in deserialize(data)}  # type: ignore[no-untyped-call]
         length = int.from_bytes(data[:8], "little")
@@ -254,8 +282,8 @@ def _load_safetensors(data: bytes) -> tuple[State, dict[str, Any]]:
         raise WeightsError(
             f"not a readable safetensors file ({error}); train it again or get a whole copy"
         ) from error
-    if header:
-        KIND.require(header.get("format"), header.get("version"))
+    if kind and (header or kind is not KIND):
+        kind.require(header.get("format"), header.get("version"))
     return state, header
 
 

@@ -42,12 +42,16 @@ class Face:
         score: in [0, 1].
         landmarks: five ``(x, y)``, in the order of :data:`_LANDMARKS`.
         track: of a frame of a video, the number of the face that it follows, if it follows one.
+        name: the character that it was recognised as, ``unknown`` if none; None if nobody asked.
+        name_score: probability of the name, in [0, 1].
     """
 
     box: tuple[float, ...]
     score: float
     landmarks: tuple[tuple[float, ...], ...]
     track: int | None = None
+    name: str | None = None
+    name_score: float | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,15 +67,26 @@ class Detections:
         landmarks: (N, 5, 2) float32, ``x, y`` of the left eye, right eye, nose and the left and
             right corner of the mouth, as seen in the image.
         origin: which image it was, if that is known.
+        names: N characters that the faces were recognised as, ``unknown`` where none; None if
+            nobody asked.
+        name_scores: (N,) float32 probabilities of the names, in [0, 1].
     """
 
     boxes: Floats
     scores: Floats
     landmarks: Floats
     origin: Origin | None = field(default=None, kw_only=True)
+    names: tuple[str, ...] | None = field(default=None, kw_only=True)
+    name_scores: Floats | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         count = len(self.scores)
+        if (self.names is None) != (self.name_scores is None):
+            raise ValueError("expected names and their scores, or neither")
+        if self.names is not None and (
+            len(self.names) != count or self.name_scores is None or len(self.name_scores) != count
+        ):
+            raise ValueError(f"expected {count} names with scores, got {len(self.names)}")
         expected = {"boxes": (count, 4), "scores": (count,), "landmarks": (count, 5, 2)}
         for name, shape in expected.items():
             found = getattr(self, name).shape
@@ -103,9 +118,17 @@ class Detections:
     def __getitem__(self, keep: Any) -> Face | Detections:
         """Return the face of a number, or what an index array, a mask or a slice selects."""
         boxes, scores, landmarks = self.boxes[keep], self.scores[keep], self.landmarks[keep]
+        named, name_scores = self.names is not None, self.name_scores
+        names: Any = np.array(self.names, object)[keep] if named else None
+        name_scores = name_scores[keep] if name_scores is not None else None
         if isinstance(keep, Integral) and not isinstance(keep, bool):
-            return Face(tuple(boxes.tolist()), scores.item(), tuple(map(tuple, landmarks.tolist())))
-        return Detections(boxes, scores, landmarks, origin=self.origin)
+            points = tuple(map(tuple, landmarks.tolist()))
+            name_score = None if name_scores is None else name_scores.item()
+            box = tuple(boxes.tolist())
+            return Face(box, scores.item(), points, name=names, name_score=name_score)
+        names = tuple(names.tolist()) if named else None
+        found = Detections(boxes, scores, landmarks, origin=self.origin)
+        return replace(found, names=names, name_scores=name_scores)
 
     def __iter__(self) -> Iterator[Face]:
         return (self[place] for place in range(len(self)))
@@ -333,6 +356,12 @@ class Run:
         """Least score in [0, 1] of what is shown; the usual one if the settings tell none."""
         told = recorded_score(self.settings)
         return SCORE if told is None else told
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names that faces were given, in the order of the alphabet; none if nobody asked."""
+        named = (frame.detections.names or () for frame in self.frames)
+        return tuple(sorted({name for names in named for name in names}))
 
     def above(self, score: float) -> Run:
         """Return the same with the detections of a score or more alone."""

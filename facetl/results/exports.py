@@ -1,10 +1,12 @@
 """Detections as other tools want them: tables, results to score, and pre-annotations.
 
 =============  ==========================================================================
-csv            ``NAME.csv``, a row a detection: image, corners, score; of videos time, track
+csv            ``NAME.csv``, a row a detection: image, corners, score; of videos time, track; the
+               name and its score where faces were named
 coco           ``NAME.coco.json``, COCO results, with ``NAME.coco-images.json``, the images
 yolo           ``NAME.yolo/labels/…txt``, a line a detection: class, centre, size, score
-npy            ``NAME.npy/``, the three arrays that the course's evaluator reads
+npy            ``NAME.npy/``, the three arrays that the course's evaluator reads; where faces were
+               named also three for each character
 cvat           ``NAME.cvat.json``, a COCO data set, for CVAT's import "COCO 1.0"
 label-studio   ``NAME.label-studio.json``, tasks with predictions, and the labelling
                interface that they fit, ``NAME.label-studio.xml``
@@ -15,7 +17,8 @@ Those of tracks with times are in :mod:`facetl.results.track_exports`.
 
 ``csv``, ``coco`` and ``npy`` hold boxes as they were found, which may leave the image a little;
 the others, which people correct by hand, end at its border.  COCO's image ids count from 1 in
-the order of the frames, as those of ``facetl convert --to coco`` for the same folder do.
+the order of the frames, as those of ``facetl convert --to coco`` for the same folder do.  Where
+faces were named, characters are the categories, classes and labels; without names all are ``face``.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,9 +47,6 @@ from facetl.results.export_table import TIMED_EXPORTS, load_export
 from facetl.results.json_file import shortest_decimals
 from facetl.results.peers import PeerDetections, save_peer
 from facetl.results.timelines import count_untracked
-
-_CATEGORY = 1
-"""The only category of what is found, in COCO."""
 
 
 def save_exports(
@@ -148,10 +148,15 @@ def save_csv(folder: Path, run: Run) -> list[Path]:
     columns = ["image", "x1", "y1", "x2", "y2", "score"]
     if any(frame.time is not None or frame.tracks is not None for frame in run.frames):
         columns += ["time", "track"]
+    named = ["name", "name_score"] if run.classes else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(row[: len(columns)] for frame in run.frames for row in _rows(frame))
+    writer.writerow(columns + named)
+    for frame in run.frames:
+        tracks = frame.tracks or [None] * len(frame.detections)
+        for each, track in zip(_found(frame), tracks, strict=True):
+            row = [frame.image, *each.box, each.score, frame.time, track][: len(columns)]
+            writer.writerow([*row, *([each.name, each.name_score] if named else [])])
     path = folder / f"{run.name}.csv"
     write_text(path, text.getvalue())
     return [path]
@@ -159,10 +164,16 @@ def save_csv(folder: Path, run: Run) -> list[Path]:
 
 def save_coco_results(folder: Path, run: Run) -> list[Path]:
     """Write COCO's results format, and a data set without faces that knows the images."""
+    ids = _categories_of(run)
     results = [
-        {"image_id": number, "category_id": _CATEGORY, "bbox": bbox_of(box), "score": score}
+        {
+            "image_id": number,
+            "category_id": ids[each.name or FACE],
+            "bbox": bbox_of(each.box),
+            "score": each.score,
+        }
         for number, frame in enumerate(run.frames, start=1)
-        for box, score in _found(frame)
+        for each in _found(frame)
     ]
     paths = [folder / f"{run.name}.coco.json", folder / f"{run.name}.coco-images.json"]
     write_text(paths[0], json.dumps(results) + "\n")
@@ -172,14 +183,15 @@ def save_coco_results(folder: Path, run: Run) -> list[Path]:
 
 def save_cvat(folder: Path, run: Run) -> list[Path]:
     """Write a COCO data set with the detections as its annotations."""
+    ids = _categories_of(run)
     found = [
-        (number, box, score)
+        (number, each)
         for number, frame in enumerate(run.frames, start=1)
-        for box, score in _found(frame, within=True)
+        for each in _found(frame, within=True)
     ]
     annotations = [
-        {**describe_box(count, number, _CATEGORY, box), "score": score}
-        for count, (number, box, score) in enumerate(found, start=1)
+        {**describe_box(count, number, ids[each.name or FACE], each.box), "score": each.score}
+        for count, (number, each) in enumerate(found, start=1)
     ]
     path = folder / f"{run.name}.cvat.json"
     write_text(path, json.dumps(_coco_document(run, annotations), ensure_ascii=False) + "\n")
@@ -192,32 +204,38 @@ def save_yolo_text(folder: Path, run: Run) -> list[Path]:
     names = [str(image_name(frame.image)) for frame in run.frames]
     refuse_shared_files(names, "yolo")
     (root / LABELS).mkdir(parents=True, exist_ok=True)  # there may be no text to write
+    ids = _categories_of(run)
+    if run.classes:
+        write_text(root / "classes.txt", "".join(f"{each}\n" for each in ids))
     for name, frame in zip(names, run.frames, strict=True):
         lines = [
-            f"0 {format_shares(box, frame.size_hw)} {score!r}\n"
-            for box, score in _found(frame, within=True)
+            f"{ids[each.name or FACE] - 1} {format_shares(each.box, frame.size_hw)} "
+            f"{each.score!r}\n"
+            for each in _found(frame, within=True)
         ]
         write_text(root / LABELS / f"{stem_of(name)}.txt", "".join(lines))
     return [root]
 
 
 def save_arrays(folder: Path, run: Run) -> list[Path]:
-    """Write the three arrays of the course.
+    """Write the three arrays of the course; where faces were named, three for each character.
 
-    Its truth knows images by their base names: so they are called here, unless two frames
-    share one.
+    A character's scores are those of its faces times those of the name.  The course's truth knows
+    images by their base names: so they are called here, unless two frames share one.
     """
     path = folder / f"{run.name}.npy"
     names = _short_names([frame.image for frame in run.frames])
-    found = [
-        (box, score, names[frame.image]) for frame in run.frames for box, score in _found(frame)
-    ]
+    found = [(each, names[frame.image]) for frame in run.frames for each in _found(frame)]
     peer = PeerDetections(
-        boxes=as_boxes([box for box, _, _ in found]),
-        scores=np.array([score for _, score, _ in found], dtype=np.float64),
-        file_names=tuple(name for _, _, name in found),
+        boxes=as_boxes([each.box for each, _ in found]),
+        scores=np.array([each.score for each, _ in found], dtype=np.float64),
+        file_names=tuple(name for _, name in found),
     )
     save_peer(path, peer)
+    for character in run.classes:
+        rows = [row for row, (each, _) in enumerate(found) if each.name == character]
+        sure = np.array([found[row][0].name_score or 0.0 for row in rows])
+        save_peer(path, peer.rows(rows, sure), character)
     return [path]
 
 
@@ -225,9 +243,8 @@ def save_label_studio(folder: Path, run: Run) -> list[Path]:
     """Write tasks with predictions, and the labelling interface whose names they use."""
     tasks = []
     for frame in run.frames:
-        found = list(_found(frame, within=True))
-        boxes, scores = [box for box, _ in found], [score for _, score in found]
-        tasks.append(Task(frame.image, frame.size_hw, boxes, scores=scores))
+        boxes, scores, labels = _columns(frame)
+        tasks.append(Task(frame.image, frame.size_hw, boxes, labels, scores))
     return label_studio.save_label_studio(folder / f"{run.name}.label-studio.json", tasks, run.name)
 
 
@@ -237,35 +254,57 @@ def save_labelme(folder: Path, run: Run) -> list[Path]:
     refuse_shared_files([str(image_name(frame.image)) for frame in run.frames], "labelme")
     root.mkdir(parents=True, exist_ok=True)  # there may be no file to write
     for frame in run.frames:
-        found = list(_found(frame, within=True))
-        boxes, scores = [box for box, _ in found], [score for _, score in found]
-        image, labels = str(image_name(frame.image)), [None] * len(boxes)
+        boxes, scores, labels = _columns(frame)
+        image = str(image_name(frame.image))
         labelme.save_labels(root, labelme.Labels(image, frame.size_hw, boxes, labels, scores))
     return [root]
 
 
-def _rows(frame: FrameResult) -> Iterator[list[Any]]:
-    """Yield the cells of each detection; None becomes an empty cell."""
-    tracks = frame.tracks or [None] * len(frame.detections)
-    for (box, score), track in zip(_found(frame), tracks, strict=True):
-        yield [frame.image, *box, score, frame.time, track]
+class _Found(NamedTuple):
+    """A face as it is written."""
+
+    box: list[float]
+    score: float
+    name: str | None
+    name_score: float | None
+
+
+def _columns(frame: FrameResult) -> tuple[list[list[float]], list[float], list[str | None]]:
+    """Return boxes that end at the border, their scores and names."""
+    found = list(_found(frame, within=True))
+    return (
+        [each.box for each in found],
+        [each.score for each in found],
+        [each.name for each in found],
+    )
+
+
+def _categories_of(run: Run) -> dict[str, int]:
+    """Return the numbers of the classes, from 1 on: the characters, or faces."""
+    return {name: number for number, name in enumerate(run.classes or (FACE,), start=1)}
 
 
 def _coco_document(run: Run, boxes: Sequence[dict[str, Any]]) -> dict[str, Any]:
     images = [(frame.image, frame.size_hw) for frame in run.frames]
     what = f"faces found by facetl, run {run.name}"
-    return describe_dataset(what, images, {FACE: _CATEGORY}, boxes)
+    return describe_dataset(what, images, _categories_of(run), boxes)
 
 
-def _found(frame: FrameResult, *, within: bool = False) -> Iterator[tuple[list[float], float]]:
-    """Yield boxes and scores; if ``within``, cut off at the border, and none that is beyond."""
+def _found(frame: FrameResult, *, within: bool = False) -> Iterator[_Found]:
+    """Yield the faces; if ``within``, cut off at the border, and none that is beyond."""
     boxes = as_boxes(shortest_decimals(frame.detections.boxes))
     scores = shortest_decimals(frame.detections.scores)
     keep = np.ones(len(boxes), dtype=bool)
     if within:
         boxes = clip(boxes, frame.size_hw)
         keep = np.asarray((boxes[:, 2:] - boxes[:, :2] > THINNEST).all(axis=1))
-    yield from zip(boxes[keep].tolist(), scores[keep].tolist(), strict=True)
+    found = frame.detections
+    name_scores: Sequence[float | None] = [None] * len(boxes)
+    if found.name_scores is not None:
+        name_scores = shortest_decimals(found.name_scores).tolist()
+    for row in np.flatnonzero(keep).tolist():
+        name = found.names[row] if found.names is not None else None
+        yield _Found(boxes[row].tolist(), float(scores[row]), name, name_scores[row])
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,9 @@ A frame of a video has two keys more, ``"time": 4.92`` (seconds from the start) 
 ``"tracks": [7]`` (for each box the number of the face that it follows, ``null`` if none).  One that
 shows the same as the frame before was not searched: its boxes are carried over, it has
 ``"carried": true``, no candidates and 0 seconds.
+
+Where faces were named there are two keys more, ``"names": ["dexter"]`` (``unknown`` for a face
+that is nobody's) and ``"name_scores": [0.98]``.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -142,6 +146,9 @@ def frame_to_json(frame: FrameResult) -> dict[str, Any]:
         document["time"] = frame.time
     if frame.tracks is not None:
         document["tracks"] = list(frame.tracks)
+    if frame.detections.names is not None and frame.detections.name_scores is not None:
+        document["names"] = list(frame.detections.names)
+        document["name_scores"] = shortest_decimals(frame.detections.name_scores).tolist()
     if frame.carried:
         document["carried"] = True
     return document
@@ -168,6 +175,11 @@ def frame_from_json(frame: dict[str, Any]) -> FrameResult:
     """
     height, width = frame["size_hw"]
     found = Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"])
+    if "names" in frame:
+        names = tuple(map(str, frame["names"]))
+        found = replace(
+            found, names=names, name_scores=np.asarray(frame["name_scores"], np.float32)
+        )
     return FrameResult(
         image=str(frame["image"]),
         size_hw=(int(height), int(width)),

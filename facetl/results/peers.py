@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from facetl.boxes import FARTHEST, Boxes, as_boxes
 from facetl.errors import DetectionsError
 from facetl.files import atomic_path, require_regular
 
-BOXES = "detections_all_faces.npy"
-SCORES = "scores_all_faces.npy"
-FILE_NAMES = "file_names_all_faces.npy"
+ALL = "all_faces"
+"""What the course calls the faces of everybody, where a character's have its name."""
+_STEMS = ("detections", "scores", "file_names")
+BOXES, SCORES, FILE_NAMES = (f"{stem}_{ALL}.npy" for stem in _STEMS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,12 @@ class PeerDetections:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def rows(self, rows: Sequence[int], factors: NDArray[np.float64]) -> PeerDetections:
+        """Return some of the detections, their scores times (N,) factors."""
+        names = tuple(self.file_names[row] for row in rows)
+        chosen = np.asarray(rows, np.intp)
+        return PeerDetections(self.boxes[chosen], self.scores[chosen] * factors, names)
+
 
 def load_peer(folder: Path) -> PeerDetections:
     """Read the three arrays of a folder; pickled objects in them are never loaded.
@@ -71,19 +79,15 @@ def load_peer(folder: Path) -> PeerDetections:
         raise DetectionsError(f"{folder}: {error}; write the three arrays again") from error
 
 
-def save_peer(folder: Path, peer: PeerDetections) -> None:
-    """Write the three arrays into a folder, each atomically.
+def save_peer(folder: Path, peer: PeerDetections, whose: str = ALL) -> None:
+    """Write the three arrays of a character, or of all faces, into a folder, each atomically.
 
     Raises:
         OutputError: if the place cannot be written.
     """
-    arrays = {
-        BOXES: peer.boxes,
-        SCORES: peer.scores,
-        FILE_NAMES: np.array(peer.file_names, dtype=np.str_),
-    }
-    for name, array in arrays.items():
-        with atomic_path(folder / name) as temporary:
+    arrays = (peer.boxes, peer.scores, np.array(peer.file_names, dtype=np.str_))
+    for stem, array in zip(_STEMS, arrays, strict=True):
+        with atomic_path(folder / f"{stem}_{whose}.npy") as temporary:
             np.save(temporary, array, allow_pickle=False)
 
 

@@ -10,6 +10,8 @@ Frames and texts are found as
 - folders with a text named after each beside them, ``NAME_annotations.txt``,
   ``task1_gt_NAME.txt`` or ``NAME.txt``; of several, names become ``NAME/0001.jpg``;
 - one folder of images, with one text in it or beside it;
+- beside ``task1_gt_NAME.txt``, which has no labels, ``task2_CHARACTER_gt_NAME.txt`` for each
+  character: they say who the faces are, and the others are ``unknown``;
 - parts of these kinds in ``antrenare`` (to train on), ``val`` and ``validare`` (to test on).
 """
 
@@ -17,7 +19,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from glob import escape as glob_escape
 from pathlib import Path
 from unicodedata import category
 
@@ -33,6 +37,7 @@ from facetl.data.annotations import (
     read_head,
     read_text,
 )
+from facetl.data.characters import UNKNOWN
 from facetl.data.formats.base import AnnotationFormat, FramesByPart, NoSuchPartError, Source
 from facetl.data.formats.corners import is_number
 from facetl.data.formats.folders import (
@@ -57,6 +62,11 @@ _FOREIGN_SUFFIXES = (".json", ".xml", ".csv", ".zip")
 """Suffixes of the annotations of other tools."""
 _LOOKED_AT = 20
 """How many files are looked at to see what they are."""
+
+
+_ALL_FACES = re.compile(r"task1_gt_(.+)\.txt")
+"""The name of a text of all faces, beside which those of characters may lie."""
+_Corners = tuple[float, float, float, float]
 
 
 class NoAnnotationsError(InputError):
@@ -134,7 +144,33 @@ def load_annotations(path: Path | str, on_error: OnError = "strict") -> Annotati
     path = Path(path)
     texts = enumerate(read_text(path).split("\n"), start=1)
     parsed = [_parse_line(text, path, number) for number, text in texts if text.strip()]
+    if characters := _characters_beside(path):
+        parsed = [_with_label(each, characters) for each in parsed]
     return AnnotationFile(path, *collect_faces(parsed, path, on_error))
+
+
+def _characters_beside(path: Path) -> dict[tuple[str, _Corners], str]:
+    """Return who the faces of a text of all faces are, by the texts of characters beside it."""
+    named = _ALL_FACES.fullmatch(path.name)
+    if not named or path.is_symlink():
+        return {}
+    characters = {}
+    for text in sorted(path.parent.glob(f"task2_*_gt_{glob_escape(named[1])}.txt")):
+        name = text.name.removeprefix("task2_").removesuffix(f"_gt_{named[1]}.txt")
+        for line in read_text(text).split("\n"):
+            face = _parse_line(line, text, 1) if line.strip() else None
+            if isinstance(face, FaceLine):
+                characters[face.image, face.box] = name
+    return characters
+
+
+def _with_label(
+    face: FaceLine | Problem, characters: Mapping[tuple[str, _Corners], str]
+) -> FaceLine | Problem:
+    """Return a face with its character, unknown if it is none's; one with a label as it is."""
+    if isinstance(face, Problem) or face.label is not None:
+        return face
+    return replace(face, label=characters.get((face.image, face.box), UNKNOWN))
 
 
 def save_annotations(path: Path, faces: Mapping[str, tuple[Boxes, Sequence[str | None]]]) -> None:

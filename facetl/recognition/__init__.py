@@ -1,0 +1,1 @@
+"""Who a face is: characters named by a network that has learnt them from annotated frames."""
