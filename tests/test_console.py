@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from itertools import pairwise
 
@@ -275,6 +276,28 @@ def test_in_a_terminal_the_bar_says_what_is_going_on(
     assert "pnet: training" in captured.err
     assert "[pnet] epoch 1" in captured.err
     assert " left" in captured.err
+
+
+@pytest.mark.parametrize("count", [1, 4, 13])
+def test_columns_without_a_place_come_below_with_the_names_once_more(
+    count: int, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(LINE))
+    figures = {f"figure {number}": f"{number}.12345" for number in range(10, 10 + count)}
+    table = plain_table("run", list(figures))
+    for name in ("first", "second"):
+        table.add_row(name, *figures.values())
+    print_table(table)
+    lines = [line.rstrip() for line in click.unstyle(capsys.readouterr().out).splitlines()]
+    assert max(map(len, lines)) <= LINE
+    parts = [line for line in lines if line.startswith("run ")]
+    assert len(parts) == -(-count // 5)
+    assert [name for line in parts for name in re.findall(r"figure \d+", line)] == [*figures]
+    for row in ("first ", "second "):
+        cells = [cell for line in lines if line.startswith(row) for cell in line.split()[1:]]
+        assert cells == [*figures.values()]
 
 
 def test_long_names_of_runs_stay_distinct_at_80_columns() -> None:

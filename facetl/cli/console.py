@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
@@ -22,7 +24,7 @@ from facetl.reporting import PROGRESS, say_time
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
-    from rich.table import Table
+    from rich.table import Column, Table
 
 T = TypeVar("T")
 
@@ -30,6 +32,8 @@ _EARLY = 0.01
 """Up to this fraction of the work, nothing that was said before counts: the first step is slow."""
 LINE = 80
 """Columns that a terminal has at least."""
+_HEAD = 12
+"""Columns of text beyond which what heads a column of a table is folded."""
 COMMAND = "facetl.command"
 """Where the context keeps the command as it was typed."""
 
@@ -277,11 +281,44 @@ def plain_table(
 
 
 def print_table(table: Table) -> None:
-    """Print a table on stdout; when piped, as wide as its content needs."""
+    """Print a table on stdout; when piped, as wide as its content needs.
+
+    On a terminal, columns that find no place beside the others come below them, with the first
+    column once more.
+    """
     console = _plain_console()
     if not console.is_terminal:
-        console = _plain_console(width=_width_of(table))
-    console.print(table)
+        _plain_console(width=_width_of(table)).print(table)
+        return
+    for number, part in enumerate(_split(table, console.width)):
+        if number:
+            console.print()
+        console.print(part)
+
+
+def _split(table: Table, width: int) -> list[Table]:
+    """Return a table as tables whose cells fit a width; only what heads a column may be folded."""
+    first, *others = table.columns
+    room = width - min(_need(first, table), width // 2)
+    groups: list[list[Column]] = [[]]
+    for column in others:
+        if groups[-1] and sum(_need(each, table) for each in [*groups[-1], column]) > room:
+            groups.append([])
+        groups[-1].append(column)
+    return [_with_columns(table, [first, *group]) for group in groups]
+
+
+def _need(column: Column, table: Table) -> int:
+    """Return how many columns of text a column takes at least, with the space beside it."""
+    measure = _plain_console(width=10_000).measure
+    cells = max((measure(each).maximum for each in column.cells), default=0)
+    return max(cells, min(measure(column.header).maximum, _HEAD)) + sum(table.padding[1::2])
+
+
+def _with_columns(table: Table, columns: Sequence[Column]) -> Table:
+    part = copy(table)
+    part.columns = [replace(each, _index=place) for place, each in enumerate(columns)]
+    return part
 
 
 def _width_of(table: Table) -> int:

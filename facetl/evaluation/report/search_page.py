@@ -79,7 +79,7 @@ def _describe_face(face: ShownFace, page: SearchPage) -> dict[str, Any]:
     return {
         "name": face.image,
         "score": face.score,
-        "picture": _as_address(face.picture),
+        "picture": _as_address(face.picture, "image/jpeg"),
         "link": page.link(face.image),
     }
 
@@ -135,5 +135,5 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
-def _as_address(picture: bytes) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+def _as_address(picture: bytes, kind: str = "image/webp") -> str:
+    return f"data:{kind};base64,{base64.b64encode(picture).decode()}"
