@@ -101,14 +101,24 @@ class Recogniser:
         Raises:
             ImageError: if the picture cannot be read.
         """
-        probabilities = self.probabilities(as_pixels(picture), found.boxes)
-        best = probabilities.argmax(axis=1) if len(found) else np.zeros(0, np.int64)
-        scores = probabilities[np.arange(len(found)), best]
+        names, scores = self.name_boxes(as_pixels(picture), found.boxes)
+        return replace(found, names=names, name_scores=scores)
+
+    def name_boxes(self, image: Pixels, boxes: Boxes | Floats) -> tuple[tuple[str, ...], Floats]:
+        """Return N names, ``unknown`` for nobody in particular, and their (N,) probabilities.
+
+        Args:
+            image: (H, W, 3) uint8, RGB.
+            boxes: (N, 4) half-open, in pixels.
+        """
+        probabilities = self.probabilities(image, boxes)
+        best = probabilities.argmax(axis=1)
+        scores = probabilities[np.arange(len(boxes)), best]
         names = tuple(
             self.weights.classes[place] if score >= LEAST_SCORE else UNKNOWN
             for place, score in zip(best.tolist(), scores.tolist(), strict=True)
         )
-        return replace(found, names=names, name_scores=scores)
+        return names, scores
 
     def probabilities(self, image: Pixels, boxes: Boxes | Floats) -> Floats:
         """Return the (N, C) probabilities of the classes for (N, 4) boxes.
