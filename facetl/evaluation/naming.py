@@ -74,6 +74,13 @@ class Confusion:
             counts[row_of[true], column_of[said]] += 1
         return cls(rows, columns, counts)
 
+    def without_empty_ends(self) -> Confusion:
+        """Return the same without the last row and column, where nothing is in them."""
+        rows = len(self.rows) - (not self.counts[-1].any())
+        columns = len(self.columns) - (not self.counts[:, -1].any())
+        kept = self.counts[:rows, :columns]
+        return Confusion(self.rows[:rows], self.columns[:columns], kept)
+
     @property
     def right(self) -> tuple[int, int]:
         """Of the faces of characters that are found, how many have their name; how many are."""

@@ -151,6 +151,7 @@ def plot_confusion(confusion: Confusion, title: str) -> Figure:
         confusion: of at least one face.
         title: which faces they are.
     """
+    confusion = confusion.without_empty_ends()
     counts = confusion.counts
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows, columns = ([*map(shorten, names)] for names in (confusion.rows, confusion.columns))
