@@ -19,10 +19,12 @@ from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
+from facetl.evaluation.report.sheet import Cutout, Row, Sheet
 from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
 from facetl.evaluation.report.templating import build_environment
 from facetl.evaluation.scoring import Evaluation
 from facetl.palette import COMMON_STYLE
+from facetl.reporting import plural
 from facetl.version import VERSION, installed_versions
 
 MAX_FRAMES = 1000
@@ -32,7 +34,7 @@ PICTURES_BYTES = 9_000_000
 
 _FILTERS = (
     ("all", "all"),
-    ("misses", "misses"),
+    ("misses", "missed"),
     ("false_alarms", "false alarms"),
     ("gained", "gained"),
     ("lost", "lost"),
@@ -40,13 +42,44 @@ _FILTERS = (
 ORDERS = (
     ("mistakes", "most mistakes"),
     ("name", "name"),
-    ("misses", "most misses"),
+    ("misses", "most missed"),
     ("false_alarms", "most false alarms"),
     ("gained", "most gained"),
     ("lost", "most lost"),
     ("smallest", "smallest face"),
     ("lowest", "lowest score of a hit"),
 )
+_KINDS = {
+    "missed": ("Missed faces", "the largest first"),
+    "false_alarms": ("False alarms", "the surest first"),
+    "loose": ("Loose boxes", "found, but box and face share less than half; the loosest first"),
+    "right": ("Found well", "some of them"),
+}
+"""Title of each kind of pictures, and which ones come first."""
+_MARKS = {
+    "missed": ("miss", "?"),
+    "false_alarms": ("alarm", "✕"),
+    "loose": ("hit", "≈"),
+    "right": ("hit", "✓"),
+}
+"""How boxes of each kind are drawn, and the sign beside its title."""
+_WORDS = {
+    "found": f"a face whose box was found with an IoU of {IOU_THRESHOLD:g} or more",
+    "missed": "a face that was not found",
+    "false alarm": "a box that was found where there is no face, a second one of the same face, or "
+    "one too far off",
+    "IoU": "intersection over union, how well two boxes agree: the area that they share, divided "
+    "by the area that they cover together; 1 is the same box",
+    "precision": "of the boxes that are shown, the share that found a face",
+    "recall": "of the faces, the share that was found",
+    "F1": "precision and recall as one figure, their harmonic mean",
+    "AP": "average precision: precision in the mean over all recalls, whatever score is chosen; "
+    "1 is perfect",
+    "localisation": "a mistake: a box near a face, but too far off to count",
+    "duplicate": "a mistake: a second box of a face that was found",
+    "background": "a mistake: a box where there is no face",
+    "expected calibration error": "how far scores are from the share of boxes that found a face",
+}
 _FACE_SIZES = (("under 24 px", 0, 24), ("24 to 48 px", 24, 48), ("48 to 96 px", 48, 96))
 _LARGEST_FACES = ("96 px and more", 96, 1_000_000)
 _RECALL_BY = {
@@ -95,6 +128,7 @@ class Report:
         frames: the frames; of more than :data:`MAX_FRAMES` some.
         left_out: how many frames there are besides.
         pictures: the frames' pictures as WebP files, by name; any may be missing.
+        sheets: for each run, pictures of what it misses and finds.
         plots: drawings of the errors.
         trainings: what is known of the weights' making.
         commands: the commands that made the runs and the report.
@@ -107,6 +141,7 @@ class Report:
     frames: Sequence[ReportFrame]
     left_out: int = 0
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    sheets: Sequence[Sheet] = ()
     plots: Sequence[Plot] = ()
     trainings: Sequence[TrainingHistory] = ()
     commands: Sequence[str] = ()
@@ -133,7 +168,9 @@ def render_page(report: Report) -> str:
     return environment.get_template("report.html.jinja").render(
         title=report.title,
         warnings=report.warnings,
-        summary=_summarise_runs(report.evaluations, report.frames, report.left_out),
+        verdicts=_describe_verdicts(report.evaluations),
+        change=_describe_change(report),
+        sheets=_describe_sheets(report),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
         style=COMMON_STYLE.read_text("utf-8") + read(environment, "report.css")[0],
@@ -148,21 +185,87 @@ def render_page(report: Report) -> str:
         settings=_settings(report.evaluations),
         notes=[text for each in report.evaluations for text in each.notes],
         filters=_FILTERS,
+        marks=_MARKS,
+        filters_of={"missed": "misses", "false_alarms": "false_alarms"},
+        words=_WORDS,
         orders=ORDERS,
         ignores=any(len(each.ignored) for each in report.frames),
     )
 
 
-def _summarise_runs(
-    evaluations: Sequence[Evaluation], frames: Sequence[ReportFrame], left_out: int = 0
-) -> str:
-    """Return what happened, in a sentence a run and one on what changed from first to last."""
-    sentences = [_describe_in_words(each) for each in evaluations]
-    if len(evaluations) > 1 and not left_out:
-        first, best = evaluations[0], evaluations[_best_but_first(evaluations)]
-        gained, lost = _count_changes(frames, first, best)
-        sentences.append(f"From {first.name} to {best.name}: {gained} gained, {lost} lost.")
-    return " ".join(sentences)
+def _describe_verdicts(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Return what each run found, missed and took for faces: in words, and as parts of a bar.
+
+    All bars have the same scale; what is left of the shorter ones is ``rest``.
+    """
+    longest = max((sum(each.counts) for each in evaluations), default=0)
+    return [
+        {
+            "name": each.name,
+            "text": _describe_verdict(each),
+            "parts": {**each.counts._asdict(), "rest": longest - sum(each.counts)},
+        }
+        for each in evaluations
+    ]
+
+
+def _describe_verdict(run: Evaluation) -> str:
+    counts, least = run.counts, _threshold(run)
+    if math.isinf(least):
+        return f"found none of {plural(run.metrics.faces, 'face')} at any score."
+    return (
+        f"found {counts.found} of {plural(run.metrics.faces, 'face')}, missed {counts.missed}, "
+        f"{plural(counts.false_alarms, 'false alarm')} at score {least:.4g} and above."
+    )
+
+
+def _describe_change(report: Report) -> str:
+    """Return what changed from the first run to the best of the others, in words."""
+    if len(report.evaluations) < 2 or report.left_out:
+        return ""
+    first, best = report.evaluations[0], report.evaluations[_best_but_first(report.evaluations)]
+    gained, lost = _count_changes(report.frames, first, best)
+    return (
+        f"{best.name} finds {plural(gained, 'face')} that {first.name} misses, and misses {lost} "
+        f"that {first.name} finds."
+    )
+
+
+def _describe_sheets(report: Report) -> list[dict[str, Any]]:
+    """Return the pictures of each run, those of the best one first."""
+    best = _best_but_first(report.evaluations)
+    told = [
+        {"name": run.name, "place": place, "rows": [_describe_row(row) for row in sheet]}
+        for place, (run, sheet) in enumerate(zip(report.evaluations, report.sheets, strict=False))
+        if any(row.cutouts for row in sheet)
+    ]
+    return sorted(told, key=lambda each: each["place"] != best)
+
+
+def _describe_row(row: Row) -> dict[str, Any]:
+    title, hint = _KINDS[row.kind]
+    return {
+        "kind": row.kind,
+        "title": title,
+        "hint": hint,
+        "total": row.total,
+        "cutouts": [_describe_cutout(title, each) for each in row.cutouts],
+    }
+
+
+def _describe_cutout(title: str, cutout: Cutout) -> dict[str, Any]:
+    x1, y1, x2, y2 = cutout.window
+    return {
+        "frame": cutout.spot.frame,
+        "text": cutout.spot.text,
+        "words": f"{title}: {cutout.spot.text}, in {cutout.spot.frame}",
+        "picture": _as_address(cutout.picture, "image/jpeg"),
+        "view": f"{x1} {y1} {x2 - x1} {y2 - y1}",
+        "drawn": [
+            {"style": style, "x": box[0], "y": box[1], "w": box[2] - box[0], "h": box[3] - box[1]}
+            for style, box in cutout.drawn
+        ],
+    }
 
 
 def _count_changes(
@@ -202,20 +305,6 @@ def _best_but_first(evaluations: Sequence[Evaluation]) -> int:
 def _ap(run: Evaluation) -> float:
     ap = run.metrics.ap["0.3"]
     return -1.0 if math.isnan(ap) else ap
-
-
-def _describe_in_words(run: Evaluation) -> str:
-    metrics, least = run.metrics, _threshold(run)
-    if math.isinf(least):
-        return f"{run.name} finds none of {metrics.faces} faces."
-    kept = metrics.curve.scores >= least
-    hits = int(metrics.curve.hits[kept].sum())
-    false = int(kept.sum()) - hits
-    alarms = f"{false} false alarm{'s' * (false != 1)}"
-    return (
-        f"{run.name} finds {hits} of {metrics.faces} faces with {alarms} "
-        f"(score {least:.4g} and above; AP {metrics.ap['0.3']:.4f})."
-    )
 
 
 def _threshold(run: Evaluation) -> float:
