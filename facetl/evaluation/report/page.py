@@ -66,7 +66,7 @@ _MARKS = {
 _WORDS = {
     "found": f"a face whose box was found with an IoU of {IOU_THRESHOLD:g} or more",
     "missed": "a face that was not found",
-    "false alarm": "a box that was found where there is no face, a second one of the same face, or "
+    "false alarm": "a box that was found where no face is annotated, a second one of the same face, or "
     "one too far off",
     "IoU": "intersection over union, how well two boxes agree: the area that they share, divided "
     "by the area that they cover together; 1 is the same box",
@@ -77,7 +77,7 @@ _WORDS = {
     "1 is perfect",
     "localisation": "a mistake: a box near a face, but too far off to count",
     "duplicate": "a mistake: a second box of a face that was found",
-    "background": "a mistake: a box where there is no face",
+    "background": "a mistake: a box where no face is annotated",
     "expected calibration error": "how far scores are from the share of boxes that found a face",
 }
 _FACE_SIZES = (("under 24 px", 0, 24), ("24 to 48 px", 24, 48), ("48 to 96 px", 48, 96))

@@ -32,7 +32,7 @@ _MARGIN, _LEAST_MARGIN = 0.4, 16.0
 _SIDE, _QUALITY = 160, 80
 """Of the pictures, JPEG: longest side in pixels, and quality."""
 _VERDICTS = {
-    Mistake.BACKGROUND: "no face there",
+    Mistake.BACKGROUND: "no face annotated",
     Mistake.DUPLICATE: "second box of a face",
     Mistake.LOCALISATION: "too far off a face",
 }

@@ -5,7 +5,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const colour = (run) => `var(--run-${run % 6})`;
 const [FIRST, PAGE] = [12, 60]; // frames at first, and more at each push
 const DASHES = ["none", "9 4", "2 4", "12 3 2 3", "5 3", "1 3"];
-const VERDICTS = { background: "no face there", duplicate: "second box", localisation: "too far off" };
+const VERDICTS = { background: "no face annotated", duplicate: "second box", localisation: "too far off" };
 const dash = (run) => `stroke-dasharray: ${DASHES[run % DASHES.length]}`;
 const SIDES = ["left", "right"];
 const STATE = {
