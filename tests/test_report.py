@@ -26,6 +26,7 @@ from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.compose import MOST_TRAININGS, _recall_training
 from facetl.evaluation.report.frames import collect_frames
+from facetl.evaluation.report.opening import count_changes
 from facetl.evaluation.report.sheet import MOST, draw_sheets, find_spots
 from facetl.evaluation.scoring import Evaluation, Predictions, Truth, evaluate_all
 from facetl.mtcnn.weights import Weights, load_weights, save_weights
@@ -431,6 +432,8 @@ def test_frames_named_by_a_file_alone_are_looked_for_in_a_folder(
     success(facetl(results, "--truth", truth, "--out", tmp_path / "seen", *folder))
     pages = [(tmp_path / name / "report.html").read_text() for name in ("bare", "seen")]
     assert [text.count("data:image/webp") for text in pages] == [0, 4]
+    assert [text.count("data:image/jpeg") > 0 for text in pages] == [False, True]
+    assert ["as the images were not found" in text for text in pages] == [True, False]
 
 
 def test_the_gallery_knows_what_each_run_found() -> None:
@@ -440,7 +443,7 @@ def test_the_gallery_knows_what_each_run_found() -> None:
     assert by_name["001.jpg"].detections["pretrained"].matches.verdicts[0] is None
     assert by_name["001.jpg"].detections["pretrained"].mistakes(0.85) == 1
     assert by_name["002.jpg"].mistakes(thresholds) == 2
-    assert page._count_changes(FRAMES, *EVALUATIONS) == (3, 1)
+    assert count_changes(FRAMES, *EVALUATIONS) == (3, 1)
 
 
 def test_a_peer_without_sizes_gets_frames_large_enough_for_its_boxes() -> None:

@@ -7,7 +7,6 @@ asks for anything outside it: its content security policy forbids that.
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import sys
@@ -19,12 +18,19 @@ from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
-from facetl.evaluation.report.sheet import Cutout, Row, Sheet
+from facetl.evaluation.report.opening import (
+    MARKS,
+    best_but_first,
+    describe_change,
+    describe_sheets,
+    describe_verdicts,
+    threshold_of,
+)
+from facetl.evaluation.report.sheet import Sheet
 from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
-from facetl.evaluation.report.templating import build_environment
+from facetl.evaluation.report.templating import as_address, build_environment
 from facetl.evaluation.scoring import Evaluation
 from facetl.palette import COMMON_STYLE
-from facetl.reporting import plural
 from facetl.version import VERSION, installed_versions
 
 MAX_FRAMES = 1000
@@ -49,25 +55,11 @@ ORDERS = (
     ("smallest", "smallest face"),
     ("lowest", "lowest score of a hit"),
 )
-_KINDS = {
-    "missed": ("Missed faces", "the largest first"),
-    "false_alarms": ("False alarms", "the surest first"),
-    "loose": ("Loose boxes", "found, but box and face share less than half; the loosest first"),
-    "right": ("Found well", "some of them"),
-}
-"""Title of each kind of pictures, and which ones come first."""
-_MARKS = {
-    "missed": ("miss", "?"),
-    "false_alarms": ("alarm", "✕"),
-    "loose": ("hit", "≈"),
-    "right": ("hit", "✓"),
-}
-"""How boxes of each kind are drawn, and the sign beside its title."""
 _WORDS = {
     "found": f"a face whose box was found with an IoU of {IOU_THRESHOLD:g} or more",
     "missed": "a face that was not found",
-    "false alarm": "a box that was found where no face is annotated, a second one of the same face, or "
-    "one too far off",
+    "false alarm": "a box that was found where no face is annotated, a second one of the same "
+    "face, or one too far off",
     "IoU": "intersection over union, how well two boxes agree: the area that they share, divided "
     "by the area that they cover together; 1 is the same box",
     "precision": "of the boxes that are shown, the share that found a face",
@@ -107,7 +99,7 @@ class Plot(NamedTuple):
     @property
     def source(self) -> str:
         """The drawing as an address that holds it."""
-        return _as_address(self.svg.encode(), "image/svg+xml")
+        return as_address(self.svg.encode(), "image/svg+xml")
 
 
 class TrainingHistory(NamedTuple):
@@ -155,7 +147,7 @@ def choose_frames(
     """Return at most :data:`MAX_FRAMES` frames, those with the most mistakes, in their order."""
     if len(frames) <= MAX_FRAMES:
         return list(frames)
-    thresholds = {each.name: _threshold(each) for each in evaluations}
+    thresholds = {each.name: threshold_of(each) for each in evaluations}
     mistakes = [-each.mistakes(thresholds) for each in frames]
     chosen = sorted(range(len(frames)), key=mistakes.__getitem__)[:MAX_FRAMES]
     return [frames[place] for place in sorted(chosen)]
@@ -168,9 +160,10 @@ def render_page(report: Report) -> str:
     return environment.get_template("report.html.jinja").render(
         title=report.title,
         warnings=report.warnings,
-        verdicts=_describe_verdicts(report.evaluations),
-        change=_describe_change(report),
-        sheets=_describe_sheets(report),
+        verdicts=describe_verdicts(report.evaluations),
+        change="" if report.left_out else describe_change(report.evaluations, report.frames),
+        sheets=describe_sheets(report.evaluations, report.sheets),
+        are_without_images=any(row.total for sheet in report.sheets for row in sheet),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
         style=COMMON_STYLE.read_text("utf-8") + read(environment, "report.css")[0],
@@ -185,97 +178,12 @@ def render_page(report: Report) -> str:
         settings=_settings(report.evaluations),
         notes=[text for each in report.evaluations for text in each.notes],
         filters=_FILTERS,
-        marks=_MARKS,
+        marks=MARKS,
         filters_of={"missed": "misses", "false_alarms": "false_alarms"},
         words=_WORDS,
         orders=ORDERS,
         ignores=any(len(each.ignored) for each in report.frames),
     )
-
-
-def _describe_verdicts(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
-    """Return what each run found, missed and took for faces: in words, and as parts of a bar.
-
-    All bars have the same scale; what is left of the shorter ones is ``rest``.
-    """
-    longest = max((sum(each.counts) for each in evaluations), default=0)
-    return [
-        {
-            "name": each.name,
-            "text": _describe_verdict(each),
-            "parts": {**each.counts._asdict(), "rest": longest - sum(each.counts)},
-        }
-        for each in evaluations
-    ]
-
-
-def _describe_verdict(run: Evaluation) -> str:
-    counts, least = run.counts, _threshold(run)
-    if math.isinf(least):
-        return f"found none of {plural(run.metrics.faces, 'face')} at any score."
-    return (
-        f"found {counts.found} of {plural(run.metrics.faces, 'face')}, missed {counts.missed}, "
-        f"{plural(counts.false_alarms, 'false alarm')} at score {least:.4g} and above."
-    )
-
-
-def _describe_change(report: Report) -> str:
-    """Return what changed from the first run to the best of the others, in words."""
-    if len(report.evaluations) < 2 or report.left_out:
-        return ""
-    first, best = report.evaluations[0], report.evaluations[_best_but_first(report.evaluations)]
-    gained, lost = _count_changes(report.frames, first, best)
-    return (
-        f"{best.name} finds {plural(gained, 'face')} that {first.name} misses, and misses {lost} "
-        f"that {first.name} finds."
-    )
-
-
-def _describe_sheets(report: Report) -> list[dict[str, Any]]:
-    """Return the pictures of each run, those of the best one first."""
-    best = _best_but_first(report.evaluations)
-    told = [
-        {"name": run.name, "place": place, "rows": [_describe_row(row) for row in sheet]}
-        for place, (run, sheet) in enumerate(zip(report.evaluations, report.sheets, strict=False))
-        if any(row.cutouts for row in sheet)
-    ]
-    return sorted(told, key=lambda each: each["place"] != best)
-
-
-def _describe_row(row: Row) -> dict[str, Any]:
-    title, hint = _KINDS[row.kind]
-    return {
-        "kind": row.kind,
-        "title": title,
-        "hint": hint,
-        "total": row.total,
-        "cutouts": [_describe_cutout(title, each) for each in row.cutouts],
-    }
-
-
-def _describe_cutout(title: str, cutout: Cutout) -> dict[str, Any]:
-    x1, y1, x2, y2 = cutout.window
-    return {
-        "frame": cutout.spot.frame,
-        "text": cutout.spot.text,
-        "words": f"{title}: {cutout.spot.text}, in {cutout.spot.frame}",
-        "picture": _as_address(cutout.picture, "image/jpeg"),
-        "view": f"{x1} {y1} {x2 - x1} {y2 - y1}",
-        "drawn": [
-            {"style": style, "x": box[0], "y": box[1], "w": box[2] - box[0], "h": box[3] - box[1]}
-            for style, box in cutout.drawn
-        ],
-    }
-
-
-def _count_changes(
-    frames: Sequence[ReportFrame], before: Evaluation, after: Evaluation
-) -> tuple[int, int]:
-    """Return how many faces only the later run finds, and only the earlier, of those shown."""
-    found = [[_faces_found(each, run) for each in frames] for run in (before, after)]
-    gained = sum(len(new - old) for old, new in zip(*found, strict=True))
-    lost = sum(len(old - new) for old, new in zip(*found, strict=True))
-    return gained, lost
 
 
 def _describe_data(report: Report) -> dict[str, Any]:
@@ -286,7 +194,7 @@ def _describe_data(report: Report) -> dict[str, Any]:
         "faces": report.evaluations[0].metrics.faces if report.evaluations else 0,
         "runs": [_describe_run(each) for each in report.evaluations],
         "left": 0,
-        "right": _best_but_first(report.evaluations),
+        "right": best_but_first(report.evaluations),
         "frames": [
             _describe_frame(each, names, report.pictures.get(each.name)) for each in report.frames
         ],
@@ -296,34 +204,11 @@ def _describe_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _best_but_first(evaluations: Sequence[Evaluation]) -> int:
-    """Return the place of the best run behind the first, which it is compared with."""
-    others = range(1, len(evaluations))
-    return max(others, key=lambda place: _ap(evaluations[place]), default=0)
-
-
-def _ap(run: Evaluation) -> float:
-    ap = run.metrics.ap["0.3"]
-    return -1.0 if math.isnan(ap) else ap
-
-
-def _threshold(run: Evaluation) -> float:
-    """Return the score from which a run is shown; infinite for one that finds nothing."""
-    threshold = run.shown.score_threshold
-    return math.inf if math.isnan(threshold) else threshold
-
-
-def _faces_found(frame: ReportFrame, run: Evaluation) -> set[int]:
-    found = frame.detections[run.name]
-    kept = found.matches.hits & (found.scores >= _threshold(run))
-    return set(found.matches.face[kept].tolist())
-
-
 def _describe_run(run: Evaluation) -> dict[str, Any]:
     curve = run.metrics.curve
     scores = curve.scores.tolist()
     low, high = min([0.0, *scores]), max([1.0, *scores])
-    threshold = _threshold(run)
+    threshold = threshold_of(run)
     return {
         "name": run.name,
         "threshold": threshold if math.isfinite(threshold) else high,
@@ -342,7 +227,7 @@ def _describe_frame(
         "name": frame.name,
         "width": width,
         "height": height,
-        "picture": _as_address(picture, "image/webp") if picture else None,
+        "picture": as_address(picture, "image/webp") if picture else None,
         "boxes": frame.boxes.round(1).tolist(),
         "labels": list(frame.labels),
         "ignored": frame.ignored.round(1).tolist(),
@@ -450,7 +335,3 @@ def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
         for each in evaluations
         if each.settings
     ]
-
-
-def _as_address(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
