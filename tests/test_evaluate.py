@@ -566,7 +566,7 @@ def test_what_is_shown_begins_at_the_score_of_the_run(results: Path) -> None:
     row = next(line for line in outcome.stdout.splitlines() if line.startswith("shown from score"))
     assert row.split()[-2:] == ["0.850", "0.800"]
     page = (results / "report.html").read_text()
-    assert "(score 0.85 and above;" in page
+    assert "found 2 of 3 faces, missed 1, 1 false alarm at score 0.85 and above." in page
     assert '"threshold": 0.85' in page
 
 
