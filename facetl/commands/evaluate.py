@@ -15,7 +15,7 @@ from facetl.commands.requests import EvaluateRequest as EvaluateRequest
 from facetl.commands.search_page import REPORT, is_search_page
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset, load_dataset
-from facetl.data.images import save_image
+from facetl.data.images import Pixels, save_image
 from facetl.data.near_duplicates import (
     Thumbnails,
     load_thumbnails,
@@ -94,10 +94,12 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
     )
     save_metrics(folder / FILE_NAME, document)
     drawings = _save_plots(folder, scored.evaluations, reporter)
-    sheets = _save_sheets(folder, scored.evaluations, named, reporter)
+    name_sheets = {run: draw_sheet(faces) for run, faces in named.items() if faces}
+    sheets = _save_sheets(folder, scored.evaluations, name_sheets, reporter)
     if report:
         warnings = [describe_suggestions(suggestions)] if suggestions else []
-        write_text(report, compose_report(scored, drawings, request.images, warnings, reporter))
+        told = (scored, drawings, request.images, warnings, reporter, name_sheets)
+        write_text(report, compose_report(*told))
     drawn = [folder / name for name in drawings]
     return EvaluateResult(scored.evaluations, overlap, folder / FILE_NAME, drawn, report, sheets)
 
@@ -185,7 +187,7 @@ def _name_true_boxes(
 def _save_sheets(
     folder: Path,
     evaluations: Sequence[Evaluation],
-    named: Mapping[str, Sequence[NamedFace]],
+    name_sheets: Mapping[str, Pixels],
     reporter: Reporter,
 ) -> list[Path]:
     """Write who is taken for whom, and faces named wrong and right, for each run with names."""
@@ -198,10 +200,9 @@ def _save_sheets(
         draw = partial(_plot_confusion, whole or each.naming.confusion, is_true=whole is not None)
         if pictures.save_figure(where, draw):
             paths.append(where)
-        sheet = draw_sheet(named.get(each.name, ()))
-        if sheet is not None:
+        if each.name in name_sheets:
             paths.append(folder / f"{each.name}.names.png")
-            save_image(paths[-1], sheet)
+            save_image(paths[-1], name_sheets[each.name])
     pictures.note_missing(reporter)
     return paths
 

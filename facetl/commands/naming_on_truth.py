@@ -77,10 +77,13 @@ def name_true_boxes(
     return replace(evaluation, naming=naming), faces
 
 
-def draw_sheet(faces: Sequence[NamedFace]) -> Pixels | None:
-    """Return a sheet of faces that are named wrong and right, the wrong ones first; None of none.
+def draw_sheet(faces: Sequence[NamedFace]) -> Pixels:
+    """Return a sheet of faces that are named wrong and right, the wrong ones first.
 
     For each character the surest mistakes and the least sure right ones are shown.
+
+    Args:
+        faces: at least one.
     """
     chosen: list[NamedFace] = []
     for name in sorted({face.true for face in faces}, key=lambda name: (name == UNKNOWN, name)):
@@ -88,8 +91,6 @@ def draw_sheet(faces: Sequence[NamedFace]) -> Pixels | None:
         wrong = sorted((each for each in own if not each.is_right), key=lambda each: -each.score)
         right = sorted((each for each in own if each.is_right), key=lambda each: each.score)
         chosen += wrong[:_MOST_WRONG] + right[:_MOST_RIGHT]
-    if not chosen:
-        return None
     chosen.sort(key=lambda each: each.is_right)
     titles = [each.true for each in chosen]
     captions = [

@@ -25,8 +25,12 @@ from facetl.run_onnx import add_up, crop
 from facetl.search.pipeline import Search, Searcher
 from facetl.search.settings import BATCH_SIZE, Settings
 
-LEAST_SCORE = 0.5
-"""Probability below which a face is not called by a name."""
+LEAST_SCORE = 0.7
+"""Probability below which a face is not called by a name.
+
+On frames held out of two shows 0.7 names 0.6 % fewer of the characters' faces than 0.5 does, and
+leaves 10 % more of the unknown ones without a name.
+"""
 
 _Namer = Callable[[Pixels, NDArray[np.int64]], Floats]
 """From (H, W, 3) pixels and (N, 4) windows to (N, C) probabilities."""
