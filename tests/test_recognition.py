@@ -33,8 +33,8 @@ from facetl.mtcnn.weights import built_in_files
 from facetl.recognition.backbones import BACKBONES, build_backbone, load_network
 from facetl.recognition.crops import FaceCrops, cut_faces, face_windows, room_around
 from facetl.recognition.learning import NamingObjective
-from facetl.recognition.names_file import SIZES, load_names
-from facetl.recognition.settings import NamingSettings
+from facetl.recognition.names_file import load_names
+from facetl.recognition.settings import SIZES, NamingSettings
 from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.exports import save_exports
 from facetl.results.json_file import save_run

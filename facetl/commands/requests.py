@@ -19,8 +19,7 @@ from facetl.errors import UsageError
 from facetl.evaluation.tuning.aims import Aim
 from facetl.mtcnn.engines import DEVICES, engine_names
 from facetl.mtcnn.stages import Stage
-from facetl.recognition.names_file import ONET, SIZES
-from facetl.recognition.settings import NamingSettings
+from facetl.recognition.settings import ONET, SIZES, NamingSettings
 from facetl.results.export_table import EXPORTS
 from facetl.search.settings import BATCH_SIZE, FACTORS, LEAST_FACE, PRESETS, Settings
 from facetl.settings import (

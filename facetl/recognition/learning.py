@@ -13,8 +13,7 @@ from torch.nn import functional
 from facetl.errors import InputError
 from facetl.recognition.backbones import BACKBONES
 from facetl.recognition.crops import FaceCrops, room_around
-from facetl.recognition.names_file import SIZES
-from facetl.recognition.settings import NamingSettings
+from facetl.recognition.settings import SIZES, NamingSettings
 from facetl.training.augmentation import augment
 from facetl.training.batches import Indices, split_by_frame
 from facetl.training.epochs import Losses, Objective

@@ -19,7 +19,8 @@ from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 from facetl.recognition.crops import face_windows
-from facetl.recognition.names_file import ONET, SIZES, NamesWeights, load_names
+from facetl.recognition.names_file import NamesWeights, load_names
+from facetl.recognition.settings import ONET, SIZES
 from facetl.results.detections import Detections, Floats
 from facetl.run_onnx import add_up, crop
 from facetl.search.pipeline import Search, Searcher
