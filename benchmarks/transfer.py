@@ -1,6 +1,6 @@
 """What transfer methods cost, and what mini-batches leave of DTNH's promise.
 
-    python benchmarks/transfer.py [PATCHES] [--only cost seeds noise]
+    python benchmarks/transfer.py [PATCHES] [--only cost seeds noise fisher]
 
 Without PATCHES, some are cut from the built-in cartoon.  All on one thread, PNet.
 
@@ -9,6 +9,8 @@ seeds   training steps of several seeds: one network after the other, or all in 
         (torch.func)
 noise   how much of a mini-batch's gradient is the mean gradient, and of the regulariser's pull
         against that mean what DTNH takes away
+fisher  mean Fisher information of the pretrained weights, all and by layer, by which
+        ``l2-sp-fisher`` weighs its pull
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from facetl.training.loop import train
 from facetl.training.losses import detection_losses, regression_targets, weighted_sum
 from facetl.training.penalties import Held, angle, flatten
 from facetl.training.regularisers import find_regulariser
+from facetl.training.regularisers.l2_sp_fisher import fisher_diagonal
 from facetl.training.sampling import Label
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
@@ -137,7 +140,9 @@ def measure_noise(patches: Patches) -> None:
         *_, last = train(network, "pnet", patches, replace(SETTINGS, epochs=8, transfer=transfer))
         kind = find_regulariser(transfer.regulariser)
         assert kind is not None
-        held = Held(network, "pnet", transfer, source, lambda _: torch.zeros(()))
+        held = Held(
+            network, "pnet", transfer, source, lambda _: torch.zeros(()), lambda: torch.zeros(())
+        )
         regulariser = kind.build(held)
         assert regulariser is not None
         parameters, chance = list(network.parameters()), torch.Generator().manual_seed(1)
@@ -158,6 +163,20 @@ def measure_noise(patches: Patches) -> None:
             f"{angle(mean, pull):.0f}°, against a mini-batch's {mini:.0f}°; dtnh takes away "
             f"{removed:.0%} of its pull against the mean"
         )
+
+
+def measure_fisher(patches: Patches) -> None:
+    indices = np.random.default_rng(1).permutation(len(patches))[:512]
+    source = build_starting_network("pnet", "pretrained", 1)
+    began = time.perf_counter()
+    fisher = fisher_diagonal(source, load_batch(patches, np.sort(indices), CPU).pixels)
+    seconds = time.perf_counter() - began
+    everything = torch.cat([each.flatten() for each in fisher.values()])
+    layers = ", ".join(f"{name} {float(each.mean()):.4f}" for name, each in fisher.items())
+    print(
+        f"Fisher information of {len(indices)} patches, {seconds:.2f} s: mean "
+        f"{float(everything.mean()):.4f}, largest {float(everything.max()):.2f} ({layers})"
+    )
 
 
 RULES = (plain_sum, dtnh)
@@ -189,7 +208,7 @@ def draw_batches(patches: Patches, count: int) -> list[Batch]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patches", nargs="?", type=Path)
-    parser.add_argument("--only", nargs="+", default=["cost", "seeds", "noise"])
+    parser.add_argument("--only", nargs="+", default=["cost", "seeds", "noise", "fisher"])
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -202,6 +221,8 @@ def main() -> None:
             measure_seeds(patches, arguments.repeats)
         if "noise" in arguments.only:
             measure_noise(patches)
+        if "fisher" in arguments.only:
+            measure_fisher(patches)
 
 
 if __name__ == "__main__":

@@ -203,7 +203,8 @@ def _hold(
         return weighted_sum(losses, setup.settings.loss_weights)
 
     source = deepcopy(source).requires_grad_(False).eval()
-    return regulariser.build(Held(setup.network, setup.stage, transfer, source, loss))
+    held = Held(setup.network, setup.stage, transfer, source, loss, lambda: sample().pixels)
+    return regulariser.build(held)
 
 
 def _draw(indices: Indices, count: int, seed: int) -> Indices:

@@ -43,6 +43,7 @@ class Held:
         transfer: which regulariser, and how strong.
         source: the network as it was, frozen.
         loss: scalar of a network on some patches of the new task.
+        pixels: (N, 3, S, S) of these patches, 0 to 255.
     """
 
     network: Network
@@ -50,6 +51,7 @@ class Held:
     transfer: Transfer
     source: Network
     loss: Callable[[Network], Tensor]
+    pixels: Callable[[], Tensor]
 
 
 class Regulariser(ABC):
