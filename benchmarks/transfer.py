@@ -1,6 +1,6 @@
 """What transfer methods cost, and what mini-batches leave of DTNH's promise.
 
-    python benchmarks/transfer.py [PATCHES] [--only cost seeds noise fisher]
+    python benchmarks/transfer.py [PATCHES] [--only cost seeds noise fisher distance]
 
 Without PATCHES, some are cut from the built-in cartoon.  All on one thread, PNet.
 
@@ -11,6 +11,7 @@ noise   how much of a mini-batch's gradient is the mean gradient, and of the reg
         against that mean what DTNH takes away
 fisher  mean Fisher information of the pretrained weights, all and by layer, by which
         ``l2-sp-fisher`` weighs its pull
+distance  how far the pretrained weights are from those of ``cartoon``, and zero is
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ from train import draw_patches
 
 from facetl import Patches, load_patches
 from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.stages import STAGES
+from facetl.mtcnn.weights import load_weights
 from facetl.training.augmentation import augment
 from facetl.training.batches import Batch, balanced_batches, load_batch
 from facetl.training.gradient_rules import dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.losses import detection_losses, regression_targets, weighted_sum
-from facetl.training.penalties import Held, angle, flatten
+from facetl.training.penalties import Held, angle, flatten, weights_of
 from facetl.training.regularisers import find_regulariser
 from facetl.training.regularisers.l2_sp_fisher import fisher_diagonal
 from facetl.training.sampling import Label
@@ -179,6 +182,20 @@ def measure_fisher(patches: Patches) -> None:
     )
 
 
+def measure_distance() -> None:
+    start, learnt = load_weights("pretrained"), load_weights("cartoon")
+    for stage in STAGES:
+        pairs = (
+            torch.cat([w.detach().flatten() for w in weights_of(each.network(stage)).values()])
+            for each in (start, learnt)
+        )
+        w0, w = pairs
+        away, norm = float((w0 - w).norm()), float(w.norm())
+        print(
+            f"{stage}: cartoon from pretrained {away:.1f}, from zero {norm:.1f}: {away / norm:.2f}"
+        )
+
+
 RULES = (plain_sum, dtnh)
 BATCHES = 120
 
@@ -208,7 +225,9 @@ def draw_batches(patches: Patches, count: int) -> list[Batch]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patches", nargs="?", type=Path)
-    parser.add_argument("--only", nargs="+", default=["cost", "seeds", "noise", "fisher"])
+    parser.add_argument(
+        "--only", nargs="+", default=["cost", "seeds", "noise", "fisher", "distance"]
+    )
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -223,6 +242,8 @@ def main() -> None:
             measure_noise(patches)
         if "fisher" in arguments.only:
             measure_fisher(patches)
+        if "distance" in arguments.only:
+            measure_distance()
 
 
 if __name__ == "__main__":

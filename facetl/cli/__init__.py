@@ -25,6 +25,7 @@ from facetl.cli.export import export
 from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
 from facetl.cli.recording import leaving_manifest
+from facetl.cli.theory import theory
 from facetl.cli.train import train
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
 from facetl.cli.tune import tune
@@ -36,7 +37,7 @@ from facetl.version import VERSION
 SECTIONS = {
     "Main commands": ("annotate", "frames", "train", "adapt", "detect", "evaluate", "tune"),
     "Training step by step": ("prepare", "train-pnet", "train-rnet", "train-onet"),
-    "Inspect and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
+    "Inspect and compare": ("demo", "cartoons", "explain", "compare", "theory", "doctor", "verify"),
     "Exchange with other tools": ("convert", "export"),
 }
 """How the help groups the commands; those that are not named stand under "More"."""
@@ -159,6 +160,7 @@ for command in (
     tune,
     explain,
     compare,
+    theory,
     doctor,
     verify,
     convert,
