@@ -133,7 +133,7 @@ def test_the_package_runs_as_a_module() -> None:
 
 def test_commands_are_listed_in_the_order_of_the_road() -> None:
     training = ["train", "adapt", "prepare", "train-pnet", "train-rnet", "train-onet"]
-    looking = ["evaluate", "tune", "explain", "compare", "theory", "doctor", "verify"]
+    looking = ["evaluate", "tune", "stats", "explain", "compare", "theory", "doctor", "verify"]
     after = [*looking, "convert", "export"]
     road = ["demo", "cartoons", "annotate", "frames", *training, "detect", *after]
     assert main.list_commands(click.Context(main)) == road

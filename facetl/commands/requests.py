@@ -625,6 +625,22 @@ class PrepareRequest(AnnotatedRequest):
         return replace(own, bands=bands, **chosen, **self.counts)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StatsRequest(AnnotatedRequest):
+    """What is summarised."""
+
+    on_error: OnError = like(AnnotatedRequest, "on_error", default="skip")
+    out: Path | None = setting(
+        None,
+        "Folder for the figures, the tables and the picture.",
+        WRITE,
+        metavar="FOLDER",
+        shown_default="they are only printed",
+    )
+    workers: int = _workers(usable_cores())
+    force: bool = _force()
+
+
 @dataclass(frozen=True)
 class TheoryRequest:
     """What is worked out, and from how many draws it is simulated."""
