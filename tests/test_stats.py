@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from matplotlib.text import Text
 from outcomes import assert_refused, complaint, success
 from PIL import Image
 
@@ -32,6 +33,8 @@ from facetl.data.summary import (
     similar_labels,
     summarise,
 )
+from facetl.evaluation.report.plots import draw
+from facetl.evaluation.report.summary_plots import plot_summaries
 
 RED, SKY, GREY = (255, 0, 0), (0, 128, 255), (90, 90, 90)
 
@@ -213,6 +216,22 @@ def test_warnings_are_one_clear_line_each(tmp_path: Path) -> None:
     assert complaint(run(folder, "--on-error", "strict")).startswith("facetl: ")
 
 
+def test_many_groups_strange_names_and_no_faces_are_drawn(tmp_path: Path) -> None:
+    path = paint(tmp_path / "a.png")
+    empty = Frame(path, "empty", np.zeros((0, 4)), (), (72, 96))
+    labels = tuple(f"$名前_{place}" * 20 for place in range(20))
+    full = Frame(
+        path, "full", np.array([[1, 1, 40, 40 + place] for place in range(20)]), labels, (72, 96)
+    )
+    groups = [summarise(f"group {place}", [empty], [look_at(empty)], 20) for place in range(9)]
+    for together in (groups[0], summary_of(full)):
+        figure = plot_summaries(groups, together)
+        assert draw(figure).png.startswith(b"\x89PNG")
+        words = [text.get_text() for text in figure.findobj(Text)]
+        assert any("and 3 more: 1 frame, " in word for word in words)
+    assert "faces by label, and 8 labels more" in words
+
+
 def test_frames_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     folder = by_hand(tmp_path / "show", "a.png 1 1 41 41\n")
     noise = np.random.default_rng(1).integers(0, 256, (72, 96, 3), np.uint8)
@@ -233,6 +252,15 @@ def test_several_folders_are_told_apart(tmp_path: Path) -> None:
     for name in ("one/frames", "two/frames", "all"):
         assert f"\n{name} " in "\n" + result.stdout
     assert "two/frames: 3 of 3 frames are near-duplicates of frames in one/frames" in result.stderr
+
+
+def test_a_frame_is_not_counted_twice(tmp_path: Path) -> None:
+    folder = by_hand(tmp_path / "show", "a.png 1 1 41 41\n")
+    paint(folder / "more" / "d.png")
+    (folder / "more" / "faces.txt").write_text("d.png 1 1 41 41\n", encoding="utf-8")
+    (folder / "faces.txt").unlink()
+    (tmp_path / "faces.txt").write_text("a.png 1 1 41 41\n", encoding="utf-8")
+    assert "give folders that share no frame" in complaint(run(folder, folder / "more"))
 
 
 def test_everything_is_written(cartoon: Path, tmp_path: Path) -> None:

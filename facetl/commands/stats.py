@@ -17,7 +17,7 @@ from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import StatsRequest as StatsRequest
 from facetl.data.dataset import FaceDataset, load_dataset, load_sources
 from facetl.data.discovery import find_parts
-from facetl.data.joining import name_folders
+from facetl.data.joining import name_folders, require_apart
 from facetl.data.near_duplicates import stack_thumbnails
 from facetl.data.summary import (
     FrameLook,
@@ -79,7 +79,7 @@ def stats(request: StatsRequest, reporter: Reporter = SILENT) -> StatsResult:
     if request.out:
         refuse_to_overwrite(request.out, force=request.force)
         require_writable(request.out)
-    groups = [*_load(request, reporter)]
+    groups = _load(request, reporter)
     if request.out:
         _refuse_inside(request.out, groups)
     groups = _look_at_all(groups, request.workers, reporter)
@@ -93,31 +93,31 @@ def stats(request: StatsRequest, reporter: Reporter = SILENT) -> StatsResult:
     return result
 
 
-def _load(request: StatsRequest, reporter: Reporter) -> Iterator[_Group]:
-    """Yield the parts of each folder, named so that each can be told from the others."""
-    form = chosen_format(request.form)
-    if request.annotations:
-        root = request.data[0] if request.data else None
-        dataset = load_dataset(
-            root, images=request.images, annotations=request.annotations,
-            on_error=request.on_error, form=form,
-        )  # fmt: skip
-        yield _noted(
-            _Group((root or request.images or request.annotations).name, dataset), reporter
-        )
-        return
+def _load(request: StatsRequest, reporter: Reporter) -> list[_Group]:
+    """Return the parts of each folder, named so that each can be told from the others."""
     folders = request.data or (None,)
-    names = name_folders([folder or request.images or Path() for folder in folders])
-    for folder, name in zip(folders, names, strict=True):
-        parts = find_parts(folder, images=request.images, form=form)
-        for part, sources in parts.items():
-            called = name if len(parts) == 1 else f"{name}/{part}"
-            yield _noted(_Group(called, load_sources(sources, request.on_error)), reporter)
+    places = [folder or request.images or Path() for folder in folders]
+    names = name_folders(places)
+    loaded = [
+        [*_load_parts(request, folder, name)] for folder, name in zip(folders, names, strict=True)
+    ]
+    require_apart(places, [_join(groups).dataset for groups in loaded])
+    groups = [*chain.from_iterable(loaded)]
+    for group in groups:
+        note_problems(group.dataset, reporter, f"{group.name}: ")
+    return groups
 
 
-def _noted(group: _Group, reporter: Reporter) -> _Group:
-    note_problems(group.dataset, reporter, f"{group.name}: ")
-    return group
+def _load_parts(request: StatsRequest, folder: Path | None, name: str) -> Iterator[_Group]:
+    images, form = request.images, chosen_format(request.form)
+    if request.annotations:
+        load = partial(load_dataset, folder, images=images, annotations=request.annotations)
+        yield _Group(name, load(on_error=request.on_error, form=form))
+        return
+    parts = find_parts(folder, images=images, form=form)
+    for part, sources in parts.items():
+        called = name if len(parts) == 1 else f"{name}/{part}"
+        yield _Group(called, load_sources(sources, request.on_error))
 
 
 def _refuse_inside(out: Path, groups: Sequence[_Group]) -> None:

@@ -43,11 +43,12 @@ class FrameLook(NamedTuple):
 
     Attributes:
         thumbnail: (432,) grey values, by which near-duplicates are known.
-        colours: (N, HUES, SATURATIONS) share of the pixels of each face by hue and saturation.
+        colours: (HUES, SATURATIONS) shares of the pixels of a face by hue and saturation, summed
+            over its faces.
     """
 
     thumbnail: NDArray[np.float32]
-    colours: Floats
+    colours: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,10 @@ def look_at(frame: Frame) -> FrameLook | None:
         pixels = load_image(frame.path)
     except ImageError:
         return None
-    faces = [_hues_and_saturations(pixels, box) for box in frame.boxes]
-    return FrameLook(thumbnail(pixels), np.array(faces).reshape(-1, HUES, SATURATIONS))
+    colours = np.zeros((HUES, SATURATIONS), np.float32)
+    for box in frame.boxes:
+        colours += _hues_and_saturations(pixels, box)
+    return FrameLook(thumbnail(pixels), colours)
 
 
 def summarise(
@@ -145,7 +148,9 @@ def summarise(
     """
     boxes = np.concatenate([frame.boxes for frame in frames] or [np.zeros((0, 4))])
     seen = [look for look in looks if look]
-    colours = [look.colours for look in seen if len(look.colours)]
+    colours = np.zeros((HUES, SATURATIONS))
+    for look in seen:
+        colours += look.colours
     return Summary(
         name=name,
         frames=len(frames),
@@ -156,7 +161,7 @@ def summarise(
         sizes=face_sizes(boxes),
         aspects=face_aspects(boxes),
         places=_places(frames),
-        colours=np.concatenate(colours or [np.zeros((1, HUES, SATURATIONS))]).mean(axis=0),
+        colours=colours / max(float(colours.sum()), 1),
         alike=group_near_duplicates(stack_thumbnails(look.thumbnail for look in seen)),
         oddities=tuple(_find_oddities(frames, tiny)),
     )

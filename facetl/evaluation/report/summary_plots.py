@@ -85,15 +85,20 @@ def _draw_shares(
 
 def _show_percent(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.2g}%"))
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+
+
+def _percent(share: float, _: object) -> str:
+    return f"{100 * share:.2g}%" if share < 1 else "100%"
 
 
 def _draw_places(axes: Axes, together: Summary) -> None:
     """Draw where in the frame faces are, in the commonest shape of the images."""
     width, height = next(iter(together.image_sizes), GRID_HW[::-1])
     image = axes.imshow(together.places, cmap="viridis", extent=(0, width, height, 0), vmin=0)
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+    steps = MaxNLocator(5, steps=[1, 2, 5, 10])
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, ticks=steps)
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(_percent))
     bar.outline.set_visible(False)
     axes.set(title="place: share of faces that cover it", xticks=[0, width], yticks=[0, height])
     axes.grid(visible=False)
