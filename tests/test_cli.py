@@ -134,7 +134,8 @@ def test_the_package_runs_as_a_module() -> None:
 def test_commands_are_listed_in_the_order_of_the_road() -> None:
     steps = ["prepare", "train-pnet", "train-rnet", "train-onet"]
     training = ["train", "adapt", "train-names", *steps]
-    after = ["evaluate", "tune", "explain", "compare", "doctor", "verify", "convert", "export"]
+    looking = ["evaluate", "tune", "stats", "explain", "compare", "theory", "doctor", "verify"]
+    after = [*looking, "convert", "export"]
     road = ["demo", "cartoons", "annotate", "frames", *training, "detect", *after]
     assert main.list_commands(click.Context(main)) == road
 

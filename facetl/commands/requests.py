@@ -634,6 +634,36 @@ class PrepareRequest(AnnotatedRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatsRequest(AnnotatedRequest):
+    """What is summarised."""
+
+    on_error: OnError = like(AnnotatedRequest, "on_error", default="skip")
+    out: Path | None = setting(
+        None,
+        "Folder for the figures, the tables and the picture.",
+        WRITE,
+        metavar="FOLDER",
+        shown_default="they are only printed",
+    )
+    workers: int = _workers(usable_cores())
+    force: bool = _force()
+
+
+@dataclass(frozen=True)
+class TheoryRequest:
+    """What is worked out, and from how many draws it is simulated."""
+
+    out: Path = setting(REQUIRED, "Folder for the pictures and the table.", WRITE, metavar="FOLDER")
+    alpha: float = setting(1.0, "Strength α of the penalties.", Range(0, 1000, above=True))
+    distance: float = setting(
+        0.5, "Distance of the start from the truth; zero is at distance 1.", Range(0, 10)
+    )
+    draws: int = setting(2000, "How often the noise is drawn.", Range(2, 100_000))
+    seed: int = _seed()
+    force: bool = _force()
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainRequest(AnnotatedRequest):
     """What is trained, on what.
 

@@ -61,6 +61,10 @@ class NamingObjective(Objective):
         """Return the cross-entropy of faces as they are."""
         return functional.cross_entropy(self._score(indices, network), self._labels(indices))
 
+    def pixels(self, indices: Indices) -> Tensor:
+        """Return faces as they are."""
+        return self._look(indices)
+
     def show(self, network: nn.Module, pixels: Tensor) -> Tensor:
         """Return the (N, C) raw scores of a network."""
         scores: Tensor = network(self._normalise(pixels))
