@@ -15,7 +15,7 @@ FEWEST_FACES = 3
 
 def folded(label: str) -> str:
     """Return a label without what spellings of one name differ by: case and spaces."""
-    return " ".join(label.split()).casefold()
+    return "".join(label.split()).casefold()
 
 
 @dataclass(frozen=True)
