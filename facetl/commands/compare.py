@@ -23,7 +23,14 @@ from facetl.experiments.results import Result, Row, load_results, summarise
 from facetl.experiments.scheduler import forecast, run
 from facetl.experiments.setup import Setup, has_begun, require_place
 from facetl.experiments.study import Cell, Graph, Study, Task, describe_method, plan_tasks
-from facetl.experiments.tables import Section, as_markdown, cells_csv, sections, summary_csv
+from facetl.experiments.tables import (
+    Section,
+    as_markdown,
+    cells_csv,
+    sections,
+    summary_csv,
+    title_of,
+)
 from facetl.files import note_written, write_text
 from facetl.mtcnn.devices import choose_device
 from facetl.reporting import SILENT, Reporter, say_time
@@ -68,7 +75,7 @@ def compare(request: CompareRequest, reporter: Reporter = SILENT) -> CompareResu
     with resumable:
         train_frames, test_frames = _load_frames(request, reporter)
         study = study.limited_to(len(train_frames))
-        setup = Setup(out, train_frames, test_frames, study.epochs, device)
+        setup = Setup(out, train_frames, test_frames, study.epochs, study.training, device)
         if not request.dry_run:
             setup.claim(overwrite=request.force and not request.resume)
         graph = plan_tasks(study.cells)
@@ -167,11 +174,12 @@ def _describe_task(task: Task, setup: Setup) -> str:
     if not isinstance(task, Cell):
         return task.name
     (result,) = load_results(setup, [task])
-    figures = " ".join(f"{result.ap[iou]:.3f}" for iou in ("0.3", "0.5", "0.7"))
-    start = "" if task.start == "pretrained" else f", {task.start}"
+    shown = ("accuracy", "named", "rejected") if task.backbone else ("0.3", "0.5", "0.7")
+    figures = " ".join(f"{result.figures[name]:.3f}" for name in shown)
+    what = "accuracy, named, rejected" if task.backbone else "AP"
     return (
-        f"{task.target}, {task.frames or 'all'} frames, seed {task.seed}{start}, "
-        f"{describe_method(task.method)}: AP {figures}  {result.seconds:.0f} s"
+        f"{title_of(task.group)}, seed {task.seed}, {describe_method(task.method)}: "
+        f"{what} {figures}  {result.seconds:.0f} s"
     )
 
 
