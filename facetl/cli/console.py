@@ -7,6 +7,7 @@ import math
 import os
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from copy import copy
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
@@ -34,6 +35,8 @@ LINE = 80
 """Columns that a terminal has at least."""
 _HEAD = 12
 """Columns of text beyond which what heads a column of a table is folded."""
+_FACT = 11
+"""Columns of what a fact is about, with the space beside it."""
 COMMAND = "facetl.command"
 """Where the context keeps the command as it was typed."""
 
@@ -88,6 +91,16 @@ def show_command(command: str) -> None:
     """Show on stderr a command that is about to run, as it would be typed."""
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"$ {printable(command)}", style="bold")
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print what each text is about, and beside it the text, folded to the width of a terminal."""
+    console = _plain_console()
+    width = console.width if console.is_terminal else None
+    for subject, text in facts:
+        lines = textwrap.wrap(text, max(width - _FACT, _FACT)) if width else []
+        for number, line in enumerate(lines or [text]):
+            click.echo(f"{'' if number else subject:{_FACT - 1}} {line}")
 
 
 def print_written(exports: Iterable[Sequence[Path]]) -> None:
@@ -326,6 +339,12 @@ def _width_of(table: Table) -> int:
     return _plain_console(width=10_000).measure(table).maximum
 
 
+def _last_behind(stream: IO[str]) -> IO[str]:
+    """Return the stream on which all that is written to one arrives."""
+    behind: IO[str] | None = getattr(stream, "rich_proxied_file", None)
+    return stream if behind is None else _last_behind(behind)
+
+
 def _plain_console(**settings: Any) -> Console:
     """Return a console that shows texts as they are: names of files may look like markup.
 
@@ -335,6 +354,11 @@ def _plain_console(**settings: Any) -> Console:
     from rich.segment import Segment
 
     class PlainConsole(Console):
+        @Console.file.getter  # type: ignore[attr-defined, untyped-decorator]
+        def file(self) -> IO[str]:
+            # Rich looks behind one stream, but while a bar is shown there are two: its own, ours.
+            return _last_behind(Console.file.fget(self))  # type: ignore[attr-defined]
+
         def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
             for segment in super().render(*arguments, **options):
                 text, style, control = segment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -47,7 +48,7 @@ def write_search_page(
         scores=scores,
         summaries=summaries,
         command=_without_score(command),
-        link=lambda name: _link(paths.get(name), out),
+        link=cache(lambda name: _link(paths.get(name), out)),
     )
     write_text(out / REPORT, render_search_page(page))
     return out / REPORT
