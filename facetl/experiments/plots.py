@@ -123,14 +123,14 @@ def _draw_spreads(
 
 
 def _plot_learning_curves(results: Sequence[Result]) -> Figure:
-    """Draw the loss on patches learnt from and on those put aside by epoch: a panel a method.
+    """Draw the loss on patches learnt from and on those held out by epoch: a panel a method.
 
     Means over seeds; the title has the generalisation gap after the last epoch.
     """
 
     def draw(axes: Axes, group: Group, members: Sequence[Result]) -> str:
         _draw_by_epoch(axes, _losses(members, "learnt"), "patches learnt from", BLUE)
-        _draw_by_epoch(axes, _losses(members, "validation"), "patches put aside", VERMILION)
+        _draw_by_epoch(axes, _losses(members, "validation"), "patches held out", VERMILION)
         gap = np.mean([member.figure("gap") for member in members])
         return f"{describe_method(group.method)}: gap {gap:+.3f}"
 

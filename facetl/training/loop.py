@@ -86,7 +86,7 @@ def train(
     """Train a network in place; yield a checkpoint after every epoch.
 
     An epoch's record holds ``train``, the mean losses of its steps (hard examples, augmented,
-    while the weights move); ``validation``, the losses on patches put aside; ``learnt``, the same
+    while the weights move); ``validation``, the losses on patches held out; ``learnt``, the same
     on a sample of the patches trained on: what they differ by is the generalisation gap.
 
     An unbroken run and one that resumes from any of its checkpoints give the same weights, bit
@@ -169,14 +169,14 @@ class _Setup:
 
 
 def name_validation_frames(patches: Patches, settings: TrainingSettings) -> list[str]:
-    """Return the names of the frames that :func:`train` puts aside for validation."""
+    """Return the names of the frames that :func:`train` holds out for validation."""
     _, validation = _split(patches, settings)
-    aside = set(patches.frame_index[validation].tolist())
-    return [name for place, name in enumerate(patches.metadata["frames"]) if place in aside]
+    held_out = set(patches.frame_index[validation].tolist())
+    return [name for place, name in enumerate(patches.metadata["frames"]) if place in held_out]
 
 
 def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indices]:
-    """Return the indices of the patches to learn from and of those put aside."""
+    """Return the indices of the patches to learn from and of those held out."""
     held_out = np.isin(patches.frame_index, patches.metadata.get("held_out", []))
     if held_out.any() and not held_out.all():
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
@@ -339,7 +339,7 @@ def _require_faces(patches: Patches, training: Indices) -> None:
     if not (patches.labels[training] == Label.POSITIVE).any():
         raise InputError(
             "found no positive patch in the frames left for training; annotate more frames or "
-            "put fewer aside for validation"
+            "hold fewer out for validation"
         )
 
 
