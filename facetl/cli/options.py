@@ -28,6 +28,14 @@ _ANY = -1
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
+def _say_missing(param: click.Parameter) -> str | None:
+    """Return how to give an option that is missing."""
+    if not isinstance(param, click.Option):
+        return None
+    meaning = (param.help or "").partition(". ")[0].partition(";")[0].rstrip(".")
+    return f"Add {param.opts[0]} {param.metavar}: {meaning[:1].lower()}{meaning[1:]}"
+
+
 class PathType(click.Path):
     """A file or folder that a command reads or writes.
 
@@ -46,6 +54,10 @@ class PathType(click.Path):
         if suffix and path.suffix != suffix:
             self.fail(f"{path} does not end in {suffix}; choose a name that does", param, ctx)
         return path
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        """Return how to give an option that is missing."""
+        return _say_missing(param)
 
 
 class _TextType(click.ParamType):  # type: ignore[type-arg]
@@ -74,6 +86,10 @@ class _TextType(click.ParamType):  # type: ignore[type-arg]
             return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(self._complaint.format(value=value, error=error), param, ctx)
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        """Return how to give an option that is missing."""
+        return _say_missing(param)
 
 
 _MEANT = {
