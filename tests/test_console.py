@@ -299,6 +299,19 @@ def test_progress_tells_the_time_left(
     assert " left" not in capsys.readouterr().err
 
 
+def test_the_time_left_runs_down_during_a_long_step(
+    clock: Clock, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with TimeBar(100) as bar:
+        clock.now = 60
+        bar.advance(50)
+        for clock.now, shown in ((75, "45 s left"), (110, "10 s left"), (999, "0 s left")):
+            capsys.readouterr()
+            bar._progress.refresh()
+            assert shown in capsys.readouterr().err
+
+
 def test_without_a_terminal_there_are_only_the_lines(capsys: Captured) -> None:
     with TimeBar(10) as bar:
         bar.describe("pnet: training")

@@ -114,11 +114,13 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
     from rich.progress import MofNCompleteColumn
 
     with _build_progress(MofNCompleteColumn()) as progress:
-        task, time_left = progress.add_task(description, total=total, left=""), _TimeLeft()
+        time_left = _TimeLeft()
+        task = progress.add_task(description, total=total, left=time_left)
         for done, item in enumerate(items, 1):
             yield item
-            shown = _say_left(time_left.after(done, total - done)) if total else ""
-            progress.update(task, advance=1, left=shown)
+            if total:
+                time_left.after(done, total - done)
+            progress.update(task, advance=1)
 
 
 def _tell(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
@@ -128,12 +130,13 @@ def _tell(items: Iterable[T], description: str, total: int | None) -> Iterator[T
         yield item
         if time.perf_counter() - told >= 1:
             told = time.perf_counter()
-            shown = _say_left(time_left.after(done, total - done)) if total else ""
+            shown = say_left(time_left.after(done, total - done)) if total else ""
             of = f" of {total}" if total else ""
             note(f"{description}: {done}{of}{', ' if shown else ''}{shown}")
 
 
-def _say_left(left: str) -> str:
+def say_left(left: str) -> str:
+    """Return ``3 min left`` for ``3 min``; nothing while nobody knows."""
     return "" if left == _UNKNOWN else f"{left} left"
 
 
@@ -145,13 +148,17 @@ def _is_watched() -> bool:
 
 def _build_progress(*middle: ProgressColumn) -> Progress:
     """Return a bar on stderr between what is done and the time left; none without a terminal."""
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    class LeftColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:  # several times a second
+            return Text(say_left(task.fields["left"].now()))
 
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
     done = TextColumn("{task.description}", markup=False)
-    left = TextColumn("{task.fields[left]}", markup=False)
     is_hidden = not console.is_terminal
-    return Progress(done, BarColumn(), *middle, left, console=console, disable=is_hidden)
+    return Progress(done, BarColumn(), *middle, LeftColumn(), console=console, disable=is_hidden)
 
 
 class _TimeLeft:
@@ -176,12 +183,17 @@ class _TimeLeft:
         """
         now = time.perf_counter()
         estimate = self._estimate(now, done, left) if done > 0 else None
-        if estimate is None:
+        if estimate is not None:
+            shown, passed = self._shown, now - self._before
+            self._shown = estimate if shown is None else steady(shown, passed, estimate)
+            self._before = now
+        return self.now()
+
+    def now(self) -> str:
+        """Return the same for this moment, while nothing more is done."""
+        if self._shown is None:
             return _UNKNOWN
-        shown, passed = self._shown, now - self._before
-        self._shown = estimate if shown is None else steady(shown, passed, estimate)
-        self._before = now
-        return say_time(self._shown)
+        return say_time(max(self._shown - (time.perf_counter() - self._before), 0.0))
 
     def _estimate(self, now: float, done: float, left: float) -> float | None:
         """Return the seconds left, as they are estimated now; None if too little is done."""
@@ -231,13 +243,12 @@ class TimeBar:
     """
 
     def __init__(self, estimate: float) -> None:
-        self._progress = _build_progress()
-        self._task = self._progress.add_task("", total=estimate, left="")
+        self._progress, self._time_left = _build_progress(), _TimeLeft()
+        self._task = self._progress.add_task("", total=estimate, left=self._time_left)
         self.left = _UNKNOWN
         self._estimate = estimate
         self._done = 0.0
         self._skipped = 0.0
-        self._time_left = _TimeLeft()
 
     def __enter__(self) -> TimeBar:
         self._progress.start()
@@ -258,7 +269,7 @@ class TimeBar:
         """Count so many of the estimated seconds as done."""
         self._done += estimate
         self.left = self._time_left.after(self._done - self._skipped, self._estimate - self._done)
-        self._progress.update(self._task, completed=self._done, left=_say_left(self.left))
+        self._progress.update(self._task, completed=self._done)
 
     def resize(self, estimate: float, left: float) -> None:
         """Replace the estimate of all work, and the seconds that what is left will take."""
