@@ -43,7 +43,8 @@ def prepare(request: PrepareRequest) -> None:
     The detector has three networks: PNet looks at windows of 12×12 pixels, RNet (24×24) checks
     what it proposes, and ONet (48×48) what RNet lets through.  Each has patches of its own.
     Positives show a face, part faces a part of one, and negatives none; which is which is decided
-    by their IoU with the face (intersection over union: shared area divided by the area of both).
+    by their IoU with the face (intersection over union: the area in both,
+    divided by that in either; from 0 to 1).
 
     For PNet, positives and part faces are squares shifted and scaled around each face, and
     negatives are squares near faces and elsewhere.  For RNet and ONet patches are what the earlier
