@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -208,6 +209,15 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
             raise _too_large(path, largest)
         file.seek(0)
         return file.read(size)
+
+
+def read_beginning(path: Path, size: int) -> bytes | None:
+    """Return the first bytes of a file of any length, None if it cannot be read."""
+    try:
+        with open_regular(path, sys.maxsize) as file:
+            return file.read(size)
+    except OSError:
+        return None
 
 
 def require_regular(path: Path, largest: int = LARGEST) -> None:

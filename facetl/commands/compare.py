@@ -16,7 +16,7 @@ from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import CompareRequest as CompareRequest
 from facetl.cores import usable_cores
 from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
-from facetl.data.near_duplicates import group_near_duplicates, load_thumbnails, stack_thumbnails
+from facetl.data.near_duplicates import group_frames
 from facetl.errors import InputError
 from facetl.experiments.description import load_study
 from facetl.experiments.plots import plot_study
@@ -93,17 +93,15 @@ def compare(request: CompareRequest, reporter: Reporter = SILENT) -> CompareResu
     return CompareResult(study, seconds, table, _table_of(study, out, ".md"))
 
 
-def set_aside(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
+def hold_out(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
     """Return frames to learn from and frames to measure on; near-duplicates stay together.
 
     Raises:
         InputError: if there is but one frame, or none can be read.
     """
-    thumbnails = load_thumbnails(dataset)
-    readable = [frame for frame in dataset if frame.name in thumbnails]
+    readable, groups = group_frames(dataset)
     if not readable:
         raise InputError(f"none of the {len(dataset)} frames can be read; restore the images")
-    groups = group_near_duplicates(stack_thumbnails(thumbnails[frame.name] for frame in readable))
     train, test = split_by_frame(np.arange(len(readable)), TEST_SHARE, 1, groups)
     return (
         FaceDataset(tuple(readable[place] for place in train)),
@@ -120,7 +118,7 @@ def _load_frames(request: CompareRequest, reporter: Reporter) -> tuple[FaceDatas
         note_problems(frames, reporter)
     same = [frame.path for frame in train_frames] == [frame.path for frame in test_frames]
     if same and not request.test:
-        train_frames, test_frames = set_aside(train_frames)
+        train_frames, test_frames = hold_out(train_frames)
         reporter.note(
             f"found no test frames; held out {len(test_frames)} of "
             f"{len(train_frames) + len(test_frames)} (--test gives others)"

@@ -95,10 +95,10 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
         refuse_to_overwrite(request.out, force=request.force)
     require_writable(request.out)
     drawing = _choose_drawing(request, found, reporter)
-    plan = _plan_blocks if request.by_blocks else _plan_here
     runs = _load_runs(request, reporter)
+    planned = (request, found, drawing, runs, reporter)
     gallery = _choose_gallery(request)
-    search = plan(request, found, drawing, runs, gallery, reporter)
+    search = _plan_blocks(*planned) if request.by_blocks else _plan_here(*planned, gallery)
     kept = {name: run_path(request.out, name, _kind_of(request)) for name in request.weights}
     _prepare_place(request, kept.values(), reporter)
     tallies = search()
@@ -243,8 +243,8 @@ def _plan_here(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
-    gallery: Gallery | None,
     reporter: Reporter,
+    gallery: Gallery | None,
 ) -> _Search:
     """Return what searches on this machine."""
     viewing = Viewing(request.every or Sampling(), request.skip_still)
@@ -267,7 +267,6 @@ def _plan_blocks(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
-    gallery: Gallery | None,
     reporter: Reporter,
 ) -> _Search:
     """Return what searches by blocks; there is no page on that."""

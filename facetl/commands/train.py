@@ -186,8 +186,8 @@ def _measure(
     Returns:
         The cascade, which records what it has learnt from; the comparison.
     """
-    aside, frames = measuring.split(real, cascade.aside)
-    cascade = replace(cascade, aside=aside)
+    held_out, frames = measuring.split(real, cascade.held_out)
+    cascade = replace(cascade, held_out=held_out)
     cascade = choose_score(cascade, measuring.learnt(dataset), *machine, reporter)
     record = measuring.record(real)
     weights = replace(cascade.weights, metadata={**cascade.weights.metadata, **record})
@@ -255,7 +255,7 @@ def choose_score(
     is that on all frames, but not below that of the weights at the start: false alarms are rarer
     on frames that were trained on.
     """
-    frames, held_out = _frames_to_choose_on(dataset, cascade.aside)
+    frames, held_out = _frames_to_choose_on(dataset, cascade.held_out)
     pixels = (load_image(frame.path) for frame in frames)
     detector = Detector(cascade.weights, device, engine)
     faces = TrueBoxes.of((each.boxes for each in frames), (each.ignored for each in frames))
@@ -272,9 +272,9 @@ def choose_score(
     return replace(cascade, weights=replace(cascade.weights, metadata=metadata))
 
 
-def _frames_to_choose_on(dataset: FaceDataset, aside: Sequence[str]) -> tuple[FaceDataset, bool]:
+def _frames_to_choose_on(dataset: FaceDataset, names: Sequence[str]) -> tuple[FaceDataset, bool]:
     """Return frames to choose a score on, and whether they were held out."""
-    frames = tuple(frame for frame in dataset if frame.name in set(aside))
+    frames = tuple(frame for frame in dataset if frame.name in set(names))
     chosen = spread(replace(dataset, frames=frames), _MOST_SEARCHED)
     if chosen.face_count >= FEWEST_FACES:
         return chosen, True

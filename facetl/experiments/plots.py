@@ -136,7 +136,7 @@ def _draw_spreads(
 
 
 def _plot_learning_curves(results: Sequence[Result]) -> Figure:
-    """Draw the loss on patches learnt from and on those put aside by epoch: a panel a method.
+    """Draw the loss on patches learnt from and on those held out by epoch: a panel a method.
 
     Means over seeds; the title has the generalisation gap after the last epoch.
     """

@@ -37,7 +37,7 @@ def _headers(target: Target) -> tuple[str, ...]:
 LEGEND = (
     "Means ± standard deviations over seeds; the difference to plain fine-tuning is paired by "
     "seed, ± its 95 % confidence interval, * where it is beyond that. Photographs: AP at IoU 0.5 "
-    "on variants of a portrait, which is what may be forgotten. Gap: the loss on patches put aside "
+    "on variants of a portrait, which is what may be forgotten. Gap: the loss on patches held out "
     "minus that on as many learnt from. Of names: accuracy on true boxes over all classes, over "
     "the characters alone (named), and over the unknown (rejected)."
 )
