@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
+from urllib.parse import unquote
 
 from facetl.annotating.jobs import Background, Report
 from facetl.annotating.picking import suggest
@@ -16,9 +18,11 @@ from facetl.annotating.store import ProjectStore
 from facetl.data.media_types import is_video
 from facetl.data.project import Project, Round
 from facetl.errors import FacetlError
+from facetl.files import address_from
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.stages import STAGES
 from facetl.reporting import Reporter, plural
+from facetl.search.inputs import find_inputs
 from facetl.search.pipeline import SearchRun
 
 FEWEST = 5
@@ -61,6 +65,20 @@ class Service:
         """The page on the last search with the detector in use, if there is one."""
         path = self.project.results / _REPORT
         return path if path.is_file() else None
+
+    def linked_files(self) -> dict[str, Path]:
+        """Return what the page on the last search links to, by the paths that its links lead to.
+
+        They are relative to the page, which is served at the top: no ``..`` leads above it.
+        """
+        project = self.project
+        sources = [source for source in project.sources if source.exists()]
+        if not sources:
+            return {}
+        found = find_inputs(sources)
+        paths = [each.path for each in (*found.videos, *found.images)]
+        linked = {address_from(project.results, path): path for path in paths}
+        return {normpath(f"/{unquote(link)}"): path for link, path in linked.items() if link}
 
     def to_json(self) -> dict[str, Any]:
         """Return what the page shows beside the frames."""
