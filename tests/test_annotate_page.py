@@ -358,6 +358,24 @@ def test_from_an_episode_to_a_detector_by_keys_alone(browser: Browser, episode: 
         assert list(Project.open(project_of(episode)).results.glob("*.detections.json"))
 
 
+def test_once_none_waits_a_key_picks_more_frames(shown: Watched) -> None:
+    page, person = shown.page, person_at(shown.page)
+    known = set(person.state()["frames"])
+    person.press("m")  # does nothing while frames wait
+    assert person.state()["project"]["job"] is None
+    assert not page.is_visible("#more")
+    while any(each["state"] == "waiting" for each in person.state()["frames"].values()):
+        person.press("s")
+    page.wait_for_selector("#more:visible")
+    assert set(person.state()["frames"]) == known
+    person.press("m")
+    page.wait_for_selector("#notice:has-text('picked ')")
+    page.wait_for_selector("#more", state="hidden")
+    assert set(person.state()["frames"]) > known
+    number = person.current()
+    assert (str(number) in known, record(person, number)["state"]) == (False, "waiting")
+
+
 # ---- what was found
 
 

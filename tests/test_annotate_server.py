@@ -128,7 +128,7 @@ def test_no_other_host_is_answered(served: Served, host: str | None) -> None:
 def test_no_other_origin_changes_anything(served: Served, origin: str | None) -> None:
     told = origin and origin.format(port=served.port)
     before = served.told("GET", "/state")
-    for path in ("/undo", "/frames/0", "/retrain", "/search", "/stop", "/use"):
+    for path in ("/undo", "/frames/0", "/retrain", "/search", "/more", "/stop", "/use"):
         body = {**change(0, [], "done"), "edition": 0, "round": 0}
         assert served.ask("POST", path, body, Origin=told)[0] == 403
     assert served.told("GET", "/state") == before
@@ -209,8 +209,7 @@ def searched(episode: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with serving(sources[0], str(sources[1]), "--out", str(place), "--every", "3") as served:
         assert served.ask("GET", "/a%20film.mp4")[0] == 404  # nothing links to it yet
         served.told("POST", "/search", {})
-        while served.told("GET", "/job")["project"]["job"]["state"] == "running":
-            time.sleep(0.2)
+        assert wait_for_end(served)["state"] == "finished"
         yield served
 
 
@@ -275,6 +274,32 @@ def test_one_project_is_annotated_by_one_command_at_a_time(own_episode: Path) ->
     with serving(own_episode):
         words = ["annotate", str(own_episode), "--no-browser"]
         assert_refused(CliRunner().invoke(main, words), "another facetl command is writing there")
+
+
+def wait_for_end(served: Served) -> dict[str, Any]:
+    """Wait until no job is running; return how the last one ended."""
+    while (job := served.told("GET", "/job")["project"]["job"])["state"] == "running":
+        time.sleep(0.1)
+    ended: dict[str, Any] = job
+    return ended
+
+
+def test_more_frames_are_picked_that_are_unlike_those_before(tmp_path: Path) -> None:
+    path = draw_episode(tmp_path / "episode.mp4", SCENES)
+    with serving(path, "--every", "3", "--count", "2") as served:
+        for expected in (4, SCENES):
+            served.told("POST", "/more", {})
+            ended = wait_for_end(served)
+            assert ended["message"].startswith("picked "), ended
+            frames = served.told("GET", "/state")["frames"]
+            assert len(frames) >= min(expected, SCENES)
+            assert len({each["name"] for each in frames.values()}) == len(frames)
+            for number in frames:
+                assert served.ask("GET", f"/frames/{number}")[0] == 200
+        path.unlink()
+        served.told("POST", "/more", {})
+        ended = wait_for_end(served)
+        assert (ended["state"], "no source to pick" in ended["message"]) == ("failed", True)
 
 
 def test_it_ends_in_one_line_and_resumes(own_episode: Path) -> None:

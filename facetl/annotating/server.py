@@ -150,6 +150,7 @@ class Pages:
             "/undo": self._undo,
             "/retrain": lambda *_: self._do(self._service.retrain),
             "/search": lambda *_: self._do(self._service.search),
+            "/more": lambda *_: self._do(self._service.more),
             "/stop": lambda *_: self._do(self._service.background.stop),
             "/use": lambda _, body: self._do(self._service.use, _whole(body.get("round"))),
         }

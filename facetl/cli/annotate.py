@@ -42,7 +42,10 @@ def annotate(request: AnnotateRequest) -> None:
     opens a page on which suggested boxes are confirmed or corrected, by keys alone if you like.
     Everything is saved at once, in a project: a folder that facetl train and facetl detect know.
     The page retrains the detector in the background, says how many faces it finds before and
-    after, and searches everything.  With nothing left to do, the same command picks more frames.
+    after, searches everything, and picks more frames once none waits.
+
+    A folder that is annotated already is mended where it is; what is trained on it goes into the
+    project beside it.
 
     The page is for this machine and for whoever knows its address: nobody else is answered.
 
