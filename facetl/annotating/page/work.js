@@ -69,7 +69,7 @@ export function drawWork() {
   $("count").textContent = `${done} of ${records.length} done`;
   Object.assign($("bar"), { max: records.length || 1, value: done });
   $("retrain").disabled = Boolean(job || project.obstacle);
-  $("retrain").title = project.obstacle;
+  $("retrain").title = $("obstacle").textContent = project.obstacle;
   $("search").disabled = Boolean(job || !project.searchable);
   $("report").hidden = !project.report;
   $("empty").hidden = Boolean(job) || records.some(({ state }) => state === "waiting");
@@ -121,6 +121,6 @@ for (const name of ["retrain", "search", "more"]) $(name).addEventListener("clic
 
 export function setTheme(dark) {
   document.documentElement.dataset.theme = dark ? "dark" : "light";
-  $("theme").setAttribute("aria-pressed", String(dark));
+  $("theme").textContent = dark ? "Light" : "Dark";
 }
 $("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme !== "dark"));
