@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_a_data_set_that_is_mended_is_trained_on_beside_it(course: Path) -> None
         assert "held out" in ended["message"]
         outcome = ended["outcome"]
         served.told("POST", "/use", {"round": outcome["before" if outcome["is_used"] else "round"]})
-        assert "using" in wait_for_end(served)["message"]
+        assert "sees otherwise is doubtful now" in wait_for_end(served)["message"]
         boxes = {
             each["name"]: each["boxes"] for each in served.told("GET", "/state")["frames"].values()
         }
@@ -148,6 +149,21 @@ def test_a_data_set_that_is_mended_is_trained_on_beside_it(course: Path) -> None
     for frame in load_dataset(course):  # all annotated boxes are still shown, whoever doubts them
         shown = [box["corners"] for box in boxes[f"show/{frame.name}"] if box["score"] is None]
         assert sorted(shown) == sorted(frame.boxes.tolist())
+
+
+def test_training_on_a_mended_data_set_from_the_terminal_records_a_round(course: Path) -> None:
+    opened(course)
+    place = course.with_name("show.faces")
+    out = Project.open(place).weights_of(1)
+    words = ["train", str(course), "--out", str(out), "--epochs", "1", "1", "1"]
+    success(CliRunner().invoke(main, words))
+    (finished,) = Project.open(place).rounds
+    assert (finished.number, finished.frames) == (1, COUNT)
+    other = course.with_name("other")
+    shutil.copytree(course, other)
+    words = ["train", str(other), "--out", str(Project.open(place).weights_of(2)), *words[4:]]
+    success(CliRunner().invoke(main, words))
+    assert len(Project.open(place).rounds) == 1  # frames of others are none of its rounds
 
 
 def add_faces(text: Path, name: str, boxes: Any) -> None:

@@ -186,7 +186,12 @@ class Service:
     def _suggest(self, report: Report) -> tuple[str, Mapping[str, Any]]:
         self.suggest_anew(report)
         project = self.project
-        return f"using {describe_use(project)}; its boxes are suggested now", {}
+        outcome = (
+            "what it sees otherwise is doubtful now"
+            if self.is_mending
+            else "its boxes are suggested now"
+        )
+        return f"using {describe_use(project)}; {outcome}", {}
 
     def _pick(self, report: Report) -> tuple[str, Mapping[str, Any]]:
         count = self.pick_more(report)

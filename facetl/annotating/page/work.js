@@ -102,7 +102,7 @@ function tellEnd({ kind, state, message, outcome }) {
   if (state === "failed") return fail(`It failed: ${message}`);
   if (state === "stopped") return notice(`Stopped; ${message}`, "", close());
   const use = (text, round) => button(text, () => command("use", { round }, fail).then(watch));
-  if (kind === "retrain") message += `. The detector is ${outcome.weights}`;
+  if (kind === "retrain") message += `. The new detector is ${outcome.weights}`;
   if (kind === "retrain" && outcome.is_used)
     return notice(`Better: ${message}`, "good", button("Keep", () => notice("")), use("Undo", outcome.before));
   if (kind === "retrain")
