@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from urllib.parse import quote
 
 from facetl.evaluation.report.search_page import SearchPage, render_search_page
-from facetl.files import write_text
+from facetl.files import address_from, write_text
 from facetl.manifests.manifest import find_writer
 from facetl.search.gallery import Gallery
 from facetl.search.inputs import Inputs
@@ -48,7 +46,7 @@ def write_search_page(
         scores=scores,
         summaries=summaries,
         command=_without_score(command),
-        link=cache(lambda name: _link(paths.get(name), out)),
+        link=cache(lambda name: address_from(out, paths.get(name))),
     )
     write_text(out / REPORT, render_search_page(page))
     return out / REPORT
@@ -58,16 +56,6 @@ def is_search_page(path: Path) -> bool:
     """Return whether a file is such a page, byte for byte as it was written."""
     step = find_writer(path) if path.is_file() else None
     return step is not None and step.name in ("detect", "annotate")
-
-
-def _link(path: Path | None, out: Path) -> str | None:
-    """Return the address of a file from the folder of the page on; None if it has none."""
-    if path is None or not path.exists():
-        return None
-    try:
-        return quote(Path(os.path.relpath(path, out)).as_posix())
-    except ValueError:  # on another drive
-        return None
 
 
 def _without_score(command: str) -> str:

@@ -24,7 +24,7 @@ from facetl.errors import FacetlError
 from facetl.evaluation.comparison import Comparison
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
-from facetl.files import remove_folder, write_text
+from facetl.files import absolute, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import choose_engine
@@ -147,11 +147,16 @@ class _Machine(NamedTuple):
 
 
 def _find_project(request: TrainRequest) -> Project | None:
-    """Return the project that the frames are of, if its next round is to be trained."""
-    if len(request.data) != 1 or not is_project(request.data[0]):
+    """Return the project that the frames are of, or are annotated for, if its next round is due."""
+    if len(request.data) != 1:
         return None
-    project = Project.open(request.data[0])
-    return project if request.out == project.weights_of(project.next_round) else None
+    data, out = request.data[0], request.out
+    folder = data if is_project(data) else out.parents[min(2, len(out.parents) - 1)]
+    if not is_project(folder):
+        return None
+    project = Project.open(folder)
+    is_of_project = folder == data or Path(absolute(data)) in project.sources
+    return project if is_of_project and out == project.weights_of(project.next_round) else None
 
 
 def _start_in(project: Project | None, request: TrainRequest) -> TrainRequest:
