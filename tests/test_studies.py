@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -41,7 +42,9 @@ from facetl.experiments.scheduler import run
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import (
     PLAIN,
+    BadNamesTask,
     Cell,
+    CropTask,
     Group,
     PatchTask,
     StartTask,
@@ -54,8 +57,11 @@ from facetl.experiments.study import (
 from facetl.experiments.tables import _best_rows, cells_csv, sections, summary_csv
 from facetl.manifests.fingerprints import fingerprint_file
 from facetl.manifests.manifest import Step, add_step
-from facetl.mtcnn.stages import STAGES, Stage
+from facetl.mtcnn.stages import STAGES
 from facetl.mtcnn.weights import load_weights
+from facetl.recognition.backbones import arrays_of, build_backbone
+from facetl.recognition.names_file import NamesWeights, load_names
+from facetl.recognition.settings import NamingSettings
 from facetl.reporting import Reporter
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
@@ -275,8 +281,8 @@ def made_up(cell: Cell, ap: float) -> CellResult:
         }
         for epoch in (1, 2)
     ]
-    figures = dict.fromkeys(("0.3", "0.5", "0.7", "0.5:0.95"), ap)
-    return CellResult(cell, figures, {"0.5": 1 - ap}, 10 * ap, 6632, records)
+    figures = {**dict.fromkeys(("0.3", "0.5", "0.7", "0.5:0.95"), ap), "photographs": 1 - ap}
+    return CellResult(cell, figures, 10 * ap, 6632, records)
 
 
 ANGLES = {
@@ -413,7 +419,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_setup(world: Path, folder: Path) -> Setup:
     frames = load_dataset(world).frames
-    epochs: dict[Stage, int] = {"pnet": 2, "rnet": 1, "onet": 1}
+    epochs = {"pnet": 2, "rnet": 1, "onet": 1}
     return Setup(folder, FaceDataset(frames[:8]), FaceDataset(frames[8:]), epochs)
 
 
@@ -458,7 +464,7 @@ def test_a_cell_leaves_weights_and_figures(setup: Setup) -> None:
     assert set(done) == {PatchTask("pnet", 6, 1), *cells}
     plain, tamed = load_results(setup, cells)
     assert plain.trained_parameters == 6632
-    assert plain.ap.keys() == {"0.3", "0.5", "0.7", "0.5:0.95"}
+    assert plain.figures.keys() == {"0.3", "0.5", "0.7", "0.5:0.95", "photographs"}
     assert 0 <= plain.figure("photographs") <= 1
     assert plain.figure("seconds") > 0
     assert "angles" in tamed.records[1]
@@ -509,7 +515,7 @@ def test_inappropriate_starts_have_learnt_nonsense(setup: Setup) -> None:
     taught = {"shuffled": _shuffle_labels(patches, 1), "inverted": _invert(patches)}
     spoilt = {}
     for kind, wrong in taught.items():
-        start = StartTask("pnet", kind, 6, 1)  # type: ignore[arg-type]
+        start = StartTask("pnet", kind, 6, 1)
         do_task(start, setup)
         spoilt[kind] = load_weights(setup.file_of(start)).stages["pnet"]
         network = build_starting_network("pnet", "pretrained", 1)
@@ -614,6 +620,90 @@ gradient_rule = ["sum", "dtnh"]
 """
 
 Command = Callable[..., Result]
+
+
+NAMES_STUDY = """
+description = "Who is it?"
+stages = ["names-onet"]
+frames = [2, "all"]
+seeds = [1, 2]
+starts = ["usual", "shuffled", "OTHER"]
+
+[epochs]
+names = 2
+
+[training]
+optimiser = "sgd"
+schedule = "step"
+learning_rate = 0.01
+
+[[methods]]
+regulariser = "l2-sp"
+reset_head = true
+gradient_rule = ["sum", "dtnh"]
+"""
+
+
+@pytest.fixture
+def quick_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few steps, so that a training takes a second."""
+    monkeypatch.setattr(NamingSettings, "stretched", lambda settings, _: settings)
+
+
+def test_characters_are_learnt_from_every_start(tmp_path: Path, quick_names: None) -> None:
+    frames = load_dataset(save_frames(tmp_path / "world", 24)).frames
+    other = tmp_path / "other.safetensors"
+    build = build_backbone("onet", 3, 0.5, "cartoon", 1)
+    NamesWeights("onet", ("a", "b", "c"), arrays_of(build.state_dict())).save(other)
+    path = write(tmp_path / "who.toml", NAMES_STUDY.replace("OTHER", str(other)))
+    study = load_study(path)
+    setup = Setup(
+        *(tmp_path / "lab", FaceDataset(frames[:18]), FaceDataset(frames[18:])),
+        study.epochs,
+        study.training,
+    )
+    assert setup.naming(5, 1).optimiser == "sgd"
+    assert setup.plan(4, 1).stages["pnet"].training.schedule == "step"
+    graph = plan_tasks(study.cells)
+    assert {CropTask("onet", "train"), CropTask("onet", "test")} <= graph.keys()
+    assert BadNamesTask("onet", 2, 1) in graph
+    done = list(run(graph, setup, workers=1))
+    assert len(done) == len(study.cells) + 2 + 4
+    results = load_results(setup, study.cells)
+    for result in results:
+        assert 0 <= result.figure("accuracy") <= 1
+        assert result.figure("test_loss") > 0
+        assert load_names(setup.weights_of(result.cell)).backbone == "onet"
+    few = [result for result in results if result.cell.frames == 2]
+    assert len({result.figure("test_loss") for result in few}) > 6  # starts and seeds differ
+    table = sections(summarise(results))
+    titles = [section.title for section in table]
+    assert "names-onet, 2 faces a character, other start" in titles
+    assert "names-onet, all faces" in titles
+    assert table[0].headers[2:5] == ("accuracy", "named", "rejected")
+    assert "accuracy_mean" in summary_csv(summarise(results)).splitlines()[0]
+    figures = dict(plot_study(results, summarise(results)))
+    assert "accuracy on true boxes" in texts_of(figures["strategies"]())
+    assert "empirical_loss_names-onet_other_2" in figures
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('"names-onet"', '"names-onet", "pnet"'), "found stages that learn faces and names"),
+        (('"OTHER"', '"gone.safetensors"'), "found 'gone.safetensors' in starts"),
+        (('"OTHER"', '"inverted"'), "found 'inverted' in starts"),
+        (("names = 2", "resnet = 2"), "found epochs = {'resnet': 2}"),
+        (('"sgd"', '"lion"'), "found optimiser 'lion'"),
+        (("learning_rate", "rate"), "found training = "),
+    ],
+)
+def test_what_is_wrong_in_a_study_of_names_is_said(
+    tmp_path: Path, change: tuple[str, str], told: str
+) -> None:
+    text = NAMES_STUDY.replace(*change).replace(', "OTHER"', "")
+    with pytest.raises(InputError, match=re.escape(told)):
+        load_study(write(tmp_path / "who.toml", text))
 
 
 @pytest.fixture

@@ -87,7 +87,10 @@ def run_names(cell: Cell, setup: Setup) -> Measured:
     settings = setup.naming(len(crops), cell.seed, cell.method)
     start = "scratch" if settings.transfer.layout.is_random else start
     objective, checkpoint, parameters = _train(cell.backbone, start, crops, settings, setup)
-    objective.network.load_state_dict(checkpoint.kept(settings.keep))
+    kept = checkpoint.kept(settings.keep)
+    objective.network.load_state_dict(kept)
+    names = NamesWeights(cell.backbone, crops.classes, arrays_of(kept))
+    names.save(setup.weights_of(cell))
     test = _load_crops(CropTask(cell.backbone, "test"), setup)
     return Measured(_measure(objective, test), parameters, checkpoint.records)
 
