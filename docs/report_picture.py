@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from facetl import load_image, save_image
 from facetl.cli import main as facetl
 
-PIXELS = {"width": 1180, "height": 1330}
+PIXELS = {"width": 1180, "height": 1385}
 QUALITY = 78
 
 
@@ -49,8 +49,8 @@ def photograph(report: Path, picture: Path) -> None:
         )
         page = browser.new_page(viewport=PIXELS, reduced_motion="reduce")
         page.goto(report.as_uri())
-        page.select_option("#sort", "gained")
-        page.locator("#compare").evaluate("part => part.scrollIntoView()")
+        page.locator("#pictures summary").click()
+        page.evaluate("scrollTo(0, 0)")
         page.wait_for_function("[...document.images].slice(0, 12).every((each) => each.complete)")
         page.screenshot(path=picture)
         browser.close()

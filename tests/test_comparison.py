@@ -40,8 +40,8 @@ def test_the_better_one_finds_more_faces_than_it_adds_false_alarms(
 def test_both_are_told_in_words() -> None:
     before, after = Showing("cartoon", 86, 13, 0.9, 0.51), Showing("new", 97, 1, 0.99, 0.7)
     assert Comparison(50, 100, before, after).describe() == [
-        "before (cartoon): 86 of 100 faces found, 13 false alarms, AP 0.900, mean AP 0.510",
-        "now:              97 of 100 faces found, 1 false alarm, AP 0.990, mean AP 0.700",
+        "before (cartoon): 86 of 100 faces found, 13 false alarms, AP 0.900, mean 0.510",
+        "now:              97 of 100 faces found, 1 false alarm, AP 0.990, mean 0.700",
     ]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from facetl.cli.console import (
     TimeBar,
     note,
     plain_table,
+    print_facts,
     print_table,
     printing_plainly,
     show_command,
@@ -275,6 +277,60 @@ def test_in_a_terminal_the_bar_says_what_is_going_on(
     assert "pnet: training" in captured.err
     assert "[pnet] epoch 1" in captured.err
     assert " left" in captured.err
+
+
+@pytest.mark.parametrize("count", [1, 4, 13])
+def test_columns_without_a_place_come_below_with_the_names_once_more(
+    count: int, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(LINE))
+    figures = {f"figure {number}": f"{number}.12345" for number in range(10, 10 + count)}
+    table = plain_table("run", list(figures))
+    for name in ("first", "second"):
+        table.add_row(name, *figures.values())
+    print_table(table)
+    lines = [line.rstrip() for line in click.unstyle(capsys.readouterr().out).splitlines()]
+    assert max(map(len, lines)) <= LINE
+    parts = [line for line in lines if line.startswith("run ")]
+    assert len(parts) == -(-count // 5)
+    assert [name for line in parts for name in re.findall(r"figure \d+", line)] == [*figures]
+    for row in ("first ", "second "):
+        cells = [cell for line in lines if line.startswith(row) for cell in line.split()[1:]]
+        assert cells == [*figures.values()]
+
+
+def test_a_bar_that_is_redrawn_shows_no_escapes(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a bar is shown there are two streams before the terminal: rich's and ours."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(LINE))
+    with printing_plainly(), TimeBar(10) as bar:
+        for _ in range(3):
+            bar.describe("pnet: training")
+            bar.advance(3)
+            bar.say("[pnet] epoch 1")
+    shown = capsys.readouterr().err
+    assert "\x1b[" in shown
+    assert "\\x1b" not in shown
+
+
+def test_facts_are_folded_on_a_terminal_alone(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = " ".join(["library 1.2.3,"] * 12)
+    print_facts([("libraries", text), ("check", "fine")])
+    assert capsys.readouterr().out == f"libraries  {text}\ncheck      fine\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(LINE))
+    print_facts([("libraries", text), ("check", "fine")])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= LINE
+    assert len(lines) == 4
+    assert [line[:11].strip() for line in lines] == ["libraries", "", "", "check"]
+    assert " ".join(line[11:] for line in lines[:3]) == text
 
 
 def test_long_names_of_runs_stay_distinct_at_80_columns() -> None:

@@ -197,7 +197,9 @@ def test_the_table_has_a_column_a_run_and_fits_a_terminal(results: Path) -> None
     outcome = facetl(results, "--truth", results.parent / "truth.txt")
     lines = outcome.stdout.splitlines()
     assert lines[0].split() == ["pretrained", "tuned"]
-    assert max(len(line.rstrip()) for line in lines if "AP" in line) <= 100
+    assert max(len(line.rstrip()) for line in lines if "AP" in line) <= 80
+    counts = [line.split() for line in lines[1:4]]  # where F1 is best
+    assert counts == [["found", "3", "3"], ["missed", "0", "0"], ["false", "alarms", "1", "0"]]
     # tuned is the better one; it needs all of its detections, down to 0.8
     assert "tuned: frames that the truth does not list, counted as frames without faces: 1" in (
         outcome.stderr
@@ -524,6 +526,13 @@ def test_the_table_marks_the_best_and_dashes_the_undefined() -> None:
     rows = {row.title: row for group in groups for row in group}
     assert rows["AP at IoU 0.3"].texts == ("0.500", "1.000", "0.000")
     assert rows["AP at IoU 0.3"].winners == (False, True, False)
+    assert [rows[title].texts for title in ("found", "missed", "false alarms")] == [
+        ("1", "2", "0"),
+        ("1", "0", "2"),
+        ("0", "0", "0"),
+    ]
+    assert rows["missed"].winners == (False, True, False)
+    assert not any(rows["false alarms"].winners)
     assert rows["  precision there"].texts == ("1.000", "1.000", "–")
     assert rows["proposals per frame"].winners == (True, True, False)
     assert rows["detections"].winners == (False, False, False)
@@ -557,7 +566,7 @@ def test_what_is_shown_begins_at_the_score_of_the_run(results: Path) -> None:
     row = next(line for line in outcome.stdout.splitlines() if line.startswith("shown from score"))
     assert row.split()[-2:] == ["0.850", "0.800"]
     page = (results / "report.html").read_text()
-    assert "(score 0.85 and above;" in page
+    assert "found 2 of 3 faces, missed 1, 1 false alarm at score 0.85 and above." in page
     assert '"threshold": 0.85' in page
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from facetl.evaluation.report import page
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.compose import MOST_TRAININGS, _recall_training
 from facetl.evaluation.report.frames import collect_frames
+from facetl.evaluation.report.opening import count_changes
+from facetl.evaluation.report.sheet import MOST, draw_sheets, find_spots
 from facetl.evaluation.scoring import Evaluation, Predictions, Truth, evaluate_all
 from facetl.mtcnn.weights import Weights, load_weights, save_weights
 from facetl.results.detections import Detections, FrameResult, Run
@@ -125,7 +128,7 @@ def shown(browser: Browser, results: Path) -> Iterator[Watched]:
 
 
 def figure(watched: Watched, side: str, name: str) -> float:
-    return float(watched.page.locator(f"#{side} [data-figure={name}]").inner_text())
+    return float(watched.page.locator(f"#{side} [data-figure={name}]").text_content() or "nan")
 
 
 def cards(watched: Watched) -> list[str]:
@@ -143,6 +146,79 @@ def move(watched: Watched, side: str, threshold: float) -> None:
 
 def tally(watched: Watched, name: str) -> int:
     return int(watched.page.locator(f".tally[data-filter={name}]").inner_text())
+
+
+def test_pictures_and_plain_words_come_before_figures(shown: Watched) -> None:
+    words = shown.page.locator("body").inner_text()
+    plain = words[: words.index("precision")]
+    assert "pretrained found 2 of 5 faces, missed 3, 1 false alarm at score 0.7" in plain
+    assert "Missed faces" in plain
+    assert not any(term in plain for term in ("recall", "F1", "AP", "IoU"))
+    tops = [
+        shown.page.locator(part).first.evaluate("each => each.getBoundingClientRect().top")
+        for part in ("body > header", "#pictures img", "#cards", "table", "#errors img")
+    ]
+    assert tops == sorted(tops)
+
+
+def test_each_term_is_explained_once(shown: Watched) -> None:
+    shown.page.locator("#curve summary").click()
+    shown.page.locator('[href="#words"]').click()
+    terms = shown.page.locator("#words dt").all_inner_texts()
+    assert {"precision", "recall", "F1", "AP", "IoU"} <= {*terms}
+    assert len({*terms}) == len(terms)
+    assert shown.page.locator("#words dd").first.is_visible()
+
+
+def test_the_bars_of_all_runs_have_one_scale(shown: Watched) -> None:
+    bars = shown.page.locator(".verdicts .bar")
+    widths = [
+        bars.nth(run)
+        .locator("span")
+        .evaluate_all("parts => Object.fromEntries(parts.map((e) => [e.className, e.clientWidth]))")
+        for run in range(2)
+    ]
+    assert widths[0]["found"] * 2 == pytest.approx(widths[1]["found"], rel=0.03)
+    assert "false_alarms" not in widths[1]  # there are none
+
+
+def test_a_picture_leads_to_its_frame(shown: Watched) -> None:
+    missed = shown.page.locator("#pictures .cutout:has(.miss) >> nth=0")
+    name = missed.get_attribute("data-frame")
+    missed.focus()
+    shown.page.keyboard.press("Enter")
+    assert str(name) in shown.page.locator("#large").inner_text()
+    shown.page.keyboard.press("Escape")
+    assert missed.evaluate("each => each === document.activeElement")
+
+
+def test_a_kind_of_mistake_leads_to_its_frames(shown: Watched) -> None:
+    shown.page.locator("#pictures details summary").click()
+    shown.page.locator("#pictures [data-choose=false_alarms] >> nth=0").click()
+    assert shown.page.locator("#right .run").input_value() == "0"
+    assert cards(shown) == ["001.jpg"]
+
+
+def test_what_is_found_or_not_differs_in_more_than_its_colour(shown: Watched) -> None:
+    for place in ("#gallery .legend .swatch", "#right .swatch"):
+        looks = shown.page.locator(place).evaluate_all(
+            """swatches => swatches.map((each) => {
+              const style = getComputedStyle(each.querySelectorAll("rect")[1]);
+              return style.strokeDasharray + style.strokeWidth;
+            })"""
+        )
+        assert len({*looks}) == len(looks) >= 3
+    texts = shown.page.locator("#right .swatch").all_text_contents()
+    assert len({text.strip() for text in texts}) == 3
+    dashes = shown.page.locator("#curves path").evaluate_all(
+        "lines => lines.map((each) => getComputedStyle(each).strokeDasharray)"
+    )
+    assert len({*dashes}) == 2
+
+
+def test_mistakes_have_signs_on_the_frames(shown: Watched) -> None:
+    stage = shown.page.locator("#cards .card[data-name='001.jpg'] .stage >> nth=0")
+    assert sorted(stage.locator(".sign").all_text_contents()) == ["?", "✕"]
 
 
 def test_the_page_opens_with_the_figures_of_the_metrics_file(shown: Watched, results: Path) -> None:
@@ -294,19 +370,27 @@ def test_names_stay_names(shown: Watched) -> None:
     assert shown.page.locator("#cards script, #cards b, main > script").count() == 0
 
 
-def test_it_fits_a_phone_and_the_dark(browser: Browser, results: Path) -> None:
-    phone: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+@pytest.mark.parametrize("width", [320, 390])
+def test_it_fits_a_phone_and_the_dark(browser: Browser, results: Path, width: int) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": width, "height": 740}, "color_scheme": "dark"}
     with opened(browser, results / "report.html", **phone) as watched:
         root = watched.page.locator("html")
         assert root.get_attribute("data-theme") == "dark"
-        assert root.evaluate("page => page.scrollWidth") <= 360
+        for part in (root, watched.page.locator("nav")):
+            assert part.evaluate("each => each.scrollWidth") <= width
+        for link in watched.page.locator("nav a").all():
+            box = link.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= width
         watched.page.locator("#theme").click()
         assert root.get_attribute("data-theme") == "light"
 
 
 def test_without_javascript_the_figures_are_there(browser: Browser, results: Path) -> None:
     with opened(browser, results / "report.html", java_script_enabled=False) as watched:
-        assert "cartoon finds 4 of 5 faces" in watched.page.locator("header").inner_text()
+        words = watched.page.locator("header").inner_text()
+        assert "cartoon found 4 of 5 faces, missed 1, 0 false alarms at score 0.75" in words
+        assert watched.page.locator("#pictures img").count() > 0
         assert watched.page.locator("noscript").is_visible()
 
 
@@ -348,6 +432,8 @@ def test_frames_named_by_a_file_alone_are_looked_for_in_a_folder(
     success(facetl(results, "--truth", truth, "--out", tmp_path / "seen", *folder))
     pages = [(tmp_path / name / "report.html").read_text() for name in ("bare", "seen")]
     assert [text.count("data:image/webp") for text in pages] == [0, 4]
+    assert [text.count("data:image/jpeg") > 0 for text in pages] == [False, True]
+    assert ["as the images were not found" in text for text in pages] == [True, False]
 
 
 def test_the_gallery_knows_what_each_run_found() -> None:
@@ -357,7 +443,7 @@ def test_the_gallery_knows_what_each_run_found() -> None:
     assert by_name["001.jpg"].detections["pretrained"].matches.verdicts[0] is None
     assert by_name["001.jpg"].detections["pretrained"].mistakes(0.85) == 1
     assert by_name["002.jpg"].mistakes(thresholds) == 2
-    assert page._count_changes(FRAMES, *EVALUATIONS) == (3, 1)
+    assert count_changes(FRAMES, *EVALUATIONS) == (3, 1)
 
 
 def test_a_peer_without_sizes_gets_frames_large_enough_for_its_boxes() -> None:
@@ -388,13 +474,102 @@ def test_nothing_found_and_nothing_to_find_make_pages_too() -> None:
     ):
         evaluations = evaluate_all(runs, truth)
         text = page.render_page(page.Report("x", evaluations, collect_frames(runs, truth)))
-        assert "finds none of" in text
+        assert "found none of" in text
         assert "NaN" not in text.partition('id="data">')[2].partition("</script>")[0]
 
 
 def test_the_page_is_the_same_for_the_same_runs() -> None:
     report = page.Report("x", EVALUATIONS, FRAMES, pictures={"001.jpg": b"webp"})
     assert page.render_page(report) == page.render_page(report)
+
+
+# ---- pictures
+
+
+def spots_of(run: int) -> dict[str, list[tuple[str, str]]]:
+    found = find_spots(FRAMES, EVALUATIONS[run])
+    return {kind: [(each.frame, each.text) for each in spots] for kind, spots in found.items()}
+
+
+def test_missed_faces_false_alarms_and_right_ones_are_told_apart() -> None:
+    before = spots_of(0)
+    assert before["missed"] == [
+        *(("001.jpg", "not found at all"), ("002.jpg", "not found at all")),
+        (NASTY, "not found at all"),
+    ]
+    assert before["false_alarms"] == [("001.jpg", "0.80, no face annotated")]
+    assert before["right"] == [("001.jpg", "0.90"), ("002.jpg", "0.70")]
+    counts = EVALUATIONS[0].counts
+    assert len(before["missed"]) == counts.missed
+    assert len(before["false_alarms"]) == counts.false_alarms
+    assert len(before["right"]) + len(before["loose"]) == counts.found
+
+
+def test_what_lies_below_the_score_is_missed_and_said() -> None:
+    strict = replace(EVALUATIONS[1], score=0.9)
+    spots = find_spots(FRAMES, strict)
+    assert {(each.frame, each.text) for each in spots["missed"]} == {
+        ("001.jpg", "only at 0.85"),
+        ("002.jpg", "not found at all"),
+        (NASTY, "only at 0.75"),
+    }
+    assert not spots["false_alarms"]
+
+
+def test_a_box_that_shares_less_than_half_with_its_face_is_loose() -> None:
+    loose, off = [10.0, 20, 50, 40], [10.0, 20, 50, 32]  # IoU 0.4 and 0.24
+    run = Predictions.of_run(run_of("x", {"a": [(loose, 0.9)], "b": [(off, 0.8)]}))
+    truth = truth_of({"a": ([LEFT], ["ann"]), "b": ([LEFT], ["ann"])})
+    (evaluation,) = evaluate_all([run], truth)
+    spots = find_spots(collect_frames([run], truth), replace(evaluation, score=0.1))
+    assert [each.text for each in spots["loose"]] == ["0.90, 40% shared"]
+    assert [each.text for each in spots["false_alarms"]] == ["0.80, too far off a face"]
+    assert [each.frame for each in spots["missed"]] == ["b"]
+
+
+def test_the_largest_missed_faces_and_the_surest_false_alarms_come_first() -> None:
+    faces = {"a": ([TINY, LEFT], ["ann", "ann"])}
+    run = Predictions.of_run(run_of("x", {"a": [([200.0, 200, 240, 240], 0.3), (UNMATCHED, 0.9)]}))
+    (evaluation,) = evaluate_all([run], truth_of(faces))
+    spots = find_spots(collect_frames([run], truth_of(faces)), replace(evaluation, score=0.0))
+    assert [each.face.tolist() for each in spots["missed"] if each.face is not None] == [LEFT, TINY]
+    assert [each.text[:4] for each in spots["false_alarms"]] == ["0.90", "0.30"]
+
+
+def test_pictures_show_their_boxes_and_those_that_cannot_be_read_are_left_out(
+    tmp_path: Path,
+) -> None:
+    save_image(tmp_path / "001.png", draw_frame(0, "test", 0).image)
+    (tmp_path / "002.png").write_bytes(b"no picture")
+    places = {"001.jpg": tmp_path / "001.png", "002.jpg": tmp_path / "002.png"}
+    first, _ = draw_sheets(FRAMES, EVALUATIONS, places)
+    rows = {row.kind: row for row in first}
+    assert (rows["missed"].total, len(rows["missed"].cutouts)) == (3, 1)
+    (cutout,) = rows["missed"].cutouts
+    x1, y1, x2, y2 = cutout.window
+    assert [(each.style, list(each.box)) for each in cutout.drawn] == [("miss", RIGHT)]
+    assert (x1 < RIGHT[0], y1 < RIGHT[1], x2 > RIGHT[2], y2 > RIGHT[3]) == (True,) * 4
+    assert x2 - x1 == y2 - y1
+    assert cutout.picture.startswith(b"\xff\xd8")
+    assert [each.style for each in rows["right"].cutouts[0].drawn] == ["truth", "hit"]
+    assert [each.style for each in rows["false_alarms"].cutouts[0].drawn] == ["alarm"]
+
+
+def test_of_very_many_some_are_shown(tmp_path: Path) -> None:
+    names = [f"{number:03}.png" for number in range(40)]
+    picture = draw_frame(0, "test", 0).image
+    for name in names:
+        save_image(tmp_path / name, picture)
+    run = Predictions.of_run(run_of("x", {name: [(LEFT, 0.9)] for name in names}))
+    truth = truth_of({name: ([LEFT, RIGHT], ["ann", "bob"]) for name in names})
+    evaluations = evaluate_all([run], truth)
+    (sheet,) = draw_sheets(
+        collect_frames([run], truth), evaluations, {name: tmp_path / name for name in names}
+    )
+    told = {row.kind: (row.total, len(row.cutouts)) for row in sheet}
+    assert told["missed"] == told["right"] == (40, MOST)
+    right = next(row for row in sheet if row.kind == "right")
+    assert (right.cutouts[0].spot.frame, right.cutouts[-1].spot.frame) == (names[0], names[-1])
 
 
 # ---- advice

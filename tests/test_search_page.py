@@ -14,10 +14,10 @@ from outcomes import success
 from tiny_world import save_frames
 
 from facetl.cli import main
+from facetl.data.images import Pixels, load_image, shrink_quickly
 from facetl.results.detections import Detections, FrameResult
 from facetl.search import gallery as galleries
-from facetl.search.gallery import Gallery, KeptRun
-from facetl.search.pipeline import NamedImage, Searched
+from facetl.search.gallery import KeptRun
 
 
 def detect(*words: object) -> Result:
@@ -143,28 +143,70 @@ def result_of(scores: list[float], image: str = "a.png") -> FrameResult:
     return FrameResult(image, (20, 20), found, {}, 0.0)
 
 
-def test_of_many_faces_some_of_every_score_are_kept_and_the_rest_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(galleries, "_cut_faces", lambda places: [p.score for p in places])
+PIXELS = np.zeros((20, 20, 3), np.uint8)
+
+
+def keep_many(images: list[str]) -> KeptRun:
     found = KeptRun()
-    image = NamedImage("a.png", tmp_path / "a.png")
-    for _ in range(50):
-        found.add_image(image, result_of([0.99] * 30 + [0.5] * 2 + [0.1]))
-    places = [len(band.faces) for band in found._bands if band.seen]
-    assert places == [galleries._IN_BAND, galleries._IN_BAND, galleries._IN_LAST_BAND]
-    assert sum(band.seen for band in found._bands) == 50 * 33
+    for image in images:
+        result = result_of([0.99] * 30 + [0.5] * 2 + [0.1], image)
+        found.see_image(image, result, PIXELS)
+    return found
 
 
-def test_an_image_that_is_gone_costs_its_faces_alone(tmp_path: Path) -> None:
-    gallery = Gallery(["run"])
-    folder = save_frames(tmp_path, 1)
-    for name in ("0.png", "gone.png"):
-        image = NamedImage(name, folder / name)
-        gallery.take(Searched(image, {"run": result_of([0.9], name)}))
-    gallery.finish()
-    assert [face.image for face in gallery.found["run"].faces] == ["0.png"]
-    assert gallery.found["run"].faces_left_out == 1
+def test_of_many_faces_some_of_every_score_are_kept_and_the_rest_counted() -> None:
+    found = keep_many([f"{number}.png" for number in range(50)])
+    scores = [round(face.score, 2) for face in found.faces]
+    rooms = {0.99: galleries._IN_LAST_BAND, 0.5: galleries._IN_BAND, 0.1: galleries._IN_BAND}
+    assert {score: scores.count(score) for score in scores} == rooms
+    assert scores == sorted(scores, reverse=True)
+    assert found.faces_left_out == 50 * 33 - sum(rooms.values())
+
+
+def test_the_same_faces_are_kept_in_whatever_order_they_come() -> None:
+    names = [f"{number}.png" for number in range(30)]
+    assert keep_many(names).faces == keep_many(names[::-1]).faces
+
+
+def test_those_kept_are_a_random_choice_of_all() -> None:
+    images = [face.image for face in keep_many([f"{n:02}" for n in range(50)]).faces]
+    assert len({*images}) > 40
+    assert 40 < sum(image < "25" for image in images) < len(images) - 40
+
+
+def test_few_faces_are_cut_out_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[Pixels] = []
+
+    def encode(face: Pixels, _: int) -> bytes:
+        cut.append(face)
+        return b""
+
+    monkeypatch.setattr(galleries, "encode_jpeg", encode)
+    found = keep_many([f"{number}.png" for number in range(200)])
+    assert len(found.faces) < len(cut) < 6 * len(found.faces)
+
+
+def test_a_search_reads_each_image_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = save_frames(tmp_path / "frames", 3)
+    read: list[Path] = []
+
+    def load(path: Path) -> Pixels:
+        read.append(path)
+        return load_image(path)
+
+    monkeypatch.setattr("facetl.search.pipeline.load_image", load)
+    detect(frames, "--out", tmp_path / "found")
+    assert sorted(read) == sorted(frames.glob("*.png"))
+    assert scores_on((tmp_path / "found" / "report.html").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("side", "expected"), [(400, 100), (140, 140), (150, 75), (30, 30)])
+def test_pictures_are_shrunk_by_whole_numbers(side: int, expected: int) -> None:
+    picture = np.zeros((side // 2, side, 3), np.uint8)
+    picture[:, side // 2 :] = 200
+    small = shrink_quickly(picture, 96)
+    assert small.shape[1] == expected
+    assert (small[:, 0].max(), small[:, -1].min()) == (0, 200)
 
 
 def test_of_many_tracks_the_longest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,15 @@ import math
 import os
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
@@ -22,7 +25,7 @@ from facetl.reporting import PROGRESS, say_time
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
-    from rich.table import Table
+    from rich.table import Column, Table
 
 T = TypeVar("T")
 
@@ -30,6 +33,10 @@ _EARLY = 0.01
 """Up to this fraction of the work, nothing that was said before counts: the first step is slow."""
 LINE = 80
 """Columns that a terminal has at least."""
+_HEAD = 12
+"""Columns of text beyond which what heads a column of a table is folded."""
+_FACT = 11
+"""Columns of what a fact is about, with the space beside it."""
 COMMAND = "facetl.command"
 """Where the context keeps the command as it was typed."""
 
@@ -84,6 +91,16 @@ def show_command(command: str) -> None:
     """Show on stderr a command that is about to run, as it would be typed."""
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"$ {printable(command)}", style="bold")
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print what each text is about, and beside it the text, folded to the width of a terminal."""
+    console = _plain_console()
+    width = console.width if console.is_terminal else None
+    for subject, text in facts:
+        lines = textwrap.wrap(text, max(width - _FACT, _FACT)) if width else []
+        for number, line in enumerate(lines or [text]):
+            click.echo(f"{'' if number else subject:{_FACT - 1}} {line}")
 
 
 def print_written(exports: Iterable[Sequence[Path]]) -> None:
@@ -277,16 +294,55 @@ def plain_table(
 
 
 def print_table(table: Table) -> None:
-    """Print a table on stdout; when piped, as wide as its content needs."""
+    """Print a table on stdout; when piped, as wide as its content needs.
+
+    On a terminal, columns that find no place beside the others come below them, with the first
+    column once more.
+    """
     console = _plain_console()
     if not console.is_terminal:
-        console = _plain_console(width=_width_of(table))
-    console.print(table)
+        _plain_console(width=_width_of(table)).print(table)
+        return
+    for number, part in enumerate(_split(table, console.width)):
+        if number:
+            console.print()
+        console.print(part)
+
+
+def _split(table: Table, width: int) -> list[Table]:
+    """Return a table as tables whose cells fit a width; only what heads a column may be folded."""
+    first, *others = table.columns
+    room = width - min(_need(first, table), width // 2)
+    groups: list[list[Column]] = [[]]
+    for column in others:
+        if groups[-1] and sum(_need(each, table) for each in [*groups[-1], column]) > room:
+            groups.append([])
+        groups[-1].append(column)
+    return [_with_columns(table, [first, *group]) for group in groups]
+
+
+def _need(column: Column, table: Table) -> int:
+    """Return how many columns of text a column takes at least, with the space beside it."""
+    measure = _plain_console(width=10_000).measure
+    cells = max((measure(each).maximum for each in column.cells), default=0)
+    return max(cells, min(measure(column.header).maximum, _HEAD)) + sum(table.padding[1::2])
+
+
+def _with_columns(table: Table, columns: Sequence[Column]) -> Table:
+    part = copy(table)
+    part.columns = [replace(each, _index=place) for place, each in enumerate(columns)]
+    return part
 
 
 def _width_of(table: Table) -> int:
     """Return how many columns of text a table's content needs."""
     return _plain_console(width=10_000).measure(table).maximum
+
+
+def _last_behind(stream: IO[str]) -> IO[str]:
+    """Return the stream on which all that is written to one arrives."""
+    behind: IO[str] | None = getattr(stream, "rich_proxied_file", None)
+    return stream if behind is None else _last_behind(behind)
 
 
 def _plain_console(**settings: Any) -> Console:
@@ -298,6 +354,11 @@ def _plain_console(**settings: Any) -> Console:
     from rich.segment import Segment
 
     class PlainConsole(Console):
+        @Console.file.getter  # type: ignore[attr-defined, untyped-decorator]
+        def file(self) -> IO[str]:
+            # Rich looks behind one stream, but while a bar is shown there are two: its own, ours.
+            return _last_behind(Console.file.fget(self))  # type: ignore[attr-defined]
+
         def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
             for segment in super().render(*arguments, **options):
                 text, style, control = segment

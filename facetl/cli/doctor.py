@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Iterator
 
 from facetl.cli import options
+from facetl.cli.console import print_facts
 from facetl.commands.requests import DoctorRequest
 
 
@@ -21,9 +22,13 @@ def doctor(request: DoctorRequest) -> None:
     """
     from facetl.commands.doctor import doctor as run
 
-    is_missing = False
-    for subject, text in run(request):
-        click.echo(f"{subject:10} {text}")
-        is_missing |= subject == "missing"
-    if is_missing:
+    missing = []
+
+    def told() -> Iterator[tuple[str, str]]:
+        for subject, text in run(request):
+            yield subject, text
+            missing.extend([text] * (subject == "missing"))
+
+    print_facts(told())
+    if missing:
         raise SystemExit(1)

@@ -36,8 +36,9 @@ def _parse_peer(value: str) -> options.Named:
 def evaluate(request: EvaluateRequest) -> None:
     """Compare the faces found in RESULTS with the true faces.
 
-    Prints a table of how well each run finds the faces, and writes report.html: one page with
-    every frame, what each run finds and misses there, what its errors cost, and what to do next.
+    Prints a table of how many faces each run finds and misses, and of its false alarms, and
+    writes report.html: one page with pictures of these, every frame with what each run finds
+    there, what its errors cost, and what to do next.
 
     RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
     Each detection, best score first, is matched with the face that it overlaps most; each face is

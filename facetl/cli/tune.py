@@ -54,7 +54,8 @@ def tune(request: TuneRequest) -> None:
 
 def _print(result: TuneResult, aim: Aim) -> None:
     """Print the best settings, the chosen one first, and the one in use so far."""
-    named = [("chosen", result.best[0]), *(("", trial) for trial in result.best[1:])]
+    others = ((f"{place}.", trial) for place, trial in enumerate(result.best[1:], 2))
+    named = [("chosen", result.best[0]), *others]
     if result.before:
         named.append(("before", result.before))
     print_table(_draw_table(named))

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -29,6 +30,8 @@ from facetl.mtcnn.devices import choose_device
 from facetl.reporting import SILENT, Reporter, say_time
 from facetl.training.batches import split_by_frame
 
+_WIDTH = 80
+"""Columns of text that a plan takes at most."""
 TEST_SHARE = 0.2
 """Share of the frames to measure on, where there are no others."""
 
@@ -150,8 +153,20 @@ def _describe(study: Study, graph: Graph, setup: Setup, workers: int, seconds: f
         "cells": f"{len(study.cells)} (with what they need {len(graph)} tasks, {done} done)",
         "time": f"about {say_time(seconds)}, {workers} tasks side by side",
     }
-    plan = [f"  {name:8} {text}" for name, text in lines.items()]
-    return [f"{study.name}: {study.description}", *plan]
+    plan = [
+        f"  {'' if number else name:8} {line}"
+        for name, text in lines.items()
+        for number, line in enumerate(_fold(text))
+    ]
+    return [*wrap(f"{study.name}: {study.description}", _WIDTH), *plan]
+
+
+def _fold(text: str) -> list[str]:
+    """Return a text as lines; of a list with semicolons, no item is broken."""
+    if "; " not in text:
+        return wrap(text, _WIDTH - 11)
+    firm = "; ".join(item.replace(" ", "\xa0") for item in text.split("; "))
+    return [line.replace("\xa0", " ") for line in wrap(firm, _WIDTH - 11)]
 
 
 def _run(graph: Graph, setup: Setup, workers: int, reporter: Reporter) -> None:

@@ -121,7 +121,7 @@ def _choose_gallery(request: DetectRequest) -> Gallery | None:
     """Return what keeps faces for the page, if there is to be one."""
     if not request.report or _kind_of(request) is not DOCUMENT:
         return None
-    return Gallery(list(request.weights), _workers(request))
+    return Gallery(list(request.weights))
 
 
 def _write_page(

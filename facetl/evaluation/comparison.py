@@ -69,7 +69,7 @@ class Comparison:
         return [
             f"{f'{name}:':{width}} {each.found} of {self.faces} faces found, "
             f"{plural(each.false_alarms, 'false alarm')}, AP {each.ap:.3f}, "
-            f"mean AP {each.mean_ap:.3f}"
+            f"mean {each.mean_ap:.3f}"
             for name, each in zip(names, (self.before, self.after), strict=True)
         ]
 

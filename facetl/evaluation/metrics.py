@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +109,14 @@ class OperatingPoint:
     precision: float
     recall: float
     f1: float
+
+
+class FaceCounts(NamedTuple):
+    """How many faces are found, how many are missed, and how many detections hit no face."""
+
+    found: int
+    missed: int
+    false_alarms: int
 
 
 @dataclass(frozen=True)
@@ -220,10 +229,17 @@ def best_point(curve: Curve) -> OperatingPoint:
     )
 
 
-def point_at(curve: Curve, score_threshold: float) -> OperatingPoint:
-    """Return the operating point at a score threshold; precision is NaN if nothing is left."""
+def count_at(curve: Curve, score_threshold: float) -> FaceCounts:
+    """Return the counts at a score threshold; with NaN nothing is found."""
     kept = int((curve.scores >= score_threshold).sum())
     hits = int(curve.hits[:kept].sum())
+    return FaceCounts(hits, curve.faces - hits, kept - hits)
+
+
+def point_at(curve: Curve, score_threshold: float) -> OperatingPoint:
+    """Return the operating point at a score threshold; precision is NaN if nothing is left."""
+    hits, _, false_alarms = count_at(curve, score_threshold)
+    kept = hits + false_alarms
     return OperatingPoint(
         score_threshold=score_threshold,
         precision=hits / kept if kept else NAN,

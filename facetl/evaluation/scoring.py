@@ -22,7 +22,15 @@ from facetl.data.dataset import FaceDataset
 from facetl.evaluation.diagnosis import Diagnosis, diagnose
 from facetl.evaluation.frame_names import UNMATCHED, find_rows
 from facetl.evaluation.matching import Indices, Ranking, TrueBoxes
-from facetl.evaluation.metrics import NAN, Metrics, OperatingPoint, measure, point_at
+from facetl.evaluation.metrics import (
+    NAN,
+    FaceCounts,
+    Metrics,
+    OperatingPoint,
+    count_at,
+    measure,
+    point_at,
+)
 from facetl.results.detections import Run
 from facetl.results.peers import PeerDetections
 from facetl.results.shown_score import recorded_score
@@ -209,6 +217,11 @@ class Evaluation:
         """What is shown: from the score asked for, else the run's own, else that of the best F1."""
         score = recorded_score(self.settings) if self.score is None else self.score
         return self.metrics.best if score is None else point_at(self.metrics.curve, score)
+
+    @property
+    def counts(self) -> FaceCounts:
+        """What is found and missed, and the false alarms, of what is shown; at IoU 0.3."""
+        return count_at(self.metrics.curve, self.shown.score_threshold)
 
     @property
     def proposals_per_frame(self) -> float:

@@ -1,31 +1,35 @@
 """What a search keeps of the faces that it finds, small, for a page to look at.
 
-Of images, faces evenly by score; of videos, the best moment of each track.  However many there
-are, memory is bounded, and what is left out is counted.
+Of images, faces evenly by score, cut out by the workers while they hold the pixels; of videos, the
+best moment of each track.  However many there are, memory is bounded, and what is left out is
+counted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from hashlib import blake2b
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
 from facetl.boxes import clip
 from facetl.data.crops import cut_window, in_view, windows_around
-from facetl.data.images import Pixels, encode_small, shrink
-from facetl.errors import ImageError
+from facetl.data.images import Pixels, encode_jpeg, encode_small, shrink, shrink_quickly
 from facetl.results.detections import FrameResult
-from facetl.search.parallel import in_parallel
-from facetl.search.pipeline import NamedImage, Searched
+from facetl.search.pipeline import Searched
 from facetl.search.sinks import Sink
 
 _MARGIN = 0.35
 """What is shown around a face, as a share of its box."""
 _FACE, _FRAME = 96, 400
-"""Longest sides of the pictures of faces and of frames, in pixels."""
+"""Longest sides of the pictures of faces and of frames, in pixels; of faces in images, about."""
+_QUALITY = 75
+"""Of the JPEG files of faces: WebP would take 13 times as long, a tenth of a fast search."""
 _BANDS = 20
 """Bands of scores, from 0 to 1, of which as many faces each are kept."""
 _IN_BAND, _IN_LAST_BAND = 12, 120
@@ -41,7 +45,7 @@ class ShownFace:
     Attributes:
         image: the name of the image.
         score: in [0, 1].
-        picture: the face and a little around it, a WebP file.
+        picture: the face and a little around it, a JPEG file.
     """
 
     image: str
@@ -84,69 +88,70 @@ class ShownTrack:
         self.frame = encode_small(self.frame, _FRAME)
 
 
-class _Place(NamedTuple):
-    """Where a face is, which is not cut out yet."""
-
-    image: NamedImage
-    score: float
-    window: Any
+_Key = tuple[int, str, int]
+"""A number that looks random, the name of the image, and the place among its faces."""
 
 
 @dataclass
 class _Band:
-    """Faces of similar scores: of more than there is room for, a random choice."""
+    """Faces of similar scores: of more than there is room for, those with the least keys.
+
+    As keys say nothing of the faces, that is a random choice; it is the same in whatever order
+    the faces come.
+    """
 
     room: int
     seen: int = 0
-    faces: list[_Place] = field(default_factory=list)
+    faces: list[tuple[_Key, ShownFace]] = field(default_factory=list)
 
-    def place(self, rng: np.random.Generator) -> int | None:
-        """Return where the next face goes; None if it is left out (Vitter's algorithm R, 1985)."""
-        self.seen += 1
-        if len(self.faces) < self.room:
-            return len(self.faces)
-        place = int(rng.integers(self.seen))
-        return place if place < self.room else None
+    def has_room(self, key: _Key) -> bool:
+        """Return whether a face with this key would be kept, as things are."""
+        return len(self.faces) < self.room or key < self.faces[-1][0]
+
+    def keep(self, key: _Key, face: ShownFace) -> None:
+        """Keep a face, or not, if others with lesser keys have come meanwhile."""
+        insort(self.faces, (key, face), key=lambda each: each[0])
+        del self.faces[self.room :]
 
 
 class KeptRun:
     """What is kept of a run."""
 
     def __init__(self) -> None:
-        self._rng = np.random.default_rng(0)
         self._bands = [_Band(_IN_BAND) for _ in range(_BANDS - 1)] + [_Band(_IN_LAST_BAND)]
+        self._guard = Lock()
         self._open: dict[int, ShownTrack] = {}
         self._closed: list[ShownTrack] = []
-        self.faces: list[ShownFace] = []
         self.tracks_left_out = 0
+
+    @property
+    def faces(self) -> list[ShownFace]:
+        """The faces that are kept, best score first."""
+        kept = [each for band in self._bands for each in band.faces]
+        return [face for _, face in sorted(kept, key=lambda each: (-each[1].score, each[0][1:]))]
 
     @property
     def faces_left_out(self) -> int:
         """How many faces in images are not kept."""
-        return sum(band.seen for band in self._bands) - len(self.faces)
+        return sum(band.seen - len(band.faces) for band in self._bands)
 
     @property
     def tracks(self) -> list[ShownTrack]:
         """The tracks that are over, in the order of their beginnings, video by video."""
         return sorted(self._closed, key=lambda track: (track.video, track.first, track.number))
 
-    def add_image(self, image: NamedImage, result: FrameResult) -> None:
-        """Keep faces of an image, if there is room for their scores."""
-        for _, score, window in _in_view(result):
-            band = self._bands[min(int(score * _BANDS), _BANDS - 1)]
-            place = band.place(self._rng)
-            if place is not None:
-                band.faces[place : place + 1] = [_Place(image, score, window)]
-
-    def cut_faces(self, workers: int) -> None:
-        """Read the images once more and cut out the faces that are kept, the best ones first."""
-        by_image: dict[NamedImage, list[_Place]] = {}
-        for band in self._bands:
-            for place in band.faces:
-                by_image.setdefault(place.image, []).append(place)
-        for faces in in_parallel(_cut_faces, by_image.values(), workers):
-            self.faces += faces
-        self.faces.sort(key=lambda face: (-face.score, face.image))
+    def see_image(self, image: str, result: FrameResult, pixels: Pixels) -> None:
+        """Keep faces of an image, if there is room for their scores; any thread may call it."""
+        for row, score, window in _in_view(result):
+            band, key = self._bands[min(int(score * _BANDS), _BANDS - 1)], _key_of(image, row)
+            with self._guard:
+                band.seen += 1
+                is_kept = band.has_room(key)
+            if is_kept:
+                picture = shrink_quickly(cut_window(pixels, window), _FACE)
+                face = ShownFace(image, score, encode_jpeg(picture, _QUALITY))
+                with self._guard:
+                    band.keep(key, face)
 
     def add_frame(self, video: str, shot: int, result: FrameResult, pixels: Pixels) -> None:
         """Keep what is best of the tracks in a frame of a video."""
@@ -176,46 +181,39 @@ class KeptRun:
             del self._closed[MOST_TRACKS:]
 
 
-def _cut_faces(places: Sequence[_Place]) -> list[ShownFace]:
-    """Return faces of one image; none if it can no longer be read."""
-    try:
-        pixels = places[0].image.load()
-    except ImageError:
-        return []
-    return [
-        ShownFace(image.name, score, encode_small(cut_window(pixels, window), _FACE))
-        for image, score, window in places
-    ]
+def _key_of(image: str, row: int) -> _Key:
+    digest = blake2b(f"{row} {image}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big"), image, row
 
 
 class Gallery(Sink):
-    """Keeps what runs find, small, for a page.
+    """Keeps what runs find, small, for a page: of images as a watch, of videos as a sink.
 
     Attributes:
         found: what is kept, by name of the run.
 
     Args:
         runs: the names of the runs.
-        workers: images that are read side by side.
     """
 
-    def __init__(self, runs: Sequence[str], workers: int = 1) -> None:
-        self._workers = workers
+    def __init__(self, runs: Sequence[str]) -> None:
         self.found = {run: KeptRun() for run in runs}
         self.videos: list[str] = []
         self._shot = 0
 
+    def see_image(self, image: str, pixels: Pixels, results: Mapping[str, FrameResult]) -> None:
+        """Keep what is worth showing of an image; any thread may call it."""
+        for run, result in results.items():
+            self.found[run].see_image(image, result, pixels)
+
     def take(self, searched: Searched[Any]) -> None:
-        """Keep what is worth showing of a picture."""
+        """Keep what is worth showing of a frame of a video, and see where videos and shots end."""
         if searched.skipped or searched.is_known:
             return
         picture, video = searched.picture, searched.picture.video
         self._follow(video, cut=searched.is_cut)
-        for run, result in searched.results.items():
-            if video is None:
-                self.found[run].add_image(picture, result)
-            else:
-                self.found[run].add_frame(video, self._shot, result, picture.load())
+        for run, result in searched.results.items() if video is not None else ():
+            self.found[run].add_frame(video, self._shot, result, picture.load())
 
     def _follow(self, video: str | None, *, cut: bool) -> None:
         """Count the shots; tracks end with them, and with their video."""
@@ -229,10 +227,9 @@ class Gallery(Sink):
             self.videos.append(video)
 
     def finish(self) -> None:
-        """Finish the last tracks, and cut out the faces in images."""
+        """Finish the last tracks."""
         for each in self.found.values():
             each.close_tracks()
-            each.cut_faces(self._workers)
 
 
 def _in_view(result: FrameResult) -> Iterator[tuple[int, float, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetl.files import note_written
@@ -84,7 +84,8 @@ class LocalSearch:
             list(scores), self.pictures.videos, self.effort.reporter, is_resumed=bool(done.names)
         )
         with drawing as shown:
-            found = self.pictures.search(self.effort, done)
+            watch = self.gallery.see_image if self.gallery else None
+            found = self.pictures.search(replace(self.effort, watch=watch), done)
             kept = [self.gallery] if self.gallery else []
             run_through(found, [*kept, files, Tallies(tallies)], shown, scores)
             for gallery in kept:

@@ -135,6 +135,10 @@ class NamedImage:
         return load_image(self.path)
 
 
+Watch = Callable[[str, Pixels, Mapping[str, FrameResult]], None]
+"""Is shown each picture once it is searched, while its pixels are there, by any of the workers:
+its name, the pixels, and what each run found."""
+
 Found = dict[str, FrameResult] | Skipped
 """What all runs have for a picture, by name, or why it could not be searched."""
 
@@ -178,6 +182,7 @@ def search_all(
     room: int = ROOM,
     threads: int = 1,
     recall: Callable[[_AnySearchable], dict[str, FrameResult] | None] = lambda _: None,
+    watch: Watch | None = None,
 ) -> Iterator[Searched[_AnySearchable]]:
     """Yield what all runs find in each picture, in order; memory stays flat.
 
@@ -195,10 +200,11 @@ def search_all(
         threads: that each batch may use, if the detector can.
         recall: tells what an earlier search found in a picture, None if nobody knows.  A batch is
             searched unless all of it is known, for torch's last digits depend on all of it.
+        watch: is shown what is searched.
     """
     if any(run.detector.device != "cpu" for run in runs):
         workers = 1  # they would share one GPU's memory, and gain nothing
-    search = partial(_search_batch, runs, share=1 / workers, threads=threads)
+    search = partial(_search_batch, runs, share=1 / workers, threads=threads, watch=watch)
     share_of_room = room / most_waiting(workers)
     batches = in_batches(pictures, batch_size, share_of_room, lambda picture: picture.held)
     recalled = ([(picture, recall(picture)) for picture in batch] for batch in batches)
@@ -211,6 +217,7 @@ def search_list(
     pictures: Sequence[_AnySearchable],
     batch_size: int = BATCH_SIZE,
     workers: int = 1,
+    watch: Watch | None = None,
 ) -> Iterator[Searched[_AnySearchable]]:
     """Yield what :func:`search_all` does, in batches small enough for all workers to get some.
 
@@ -219,7 +226,7 @@ def search_list(
     size = min(batch_size, -(-len(pictures) // workers) or 1)
     batches = -(-len(pictures) // size)
     used = min(workers, batches) or 1
-    return search_all(runs, pictures, size, used, threads=workers // used)
+    return search_all(runs, pictures, size, used, threads=workers // used, watch=watch)
 
 
 def _search_batch(
@@ -227,6 +234,7 @@ def _search_batch(
     batch: Sequence[tuple[_AnySearchable, dict[str, FrameResult] | None]],
     share: float,
     threads: int,
+    watch: Watch | None,
 ) -> list[Searched[_AnySearchable]]:
     """Return what all runs find; ``share`` of a batch's time is its own."""
     known = [Searched(picture, results) for picture, results in batch if results is not None]
@@ -240,6 +248,9 @@ def _search_batch(
         found = _search(run, named, share, threads)
         for place, result in zip(readable, found, strict=True):
             results[place][run.name] = result
+    if watch:
+        for place, pixels in readable.items():
+            watch(pictures[place].name, pixels, results[place])
     return [
         Searched(picture, results[place], skipped.get(place))
         for place, picture in enumerate(pictures)

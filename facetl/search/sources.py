@@ -22,6 +22,7 @@ from facetl.search.pipeline import (
     NamedImage,
     Searched,
     SearchRun,
+    Watch,
     search_all,
     search_list,
 )
@@ -54,12 +55,14 @@ class Effort:
         batch_size: pictures that go through the networks together.
         workers: batches searched side by side.
         reporter: is told how the search gets on.
+        watch: is shown each image once it is searched.
     """
 
     runs: Sequence[SearchRun]
     batch_size: int
     workers: int
     reporter: Reporter
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class _ImageSource:
         yield from known.recalled(self.images[: known.count])
         left = self.images[known.count :]
         searching = search_all if self.is_stream else search_list
-        found = searching(effort.runs, left, effort.batch_size, effort.workers)
+        found = searching(effort.runs, left, effort.batch_size, effort.workers, watch=effort.watch)
         for searched in effort.reporter.track(found, "searching", len(left)):
             if searched.skipped:
                 effort.reporter.note(f"skipped {searched.skipped.reason}")

@@ -21,6 +21,7 @@ from facetl.evaluation.report.page import (
     choose_frames,
     render_page,
 )
+from facetl.evaluation.report.sheet import draw_sheets
 from facetl.evaluation.report.table import TableRow
 from facetl.evaluation.scoring import Evaluation, Predictions, Truth
 from facetl.mtcnn.weights import load_weights
@@ -80,13 +81,16 @@ def compose_report(
     faces, evaluations = Truth.of(scored.source), scored.evaluations
     frames = collect_frames(scored.runs, faces, only_listed=scored.only_listed)
     chosen = choose_frames(frames, evaluations)
+    places = _find_pictures(scored.source, frames, images)
+    thumbnails = {each.name: places[each.name] for each in chosen if each.name in places}
     report = Report(
         title=_title(scored),
         warnings=warnings,
         evaluations=evaluations,
         frames=chosen,
         left_out=len(frames) - len(chosen),
-        pictures=_draw_thumbnails(_find_pictures(scored.source, chosen, images), reporter),
+        pictures=_draw_thumbnails(thumbnails, reporter),
+        sheets=draw_sheets(frames, evaluations, places),
         plots=[
             Plot(drawings[name].svg, text) for name, text in _CAPTIONS.items() if name in drawings
         ],

@@ -7,7 +7,6 @@ asks for anything outside it: its content security policy forbids that.
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import sys
@@ -19,8 +18,17 @@ from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
 from facetl.evaluation.report.advice import advise
 from facetl.evaluation.report.frames import ReportFrame
+from facetl.evaluation.report.opening import (
+    MARKS,
+    best_but_first,
+    describe_change,
+    describe_sheets,
+    describe_verdicts,
+    threshold_of,
+)
+from facetl.evaluation.report.sheet import Sheet
 from facetl.evaluation.report.table import UNDEFINED, TableRow, compare_runs
-from facetl.evaluation.report.templating import build_environment
+from facetl.evaluation.report.templating import as_address, build_environment
 from facetl.evaluation.scoring import Evaluation
 from facetl.palette import COMMON_STYLE
 from facetl.version import VERSION, installed_versions
@@ -32,7 +40,7 @@ PICTURES_BYTES = 9_000_000
 
 _FILTERS = (
     ("all", "all"),
-    ("misses", "misses"),
+    ("misses", "missed"),
     ("false_alarms", "false alarms"),
     ("gained", "gained"),
     ("lost", "lost"),
@@ -40,13 +48,30 @@ _FILTERS = (
 ORDERS = (
     ("mistakes", "most mistakes"),
     ("name", "name"),
-    ("misses", "most misses"),
+    ("misses", "most missed"),
     ("false_alarms", "most false alarms"),
     ("gained", "most gained"),
     ("lost", "most lost"),
     ("smallest", "smallest face"),
     ("lowest", "lowest score of a hit"),
 )
+_WORDS = {
+    "found": f"a face whose box was found with an IoU of {IOU_THRESHOLD:g} or more",
+    "missed": "a face that was not found",
+    "false alarm": "a box that was found where no face is annotated, a second one of the same "
+    "face, or one too far off",
+    "IoU": "intersection over union, how well two boxes agree: the area that they share, divided "
+    "by the area that they cover together; 1 is the same box",
+    "precision": "of the boxes that are shown, the share that found a face",
+    "recall": "of the faces, the share that was found",
+    "F1": "precision and recall as one figure, their harmonic mean",
+    "AP": "average precision: precision in the mean over all recalls, whatever score is chosen; "
+    "1 is perfect",
+    "localisation": "a mistake: a box near a face, but too far off to count",
+    "duplicate": "a mistake: a second box of a face that was found",
+    "background": "a mistake: a box where no face is annotated",
+    "expected calibration error": "how far scores are from the share of boxes that found a face",
+}
 _FACE_SIZES = (("under 24 px", 0, 24), ("24 to 48 px", 24, 48), ("48 to 96 px", 48, 96))
 _LARGEST_FACES = ("96 px and more", 96, 1_000_000)
 _RECALL_BY = {
@@ -74,7 +99,7 @@ class Plot(NamedTuple):
     @property
     def source(self) -> str:
         """The drawing as an address that holds it."""
-        return _as_address(self.svg.encode(), "image/svg+xml")
+        return as_address(self.svg.encode(), "image/svg+xml")
 
 
 class TrainingHistory(NamedTuple):
@@ -95,6 +120,7 @@ class Report:
         frames: the frames; of more than :data:`MAX_FRAMES` some.
         left_out: how many frames there are besides.
         pictures: the frames' pictures as WebP files, by name; any may be missing.
+        sheets: for each run, pictures of what it misses and finds.
         plots: drawings of the errors.
         trainings: what is known of the weights' making.
         commands: the commands that made the runs and the report.
@@ -107,6 +133,7 @@ class Report:
     frames: Sequence[ReportFrame]
     left_out: int = 0
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    sheets: Sequence[Sheet] = ()
     plots: Sequence[Plot] = ()
     trainings: Sequence[TrainingHistory] = ()
     commands: Sequence[str] = ()
@@ -120,7 +147,7 @@ def choose_frames(
     """Return at most :data:`MAX_FRAMES` frames, those with the most mistakes, in their order."""
     if len(frames) <= MAX_FRAMES:
         return list(frames)
-    thresholds = {each.name: _threshold(each) for each in evaluations}
+    thresholds = {each.name: threshold_of(each) for each in evaluations}
     mistakes = [-each.mistakes(thresholds) for each in frames]
     chosen = sorted(range(len(frames)), key=mistakes.__getitem__)[:MAX_FRAMES]
     return [frames[place] for place in sorted(chosen)]
@@ -133,7 +160,10 @@ def render_page(report: Report) -> str:
     return environment.get_template("report.html.jinja").render(
         title=report.title,
         warnings=report.warnings,
-        summary=_summarise_runs(report.evaluations, report.frames, report.left_out),
+        verdicts=describe_verdicts(report.evaluations),
+        change="" if report.left_out else describe_change(report.evaluations, report.frames),
+        sheets=describe_sheets(report.evaluations, report.sheets),
+        are_without_images=any(row.total for sheet in report.sheets for row in sheet),
         version=VERSION,
         iou=f"{IOU_THRESHOLD:g}",
         style=COMMON_STYLE.read_text("utf-8") + read(environment, "report.css")[0],
@@ -148,31 +178,12 @@ def render_page(report: Report) -> str:
         settings=_settings(report.evaluations),
         notes=[text for each in report.evaluations for text in each.notes],
         filters=_FILTERS,
+        marks=MARKS,
+        filters_of={"missed": "misses", "false_alarms": "false_alarms"},
+        words=_WORDS,
         orders=ORDERS,
         ignores=any(len(each.ignored) for each in report.frames),
     )
-
-
-def _summarise_runs(
-    evaluations: Sequence[Evaluation], frames: Sequence[ReportFrame], left_out: int = 0
-) -> str:
-    """Return what happened, in a sentence a run and one on what changed from first to last."""
-    sentences = [_describe_in_words(each) for each in evaluations]
-    if len(evaluations) > 1 and not left_out:
-        first, best = evaluations[0], evaluations[_best_but_first(evaluations)]
-        gained, lost = _count_changes(frames, first, best)
-        sentences.append(f"From {first.name} to {best.name}: {gained} gained, {lost} lost.")
-    return " ".join(sentences)
-
-
-def _count_changes(
-    frames: Sequence[ReportFrame], before: Evaluation, after: Evaluation
-) -> tuple[int, int]:
-    """Return how many faces only the later run finds, and only the earlier, of those shown."""
-    found = [[_faces_found(each, run) for each in frames] for run in (before, after)]
-    gained = sum(len(new - old) for old, new in zip(*found, strict=True))
-    lost = sum(len(old - new) for old, new in zip(*found, strict=True))
-    return gained, lost
 
 
 def _describe_data(report: Report) -> dict[str, Any]:
@@ -183,7 +194,7 @@ def _describe_data(report: Report) -> dict[str, Any]:
         "faces": report.evaluations[0].metrics.faces if report.evaluations else 0,
         "runs": [_describe_run(each) for each in report.evaluations],
         "left": 0,
-        "right": _best_but_first(report.evaluations),
+        "right": best_but_first(report.evaluations),
         "frames": [
             _describe_frame(each, names, report.pictures.get(each.name)) for each in report.frames
         ],
@@ -193,48 +204,11 @@ def _describe_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _best_but_first(evaluations: Sequence[Evaluation]) -> int:
-    """Return the place of the best run behind the first, which it is compared with."""
-    others = range(1, len(evaluations))
-    return max(others, key=lambda place: _ap(evaluations[place]), default=0)
-
-
-def _ap(run: Evaluation) -> float:
-    ap = run.metrics.ap["0.3"]
-    return -1.0 if math.isnan(ap) else ap
-
-
-def _describe_in_words(run: Evaluation) -> str:
-    metrics, least = run.metrics, _threshold(run)
-    if math.isinf(least):
-        return f"{run.name} finds none of {metrics.faces} faces."
-    kept = metrics.curve.scores >= least
-    hits = int(metrics.curve.hits[kept].sum())
-    false = int(kept.sum()) - hits
-    alarms = f"{false} false alarm{'s' * (false != 1)}"
-    return (
-        f"{run.name} finds {hits} of {metrics.faces} faces with {alarms} "
-        f"(score {least:.4g} and above; AP {metrics.ap['0.3']:.4f})."
-    )
-
-
-def _threshold(run: Evaluation) -> float:
-    """Return the score from which a run is shown; infinite for one that finds nothing."""
-    threshold = run.shown.score_threshold
-    return math.inf if math.isnan(threshold) else threshold
-
-
-def _faces_found(frame: ReportFrame, run: Evaluation) -> set[int]:
-    found = frame.detections[run.name]
-    kept = found.matches.hits & (found.scores >= _threshold(run))
-    return set(found.matches.face[kept].tolist())
-
-
 def _describe_run(run: Evaluation) -> dict[str, Any]:
     curve = run.metrics.curve
     scores = curve.scores.tolist()
     low, high = min([0.0, *scores]), max([1.0, *scores])
-    threshold = _threshold(run)
+    threshold = threshold_of(run)
     return {
         "name": run.name,
         "threshold": threshold if math.isfinite(threshold) else high,
@@ -253,7 +227,7 @@ def _describe_frame(
         "name": frame.name,
         "width": width,
         "height": height,
-        "picture": _as_address(picture, "image/webp") if picture else None,
+        "picture": as_address(picture, "image/webp") if picture else None,
         "boxes": frame.boxes.round(1).tolist(),
         "labels": list(frame.labels),
         "ignored": frame.ignored.round(1).tolist(),
@@ -361,7 +335,3 @@ def _settings(evaluations: Sequence[Evaluation]) -> list[dict[str, str]]:
         for each in evaluations
         if each.settings
     ]
-
-
-def _as_address(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

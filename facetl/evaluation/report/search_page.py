@@ -6,12 +6,11 @@ security policy lets nothing else in; images and videos are linked to where they
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facetl.evaluation.report.templating import build_environment
+from facetl.evaluation.report.templating import as_address, build_environment
 from facetl.palette import COMMON_STYLE, track_colour
 from facetl.reporting import plural
 from facetl.search.gallery import KeptRun, ShownFace, ShownTrack
@@ -79,7 +78,7 @@ def _describe_face(face: ShownFace, page: SearchPage) -> dict[str, Any]:
     return {
         "name": face.image,
         "score": face.score,
-        "picture": _as_address(face.picture),
+        "picture": as_address(face.picture, "image/jpeg"),
         "link": page.link(face.image),
     }
 
@@ -121,8 +120,8 @@ def _describe_track(
         "left": f"{100 * track.first / length:.3f}",
         "width": f"{100 * max(track.last - track.first, 0.0) / length:.3f}",
         "top": lane * _LANE,
-        "picture": _as_address(track.picture),
-        "frame": _as_address(track.frame),
+        "picture": as_address(track.picture, "image/webp"),
+        "frame": as_address(track.frame, "image/webp"),
         "box": {"left": left, "top": top, "width": width, "height": height},
         "link": f"{link}#t={track.best:.2f}" if link else None,
     }
@@ -133,7 +132,3 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds, 1), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
-
-
-def _as_address(picture: bytes) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"

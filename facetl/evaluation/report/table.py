@@ -36,7 +36,7 @@ class TableRow(NamedTuple):
 
 
 def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
-    """Return the rows of a table in groups: accuracy, operating points, mistakes, counts."""
+    """Return the rows of a table in groups: what is shown, accuracy, best F1, mistakes, costs."""
 
     def row(
         title: str,
@@ -46,6 +46,15 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
     ) -> TableRow:
         return _format_row(title, [figure(each) for each in evaluations], layout, best)
 
+    shown = [
+        row("found", lambda e: e.counts.found, "d"),
+        row("missed", lambda e: e.counts.missed, "d", "low"),
+        row("false alarms", lambda e: e.counts.false_alarms, "d", "low"),
+        row("shown from score", lambda e: e.shown.score_threshold, best=None),
+        row("  precision there", lambda e: e.shown.precision),
+        row("  recall there", lambda e: e.shown.recall),
+        row("  F1 there", lambda e: e.shown.f1),
+    ]
     accuracy = [
         *(
             _format_row(title, [each.metrics.ap[iou] for each in evaluations], ".3f", "high")
@@ -55,10 +64,6 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
         row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
     ]
     points = [
-        row("shown from score", lambda e: e.shown.score_threshold, best=None),
-        row("  precision there", lambda e: e.shown.precision),
-        row("  recall there", lambda e: e.shown.recall),
-        row("  F1 there", lambda e: e.shown.f1),
         row(f"best F1 at IoU {IOU_THRESHOLD:g}", lambda e: e.metrics.best.f1),
         row("  precision there", lambda e: e.metrics.best.precision),
         row("  recall there", lambda e: e.metrics.best.recall),
@@ -82,7 +87,7 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
         row("proposals per frame", lambda e: e.proposals_per_frame, ".1f", "low"),
         row("seconds per frame", lambda e: e.seconds_per_frame, ".3f", "low"),
     ]
-    return [accuracy, points, losses, costs]
+    return [shown, accuracy, points, losses, costs]
 
 
 def compare_subsets(parts: Sequence[Metrics]) -> list[list[TableRow]]:

@@ -1,5 +1,7 @@
 """The templates of the pages, which lie in ``templates``."""
 
+import base64
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
@@ -12,3 +14,8 @@ def build_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def as_address(content: bytes, kind: str) -> str:
+    """Return a file of a media type as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -3,12 +3,15 @@
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const colour = (run) => `var(--run-${run % 6})`;
-const PAGE = 60;
+const [FIRST, PAGE] = [12, 60]; // frames at first, and more at each push
+const DASHES = ["none", "9 4", "2 4", "12 3 2 3", "5 3", "1 3"];
+const VERDICTS = { background: "no face annotated", duplicate: "second box", localisation: "too far off" };
+const dash = (run) => `stroke-dasharray: ${DASHES[run % DASHES.length]}`;
 const SIDES = ["left", "right"];
 const STATE = {
   run: { left: DATA.left, right: DATA.right },
   threshold: DATA.runs.map((run) => run.threshold),
-  filter: "all", label: "", size: "", sort: "mistakes", view: "pair", shown: PAGE, frames: [],
+  filter: "all", label: "", size: "", sort: "mistakes", view: "pair", shown: FIRST, frames: [],
 };
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -171,7 +174,7 @@ function drawCurves() {
   );
   DATA.runs.forEach((run, i) => {
     const points = curveOf(run).map(([r, p]) => `${X(r).toFixed(1)},${Y(p).toFixed(1)}`);
-    const style = `stroke: ${colour(i)}`;
+    const style = `stroke: ${colour(i)}; ${dash(i)}`;
     if (points.length) marks.push(make("path", { d: `M${points.join("L")}`, style }));
     marks.push(
       make("line", { x1: 64, x2: 88, y1: 330 - 18 * i, y2: 330 - 18 * i, style: `${style}; stroke-width: 3` }),
@@ -214,18 +217,28 @@ function rectangle(box, style) {
   return [make("rect", { ...place, class: "halo" }), make("rect", { ...place, class: style })];
 }
 
+/** A sign inside a box, for eyes that don't tell its colour. */
+function sign(frame, box, text) {
+  const size = Math.max(frame.width / 28, 9);
+  return make("text", { class: "sign", x: box[0] + size * 0.25, y: box[1] + size, style: `font-size: ${size}px; stroke-width: ${size / 4}px` }, text);
+}
+
 /** What one run finds in a frame, as a drawing over the picture. */
 function drawFindings(frame, run, large) {
   const { kept, faces } = look(frame, run);
   const found = frame.found[run];
   const drawing = make("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   frame.ignored.forEach((box) => drawing.append(...rectangle(box, "ignored")));
-  frame.boxes.forEach((box, i) => drawing.append(...rectangle(box, faces.has(i) ? "truth" : "miss")));
+  frame.boxes.forEach((box, i) => {
+    drawing.append(...rectangle(box, faces.has(i) ? "truth" : "miss"));
+    if (!faces.has(i)) drawing.append(sign(frame, box, "?"));
+  });
   for (const i of kept) {
     const hit = found.faces[i] >= 0;
     drawing.append(...rectangle(found.boxes[i], hit ? "hit" : "alarm"));
+    if (!hit) drawing.append(sign(frame, found.boxes[i], "✕"));
     if (large) {
-      const text = found.scores[i].toFixed(2) + (hit ? "" : ` ${found.verdicts[i]}`);
+      const text = found.scores[i].toFixed(2) + (hit ? "" : `, ${VERDICTS[found.verdicts[i]]}`);
       const size = frame.width / 55;
       const y = Math.max(found.boxes[i][1] - size / 3, size);
       const x = Math.min(Math.max(found.boxes[i][0], 2), frame.width - size * text.length * 0.6);
@@ -376,7 +389,8 @@ function onScreen(element) {
 
 // ---- one frame, enlarged
 
-function enlarge(card) {
+function enlarge(card, isFromSheet = false) {
+  STATE.isFromSheet = isFromSheet;
   const frame = DATA.frames.find((each) => each.name === card.dataset.name);
   const dialog = $("#large");
   dialog.dataset.name = frame.name;
@@ -388,6 +402,7 @@ function enlarge(card) {
 
 /** Back from the enlarged frame to its card. */
 function goBack() {
+  if (STATE.isFromSheet) return; // the browser goes back to the picture
   const card = $$("#cards .card").find((each) => each.dataset.name === $("#large").dataset.name);
   card?.focus();
 }
@@ -425,12 +440,12 @@ function press(event) {
 
 function choose(what, value) {
   STATE[what] = value;
-  STATE.shown = PAGE;
+  STATE.shown = FIRST;
   const control = document.getElementById(what);
   if (control) control.value = value;
   hang();
   const dialog = $("#large");
-  if (dialog.open) enlarge({ dataset: dialog.dataset });
+  if (dialog.open) enlarge({ dataset: dialog.dataset }, STATE.isFromSheet);
 }
 
 function setThreshold(name, value) {
@@ -480,6 +495,33 @@ function connectGallery() {
   $("#large").addEventListener("close", goBack);
 }
 
+/** Let the pictures lead to their frames. */
+function connectSheets() {
+  const show = (run) => {
+    if (SIDES.some((name) => STATE.run[name] === run)) return;
+    STATE.run.right = run;
+    follow();
+    hang();
+  };
+  const names = new Set(DATA.frames.map((frame) => frame.name));
+  for (const button of $$(".cutout")) {
+    button.disabled = !names.has(button.dataset.frame);
+    button.addEventListener("click", () => {
+      show(Number(button.dataset.of));
+      enlarge({ dataset: { name: button.dataset.frame } }, true);
+    });
+  }
+  for (const link of $$("[data-choose]")) {
+    link.addEventListener("click", () => {
+      STATE.run.right = Number(link.dataset.of);
+      $(`input[name=filter][value=${link.dataset.choose}]`).checked = true;
+      follow();
+      choose("filter", link.dataset.choose);
+    });
+  }
+  for (const link of $$('[href="#words"]')) link.addEventListener("click", () => { $("#words").open = true; });
+}
+
 function connectTheme() {
   const button = $("#theme");
   const set = (dark) => {
@@ -496,6 +538,7 @@ function connectTheme() {
 connectTheme();
 SIDES.forEach(connectSide);
 connectGallery();
+connectSheets();
 drawCurves();
 follow();
 hang();
