@@ -1,6 +1,6 @@
 """What transfer methods cost, and what mini-batches leave of DTNH's promise.
 
-    python benchmarks/transfer.py [PATCHES] [--only cost seeds noise]
+    python benchmarks/transfer.py [PATCHES] [--only cost seeds noise fisher distance]
 
 Without PATCHES, some are cut from the built-in cartoon.  All on one thread, PNet.
 
@@ -9,6 +9,9 @@ seeds   training steps of several seeds: one network after the other, or all in 
         (torch.func)
 noise   how much of a mini-batch's gradient is the mean gradient, and of the regulariser's pull
         against that mean what DTNH takes away
+fisher  mean Fisher information of the pretrained weights, all and by layer, by which
+        ``l2-sp-fisher`` weighs its pull
+distance  how far the pretrained weights are from those of ``cartoon``, and zero is
 """
 
 from __future__ import annotations
@@ -31,14 +34,17 @@ from train import draw_patches
 
 from facetl import Patches, load_patches
 from facetl.mtcnn.networks import Network, Outputs, normalise
+from facetl.mtcnn.stages import STAGES
+from facetl.mtcnn.weights import load_weights
 from facetl.training.augmentation import augment
 from facetl.training.batches import Batch, balanced_batches, load_batch
 from facetl.training.gradient_rules import dtnh, plain_sum
 from facetl.training.initialisation import build_starting_network
 from facetl.training.loop import train
 from facetl.training.losses import detection_losses, regression_targets, weighted_sum
-from facetl.training.penalties import Held, angle, flatten
+from facetl.training.penalties import Held, angle, flatten, weights_of
 from facetl.training.regularisers import find_regulariser
+from facetl.training.regularisers.l2_sp_fisher import fisher_diagonal
 from facetl.training.sampling import Label
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
@@ -132,6 +138,16 @@ def show(network: nn.Module, pixels: Tensor) -> object:
     return network(normalise(pixels))
 
 
+def no_loss(network: nn.Module) -> Tensor:
+    """Return 0: L2-SP asks for no loss."""
+    return torch.zeros(())
+
+
+def no_pixels() -> Tensor:
+    """Return none: L2-SP asks for no pixels."""
+    return torch.zeros(())
+
+
 def measure_noise(patches: Patches) -> None:
     """Train with L2-SP, then look at many mini-batches without a step."""
     print(f"after training with l2-sp; {BATCHES} mini-batches of 1,024")
@@ -143,7 +159,7 @@ def measure_noise(patches: Patches) -> None:
         kind = find_regulariser(transfer.regulariser)
         assert kind is not None
         layers = STAGE_FACTS["pnet"].layers
-        held = Held(network, layers, transfer, source, lambda _: torch.zeros(()), show)
+        held = Held(network, layers, transfer, source, no_loss, show, no_pixels)
         regulariser = kind.build(held)
         assert regulariser is not None
         parameters, chance = list(network.parameters()), torch.Generator().manual_seed(1)
@@ -163,6 +179,34 @@ def measure_noise(patches: Patches) -> None:
             f"squared gradient {share:5.1%} is the mean's; regulariser against the mean gradient "
             f"{angle(mean, pull):.0f}°, against a mini-batch's {mini:.0f}°; dtnh takes away "
             f"{removed:.0%} of its pull against the mean"
+        )
+
+
+def measure_fisher(patches: Patches) -> None:
+    indices = np.random.default_rng(1).permutation(len(patches))[:512]
+    source = build_starting_network("pnet", "pretrained", 1)
+    began = time.perf_counter()
+    fisher = fisher_diagonal(source, load_batch(patches, np.sort(indices), CPU).pixels)
+    seconds = time.perf_counter() - began
+    everything = torch.cat([each.flatten() for each in fisher.values()])
+    layers = ", ".join(f"{name} {float(each.mean()):.4f}" for name, each in fisher.items())
+    print(
+        f"Fisher information of {len(indices)} patches, {seconds:.2f} s: mean "
+        f"{float(everything.mean()):.4f}, largest {float(everything.max()):.2f} ({layers})"
+    )
+
+
+def measure_distance() -> None:
+    start, learnt = load_weights("pretrained"), load_weights("cartoon")
+    for stage in STAGES:
+        pairs = (
+            torch.cat([w.detach().flatten() for w in weights_of(each.network(stage)).values()])
+            for each in (start, learnt)
+        )
+        w0, w = pairs
+        away, norm = float((w0 - w).norm()), float(w.norm())
+        print(
+            f"{stage}: cartoon from pretrained {away:.1f}, from zero {norm:.1f}: {away / norm:.2f}"
         )
 
 
@@ -195,7 +239,9 @@ def draw_batches(patches: Patches, count: int) -> list[Batch]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("patches", nargs="?", type=Path)
-    parser.add_argument("--only", nargs="+", default=["cost", "seeds", "noise"])
+    parser.add_argument(
+        "--only", nargs="+", default=["cost", "seeds", "noise", "fisher", "distance"]
+    )
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -208,6 +254,10 @@ def main() -> None:
             measure_seeds(patches, arguments.repeats)
         if "noise" in arguments.only:
             measure_noise(patches)
+        if "fisher" in arguments.only:
+            measure_fisher(patches)
+        if "distance" in arguments.only:
+            measure_distance()
 
 
 if __name__ == "__main__":

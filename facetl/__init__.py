@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from facetl.evaluation.scoring import Evaluation, evaluate
     from facetl.mtcnn.detector import Detector
     from facetl.mtcnn.weights import Weights, load_weights, save_weights
+    from facetl.recognition.recogniser import Recogniser
     from facetl.results.detections import Detections, Face, FrameResult, Run
     from facetl.results.json_file import save_run
     from facetl.results.store import load_run
@@ -41,6 +42,7 @@ _HOMES = {
     "CascadePlan": "facetl.training.plan",
     "Detections": "facetl.results.detections",
     "Detector": "facetl.mtcnn.detector",
+    "Recogniser": "facetl.recognition.recogniser",
     "Evaluation": "facetl.evaluation.scoring",
     "Face": "facetl.results.detections",
     "FaceDataset": "facetl.data.dataset",
@@ -88,6 +90,7 @@ __all__ = [
     "Label",
     "Patches",
     "Recipe",
+    "Recogniser",
     "Run",
     "Settings",
     "Training",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,34 @@ def weight_penalty(
         else:
             total = total + alpha / 2 * ((parameter - start[name]) ** 2).sum()
     return total
+
+
+def fisher(network: Network, pixels: Tensor) -> dict[str, Tensor]:
+    """Return 1/n Σ_i Σ_k p_k(x_i) (∂ log p_k(x_i) / ∂w_j)², one patch and class after the other."""
+    names = [name for name, _ in network.named_parameters() if is_weight(name, network)]
+    network = deepcopy(network).requires_grad_(True)
+    total = {name: torch.zeros_like(network.get_parameter(name)) for name in names}
+    for patch in pixels:
+        for kind in (0, 1):
+            network.zero_grad()
+            log = network(normalise(patch[None])).logits.flatten().log_softmax(0)[kind]
+            torch.autograd.backward(log)
+            for name in names:
+                gradient = network.get_parameter(name).grad
+                if gradient is not None:
+                    total[name] = total[name] + log.detach().exp() * gradient**2
+    return {name: each.detach() / len(pixels) for name, each in total.items()}
+
+
+def fisher_penalty(
+    network: Network, start: dict[str, Tensor], alpha: float, fisher: dict[str, Tensor]
+) -> Tensor:
+    """Return α/2 Σ_j F_jj (w_j − w⁰_j)²."""
+    parts = [
+        (each * (network.get_parameter(name) - start[name]) ** 2).sum()
+        for name, each in fisher.items()
+    ]
+    return alpha / 2 * torch.stack(parts).sum()
 
 
 def feature_penalty(

@@ -132,8 +132,10 @@ def test_the_package_runs_as_a_module() -> None:
 
 
 def test_commands_are_listed_in_the_order_of_the_road() -> None:
-    training = ["train", "adapt", "prepare", "train-pnet", "train-rnet", "train-onet"]
-    after = ["evaluate", "tune", "explain", "compare", "doctor", "verify", "convert", "export"]
+    steps = ["prepare", "train-pnet", "train-rnet", "train-onet"]
+    training = ["train", "adapt", "train-names", *steps]
+    looking = ["evaluate", "tune", "stats", "explain", "compare", "theory", "doctor", "verify"]
+    after = [*looking, "convert", "export"]
     road = ["demo", "cartoons", "annotate", "frames", *training, "detect", *after]
     assert main.list_commands(click.Context(main)) == road
 

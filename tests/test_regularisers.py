@@ -19,6 +19,7 @@ from facetl.training.regularisers import find_regulariser
 from facetl.training.regularisers.delta import _weigh_channels
 from facetl.training.regularisers.feature_map import FeaturePenalty
 from facetl.training.regularisers.l2 import WeightPenalty
+from facetl.training.regularisers.l2_sp_fisher import fisher_diagonal
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
@@ -44,10 +45,10 @@ def ask(network: Network, source: Network, stage: Stage, **transfer: Any) -> Pen
     chosen = Transfer(**transfer)
     kind = find_regulariser(chosen.regulariser)
     assert kind is not None
-    layers = STAGE_FACTS[stage].layers
-    held = Held(network, layers, chosen, source, lambda _: torch.zeros(()), show)
-    regulariser = kind.build(held)
     pixels = pixels_for(stage).float()
+    layers = STAGE_FACTS[stage].layers
+    held = Held(network, layers, chosen, source, lambda _: torch.zeros(()), show, lambda: pixels)
+    regulariser = kind.build(held)
     with regulariser.attached(network):
         network(normalise(pixels))
         return regulariser(trained_parameters(network), pixels)
@@ -83,6 +84,46 @@ def test_l2_is_its_formula_and_its_gradient_is_torchs(stage: Stage) -> None:
     wanted = reference.weight_penalty(network, nowhere, 0.3, 0.0, ())
     torch.testing.assert_close(found.value, wanted.detach())
     torch.testing.assert_close(found.gradient, gradient_of(wanted, network))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_l2_sp_fisher_is_its_formula_and_its_gradient_is_torchs(stage: Stage) -> None:
+    network, source = moved(stage)
+    found = ask(network, source, stage, regulariser="l2-sp-fisher", alpha=300.0)
+    fisher = reference.fisher(source, pixels_for(stage).float())
+    wanted = reference.fisher_penalty(network, source.state_dict(), 300.0, fisher)
+    assert found.value > 0
+    torch.testing.assert_close(found.value, wanted.detach(), rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(found.gradient, gradient_of(wanted, network), rtol=1e-3, atol=1e-6)
+
+
+def test_fisher_information_is_the_curvature_of_the_divergence() -> None:
+    # KL(p(w⁰) ‖ p(w)) = ½ F_jj (w_j − w⁰_j)² + O(|w_j − w⁰_j|³) where only w_j differs
+    _, source = moved()
+    source.double()
+    pixels = pixels_for("pnet", 20).double()
+    fisher = fisher_diagonal(source, pixels)["conv3"]
+    start = source(normalise(pixels)).logits.log_softmax(dim=1).flatten(1)
+    for place in (fisher >= fisher.flatten().topk(3).values[-1]).nonzero().unbind():
+        divergences = []
+        for step in (1e-3, -1e-3):
+            network = deepcopy(source)
+            network.conv3.weight.data[tuple(place)] += step
+            logs = network(normalise(pixels)).logits.log_softmax(dim=1).flatten(1)
+            divergences.append((start.exp() * (start - logs)).sum(1).mean())
+        curvature = float(sum(divergences)) / 1e-6
+        assert curvature == pytest.approx(float(fisher[tuple(place)]), rel=1e-3)
+
+
+def test_fisher_information_leaves_offsets_free_and_the_network_as_it_was() -> None:
+    _, source = moved("onet")
+    before = {name: value.clone() for name, value in source.state_dict().items()}
+    fisher = fisher_diagonal(source, pixels_for("onet").float())
+    assert not fisher["dense6_2"].any()
+    assert not fisher["dense6_3"].any()
+    assert fisher["dense6_1"].any()
+    assert all(value.equal(before[name]) for name, value in source.state_dict().items())
+    assert all(parameter.grad is None for parameter in source.parameters())
 
 
 def test_l2_sp_is_zero_at_the_start() -> None:

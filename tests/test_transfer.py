@@ -129,6 +129,7 @@ HOLDING: list[dict[str, Any]] = [
     {"regulariser": "l2", "alpha": 0.1},
     {"regulariser": "l2-sp", "alpha": 0.1, "gradient_rule": "dtnh"},
     {"regulariser": "l2-sp", "alpha": 0.1, "beta": 0.2, "reset_head": True, "decay": 0.5},
+    {"regulariser": "l2-sp-fisher", "alpha": 10.0},
     {"regulariser": "feature-map", "alpha": 0.001},
     {"regulariser": "feature-map", "alpha": 0.001, "gradient_rule": "dtnh"},
     {"regulariser": "delta", "alpha": 0.001},
@@ -279,6 +280,8 @@ def test_there_must_be_something_to_hold() -> None:
         Transfer(gradient_rule="dtnh")
     with pytest.raises(InputError, match="delta with new output layers"):
         Transfer(regulariser="delta", reset_head=True)
+    with pytest.raises(InputError, match="l2-sp-fisher with new output layers"):
+        Transfer(regulariser="l2-sp-fisher", reset_head=True)
     with pytest.raises(InputError, match="l2-sp with a random start"):
         build_training_network("pnet", "scratch", settings(regulariser="l2-sp"))
     Transfer(strategy="scratch", regulariser="l2")

@@ -25,6 +25,8 @@ from facetl.cli.export import export
 from facetl.cli.frames import frames
 from facetl.cli.prepare import prepare
 from facetl.cli.recording import leaving_manifest
+from facetl.cli.stats import stats
+from facetl.cli.theory import theory
 from facetl.cli.train import train
 from facetl.cli.train_names import train_names
 from facetl.cli.train_stage import train_onet, train_pnet, train_rnet
@@ -46,7 +48,16 @@ SECTIONS = {
         "tune",
     ),
     "Training step by step": ("prepare", "train-pnet", "train-rnet", "train-onet"),
-    "Inspect and compare": ("demo", "cartoons", "explain", "compare", "doctor", "verify"),
+    "Inspect and compare": (
+        "demo",
+        "cartoons",
+        "stats",
+        "explain",
+        "compare",
+        "theory",
+        "doctor",
+        "verify",
+    ),
     "Exchange with other tools": ("convert", "export"),
 }
 """How the help groups the commands; those that are not named stand under "More"."""
@@ -168,8 +179,10 @@ for command in (
     detect,
     evaluate,
     tune,
+    stats,
     explain,
     compare,
+    theory,
     doctor,
     verify,
     convert,

@@ -24,7 +24,7 @@ def compare(request: CompareRequest) -> None:
     A study is a grid: stages or the whole cascade, strategies, regularisers, gradient rules,
     numbers of frames, seeds.  Each cell's result is written as soon as it is finished.  Studies
     that come with facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt,
-    never-hurt-mild, defaults.
+    never-hurt-mild, defaults, fisher.
 
     \b
     Examples:

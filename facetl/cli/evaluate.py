@@ -17,6 +17,7 @@ from facetl.commands.requests import EvaluateRequest
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from facetl.evaluation.naming import Naming
     from facetl.evaluation.near_duplicates import Subset, TrainTestOverlap
     from facetl.evaluation.report.table import TableRow
     from facetl.evaluation.scoring import Evaluation
@@ -64,14 +65,32 @@ def evaluate(request: EvaluateRequest) -> None:
             note(text)
     names = [each.name for each in result.evaluations]
     print_table(_draw("", names, compare_runs(result.evaluations)))
+    for each in result.evaluations:
+        if each.naming:
+            _print_naming(each.name, each.naming)
     if result.overlap:
         _print_overlap(result.evaluations, result.overlap)
     click.echo(f"wrote {result.metrics}")
     for plot in result.plots:
         click.echo(f"wrote {plot}.png and .svg")
+    for sheet in result.sheets:
+        click.echo(f"wrote {sheet}")
     if result.report:
         click.echo(f"wrote {result.report}: open it in a browser")
     _suggest(result.evaluations)
+
+
+def _print_naming(run: str, naming: Naming) -> None:
+    """Print how well the faces of a run are named."""
+    from facetl.evaluation.report.table import describe_characters
+
+    click.echo()
+    headers = ["faces", "AP", "precision", "recall", "F1"]
+    print_table(_draw(f"{run}: characters", headers, describe_characters(naming)))
+    click.echo(f"shown: {naming.confusion.describe()}")
+    for part, confusion in naming.on_true_boxes.items():
+        where = "" if part == "all" else f" in {part.replace('_', '-')} frames"
+        click.echo(f"true boxes{where}: {confusion.describe()}")
 
 
 def _print_overlap(evaluations: Sequence[Evaluation], overlap: TrainTestOverlap) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facetl.commands.annotated import describe_suggestions, load_truth, note_problems
+from facetl.commands.naming_on_truth import NamedFace, draw_sheet, name_true_boxes
 from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import EvaluateRequest as EvaluateRequest
 from facetl.commands.search_page import REPORT, is_search_page
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.images import Pixels, save_image
 from facetl.data.near_duplicates import (
     Thumbnails,
     load_thumbnails,
@@ -21,15 +24,23 @@ from facetl.data.near_duplicates import (
 )
 from facetl.errors import InputError
 from facetl.evaluation.metrics_file import FILE_NAME, describe, save_metrics
+from facetl.evaluation.naming import Confusion
 from facetl.evaluation.near_duplicates import TrainTestOverlap, score_subsets
 from facetl.evaluation.report.compose import PLOTS, Scored, compose_report
-from facetl.evaluation.scoring import Evaluation, Predictions, Truth, evaluate_all
+from facetl.evaluation.scoring import (
+    Evaluation,
+    Predictions,
+    Truth,
+    evaluate_all,
+    name_evaluations,
+)
 from facetl.files import plot_paths, refuse_to_overwrite, require_writable, write_text
 from facetl.reporting import SILENT, Reporter
 from facetl.results.peers import load_peer
 from facetl.results.store import SUFFIX, SUFFIXES, find_runs, load_run
 
 if TYPE_CHECKING:
+    from facetl.evaluation.report.figures import Figure
     from facetl.evaluation.report.plots import Drawing
 
 
@@ -43,6 +54,7 @@ class EvaluateResult:
         metrics: the metrics file.
         plots: the plots that could be drawn, without their suffixes, .png and .svg.
         report: the report, if one was asked for.
+        sheets: pictures of faces named wrong and right, one for each run with names.
     """
 
     evaluations: Sequence[Evaluation]
@@ -50,6 +62,7 @@ class EvaluateResult:
     metrics: Path
     plots: Sequence[Path]
     report: Path | None
+    sheets: Sequence[Path] = ()
 
 
 def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateResult:
@@ -70,6 +83,7 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
     source, suggestions = load_truth(request, request.truth, reporter)
     scored = _score(runs, source, request)
     overlap = _compare(scored, request, reporter)
+    scored, named = _name_true_boxes(scored, overlap, reporter)
     document = describe(
         scored.evaluations,
         Truth.of(source),
@@ -80,11 +94,14 @@ def evaluate(request: EvaluateRequest, reporter: Reporter = SILENT) -> EvaluateR
     )
     save_metrics(folder / FILE_NAME, document)
     drawings = _save_plots(folder, scored.evaluations, reporter)
+    name_sheets = {run: draw_sheet(faces) for run, faces in named.items() if faces}
+    sheets = _save_sheets(folder, scored.evaluations, name_sheets, reporter)
     if report:
         warnings = [describe_suggestions(suggestions)] if suggestions else []
-        write_text(report, compose_report(scored, drawings, request.images, warnings, reporter))
+        told = (scored, drawings, request.images, warnings, reporter, name_sheets)
+        write_text(report, compose_report(*told))
     drawn = [folder / name for name in drawings]
-    return EvaluateResult(scored.evaluations, overlap, folder / FILE_NAME, drawn, report)
+    return EvaluateResult(scored.evaluations, overlap, folder / FILE_NAME, drawn, report, sheets)
 
 
 def _folder_of(results: Path) -> Path:
@@ -123,8 +140,10 @@ def _run_paths(request: EvaluateRequest) -> list[Path]:
 def _score(
     runs: Sequence[Predictions], source: FaceDataset | AnnotationFile, request: EvaluateRequest
 ) -> Scored:
-    found = evaluate_all(runs, Truth.of(source), only_listed=request.only_listed)
-    evaluations = [replace(each, score=request.score) for each in found]
+    truth = Truth.of(source)
+    found = evaluate_all(runs, truth, only_listed=request.only_listed)
+    shown = [replace(each, score=request.score) for each in found]
+    evaluations = name_evaluations(shown, runs, truth, only_listed=request.only_listed)
     return Scored(runs, evaluations, source, request.truth, request.only_listed)
 
 
@@ -146,7 +165,52 @@ def _compare(
     distances = nearest_distances(thumbnails, others)
     by_name = dict(zip(names, distances.tolist(), strict=True))
     parts = score_subsets(scored.runs, Truth.of(scored.source), by_name)
-    return TrainTestOverlap(request.train, len(others), parts)
+    return TrainTestOverlap(request.train, len(others), parts, by_name)
+
+
+def _name_true_boxes(
+    scored: Scored, overlap: TrainTestOverlap | None, reporter: Reporter
+) -> tuple[Scored, dict[str, list[NamedFace]]]:
+    """Return the evaluations with how true faces are named, where they can be, and the faces."""
+    if not isinstance(scored.source, FaceDataset):
+        return scored, {}
+    if not any(each.naming for each in scored.evaluations):
+        return scored, {}
+    distances = overlap.distances if overlap else {}
+    pairs = [
+        name_true_boxes(each, scored.source, distances, reporter) for each in scored.evaluations
+    ]
+    named = {each.name: faces for each, faces in pairs if faces}
+    return replace(scored, evaluations=[each for each, _ in pairs]), named
+
+
+def _save_sheets(
+    folder: Path,
+    evaluations: Sequence[Evaluation],
+    name_sheets: Mapping[str, Pixels],
+    reporter: Reporter,
+) -> list[Path]:
+    """Write who is taken for whom, and faces named wrong and right, for each run with names."""
+    paths, pictures = [], OptionalPictures()
+    for each in evaluations:
+        if not each.naming or not each.naming.confusion.counts.any():
+            continue
+        where = folder / f"{each.name}.confusion.png"
+        whole = each.naming.on_true_boxes.get("all")
+        draw = partial(_plot_confusion, whole or each.naming.confusion, is_true=whole is not None)
+        if pictures.save_figure(where, draw):
+            paths.append(where)
+        if each.name in name_sheets:
+            paths.append(folder / f"{each.name}.names.png")
+            save_image(paths[-1], name_sheets[each.name])
+    pictures.note_missing(reporter)
+    return paths
+
+
+def _plot_confusion(confusion: Confusion, *, is_true: bool) -> Figure:
+    from facetl.evaluation.report.plots import plot_confusion
+
+    return plot_confusion(confusion, "true boxes" if is_true else "faces found")
 
 
 def _load_thumbnails(

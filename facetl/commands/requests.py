@@ -19,8 +19,7 @@ from facetl.errors import UsageError
 from facetl.evaluation.tuning.aims import Aim
 from facetl.mtcnn.engines import DEVICES, engine_names
 from facetl.mtcnn.stages import Stage
-from facetl.recognition.names_file import ONET, SIZES
-from facetl.recognition.settings import NamingSettings
+from facetl.recognition.settings import ONET, SIZES, NamingSettings
 from facetl.results.export_table import EXPORTS
 from facetl.search.settings import BATCH_SIZE, FACTORS, LEAST_FACE, PRESETS, Settings
 from facetl.settings import (
@@ -632,6 +631,36 @@ class PrepareRequest(AnnotatedRequest):
         own = STAGE_FACTS[self.stage].recipe
         chosen = {name: getattr(self, name) for name in ("match", "padding", "skin")}
         return replace(own, bands=bands, **chosen, **self.counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatsRequest(AnnotatedRequest):
+    """What is summarised."""
+
+    on_error: OnError = like(AnnotatedRequest, "on_error", default="skip")
+    out: Path | None = setting(
+        None,
+        "Folder for the figures, the tables and the picture.",
+        WRITE,
+        metavar="FOLDER",
+        shown_default="they are only printed",
+    )
+    workers: int = _workers(usable_cores())
+    force: bool = _force()
+
+
+@dataclass(frozen=True)
+class TheoryRequest:
+    """What is worked out, and from how many draws it is simulated."""
+
+    out: Path = setting(REQUIRED, "Folder for the pictures and the table.", WRITE, metavar="FOLDER")
+    alpha: float = setting(1.0, "Strength α of the penalties.", Range(0, 1000, above=True))
+    distance: float = setting(
+        0.5, "Distance of the start from the truth; zero is at distance 1.", Range(0, 10)
+    )
+    draws: int = setting(2000, "How often the noise is drawn.", Range(2, 100_000))
+    seed: int = _seed()
+    force: bool = _force()
 
 
 @dataclass(frozen=True, kw_only=True)

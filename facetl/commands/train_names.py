@@ -22,8 +22,9 @@ from facetl.mtcnn.devices import choose_device
 from facetl.recognition.backbones import arrays_of, build_backbone
 from facetl.recognition.crops import FaceCrops, cut_faces, with_unknown
 from facetl.recognition.learning import NamingObjective
-from facetl.recognition.names_file import SIZES, NamesWeights
+from facetl.recognition.names_file import NamesWeights
 from facetl.recognition.recogniser import LEAST_SCORE
+from facetl.recognition.settings import SIZES
 from facetl.reporting import SILENT, Reporter, plural
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.epochs import run_epochs

@@ -20,7 +20,7 @@ def join_folders(folders: Sequence[Path], datasets: Sequence[FaceDataset]) -> Fa
     Raises:
         InputError: if two folders hold the same image.
     """
-    _require_apart(folders, datasets)
+    require_apart(folders, datasets)
     together = FaceDataset(())
     for name, dataset in zip(name_folders(folders), datasets, strict=True):
         together = together.joined(dataset, prefix=f"{name}/")
@@ -42,8 +42,12 @@ def name_folders(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _require_apart(folders: Sequence[Path], datasets: Sequence[FaceDataset]) -> None:
-    """Raise if an image is in two folders: learnt from twice, it could be on both sides."""
+def require_apart(folders: Sequence[Path], datasets: Sequence[FaceDataset]) -> None:
+    """See that no image is in two folders: learnt from twice, it could be on both sides.
+
+    Raises:
+        InputError: if one is.
+    """
     known: dict[Path, Path] = {}
     for folder, dataset in zip(folders, datasets, strict=True):
         paths = [frame.path.resolve() for frame in dataset]

@@ -19,6 +19,17 @@ face, and how far scores can be taken for probabilities::
        "calibration": {"error": x, "bins": [{"low": 0.9, "high": 1, "detections": n, "hits": n,
                        "score": x, "precision": x, "interval": [x, x]}, …]}}
 
+Where faces were named and the truth has labels, ``NAME`` has one key more::
+
+     "naming": {"mean_ap": x, "characters": {"dexter": {"faces": n, "ap": x, "precision": x,
+       "recall": x, "f1": x}}, "unlabelled": n,
+       "shown": {"right": n, "named_faces": n, "accuracy": x, "rejected": n, "unknown_faces": n,
+                 "rejection": x, "rows": […], "columns": […], "confusion": [[n]]},
+       "on_true_boxes": {"all": {…}, "near_twins": {…}, "unlike": {…}}}
+
+``shown`` counts the faces that are shown, ``on_true_boxes`` those of the truth, named where the
+names file is still there; with training frames near-twins of them and unlike ones apart.
+
 If the frames were compared with training frames, there is one key more::
 
      "near_duplicates": {"measure": …, "train": {"path": …, "frames": n},
@@ -132,6 +143,7 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
         "seconds_per_frame": evaluation.seconds_per_frame,
         "diagnosis": _describe_diagnosis(evaluation.diagnosis),
         "notes": list(evaluation.notes),
+        **({"naming": evaluation.naming.to_json()} if evaluation.naming else {}),
     }
 
 

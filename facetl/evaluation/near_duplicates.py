@@ -47,11 +47,13 @@ class TrainTestOverlap:
         train_path: where the training frames lie.
         train_frames: how many were compared.
         parts: ``near_twins`` and ``unlike``.
+        distances: from each true frame to the nearest training frame, by name.
     """
 
     train_path: Path
     train_frames: int
     parts: dict[str, Subset]
+    distances: Mapping[str, float]
 
 
 def score_subsets(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from facetl.evaluation.metrics import (
     measure,
     point_at,
 )
+from facetl.evaluation.naming import NamedRanking, Naming, measure_names
 from facetl.results.detections import Run
 from facetl.results.peers import PeerDetections
 from facetl.results.shown_score import recorded_score
@@ -128,6 +130,8 @@ class Predictions:
         seconds_per_frame: mean time of the detector, NaN if unknown.
         settings: what the detections were made with; empty for a peer's.
         sizes_hw: height and width of each frame; empty for a peer's.
+        names: N characters that the faces were recognised as; None if nobody asked.
+        name_scores: (N,) in [0, 1]; without names none.
     """
 
     name: str
@@ -141,6 +145,8 @@ class Predictions:
     seconds_per_frame: float
     settings: dict[str, Any] = field(default_factory=dict)
     sizes_hw: tuple[tuple[int, int], ...] = ()
+    names: tuple[str, ...] | None = None
+    name_scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of_run(cls, run: Run) -> Predictions:
@@ -154,6 +160,10 @@ class Predictions:
         found = [frame.detections for frame in run.frames]
         boxes = np.concatenate([np.zeros((0, 4)), *(each.boxes for each in found)])
         scores = np.concatenate([np.zeros(0), *(each.scores for each in found)])
+        named = [each for each in found if each.names is not None]
+        is_named = len(named) == len(found) > 0
+        characters = [each.names for each in named if each.names]
+        name_scores = [each.name_scores for each in named if each.name_scores is not None]
         return cls(
             name=run.name,
             frames=names,
@@ -166,6 +176,8 @@ class Predictions:
             seconds_per_frame=run.seconds_per_frame,
             settings=run.settings,
             sizes_hw=tuple(frame.size_hw for frame in run.frames),
+            names=tuple(chain.from_iterable(characters)) if is_named else None,
+            name_scores=np.concatenate([np.zeros(0), *name_scores]),
         )
 
     @classmethod
@@ -200,6 +212,7 @@ class Evaluation:
         notes: frames that only one side knows, and what was done about them; what was ignored.
         settings: what the detections were made with; empty for a peer's.
         score: from which detections are shown, if it was asked for.
+        naming: how well the faces are named, if they are and the truth has labels.
     """
 
     name: str
@@ -211,6 +224,7 @@ class Evaluation:
     notes: tuple[str, ...]
     settings: dict[str, Any] = field(default_factory=dict)
     score: float | None = None
+    naming: Naming | None = None
 
     @property
     def shown(self) -> OperatingPoint:
@@ -308,6 +322,50 @@ def _score(run: Predictions, truth: Truth, match: _FrameMatches, frames: int) ->
         notes=(*match.notes, *_note_ignored(run, metrics.ignored)),
         settings=run.settings,
     )
+
+
+def name_evaluations(
+    evaluations: Sequence[Evaluation],
+    runs: Sequence[Predictions],
+    truth: Truth,
+    *,
+    only_listed: bool = False,
+) -> list[Evaluation]:
+    """Return evaluations with how well the faces of each run are named, where they are.
+
+    Args:
+        evaluations: those of the runs; what is shown decides which faces count.
+        runs: as they were evaluated.
+        truth: the true faces; without labels nothing is known of names.
+        only_listed: as it was.
+    """
+    if not any(label is not None for label in truth.face_labels):
+        return list(evaluations)
+    return [
+        replace(each, naming=_measure_naming(each, run, truth, only_listed or truth.complete))
+        if run.names is not None
+        else each
+        for each, run in zip(evaluations, runs, strict=True)
+    ]
+
+
+def _measure_naming(
+    evaluation: Evaluation, run: Predictions, truth: Truth, only_listed: bool
+) -> Naming:
+    places = _match_frames(run, truth, only_listed).places
+    frame_index = places[run.frame_index]
+    rows = np.flatnonzero(frame_index != UNMATCHED)
+    names = run.names or ()
+    found = NamedRanking(
+        run.boxes[rows].astype(np.float64),
+        run.scores[rows].astype(np.float64),
+        [names[row] for row in rows.tolist()],
+        run.name_scores[rows].astype(np.float64),
+        frame_index[rows],
+        truth.true_boxes,
+        truth.face_labels,
+    )
+    return measure_names(found, evaluation.shown.score_threshold)
 
 
 def _rank(run: Predictions, places: Indices) -> Ranking:

@@ -22,7 +22,8 @@ from facetl.data.interop import import_library
 from facetl.errors import UsageError, WeightsError
 from facetl.mtcnn.networks import ONet, normalise
 from facetl.mtcnn.weights import BUILT_IN, CARTOON, load_arrays, load_plain, load_weights
-from facetl.recognition.names_file import KIND, ONET, NamesWeights, load_names
+from facetl.recognition.names_file import KIND, NamesWeights, load_names
+from facetl.recognition.settings import ONET
 from facetl.training.layer_groups import LayerGroups, is_in
 
 SCRATCH = "scratch"

@@ -13,8 +13,7 @@ from torch.nn import functional
 from facetl.errors import InputError
 from facetl.recognition.backbones import BACKBONES
 from facetl.recognition.crops import FaceCrops, room_around
-from facetl.recognition.names_file import SIZES
-from facetl.recognition.settings import NamingSettings
+from facetl.recognition.settings import SIZES, NamingSettings
 from facetl.training.augmentation import augment
 from facetl.training.batches import Indices, split_by_frame
 from facetl.training.epochs import Losses, Objective
@@ -61,6 +60,10 @@ class NamingObjective(Objective):
     def plain_loss(self, indices: Indices, network: nn.Module) -> Tensor:
         """Return the cross-entropy of faces as they are."""
         return functional.cross_entropy(self._score(indices, network), self._labels(indices))
+
+    def pixels(self, indices: Indices) -> Tensor:
+        """Return faces as they are."""
+        return self._look(indices)
 
     def show(self, network: nn.Module, pixels: Tensor) -> Tensor:
         """Return the (N, C) raw scores of a network."""

@@ -20,14 +20,10 @@ from facetl.data.characters import UNKNOWN
 from facetl.errors import WeightsError
 from facetl.files import FileKind
 from facetl.mtcnn.weights import load_arrays, save_arrays
+from facetl.recognition.settings import SIZES
 from facetl.version import VERSION
 
 KIND = FileKind("facetl-names", WeightsError, "make it with facetl train-names")
-
-SIZES = {"onet": 48, "resnet18": 64, "mobilenet_v2": 64, "efficientnet_lite0": 64}
-"""Side in pixels of the crops that each backbone is shown."""
-ONET = "onet"
-"""The backbone that needs no torch to name faces."""
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,19 @@ from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 from facetl.recognition.crops import face_windows
-from facetl.recognition.names_file import ONET, SIZES, NamesWeights, load_names
+from facetl.recognition.names_file import NamesWeights, load_names
+from facetl.recognition.settings import ONET, SIZES
 from facetl.results.detections import Detections, Floats
 from facetl.run_onnx import add_up, crop
 from facetl.search.pipeline import Search, Searcher
 from facetl.search.settings import BATCH_SIZE, Settings
 
-LEAST_SCORE = 0.5
-"""Probability below which a face is not called by a name."""
+LEAST_SCORE = 0.7
+"""Probability below which a face is not called by a name.
+
+On frames held out of two shows 0.7 names 0.6 % fewer of the characters' faces than 0.5 does, and
+leaves 10 % more of the unknown ones without a name.
+"""
 
 _Namer = Callable[[Pixels, NDArray[np.int64]], Floats]
 """From (H, W, 3) pixels and (N, 4) windows to (N, C) probabilities."""
@@ -101,14 +106,24 @@ class Recogniser:
         Raises:
             ImageError: if the picture cannot be read.
         """
-        probabilities = self.probabilities(as_pixels(picture), found.boxes)
-        best = probabilities.argmax(axis=1) if len(found) else np.zeros(0, np.int64)
-        scores = probabilities[np.arange(len(found)), best]
+        names, scores = self.name_boxes(as_pixels(picture), found.boxes)
+        return replace(found, names=names, name_scores=scores)
+
+    def name_boxes(self, image: Pixels, boxes: Boxes | Floats) -> tuple[tuple[str, ...], Floats]:
+        """Return N names, ``unknown`` for nobody in particular, and their (N,) probabilities.
+
+        Args:
+            image: (H, W, 3) uint8, RGB.
+            boxes: (N, 4) half-open, in pixels.
+        """
+        probabilities = self.probabilities(image, boxes)
+        best = probabilities.argmax(axis=1)
+        scores = probabilities[np.arange(len(boxes)), best]
         names = tuple(
             self.weights.classes[place] if score >= LEAST_SCORE else UNKNOWN
             for place, score in zip(best.tolist(), scores.tolist(), strict=True)
         )
-        return replace(found, names=names, name_scores=scores)
+        return names, scores
 
     def probabilities(self, image: Pixels, boxes: Boxes | Floats) -> Floats:
         """Return the (N, C) probabilities of the classes for (N, 4) boxes.

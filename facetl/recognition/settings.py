@@ -9,6 +9,10 @@ from facetl.settings import Range, like, setting
 from facetl.training.settings import Augmentation, EpochSettings, Keep
 from facetl.training.transfer import Transfer
 
+SIZES = {"onet": 48, "resnet18": 64, "mobilenet_v2": 64, "efficientnet_lite0": 64}
+"""Side in pixels of the crops that each backbone is shown."""
+ONET = "onet"
+"""The backbone that needs no torch to name faces."""
 _LEAST_STEPS = 240
 """Steps that a training has at least, if faces are few."""
 

@@ -71,6 +71,10 @@ class Objective(ABC):
         """Return the scalar loss of another network of the kind on examples as they are."""
 
     @abstractmethod
+    def pixels(self, indices: Indices) -> Tensor:
+        """Return (N, 3, S, S) pixels of examples as they are, 0 to 255."""
+
+    @abstractmethod
     def show(self, network: nn.Module, pixels: Tensor) -> object:
         """Run a network of the kind on (N, 3, S, S) pixels, 0 to 255, as in training."""
 
@@ -222,8 +226,17 @@ def _hold(objective: Objective, settings: EpochSettings, source: nn.Module) -> R
         return objective.plain_loss(sample(), network)
 
     source = deepcopy(source).requires_grad_(False).eval()
-    held = Held(objective.network, objective.layers, transfer, source, loss, objective.show)
-    return regulariser.build(held)
+    return regulariser.build(
+        Held(
+            network=objective.network,
+            layers=objective.layers,
+            transfer=transfer,
+            source=source,
+            loss=loss,
+            show=objective.show,
+            pixels=lambda: objective.pixels(sample()),
+        )
+    )
 
 
 def _draw(indices: Indices, count: int, seed: int) -> Indices:

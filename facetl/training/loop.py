@@ -138,6 +138,10 @@ class _PatchObjective(Objective):
         losses = detection_losses(*self._predict(self._read(indices), network))
         return weighted_sum(losses, self._settings.loss_weights)
 
+    def pixels(self, indices: Indices) -> Tensor:
+        """Return patches as they are."""
+        return self._read(indices).pixels
+
     def show(self, network: nn.Module, pixels: Tensor) -> Outputs:
         """Run a network of the stage on pixels."""
         with mixed_precision(self._stage, pixels.device):

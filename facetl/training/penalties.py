@@ -43,6 +43,7 @@ class Held:
         source: the network as it was, frozen.
         loss: scalar of a network on some examples of the new task.
         show: runs a network on (N, 3, S, S) pixels, 0 to 255, as training does.
+        pixels: (N, 3, S, S) of these examples, 0 to 255.
     """
 
     network: nn.Module
@@ -51,6 +52,7 @@ class Held:
     source: nn.Module
     loss: Callable[[nn.Module], Tensor]
     show: Callable[[nn.Module, Tensor], object]
+    pixels: Callable[[], Tensor]
 
 
 class Regulariser(ABC):

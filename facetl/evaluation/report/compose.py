@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from facetl.data.annotations import AnnotationFile
 from facetl.data.dataset import FaceDataset
-from facetl.data.images import image_paths, make_thumbnails, name_below
+from facetl.data.images import Pixels, image_paths, make_thumbnails, name_below
 from facetl.data.name_matching import match_names
 from facetl.evaluation.report.frames import ReportFrame, collect_frames
+from facetl.evaluation.report.names_section import describe_names
 from facetl.evaluation.report.page import (
     PICTURES_BYTES,
     Plot,
@@ -68,6 +69,7 @@ def compose_report(
     images: Path | None = None,
     warnings: Sequence[str] = (),
     reporter: Reporter = SILENT,
+    name_sheets: Mapping[str, Pixels] | None = None,
 ) -> str:
     """Return the report as HTML; it is not written yet.
 
@@ -77,6 +79,7 @@ def compose_report(
         images: where the frames lie, if the truth does not tell.
         warnings: what must be known before all figures.
         reporter: is shown the progress; its command is one of those that make the report again.
+        name_sheets: (H, W, 3) pictures of faces named wrong and right, by run.
     """
     faces, evaluations = Truth.of(scored.source), scored.evaluations
     frames = collect_frames(scored.runs, faces, only_listed=scored.only_listed)
@@ -97,6 +100,7 @@ def compose_report(
         trainings=[training for each in evaluations if (training := _recall_training(each))],
         commands=_commands(evaluations, reporter.command),
         origin=_origin(scored.truth, faces.fingerprint, evaluations),
+        names=describe_names(evaluations, name_sheets or {}),
     )
     return render_page(report)
 

@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import IOU_THRESHOLD
@@ -32,6 +32,9 @@ from facetl.evaluation.report.templating import as_address, build_environment
 from facetl.evaluation.scoring import Evaluation
 from facetl.palette import COMMON_STYLE
 from facetl.version import VERSION, installed_versions
+
+if TYPE_CHECKING:
+    from facetl.evaluation.report.names_section import NamesShown
 
 MAX_FRAMES = 1000
 """Frames on the page; of more, those with the most mistakes."""
@@ -126,6 +129,7 @@ class Report:
         commands: the commands that made the runs and the report.
         origin: facts about data and weights, by name.
         warnings: what must be known before all figures.
+        names: for each run that names faces, how it does.
     """
 
     title: str
@@ -139,6 +143,7 @@ class Report:
     commands: Sequence[str] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    names: Sequence[NamesShown] = ()
 
 
 def choose_frames(
@@ -171,6 +176,7 @@ def render_page(report: Report) -> str:
         data=_describe_data(report),
         runs=_runs_table(report.evaluations),
         errors=_errors(report),
+        names=report.names,
         trainings=report.trainings,
         advices=advise(report.evaluations),
         commands=report.commands,

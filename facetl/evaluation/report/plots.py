@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from facetl.evaluation.diagnosis import Diagnosis, FaceGroup, Mistake, ScoreBin
 from facetl.evaluation.metrics import IOU_THRESHOLD, Curve, average_precision, best_point
+from facetl.evaluation.naming import Confusion
 from facetl.evaluation.report.figures import (
     INK,
     PALE,
@@ -141,6 +142,35 @@ def _draw_training(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _mark_best_epoch(axes, records)
         _add_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+
+
+def plot_confusion(confusion: Confusion, title: str) -> Figure:
+    """Draw who is taken for whom: a row for each true name, shares of the row as colours.
+
+    Args:
+        confusion: of at least one face.
+        title: which faces they are.
+    """
+    confusion = confusion.without_empty_ends()
+    counts = confusion.counts
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows, columns = ([*map(shorten, names)] for names in (confusion.rows, confusion.columns))
+    side = 0.62 * max(len(columns), 5)
+    with styled([*confusion.rows, *confusion.columns, title]):
+        figure = Figure(figsize=(side + 2.2, 0.62 * side + 1.9))
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = "white" if shares[row, column] > 0.6 else INK
+                axes.text(column, row, f"{count}", ha="center", va="center", color=colour)
+        axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.grid(visible=False)
+        axes.set_xlabel("called")
+        axes.set_ylabel("is")
+        axes.set_title(title)
+    return figure
 
 
 class Drawing(NamedTuple):

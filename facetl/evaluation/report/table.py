@@ -9,6 +9,7 @@ import numpy as np
 
 from facetl.evaluation.diagnosis import Mistake
 from facetl.evaluation.metrics import FRAMES_PER_FALSE_ALARM, IOU_THRESHOLD, Metrics
+from facetl.evaluation.naming import Naming
 from facetl.evaluation.scoring import Evaluation
 
 UNDEFINED = "–"
@@ -88,6 +89,27 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
         row("seconds per frame", lambda e: e.seconds_per_frame, ".3f", "low"),
     ]
     return [shown, accuracy, points, losses, costs]
+
+
+def describe_characters(naming: Naming) -> list[list[TableRow]]:
+    """Return a row for each character: faces, AP, precision, recall, F1; below it their mean AP."""
+    rows = [
+        TableRow(
+            name,
+            (
+                f"{each.faces}",
+                *map(_format_share, (each.ap, each.precision, each.recall, each.f1)),
+            ),
+            (False,) * 5,
+        )
+        for name, each in naming.characters.items()
+    ]
+    mean = TableRow("mean", ("", _format_share(naming.mean_ap), "", "", ""), (False,) * 5)
+    return [[*rows, mean]]
+
+
+def _format_share(figure: float) -> str:
+    return UNDEFINED if np.isnan(figure) else f"{figure:.3f}"
 
 
 def compare_subsets(parts: Sequence[Metrics]) -> list[list[TableRow]]:

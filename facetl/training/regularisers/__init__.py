@@ -4,12 +4,13 @@ With w the weights of convolutions and dense layers (never biases, slopes of PRe
 normalisation), w⁰ those of the start, S the part that is shared with it and S̄ the part that is
 new (reset layers):
 
-===============  ==========================================================================
-``l2``           α/2 ‖w‖²
-``l2-sp``        α/2 ‖w_S − w⁰_S‖² + β/2 ‖w_S̄‖²  (Li, Grandvalet and Davoine 2018, eq. 2)
-``feature-map``  α/n Σ_j Σ_i ‖F_j(w, x_i) − F_j(w⁰, x_i)‖²  (knowledge distillation)
-``delta``        the same with a weight for each channel (Li, Xiong, et al. 2019)
-===============  ==========================================================================
+================  =========================================================================
+``l2``            α/2 ‖w‖²
+``l2-sp``         α/2 ‖w_S − w⁰_S‖² + β/2 ‖w_S̄‖²  (Li, Grandvalet and Davoine 2018, eq. 2)
+``l2-sp-fisher``  α/2 Σ_j F_jj (w_j − w⁰_j)², F the Fisher information at the start  (the same)
+``feature-map``   α/n Σ_j Σ_i ‖F_j(w, x_i) − F_j(w⁰, x_i)‖²  (knowledge distillation)
+``delta``         the same with a weight for each channel (Li, Xiong, et al. 2019)
+================  =========================================================================
 
 The file of ``NAME`` is ``NAME.py``, with underscores for hyphens, and registers its class under
 the name.  It is imported when its regulariser is asked for, so that the names alone need no torch.
@@ -30,7 +31,7 @@ NONE = "none"
 REGULARISERS: Registry[type[Regulariser]] = Registry()
 """Those that are imported so far."""
 
-_SHOWN_FIRST = (NONE, "l2", "l2-sp", "feature-map", "delta")
+_SHOWN_FIRST = (NONE, "l2", "l2-sp", "l2-sp-fisher", "feature-map", "delta")
 """The order in which people are shown what they can choose; others come after these."""
 
 

@@ -15,13 +15,14 @@ from facetl.training.regularisers import REGULARISERS
 @REGULARISERS("l2")
 @dataclass(frozen=True, eq=False)
 class WeightPenalty(Regulariser):
-    """s/2 ‖w − w*‖², summed over weights that each have a target w* and a strength s.
+    """s/2 (w − w*)², summed over weights that each have a target w* and a strength s ≥ 0.
 
     Attributes:
-        targets: target and strength by parameter; those that are not here are free.
+        targets: target and strength by parameter, one for all its weights or one for each; those
+            that are not here are free.
     """
 
-    targets: Mapping[Tensor, tuple[Tensor | float, float]]
+    targets: Mapping[Tensor, tuple[Tensor | float, Tensor | float]]
 
     @classmethod
     def build(cls, held: Held) -> WeightPenalty:
@@ -34,7 +35,7 @@ class WeightPenalty(Regulariser):
         value, gradients = torch.zeros(()), []
         for parameter in parameters:
             target, strength = self.targets.get(parameter, (0.0, 0.0))
-            gradients.append(strength * (parameter - target) if strength else None)
-            if strength:
-                value = value + strength / 2 * (parameter - target).square().sum().cpu()
+            distance = parameter - target
+            gradients.append(strength * distance)
+            value = value + (gradients[-1] * distance).sum().cpu() / 2
         return Penalty(value, flatten(gradients, parameters))

@@ -1,0 +1,172 @@
+"""Names: how often they are right, beside a histogram of colours, and what they cost.
+
+    python benchmarks/names.py accuracy DATA --seeds 5
+    python benchmarks/names.py accuracy DATA --seeds 5 --faces 10
+    python benchmarks/names.py cost DATA
+
+``accuracy`` trains as ``facetl train-names`` does, once for each seed, and names the true faces of
+the test part: the share of the characters' faces that get their name, and of the unknown ones that
+get none; beside it the same of a linear classifier on histograms of the crops' colours.  ``cost``
+lets searches with and without names take turns over the test frames, on one core, and gives the
+processor's time of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from facetl import Detector, Recogniser
+from facetl.data.characters import UNKNOWN, Characters
+from facetl.data.dataset import load_dataset
+from facetl.data.images import load_image
+from facetl.recognition.backbones import arrays_of, build_backbone
+from facetl.recognition.crops import FaceCrops, cut_faces, room_around
+from facetl.recognition.learning import NamingObjective
+from facetl.recognition.names_file import NamesWeights
+from facetl.recognition.recogniser import LEAST_SCORE, NamingDetector
+from facetl.recognition.settings import SIZES, NamingSettings
+from facetl.search.pipeline import Searcher
+from facetl.training.epochs import run_epochs
+
+BINS = 8
+"""Of each channel of a histogram of colours."""
+ROUNDS = 5
+
+
+def load_crops(data: Path, size: int) -> tuple[FaceCrops, FaceCrops]:
+    """Return the faces to learn from and those of the test part."""
+    train = load_dataset(data, part="train", on_error="skip")
+    found = Characters.of(label for frame in train for label in frame.labels)
+    classes = (*found.counts, UNKNOWN)
+    test = load_dataset(data, part="test", on_error="skip")
+    return cut_faces(train, classes, size), cut_faces(test, classes, size)
+
+
+def learn(backbone: str, crops: FaceCrops, seed: int) -> NamingObjective:
+    """Train with the usual settings."""
+    settings = NamingSettings(seed=seed).stretched(len(crops))
+    network = build_backbone(backbone, len(crops.classes), settings.dropout, None, seed)
+    objective = NamingObjective(network, backbone, crops, settings)
+    for _ in run_epochs(objective, settings):
+        pass
+    return objective
+
+
+def histograms(crops: FaceCrops, size: int) -> torch.Tensor:
+    """Return the (N, 512) root shares of the colours in the middle of each crop."""
+    room = room_around(size)
+    middle = crops.pixels[:, room : room + size, room : room + size].reshape(len(crops), -1, 3)
+    bins = (middle.astype(np.int64) * BINS // 256) @ np.array([BINS * BINS, BINS, 1])
+    counts = np.stack([np.bincount(each, minlength=BINS**3) for each in bins])
+    return torch.from_numpy(np.sqrt(counts / counts.sum(axis=1, keepdims=True))).float()
+
+
+def probe(features: torch.Tensor, crops: FaceCrops) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a linear classifier of features, fitted by logistic regression."""
+    layer = torch.nn.Linear(features.shape[1], len(crops.classes))
+    optimiser = torch.optim.LBFGS(layer.parameters(), max_iter=200)
+    labels = torch.from_numpy(crops.labels)
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss = functional.cross_entropy(layer(features), labels)
+        loss = loss + 1e-4 * layer.weight.square().sum()
+        torch.autograd.backward(loss)
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    return lambda others: layer(others).softmax(dim=1).detach()
+
+
+def rates(probabilities: NDArray[np.float32], crops: FaceCrops) -> tuple[float, float]:
+    """Return the share of named faces that are right, and of unknown ones without a name."""
+    unknown = crops.classes.index(UNKNOWN)
+    sure = probabilities.max(axis=1) >= LEAST_SCORE
+    said = np.where(sure, probabilities.argmax(axis=1), unknown)
+    right, nobody = said == crops.labels, crops.labels == unknown
+    return float(right[~nobody].mean()), float(right[nobody].mean()) if nobody.any() else np.nan
+
+
+def measure_accuracy(arguments: argparse.Namespace) -> None:
+    """Print the rates of each seed, and their mean and standard deviation."""
+    size = SIZES[arguments.backbone]
+    train, test = load_crops(arguments.data, size)
+    rows: dict[str, list[tuple[float, float]]] = {arguments.backbone: [], "colours": []}
+    for seed in range(1, arguments.seeds + 1):
+        crops = train.draw(arguments.faces, seed) if arguments.faces else train
+        began = time.process_time()
+        objective = learn(arguments.backbone, crops, seed)
+        seconds = time.process_time() - began
+        rows[arguments.backbone].append(rates(objective.predict(test).numpy(), test))
+        classify = probe(histograms(crops, size), crops)
+        rows["colours"].append(rates(classify(histograms(test, size)).numpy(), test))
+        told = "  ".join(
+            f"{name} {row[-1][0]:.4f} / {row[-1][1]:.3f}" for name, row in rows.items()
+        )
+        print(
+            f"seed {seed}: {len(crops):,} faces, {seconds:.0f} s of processor  {told}", flush=True
+        )
+    for name, row in rows.items():
+        columns = zip(*row, strict=True)
+        told = " / ".join(
+            f"{statistics.mean(each):.4f} ± {statistics.stdev(each) if len(row) > 1 else 0:.4f}"
+            for each in columns
+        )
+        print(f"{name}: named right / unknown without a name: {told}")
+
+
+def measure_cost(arguments: argparse.Namespace) -> None:
+    """Print the processor's time of searches with and without names."""
+    train, _ = load_crops(arguments.data, SIZES["onet"])
+    objective = learn("onet", train.draw(25, 1), 1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "names.safetensors"
+        state = arrays_of(objective.network.state_dict())
+        NamesWeights("onet", train.classes, state).save(path)
+        recogniser = Recogniser.load(path)
+    detector = Detector.load()
+    frames = load_dataset(arguments.data, part="test", on_error="skip")
+    images = [load_image(frame.path) for frame in frames]
+    searches: dict[str, Searcher] = {
+        "without": detector,
+        "with": NamingDetector(detector, recogniser),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in searches}
+    for _ in range(ROUNDS):
+        for name, searcher in searches.items():
+            began = time.process_time()
+            found = searcher.search(images, detector.settings)
+            count = sum(len(each.detections) for each in found)
+            seconds[name].append(time.process_time() - began)
+    usual, named = (statistics.median(each) / len(images) for each in seconds.values())
+    print(
+        f"{len(images)} frames, {count} boxes: {1000 * usual:.2f} ms a frame without names, "
+        f"{1000 * named:.2f} with ({named / usual - 1:+.1%})"
+    )
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("what", choices=("accuracy", "cost"))
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--faces", type=int)
+    parser.add_argument("--backbone", choices=tuple(SIZES), default="onet")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    measure_cost(arguments) if arguments.what == "cost" else measure_accuracy(arguments)
+
+
+if __name__ == "__main__":
+    main()
