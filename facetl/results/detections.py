@@ -222,12 +222,18 @@ class Detections:
         """Return the faces as a ``pandas.DataFrame``, a row for each, best first.
 
         The columns are ``x1 y1 x2 y2 score``, then ``left_eye_x left_eye_y`` and so on for
-        :data:`_LANDMARKS`.
+        :data:`_LANDMARKS`; where faces were named, ``name`` and ``name_score`` after them.
 
         Raises:
             InputError: if pandas is not installed.
         """
-        return as_table(self._columns())
+        return as_table({**self._columns(), **self._name_columns()})
+
+    def _name_columns(self) -> dict[str, Any]:
+        """Return the names and their scores, if there are any."""
+        if self.names is None or self.name_scores is None:
+            return {}
+        return {"name": list(self.names), "name_score": self.name_scores}
 
     def _columns(self) -> dict[str, Floats]:
         corners = dict(zip(("x1", "y1", "x2", "y2"), self.boxes.T, strict=True))
@@ -426,6 +432,10 @@ class Run:
         parts = [Detections.empty(), *(frame.detections for frame in self.frames)]
         for name in parts[0]._columns():
             columns[name] = np.concatenate([part._columns()[name] for part in parts])
+        if any(frame.detections.names is not None for frame in self.frames):
+            named = [frame.detections[row] for frame, row in faces]
+            columns["name"] = [face.name for face in named]
+            columns["name_score"] = [face.name_score for face in named]
         return as_table(columns)
 
 
