@@ -94,9 +94,9 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     if not request.resume:
         refuse_to_overwrite(request.out, force=request.force)
     require_writable(request.out)
-    drawing = _choose_drawing(request, found, reporter)
-    plan = _plan_blocks if request.by_blocks else _plan_here
     runs = _load_runs(request, reporter)
+    drawing = _choose_drawing(request, found, runs, reporter)
+    plan = _plan_blocks if request.by_blocks else _plan_here
     gallery = _choose_gallery(request)
     search = plan(request, found, drawing, runs, gallery, reporter)
     kept = {name: run_path(request.out, name, _kind_of(request)) for name in request.weights}
@@ -167,7 +167,9 @@ def _require_fitting(request: DetectRequest, found: Inputs) -> None:
         raise UsageError("--resume resumes what --stream or --engine ray has written; add --stream")
 
 
-def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -> Drawing:
+def _choose_drawing(
+    request: DetectRequest, found: Inputs, runs: Sequence[SearchRun], reporter: Reporter
+) -> Drawing:
     """Return what is drawn; the true faces are read for it."""
     return Drawing(
         out=request.out.absolute() if request.by_blocks else request.out,
@@ -178,7 +180,14 @@ def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -
         taken=find_taken(found.images),
         videos=request.video,
         hiding=tuple(how for how in HIDDEN if getattr(request, how)),
+        characters=_characters_of(runs),
     )
+
+
+def _characters_of(runs: Sequence[SearchRun]) -> tuple[str, ...]:
+    """Return the names that faces can be given."""
+    told = [run.facts["names"]["classes"] for run in runs if "names" in run.facts]
+    return tuple(dict.fromkeys(name for classes in told for name in classes))
 
 
 def _choose_cropping(request: DetectRequest) -> Cropping | None:

@@ -171,7 +171,7 @@ class Detections:
         return [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops] if origin.bgr else crops
 
     def plot(self, image: Picture | None = None, *, min_score: float | None = None) -> PilImage:
-        """Return the image with boxes and scores drawn on it, as a PIL image.
+        """Return the image with boxes, names if there are any, and scores on it, as a PIL image.
 
         Args:
             image: what to draw on; by default the image that was searched, if it is on disk or
@@ -184,10 +184,13 @@ class Detections:
         """
         from facetl.data.images import as_pil
         from facetl.data.overlays import draw_boxes
+        from facetl.results.captions import captions_of, colours_of_faces
 
         origin = self.origin or Origin(None)
         shown = self.above(origin.shown_from if min_score is None else min_score)
-        return as_pil(draw_boxes(origin.pixels(image), shown.boxes, scores=shown.scores))
+        colours, labels = colours_of_faces(shown), captions_of(shown)
+        pixels = origin.pixels(image)
+        return as_pil(draw_boxes(pixels, shown.boxes, colour=colours, labels=labels))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the picture if there is one, else the first faces."""
