@@ -21,6 +21,7 @@ from facetl.mtcnn.detector import Detector
 from facetl.recognition.recogniser import NamingDetector, Recogniser
 from facetl.reporting import SILENT, Reporter
 from facetl.results.export_table import TIMED_EXPORTS
+from facetl.results.screen_time import save_timeline_document, save_timeline_table
 from facetl.results.store import (
     DOCUMENT,
     LINES,
@@ -32,6 +33,7 @@ from facetl.results.store import (
     remove_run,
     run_path,
 )
+from facetl.results.timelines import Timeline, timelines_of
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
 from facetl.search.gallery import Gallery
@@ -105,11 +107,11 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     if passed_over := found.describe_passed_over():
         reporter.note(passed_over)
     _remove_others(request.out, kept.values(), reporter)
-    page = _write_page(request, found, gallery, runs, tallies, reporter)
+    pages = _write_pages(request, found, gallery, runs, tallies, reporter)
     return DetectResult(
         tallies=tallies,
         runs=kept,
-        written=(request.out, *(request.out / folder.name for folder in drawing.folders), *page),
+        written=(request.out, *(request.out / folder.name for folder in drawing.folders), *pages),
         exported=_export(request, reporter),
         is_whole=not any(tally.skipped for tally in tallies.values()),
         by_blocks=request.by_blocks,
@@ -124,7 +126,7 @@ def _choose_gallery(request: DetectRequest) -> Gallery | None:
     return Gallery(list(request.weights))
 
 
-def _write_page(
+def _write_pages(
     request: DetectRequest,
     found: Inputs,
     gallery: Gallery | None,
@@ -132,15 +134,30 @@ def _write_page(
     tallies: Mapping[str, Tally],
     reporter: Reporter,
 ) -> list[Path]:
-    """Write the page on what was found, if there is to be one; return it."""
+    """Write who is on screen when, and the pages, if there are to be any; return these."""
+    timelines = _timelines_of(runs) if request.names and found.videos else {}
+    if timelines:
+        save_timeline_table(request.out / "timeline.csv", timelines)
+        save_timeline_document(request.out / "timeline.json", timelines)
     if gallery is None:
         return []
-    from facetl.commands.search_page import write_search_page
+    from facetl.commands.search_page import write_search_page, write_timeline_page
 
     scores = {run.name: run.settings.score for run in runs}
     told = [tally.summarise(name) for name, tally in tallies.items()]
-    where = (request.out, request.images, found)
-    return [write_search_page(*where, gallery, scores, told, reporter.command)]
+    where, characters = (request.out, request.images, found, gallery), _characters_of(runs)
+    facts = (scores, told, reporter.command, characters)
+    written = [write_search_page(*where, *facts, has_timeline=bool(timelines))]
+    if timelines:
+        written.append(write_timeline_page(*where, timelines, characters))
+    return written
+
+
+def _timelines_of(runs: Sequence[SearchRun]) -> dict[str, list[Timeline]]:
+    """Return the tracks of the videos that each run has searched, from its score on."""
+    found = {run.name: load_run(run.path) for run in runs}
+    seen = {name: run.above(run.score) for name, run in found.items() if run.has_videos}
+    return {name: timelines_of(run) for name, run in seen.items()}
 
 
 def _kind_of(request: DetectRequest) -> Kind:

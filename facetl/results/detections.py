@@ -372,6 +372,11 @@ class Run:
         named = (frame.detections.names or () for frame in self.frames)
         return tuple(sorted({name for names in named for name in names}))
 
+    @property
+    def has_videos(self) -> bool:
+        """Whether any frame is one of a video."""
+        return any(frame.time is not None for frame in self.frames)
+
     def above(self, score: float) -> Run:
         """Return the same with the detections of a score or more alone."""
         return replace(self, frames=tuple(frame.above(score) for frame in self.frames))
