@@ -124,7 +124,7 @@ def assign_lanes(times: Sequence[tuple[float, float]]) -> list[int]:
     ends: list[float] = []
     chosen = []
     for first, last in times:
-        lane = next((place for place, end in enumerate(ends) if end < first), len(ends))
+        lane = next((place for place, end in enumerate(ends) if end <= first), len(ends))
         ends[lane : lane + 1] = [last]
         chosen.append(lane)
     return chosen
