@@ -261,6 +261,17 @@ def test_a_search_of_images_has_no_timeline(world: Path) -> None:
     assert "timeline.html" not in (world / "images" / "report.html").read_text("utf-8")
 
 
+def test_a_search_without_names_leaves_no_older_timeline(world: Path, tmp_path: Path) -> None:
+    search = ("detect", world / "epi<b>sode.mp4", "--out", tmp_path, "--every", "4")
+    success(facetl(*search, "--names", world / "a.safetensors", "--stream"))
+    assert {path.suffix for path in tmp_path.glob("timeline.*")} == {".csv", ".json"}
+    (tmp_path / "timeline.html").write_text("somebody's own")
+    result = success(facetl(*search, "--force"))
+    assert "which another run had left" in result.output
+    assert [path.name for path in tmp_path.glob("timeline.*")] == ["timeline.html"]
+    assert "timeline.html" not in (tmp_path / "report.html").read_text("utf-8")
+
+
 def test_a_click_on_a_lane_shows_the_frame(world: Path) -> None:
     with launched() as browser, opened(browser, world / "found" / "timeline.html") as watched:
         watched.page.locator(".strip .track").first.click()

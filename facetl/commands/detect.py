@@ -136,6 +136,7 @@ def _write_pages(
 ) -> list[Path]:
     """Write who is on screen when, and the pages, if there are to be any; return these."""
     timelines = _timelines_of(runs) if request.names and found.videos else {}
+    _remove_timelines(request.out, reporter)
     if timelines:
         save_timeline_table(request.out / "timeline.csv", timelines)
         save_timeline_document(request.out / "timeline.json", timelines)
@@ -158,6 +159,21 @@ def _timelines_of(runs: Sequence[SearchRun]) -> dict[str, list[Timeline]]:
     found = {run.name: load_run(run.path) for run in runs}
     seen = {name: run.above(run.score) for name, run in found.items() if run.has_videos}
     return {name: timelines_of(run) for name, run in seen.items()}
+
+
+def _remove_timelines(out: Path, reporter: Reporter) -> None:
+    """Remove what an earlier search has written of who is on screen when."""
+    places = [out / f"timeline.{suffix}" for suffix in ("csv", "json", "html")]
+    old = [path for path in places if path.exists()]
+    if not old:
+        return
+    from facetl.commands.search_page import is_search_page
+
+    removed = [path for path in old if is_search_page(path)]
+    for path in removed:
+        path.unlink()
+    if removed:
+        reporter.note(f"removed {removed[0]}, which another run had left")
 
 
 def _kind_of(request: DetectRequest) -> Kind:
