@@ -11,12 +11,14 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from facetl.errors import FacetlError, NameTooLongError, OutputError
 from facetl.interruptions import holding_signals
@@ -92,6 +94,16 @@ def note_read(*paths: Path) -> None:
 def absolute(path: Path | str) -> str:
     """Return a path from the root on, without any ``..``; links are not followed."""
     return os.path.abspath(path)  # noqa: PTH100 - the other way follows links
+
+
+def address_from(folder: Path, path: Path | None) -> str | None:
+    """Return the relative address of a file for a page in a folder; None if it has none."""
+    if path is None or not path.exists():
+        return None
+    try:
+        return quote(Path(os.path.relpath(path, folder)).as_posix())
+    except ValueError:  # on another drive
+        return None
 
 
 @contextmanager
@@ -208,6 +220,15 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
             raise _too_large(path, largest)
         file.seek(0)
         return file.read(size)
+
+
+def read_beginning(path: Path, size: int) -> bytes | None:
+    """Return the first bytes of a file of any length, None if it cannot be read."""
+    try:
+        with open_regular(path, sys.maxsize) as file:
+            return file.read(size)
+    except OSError:
+        return None
 
 
 def require_regular(path: Path, largest: int = LARGEST) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from drawn_frames import draw_frame
-from outcomes import assert_refused, success
+from outcomes import assert_refused, contents, success
+from served_page import serving
+from test_annotate_server import wait_for_end
 from test_annotating import told
 
 from facetl.annotating.session import Session
@@ -20,6 +23,7 @@ from facetl.commands.requests import AnnotateRequest
 from facetl.data.dataset import load_dataset
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import save_image
+from facetl.data.project import Project
 from facetl.reporting import Reporter
 
 COUNT = 3
@@ -107,6 +111,64 @@ def test_one_frame_is_mended_and_all_else_stays(form: str, request: pytest.Fixtu
     assert found.frames[of_first(found)].state == "done"
     found.undo(found.edition)
     assert faces_in(folder) == before
+
+
+def test_a_data_set_that_is_mended_is_trained_on_beside_it(course: Path) -> None:
+    for index in range(COUNT, 8):
+        drawn = draw_frame(seed=1, part="train", index=index)
+        save_image(course / f"{index}.png", drawn.image)
+        add_faces(course / "faces.txt", f"{index}.png", drawn.boxes)
+    before = contents(course)
+    with serving(course, "--budget", "15s") as served:
+        state = served.told("GET", "/state")
+        number = next(n for n, each in state["frames"].items() if each["name"].endswith("/1.png"))
+        served.finish(int(number), state["frames"][number]["boxes"])
+        assert state["project"]["obstacle"] == ""
+        assert served.ask("POST", "/more", {})[0] == 400
+        served.told("POST", "/retrain", {})
+        ended = wait_for_end(served)
+        assert ended["state"] == "finished", ended
+        assert "held out" in ended["message"]
+        outcome = ended["outcome"]
+        served.told("POST", "/use", {"round": outcome["before" if outcome["is_used"] else "round"]})
+        assert "sees otherwise is doubtful now" in wait_for_end(served)["message"]
+        boxes = {
+            each["name"]: each["boxes"] for each in served.told("GET", "/state")["frames"].values()
+        }
+    project = Project.open(course.with_name("show.faces"))
+    (finished,) = project.rounds
+    assert (finished.frames, finished.comparison["frames"] > 0) == (8, True)
+    weights = project.weights_of(1)
+    assert (weights.is_file(), outcome["weights"]) == (True, str(weights))
+    assert project.used == (0 if outcome["is_used"] else 1)
+    after = contents(course)
+    assert {name for name in after if after[name] != before.get(name)} <= {
+        "faces.txt",
+        "faces.txt.bak",
+    }
+    for frame in load_dataset(course):  # all annotated boxes are still shown, whoever doubts them
+        shown = [box["corners"] for box in boxes[f"show/{frame.name}"] if box["score"] is None]
+        assert sorted(shown) == sorted(frame.boxes.tolist())
+
+
+def test_training_on_a_mended_data_set_from_the_terminal_records_a_round(course: Path) -> None:
+    opened(course)
+    place = course.with_name("show.faces")
+    out = Project.open(place).weights_of(1)
+    words = ["train", str(course), "--out", str(out), "--epochs", "1", "1", "1"]
+    success(CliRunner().invoke(main, words))
+    (finished,) = Project.open(place).rounds
+    assert (finished.number, finished.frames) == (1, COUNT)
+    other = course.with_name("other")
+    shutil.copytree(course, other)
+    words = ["train", str(other), "--out", str(Project.open(place).weights_of(2)), *words[4:]]
+    success(CliRunner().invoke(main, words))
+    assert len(Project.open(place).rounds) == 1  # frames of others are none of its rounds
+
+
+def add_faces(text: Path, name: str, boxes: Any) -> None:
+    lines = [" ".join([name, *(f"{each:g}" for each in box)]) for box in boxes.tolist()]
+    text.write_text(text.read_text() + "".join(f"{line} somebody\n" for line in lines))
 
 
 def test_what_only_coco_has_stays(coco: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from browser import Watched, launched, visiting
 from drawn_videos import pan
 from keyed_annotator import KeyedAnnotator
+from outcomes import PATIENCE
 from playwright.sync_api import Browser, Page
 from served_page import Served, draw_episode, project_of, serving
 
@@ -355,3 +356,55 @@ def test_from_an_episode_to_a_detector_by_keys_alone(browser: Browser, episode: 
         page.click("#search")
         page.wait_for_selector("#notice:has-text('tracks in')")
         assert list(Project.open(project_of(episode)).results.glob("*.detections.json"))
+
+
+def test_once_none_waits_a_key_picks_more_frames(shown: Watched) -> None:
+    page, person = shown.page, person_at(shown.page)
+    known = set(person.state()["frames"])
+    person.press("m")  # does nothing while frames wait
+    assert person.state()["project"]["job"] is None
+    assert not page.is_visible("#more")
+    while any(each["state"] == "waiting" for each in person.state()["frames"].values()):
+        person.press("s")
+    page.wait_for_selector("#more:visible")
+    assert set(person.state()["frames"]) == known
+    person.press("m")
+    page.wait_for_selector("#notice:has-text('picked ')")
+    page.wait_for_selector("#more", state="hidden")
+    assert set(person.state()["frames"]) > known
+    number = person.current()
+    assert (str(number) in known, record(person, number)["state"]) == (False, "waiting")
+
+
+# ---- what was found
+
+
+def test_the_report_opens_the_video_at_the_moment(shown: Watched) -> None:
+    page = shown.page
+    page.click("#search")
+    page.wait_for_selector("#notice:has-text('tracks in')")
+    with page.expect_popup() as opened:
+        page.click("#report")
+    report = opened.value
+    report.locator("[data-open]:visible").last.click()
+    with report.expect_popup() as opened:
+        report.click("dialog[open] a")
+    film = opened.value
+    start = float(film.url.partition("#t=")[2])
+    assert start > 0
+    wait_for_time(film, start, 1e9)
+    film.evaluate("document.querySelector('video').currentTime = 0.2")
+    wait_for_time(film, 0.2, start)
+
+
+def wait_for_time(film: Page, least: float, most: float) -> None:
+    """Wait until a video shows a frame at some time, in seconds."""
+    for _ in range(10 * PATIENCE):
+        ready, time = film.evaluate(
+            "(({ readyState, currentTime }) => [readyState, currentTime])"
+            "(document.querySelector('video'))"
+        )
+        if ready >= 2 and least - 0.01 <= time <= most:
+            return
+        film.wait_for_timeout(100)
+    pytest.fail(f"it is at {time} s, in state {ready}")

@@ -6,14 +6,18 @@ import http.client
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from outcomes import assert_refused, contents
@@ -22,6 +26,7 @@ from served_page import Served, change, draw_episode, project_of, serving
 from facetl.annotating.server import POLICY
 from facetl.cli import main
 from facetl.data.dataset import load_dataset
+from facetl.data.images import save_image
 
 SCENES = 5
 
@@ -67,7 +72,17 @@ def test_the_page_and_its_parts_are_served_to_whoever_knows_the_secret(served: S
     assert served.ask("GET", "/small/0")[1]["content-type"] == "image/webp"
 
 
-PATHS = ("/", "/state", "/job", "/frames/0", "/small/0", "/page/annotate.js", "/report", "/gone")
+PATHS = (
+    "/",
+    "/state",
+    "/job",
+    "/frames/0",
+    "/small/0",
+    "/page/annotate.js",
+    "/report",
+    "/gone",
+    "/episode.mp4",
+)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -113,7 +128,7 @@ def test_no_other_host_is_answered(served: Served, host: str | None) -> None:
 def test_no_other_origin_changes_anything(served: Served, origin: str | None) -> None:
     told = origin and origin.format(port=served.port)
     before = served.told("GET", "/state")
-    for path in ("/undo", "/frames/0", "/retrain", "/search", "/stop", "/use"):
+    for path in ("/undo", "/frames/0", "/retrain", "/search", "/more", "/stop", "/use"):
         body = {**change(0, [], "done"), "edition": 0, "round": 0}
         assert served.ask("POST", path, body, Origin=told)[0] == 403
     assert served.told("GET", "/state") == before
@@ -179,6 +194,69 @@ def test_retraining_and_searching_say_what_they_lack(served: Served) -> None:
     assert served.ask("POST", "/use", {"round": 7})[0] == 400
 
 
+# ---- what was searched
+
+
+@pytest.fixture(scope="module")
+def searched(episode: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A project of a video and a folder, searched, so that its page links to what is in them."""
+    folder = tmp_path_factory.mktemp("searched")
+    shutil.copy(episode, folder / "a film.mp4")
+    save_image(folder / "stills" / "one.png", np.full((240, 320, 3), 128, np.uint8))
+    (folder / "stills" / "notes.txt").write_text("private")
+    place = folder / "kept.faces"
+    sources = [folder / "a film.mp4", folder / "stills"]
+    with serving(sources[0], str(sources[1]), "--out", str(place), "--every", "3") as served:
+        assert served.ask("GET", "/a%20film.mp4")[0] == 404  # nothing links to it yet
+        served.told("POST", "/search", {})
+        assert wait_for_end(served)["state"] == "finished"
+        yield served
+
+
+def links_of(served: Served) -> set[str]:
+    page = served.ask("GET", "/report")[2].decode()
+    root = f"http://127.0.0.1:{served.port}/report"
+    return {urlsplit(urljoin(root, each)).path for each in re.findall(r'<a href="([^"]+)"', page)}
+
+
+def test_what_the_report_links_to_is_served_whole_and_in_parts(searched: Served) -> None:
+    links = links_of(searched)
+    assert "/a%20film.mp4" in links
+    for link in links:
+        status, headers, whole = searched.ask("GET", link)
+        assert (status, headers["accept-ranges"]) == (200, "bytes")
+        assert "media-src 'self'" in headers["content-security-policy"]
+        assert "script-src" not in headers["content-security-policy"]
+        assert headers["content-type"] in ("video/mp4", "image/png")
+        status, headers, part = searched.ask("GET", link, Range="bytes=10-19")
+        assert (status, part) == (206, whole[10:20])
+        assert headers["content-range"] == f"bytes 10-19/{len(whole)}"
+        assert searched.ask("GET", link, Range=f"bytes={len(whole)}-")[0] == 416
+    assert searched.ask("GET", "/stills/one.png")[0] == 200
+
+
+def test_what_was_searched_is_for_those_who_know_the_secret(searched: Served) -> None:
+    for cookie in (None, f"facetl-{searched.port}=guess"):
+        status, _, data = searched.ask("GET", "/a%20film.mp4", Cookie=cookie)
+        assert (status, len(data) < 200) == (403, True)
+    address = f"/a%20film.mp4?key={searched.key}"
+    assert searched.ask("GET", address, Cookie=None)[0] == 403
+    assert searched.ask("GET", "/a%20film.mp4", Host="evil.example")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/stills/notes.txt", "/stills", "/stills/", "/kept.faces/project.json", "/film.mp4",
+        "/stills/../stills/one.png", "/stills/..%2fkept.faces/project.json", "/a%20film.mp4/",
+        "//a%20film.mp4", "/../a%20film.mp4", "/%2e%2e/a%20film.mp4", "/a%20film.mp4%00", "/.",
+        "/kept.faces/annotate.json", "/stills/%2e%2e/a%20film.mp4",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_served_beside_it(searched: Served, path: str) -> None:
+    assert searched.ask("GET", path)[0] == 404
+
+
 # ---- nothing is lost
 
 
@@ -196,6 +274,32 @@ def test_one_project_is_annotated_by_one_command_at_a_time(own_episode: Path) ->
     with serving(own_episode):
         words = ["annotate", str(own_episode), "--no-browser"]
         assert_refused(CliRunner().invoke(main, words), "another facetl command is writing there")
+
+
+def wait_for_end(served: Served) -> dict[str, Any]:
+    """Wait until no job is running; return how the last one ended."""
+    while (job := served.told("GET", "/job")["project"]["job"])["state"] == "running":
+        time.sleep(0.1)
+    ended: dict[str, Any] = job
+    return ended
+
+
+def test_more_frames_are_picked_that_are_unlike_those_before(tmp_path: Path) -> None:
+    path = draw_episode(tmp_path / "episode.mp4", SCENES)
+    with serving(path, "--every", "3", "--count", "2") as served:
+        for expected in (4, SCENES):
+            served.told("POST", "/more", {})
+            ended = wait_for_end(served)
+            assert ended["message"].startswith("picked "), ended
+            frames = served.told("GET", "/state")["frames"]
+            assert len(frames) >= min(expected, SCENES)
+            assert len({each["name"] for each in frames.values()}) == len(frames)
+            for number in frames:
+                assert served.ask("GET", f"/frames/{number}")[0] == 200
+        path.unlink()
+        served.told("POST", "/more", {})
+        ended = wait_for_end(served)
+        assert (ended["state"], "no source to pick" in ended["message"]) == ("failed", True)
 
 
 def test_it_ends_in_one_line_and_resumes(own_episode: Path) -> None:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from outcomes import contents
+from served_page import draw_episode
 
 from facetl.annotating.carrying import carry
+from facetl.annotating.jobs import StoppedError
 from facetl.annotating.records import MOST_BOXES, Box, FrameRecord, State
 from facetl.annotating.session import Session, StaleError
 from facetl.annotating.store import ProjectStore
 from facetl.boxes import as_boxes
+from facetl.commands.annotate import prepare
+from facetl.commands.requests import AnnotateRequest
 from facetl.data.dataset import load_dataset
 from facetl.data.images import save_image
+from facetl.data.media_types import image_paths
 from facetl.data.project import Project
+from facetl.data.video import Sampling
 from facetl.errors import AnnotationError, InputError
+from facetl.reporting import SILENT, Reporter
+
+T = TypeVar("T")
 
 SIZE = (120, 160)
 NAMES = [f"a.mp4/{index:06d}.png" for index in range(6)]
@@ -274,6 +284,30 @@ def test_one_correction_changes_several_frames_and_is_undone_with_them(session: 
     assert session.frames[3].labels == [None, None]
     session.undo(session.edition)
     assert kept(session) == before
+
+
+class Stopping(Reporter):
+    """Stops once one more picture lies in a place."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.most = place, len(image_paths(place))
+
+    def track(self, items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
+        for item in items:
+            if len(image_paths(self.place)) > self.most:
+                raise StoppedError("stopped")
+            yield item
+
+
+def test_picking_that_is_stopped_leaves_no_picture_behind(tmp_path: Path) -> None:
+    episode = draw_episode(tmp_path / "episode.mp4", 4)
+    request = AnnotateRequest((episode,), tmp_path / "episode.faces", 2, Sampling(3), workers=1)
+    service = prepare(request)
+    before = contents(request.out)
+    with pytest.raises(StoppedError):
+        service.pick_more(Stopping(service.project.waiting))
+    assert contents(request.out) == before
+    assert service.pick_more(SILENT) == 2
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,7 @@ def test_no_group_is_on_both_sides(groups: list[int], share: float, seed: int) -
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_share_of_frames_is_put_aside_in_groups(seed: int) -> None:
+def test_a_share_of_frames_is_held_out_in_groups(seed: int) -> None:
     # of 100 frames in groups of 5, or of 1, a fifth is 20: four of the one, or some of both
     fives = np.arange(100) // 5
     mixed = np.concatenate([fives[:50], np.arange(10, 60)])
@@ -99,7 +99,7 @@ def test_a_share_of_frames_is_put_aside_in_groups(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_long_shot_is_not_put_aside(seed: int) -> None:
+def test_a_long_shot_is_not_held_out(seed: int) -> None:
     # 3 of 30 frames are asked for: the shot of 25 is too long
     groups = [0] * 25 + [1, 2, 3, 4, 5]
     _, validation = split_by_frame(np.arange(30), 0.1, seed, groups)
@@ -107,7 +107,7 @@ def test_a_long_shot_is_not_put_aside(seed: int) -> None:
     assert validation.min() >= 25
 
 
-def test_if_all_groups_are_too_large_the_smallest_is_put_aside() -> None:
+def test_if_all_groups_are_too_large_the_smallest_is_held_out() -> None:
     _, validation = split_by_frame(np.arange(10), 0.1, 1, [0] * 6 + [1] * 4)
     assert validation.tolist() == [6, 7, 8, 9]
 

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import click
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import facetl
 from facetl.cli import main
@@ -167,3 +168,25 @@ def test_in_python_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facetl, "import_module", Mock(side_effect=missing))
     with pytest.raises(ImportError, match=r"^facetl\.Detector needs torch, .*'facetl\[train\]'$"):
         _ = facetl.Detector
+
+
+@pytest.mark.parametrize(
+    ("typed", "remedy"),
+    [
+        ("train DATA", "Add --out FILE: the weights file to write"),
+        ("evaluate DATA", "Add --truth FILE_OR_FOLDER: the true faces"),
+        ("tune DATA", "Add --weights FILE: a weights file"),
+        ("prepare DATA --stage onet --out patches", "give what facetl train-rnet has written"),
+        ("train-rnet DATA --out a.safetensors", "facetl prepare DATA --stage rnet --weights FILE"),
+        ("train DATA --out a.safetensors", "mark the faces with: facetl annotate DATA"),
+    ],
+)
+def test_whoever_forgets_something_is_told_what_to_add(
+    typed: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("DATA").mkdir()
+    Image.new("RGB", (9, 9)).save("DATA/a.png")
+    result = CliRunner().invoke(main, typed.split())
+    assert result.exit_code in (1, 2)
+    assert remedy in " ".join(result.stderr.split())

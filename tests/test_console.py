@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 
 import click
@@ -16,6 +17,7 @@ from facetl.cli import console
 from facetl.cli.console import (
     LINE,
     TimeBar,
+    _TimeLeft,
     note,
     plain_table,
     print_facts,
@@ -184,13 +186,55 @@ def test_the_time_left_goes_by_the_pace_so_far(clock: Clock) -> None:
     assert bar.left == "0 s"
 
 
-def test_a_slow_first_step_is_soon_forgotten(clock: Clock) -> None:
+def test_a_slow_first_step_does_not_count(clock: Clock) -> None:
     bar = TimeBar(1000)
     clock.now = 5
-    bar.advance(0.01)  # what was read before, and one frame
-    clock.now = 10
-    bar.advance(8.99)
-    assert bar.left == "18 min"
+    bar.advance(1)  # what was read before, and one frame
+    assert bar.left == "?"
+    clock.now = 55
+    bar.advance(99)
+    assert bar.left == "8 min"  # 900 at 99 in 50 seconds
+
+
+def test_no_time_is_shown_before_it_can_be_told(clock: Clock) -> None:
+    bar = TimeBar(1000)
+    shown = []
+    for clock.now in range(1, 60):
+        bar.advance(1)
+        shown.append(bar.left)
+    assert shown[:30] == ["?"] * 30  # less than a twentieth
+    assert shown[30:] == [f"{(1000 - second) / 60:.0f} min" for second in range(31, 60)]
+    bar = TimeBar(3)
+    for _ in range(6):
+        clock.now += 0.25
+        bar.advance(0.25)
+        assert bar.left == "?"  # half of the work, in less than two seconds
+
+
+def burst_by_burst(first: float, size: int, pace: float) -> Iterator[float]:
+    """Yield when frames are found: after a slow start, many at once, at an uneven pace."""
+    for number in range(600):
+        burst = number // size
+        yield first + pace * (burst * size + (burst % 3))
+
+
+@pytest.mark.parametrize("first", [0.02, 0.6, 20.0])
+@pytest.mark.parametrize("size", [1, 4, 11])
+@pytest.mark.parametrize("pace", [0.05, 1.0])
+def test_the_time_left_falls_without_jumps_from_the_first_one_shown(
+    first: float, size: int, pace: float, clock: Clock
+) -> None:
+    left, times = _TimeLeft(), [*burst_by_burst(first, size, pace)]
+    seen = []
+    for done, clock.now in enumerate(times, 1):
+        if left.after(done, 600 - done) != "?":
+            assert left._shown is not None
+            seen.append((clock.now, left._shown))
+    now, shown = seen[0]
+    assert shown == pytest.approx(times[-1] - now, rel=0.25)
+    for (before, high), (after, low) in pairwise(seen):
+        assert low <= high
+        assert high - low <= (after - before) + 0.02 * times[-1]  # the clock, and hardly more
 
 
 def test_work_done_before_does_not_count_for_the_pace(clock: Clock) -> None:
@@ -217,6 +261,8 @@ def test_the_time_left_runs_down_and_does_not_jump() -> None:
     assert steady(100, 0, 500) == 100
     assert steady(100, 10, 0) == 0
     assert steady(5, 10, 20) < 20  # nothing below nothing
+    assert steady(100, 10, 140) == 100  # it stands still
+    assert 100 < steady(100, 10, 160) < 160  # but for much
     shown, told = 240.0, [240.0]
     for second in range(1, 60):  # said to be 240 at first, and 80 ever after
         shown = steady(shown, 1, 80 - second)
@@ -255,6 +301,19 @@ def test_progress_tells_the_time_left(
     assert " left" not in capsys.readouterr().err
 
 
+def test_the_time_left_runs_down_during_a_long_step(
+    clock: Clock, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with TimeBar(100) as bar:
+        clock.now = 60
+        bar.advance(50)
+        for clock.now, shown in ((75, "45 s left"), (110, "10 s left"), (999, "0 s left")):
+            capsys.readouterr()
+            bar._progress.refresh()
+            assert shown in capsys.readouterr().err
+
+
 def test_without_a_terminal_there_are_only_the_lines(capsys: Captured) -> None:
     with TimeBar(10) as bar:
         bar.describe("pnet: training")
@@ -265,11 +324,12 @@ def test_without_a_terminal_there_are_only_the_lines(capsys: Captured) -> None:
 
 
 def test_in_a_terminal_the_bar_says_what_is_going_on(
-    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     with TimeBar(10) as bar:
         bar.describe("pnet: training")
+        clock.now = 60
         bar.advance(5)
         bar.say("[pnet] epoch 1")
     captured = capsys.readouterr()

@@ -31,7 +31,7 @@ from facetl.results.detections import Detections, FrameResult, Run
 from facetl.results.store import load_run
 from facetl.search.drawn_video import _draw_results, _DrawnVideo, _glide
 from facetl.search.parallel import most_waiting
-from facetl.search.pipeline import Search, SearchRun, search_all
+from facetl.search.pipeline import Search, Searched, SearchRun, search_all
 from facetl.search.settings import Settings
 from facetl.search.tally import Tally
 from facetl.search.video import FilmPicture, frame_name
@@ -581,7 +581,8 @@ def test_boxes_do_not_outlive_their_scene() -> None:
     frames = [VideoFrame(n, n / 25, scenes[n // 4]) for n in range(8)]
     kept = Kept()
     drawn = _DrawnVideo(iter(frames), cast(VideoWriter, kept))
-    drawn.show(0, {"tuned": found_at([100, 100, 200, 200], tracks=(1,))}, frames[0].pixels)
+    found = {"tuned": found_at([100, 100, 200, 200], tracks=(1,))}
+    drawn.show(Searched(FilmPicture("e.mp4", HeldFrame(frames[0])), found))
     drawn.finish()
     marked = [not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept)]
     assert marked == [True] * 4 + [False] * 4
@@ -594,7 +595,7 @@ def test_a_face_found_in_the_first_frame_of_a_scene_is_drawn() -> None:
     drawn = _DrawnVideo(iter(frames), cast(VideoWriter, kept))
     for index in (0, 4):
         found = {"tuned": found_at([100, 100, 200, 200], tracks=(index,))}
-        drawn.show(index, found, frames[index].pixels)
+        drawn.show(Searched(FilmPicture("e.mp4", HeldFrame(frames[index])), found))
     drawn.finish()
     assert all(not np.array_equal(pixels, frames[n].pixels) for n, (pixels, _) in enumerate(kept))
 

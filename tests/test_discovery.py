@@ -113,7 +113,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, str] | str]] = {
             "test/a.png": "",
         },
         {
-            "train": "found no annotation file in ROOT/training or beside it; give --annotations",
+            "train": "found no annotation file in ROOT/training or beside it; give --annotations, or mark the faces with: facetl annotate ROOT/training",
             "val": "ROOT holds training, test but nothing to val; give the folder itself",
             "test": "test < test/x.json",
         },
@@ -199,7 +199,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, str] | str]] = {
     ),
     "two yaml": (
         {"images/train/a.png": "", "my.yml": DATA, "my.yaml": DATA},
-        "found no annotation file in ROOT/images/train or beside it; give --annotations",
+        "found no annotation file in ROOT/images/train or beside it; give --annotations, or mark the faces with: facetl annotate ROOT/images/train",
     ),
     "labels and classes": (
         {"Images/a.png": "", "Labels/a.txt": LABEL, "Labels/classes.txt": "dad\n"},
@@ -270,7 +270,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, str] | str]] = {
     ),
     "images alone": (
         {"a.png": ""},
-        "found no annotation file in ROOT or beside it; give --annotations",
+        "found no annotation file in ROOT or beside it; give --annotations, or mark the faces with: facetl annotate ROOT",
     ),
     "many texts": (
         {
@@ -300,7 +300,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], dict[str, str] | str]] = {
     ),
     "json of another kind": (
         {"a.png": "", "results.json": "[{}]\n"},
-        "found no annotation file in ROOT or beside it; give --annotations",
+        "found no annotation file in ROOT or beside it; give --annotations, or mark the faces with: facetl annotate ROOT",
     ),
 }
 

@@ -39,9 +39,9 @@ WIDTH = 92
 broken_links = runpy.run_path(str(ROOT / "docs/links.py"))["broken"]
 
 
-def help_text(command_line: str) -> str:
+def help_text(command_line: str, width: int = WIDTH) -> str:
     """Return what a ``facetl … --help`` prints."""
-    widths: dict[str, Any] = {"max_content_width": WIDTH, "terminal_width": WIDTH}
+    widths: dict[str, Any] = {"max_content_width": width, "terminal_width": width}
     context = click.Context(main, info_name="facetl", **main.context_settings, **widths)
     command: click.Command = main
     for name in shlex.split(command_line)[1:-1]:
@@ -101,6 +101,35 @@ def test_the_help_of_every_command_has_examples_that_parse(name: str) -> None:
     for line in shown:
         # Rewrapped it could not be pasted.
         assert f"    {line}\n" in help_text(f"facetl {name} --help")
+
+
+EXPERT = re.compile(
+    r"\b(?<!-)[pro]net|MTCNN|cascade|\bIoU|regulari|cross-entropy|smooth L1|mining|pyramid|"
+    r"threshold|\bAP\b|average precision|near-dup|hyper|\bepoch|fine-tun|INTEGER|FLOAT",
+    re.IGNORECASE,
+)
+"""What nobody has to know who has a video."""
+
+
+@pytest.mark.parametrize("name", ["", *main.commands])
+def test_the_first_screen_is_for_everybody(name: str) -> None:
+    """24 lines of 80 columns say what a command does and show one that works."""
+    screen = help_text(f"facetl {name} --help", 80).splitlines()[:24]
+    assert any(line.startswith(f"    facetl {name}") for line in screen)
+    assert "Options:" in screen
+    prose = [line for line in screen if not line.startswith("    facetl ")]
+    found = [line for line in prose[: prose.index("Options:")] if EXPERT.search(line)]
+    assert not found
+
+
+def test_everyday_options_come_before_the_details_and_all_others() -> None:
+    text = help_text("facetl train --help")
+    order = ["--budget", "In detail:", "cascade of", "More options:", "--regulariser"]
+    places = [text.index(each) for each in order]
+    assert places == sorted(places)
+    assert text.index("--help ") < places[1]
+    for option in main.commands["train"].params:
+        assert not isinstance(option, click.Option) or text.count(f"\n  {option.opts[0]}") == 1
 
 
 def test_the_main_help_shows_every_command_once() -> None:

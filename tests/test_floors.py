@@ -132,7 +132,7 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "facetl train DATA" in done.stdout
+    assert "facetl detect episode.mp4" in done.stdout
 
 
 def test_the_catalogue_is_complete_and_sorted() -> None:

@@ -16,12 +16,15 @@ from PIL import Image
 
 from facetl.boxes import as_boxes, iou
 from facetl.cli import main
+from facetl.data.held_frames import HeldFrame
 from facetl.data.hiding import Hiding, hide_faces
 from facetl.data.images import load_image, save_image
 from facetl.data.video import VideoFrame, VideoReader, VideoWriter
 from facetl.mtcnn.detector import Detector
 from facetl.results.detections import Detections, FrameResult
 from facetl.search.hiding import FaceCover, HiddenVideo
+from facetl.search.pipeline import Searched
+from facetl.search.video import FilmPicture
 
 WAYS: tuple[Hiding, ...] = ("blur", "mask")
 BOX = (100.0, 60.0, 140.0, 120.0)
@@ -157,6 +160,12 @@ def test_a_cut_somewhere_between_searched_frames_uncovers_none_of_them() -> None
     assert [n for n, boxes in enumerate(hidden) if boxes] == list(range(30))
 
 
+def searched(
+    frame: VideoFrame, results: dict[str, FrameResult], *, is_cut: bool = False
+) -> Searched[FilmPicture]:
+    return Searched(FilmPicture("e.mp4", HeldFrame(frame)), results, is_cut=is_cut)
+
+
 def test_nothing_of_a_scene_is_hidden_in_the_next_one() -> None:
     scenes = [scene(index).image for index in (0, 4)]
     frames = [VideoFrame(n, n / RATE, scenes[n // 10]) for n in range(20)]
@@ -165,7 +174,7 @@ def test_nothing_of_a_scene_is_hidden_in_the_next_one() -> None:
     for number, frame in enumerate(frames):
         boxes = [BOX] if number < 10 else [moved(200)]
         results = {"a": found(*boxes, track=1 + number // 10, time=frame.time)}
-        hidden.show(number, results, frame.pixels)
+        hidden.show(searched(frame, results, is_cut=number == 10))
     hidden.finish()
     masked = {0: BOX, 1: moved(200)}
     for number, (pixels, _) in enumerate(kept.frames):
@@ -206,7 +215,7 @@ def test_all_frames_are_written_once_with_the_faces_hidden() -> None:
     hidden = HiddenVideo(iter(frames), cast(VideoWriter, kept), "mask")
     for number in range(0, 60, 3):
         results = {"a": found(BOX, time=number / RATE)}
-        hidden.show(number, results, frames[number].pixels)
+        hidden.show(searched(frames[number], results))
     assert len(kept.frames) < 40, "what may still change waits"
     hidden.finish()
     assert [time for _, time in kept.frames] == [frame.time for frame in frames]

@@ -102,12 +102,12 @@ def test_the_total_is_the_weighed_sum() -> None:
         assert figures["total"] == pytest.approx(wanted, rel=1e-5)
 
 
-def test_frames_put_aside_are_never_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_held_out_are_never_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
     *learnt, judged = watch_batches(monkeypatch, replace(QUICK, epochs=1))
-    frames, aside = BLOBS.frame_index[np.concatenate(learnt)], BLOBS.frame_index[judged]
-    assert set(frames) | set(aside) == set(range(12))
-    assert len(set(aside)) == 3  # a quarter of 12
-    assert set(frames).isdisjoint(aside)
+    frames, held_out = BLOBS.frame_index[np.concatenate(learnt)], BLOBS.frame_index[judged]
+    assert set(frames) | set(held_out) == set(range(12))
+    assert len(set(held_out)) == 3  # a quarter of 12
+    assert set(frames).isdisjoint(held_out)
 
 
 def test_every_epoch_has_its_own_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_flipped_patches_teach_what_mirrored_frames_teach() -> None:
 def watch_batches(monkeypatch: pytest.MonkeyPatch, settings: TrainingSettings) -> list[Indices]:
     """Train; return the patches that were read, in order.
 
-    In each epoch, a sample of those learnt from and then those put aside come last.
+    In each epoch, a sample of those learnt from and then those held out come last.
     """
     batches: list[Indices] = []
 
@@ -347,10 +347,10 @@ def assert_same(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor
         assert torch.equal(tensor, others[name]), name
 
 
-def test_the_frames_put_aside_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frames_held_out_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"{number}.png" for number in range(12)]
     named = replace(BLOBS, metadata={**BLOBS.metadata, "frames": names})
     *_, judged = watch_batches(monkeypatch, QUICK)
-    aside = set(BLOBS.frame_index[judged].tolist())
-    expected = [name for number, name in enumerate(names) if number in aside]
+    held_out = set(BLOBS.frame_index[judged].tolist())
+    expected = [name for number, name in enumerate(names) if number in held_out]
     assert loop.name_validation_frames(named, QUICK) == expected

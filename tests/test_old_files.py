@@ -74,6 +74,7 @@ IGNORED = [[2.0, 3.0, 22.0, 13.0]]
 def home(name: str) -> ModuleType:
     """Return the module of what has no public name; all that is needed of that stands here."""
     homes = {
+        "History": "facetl.training.training_log",
         "SavedBudget": "facetl.training.time_budget",
         "gain_of_one_thread": "facetl.training.time_estimate",
         "measure_speed": "facetl.experiments.scheduler",
@@ -427,7 +428,7 @@ def test_a_finished_step_of_a_workshop() -> None:
     assert weights.fingerprint == "9a9493b17335f052"
     counts = {"stage": "pnet", "negative": 16, "positive": 12, "part": 8}
     assert weights.metadata["patch_counts"] == [{"round": 1, **counts}]
-    assert weights.metadata["aside"] == ["1.png"]
+    assert home("History").History.of(weights.metadata).held_out == ("1.png",)
     assert weights.metadata["suspects"] == []
     assert [record["epoch"] for record in weights.metadata["records"]] == [1, 2]
 
@@ -449,7 +450,9 @@ def test_the_cells_of_a_study() -> None:
     result = run("compare toons --study study.toml --out study --workers 1 --resume")
     assert "2 (with what they need 3 tasks, 3 done)" in result.stderr
     assert "plain fine-tuning     6,632          0.167  0.167  0.000     0.067" in result.stdout
-    assert_same_files("study", str(OLD / "study"), ".csv .md .json")
+    assert_same_files("study", str(OLD / "study"), ".csv .json")
+    table = (OLD / "study/study.md").read_text("utf-8").replace("put aside", "held out")
+    assert Path("study/study.md").read_text("utf-8") == table  # but for a word
 
 
 # ---- annotated frames

@@ -264,9 +264,9 @@ def test_a_frame_s_patches_are_those_of_its_name_and_copies_stay_together(
         assert twins[f"first/{name}"] == twins[f"copies/{name}"]
     for seed in range(8):
         settings = TrainingSettings(validation_share=0.3, seed=seed)
-        aside = {*name_validation_frames(patches, settings)}
+        held_out = {*name_validation_frames(patches, settings)}
         for name in ("0.png", "1.png", "2.png"):
-            assert (f"first/{name}" in aside) == (f"copies/{name}" in aside)
+            assert (f"first/{name}" in held_out) == (f"copies/{name}" in held_out)
 
 
 # ---- tune

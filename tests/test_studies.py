@@ -27,7 +27,7 @@ from parameters import same_values
 from tiny_world import save_frames
 
 from facetl.cli import main
-from facetl.commands.compare import save_plots, set_aside
+from facetl.commands.compare import hold_out, save_plots
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.errors import FacetlError, InputError
 from facetl.evaluation.report import plots
@@ -566,9 +566,9 @@ def test_cells_are_measured_without_what_is_to_be_ignored(world: Path, tmp_path:
     assert with_bare["0.3"] < alone["0.3"]
 
 
-def test_frames_are_put_aside_where_there_are_none_to_measure_on(world: Path) -> None:
+def test_frames_are_held_out_where_there_are_none_to_measure_on(world: Path) -> None:
     dataset = load_dataset(world)
-    train, test = set_aside(dataset)
+    train, test = hold_out(dataset)
     names = {frame.name for frame in dataset}
     assert {frame.name for frame in train} | {frame.name for frame in test} == names
     assert len(train) + len(test) == len(names)
@@ -577,15 +577,15 @@ def test_frames_are_put_aside_where_there_are_none_to_measure_on(world: Path) ->
         assert frame.path.exists()
 
 
-def test_frames_that_cannot_be_read_cannot_be_set_aside(world: Path, tmp_path: Path) -> None:
+def test_frames_that_cannot_be_read_cannot_be_held_out(world: Path, tmp_path: Path) -> None:
     missing = FaceDataset(
         tuple(replace(frame, path=tmp_path / "gone.png") for frame in load_dataset(world))
     )
     with pytest.raises(InputError, match="none of the 12 frames can be read"):
-        set_aside(missing)
+        hold_out(missing)
 
 
-def test_near_duplicates_are_put_aside_together(world: Path, tmp_path: Path) -> None:
+def test_near_duplicates_are_held_out_together(world: Path, tmp_path: Path) -> None:
     frames = load_dataset(world).frames
     twins = []
     for number in range(3):
@@ -593,7 +593,7 @@ def test_near_duplicates_are_put_aside_together(world: Path, tmp_path: Path) -> 
             copy = tmp_path / f"{number}_{frame.name}"
             copy.write_bytes(frame.path.read_bytes())
             twins.append(replace(frame, path=copy, name=copy.name))
-    train, test = set_aside(FaceDataset(tuple(twins)))
+    train, test = hold_out(FaceDataset(tuple(twins)))
     shots = [{frame.name.partition("_")[2] for frame in part} for part in (train, test)]
     assert shots[0].isdisjoint(shots[1])
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from facetl.results.store import load_run
 from facetl.results.timelines import describe_tracks, timelines_of
 from facetl.results.votes import NameVotes
 from facetl.search import drawn_video
+from facetl.search.pipeline import Searched
 
 Seen = tuple[int, str, float]
 """A track, what its box is called, and the score of that."""
@@ -218,7 +220,8 @@ def test_a_drawn_video_calls_a_track_what_it_was_so_far(monkeypatch: pytest.Monk
     frames: Iterator[VideoFrame] = iter([VideoFrame(n, n / 10, pixels) for n in range(4)])
     drawn = drawn_video.drawing_boxes(["dexter"])(frames, Writer())  # type: ignore[arg-type]
     for number, name in enumerate([UNKNOWN, "dexter", UNKNOWN, UNKNOWN]):
-        drawn.show(number, {"r": frame_of(number, [(7, name, 0.9)])}, pixels)
+        picture = SimpleNamespace(stamp=SimpleNamespace(index=number))
+        drawn.show(Searched(picture, {"r": frame_of(number, [(7, name, 0.9)])}))
     drawn.finish()
     told = ["#7 unknown 0.90", *["#7 dexter 0.90"] * 3]
     assert [text for [text] in labels] == told

@@ -109,7 +109,7 @@ def test_curves_that_cannot_be_drawn_cost_no_weights(
 def test_of_a_training_that_gets_worse_the_first_epoch_is_written(
     command: Command, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rising = iter([0.1, 0.1, 0.2, 0.2, 0.3, 0.3])  # on patches learnt from, and on those put aside
+    rising = iter([0.1, 0.1, 0.2, 0.2, 0.3, 0.3])  # on patches learnt from, and on those held out
     names = ("classification", "box", "accuracy", "recall", "false_alarms")
     monkeypatch.setattr(
         loop._PatchObjective,

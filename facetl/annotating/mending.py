@@ -104,6 +104,11 @@ class DatasetStore:
             if record.name in faces
         ]
 
+    def suggested(self, found: FrameRecord) -> FrameRecord:
+        """Return the frame as it is annotated, doubtful where a detector finds it otherwise."""
+        frame = self._places[found.name].frame
+        return compare(annotated_record(found.name, frame, found), found)
+
     def _as_found(self, record: FrameRecord, faces: Faces) -> FrameRecord:
         """Return a frame as the annotations have it, if it is done or they were changed."""
         before = self._places[record.name].frame
@@ -161,11 +166,11 @@ def compare(record: FrameRecord, found: FrameRecord) -> FrameRecord:
     return replace(record, boxes=tuple(boxes), next_id=next_id, doubt=doubt)
 
 
-def annotated_record(name: str, frame: Frame) -> FrameRecord:
-    """Return an annotated frame as it stands."""
+def annotated_record(name: str, frame: Frame, before: FrameRecord | None = None) -> FrameRecord:
+    """Return an annotated frame as it stands; its boxes have no number that one before had."""
     boxes: Boxes = as_boxes(frame.boxes)
-    record = FrameRecord(name, frame.size_hw).holding(boxes, frame.labels)
-    return replace(record, touched=False)
+    record = replace(before or FrameRecord(name, frame.size_hw), boxes=())
+    return replace(record.holding(boxes, frame.labels), touched=False)
 
 
 def _as_it_was(source: Source) -> Source:

@@ -11,18 +11,39 @@ from pathlib import Path
 import numpy as np
 
 from facetl.annotating.records import FrameRecord
+from facetl.annotating.session import Session
 from facetl.data.active_learning import Candidate, Pool, pick_frames
 from facetl.data.images import image_size, save_image
+from facetl.data.media_types import image_paths
+from facetl.data.project import Project
 from facetl.data.shots import FrameSignature, is_cut
 from facetl.data.video import Sampling
+from facetl.errors import InputError
 from facetl.files import atomic_path
+from facetl.mtcnn.detector import Detector
 from facetl.reporting import Reporter
-from facetl.search.candidates import image_candidates, video_candidates
+from facetl.search.candidates import image_candidates, known_signatures, video_candidates
+from facetl.search.inputs import find_inputs, open_videos
 from facetl.search.pipeline import NamedImage, SearchRun
 from facetl.search.video import NamedVideo, frame_name
 
 SUGGESTED = 0.3
 """Score from which a box is suggested: one that is right is sooner confirmed than drawn."""
+
+
+@dataclass(frozen=True)
+class Picking:
+    """How frames are picked: how many at once, which ones of videos are looked at, by how many.
+
+    Attributes:
+        count: how many are picked at once; fewer if there are not enough.
+        every: which frames of videos are looked at.
+        workers: parallel ones.
+    """
+
+    count: int
+    every: Sampling
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,6 +97,56 @@ def pick(
     signatures = [*known, *(pick.candidate.signature for pick in picks)]
     picks += pick_frames(pool.candidates, count - len(picks), known=signatures)
     return [(pick.candidate, shots.of(pick.candidate)) for pick in picks]
+
+
+def pick_more(
+    project: Project, session: Session, detector: Detector, picking: Picking, reporter: Reporter
+) -> int:
+    """Add frames to a project that are unlike all that it has; return how many.
+
+    If that is interrupted, no picture is left that no frame is about.
+
+    Raises:
+        InputError: if what the frames are from is gone, or cannot be read.
+        OutputError: if the project cannot be written.
+    """
+    sources = [source for source in project.sources if source.exists()]
+    if not sources:
+        raise InputError(f"{project.path}: found no source to pick more frames from; put it back")
+    found = find_inputs(sources)
+    videos, _ = open_videos(found.videos, reporter, beside_images=bool(found.images))
+    material = Material(videos, found.images, sources[0].name, picking.every)
+    paths = [path for place in (project.frames, project.waiting) for path in image_paths(place)]
+    known = known_signatures(paths, reporter)
+    run = SearchRun("", detector, detector.settings)
+    picks = pick(material, run, picking.count, known, picking.workers, reporter)
+    try:
+        save_pictures(project.waiting, material, [each for each, _ in picks], reporter)
+    except BaseException:
+        for each, _ in picks:
+            (project.waiting / _name(each, material)).unlink(missing_ok=True)
+        raise
+    session.add(_records(picks, session, project.waiting, material, run.settings.score))
+    if passed_over := found.describe_passed_over():
+        reporter.note(passed_over)
+    return len(picks)
+
+
+def _records(
+    picks: Iterable[tuple[Candidate, int]],
+    session: Session,
+    place: Path,
+    material: Material,
+    sure: float,
+) -> list[FrameRecord]:
+    """Return picked frames with suggestions; the first one of a shot says so."""
+    shots = {record.shot for record in session.frames}
+    records = []
+    for candidate, shot in picks:
+        is_first = shot not in shots
+        shots.add(shot)
+        records.append(record_of(candidate, shot, place, material, sure, is_first=is_first))
+    return records
 
 
 class _Shots:
@@ -133,20 +204,27 @@ def record_of(
     candidate: Candidate, shot: int, place: Path, material: Material, sure: float, *, is_first: bool
 ) -> FrameRecord:
     """Return a picked frame with suggestions, of which some are sure; its picture is in place."""
-    is_frame = any(video.name == candidate.video for video in material.videos)
-    name = (
-        frame_name(candidate.video, candidate.stamp.index)
-        if is_frame
-        else f"{material.folder}/{candidate.video}"
-    )
+    name = _name(candidate, material)
     record = FrameRecord(
         name,
         image_size(place / name),
         is_first=is_first,
-        time=candidate.stamp.time if is_frame else None,
+        time=candidate.stamp.time if _is_frame(candidate, material) else None,
         shot=shot,
     )
     return _suggesting(record, candidate, sure)
+
+
+def _is_frame(candidate: Candidate, material: Material) -> bool:
+    """Return whether it is a frame of a video, not an image."""
+    return any(video.name == candidate.video for video in material.videos)
+
+
+def _name(candidate: Candidate, material: Material) -> str:
+    """Return the name of a frame's record and picture."""
+    if _is_frame(candidate, material):
+        return frame_name(candidate.video, candidate.stamp.index)
+    return f"{material.folder}/{candidate.video}"
 
 
 def suggest(

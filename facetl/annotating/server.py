@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import mimetypes
 import secrets
 import socket
 from collections.abc import Callable, Mapping
@@ -40,6 +41,7 @@ _REPORT_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_MEDIA_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; frame-ancestors 'none'"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -137,6 +139,7 @@ class Pages:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._small: dict[str, bytes] = {}
+        self._linked: dict[str, Path] | None = None
         paths = (*PAGE.iterdir(), COMMON_STYLE)
         self._files = {path.name: path for path in paths if path.suffix in _TYPES}
 
@@ -147,6 +150,7 @@ class Pages:
             "/undo": self._undo,
             "/retrain": lambda *_: self._do(self._service.retrain),
             "/search": lambda *_: self._do(self._service.search),
+            "/more": lambda *_: self._do(self._service.more),
             "/stop": lambda *_: self._do(self._service.background.stop),
             "/use": lambda _, body: self._do(self._service.use, _whole(body.get("round"))),
         }
@@ -159,6 +163,7 @@ class Pages:
             Route("/small/{number:int}", self._small_picture),
             Route("/report", self._report),
             *(Route(path, _changing(run), methods=["POST"]) for path, run in changes.items()),
+            Route("/{path:path}", self._searched),
         ]
 
     def _page(self, request: Request) -> Response:
@@ -169,9 +174,23 @@ class Pages:
         return FileResponse(path, media_type=_TYPES[path.suffix]) if path else _nothing()
 
     def _report(self, request: Request) -> Response:
-        path = self._service.report
+        path, self._linked = self._service.report, None  # it may be of another search
         headers = {"Content-Security-Policy": _REPORT_POLICY}
         return FileResponse(path, media_type="text/html", headers=headers) if path else _nothing()
+
+    def _searched(self, request: Request) -> Response:
+        """Answer with a file that the report links to, or the part of it that is asked for."""
+        if self._service.report is None:
+            return _nothing()
+        if self._linked is None:
+            self._linked = self._service.linked_files()
+        path = self._linked.get(f"/{request.path_params['path']}")
+        if path is None or not path.is_file():
+            return _nothing()
+        kind = mimetypes.guess_type(path.name)[0] or ""
+        shown = kind if kind.startswith(("image/", "video/")) else "application/octet-stream"
+        headers = {"Content-Security-Policy": _MEDIA_POLICY}
+        return FileResponse(path, media_type=shown, headers=headers)
 
     def _picture(self, request: Request) -> Response:
         record = self._record(request)

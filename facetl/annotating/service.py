@@ -6,19 +6,23 @@ import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
+from urllib.parse import unquote
 
 from facetl.annotating.jobs import Background, Report
-from facetl.annotating.picking import suggest
+from facetl.annotating.picking import Picking, pick_more, suggest
 from facetl.annotating.records import FrameRecord
 from facetl.annotating.session import Session
 from facetl.annotating.store import ProjectStore
 from facetl.data.media_types import is_video
 from facetl.data.project import Project, Round
 from facetl.errors import FacetlError
+from facetl.files import address_from
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.stages import STAGES
 from facetl.reporting import Reporter, plural
+from facetl.search.inputs import find_inputs
 from facetl.search.pipeline import SearchRun
 
 FEWEST = 5
@@ -39,17 +43,17 @@ class Service:
         path: the project's folder.
         session: the frames.
         load: loads detectors, given their weights.
-        workers: parallel ones.
+        picking: how frames are picked.
         budget: seconds that a training may take; 0 for as long as needed.
     """
 
     def __init__(
-        self, path: Path, session: Session, load: Load, workers: int = 1, budget: float = 0.0
+        self, path: Path, session: Session, load: Load, picking: Picking, budget: float = 0.0
     ) -> None:
         self.session = session
         self.background = Background()
         self.load = load
-        self._path, self._workers, self._budget = path, workers, budget
+        self._path, self._picking, self._budget = path, picking, budget
 
     @property
     def project(self) -> Project:
@@ -57,10 +61,29 @@ class Service:
         return Project.open(self._path)
 
     @property
+    def is_mending(self) -> bool:
+        """Whether the frames are those of a data set, mended where they are."""
+        return not isinstance(self.session.store, ProjectStore)
+
+    @property
     def report(self) -> Path | None:
         """The page on the last search with the detector in use, if there is one."""
         path = self.project.results / _REPORT
         return path if path.is_file() else None
+
+    def linked_files(self) -> dict[str, Path]:
+        """Return what the page on the last search links to, by the paths that its links lead to.
+
+        They are relative to the page, which is served at the top: no ``..`` leads above it.
+        """
+        project = self.project
+        sources = [source for source in project.sources if source.exists()]
+        if not sources:
+            return {}
+        found = find_inputs(sources)
+        paths = [each.path for each in (*found.videos, *found.images)]
+        linked = {address_from(project.results, path): path for path in paths}
+        return {normpath(f"/{unquote(link)}"): path for link, path in linked.items() if link}
 
     def to_json(self) -> dict[str, Any]:
         """Return what the page shows beside the frames."""
@@ -72,6 +95,7 @@ class Service:
             "job": self.background.to_json(),
             "report": self.report is not None,
             "searchable": bool(project.sources),
+            "is_mending": self.is_mending,
             "obstacle": find_obstacle(self.session),
         }
 
@@ -93,18 +117,35 @@ class Service:
         """
         self.background.start("search", self._search)
 
+    def more(self) -> None:
+        """Pick more frames in the background, by the detector in use.
+
+        Raises:
+            FacetlError: if all frames are here already, or something else is running.
+        """
+        if self.is_mending:
+            raise FacetlError("all frames of the data set are here; there are no more to pick")
+        self.background.start("pick", self._pick)
+
     def use(self, number: int) -> None:
         """Take the detector of a round, 0 for the one before the first; suggest anew with it.
 
         Raises:
             FacetlError: if there is no such round, or something else is running.
         """
-        if not isinstance(self.session.store, ProjectStore):
-            raise FacetlError(
-                "the boxes here are annotations, which no detector replaces; correct them by hand"
-            )
         self.project.using(number)
         self.background.start("suggest", self._suggest)
+
+    def pick_more(self, reporter: Reporter) -> int:
+        """Add frames that are unlike all that the project has; return how many.
+
+        Raises:
+            InputError: if what the frames are from is gone, or cannot be read.
+            OutputError: if the project cannot be written.
+        """
+        project = self.project
+        detector = self.load(project.weights)
+        return pick_more(project, self.session, detector, self._picking, reporter)
 
     def suggest_anew(self, reporter: Reporter) -> None:
         """Suggest boxes by the detector in use, and sort the frames by its doubt."""
@@ -113,7 +154,9 @@ class Service:
             for number, record in enumerate(self.session.frames)
             if record.state != "done"
         }
-        self.session.suggest_anew(self.find(waiting, reporter))
+        found = self.find(waiting, reporter)
+        suggested = {number: self.session.store.suggested(each) for number, each in found.items()}
+        self.session.suggest_anew(suggested)
 
     def find(
         self, records: Mapping[int, FrameRecord], reporter: Reporter
@@ -125,21 +168,35 @@ class Service:
             number: (record, self.session.store.picture(record))
             for number, record in records.items()
         }
-        return suggest(pictures, run, self._workers, reporter)
+        return suggest(pictures, run, self._picking.workers, reporter)
 
     def _retrain(self, report: Report) -> tuple[str, Mapping[str, Any]]:
-        finished = retrain(self.project, report, self._budget)
+        data = self.project.sources[0] if self.is_mending else self.project.path
+        finished = retrain(self.project, report, self._budget, data)
         is_used = self.project.used == finished.number
         if is_used:
             self.suggest_anew(report)
         before = self.project.rounds[-2].number if len(self.project.rounds) > 1 else 0
-        outcome = {"round": finished.number, "before": before, "is_used": is_used}
+        weights = str(self.project.weights_of(finished.number))
+        outcome = {
+            "round": finished.number, "before": before, "is_used": is_used, "weights": weights
+        }  # fmt: skip
         return describe_round(finished)["words"], outcome
 
     def _suggest(self, report: Report) -> tuple[str, Mapping[str, Any]]:
         self.suggest_anew(report)
         project = self.project
-        return f"using {describe_use(project)}; its boxes are suggested now", {}
+        outcome = (
+            "what it sees otherwise is doubtful now"
+            if self.is_mending
+            else "its boxes are suggested now"
+        )
+        return f"using {describe_use(project)}; {outcome}", {}
+
+    def _pick(self, report: Report) -> tuple[str, Mapping[str, Any]]:
+        count = self.pick_more(report)
+        none = "found no frame that is unlike those picked; look at more with a smaller --every"
+        return f"picked {plural(count, 'more frame')}" if count else none, {}
 
     def _search(self, report: Report) -> tuple[str, Mapping[str, Any]]:
         project = self.project
@@ -154,17 +211,26 @@ class Service:
         return found, {"folder": str(project.results)}
 
 
-def retrain(project: Project, report: Report, budget: float = 0.0) -> Round:
+def retrain(
+    project: Project, report: Report, budget: float = 0.0, data: Path | None = None
+) -> Round:
     """Train the next round of a project in a process of its own; return it.
 
     The project's file says afterwards which detector is the better one, and is in use.
+
+    Args:
+        project: where the detector goes.
+        report: is told how far it is.
+        budget: seconds; 0 for as long as needed.
+        data: the data set that the project's frames are of; None: they are in the project.
 
     Raises:
         StoppedError: if it was stopped.
         FacetlError: if it fails.
     """
     limits = ["--hold-out", str(HELD_OUT), *(["--budget", f"{budget:g}s"] if budget else [])]
-    report.run(["train", *limits, "--force", "--", str(project.path)], _say_plainly)
+    out = ["--out", str(project.weights_of(project.next_round)), "--force"]
+    report.run(["train", *limits, *out, "--", str(data or project.path)], _say_plainly)
     trained = Project.open(project.path)
     if trained.next_round == project.next_round:
         raise FacetlError("the training recorded no round; see the terminal")
@@ -181,10 +247,13 @@ def _say_plainly(line: str) -> str | None:
 
 def find_obstacle(session: Session) -> str:
     """Return in words why nothing can be trained; empty if it can be."""
-    if not isinstance(session.store, ProjectStore):
-        return "once it is mended, train on it with facetl train"
     if not find_spec("torch"):
         return "training needs more: pip install 'facetl[train]'"
+    if not isinstance(session.store, ProjectStore):  # all of it is annotated
+        lacking = FEWEST - len(session.frames)
+        return f"found {plural(len(session.frames), 'frame')}; training needs {FEWEST}" * (
+            lacking > 0
+        )
     lacking = FEWEST - session.count("done")
     return f"{plural(lacking, 'more frame')} to do before retraining" if lacking > 0 else ""
 

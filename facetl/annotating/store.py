@@ -36,6 +36,9 @@ class Store(Protocol):
     def reconcile(self, records: Iterable[FrameRecord]) -> list[FrameRecord]:
         """Return the frames as the files have them, which are right where they differ."""
 
+    def suggested(self, found: FrameRecord) -> FrameRecord:
+        """Return a frame that waits as it is shown, given the boxes that a detector finds."""
+
 
 class ProjectStore:
     """A project's folders: pictures move from ``waiting`` to ``frames`` once they are done.
@@ -73,6 +76,10 @@ class ProjectStore:
         Pictures that nobody has heard of are not among them: see :meth:`strangers`.
         """
         return [each for record in records if (each := self._as_found(record))]
+
+    def suggested(self, found: FrameRecord) -> FrameRecord:
+        """Return the frame with what is found in it; see :class:`Store`."""
+        return found
 
     def strangers(self, records: Iterable[FrameRecord]) -> tuple[list[str], list[str]]:
         """Return the names of pictures that are in none of the frames: done ones, waiting ones."""

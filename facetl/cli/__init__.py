@@ -150,17 +150,16 @@ CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 @click.group(cls=_OrderedGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(VERSION, prog_name="facetl")
 def main() -> None:
-    """Find the faces in cartoons: retrain MTCNN on your annotated frames.
+    """Find the faces in cartoons, in images and in videos, and teach the detector your show.
 
     \b
     The usual steps, one command each:
-      facetl train DATA --out cascade.safetensors      retrain the networks on annotated frames
-      facetl detect FRAMES --weights pretrained --weights tuned=cascade.safetensors --out results
-      facetl evaluate results --truth DATA             precision, recall, AP, plots
+      facetl detect episode.mp4    find the faces, with the detector that is built in
+      facetl annotate episode.mp4  correct what it finds, in the browser: it learns
+      facetl detect episode.mp4    find the faces again, with what it has learnt
 
-    By itself, `facetl detect FRAMES --out results` uses weights that come with facetl.
-    If you have no frames, facetl demo runs all steps on a built-in cartoon.
-    facetl COMMAND --help describes each command, with examples.
+    A folder of images does as well as a video.  If you have neither, facetl demo runs all steps
+    on a cartoon that it draws.  facetl COMMAND --help describes each command, with examples.
     """
 
 

@@ -11,21 +11,28 @@ from facetl.commands.requests import AdaptRequest
 
 
 @options.command(
-    AdaptRequest, "Adapt a detector to a show that nobody has annotated.", "sources out ..."
+    AdaptRequest,
+    "Adapt a detector to a show that nobody has annotated.",
+    "sources out weights count force resume | ...",
 )
 def adapt(request: AdaptRequest) -> None:
-    """Adapt a detector to the show in SOURCES, videos or images, without any annotations.
-
-    The detector searches frames of the show.  Faces that it is sure of, in a frame and in its
-    mirror image, are learnt as faces; what it doubts is ignored, and all else is background.  On
-    shows that it has not seen, this removes false alarms and finds some more faces.  Faces of a
-    kind that it never finds are not learnt: annotate some frames for these, and train.
+    """Teach the face detector your show without any work of yours: videos or images, SOURCES, do.
 
     \b
     Examples:
       facetl adapt episode.mp4 --out mine.safetensors
       facetl adapt season1 --count 400 --out mine.safetensors
       facetl detect episode.mp4 --weights mine.safetensors
+
+    The first takes some minutes, and writes what was learnt to a file, the weights.  With it, the
+    detector takes fewer other things for faces, and finds some more.  Faces of a kind that it
+    never finds are not learnt so: show it some, with facetl annotate.
+
+    In detail:
+
+    The detector searches frames (single pictures) of the show.  Faces that it is sure of, in a
+    frame and in its mirror image, are learnt as faces; what it doubts is ignored, and all else is
+    background.
     """
     from facetl.cli.training_view import TrainingView
     from facetl.commands.adapt import adapt as run

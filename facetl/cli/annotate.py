@@ -31,26 +31,30 @@ def _place_project(
 @options.command(
     AnnotateRequest,
     "Annotate frames in the browser, retrain, look.",
-    "sources out ...",
+    "sources out count budget | ...",
     parse={"budget": parse_duration},
     callbacks={"out": _place_project},
 )
 def annotate(request: AnnotateRequest) -> None:
-    """Annotate frames of SOURCES (videos, folders of images) in the browser, and retrain.
-
-    Picks the frames most worth annotating, one of each shot first and the most doubtful next, and
-    opens a page on which suggested boxes are confirmed or corrected, by keys alone if you like.
-    Everything is saved at once, in a project: a folder that facetl train and facetl detect know.
-    The page retrains the detector in the background, says how many faces it finds before and
-    after, and searches everything.  With nothing left to do, the same command picks more frames.
-
-    The page is for this machine and for whoever knows its address: nobody else is answered.
+    """Correct in the browser what the detector finds in your video, so that it learns your show.
 
     \b
     Examples:
       facetl annotate episode.mp4
       facetl annotate episode.mp4 --count 100
       facetl annotate episode.faces
+
+    Opens a page with those frames (single pictures) of SOURCES, videos or folders of images, that
+    teach most.  You confirm or correct the suggested boxes, by keys alone if you like.  The page
+    then retrains the detector, says how many faces it finds before and after, and searches
+    everything.  Everything is saved at once; the same command resumes, and picks more frames.
+
+    In detail:
+
+    One frame of each shot is picked first, and those next of which the detector is most in doubt.
+    All is kept in a project: a folder that facetl train and facetl detect know.
+
+    The page is for this machine and for whoever knows its address: nobody else is answered.
     """
     from facetl.commands.annotate import annotate as run
 

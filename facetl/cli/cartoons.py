@@ -10,18 +10,25 @@ from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import CartoonsRequest
 
 
-@options.command(CartoonsRequest, "Draw frames of the built-in cartoon.")
+@options.command(
+    CartoonsRequest, "Draw frames of the built-in cartoon.", "out train test style seed force | ..."
+)
 def cartoons(request: CartoonsRequest) -> None:
-    """Draw a made-up cartoon with an exact box for every face, in the course's layout.
-
-    The frames are CC0 and depend only on the seed: a frame of a part is the same picture, however
-    many are drawn.  Every command that takes annotated frames accepts OUT.
+    """Draw a made-up cartoon into OUT, to try all commands on: pictures, and where the faces are.
 
     \b
     Examples:
       facetl cartoons cartoons
       facetl cartoons cartoons --train 400 --test 100 --seed 7
       facetl cartoons mixed --train 400 --test 100 --style any
+
+    There are frames to learn from (train) and others to measure on (test), with an exact box for
+    every face.  facetl train, and every other command that takes annotated frames, accepts OUT.
+
+    In detail:
+
+    The frames are CC0, and laid out as in the course's data set.  They depend only on the seed: a
+    frame of a part is the same picture, however many are drawn.
     """
     from facetl.commands.cartoons import cartoons as run
 

@@ -17,20 +17,41 @@ if TYPE_CHECKING:
     from facetl.experiments.tables import Section
 
 
-@options.command(CompareRequest, "Compare transfer methods in a study.")
+@options.command(
+    CompareRequest,
+    "Compare ways of training in a study.",
+    "data out study dry_run test resume force | ...",
+)
 def compare(request: CompareRequest) -> None:
-    """Train with every method of a study, measure, and compare with plain fine-tuning.
-
-    A study is a grid: stages or the whole cascade, strategies, regularisers, gradient rules,
-    numbers of frames, seeds.  Each cell's result is written as soon as it is finished.  Studies
-    that come with facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt,
-    never-hurt-mild, defaults, fisher.
+    """Find out by experiment which way of training works best on your frames.
 
     \b
     Examples:
-      facetl compare DATA --out lab --study never-hurt --dry-run
-      facetl compare DATA --out lab --study never-hurt
-      facetl compare DATA --out lab --study few-frames --resume
+      facetl cartoons cartoons
+      facetl compare cartoons --out lab --study never-hurt --dry-run
+      facetl compare cartoons --out lab --study never-hurt
+      facetl compare cartoons --out lab --study few-frames --resume
+
+    Trains a detector in each way that a study lists, on DATA, a folder of annotated frames, and
+    measures all on the same frames.  It writes tables and plots that compare them with the usual
+    training.  A study may take hours: --dry-run says how long.  If you only want a detector for
+    your show, use facetl train.
+
+    In detail:
+
+    The usual training, plain fine-tuning, goes on from weights that were learnt elsewhere, and
+    may forget what these could do.  Other methods of transfer learning hold against that:
+    strategies (which layers learn, and when), regularisers (penalties that pull the weights
+    back) and gradient rules (corrections of each step).  A study is a grid of such methods, of
+    what is trained (one of the detector's three networks or all of them, the cascade), of numbers
+    of frames, and of seeds.  The result of each cell of the grid is written as soon as it is
+    finished.  docs/transfer.md explains the methods.
+
+    Instead of faces a study may learn who they belong to (see facetl train-names); it then
+    measures how often the name is right.
+
+    Studies that come with facetl: strategies, few-frames, few-frames-rnet, new-head, never-hurt,
+    never-hurt-mild, defaults, fisher; of names names-strategies, names-l2-sp, names-never-hurt.
     """
     from facetl.commands.compare import compare as run
     from facetl.experiments.tables import LEGEND

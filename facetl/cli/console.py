@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EARLY = 0.01
-"""Up to this fraction of the work, nothing that was said before counts: the first step is slow."""
+_EARLY, _AT_LEAST, _ENOUGH = 0.05, 2.0, 30.0
+"""No time left is shown before this fraction of the work and the first of these seconds, or the
+second; and a first step that is less of the work does not count: with it things are loaded."""
+_MUCH = 1.5
+"""A time left that was shown does not rise before the estimate is so many times as long."""
+_UNKNOWN = "?"
 LINE = 80
 """Columns that a terminal has at least."""
 _HEAD = 12
@@ -127,11 +131,13 @@ def track(items: Iterable[T], description: str, total: int | None) -> Iterator[T
     from rich.progress import MofNCompleteColumn
 
     with _build_progress(MofNCompleteColumn()) as progress:
-        task, time_left = progress.add_task(description, total=total, left=""), _TimeLeft()
+        time_left = _TimeLeft()
+        task = progress.add_task(description, total=total, left=time_left)
         for done, item in enumerate(items, 1):
             yield item
-            shown = f"{time_left.after(done, total - done)} left" if total else ""
-            progress.update(task, advance=1, left=shown)
+            if total:
+                time_left.after(done, total - done)
+            progress.update(task, advance=1)
 
 
 def _tell(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
@@ -141,8 +147,14 @@ def _tell(items: Iterable[T], description: str, total: int | None) -> Iterator[T
         yield item
         if time.perf_counter() - told >= 1:
             told = time.perf_counter()
-            shown = f" of {total}, {time_left.after(done, total - done)} left" if total else ""
-            note(f"{description}: {done}{shown}")
+            shown = say_left(time_left.after(done, total - done)) if total else ""
+            of = f" of {total}" if total else ""
+            note(f"{description}: {done}{of}{', ' if shown else ''}{shown}")
+
+
+def say_left(left: str) -> str:
+    """Return ``3 min left`` for ``3 min``; nothing while nobody knows."""
+    return "" if left == _UNKNOWN else f"{left} left"
 
 
 def _is_watched() -> bool:
@@ -153,20 +165,25 @@ def _is_watched() -> bool:
 
 def _build_progress(*middle: ProgressColumn) -> Progress:
     """Return a bar on stderr between what is done and the time left; none without a terminal."""
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    class LeftColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:  # several times a second
+            return Text(say_left(task.fields["left"].now()))
 
     console = _plain_console(stderr=True, highlight=False, soft_wrap=True)
     done = TextColumn("{task.description}", markup=False)
-    left = TextColumn("{task.fields[left]}", markup=False)
     is_hidden = not console.is_terminal
-    return Progress(done, BarColumn(), *middle, left, console=console, disable=is_hidden)
+    return Progress(done, BarColumn(), *middle, LeftColumn(), console=console, disable=is_hidden)
 
 
 class _TimeLeft:
-    """How long work will still take at its present pace, without jumps."""
+    """How long work will still take at its present pace, without jumps, once that can be told."""
 
     def __init__(self) -> None:
         self._began = self._before = time.perf_counter()
+        self._first: float | None = None
         self._shown: float | None = None
         self._promised: float | None = None
 
@@ -175,30 +192,48 @@ class _TimeLeft:
         self._promised = time.perf_counter() + seconds
 
     def after(self, done: float, left: float) -> str:
-        """Return the time, like ``3 min``.
+        """Return the time, like ``3 min``; ``?`` as long as too little is done to tell.
 
         Args:
             done: how much work was done since the beginning.
             left: how much of it is left, in the same unit.
         """
-        if done <= 0:
-            return "?"
         now = time.perf_counter()
-        if self._promised is None:
-            estimate = max(left, 0.0) * (now - self._began) / done
-        else:
-            estimate = self._promised - now if left > 0 else 0.0
-        shown, passed = self._shown, now - self._before
-        is_early = done < _EARLY * (done + left)
-        self._shown = estimate if shown is None or is_early else steady(shown, passed, estimate)
-        self._before = now
-        return say_time(self._shown)
+        estimate = self._estimate(now, done, left) if done > 0 else None
+        if estimate is not None:
+            shown, passed = self._shown, now - self._before
+            self._shown = estimate if shown is None else steady(shown, passed, estimate)
+            self._before = now
+        return self.now()
+
+    def now(self) -> str:
+        """Return the same for this moment, while nothing more is done."""
+        if self._shown is None:
+            return _UNKNOWN
+        return say_time(max(self._shown - (time.perf_counter() - self._before), 0.0))
+
+    def _estimate(self, now: float, done: float, left: float) -> float | None:
+        """Return the seconds left, as they are estimated now; None if too little is done."""
+        if left <= 0:
+            return 0.0
+        if self._promised is not None:
+            return self._promised - now
+        if self._first is None:
+            is_small = done < _EARLY * (done + left)
+            self._first = done if is_small else 0.0
+            self._began = now if is_small else self._began
+        counted, passed = done - self._first, now - self._began
+        is_late = counted >= _EARLY * (counted + left)
+        if counted <= 0 or passed < _AT_LEAST or not (is_late or passed >= _ENOUGH):
+            return None
+        return left * passed / counted
 
 
 def steady(shown: float, passed: float, estimate: float) -> float:
     """Return the seconds left to show: those shown before run down and approach the estimate.
 
-    Half of the difference is gone after a sixth of the time that is left.
+    Half of the difference is gone after a sixth of the time that is left.  They stand still rather
+    than rise, unless the estimate is much longer.
 
     Args:
         shown: seconds left that were shown before.
@@ -208,7 +243,8 @@ def steady(shown: float, passed: float, estimate: float) -> float:
     if estimate <= 0:
         return 0.0
     expected = max(shown - passed, 0.0)
-    return estimate + (expected - estimate) * math.exp(-4 * passed / estimate)
+    found = estimate + (expected - estimate) * math.exp(-4 * passed / estimate)
+    return found if estimate > _MUCH * shown else min(found, shown)
 
 
 class TimeBar:
@@ -224,13 +260,12 @@ class TimeBar:
     """
 
     def __init__(self, estimate: float) -> None:
-        self._progress = _build_progress()
-        self._task = self._progress.add_task("", total=estimate, left="")
-        self.left = "?"
+        self._progress, self._time_left = _build_progress(), _TimeLeft()
+        self._task = self._progress.add_task("", total=estimate, left=self._time_left)
+        self.left = _UNKNOWN
         self._estimate = estimate
         self._done = 0.0
         self._skipped = 0.0
-        self._time_left = _TimeLeft()
 
     def __enter__(self) -> TimeBar:
         self._progress.start()
@@ -251,7 +286,7 @@ class TimeBar:
         """Count so many of the estimated seconds as done."""
         self._done += estimate
         self.left = self._time_left.after(self._done - self._skipped, self._estimate - self._done)
-        self._progress.update(self._task, completed=self._done, left=f"{self.left} left")
+        self._progress.update(self._task, completed=self._done)
 
     def resize(self, estimate: float, left: float) -> None:
         """Replace the estimate of all work, and the seconds that what is left will take."""

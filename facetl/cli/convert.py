@@ -12,7 +12,21 @@ from facetl.commands.requests import ConvertRequest
 
 @options.command(ConvertRequest, "Write annotations or detections in another format.")
 def convert(request: ConvertRequest) -> None:
-    """Write the annotated frames in IN, or the detections in IN, to OUT in another format.
+    """Write boxes around faces in another program's format: true faces, or those that were found.
+
+    \b
+    Examples:
+      facetl cartoons cartoons
+      facetl convert cartoons yolo-cartoons --to yolo
+      facetl convert frames for-cvat --to cvat
+      facetl convert faces.txt faces.json --images frames --to coco
+      facetl convert results/cartoon.detections.json corrections --to cvat
+
+    IN is a folder of annotated frames, or a file that facetl detect has written; OUT is what is
+    written.  For corrections by hand, --to cvat, label-studio and labelme write what these
+    programs open.
+
+    In detail:
 
     Annotated frames, in any format that facetl reads, become a data set in COCO, YOLO, Pascal
     VOC or the course's text: a folder with annotations and frames, or one file of annotations
@@ -21,17 +35,8 @@ def convert(request: ConvertRequest) -> None:
     (difficult); the other formats cannot represent them.
 
     Detections, as facetl detect writes them, become COCO results, YOLO text, CSV or the
-    course's three arrays: boxes with at least the run's score, or --score.
-    Average precision needs all boxes: --score 0.
-
-    Both can become pre-annotations, to be corrected in CVAT or Label Studio.
-
-    \b
-    Examples:
-      facetl convert cartoons yolo-cartoons --to yolo
-      facetl convert frames for-cvat --to cvat
-      facetl convert faces.txt faces.json --images frames --to coco
-      facetl convert results/cartoon.detections.json corrections --to cvat
+    course's three arrays: boxes with at least the run's score (how sure the detector is, from 0
+    to 1), or --score.  To compute average precision elsewhere, write all boxes: --score 0.
     """
     from facetl.commands import convert as command
 

@@ -12,19 +12,26 @@ from facetl.cli.console import note, show_command
 from facetl.commands.requests import DemoRequest
 
 
-@options.command(DemoRequest, "Train and test a detector on the built-in cartoon.")
+@options.command(
+    DemoRequest, "Train and test a detector on the built-in cartoon.", "out train test force | ..."
+)
 def demo(request: DemoRequest) -> None:
-    """Train and test a face detector on a cartoon, in a few minutes.
-
-    Draws frames of a made-up cartoon, retrains the first network alone and then the whole
-    cascade, runs the pretrained and both fine-tuned detectors side by side on frames that none
-    of them has seen, and compares them.  Every step is a command that you can run yourself; it
-    is shown before it runs.
+    """See what facetl does, in a few minutes: it trains and tests a detector on a drawn cartoon.
 
     \b
     Examples:
       facetl demo
       facetl demo --out quick --train 40 --test 20 --epochs 6 3 2
+
+    Every step is a command that you can run yourself; it is shown before it runs.  In the end you
+    can look at pictures of what the detector finds before and after training.
+
+    In detail:
+
+    The detector is a cascade: three networks, PNet, RNet and ONet, of which each checks what the
+    one before lets through.  After drawing frames, the demo retrains the first network alone and
+    then all three.  It runs the pretrained and both retrained detectors side by side on frames
+    that none of them has seen, and compares them.
     """
     from facetl.commands.demo import demo as show
 

@@ -42,32 +42,39 @@ def _require_unlike_names(
 @options.command(
     DetectRequest,
     "Find faces with one or several sets of weights.",
-    "images weights out ...",
+    "images out weights names overlays video crops blur mask every score preset force | ...",
     parse={"weights": options.parse_weights},
     callbacks={"weights": _require_unlike_names, "out": _place_beside},
 )
 def detect(request: DetectRequest) -> None:
-    """Find the faces in IMAGES: files, folders (searched recursively), or videos.
-
-    Writes a detections file per set of weights: boxes, scores and five landmarks for each
-    image, how many candidates remained after each stage, and the time in seconds.  Settings that
-    are not given are those that facetl train or tune stored in the weights.
-
-    The file keeps all boxes.  Only boxes from a minimum score on are counted, drawn, cut out and
-    exported: the score stored in the weights, or --score; 0 includes all.
-
-    For frames of a video the file also contains the time, and for each box the number of its
-    track; a cut ends all tracks.  A video of any length takes the same memory.
+    """Find the faces in IMAGES: videos, image files, or folders (with all folders in them).
 
     \b
     Examples:
       facetl detect episode.mp4
       facetl detect frames --out results --overlays
       facetl detect frames --out results --crops --margin 0.3 --align
-      facetl detect frames --weights pretrained --weights tuned=cascade.safetensors --out results
       facetl detect episode.mp4 --every 0.5s --video --out results
+      facetl detect frames --weights pretrained --weights tuned=mine.safetensors --out results
       facetl detect archive --stream --crops --out results --resume
       facetl detect archive --engine ray --out results
+
+    Writes where the faces are, and report.html, a page to look at them in the browser.
+
+    In detail:
+
+    What a detector has learnt stands in a file, its weights.  For each set of weights a file of
+    detections is written: for each image boxes, how sure the detector is of them (scores, from 0
+    to 1), five landmarks (eyes, nose, corners of the mouth), how many candidates each of the
+    detector's three networks (PNet, RNet and ONet) let through, and the time in seconds.
+    Settings that are not given are those that facetl train or tune stored in the weights.
+
+    The file keeps all boxes.  Only boxes from a minimum score on are counted, drawn, cut out and
+    exported: the score stored in the weights, or --score; 0 includes all.
+
+    For frames of a video the file also contains the time, and for each box the number of its
+    track (the same face from frame to frame); a cut ends all tracks.  A video of any length takes
+    the same memory.
     """
     from facetl.commands import detect as command
 

@@ -32,29 +32,40 @@ def _parse_peer(value: str) -> options.Named:
 
 
 @options.command(
-    EvaluateRequest, "Score detections against the true faces.", parse={"peers": _parse_peer}
+    EvaluateRequest,
+    "Measure how well faces were found.",
+    "results truth out images score force | ...",
+    parse={"peers": _parse_peer},
 )
 def evaluate(request: EvaluateRequest) -> None:
-    """Compare the faces found in RESULTS with the true faces.
-
-    Prints a table of how many faces each run finds and misses, and of its false alarms, and
-    writes report.html: one page with pictures of these, every frame with what each run finds
-    there, what its errors cost, and what to do next.
-
-    RESULTS is a folder of *.detections.json files, as facetl detect writes it, or one such file.
-    Each detection, best score first, is matched with the face that it overlaps most; each face is
-    matched once.  Detections in ignored regions, such as COCO's crowds, count neither as hits nor
-    as false alarms.  Average precision uses all boxes of the file; boxes are shown from the run's
-    score on, or from --score.
-    Also written are metrics.json and five plots, each as .png and .svg: precision_recall, scores,
-    errors (which errors lower the AP), recall_by (size, aspect ratio and label of the faces) and
-    calibration.
+    """Measure how well faces were found: compare RESULTS with the true faces.
 
     \b
     Examples:
       facetl evaluate results --truth test_faces.txt
       facetl evaluate results --truth test --train frames
       facetl evaluate results --truth test_faces.txt --peer ours=their_arrays --force
+
+    RESULTS is the folder that facetl detect wrote.  Prints a table of how many faces were found
+    and how many false alarms there are, and writes report.html: a page with every frame, what is
+    found and missed there, and what to do next.
+
+    In detail:
+
+    RESULTS may also be one *.detections.json file.  Each detection, that with the best score
+    (how sure the detector is) first, is matched with the face that it overlaps most; each face is
+    matched once.  Precision is the fraction of detections that are faces, recall the fraction of
+    faces that are found.  Average precision (AP) is the precision over all recalls, and uses all
+    boxes of the file; boxes are shown from the run's score on, or from --score.  Detections in
+    ignored regions, such as COCO's crowds, count neither as hits nor as false alarms.
+
+    Also written are metrics.json and five plots, each as .png and .svg: precision_recall, scores,
+    errors (which errors lower the AP), recall_by (size, aspect ratio and label of the faces) and
+    calibration (whether a score of 0.9 is right nine times in ten).
+
+    Where facetl detect was given --names, and the true faces have labels, the names are measured
+    too: AP, precision, recall and F1 of each character, and who is taken for whom, both for the
+    faces found and, with the frames at hand, for the true boxes.
     """
     from facetl.commands.evaluate import evaluate as run
     from facetl.evaluation.report.table import compare_runs

@@ -21,28 +21,33 @@ if TYPE_CHECKING:
 @options.command(
     ExplainRequest,
     "Show in pictures how the detector searches an image.",
-    "image out weights against thresholds min_face factor score device engine force",
+    "image out weights against score force | thresholds min_face factor device engine",
     parse={"weights": options.parse_weights, "against": options.parse_weights},
 )
 def explain(request: ExplainRequest) -> None:
     """Show in pictures how the detector searches IMAGE, before and after training.
 
-    The detector, MTCNN, looks at an image at many sizes; a first network, PNet, proposes windows
-    that may show a face, and two more, RNet and ONet, discard most of them.
+    \b
+    Examples:
+      facetl explain frame.jpg --out explained
+      facetl explain frame.jpg --weights tuned=mine.safetensors --out explained --force
+
+    Writes pictures into a folder; begin with story.png, which has all of it on one sheet.
+
+    In detail:
+
+    The detector, MTCNN, looks at an image at many sizes (a pyramid); a first network, PNet,
+    proposes windows that may show a face, and two more, RNet and ONet, discard most of them.
 
     \b
-    Writes four pictures, each as PNG and SVG:
+    There are four pictures, each as PNG and SVG:
       pyramid      the sizes at which PNet scans the image, with its window of 12×12 pixels
       scores       heat maps of PNet's scores: the best of all levels, then some levels
       candidates   what remains after each step, from PNet's windows to ONet's faces
       story        all of this on one sheet
-    and prints how many windows were scored and how many remained after each step.
-    docs/mtcnn.md explains the steps.
 
-    \b
-    Examples:
-      facetl explain frame.jpg --out explained
-      facetl explain frame.jpg --weights tuned=cascade.safetensors --out explained --force
+    How many windows were scored and how many remained after each step is printed; docs/mtcnn.md
+    explains the steps.
     """
     from facetl.commands.explain import explain as run
 

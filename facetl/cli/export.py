@@ -10,20 +10,27 @@ from facetl.commands.requests import ExportRequest
 
 
 @options.command(
-    ExportRequest, "Write the networks as ONNX, to run without torch.", "onnx weights ..."
+    ExportRequest, "Write a detector for use in other programs.", "onnx out weights force"
 )
 def export(request: ExportRequest) -> None:
-    """Write a cascade for use without facetl or torch.
-
-    With --onnx: pnet.onnx, rnet.onnx and onet.onnx, for any number of windows and, for PNet,
-    images of any size, with thresholds and pyramid in their metadata; and run_onnx.py, a short
-    NumPy detector that finds the same boxes as facetl.
+    """Write a detector as files for use in other programs, without facetl.
 
     \b
-    Example:
-      facetl export --onnx --weights cascade.safetensors --out networks
+    Examples:
+      facetl export --onnx --out networks
+      facetl export --onnx --weights mine.safetensors --out networks
       pip install numpy pillow onnxruntime
       python networks/run_onnx.py photo.jpg
+
+    Writes three files in ONNX, a format for networks that many programs read, and run_onnx.py, a
+    short program that finds the same boxes with them as facetl does.
+
+    In detail:
+
+    The files are pnet.onnx, rnet.onnx and onet.onnx, the detector's three networks, of which each
+    checks what the one before lets through.  They take any number of windows and, for PNet, images
+    of any size; the scores to pass each (thresholds) and the sizes at which PNet looks at an image
+    (the pyramid) stand in their metadata.
     """
     from facetl.commands.export import export as run
 

@@ -10,23 +10,32 @@ from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import FramesRequest
 
 
-@options.command(FramesRequest, "Pick the frames of videos that are worth annotating.")
+@options.command(
+    FramesRequest,
+    "Pick the frames of videos that are worth annotating.",
+    "videos out count every unlike weights | ...",
+)
 def frames(request: FramesRequest) -> None:
-    """Pick the frames of VIDEOS that are most worth annotating.
+    """Save those frames (single pictures) of VIDEOS from which a detector learns most.
+
+    \b
+    Examples:
+      facetl frames episode.mp4 --count 100 --out frames
+      facetl train frames --out mine.safetensors  # once the boxes are corrected
+      facetl frames next.mp4 --unlike frames --weights mine.safetensors --out more
+
+    For work in a labelling program of your own: beside the frames lie the boxes that the detector
+    suggests, for you to correct.  To correct them in the browser, use facetl annotate instead.
+
+    In detail:
 
     Frames that the detector is unsure about come first (active learning), and frames unlike all
     others.  Blurred or blank frames and near-duplicates, of each other or of --unlike, are never
     picked.
 
-    Writes a folder for each video, beside it VIDEO_annotations.txt with the boxes that the
-    detector is sure about (--score), for you to correct, and frames.csv: the frames in order of
+    Writes a folder for each video, beside it VIDEO_annotations.txt with the boxes whose score
+    (how sure the detector is) is at least --score, and frames.csv: the frames in order of
     priority, with reasons.  A video of any length takes the same memory.
-
-    \b
-    Example:
-      facetl frames episode.mp4 --count 100 --out frames
-      facetl train frames --out cascade.safetensors  # once the boxes are corrected
-      facetl frames next.mp4 --unlike frames --weights cascade.safetensors --out more
     """
     from facetl.commands.frames import frames as run
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from glob import glob, has_magic
@@ -15,7 +14,7 @@ from typing import Any
 import click
 
 from facetl.errors import InputError
-from facetl.files import open_regular
+from facetl.files import read_beginning
 
 
 class InputKind(StrEnum):
@@ -124,10 +123,7 @@ def input_kind(path: Path) -> InputKind | None:
         return InputKind.DETECTIONS if path.exists() else None
     if path.is_dir():
         return InputKind.FOLDER
-    try:
-        with open_regular(path, sys.maxsize) as file:
-            head = file.read(_HEAD)
-    except OSError:
+    if (head := read_beginning(path, _HEAD)) is None:
         return None
     suffix = path.suffix.lower()
     if suffix in (".safetensors", ".pt", ".pth"):

@@ -21,9 +21,19 @@ from facetl.settings import Allowed, Place, Range, Setting, filled, option_of, s
 
 R = TypeVar("R")
 
+_NUMBERS = {int: "N", float: "NUMBER"}
+"""What stands for a number in the help."""
 _ANY = -1
 """Stands for any number of values."""
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
+
+
+def _say_missing(param: click.Parameter) -> str | None:
+    """Return how to give an option that is missing."""
+    if not isinstance(param, click.Option):
+        return None
+    meaning = (param.help or "").partition(". ")[0].partition(";")[0].rstrip(".")
+    return f"Add {param.opts[0]} {param.metavar}: {meaning[:1].lower()}{meaning[1:]}"
 
 
 class PathType(click.Path):
@@ -44,6 +54,10 @@ class PathType(click.Path):
         if suffix and path.suffix != suffix:
             self.fail(f"{path} does not end in {suffix}; choose a name that does", param, ctx)
         return path
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        """Return how to give an option that is missing."""
+        return _say_missing(param)
 
 
 class _TextType(click.ParamType):  # type: ignore[type-arg]
@@ -72,6 +86,10 @@ class _TextType(click.ParamType):  # type: ignore[type-arg]
             return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(self._complaint.format(value=value, error=error), param, ctx)
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        """Return how to give an option that is missing."""
+        return _say_missing(param)
 
 
 _MEANT = {
@@ -123,6 +141,51 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class Command(click.Command):
+    """A command whose help begins with what everybody needs: examples, and everyday options.
+
+    What stands under "In detail:" in its help text, and all other options, follow below.
+
+    Args:
+        everyday: how many of the parameters come first.
+        **settings: click's own.
+    """
+
+    def __init__(self, everyday: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._everyday = everyday
+        self._opening, _, self._details = (self.help or "").partition("\n\nIn detail:\n\n")
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, and its examples."""
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(self._opening)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the everyday options, the details, and all other options."""
+        *params, help_option = self.get_params(ctx)
+        everyday, more = params[: self._everyday], params[self._everyday :]
+        _write_options("Options", [*everyday, help_option], ctx, formatter)
+        if self._details:
+            with formatter.section("In detail"):
+                formatter.write_text(self._details)
+        _write_options("More options", more, ctx, formatter)
+
+
+def _write_options(
+    title: str,
+    parameters: Sequence[click.Parameter],
+    ctx: click.Context,
+    formatter: click.HelpFormatter,
+) -> None:
+    options = (each for each in parameters if isinstance(each, click.Option))
+    records = [record for each in options if (record := each.get_help_record(ctx))]
+    if records:
+        with formatter.section(title):
+            formatter.write_dl(records)
+
+
 def command(
     request: type[R],
     short_help: str,
@@ -137,17 +200,21 @@ def command(
     Args:
         request: the class; what its fields say of themselves become options and arguments.
         short_help: a line for the list of commands.
-        order: names of fields in the order of their options; ``...`` stands for all others.
+        order: names of fields in the order of their options; ``...`` stands for all others.  The
+            options before a ``|`` are the everyday ones; without it, all are.
         parse: what the texts for a field mean, where its type does not say.
         callbacks: functions for click that look at the values for a field, or replace them.
         **fixed: values of fields that have no option, or whose parts have.
     """
     made = dict(_parameters(request, fixed, parse or {}, callbacks or {}))
+    names = _in_order(list(made), order.split())
+    everyday = names.index("|") if "|" in names else len(names)
 
     def decorate(run: Callable[[R], None]) -> click.Command:
-        return click.Command(
-            run.__name__.replace("_", "-"),
-            params=[made[name] for name in _in_order(list(made), order.split())],
+        return Command(
+            everyday,
+            name=run.__name__.replace("_", "-"),
+            params=[made[name] for name in names if name in made],
             callback=lambda **given: run(_request(request, fixed, given)),
             help=inspect.cleandoc(run.__doc__ or ""),
             short_help=short_help,
@@ -219,7 +286,7 @@ def _parameter(
     settings: dict[str, Any] = {
         "type": _TextType(parse, place=place) if parse else _type_of(hint, count, entry.allowed),
         "callback": callback,
-        "metavar": entry.metavar,
+        "metavar": entry.metavar or _NUMBERS.get(hint),
         "required": default is MISSING and not entry.shown_default,
     }
     if entry.is_argument:

@@ -21,25 +21,38 @@ if TYPE_CHECKING:
 @options.command(
     PrepareRequest,
     "Cut labelled patches from annotated frames.",
-    "data out stage weights ... on_error resume force",
+    "data out stage weights images annotations resume force | ... on_error",
 )
 def prepare(request: PrepareRequest) -> None:
-    """Cut labelled patches for one network from the annotated frames in DATA, one or more folders.
-
-    For PNet (12×12), positives and part faces are squares shifted and scaled around each face,
-    and negatives are squares near faces and elsewhere.  For RNet (24×24) and ONet (48×48) patches
-    are what the earlier stages actually propose; if a face gets too few proposals, squares around
-    it are added.  Each patch carries the offset from its window to the true box.
-
-    Finished work is kept in a folder beside the patches until everything is done; after an
-    interruption, the same command with --resume continues from there.
+    """Cut the small pictures that a network learns from, faces and not, out of annotated frames.
 
     \b
     Examples:
+      facetl cartoons cartoons
       facetl prepare cartoons --out patches
       facetl prepare --images frames --annotations faces.txt --out patches
       facetl prepare cartoons --stage rnet --weights pnet.safetensors --out patches
       facetl prepare cartoons --out patches --resume
+
+    This is a single step, for experiments: facetl train runs all of them.  DATA are folders of
+    frames with boxes around the faces.  The small pictures, called patches, are what facetl
+    train-pnet, train-rnet and train-onet train one network on; some are shown on a contact sheet.
+
+    In detail:
+
+    The detector has three networks: PNet looks at windows of 12×12 pixels, RNet (24×24) checks
+    what it proposes, and ONet (48×48) what RNet lets through.  Each has patches of its own.
+    Positives show a face, part faces a part of one, and negatives none; which is which is decided
+    by their IoU with the face (intersection over union: the area in both,
+    divided by that in either; from 0 to 1).
+
+    For PNet, positives and part faces are squares shifted and scaled around each face, and
+    negatives are squares near faces and elsewhere.  For RNet and ONet patches are what the earlier
+    networks actually propose; if a face gets too few proposals, squares around it are added.
+    Each patch carries the offset from its window to the true box.
+
+    Finished work is kept in a folder beside the patches until everything is done; after an
+    interruption, the same command with --resume continues from there.
     """
     from facetl.commands.prepare import prepare as cut
 

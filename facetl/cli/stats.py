@@ -23,25 +23,32 @@ _SHOWN = 12
 """So many labels and sizes of images are named."""
 
 
-@options.command(StatsRequest, "Summarise annotated frames.")
+@options.command(
+    StatsRequest, "Summarise annotated frames.", "data out images annotations force | ..."
+)
 def stats(request: StatsRequest) -> None:
     """Summarise annotated frames: how many, and how large, where and of whom their faces are.
 
-    DATA are one or more folders, each with all its parts (train, val, test).  Warns of what is
-    rarely meant: faces annotated twice or too small to be found, boxes outside their frame, labels
-    that differ only in case or spaces, near-duplicates of training frames among test frames.  Of
-    frames that are near-duplicates of each other, all but one are counted as such.
+    \b
+    Examples:
+      facetl cartoons cartoons
+      facetl stats cartoons
+      facetl stats show1 show2 --out stats
+
+    DATA are one or more folders of annotated frames.  Prints tables, and warns of what is rarely
+    meant: faces annotated twice or too small to be found, boxes outside their frame, names that
+    differ only in case or spaces, frames to test on that are nearly those to learn from.
+
+    In detail:
+
+    Each folder is read with all its parts (train, val, test).  Of frames that are near-duplicates
+    of each other, all but one are counted as such.
 
     \b
     With --out, writes:
       stats.png    sizes, shapes, places, numbers, labels and colours of the faces (also as SVG)
       stats.json   all figures
       frames.csv, faces.csv   a row for each frame, and for each face
-
-    \b
-    Examples:
-      facetl stats DATA
-      facetl stats show1 show2 --out stats
     """
     from facetl.commands.stats import stats as run
 

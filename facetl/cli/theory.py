@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 @options.command(TheoryRequest, "Draw what theory says of L2 and L2-SP.")
 def theory(request: TheoryRequest) -> None:
-    """Draw what L2 and L2-SP do where the loss is quadratic, in closed form and simulated.
+    """Draw what theory says of learning that is held back: in formulas, and simulated.
+
+    \b
+    Examples:
+      facetl theory --out theory
+      facetl theory --out far --distance 1.5
+
+    Two ways to keep a training from going too far, worked out and drawn for students: one pulls
+    the numbers that are learnt towards zero, the other towards where they started.
+
+    In detail:
 
     L2 pulls weights towards zero, L2-SP towards their start.  Both lower the variance of what is
     learnt alike; how much bias they bring depends on how far zero, or the start, is from the truth.
@@ -27,11 +37,6 @@ def theory(request: TheoryRequest) -> None:
       paths           gradient descent from the start in a plane, over the contours of the loss
       bias_variance   bias² and variance of a linear regression against the noise
     and prints the errors.  docs/transfer.md compares them with what was measured.
-
-    \b
-    Examples:
-      facetl theory --out theory
-      facetl theory --out far --distance 1.5
     """
     from facetl.commands.theory import theory as run
 

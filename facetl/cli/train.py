@@ -52,31 +52,38 @@ def parse_duration(value: str) -> float:
 @options.command(
     TrainRequest,
     "Retrain the face detector on annotated frames.",
-    "data out ... on_error resume force",
+    "data out images annotations budget with_cartoons workers resume force | ... on_error",
     parse={"budget": parse_duration},
     callbacks={"out": _place_in_project},
 )
 def train(request: TrainRequest) -> None:
-    """Retrain the face detector on the annotated frames in DATA.
-
-    The detector is a cascade of three networks, PNet, RNet and ONet, which are trained in turn.
-
-    Several folders are trained on together.  Every frame counts alike: a show with many frames
-    counts more than one with few.
-
-    Each network is trained on what the retrained ones before it actually propose: its negatives
-    are the false alarms that reach it.  Unfinished work is kept in a folder beside the weights;
-    after an interruption, the same command with --resume continues from the last epoch.
-
-    In the end the new detector is compared with the one in use so far, on frames that neither
-    has learnt from: the test part of DATA, or frames held out (--hold-out).
+    """Teach the face detector your show: it learns from frames in which the faces are marked.
 
     \b
     Examples:
-      facetl train cartoons --out cascade.safetensors
-      facetl train --images frames --annotations faces.txt --budget 10m --out cascade.safetensors
-      facetl train show1 show2 --with-cartoons 400 --out cascade.safetensors
-      facetl train cartoons --out cascade.safetensors --resume
+      facetl cartoons cartoons
+      facetl train cartoons --out mine.safetensors
+      facetl train --images frames --annotations faces.txt --budget 10m --out mine.safetensors
+      facetl train show1 show2 --with-cartoons 400 --out mine.safetensors
+      facetl train cartoons --out mine.safetensors --resume
+
+    DATA are folders of such annotated frames (to make one, use facetl annotate).  What was learnt
+    is written to a file, the weights: give it to facetl detect as --weights.  In the end the new
+    detector is compared with the one in use so far.
+
+    In detail:
+
+    The detector is a cascade of three networks, PNet, RNet and ONet, which are trained in turn;
+    an epoch is one pass over all that a network learns from.  Each is trained on what the
+    retrained ones before it actually propose: its negatives (examples of what is no face) are the
+    false alarms that reach it.
+
+    Several folders are trained on together.  Every frame counts alike: a show with many frames
+    counts more than one with few.  Unfinished work is kept in a folder beside the weights; after
+    an interruption, the same command with --resume continues from the last epoch.
+
+    The comparison is on frames that neither detector has learnt from: the test part of DATA, or
+    frames held out (--hold-out).
     """
     began = time.perf_counter()
     from facetl.cli.training_view import TrainingView

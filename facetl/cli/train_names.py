@@ -15,22 +15,30 @@ from facetl.commands.requests import TrainNamesRequest
 @options.command(
     TrainNamesRequest,
     "Learn who is who: the characters of annotated frames.",
-    "data out backbone start faces epochs batch_size learning_rate ... on_error resume force",
+    "data out images annotations backbone faces resume force | start epochs batch_size "
+    "learning_rate ... on_error",
 )
 def train_names(request: TrainNamesRequest) -> None:
-    """Learn the characters that the annotations in DATA name, to tell who each face is.
-
-    The labels of the faces are the characters' names, in any format that facetl reads.  Faces
-    called `unknown` teach what is nobody: a face like them gets no name.  Ten faces a character
-    are a beginning.
-
-    facetl detect --names FILE then writes a name and its score for each face.
+    """Learn who is who, so that facetl detect can tell the characters' names.
 
     \b
     Examples:
-      facetl train-names DATA --out names.safetensors
+      facetl cartoons cartoons
+      facetl train-names cartoons --out names.safetensors
       facetl detect episode.mp4 --names names.safetensors
       facetl train-names DATA --backbone resnet18 --start imagenet.pt --out names.safetensors
+
+    DATA is a folder of annotated frames in which each face has a name, in any format that facetl
+    reads.  Ten faces of each character are a beginning.  Faces called `unknown` teach what is
+    nobody in particular: a face like them gets no name.
+
+    In detail:
+
+    A network learns to tell crops of the faces apart.  The backbone, the part before its output
+    layer, is the detector's last network, ONet, unless another is asked for; it starts from
+    weights that know other pictures, and its output layer from random ones.  Few faces are shown
+    more often.  One frame in ten, with all that show nearly the same, is held out to measure the
+    names on; so is the test part of DATA, if it has one.
     """
     from facetl.commands.train_names import train_names
 

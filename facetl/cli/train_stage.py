@@ -13,11 +13,12 @@ from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.stages import STAGE_FACTS
 
 _ORDER = (
-    "patches out start join epochs batch_size learning_rate keep box_weight shares contrast "
-    "repaint grey mix optimiser schedule hard_share classification_weight landmark_weight "
-    "validation_share patience score_threshold flip brightness colour ..."
+    "patches out join start epochs resume force | batch_size learning_rate keep "
+    "box_weight shares contrast repaint grey mix optimiser schedule hard_share "
+    "classification_weight landmark_weight validation_share patience score_threshold "
+    "flip brightness colour ..."
 )
-"""The options of a training, those first whose defaults depend on the stage."""
+"""The options of a training: the everyday ones, and those whose defaults depend on the stage."""
 
 
 def _build_command(stage: Stage) -> click.Command:
@@ -58,21 +59,34 @@ def _help(stage: Stage) -> str:
     before = STAGES[: STAGES.index(stage)]
     join = f" --join {before[-1]}.safetensors" if before else ""
     call = f"facetl train-{stage} patches{join} --out {stage}.safetensors"
-    patches = "PATCHES (a folder or file made by facetl prepare)"
-    return f"""{_first_line(stage, patches)}
-
-    This is a single step; facetl train runs all of them.
-
-    Cross-entropy on positives and negatives with online hard example mining, smooth L1 on the
-    boxes of positives and part faces.  Some frames are held out for validation; --keep determines
-    which epoch's weights are kept.  After an interruption, the same command with --resume
-    continues from the last epoch.
+    patches = "PATCHES (made by facetl prepare)"
+    number = ("first", "second", "last")[STAGES.index(stage)]
+    mined = f" --stage {stage} --weights {before[-1]}.safetensors" if before else ""
+    return f"""Train the {number} of the detector's three networks alone, on {patches}.
 
     \b
     Examples:
+      facetl prepare cartoons{mined} --out patches
       {call}
       {call} --resume
       facetl train-{stage} patches --regulariser l2-sp --alpha 0.01 --out held.safetensors
+
+    This is a single step, for experiments: facetl train runs all of them.  What was learnt is
+    written to a file, the weights.  After an interruption, the same command with --resume
+    continues.
+
+    In detail:
+
+    {_first_line(stage, "patches")}  Patches are small pictures: positives show a face, part faces
+    a part of one, negatives none.  An epoch is one pass over all of them.
+
+    What is minimised, the loss, is cross-entropy on positives and negatives (how far the scores
+    are from the truth), of which only the hardest patches of each step count (online hard example
+    mining), and smooth L1 on the boxes of positives and part faces (how far these are off).
+
+    Some frames are held out for validation; --keep determines which epoch's weights are kept.  A
+    regulariser is a penalty that holds the weights near where they began; docs/transfer.md
+    explains it, the strategies and the gradient rules.
     """
 
 

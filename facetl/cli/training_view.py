@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facetl.cli.console import LINE, TimeBar
+from facetl.cli.console import LINE, TimeBar, say_left
 from facetl.data.dataset import FaceDataset
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.plan import CascadePlan, Step
@@ -93,10 +93,10 @@ class TrainingView(Watcher):
         self._bar.skip(before - self._done[step])  # what was done before a break
         self._done[step] = before
         self._advance(step, foreseen.epoch)
-        label, left = f"[{step.label}]", f"{self._bar.left} left"
+        label, left = f"[{step.label}]", say_left(self._bar.left)
         settings = self.plan.stages[step.stage].training
         room = LINE - len(f"{label}   {left}")
-        self._bar.say(f"{label} {describe_epoch(checkpoint, settings, room)}  {left}")
+        self._bar.say(f"{label} {describe_epoch(checkpoint, settings, room)}  {left}".rstrip())
 
     def _advance(self, step: Step, seconds: float) -> None:
         self._done[step] += seconds

@@ -27,21 +27,31 @@ COLUMNS = (
 
 @options.command(
     TuneRequest,
-    "Choose thresholds and image pyramid for an aim.",
-    "data images annotations form part ... on_error force",
+    "Choose settings: more faces, fewer errors, or faster.",
+    "data weights out aim images annotations force | form part ... on_error",
 )
 def tune(request: TuneRequest) -> None:
-    """Choose the best settings for an aim on the annotated frames in DATA, one or more folders.
-
-    The networks score every frame once for each pyramid; hundreds of thresholds are then evaluated
-    from these scores.  The choice, including the score from which boxes are shown, is stored in the
-    metadata of the weights, where facetl detect finds it.  Use frames that the weights were not
-    trained on and that are not your test frames.
+    """Choose a detector's settings, to find more faces, to err less often, or to be faster.
 
     \b
     Examples:
-      facetl tune more-frames --weights cascade.safetensors --out tuned.safetensors
-      facetl tune more-frames --weights cascade.safetensors --aim "recall>=0.99" --force
+      facetl tune more-frames --weights mine.safetensors --out tuned.safetensors
+      facetl tune more-frames --weights mine.safetensors --aim "recall>=0.99" --force
+
+    Tries hundreds of settings on the annotated frames in DATA, one or more folders, and keeps the
+    best in a new weights file, where facetl detect finds them.  Use frames that the detector was
+    not trained on and that are not your test frames.
+
+    In detail:
+
+    The aim may be a bound: recall is the fraction of faces that are found, precision the fraction
+    of found boxes that are faces; f1 (the usual aim) balances both, and ap is average precision,
+    precision over all recalls.
+
+    The detector looks at every frame at many sizes (a pyramid), and each of its three networks
+    has a threshold, a score that a window must reach to pass.  The networks score every frame
+    once for each pyramid; hundreds of thresholds are then evaluated from these scores.  The
+    choice, with the score from which boxes are shown, is stored in the metadata of the weights.
     """
     from facetl.commands.tune import tune as run
 

@@ -18,24 +18,28 @@ _SHOWN = 5
 """So many files that no manifest names are shown."""
 
 
-@options.command(VerifyRequest, "Check outputs against their manifests.")
+@options.command(VerifyRequest, "Check that written files are unchanged.")
 def verify(request: VerifyRequest) -> None:
-    """Check whether facetl's outputs in PATHS are unchanged.
-
-    Every command leaves a manifest.json beside what it writes: the command, its settings, versions,
-    seed, and the SHA-256 of every input and output.  For a folder, every manifest in it and below
-    is checked; for a file, its entry in the nearest manifest that lists it.
-
-    Changed or missing files are listed, and the exit code is 1; a manifest whose steps were removed
-    is a failure too.  Files that no manifest lists are counted, which is not a failure.  With
-    --inputs, the frames, annotations and weights given to the commands must also exist and be
-    unchanged.
+    """Check that files which facetl wrote, those in PATHS, were not changed or lost since.
 
     \b
     Examples:
       facetl verify results
-      facetl verify cascade.safetensors
+      facetl verify mine.safetensors
       facetl verify results --inputs
+
+    Changed or missing files are listed, and the exit code is 1.
+
+    In detail:
+
+    Every command leaves a manifest.json beside what it writes: the command, its settings,
+    versions, seed, and the SHA-256 (a fingerprint) of every input and output.  For a folder, every
+    manifest in it and below is checked; for a file, its entry in the nearest manifest that lists
+    it.
+
+    A manifest whose steps were removed is a failure too.  Files that no manifest lists are
+    counted, which is not a failure.  With --inputs, the frames, annotations and weights given to
+    the commands must also exist and be unchanged.
     """
     from facetl.commands.verify import verify as check
 

@@ -11,10 +11,9 @@ from facetl.annotating.mending import (
     KEPT,
     DatasetStore,
     annotated_record,
-    compare,
     find_dataset,
 )
-from facetl.annotating.picking import Material, pick, record_of, save_pictures
+from facetl.annotating.picking import Picking
 from facetl.annotating.records import FrameRecord, State
 from facetl.annotating.server import serve
 from facetl.annotating.service import Service
@@ -23,15 +22,12 @@ from facetl.annotating.store import ProjectStore
 from facetl.commands.requests import AnnotateRequest as AnnotateRequest
 from facetl.data.formats.base import Source
 from facetl.data.images import image_size
-from facetl.data.media_types import image_paths
 from facetl.data.project import Project, is_project
 from facetl.errors import InputError
 from facetl.files import require_writable
 from facetl.mtcnn.detector import Detector
 from facetl.reporting import SILENT, Reporter
-from facetl.search.candidates import known_signatures
-from facetl.search.inputs import find_inputs, open_videos
-from facetl.search.pipeline import SearchRun
+from facetl.search.inputs import find_inputs
 
 _SESSION = "annotate.json"
 
@@ -90,11 +86,12 @@ def prepare(request: AnnotateRequest, reporter: Reporter = SILENT) -> Service:
     load = partial(Detector.load, device=request.device, engine=request.engine)
     store = DatasetStore(sources) if sources else ProjectStore(project)
     session = Session.open(project.path / _SESSION, store)
-    service = Service(project.path, session, load, request.workers, request.budget)
+    picking = Picking(request.count, request.every, request.workers)
+    service = Service(project.path, session, load, picking, request.budget)
     if isinstance(store, DatasetStore):
         _add_annotated(session, store, service, reporter)
     else:
-        _add_frames(request, project, store, service, reporter)
+        _add_frames(store, service, reporter)
     if not session.frames:
         raise InputError(
             f"{request.sources[0]}: found no frame to pick, all are blank, blurred or alike; look "
@@ -125,24 +122,27 @@ def _add_annotated(
         return
     reporter.note(f"mending in place: each file keeps a copy of how it was, *{KEPT}")
     found = service.find(records, reporter)
-    session.add(compare(record, found.get(number, record)) for number, record in records.items())
+    session.add(store.suggested(found.get(number, record)) for number, record in records.items())
 
 
-def _add_frames(
-    request: AnnotateRequest,
-    project: Project,
-    store: ProjectStore,
-    service: Service,
-    reporter: Reporter,
-) -> None:
+def _add_frames(store: ProjectStore, service: Service, reporter: Reporter) -> None:
     """Take in pictures that lie in the project, and pick frames if none wait."""
     session = service.session
     done, waiting = store.strangers(session.frames)
     _take_in(session, done, waiting)
     if not session.count("waiting"):
-        _pick_more(request, project, session, service.load, reporter)
+        _pick_if_any(service, reporter)
     elif waiting:
         service.suggest_anew(reporter)
+
+
+def _pick_if_any(service: Service, reporter: Reporter) -> None:
+    """Pick frames; what is annotated already can be looked at without what it is from."""
+    project = service.project
+    if any(source.exists() for source in project.sources):
+        service.pick_more(reporter)
+    else:
+        reporter.note(f"{project.path}: found no source to pick more frames from")
 
 
 def _open_project(request: AnnotateRequest) -> Project:
@@ -168,37 +168,3 @@ def _take_in(session: Session, done: Sequence[str], waiting: Sequence[str]) -> N
     ]
     if sized:
         session.add(session.store.reconcile(sized))
-
-
-def _pick_more(
-    request: AnnotateRequest,
-    project: Project,
-    session: Session,
-    load: Callable[[str], Detector],
-    reporter: Reporter,
-) -> None:
-    """Add frames that are unlike all that the project has."""
-    sources = [source for source in project.sources if source.exists()]
-    if not sources:
-        reporter.note(f"{project.path}: found no source to pick more frames from")
-        return
-    found = find_inputs(sources)
-    videos, _ = open_videos(found.videos, reporter, beside_images=bool(found.images))
-    material = Material(videos, found.images, sources[0].name, request.every)
-    paths = [path for place in (project.frames, project.waiting) for path in image_paths(place)]
-    known = known_signatures(paths, reporter)
-    detector = load(project.weights)
-    run = SearchRun("", detector, detector.settings)
-    picks = pick(material, run, request.count, known, request.workers, reporter)
-    save_pictures(project.waiting, material, [each for each, _ in picks], reporter)
-    shots = {record.shot for record in session.frames}
-    records = []
-    for candidate, shot in picks:
-        is_first = shot not in shots
-        shots.add(shot)
-        place = project.waiting
-        sure = run.settings.score
-        records.append(record_of(candidate, shot, place, material, sure, is_first=is_first))
-    session.add(records)
-    if passed_over := found.describe_passed_over():
-        reporter.note(passed_over)

@@ -16,7 +16,7 @@ from facetl.commands.optional_pictures import OptionalPictures
 from facetl.commands.requests import CompareRequest as CompareRequest
 from facetl.cores import usable_cores
 from facetl.data.dataset import FaceDataset, leave_out_unreadable, load_dataset
-from facetl.data.near_duplicates import group_near_duplicates, load_thumbnails, stack_thumbnails
+from facetl.data.near_duplicates import group_frames
 from facetl.errors import InputError
 from facetl.experiments.description import load_study
 from facetl.experiments.plots import plot_study
@@ -24,7 +24,14 @@ from facetl.experiments.results import Result, Row, load_results, summarise
 from facetl.experiments.scheduler import forecast, run
 from facetl.experiments.setup import Setup, has_begun, require_place
 from facetl.experiments.study import Cell, Graph, Study, Task, describe_method, plan_tasks
-from facetl.experiments.tables import Section, as_markdown, cells_csv, sections, summary_csv
+from facetl.experiments.tables import (
+    Section,
+    as_markdown,
+    cells_csv,
+    sections,
+    summary_csv,
+    title_of,
+)
 from facetl.files import note_written, write_text
 from facetl.mtcnn.devices import choose_device
 from facetl.reporting import SILENT, Reporter, say_time
@@ -71,7 +78,7 @@ def compare(request: CompareRequest, reporter: Reporter = SILENT) -> CompareResu
     with resumable:
         train_frames, test_frames = _load_frames(request, reporter)
         study = study.limited_to(len(train_frames))
-        setup = Setup(out, train_frames, test_frames, study.epochs, device)
+        setup = Setup(out, train_frames, test_frames, study.epochs, study.training, device)
         if not request.dry_run:
             setup.claim(overwrite=request.force and not request.resume)
         graph = plan_tasks(study.cells)
@@ -86,17 +93,15 @@ def compare(request: CompareRequest, reporter: Reporter = SILENT) -> CompareResu
     return CompareResult(study, seconds, table, _table_of(study, out, ".md"))
 
 
-def set_aside(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
+def hold_out(dataset: FaceDataset) -> tuple[FaceDataset, FaceDataset]:
     """Return frames to learn from and frames to measure on; near-duplicates stay together.
 
     Raises:
         InputError: if there is but one frame, or none can be read.
     """
-    thumbnails = load_thumbnails(dataset)
-    readable = [frame for frame in dataset if frame.name in thumbnails]
+    readable, groups = group_frames(dataset)
     if not readable:
         raise InputError(f"none of the {len(dataset)} frames can be read; restore the images")
-    groups = group_near_duplicates(stack_thumbnails(thumbnails[frame.name] for frame in readable))
     train, test = split_by_frame(np.arange(len(readable)), TEST_SHARE, 1, groups)
     return (
         FaceDataset(tuple(readable[place] for place in train)),
@@ -113,7 +118,7 @@ def _load_frames(request: CompareRequest, reporter: Reporter) -> tuple[FaceDatas
         note_problems(frames, reporter)
     same = [frame.path for frame in train_frames] == [frame.path for frame in test_frames]
     if same and not request.test:
-        train_frames, test_frames = set_aside(train_frames)
+        train_frames, test_frames = hold_out(train_frames)
         reporter.note(
             f"found no test frames; held out {len(test_frames)} of "
             f"{len(train_frames) + len(test_frames)} (--test gives others)"
@@ -182,11 +187,12 @@ def _describe_task(task: Task, setup: Setup) -> str:
     if not isinstance(task, Cell):
         return task.name
     (result,) = load_results(setup, [task])
-    figures = " ".join(f"{result.ap[iou]:.3f}" for iou in ("0.3", "0.5", "0.7"))
-    start = "" if task.start == "pretrained" else f", {task.start}"
+    shown = ("accuracy", "named", "rejected") if task.backbone else ("0.3", "0.5", "0.7")
+    figures = " ".join(f"{result.figures[name]:.3f}" for name in shown)
+    what = "accuracy, named, rejected" if task.backbone else "AP"
     return (
-        f"{task.target}, {task.frames or 'all'} frames, seed {task.seed}{start}, "
-        f"{describe_method(task.method)}: AP {figures}  {result.seconds:.0f} s"
+        f"{title_of(task.group)}, seed {task.seed}, {describe_method(task.method)}: "
+        f"{what} {figures}  {result.seconds:.0f} s"
     )
 
 

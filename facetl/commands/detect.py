@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facetl.boxes import Boxes
 from facetl.commands.requests import DetectRequest as DetectRequest
@@ -21,7 +21,6 @@ from facetl.mtcnn.detector import Detector
 from facetl.recognition.recogniser import NamingDetector, Recogniser
 from facetl.reporting import SILENT, Reporter
 from facetl.results.export_table import TIMED_EXPORTS
-from facetl.results.screen_time import save_timeline_document, save_timeline_table
 from facetl.results.store import (
     DOCUMENT,
     LINES,
@@ -33,7 +32,6 @@ from facetl.results.store import (
     remove_run,
     run_path,
 )
-from facetl.results.timelines import Timeline, timelines_of
 from facetl.search.crops import Cropping, find_twins
 from facetl.search.drawing import Drawing
 from facetl.search.gallery import Gallery
@@ -45,6 +43,9 @@ from facetl.search.sinks import find_taken
 from facetl.search.sources import Effort, Pictures
 from facetl.search.tally import Tally
 from facetl.search.video import Viewing
+
+if TYPE_CHECKING:
+    from facetl.results.timelines import Timeline
 
 _Search = Callable[[], dict[str, Tally]]
 """Searches everything and returns what each run found, by name."""
@@ -98,9 +99,9 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     require_writable(request.out)
     runs = _load_runs(request, reporter)
     drawing = _choose_drawing(request, found, runs, reporter)
-    plan = _plan_blocks if request.by_blocks else _plan_here
+    planned = (request, found, drawing, runs, reporter)
     gallery = _choose_gallery(request)
-    search = plan(request, found, drawing, runs, gallery, reporter)
+    search = _plan_blocks(*planned) if request.by_blocks else _plan_here(*planned, gallery)
     kept = {name: run_path(request.out, name, _kind_of(request)) for name in request.weights}
     _prepare_place(request, kept.values(), reporter)
     tallies = search()
@@ -136,8 +137,11 @@ def _write_pages(
 ) -> list[Path]:
     """Write who is on screen when, and the pages, if there are to be any; return these."""
     timelines = _timelines_of(runs) if request.names and found.videos else {}
-    _remove_timelines(request.out, reporter)
+    is_new = {"csv": timelines, "json": timelines, "html": timelines and gallery}
+    _remove_timelines(request.out, [each for each in is_new if not is_new[each]], reporter)
     if timelines:
+        from facetl.results.screen_time import save_timeline_document, save_timeline_table
+
         save_timeline_table(request.out / "timeline.csv", timelines)
         save_timeline_document(request.out / "timeline.json", timelines)
     if gallery is None:
@@ -156,14 +160,16 @@ def _write_pages(
 
 def _timelines_of(runs: Sequence[SearchRun]) -> dict[str, list[Timeline]]:
     """Return the tracks of the videos that each run has searched, from its score on."""
+    from facetl.results.timelines import timelines_of
+
     found = {run.name: load_run(run.path) for run in runs}
     seen = {name: run.above(run.score) for name, run in found.items() if run.has_videos}
     return {name: timelines_of(run) for name, run in seen.items()}
 
 
-def _remove_timelines(out: Path, reporter: Reporter) -> None:
-    """Remove what an earlier search has written of who is on screen when."""
-    places = [out / f"timeline.{suffix}" for suffix in ("csv", "json", "html")]
+def _remove_timelines(out: Path, suffixes: Sequence[str], reporter: Reporter) -> None:
+    """Remove what an earlier search has written of who is on screen when, and this one does not."""
+    places = [out / f"timeline.{suffix}" for suffix in suffixes]
     old = [path for path in places if path.exists()]
     if not old:
         return
@@ -285,8 +291,8 @@ def _plan_here(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
-    gallery: Gallery | None,
     reporter: Reporter,
+    gallery: Gallery | None,
 ) -> _Search:
     """Return what searches on this machine."""
     viewing = Viewing(request.every or Sampling(), request.skip_still)
@@ -309,7 +315,6 @@ def _plan_blocks(
     found: Inputs,
     drawing: Drawing,
     runs: list[SearchRun],
-    gallery: Gallery | None,
     reporter: Reporter,
 ) -> _Search:
     """Return what searches by blocks; there is no page on that."""

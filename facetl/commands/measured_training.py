@@ -44,7 +44,7 @@ class Measuring:
     def plan(cls, request: TrainRequest, dataset: FaceDataset, before: str) -> Measuring:
         """Return the test part of the data; where it has none, hold out some of few frames.
 
-        Of many frames the training itself puts some aside.
+        Of many frames the training itself holds some out.
 
         Args:
             request: where the frames were read from.
@@ -66,22 +66,22 @@ class Measuring:
         return frames_named(dataset, {frame.name for frame in dataset} - self.held_out)
 
     def split(
-        self, dataset: FaceDataset, aside: Collection[str]
+        self, dataset: FaceDataset, held_out: Collection[str]
     ) -> tuple[tuple[str, ...], FaceDataset]:
         """Return names of frames to choose the score on, and frames to compare detectors on.
 
-        Frames that are held out choose nothing.  Of those that a training on many frames puts
-        aside, every second one serves either end.
+        Frames that are held out choose nothing.  Of those that a training on many frames
+        holds out, every second one serves either end.
 
         Args:
             dataset: the frames of the training, without drawn ones.
-            aside: names of those that it held out by itself.
+            held_out: names of those that it held out by itself.
         """
         if self.test.frames:
-            return tuple(aside), self.test
+            return tuple(held_out), self.test
         if self.held_out:
             return (), frames_named(dataset, self.held_out)
-        frames = frames_named(dataset, set(aside)).frames
+        frames = frames_named(dataset, set(held_out)).frames
         compared = replace(dataset, frames=frames[1::2])
         return tuple(frame.name for frame in frames[::2]), compared
 

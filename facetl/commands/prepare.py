@@ -109,7 +109,10 @@ def _build_miner(request: PrepareRequest, reporter: Reporter) -> Miner | None:
             raise UsageError("--stage pnet mines nothing; leave out --weights")
         return None
     if not weights:
-        raise UsageError(f"--stage {stage} needs --weights with the tuned stages before it")
+        before = STAGES[STAGES.index(stage) - 1]
+        raise UsageError(
+            f"--stage {stage} needs --weights; give what facetl train-{before} has written"
+        )
     loaded = load_weights(weights)
     for earlier in STAGES[: STAGES.index(stage)]:
         if earlier not in loaded.stages:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from urllib.parse import quote
 
 from facetl.data.characters import colours_of
 from facetl.evaluation.report.search_page import SearchPage, render_search_page
 from facetl.evaluation.report.timeline_page import TimelinePage, render_timeline_page
-from facetl.files import write_text
+from facetl.files import address_from, write_text
 from facetl.manifests.manifest import find_writer
 from facetl.results.timelines import Timeline
 from facetl.search.gallery import Gallery
@@ -103,23 +102,13 @@ def _title_of(inputs: Sequence[Path]) -> str:
 def _linking_from(out: Path, found: Inputs) -> Callable[[str], str | None]:
     """Return what tells the address of an image or a video, from a folder on."""
     paths = {each.name: each.path for each in (*found.images, *found.videos)}
-    return lambda name: _link(paths.get(name), out)
+    return cache(lambda name: address_from(out, paths.get(name)))
 
 
 def is_search_page(path: Path) -> bool:
     """Return whether a file is such a page, byte for byte as it was written."""
     step = find_writer(path) if path.is_file() else None
     return step is not None and step.name in ("detect", "annotate")
-
-
-def _link(path: Path | None, out: Path) -> str | None:
-    """Return the address of a file from the folder of the page on; None if it has none."""
-    if path is None or not path.exists():
-        return None
-    try:
-        return quote(Path(os.path.relpath(path, out)).as_posix())
-    except ValueError:  # on another drive
-        return None
 
 
 def _without_score(command: str) -> str:

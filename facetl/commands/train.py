@@ -24,7 +24,7 @@ from facetl.errors import FacetlError
 from facetl.evaluation.comparison import Comparison
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.choice import FEWEST_FACES, find_score
-from facetl.files import remove_folder, write_text
+from facetl.files import absolute, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import choose_engine
@@ -147,11 +147,16 @@ class _Machine(NamedTuple):
 
 
 def _find_project(request: TrainRequest) -> Project | None:
-    """Return the project that the frames are of, if its next round is to be trained."""
-    if len(request.data) != 1 or not is_project(request.data[0]):
+    """Return the project that the frames are of, or are annotated for, if its next round is due."""
+    if len(request.data) != 1:
         return None
-    project = Project.open(request.data[0])
-    return project if request.out == project.weights_of(project.next_round) else None
+    data, out = request.data[0], request.out
+    folder = data if is_project(data) else out.parents[min(2, len(out.parents) - 1)]
+    if not is_project(folder):
+        return None
+    project = Project.open(folder)
+    is_of_project = folder == data or Path(absolute(data)) in project.sources
+    return project if is_of_project and out == project.weights_of(project.next_round) else None
 
 
 def _start_in(project: Project | None, request: TrainRequest) -> TrainRequest:
@@ -186,8 +191,8 @@ def _measure(
     Returns:
         The cascade, which records what it has learnt from; the comparison.
     """
-    aside, frames = measuring.split(real, cascade.aside)
-    cascade = replace(cascade, aside=aside)
+    held_out, frames = measuring.split(real, cascade.held_out)
+    cascade = replace(cascade, held_out=held_out)
     cascade = choose_score(cascade, measuring.learnt(dataset), *machine, reporter)
     record = measuring.record(real)
     weights = replace(cascade.weights, metadata={**cascade.weights.metadata, **record})
@@ -255,7 +260,7 @@ def choose_score(
     is that on all frames, but not below that of the weights at the start: false alarms are rarer
     on frames that were trained on.
     """
-    frames, held_out = _frames_to_choose_on(dataset, cascade.aside)
+    frames, held_out = _frames_to_choose_on(dataset, cascade.held_out)
     pixels = (load_image(frame.path) for frame in frames)
     detector = Detector(cascade.weights, device, engine)
     faces = TrueBoxes.of((each.boxes for each in frames), (each.ignored for each in frames))
@@ -272,9 +277,9 @@ def choose_score(
     return replace(cascade, weights=replace(cascade.weights, metadata=metadata))
 
 
-def _frames_to_choose_on(dataset: FaceDataset, aside: Sequence[str]) -> tuple[FaceDataset, bool]:
+def _frames_to_choose_on(dataset: FaceDataset, names: Sequence[str]) -> tuple[FaceDataset, bool]:
     """Return frames to choose a score on, and whether they were held out."""
-    frames = tuple(frame for frame in dataset if frame.name in set(aside))
+    frames = tuple(frame for frame in dataset if frame.name in set(names))
     chosen = spread(replace(dataset, frames=frames), _MOST_SEARCHED)
     if chosen.face_count >= FEWEST_FACES:
         return chosen, True

@@ -17,7 +17,7 @@ FEWEST_FACES = 3
 
 def folded(label: str) -> str:
     """Return a label without what spellings of one name differ by: case and spaces."""
-    return " ".join(label.split()).casefold()
+    return "".join(label.split()).casefold()
 
 
 def colours_of(names: Iterable[str]) -> dict[str, str]:

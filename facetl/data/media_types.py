@@ -8,14 +8,13 @@ decide.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from facetl.errors import InputError
-from facetl.files import open_regular
+from facetl.files import read_beginning
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff"),
@@ -87,10 +86,7 @@ def media_type(path: Path) -> _MediaType | None:
 
     A text is no video, whatever its name: ``.ts`` are programs too, and playlists are no videos.
     """
-    try:
-        with open_regular(path, sys.maxsize) as file:
-            head = file.read(HEAD)
-    except OSError:
+    if (head := read_beginning(path, HEAD)) is None:
         return None
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES and (not head or b"\0" in head):

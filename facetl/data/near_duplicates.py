@@ -16,6 +16,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from facetl.data.dataset import FaceDataset
 from facetl.data.frame import Frame
 from facetl.data.images import Pixels, load_image
 from facetl.data.resizing import as_grey, resize_area
@@ -162,6 +163,13 @@ def group_near_duplicates(thumbnails: Thumbnails, limit: float = NEAR_TWIN) -> N
         distances = np.abs(thumbnails[rivals] - thumbnails[frame]).mean(axis=1)
         _merge(groups, np.append(rivals[distances < limit], frame))
     return np.unique(groups, return_inverse=True)[1]
+
+
+def group_frames(dataset: FaceDataset) -> tuple[list[Frame], NDArray[np.intp]]:
+    """Return the frames that can be read, and the group of near-duplicates of each."""
+    thumbnails = load_thumbnails(dataset)
+    rows = stack_thumbnails(thumbnails.values())
+    return [each for each in dataset if each.name in thumbnails], group_near_duplicates(rows)
 
 
 def _merge(groups: NDArray[np.intp], frames: NDArray[np.intp]) -> None:

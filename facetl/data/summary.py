@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facetl.boxes import Boxes, area, iou
+from facetl.data.characters import folded
 from facetl.data.frame import Frame
 from facetl.data.images import Pixels, load_image
 from facetl.data.near_duplicates import (
@@ -184,7 +185,7 @@ def similar_labels(labels: Iterable[str | None]) -> list[list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for label in dict.fromkeys(labels):
         if label is not None:
-            groups["".join(label.split()).casefold()].append(label)
+            groups[folded(label)].append(label)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -11,9 +11,18 @@
     [epochs]                        # of each stage; the usual ones if left out
     pnet = 10
 
+    [training]                      # what else differs from the usual settings
+    optimiser = "sgd"
+    schedule = "step"
+    learning_rate = 0.01
+
     [[methods]]                     # every combination of what is in lists
     regulariser = ["l2", "l2-sp"]
     alpha = [0.01, 0.1]
+
+Characters are learnt by the stages ``names-onet``, ``names-resnet18`` and so on: ``frames`` are
+then faces of each character, ``starts`` any of ``usual``, ``cartoon``, ``pretrained``, ``scratch``,
+``shuffled`` and names files of other shows, and ``epochs`` has ``names``.
 
 A method names attributes of :class:`facetl.training.transfer.Transfer`.  Plain fine-tuning is
 always among the methods: it is what the others are compared with.  All methods have as many
@@ -24,24 +33,40 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
 from facetl.errors import InputError
-from facetl.experiments.study import PLAIN, Start, Study, Target
+from facetl.experiments.study import (
+    NAMES,
+    PLAIN,
+    USUAL,
+    Detecting,
+    Study,
+    Target,
+    as_stage,
+    backbone_of,
+)
 from facetl.files import read_regular
 from facetl.mtcnn.networks import build_network
-from facetl.mtcnn.stages import STAGES, Stage
+from facetl.mtcnn.stages import STAGES
+from facetl.recognition.backbones import BACKBONES
+from facetl.recognition.settings import SIZES
 from facetl.training.regularisers.feature_map import feature_layers
+from facetl.training.settings import EpochSettings
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
 
 _LARGEST = 2**20
 """Bytes of the largest study that is read."""
 BUILT_IN = Path(__file__).with_name("built_in")
-_KEYS = {"description", "stages", "frames", "seeds", "starts", "epochs", "methods"}
+_KEYS = {"description", "stages", "frames", "seeds", "starts", "epochs", "training", "methods"}
+_TARGETS = (*get_args(Detecting), *(NAMES + backbone for backbone in SIZES))
+_STARTS = ("pretrained", "shuffled", "inverted")
+_STARTS_OF_NAMES = (USUAL, "cartoon", "pretrained", "scratch", "shuffled")
+_TRAINING = ("optimiser", "schedule", "learning_rate", "batch_size")
 
 
 def _built_in_studies() -> list[str]:
@@ -75,7 +100,10 @@ def _parse(name: str, content: Mapping[str, Any]) -> Study:
         raise InputError(
             f"found the key {sorted(unknown)[0]!r}, expected some of {', '.join(sorted(_KEYS))}"
         )
-    targets = _choices("stages", content, ("pnet",), get_args(Target))
+    targets = _choices("stages", content, ("pnet",), _TARGETS)
+    of_names = [target for target in targets if backbone_of(target)]
+    if of_names and len(of_names) < len(targets):
+        raise InputError("found stages that learn faces and names; write two studies")
     methods = _unfold(content.get("methods", []))
     for method, target in product(methods, targets):
         _check_layers(method, target)
@@ -83,7 +111,7 @@ def _parse(name: str, content: Mapping[str, Any]) -> Study:
         name=name,
         description=_text(content.get("description", "")),
         targets=targets,
-        starts=_choices("starts", content, ("pretrained",), get_args(Start)),
+        starts=_starts(content, of_names=bool(of_names)),
         frames=tuple(
             0 if count == "all" else _whole("frames", count, 2)
             for count in _list("frames", content, ["all"])
@@ -91,12 +119,41 @@ def _parse(name: str, content: Mapping[str, Any]) -> Study:
         seeds=tuple(_whole("seeds", seed, 0) for seed in _list("seeds", content, [1, 2, 3])),
         methods=methods,
         epochs=_epochs(content.get("epochs", {})),
+        training=_training(content.get("training", {})),
     )
+
+
+def _starts(content: Mapping[str, Any], *, of_names: bool) -> tuple[str, ...]:
+    """Return the starts; of names also the files that there are."""
+    if not of_names:
+        return _choices("starts", content, ("pretrained",), _STARTS)
+    given = _list("starts", content, [USUAL])
+    files = [each for each in given if isinstance(each, str) and each.endswith(".safetensors")]
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(f"found {file!r} in starts, where there is no file; train it first")
+    return _choices("starts", content, (USUAL,), (*_STARTS_OF_NAMES, *files))
+
+
+def _training(content: Any) -> dict[str, Any]:
+    """Return the settings of all trainings that differ from the usual."""
+    if not isinstance(content, dict) or content.keys() - set(_TRAINING):
+        raise InputError(f"found training = {content!r}, expected some of {', '.join(_TRAINING)}")
+    try:
+        replace(EpochSettings(), **content)
+    except TypeError as error:
+        raise InputError(f"found training = {content!r} ({error})") from error
+    return content
 
 
 def _check_layers(method: Transfer, target: Target) -> None:
     """Raise if a method would hold feature maps that a target does not have."""
-    for stage in STAGES if target == "cascade" else (target,):
+    if backbone := backbone_of(target):
+        if method.feature_layers:
+            network = BACKBONES[backbone].build(2, 0.0)
+            feature_layers(network, BACKBONES[backbone].layers, method)
+        return
+    for stage in STAGES if target == "cascade" else (as_stage(target),):
         feature_layers(build_network(stage), STAGE_FACTS[stage].layers, method)
 
 
@@ -130,11 +187,14 @@ def _whole(key: str, value: Any, least: int) -> int:
     return value
 
 
-def _epochs(content: Any) -> dict[Stage, int]:
-    if not isinstance(content, dict) or content.keys() - set(STAGES):
-        raise InputError(f"found epochs = {content!r}, expected a number for {', '.join(STAGES)}")
-    usual = {stage: STAGE_FACTS[stage].training.epochs for stage in STAGES}
-    return {stage: _whole("epochs", content.get(stage, usual[stage]), 1) for stage in STAGES}
+def _epochs(content: Any) -> dict[str, int]:
+    usual: dict[str, int] = {stage: STAGE_FACTS[stage].training.epochs for stage in STAGES}
+    known = (*usual, "names")
+    if not isinstance(content, dict) or content.keys() - set(known):
+        raise InputError(f"found epochs = {content!r}, expected a number for {', '.join(known)}")
+    if "names" in content:
+        usual["names"] = content["names"]
+    return {each: _whole("epochs", content.get(each, usual[each]), 1) for each in usual}
 
 
 def _unfold(tables: Any) -> tuple[Transfer, ...]:

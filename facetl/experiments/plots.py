@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from facetl.evaluation.report.figures import INK, Artist, Axes, Figure, MaxNLocator, styled
 from facetl.evaluation.report.plots import PALETTE
-from facetl.experiments.results import Result, Row, Spread, gather
+from facetl.experiments.results import Result, Row, Spread, compared, gather
 from facetl.experiments.study import PLAIN, Group, describe_method
-from facetl.experiments.tables import COMPARED, title_of
+from facetl.experiments.tables import title_of
 from facetl.palette import BLUE, VERMILION
 
 _Values = Sequence[Sequence[float]]
@@ -37,13 +38,25 @@ def plot_study(
         yield "sensitivity", partial(_plot_sensitivity, rows)
     sections = gather(results, lambda result: result.cell.group.plain)
     for group, members in sections.items():
-        name = f"{group.target}_{group.start}_{group.frames or 'all'}"
+        start = PurePath(group.start).stem
+        name = f"{group.target}_{start}_{group.frames or 'all'}"
         methods = [member.cell.method for member in members]
         yield f"learning_curves_{name}", partial(_plot_learning_curves, members)
         if any(method.holds for method in methods):
             yield f"angles_{name}", partial(_plot_angles, members)
         if any(method.gradient_rule == "dtnh" for method in methods):
             yield f"empirical_loss_{name}", partial(_plot_empirical_loss, members)
+
+
+def _compared(row: Row) -> Spread:
+    """Return the figure by which methods are compared."""
+    return row.figures[compared(row.group.target)]
+
+
+def _what(rows: Sequence[Row]) -> str:
+    """Return what that figure is, in words."""
+    name = compared(rows[0].group.target)
+    return "accuracy on true boxes" if name == "accuracy" else f"AP at IoU {name}"
 
 
 def _plot_bars(rows: Sequence[Row]) -> Figure:
@@ -56,13 +69,13 @@ def _plot_bars(rows: Sequence[Row]) -> Figure:
             len(sections), 1, squeeze=False, gridspec_kw={"height_ratios": heights}
         )
         for axes, (title, members) in zip(panels[:, 0], sections.items(), strict=True):
-            _draw_bars(axes, title, sorted(members, key=lambda row: row.figures[COMPARED].mean))
-        panels[-1, 0].set_xlabel(f"AP at IoU {COMPARED}; line: plain fine-tuning")
+            _draw_bars(axes, title, sorted(members, key=lambda row: _compared(row).mean))
+        panels[-1, 0].set_xlabel(f"{_what(rows)}; line: plain fine-tuning")
     return figure
 
 
 def _draw_bars(axes: Axes, title: str, rows: Sequence[Row]) -> None:
-    spreads = [row.figures[COMPARED] for row in rows]
+    spreads = [_compared(row) for row in rows]
     names = [describe_method(row.group.method) for row in rows]
     colours = [VERMILION if row.group.method == PLAIN else BLUE for row in rows]
     deviations = [0 if math.isnan(each.deviation) else each.deviation for each in spreads]
@@ -101,15 +114,15 @@ def _draw_sensitivity(axes: Axes, title: str, rows: Sequence[Row]) -> None:
     for (method, members), colour in zip(lines.items(), cycle(PALETTE[:1] + PALETTE[2:])):
         ordered = sorted(members, key=lambda row: row.group.method.alpha)
         alphas = [row.group.method.alpha for row in ordered]
-        spreads = [row.figures[COMPARED] for row in ordered]
+        spreads = [_compared(row) for row in ordered]
         style = {"color": colour, "linestyle": "-" if method.gradient_rule == "sum" else "--"}
         name = describe_method(method).replace(f" α {PLAIN.alpha:g}", "")
         _draw_spreads(axes, alphas, spreads, name, style)
     for row, dashes in zip(plain, cycle(("-", ":", "-.", "--"))):
         name = describe_method(row.group.method)
-        mean = row.figures[COMPARED].mean
+        mean = _compared(row).mean
         axes.axhline(mean, color=VERMILION, linewidth=1.2, linestyle=dashes, label=name)
-    axes.set(xscale="log", title=title, xlabel="α", ylabel=f"AP at IoU {COMPARED}")
+    axes.set(xscale="log", title=title, xlabel="α", ylabel=_what(rows))
 
 
 def _draw_spreads(
@@ -123,14 +136,14 @@ def _draw_spreads(
 
 
 def _plot_learning_curves(results: Sequence[Result]) -> Figure:
-    """Draw the loss on patches learnt from and on those put aside by epoch: a panel a method.
+    """Draw the loss on patches learnt from and on those held out by epoch: a panel a method.
 
     Means over seeds; the title has the generalisation gap after the last epoch.
     """
 
     def draw(axes: Axes, group: Group, members: Sequence[Result]) -> str:
-        _draw_by_epoch(axes, _losses(members, "learnt"), "patches learnt from", BLUE)
-        _draw_by_epoch(axes, _losses(members, "validation"), "patches put aside", VERMILION)
+        _draw_by_epoch(axes, _losses(members, "learnt"), "learnt from", BLUE)
+        _draw_by_epoch(axes, _losses(members, "validation"), "held out", VERMILION)
         gap = np.mean([member.figure("gap") for member in members])
         return f"{describe_method(group.method)}: gap {gap:+.3f}"
 

@@ -15,13 +15,24 @@ from scipy import stats
 from facetl.errors import InputError
 from facetl.experiments.runner import KIND
 from facetl.experiments.setup import Setup
-from facetl.experiments.study import Cell, Group
+from facetl.experiments.study import Cell, Group, Target, backbone_of
 from facetl.files import read_json
 from facetl.training.training_log import check_records, is_figure
 
 _CONFIDENCE = 0.95
 AP = ("0.3", "0.5", "0.7", "0.5:0.95")
-FIGURES = (*AP, "photographs", "gap", "seconds")
+OF_NAMES = ("accuracy", "named", "rejected", "test_loss", "train_loss")
+
+
+def figures_of(target: Target) -> tuple[str, ...]:
+    """Return the names of the figures that cells of a target have."""
+    own = OF_NAMES if backbone_of(target) else (*AP, "photographs")
+    return (*own, "gap", "seconds")
+
+
+def compared(target: Target) -> str:
+    """Return the figure by which methods are compared with plain fine-tuning."""
+    return "accuracy" if backbone_of(target) else "0.5"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,32 +41,31 @@ class Result:
 
     Attributes:
         cell: which.
-        ap: on the test frames, by IoU threshold.
-        photographs: the same on photographs of a face.
+        figures: on the test frames: AP by IoU threshold, and ``photographs``, AP at IoU 0.5 on
+            photographs of a face; of names :data:`OF_NAMES` on true boxes, but ``train_loss``.
         seconds: of its training.
         trained_parameters: how many (``gradual``: in the last phase).
         records: one per epoch.
     """
 
     cell: Cell
-    ap: Mapping[str, float]
-    photographs: Mapping[str, float]
+    figures: Mapping[str, float]
     seconds: float
     trained_parameters: int
     records: Sequence[Mapping[str, Any]]
 
     def figure(self, name: str) -> float:
-        """Return a figure: AP by IoU threshold, ``photographs``, ``seconds`` or ``gap``.
+        """Return a figure of :func:`figures_of`.
 
-        ``photographs`` is AP at IoU 0.5; ``gap``, the generalisation gap, what the loss of the
-        last epoch is higher on validation patches than on as many of those learnt from.
+        ``gap``, the generalisation gap, is what the loss of the last epoch is higher on validation
+        examples than on as many of those learnt from; ``train_loss`` the loss on the latter.
         """
-        if name in self.ap:
-            return self.ap[name]
-        if name == "photographs":
-            return self.photographs["0.5"]
+        last = self.records[-1]
+        if name in self.figures:
+            return self.figures[name]
+        if name == "train_loss":
+            return float(last["learnt"]["total"])
         if name == "gap":
-            last = self.records[-1]
             return float(last["validation"]["total"] - last["learnt"]["total"])
         return {"seconds": self.seconds}[name]
 
@@ -94,7 +104,7 @@ class Row:
 
     Attributes:
         group: which.
-        figures: spreads of AP by IoU threshold, and of ``photographs``, ``gap`` and ``seconds``.
+        figures: spreads of the figures of :func:`figures_of`.
         differences: the same figures minus those of plain fine-tuning, paired by seed; empty
             for plain fine-tuning itself, and where it is missing.
         against_sum: with another gradient rule, the same figures minus those with the plain sum.
@@ -137,9 +147,10 @@ def summarise(results: Sequence[Result]) -> list[Row]:
 
 
 def _summarise(group: Group, members: list[Result], by_cell: Mapping[Cell, Result]) -> Row:
+    names = figures_of(group.target)
     return Row(
         group=group,
-        figures={name: Spread.of([member.figure(name) for member in members]) for name in FIGURES},
+        figures={name: Spread.of([member.figure(name) for member in members]) for name in names},
         differences=_differ(members, lambda cell: cell.plain, by_cell),
         against_sum=_differ(members, lambda cell: cell.summed, by_cell),
         trained_parameters=members[0].trained_parameters,
@@ -159,7 +170,7 @@ def _differ(
         return {}
     return {
         name: Spread.of([one.figure(name) - other.figure(name) for one, other in pairs])
-        for name in FIGURES
+        for name in figures_of(members[0].cell.target)
     }
 
 
@@ -172,13 +183,12 @@ def _load_cell(path: Path, cell: Cell) -> Result:
             raise ValueError("it is the result of another cell")
         result = Result(
             cell=cell,
-            ap=content["ap"],
-            photographs=content["photographs"],
+            figures=content["figures"],
             seconds=float(content["seconds"]),
             trained_parameters=int(content["trained_parameters"]),
             records=check_records(content["records"]),
         )
-        for name in FIGURES:
+        for name in figures_of(cell.target):
             if not is_figure(result.figure(name)):
                 raise ValueError(f"found {result.figure(name)!r} as {name}")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:

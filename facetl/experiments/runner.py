@@ -20,8 +20,19 @@ from facetl.data.images import Pixels, load_image
 from facetl.errors import InputError
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
+from facetl.experiments.names import Measured, cut_crops, run_names, train_bad_names
 from facetl.experiments.setup import Setup
-from facetl.experiments.study import Cell, PatchTask, StartTask, Target, Task, plain_cells_before
+from facetl.experiments.study import (
+    BadNamesTask,
+    Cell,
+    CropTask,
+    PatchTask,
+    StartTask,
+    Target,
+    Task,
+    as_stage,
+    plain_cells_before,
+)
 from facetl.files import FileKind, remove_folder, write_text
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.networks import build_network
@@ -38,7 +49,7 @@ from facetl.training.preparation import prepare_patches
 from facetl.training.progress import Watcher
 from facetl.training.stages import STAGE_FACTS
 
-KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume")
+KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume", version=2)
 
 
 def do_task(task: Task, setup: Setup) -> None:
@@ -48,6 +59,12 @@ def do_task(task: Task, setup: Setup) -> None:
             _cut_patches(task, setup)
         elif isinstance(task, StartTask):
             _train_start(task, setup)
+        elif isinstance(task, CropTask):
+            cut_crops(task, setup)
+        elif isinstance(task, BadNamesTask):
+            train_bad_names(task, setup)
+        elif task.backbone:
+            _write_cell(task, setup, run_names(task, setup))
         else:
             _run_cell(task, setup)
 
@@ -97,18 +114,26 @@ def _run_cell(cell: Cell, setup: Setup) -> None:
     """Train by the cell's method, measure, and write weights and figures."""
     trained = _train_cascade(cell, setup) if cell.target == "cascade" else _train_stage(cell, setup)
     fronts = _stages_before(cell.target, cell.frames, cell.seed, setup)
+    figures = {
+        **_measure_ap({**fronts, **trained.stages}, cell.target, setup),
+        "photographs": _measure_photographs(trained.stages, cell.target, setup.device)["0.5"],
+    }
+    save_weights(setup.weights_of(cell), Weights(trained.stages))
+    _write_cell(cell, setup, Measured(figures, trained.parameters, trained.records))
+    remove_folder(setup.unfinished(cell))
+
+
+def _write_cell(cell: Cell, setup: Setup, measured: Measured) -> None:
+    """Write the figures of a cell."""
     result = {
         **KIND.head,
         "cell": asdict(cell),
-        "trained_parameters": trained.parameters,
-        "seconds": round(sum(record["seconds"] for record in trained.records), 3),
-        "ap": _measure_ap({**fronts, **trained.stages}, cell.target, setup),
-        "photographs": _measure_photographs(trained.stages, cell.target, setup.device),
-        "records": trained.records,
+        "trained_parameters": measured.parameters,
+        "seconds": round(sum(record["seconds"] for record in measured.records), 3),
+        "figures": measured.figures,
+        "records": measured.records,
     }
-    save_weights(setup.weights_of(cell), Weights(trained.stages))
     write_text(setup.file_of(cell), json.dumps(result, indent=1) + "\n")
-    remove_folder(setup.unfinished(cell))
 
 
 @dataclass(frozen=True)
@@ -121,7 +146,7 @@ class _Trained:
 
 
 def _train_stage(cell: Cell, setup: Setup) -> _Trained:
-    stage = _last_stage(cell.target)
+    stage = as_stage(cell.target)
     patches = load_patches(setup.file_of(PatchTask(stage, cell.frames, cell.seed)), stage)
     settings = setup.settings(stage, cell.frames, cell.seed, cell.method)
     start = PRETRAINED
@@ -177,7 +202,7 @@ def _measure(
 
     A stage that is missing is pretrained.
     """
-    detector, last = Detector(Weights(stages), device), _last_stage(target)
+    detector, last = Detector(Weights(stages), device), as_stage(target)
     found, truth, ignored = [], [], []
     for pixels, boxes, regions in pictures:
         found.append(detector.find_with_last(last, pixels, TUNED))
@@ -191,17 +216,12 @@ def _stages_before(target: Target, frames: int, seed: int, setup: Setup) -> dict
     """Return the plainly tuned stages before a single one; a cascade brings its own."""
     if target == "cascade":
         return {}
-    cells = plain_cells_before(_last_stage(target), frames, seed)
+    cells = plain_cells_before(as_stage(target), frames, seed)
     return {
         stage: state
         for cell in cells
         for stage, state in load_weights(setup.weights_of(cell)).stages.items()
     }
-
-
-def _last_stage(target: Target) -> Stage:
-    """Return the stage that a target ends with."""
-    return "onet" if target == "cascade" else target
 
 
 def _last(checkpoints: Iterator[Checkpoint]) -> Checkpoint:

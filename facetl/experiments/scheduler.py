@@ -18,7 +18,17 @@ import torch
 from facetl.errors import FacetlError
 from facetl.experiments.runner import do_task
 from facetl.experiments.setup import Setup
-from facetl.experiments.study import PLAIN, Cell, Graph, PatchTask, StartTask, Task
+from facetl.experiments.study import (
+    PLAIN,
+    BadNamesTask,
+    Cell,
+    CropTask,
+    Graph,
+    PatchTask,
+    StartTask,
+    Task,
+    as_stage,
+)
 from facetl.interruptions import end_with_parent, starting_workers
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.machine import keeping_threads
@@ -27,6 +37,8 @@ from facetl.training.time_estimate import Speed, measure_speed
 
 _MEASURING = 0.01
 """Seconds to search a test frame."""
+_NAMING = 30.0
+"""Seconds of a task that learns characters, roughly: most have as many steps."""
 
 
 def run(graph: Graph, setup: Setup, workers: int) -> Iterator[Task]:
@@ -147,6 +159,8 @@ def forecast(tasks: Iterable[Task], setup: Setup, workers: int) -> float:
 
 
 def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
+    if isinstance(task, CropTask | BadNamesTask) or (isinstance(task, Cell) and task.backbone):
+        return _NAMING
     plan = setup.plan(task.frames, task.seed, task.method if isinstance(task, Cell) else PLAIN)
     frames = plan.choose_frames(setup.train_frames)
     estimates = speed.estimate(plan, len(frames), frames.face_count)
@@ -157,7 +171,7 @@ def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
     if isinstance(task, StartTask):
         stages = (task.stage,)
     elif task.target != "cascade":
-        stages = (task.target,)
+        stages = (as_stage(task.target),)
     training = sum(steps[stage].epoch * steps[stage].epochs for stage in stages)
     cutting = sum(steps[stage].cutting for stage in stages) if len(stages) > 1 else 0.0
     return training + cutting + _MEASURING * len(setup.test_frames)

@@ -5,15 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import OutputError
-from facetl.experiments.study import PLAIN, Cell, PatchTask, StartTask, Task
+from facetl.experiments.study import (
+    PLAIN,
+    BadNamesTask,
+    Cell,
+    CropTask,
+    PatchTask,
+    StartTask,
+    Task,
+)
 from facetl.files import is_occupied, read_json, remove_folder, require_writable, write_text
 from facetl.mtcnn.stages import STAGES, Stage
+from facetl.recognition.settings import NamingSettings
 from facetl.training.plan import CascadePlan
 from facetl.training.settings import TrainingSettings
 from facetl.training.stages import STAGE_FACTS
@@ -32,14 +41,16 @@ class Setup:
         folder: of the study.
         train_frames: frames to learn from.
         test_frames: frames to measure on.
-        epochs: of each stage.
+        epochs: of each stage, and of ``names``.
+        training: settings of all trainings that differ from the usual.
         device: where networks are trained.
     """
 
     folder: Path
     train_frames: FaceDataset
     test_frames: FaceDataset
-    epochs: Mapping[Stage, int]
+    epochs: Mapping[str, int]
+    training: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
 
     def claim(self, *, overwrite: bool) -> None:
@@ -71,6 +82,7 @@ class Setup:
             "training frames": fingerprint(self.train_frames),
             "test frames": fingerprint(self.test_frames),
             "epochs": dict(self.epochs),
+            **({"training": dict(self.training)} if self.training else {}),
             "device": self.device,
             "default settings": hashlib.sha256(defaults.encode()).hexdigest()[:16],
         }
@@ -79,7 +91,9 @@ class Setup:
         """Return the file that is there once a task is done."""
         if isinstance(task, PatchTask):
             return self.folder / _PATCHES / f"{task.name}.patches"
-        if isinstance(task, StartTask):
+        if isinstance(task, CropTask):
+            return self.folder / _PATCHES / f"{task.name}.crops.npz"
+        if isinstance(task, StartTask | BadNamesTask):
             return self.folder / _STARTS / f"{task.name}.safetensors"
         return self.folder / _CELLS / f"{task.name}.json"
 
@@ -107,6 +121,7 @@ class Setup:
         """
         plan = CascadePlan.default(seed=seed, frames=frames or None).transferring(method)
         plan = plan.with_epochs([self.epochs[stage] for stage in STAGES])
+        plan = plan.with_training(self.training)
         chosen = plan.choose_frames(self.train_frames)
         views = {stage: self.epochs[stage] * STAGE_FACTS[stage].least_patches for stage in STAGES}
         return plan.enriched(chosen).stretched(chosen, views)
@@ -116,6 +131,14 @@ class Setup:
     ) -> TrainingSettings:
         """Return how a single stage is trained."""
         return replace(self.plan(frames, seed, method).stages[stage].training, seed=seed)
+
+    def naming(self, faces: int, seed: int, method: Transfer = PLAIN) -> NamingSettings:
+        """Return how characters are learnt from so many faces: few faces get more epochs."""
+        usual = NamingSettings(transfer=replace(method, reset_head=True), seed=seed)
+        usual = replace(usual, **self.training)
+        if "names" in self.epochs:
+            usual = usual.with_epochs(self.epochs["names"])
+        return usual.stretched(faces)
 
 
 def require_place(out: Path, *, resume: bool, force: bool) -> None:

@@ -6,13 +6,22 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Literal
+from pathlib import PurePath
+from typing import Any, Literal
 
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.training.transfer import Transfer
 
-Target = Literal["pnet", "rnet", "onet", "cascade"]
-Start = Literal["pretrained", "shuffled", "inverted"]
+Detecting = Literal["pnet", "rnet", "onet", "cascade"]
+Target = str
+"""A network of the cascade, the cascade, or ``names-`` and the backbone that learns characters."""
+Start = str
+"""``pretrained``, or an inappropriate start: ``shuffled`` or ``inverted``.  Of names: ``usual``,
+``cartoon``, ``pretrained``, ``scratch``, ``shuffled``, or a names file of another show."""
+NAMES = "names-"
+"""How targets begin that learn characters."""
+USUAL = "usual"
+"""The start that a backbone has by itself."""
 
 PLAIN = Transfer()
 """Plain fine-tuning: everything learns, nothing is held."""
@@ -25,7 +34,8 @@ class Group:
     Attributes:
         target: what is trained by the method; a stage learns behind plainly tuned ones.
         start: what the weights come from.
-        frames: how many frames are learnt from, 0 for all.
+        frames: how many frames are learnt from, of names how many faces of each character; 0 for
+            all.
         method: how the weights are transferred.
     """
 
@@ -62,7 +72,13 @@ class Cell:
     def name(self) -> str:
         """The name of the cell's files."""
         count = f"{self.frames}f" if self.frames else "all"
-        return f"{self.target}_{self.start}_{count}_seed{self.seed}_{_slug(self.method)}"
+        start = PurePath(self.start).stem
+        return f"{self.target}_{start}_{count}_seed{self.seed}_{_slug(self.method)}"
+
+    @property
+    def backbone(self) -> str:
+        """What learns characters; empty if none are learnt."""
+        return backbone_of(self.target)
 
     @property
     def group(self) -> Group:
@@ -109,7 +125,34 @@ class StartTask:
         return f"{self.stage}_{self.kind}_{self.frames or 'all'}f_seed{self.seed}"
 
 
-Task = PatchTask | StartTask | Cell
+@dataclass(frozen=True)
+class CropTask:
+    """The faces of the frames to learn from, or of those to measure on, cut out for a backbone."""
+
+    backbone: str
+    part: Literal["train", "test"]
+
+    @property
+    def name(self) -> str:
+        """The name of the file of crops."""
+        return f"{self.backbone}_{self.part}"
+
+
+@dataclass(frozen=True)
+class BadNamesTask:
+    """A backbone trained on characters whose names are exchanged at random: a bad start."""
+
+    backbone: str
+    frames: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of the names file."""
+        return f"{NAMES}{self.backbone}_shuffled_{self.frames or 'all'}f_seed{self.seed}"
+
+
+Task = PatchTask | StartTask | CropTask | BadNamesTask | Cell
 Graph = dict[Task, set[Task]]
 """What each task needs to be done before it."""
 
@@ -126,7 +169,8 @@ class Study:
         frames: numbers of frames, 0 for all.
         seeds: at least one.
         methods: ways of transferring; the plain one is first.
-        epochs: of each stage.
+        epochs: of each stage, and of ``names``.
+        training: attributes of the settings of all trainings that differ from the usual.
     """
 
     name: str
@@ -136,10 +180,13 @@ class Study:
     frames: tuple[int, ...]
     seeds: tuple[int, ...]
     methods: tuple[Transfer, ...]
-    epochs: Mapping[Stage, int] = field(default_factory=dict)
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def limited_to(self, available: int) -> Study:
         """Return the study for so many frames: counts beyond them become all of them."""
+        if any(map(backbone_of, self.targets)):
+            return self  # whose numbers are of faces
         frames = tuple(dict.fromkeys(n if n < available else 0 for n in self.frames))
         return replace(self, frames=frames)
 
@@ -157,6 +204,17 @@ class Study:
             )
         ]
         return list(dict.fromkeys(cells))
+
+
+def backbone_of(target: Target) -> str:
+    """Return what learns characters; empty for a target that learns faces."""
+    return target.removeprefix(NAMES) if target.startswith(NAMES) else ""
+
+
+def as_stage(target: Target) -> Stage:
+    """Return the stage that a target is, or ends with."""
+    (stage,) = (each for each in STAGES if each == ("onet" if target == "cascade" else target))
+    return stage
 
 
 def plan_tasks(cells: Iterable[Cell]) -> Graph:
@@ -181,17 +239,29 @@ def _needs(task: Task) -> Iterator[Task]:
     """Yield what a task needs to be done before it."""
     if isinstance(task, PatchTask):
         yield from plain_cells_before(task.stage, task.frames, task.seed)
+    elif isinstance(task, BadNamesTask):
+        yield CropTask(task.backbone, "train")
+    elif isinstance(task, Cell) and task.backbone:
+        yield CropTask(task.backbone, "train")
+        yield CropTask(task.backbone, "test")
+        if task.start == "shuffled":
+            yield BadNamesTask(task.backbone, task.frames, task.seed)
+    elif isinstance(task, CropTask):
+        return
     elif isinstance(task, StartTask):
         yield PatchTask(task.stage, task.frames, task.seed)
     elif task.target != "cascade":
-        yield PatchTask(task.target, task.frames, task.seed)
-        yield from plain_cells_before(task.target, task.frames, task.seed)
+        stage = as_stage(task.target)
+        yield PatchTask(stage, task.frames, task.seed)
+        yield from plain_cells_before(stage, task.frames, task.seed)
         if task.start != "pretrained":
-            yield StartTask(task.target, task.start, task.frames, task.seed)
+            yield StartTask(stage, task.start, task.frames, task.seed)
 
 
 def _start_of(method: Transfer, start: Start) -> Start:
-    return "pretrained" if method.strategy == "scratch" else start
+    if method.strategy != "scratch":
+        return start
+    return "pretrained"
 
 
 def _slug(method: Transfer) -> str:

@@ -8,32 +8,38 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 
 from facetl.evaluation.report.table import UNDEFINED
-from facetl.experiments.results import AP, FIGURES, Result, Row, Spread, gather
-from facetl.experiments.study import Group, Start, Study, Target, describe_method
-
-COMPARED = "0.5"
-"""The IoU threshold of the AP by which methods are compared with plain fine-tuning."""
-_HEADERS = (
-    "method",
-    "learning",
-    "AP at IoU 0.3",
-    "0.5",
-    "0.7",
-    "0.5:0.95",
-    "photographs",
-    "gap",
-    "seconds",
-    f"AP at {COMPARED} against plain",
-    "dtnh against the sum",
+from facetl.experiments.results import AP, Result, Row, Spread, compared, figures_of, gather
+from facetl.experiments.study import (
+    USUAL,
+    Group,
+    Start,
+    Study,
+    Target,
+    backbone_of,
+    describe_method,
 )
+
+_TITLES = {"0.3": "AP at IoU 0.3", "test_loss": "test loss", "train_loss": "training loss"}
+_WHAT = {"0.5": "AP at 0.5", "accuracy": "accuracy"}
+_LESS_IS_MORE = ("seconds", "test_loss")
+
+
+def _headers(target: Target) -> tuple[str, ...]:
+    """Return what is above the columns of a section."""
+    figures = (_TITLES.get(name, name) for name in figures_of(target))
+    against = f"{_WHAT[compared(target)]} against plain"
+    return ("method", "learning", *figures, against, "dtnh against the sum")
+
 
 LEGEND = (
     "Means ± standard deviations over seeds; the difference to plain fine-tuning is paired by "
     "seed, ± its 95 % confidence interval, * where it is beyond that. Photographs: AP at IoU 0.5 "
-    "on variants of a portrait, which is what may be forgotten. Gap: the loss on patches put aside "
-    "minus that on as many learnt from."
+    "on variants of a portrait, which is what may be forgotten. Gap: the loss on patches held out "
+    "minus that on as many learnt from. Of names: accuracy on true boxes over all classes, over "
+    "the characters alone (named), and over the unknown (rejected)."
 )
 
 
@@ -67,18 +73,21 @@ class Section:
 
 def sections(rows: Sequence[Row]) -> list[Section]:
     """Return the table of a study, a section for each target, start and number of frames."""
-    best = {figure: _best_rows(rows, figure) for figure in (*AP, "photographs", "seconds")}
+    marked = (*AP, "photographs", "accuracy", "named", "rejected", "test_loss", "seconds")
+    best = {figure: _best_rows(rows, figure) for figure in marked}
     return [
-        _as_section(title, [_as_line(row, best) for row in members])
+        _as_section(title, members[0].group.target, [_as_line(row, best) for row in members])
         for title, members in gather(rows, lambda row: title_of(row.group)).items()
     ]
 
 
 def _best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
     """Return the groups with the best mean among those of one target, start and frames."""
-    better = operator.lt if figure == "seconds" else operator.gt
+    better = operator.lt if figure in _LESS_IS_MORE else operator.gt
     best: dict[tuple[Target, Start, int], Row] = {}
     for row in rows:
+        if figure not in row.figures:
+            continue
         field = (row.group.target, row.group.start, row.group.frames)
         if field not in best or better(row.figures[figure].mean, best[field].figures[figure].mean):
             best[field] = row
@@ -114,24 +123,28 @@ def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[_Entry, ...]:
             _show(row.figures[name], 1 if name == "seconds" else 3),
             row.group in best.get(name, set()),
         )
-        for name in FIGURES
+        for name in figures_of(row.group.target)
     ]
+    name = compared(row.group.target)
     differences = [
-        _Entry(_show_difference(each.get(COMPARED))) for each in (row.differences, row.against_sum)
+        _Entry(_show_difference(each.get(name))) for each in (row.differences, row.against_sum)
     ]
     method, learning = describe_method(row.group.method), f"{row.trained_parameters:,}"
     return (_Entry(method), _Entry(learning), *figures, *differences)
 
 
-def _as_section(title: str, lines: Sequence[tuple[_Entry, ...]]) -> Section:
-    width = len(_HEADERS) - all(line[-1].text == UNDEFINED for line in lines)
-    return Section(title, _HEADERS[:width], tuple(line[:width] for line in lines))
+def _as_section(title: str, target: Target, lines: Sequence[tuple[_Entry, ...]]) -> Section:
+    headers = _headers(target)
+    width = len(headers) - all(line[-1].text == UNDEFINED for line in lines)
+    return Section(title, headers[:width], tuple(line[:width] for line in lines))
 
 
 def title_of(group: Group) -> str:
     """Return what the cells of a section have in common, in words."""
-    start = "" if group.start == "pretrained" else f", {group.start} start"
-    frames = f"{group.frames} frames" if group.frames else "all frames"
+    usual = USUAL if backbone_of(group.target) else "pretrained"
+    start = "" if group.start == usual else f", {PurePath(group.start).stem} start"
+    what = "faces a character" if backbone_of(group.target) else "frames"
+    frames = f"{group.frames} {what}" if group.frames else f"all {what.partition(' ')[0]}"
     return f"{group.target}, {frames}{start}"
 
 
@@ -162,7 +175,10 @@ def cells_csv(results: Sequence[Result]) -> str:
             "frames": result.cell.frames or "all",
             "seed": result.cell.seed,
             **{name: _plain_text(value) for name, value in asdict(result.cell.method).items()},
-            **{_column(name): _rounded(result.figure(name)) for name in FIGURES},
+            **{
+                _column(name): _rounded(result.figure(name))
+                for name in figures_of(result.cell.target)
+            },
             "trained_parameters": result.trained_parameters,
         }
         for result in results
@@ -179,10 +195,10 @@ def summary_csv(rows: Sequence[Row]) -> str:
             "start": row.group.start,
             "frames": row.group.frames or "all",
             "method": describe_method(row.group.method),
-            "seeds": row.figures[COMPARED].count,
+            "seeds": row.figures["seconds"].count,
             "trained_parameters": row.trained_parameters,
         }
-        for name in FIGURES:
+        for name in figures_of(row.group.target):
             nothing = Spread(math.nan, math.nan, 0)
             spread, difference = row.figures[name], row.differences.get(name, nothing)
             against_sum = row.against_sum.get(name, nothing)

@@ -83,7 +83,7 @@ def _build_torchvision(name: str, classes: int, dropout: float) -> nn.Module:
 def _build_efficientnet(classes: int, dropout: float) -> nn.Module:
     library: Any = import_library("efficientnet_lite_pytorch", "the backbone efficientnet_lite0")
     network: nn.Module = library.EfficientNet.from_name(
-        "efficientnet-lite0", {"num_classes": classes, "dropout_rate": dropout}
+        "efficientnet-lite0", num_classes=classes, dropout_rate=dropout
     )
     return network
 

@@ -36,8 +36,8 @@ DRAWN = "videos"
 class CopyDrawer(Protocol):
     """Draws a copy of one video, as results become known."""
 
-    def show(self, index: int, results: Mapping[str, FrameResult], pixels: Pixels) -> None:
-        """Take what runs found in frame ``index``, which has these pixels."""
+    def show(self, searched: Searched[Any]) -> None:
+        """Take a frame with what runs found in it."""
 
     def finish(self) -> None:
         """Write all frames that are left."""
@@ -112,9 +112,8 @@ class DrawnVideos(Sink):
             self._show(self._drawn, searched)
 
     def _show(self, drawn: CopyDrawer, searched: Searched[Any]) -> None:
-        picture = searched.picture
         try:
-            drawn.show(picture.stamp.index, searched.results, picture.load())
+            drawn.show(searched)
         except DamagedSoundError as error:
             with self._noting_damage():  # nothing is left of the copy
                 self._open.__exit__(type(error), error, error.__traceback__)
@@ -187,8 +186,9 @@ class _DrawnVideo:
         self._results: Mapping[str, FrameResult] = {}
         self._look: FrameSignature | None = None
 
-    def show(self, index: int, results: Mapping[str, FrameResult], _: Pixels) -> None:
-        """Take what was found in frame ``index``; write all frames before it."""
+    def show(self, searched: Searched[Any]) -> None:
+        """Take what was found in a frame; write all frames before it."""
+        index, results = searched.picture.stamp.index, searched.results
         self._write_until(index, results)
         self._searched = index
         self._results = {

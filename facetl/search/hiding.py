@@ -19,7 +19,6 @@ import numpy as np
 from facetl.boxes import Boxes, as_boxes
 from facetl.data.hiding import Hiding, hide_faces
 from facetl.data.images import Pixels
-from facetl.data.shots import FrameSignature, frame_signature, is_cut
 from facetl.data.tracks import LOST
 from facetl.data.video import VideoFrame, VideoWriter
 from facetl.reporting import Reporter
@@ -71,15 +70,13 @@ class HiddenVideo:
         self._how = how
         self._next = next(frames, None)
         self._cover = FaceCover()
-        self._look: FrameSignature | None = None
 
-    def show(self, _: int, results: Mapping[str, FrameResult], pixels: Pixels) -> None:
+    def show(self, searched: Searched[Any]) -> None:
         """Take what was found in a frame; write the frames of which all is known."""
-        signature = frame_signature(pixels)
-        cut = self._look is not None and is_cut(self._look, signature)
-        self._look = signature
+        results = searched.results
         times = [result.time for result in results.values() if result.time is not None]
-        self._write_until(self._cover.add(max(times, default=0.0), results, cut=cut))
+        time = max(times, default=0.0)
+        self._write_until(self._cover.add(time, results, cut=searched.is_cut))
 
     def finish(self) -> None:
         """Write all frames that are left."""

@@ -57,7 +57,7 @@ def split_by_frame(
 
     Args:
         frame_index: (N,) the frame that each patch was cut from.
-        share: share of the frames to put aside for validation, in [0, 1]; at least one group
+        share: share of the frames to hold out for validation, in [0, 1]; at least one group
             goes to either side.
         seed: decides which.
         groups: (F,) the group of every frame; without them each frame is its own.
@@ -68,12 +68,12 @@ def split_by_frame(
     frames = np.unique(frame_index)
     if len(frames) < 2:
         raise InputError(
-            f"found patches of {len(frames)} frame(s), expected at least 2 to put one aside "
+            f"found patches of {len(frames)} frame(s), expected at least 2 to hold one out "
             "for validation; annotate more frames"
         )
-    aside = min(max(round(share * len(frames)), 1), len(frames) - 1)
+    count = min(max(round(share * len(frames)), 1), len(frames) - 1)
     group_of_frame = _groups_of(frames, groups)
-    chosen = draw_groups(group_of_frame, aside, np.random.default_rng(seed))
+    chosen = draw_groups(group_of_frame, count, np.random.default_rng(seed))
     held_out = np.isin(frame_index, frames[np.isin(group_of_frame, chosen)])
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
@@ -128,15 +128,15 @@ def _groups_of(frames: NDArray[np.integer], groups: ArrayLike | None) -> NDArray
 
 
 def draw_groups(
-    groups: NDArray[np.integer], aside: int, generator: np.random.Generator
+    groups: NDArray[np.integer], count: int, generator: np.random.Generator
 ) -> list[int]:
-    """Return groups drawn at random that have ``aside`` frames together, or nearly so.
+    """Return groups drawn at random that have ``count`` frames together, or nearly so.
 
     A group that is larger than what is left to fill is passed over, so that one long shot does
     not become all of the validation; if every group is too large, the smallest is taken.
     """
     names, sizes = np.unique(groups, return_counts=True)
-    chosen, room = [], aside
+    chosen, room = [], count
     for place in generator.permutation(len(names)):
         if sizes[place] <= room:
             chosen.append(int(names[place]))

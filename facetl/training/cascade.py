@@ -42,7 +42,7 @@ from facetl.training.progress import Watcher
 from facetl.training.settings import TrainingSettings
 from facetl.training.time_budget import TimeBudget
 from facetl.training.time_estimate import StepProgress
-from facetl.training.training_log import History, without_times
+from facetl.training.training_log import HELD_OUT, History, without_times
 
 _TASK = "task.json"
 
@@ -58,13 +58,13 @@ class Cascade:
         weights: all three stages, and where they came from.
         records: one JSON-able record per epoch, with its ``stage`` and ``round``.
         suspects: JSON-able regions that look like faces and are not annotated, best first.
-        aside: names of the frames that the last stage did not learn from.
+        held_out: names of the frames that the last stage did not learn from.
     """
 
     weights: Weights
     records: tuple[dict[str, Any], ...]
     suspects: tuple[dict[str, Any], ...]
-    aside: tuple[str, ...]
+    held_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,13 @@ class Training:
         records: list[dict[str, Any]] = []
         counts: list[dict[str, Any]] = []
         suspects: tuple[dict[str, Any], ...] = ()
-        aside: tuple[str, ...] = ()
+        held_out: tuple[str, ...] = ()
         for step in self.plan.steps:
             stages[step.stage], history = self._finish(step, stages)
             records += history.records
             counts += history.patch_counts
             suspects = history.suspects or suspects
-            aside = history.aside
+            held_out = history.held_out
         known = {frame.name for frame in self.dataset}
         suspects = tuple(each for each in suspects if each["frame"] in known)
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
@@ -171,7 +171,7 @@ class Training:
             "records": without_times(records),
         }
         weights = Weights(stages, metadata)
-        return Cascade(weights, tuple(records), suspects, aside)
+        return Cascade(weights, tuple(records), suspects, held_out)
 
     def _finish(self, step: Step, stages: Mapping[Stage, State]) -> tuple[State, History]:
         """Return the weights of a step: those that are there, or newly trained ones."""
@@ -189,7 +189,7 @@ class Training:
             PATCH_COUNTS: [{"round": step.round, **patches.describe_counts(step.stage)}],
             "records": records,
             "suspects": patches.metadata.get("suspects", []),
-            "aside": name_validation_frames(patches, self._settings(step)),
+            HELD_OUT: name_validation_frames(patches, self._settings(step)),
         }
         keep = self.plan.stages[step.stage].training.keep
         weights = Weights({step.stage: checkpoint.kept(keep)}, metadata)

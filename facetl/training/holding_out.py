@@ -17,7 +17,7 @@ import numpy as np
 
 from facetl.data.dataset import FaceDataset
 from facetl.data.frame import Frame
-from facetl.data.near_duplicates import group_near_duplicates, load_thumbnails, stack_thumbnails
+from facetl.data.near_duplicates import group_frames
 from facetl.training.batches import draw_groups
 
 _RECORD = "held_out"
@@ -48,9 +48,9 @@ class KnownFrames(NamedTuple):
     def plus(self, dataset: FaceDataset, held_out: Collection[str]) -> KnownFrames:
         """Return what weights know that have learnt from all frames but those held out by name."""
         hashes = {frame.name: hash_image(frame) for frame in dataset}
-        aside = {hashes[name] for name in held_out}
-        learnt = self.learnt | (set(hashes.values()) - aside)
-        return KnownFrames(frozenset(learnt), frozenset((self.held_out | aside) - learnt))
+        not_learnt = {hashes[name] for name in held_out}
+        learnt = self.learnt | (set(hashes.values()) - not_learnt)
+        return KnownFrames(frozenset(learnt), frozenset((self.held_out | not_learnt) - learnt))
 
     def to_metadata(self) -> dict[str, Any]:
         """Return what a weights file records."""
@@ -81,11 +81,9 @@ def choose_held_out(
         seed: decides which.
         before: what the weights to start from know.
     """
-    thumbnails = load_thumbnails(dataset)
-    frames = [frame for frame in dataset if frame.name in thumbnails]
+    frames, groups = group_frames(dataset)
     if len(frames) < 2:
         return frozenset()
-    groups = group_near_duplicates(stack_thumbnails(thumbnails[each.name] for each in frames))
     hashes = np.array([hash_image(frame) for frame in frames])
     known = set(groups[np.isin(hashes, list(before.learnt))].tolist())
     again = set(groups[np.isin(hashes, list(before.held_out))].tolist()) - known

@@ -181,14 +181,14 @@ class _PatchObjective(Objective):
 
 
 def name_validation_frames(patches: Patches, settings: TrainingSettings) -> list[str]:
-    """Return the names of the frames that :func:`train` puts aside for validation."""
+    """Return the names of the frames that :func:`train` holds out for validation."""
     _, validation = _split(patches, settings)
-    aside = set(patches.frame_index[validation].tolist())
-    return [name for place, name in enumerate(patches.metadata["frames"]) if place in aside]
+    held_out = set(patches.frame_index[validation].tolist())
+    return [name for place, name in enumerate(patches.metadata["frames"]) if place in held_out]
 
 
 def _split(patches: Patches, settings: TrainingSettings) -> tuple[Indices, Indices]:
-    """Return the indices of the patches to learn from and of those put aside."""
+    """Return the indices of the patches to learn from and of those held out."""
     held_out = np.isin(patches.frame_index, patches.metadata.get("held_out", []))
     if held_out.any() and not held_out.all():
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
@@ -211,7 +211,7 @@ def _require_faces(patches: Patches, training: Indices) -> None:
     if not (patches.labels[training] == Label.POSITIVE).any():
         raise InputError(
             "found no positive patch in the frames left for training; annotate more frames or "
-            "put fewer aside for validation"
+            "hold fewer out for validation"
         )
 
 

@@ -235,7 +235,10 @@ def load_patches(path: Path | str, stage: str = "pnet") -> Patches:
     path = Path(path)
     file = patches_path(path, stage) if path.is_dir() else path
     if not file.is_file():
-        raise PatchesError(f"{file} does not exist; make it with: facetl prepare DATA --out FOLDER")
+        mined = f" --stage {stage} --weights FILE" if stage != "pnet" else ""
+        raise PatchesError(
+            f"{file} does not exist; make it with: facetl prepare DATA{mined} --out FOLDER"
+        )
     metadata = _read_metadata(file)
     try:
         _check_metadata(metadata)

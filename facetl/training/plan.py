@@ -179,6 +179,12 @@ class CascadePlan:
         counts = dict(zip(self.stages, epochs, strict=True))
         return self._with_stages(lambda stage, plan: plan.with_epochs(counts[stage]))
 
+    def with_training(self, changes: Mapping[str, Any]) -> CascadePlan:
+        """Return the plan with other values of the settings of every stage's training."""
+        return self._with_stages(
+            lambda _, plan: replace(plan, training=replace(plan.training, **changes))
+        )
+
     def augmented(self, **strengths: float | None) -> CascadePlan:
         """Return the plan with other strengths of augmentation; None leaves a stage its own."""
         given = {name: value for name, value in strengths.items() if value is not None}

@@ -25,6 +25,9 @@ LARGEST = 1e30
 _MOST = 10**9
 """Above this a count of epochs, rounds or frames is none."""
 
+HELD_OUT, _ONCE_HELD_OUT = "held_out_frames", "aside"
+"""Where a file has the names of the frames held out for validation: now, and in older files."""
+
 _Record = Mapping[str, Any]
 
 
@@ -35,13 +38,13 @@ class History(NamedTuple):
         records: one an epoch, in order.
         patch_counts: a row for each training, see :data:`facetl.training.patches.PATCH_COUNTS`.
         suspects: regions that look like faces and are not annotated: ``frame``, ``box``, ``score``.
-        aside: names of the frames put aside for validation.
+        held_out: names of the frames held out for validation.
     """
 
     records: tuple[dict[str, Any], ...]
     patch_counts: tuple[dict[str, Any], ...]
     suspects: tuple[dict[str, Any], ...]
-    aside: tuple[str, ...]
+    held_out: tuple[str, ...]
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> History:
@@ -57,10 +60,10 @@ class History(NamedTuple):
             _check_counts(row)
         for suspect in suspects:
             _check_suspect(suspect)
-        aside = metadata.get("aside", [])
-        if not (isinstance(aside, list) and all(isinstance(each, str) for each in aside)):
-            raise ValueError(f"found {_show(aside)} as the frames put aside")
-        return cls(records, counts, suspects, tuple(aside))
+        held_out = metadata.get(HELD_OUT, metadata.get(_ONCE_HELD_OUT, []))
+        if not (isinstance(held_out, list) and all(isinstance(each, str) for each in held_out)):
+            raise ValueError(f"found {_show(held_out)} as the frames held out")
+        return cls(records, counts, suspects, tuple(held_out))
 
 
 def check_records(records: object) -> tuple[dict[str, Any], ...]:

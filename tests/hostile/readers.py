@@ -608,7 +608,7 @@ READERS = (
     Reader("course folder", _course, _read_folder),
     Reader("coco", _coco, _both(Coco().load)),
     Reader("coco folder", _coco, _read_folder),
-    Reader("voc", _voc, lambda path: _both(_load_voc)(path.parent)),
+    Reader("voc", _voc, lambda path: _load_voc(path.parent) and None),
     Reader("voc folder", _voc, _read_folder),
     Reader("voc parts", _voc_parts, _read_voc_parts),
     Reader("wider", _wider, _both(Wider().load)),

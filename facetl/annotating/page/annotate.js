@@ -8,7 +8,7 @@ const $ = (id) => document.getElementById(id);
 const stage = $("stage");
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEYS = {
-  " ": "accept", x: "delete", Delete: "delete", Backspace: "delete", d: "draw", n: "none", s: "skip", u: "undo", l: "label",
+  " ": "accept", x: "delete", Delete: "delete", Backspace: "delete", d: "draw", n: "none", s: "skip", u: "undo", l: "label", m: "more",
   Tab: "nextBox", ",": "before", ".": "after", PageUp: "before", PageDown: "after",
   "+": "zoomIn", "=": "zoomIn", "-": "zoomOut", 0: "zoomAll", "?": "help", Enter: "enter", Escape: "leave",
 };
@@ -66,7 +66,7 @@ function finish(state) {
   const next = following();
   if (next !== undefined) return open(next);
   redraw();
-  return say("No frame waits any more. Retrain now, or search everything.");
+  return say(`No frame waits any more. Retrain now, or search everything${$("more").hidden ? "" : "; M picks more frames"}.`);
 }
 
 function step(by) {
@@ -135,6 +135,7 @@ const ACTIONS = {
   zoomIn: () => zoomBy(1.5),
   zoomOut: () => zoomBy(1 / 1.5),
   zoomAll: () => zoomBy(0),
+  more: () => !$("empty").hidden && $("more").click(),
   help: () => $("keys").showModal(),
   enter: () => S.drawing && addInMiddle(),
   leave: () => {
@@ -169,7 +170,7 @@ document.addEventListener("keydown", (event) => {
   if (!frame() && action !== "help") return;
   if (ARROWS[key]) moveChosen(event, ARROWS[key]);
   else if (/^[1-9]$/.test(key) && S.labels[key - 1]) setLabel(S.labels[key - 1]);
-  else if (action && !(event.repeat && ["accept", "none", "skip", "delete", "draw"].includes(action))) ACTIONS[action](event);
+  else if (action && !(event.repeat && ["accept", "none", "skip", "delete", "draw", "more"].includes(action))) ACTIONS[action](event);
   else if (!action) return;
   event.preventDefault();
 });
@@ -195,9 +196,6 @@ onChange(() => {
   draw();
   drawStrip(open);
   drawWork();
-  const waits = S.order.some((number) => S.frames[number].state === "waiting");
-  $("empty").hidden = waits;
-  $("empty").textContent = "No frame waits any more. Retrain now, or search everything; started again, facetl annotate picks more frames.";
   document.querySelector("[data-do=draw]").setAttribute("aria-pressed", String(S.drawing));
   document.querySelector("[data-do=undo]").disabled = !S.canUndo;
   $("labels").replaceChildren(...S.labels.map((label, place) => {

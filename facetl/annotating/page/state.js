@@ -39,7 +39,7 @@ function take(answer) {
     if (!waiting[number]) S.frames[number] = record;
     else S.frames[number].revision = record.revision;
   }
-  S.order = answer.order;
+  S.order = answer.order.filter((number) => S.frames[number]); // those just picked come with the next load
   S.edition = answer.edition;
   S.labels = answer.labels;
   S.canUndo = answer.can_undo;

@@ -69,9 +69,11 @@ export function drawWork() {
   $("count").textContent = `${done} of ${records.length} done`;
   Object.assign($("bar"), { max: records.length || 1, value: done });
   $("retrain").disabled = Boolean(job || project.obstacle);
-  $("retrain").title = project.obstacle;
+  $("retrain").title = $("obstacle").textContent = project.obstacle;
   $("search").disabled = Boolean(job || !project.searchable);
   $("report").hidden = !project.report;
+  $("empty").hidden = Boolean(job) || records.some(({ state }) => state === "waiting");
+  $("more").hidden = project.is_mending || !project.searchable;
   const record = frame();
   if (record) {
     const doubtful = record.boxes.filter((box) => isDoubtful(box)).length;
@@ -86,7 +88,7 @@ export function watch() {
   const { job } = S.project;
   if (!job) return;
   if (job.state === "running") {
-    const words = { retrain: "Retraining", search: "Searching", suggest: "Suggesting anew" }[job.kind];
+    const words = { retrain: "Retraining", search: "Searching", suggest: "Suggesting anew", pick: "Picking more frames" }[job.kind];
     const left = job.left ? `, ${job.left} left` : "";
     notice(`${words}${left}${job.message ? ` · ${job.message}` : ""}`, "", button("Stop", () => command("stop", {}, fail)));
     timer = setTimeout(() => pollJob().then(redraw).then(watch).catch((error) => fail(error.message)), 700);
@@ -100,10 +102,11 @@ function tellEnd({ kind, state, message, outcome }) {
   if (state === "failed") return fail(`It failed: ${message}`);
   if (state === "stopped") return notice(`Stopped; ${message}`, "", close());
   const use = (text, round) => button(text, () => command("use", { round }, fail).then(watch));
+  if (kind === "retrain") message += `. The new detector is ${outcome.weights}`;
   if (kind === "retrain" && outcome.is_used)
-    return notice(`Better: ${message}.`, "good", button("Keep", () => notice("")), use("Undo", outcome.before));
+    return notice(`Better: ${message}`, "good", button("Keep", () => notice("")), use("Undo", outcome.before));
   if (kind === "retrain")
-    return notice(`Not better, so it is not used: ${message}.`, "bad", button("Leave it", () => notice("")), use("Use it anyway", outcome.round));
+    return notice(`Not better, so it is not used: ${message}`, "bad", button("Leave it", () => notice("")), use("Use it anyway", outcome.round));
   if (kind === "search") return notice(`${message} (in ${outcome.folder})`, "good", ...(S.project.report ? [link()] : []), close());
   return notice(message, "good", close());
 }
@@ -114,10 +117,10 @@ function link() {
   return made;
 }
 
-for (const name of ["retrain", "search"]) $(name).addEventListener("click", () => command(name, {}, fail).then(watch));
+for (const name of ["retrain", "search", "more"]) $(name).addEventListener("click", () => command(name, {}, fail).then(watch));
 
 export function setTheme(dark) {
   document.documentElement.dataset.theme = dark ? "dark" : "light";
-  $("theme").setAttribute("aria-pressed", String(dark));
+  $("theme").textContent = dark ? "Light" : "Dark";
 }
 $("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme !== "dark"));

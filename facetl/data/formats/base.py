@@ -140,6 +140,11 @@ class AnnotationFormat:
         raise NotImplementedError
 
 
+def folder_of(annotations: Path) -> Path:
+    """Return the folder of files that have one each for an image: given itself, or by a file."""
+    return annotations.parent if annotations.is_file() else annotations
+
+
 def choose_part(present: Mapping[Part, T], part: Part) -> T | None:
     """Return a part of those present; None if it is missing.
 

@@ -18,6 +18,7 @@ Frames and texts are found as
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -319,7 +320,8 @@ def _find_text(images: Path, below: Path) -> Path:
     for place in dict.fromkeys((images, images.parent, below)):
         _refuse_foreign(place, *_FOREIGN_SUFFIXES)
     raise NoAnnotationsError(
-        f"found no annotation file in {images} or beside it; give --annotations"
+        f"found no annotation file in {images} or beside it; give --annotations, or mark "
+        f"the faces with: facetl annotate {shlex.quote(str(images))}"
     )
 
 

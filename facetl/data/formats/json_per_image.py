@@ -5,11 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facetl.data.annotations import AnnotationFile, FaceLine, Kind, Problem, collect_faces
-from facetl.data.formats.base import AnnotationFormat, Source
+from facetl.data.formats.base import AnnotationFormat, Source, folder_of
 from facetl.data.formats.folders import files_with, find_entry, has_suffix, is_like
 from facetl.data.formats.foreign import known_as
 from facetl.data.formats.json_text import load_json, object_in
@@ -79,15 +80,10 @@ class JsonPerImage(AnnotationFormat):
         self, annotations: Path, images: Path | None, below: Path | None, part: Part
     ) -> list[Source]:
         """Return the images and their files; or of a single file, its image alone."""
-        single = annotations.is_file()
-        folder = annotations.parent if single else annotations
-        files = [annotations] if single else None
-
-        def read(names: Collection[str]) -> AnnotationFile:
-            return self._load_folder(folder, names, files)
-
-        found = images or below or self.images_beside(folder)
-        return [Source(found, annotations, read)]
+        folder = folder_of(annotations)
+        files = None if folder == annotations else [annotations]
+        read = partial(self._load_folder, folder, files)
+        return [Source(images or below or self.images_beside(folder), annotations, read)]
 
     def images_beside(self, folder: Path) -> Path:
         """Return where the images of a folder of files lie: there, in a folder beside, or above."""
@@ -97,7 +93,7 @@ class JsonPerImage(AnnotationFormat):
         return place if place and place.is_dir() else folder.parent
 
     def _load_folder(
-        self, folder: Path, names: Collection[str], files: list[Path] | None
+        self, folder: Path, files: list[Path] | None, names: Collection[str]
     ) -> AnnotationFile:
         parsed: list[FaceLine | Problem] = []
         sizes: dict[str, tuple[int, int]] = {}

@@ -52,7 +52,6 @@ from facetl.data.annotations import (
     AnnotationFile,
     FaceLine,
     Kind,
-    OnError,
     Problem,
     collect_faces,
     open_marked,
@@ -64,6 +63,7 @@ from facetl.data.formats.base import (
     NoSuchPartError,
     Source,
     choose_part,
+    folder_of,
 )
 from facetl.data.formats.corners import Corners, is_number, upright_around, whole_size
 from facetl.data.formats.folders import files_with, find_entry, has_suffix, is_like
@@ -130,16 +130,12 @@ class Voc(AnnotationFormat):
         self, annotations: Path, images: Path | None, below: Path | None, part: Part
     ) -> list[Source]:
         """Return the images of a part and their folder of XML files, or a single file."""
-        single = annotations.is_file()
-        folder = annotations.parent if single else annotations
+        folder = folder_of(annotations)
         root = folder.parent if folder.name.lower() == _ANNOTATIONS.lower() else folder
         beside = [place for name in (_IMAGES, "images") if (place := find_entry(root, name))]
-        listing = None if single else _find_listing(root, part)
-        stems = [annotations.stem] if single else _read_stems(listing)
-
-        def read(names: Collection[str]) -> AnnotationFile:
-            return _load_voc(folder, "skip", images=names, stems=stems)
-
+        listing = _find_listing(root, part) if folder == annotations else None
+        stems = _read_stems(listing) if folder == annotations else [annotations.stem]
+        read = partial(_load_voc, folder, stems)
         found = images or below or next((place for place in beside if place.is_dir()), root)
         return [Source(found, annotations, read, listing=listing)]
 
@@ -160,22 +156,14 @@ class Voc(AnnotationFormat):
 
 
 def _load_voc(
-    folder: Path,
-    on_error: OnError = "strict",
-    *,
-    images: Collection[str] = (),
-    stems: Collection[str] | None = None,
+    folder: Path, stems: Collection[str] | None = None, images: Collection[str] = ()
 ) -> AnnotationFile:
     """Read all XML files below a folder.
 
     Args:
         folder: where they lie.
-        on_error: whether wrong annotations raise.
-        images: names of the images that there are, to see which one a file means.
         stems: if given, only files of these names (with folders, without suffix) are read.
-
-    Raises:
-        AnnotationError: under ``strict``, if a file is broken or an object wrong.
+        images: names of the images that there are, to see which one a file means.
     """
     wanted = None if stems is None else frozenset(stems)
     by_stem = {str(PurePosixPath(name).with_suffix("")): name for name in images}
@@ -207,7 +195,7 @@ def _load_voc(
     faceless = {stem for stem in lost if leaves_out_empty and stem in by_stem}
     listed += map(by_stem.__getitem__, sorted(faceless))
     parsed += _report_lost(folder, [stem for stem in lost if stem not in faceless])
-    lines, problems = collect_faces(parsed, folder, on_error)
+    lines, problems = collect_faces(parsed, folder, "skip")
     names = tuple(dict.fromkeys(listed))
     return AnnotationFile(folder, lines, problems, names, sizes, frozenset(names))
 

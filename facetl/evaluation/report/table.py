@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,6 +37,18 @@ class TableRow(NamedTuple):
     winners: tuple[bool, ...] = ()
 
 
+class _MakeRow(Protocol):
+    """Makes a row: a figure of each run, formatted, the best ones marked."""
+
+    def __call__(
+        self,
+        title: str,
+        figure: Callable[[Evaluation], float],
+        layout: str = ".3f",
+        best: _Best = "high",
+    ) -> TableRow: ...
+
+
 def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
     """Return the rows of a table in groups: what is shown, accuracy, best F1, mistakes, costs."""
 
@@ -47,7 +60,12 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
     ) -> TableRow:
         return _format_row(title, [figure(each) for each in evaluations], layout, best)
 
-    shown = [
+    groups = (_rows_shown, _rows_of_accuracy, _rows_at_best, _rows_of_losses, _rows_of_costs)
+    return [rows(row) for rows in groups]
+
+
+def _rows_shown(row: _MakeRow) -> list[TableRow]:
+    return [
         row("found", lambda e: e.counts.found, "d"),
         row("missed", lambda e: e.counts.missed, "d", "low"),
         row("false alarms", lambda e: e.counts.false_alarms, "d", "low"),
@@ -56,15 +74,18 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
         row("  recall there", lambda e: e.shown.recall),
         row("  F1 there", lambda e: e.shown.f1),
     ]
-    accuracy = [
-        *(
-            _format_row(title, [each.metrics.ap[iou] for each in evaluations], ".3f", "high")
-            for iou, title in _AP_TITLES.items()
-        ),
+
+
+def _rows_of_accuracy(row: _MakeRow) -> list[TableRow]:
+    return [
+        *(row(title, partial(_ap_at, iou)) for iou, title in _AP_TITLES.items()),
         row("AP as COCO has it, 0.5:0.95", lambda e: e.metrics.ap_coco["0.5:0.95"]),
         row("AP as the course has it", lambda e: e.metrics.ap_course, ".4f"),
     ]
-    points = [
+
+
+def _rows_at_best(row: _MakeRow) -> list[TableRow]:
+    return [
         row(f"best F1 at IoU {IOU_THRESHOLD:g}", lambda e: e.metrics.best.f1),
         row("  precision there", lambda e: e.metrics.best.precision),
         row("  recall there", lambda e: e.metrics.best.recall),
@@ -74,21 +95,34 @@ def compare_runs(evaluations: Sequence[Evaluation]) -> list[list[TableRow]]:
             lambda e: e.metrics.recall_at_budget,
         ),
     ]
-    losses = [
-        _format_row(title, [e.diagnosis.usual.lost[mistake] for e in evaluations], ".3f", "low")
-        for mistake, title in _LOSS_TITLES.items()
+
+
+def _rows_of_losses(row: _MakeRow) -> list[TableRow]:
+    return [
+        *(
+            row(title, partial(_lost_to, mistake), best="low")
+            for mistake, title in _LOSS_TITLES.items()
+        ),
+        row("expected calibration error", lambda e: e.diagnosis.calibration_error, best="low"),
     ]
-    losses.append(
-        row("expected calibration error", lambda e: e.diagnosis.calibration_error, best="low")
-    )
-    costs = [
+
+
+def _rows_of_costs(row: _MakeRow) -> list[TableRow]:
+    return [
         row("frames", lambda e: e.metrics.frames, "d", None),
         row("faces", lambda e: e.metrics.faces, "d", None),
         row("detections", lambda e: e.metrics.detections, "d", None),
         row("proposals per frame", lambda e: e.proposals_per_frame, ".1f", "low"),
         row("seconds per frame", lambda e: e.seconds_per_frame, ".3f", "low"),
     ]
-    return [shown, accuracy, points, losses, costs]
+
+
+def _ap_at(iou: str, run: Evaluation) -> float:
+    return run.metrics.ap[iou]
+
+
+def _lost_to(mistake: Mistake, run: Evaluation) -> float:
+    return run.diagnosis.usual.lost[mistake]
 
 
 def describe_characters(naming: Naming) -> list[list[TableRow]]:
