@@ -282,6 +282,7 @@ def test_a_click_on_a_lane_shows_the_frame(world: Path) -> None:
         assert shown.locator("img").count() == 1
         assert shown.inner_text().count("seen from") == 1
         watched.page.keyboard.press("Escape")
+        watched.page.set_viewport_size({"width": 390, "height": 800})
         width = watched.page.evaluate("document.documentElement.scrollWidth")
         assert width <= watched.page.evaluate("innerWidth")
 

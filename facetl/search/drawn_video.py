@@ -234,7 +234,7 @@ def _name_by_votes(result: FrameResult, votes: defaultdict[int, NameVotes]) -> F
 
 
 def _draw_results(
-    pixels: Pixels, results: Mapping[str, FrameResult], characters: Sequence[str]
+    pixels: Pixels, results: Mapping[str, FrameResult], characters: Sequence[str] = ()
 ) -> Pixels:
     """Return a frame with what was found; a panel for each run if there are several.
 
