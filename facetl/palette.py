@@ -16,6 +16,7 @@ PURPLE: Final = "#CC79A7"
 SKY: Final = "#56B4E9"
 VERMILION: Final = "#D55E00"
 YELLOW: Final = "#F0E442"
+GREY: Final = "#999999"
 
 TRACKS: Final = (VERMILION, BLUE, YELLOW, PURPLE, GREEN, ORANGE)
 """The colours of tracked faces: consecutive numbers have the most different colours."""

@@ -15,6 +15,7 @@ from tiny_world import save_frames
 
 from facetl.cli import main
 from facetl.data.images import Pixels, load_image, shrink_quickly
+from facetl.files import address_from
 from facetl.results.detections import Detections, FrameResult
 from facetl.search import gallery as galleries
 from facetl.search.gallery import KeptRun
@@ -106,10 +107,8 @@ def test_a_click_on_the_timeline_shows_the_frame(video: Path) -> None:
 
 
 def test_a_video_that_lies_elsewhere_is_said(video: Path, tmp_path: Path) -> None:
-    from facetl.commands.search_page import _link
-
-    assert _link(tmp_path / "none.mp4", tmp_path) is None
-    assert _link(video / "epi<b>sode.mp4", video / "found") == "../epi%3Cb%3Esode.mp4"
+    assert address_from(tmp_path, tmp_path / "none.mp4") is None
+    assert address_from(video / "found", video / "epi<b>sode.mp4") == "../epi%3Cb%3Esode.mp4"
 
 
 def test_there_is_no_page_where_none_is_wanted(tmp_path: Path) -> None:

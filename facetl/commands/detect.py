@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facetl.boxes import Boxes
 from facetl.commands.requests import DetectRequest as DetectRequest
@@ -43,6 +43,9 @@ from facetl.search.sinks import find_taken
 from facetl.search.sources import Effort, Pictures
 from facetl.search.tally import Tally
 from facetl.search.video import Viewing
+
+if TYPE_CHECKING:
+    from facetl.results.timelines import Timeline
 
 _Search = Callable[[], dict[str, Tally]]
 """Searches everything and returns what each run found, by name."""
@@ -94,8 +97,8 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     if not request.resume:
         refuse_to_overwrite(request.out, force=request.force)
     require_writable(request.out)
-    drawing = _choose_drawing(request, found, reporter)
     runs = _load_runs(request, reporter)
+    drawing = _choose_drawing(request, found, runs, reporter)
     planned = (request, found, drawing, runs, reporter)
     gallery = _choose_gallery(request)
     search = _plan_blocks(*planned) if request.by_blocks else _plan_here(*planned, gallery)
@@ -105,11 +108,11 @@ def detect(request: DetectRequest, reporter: Reporter = SILENT) -> DetectResult:
     if passed_over := found.describe_passed_over():
         reporter.note(passed_over)
     _remove_others(request.out, kept.values(), reporter)
-    page = _write_page(request, found, gallery, runs, tallies, reporter)
+    pages = _write_pages(request, found, gallery, runs, tallies, reporter)
     return DetectResult(
         tallies=tallies,
         runs=kept,
-        written=(request.out, *(request.out / folder.name for folder in drawing.folders), *page),
+        written=(request.out, *(request.out / folder.name for folder in drawing.folders), *pages),
         exported=_export(request, reporter),
         is_whole=not any(tally.skipped for tally in tallies.values()),
         by_blocks=request.by_blocks,
@@ -124,7 +127,7 @@ def _choose_gallery(request: DetectRequest) -> Gallery | None:
     return Gallery(list(request.weights))
 
 
-def _write_page(
+def _write_pages(
     request: DetectRequest,
     found: Inputs,
     gallery: Gallery | None,
@@ -132,15 +135,51 @@ def _write_page(
     tallies: Mapping[str, Tally],
     reporter: Reporter,
 ) -> list[Path]:
-    """Write the page on what was found, if there is to be one; return it."""
+    """Write who is on screen when, and the pages, if there are to be any; return these."""
+    timelines = _timelines_of(runs) if request.names and found.videos else {}
+    is_new = {"csv": timelines, "json": timelines, "html": timelines and gallery}
+    _remove_timelines(request.out, [each for each in is_new if not is_new[each]], reporter)
+    if timelines:
+        from facetl.results.screen_time import save_timeline_document, save_timeline_table
+
+        save_timeline_table(request.out / "timeline.csv", timelines)
+        save_timeline_document(request.out / "timeline.json", timelines)
     if gallery is None:
         return []
-    from facetl.commands.search_page import write_search_page
+    from facetl.commands.search_page import write_search_page, write_timeline_page
 
     scores = {run.name: run.settings.score for run in runs}
     told = [tally.summarise(name) for name, tally in tallies.items()]
-    where = (request.out, request.images, found)
-    return [write_search_page(*where, gallery, scores, told, reporter.command)]
+    where, characters = (request.out, request.images, found, gallery), _characters_of(runs)
+    facts = (scores, told, reporter.command, characters)
+    written = [write_search_page(*where, *facts, has_timeline=bool(timelines))]
+    if timelines:
+        written.append(write_timeline_page(*where, timelines, characters))
+    return written
+
+
+def _timelines_of(runs: Sequence[SearchRun]) -> dict[str, list[Timeline]]:
+    """Return the tracks of the videos that each run has searched, from its score on."""
+    from facetl.results.timelines import timelines_of
+
+    found = {run.name: load_run(run.path) for run in runs}
+    seen = {name: run.above(run.score) for name, run in found.items() if run.has_videos}
+    return {name: timelines_of(run) for name, run in seen.items()}
+
+
+def _remove_timelines(out: Path, suffixes: Sequence[str], reporter: Reporter) -> None:
+    """Remove what an earlier search has written of who is on screen when, and this one does not."""
+    places = [out / f"timeline.{suffix}" for suffix in suffixes]
+    old = [path for path in places if path.exists()]
+    if not old:
+        return
+    from facetl.commands.search_page import is_search_page
+
+    removed = [path for path in old if is_search_page(path)]
+    for path in removed:
+        path.unlink()
+    if removed:
+        reporter.note(f"removed {removed[0]}, which another run had left")
 
 
 def _kind_of(request: DetectRequest) -> Kind:
@@ -167,7 +206,9 @@ def _require_fitting(request: DetectRequest, found: Inputs) -> None:
         raise UsageError("--resume resumes what --stream or --engine ray has written; add --stream")
 
 
-def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -> Drawing:
+def _choose_drawing(
+    request: DetectRequest, found: Inputs, runs: Sequence[SearchRun], reporter: Reporter
+) -> Drawing:
     """Return what is drawn; the true faces are read for it."""
     return Drawing(
         out=request.out.absolute() if request.by_blocks else request.out,
@@ -178,7 +219,14 @@ def _choose_drawing(request: DetectRequest, found: Inputs, reporter: Reporter) -
         taken=find_taken(found.images),
         videos=request.video,
         hiding=tuple(how for how in HIDDEN if getattr(request, how)),
+        characters=_characters_of(runs),
     )
+
+
+def _characters_of(runs: Sequence[SearchRun]) -> tuple[str, ...]:
+    """Return the names that faces can be given."""
+    told = [run.facts["names"]["classes"] for run in runs if "names" in run.facts]
+    return tuple(dict.fromkeys(name for classes in told for name in classes))
 
 
 def _choose_cropping(request: DetectRequest) -> Cropping | None:

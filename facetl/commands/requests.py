@@ -318,7 +318,7 @@ class DetectRequest(SearchRequest):
     names: Path | None = setting(
         None,
         "A names file, made by facetl train-names: each face gets the name of a character and its "
-        "score.",
+        "score; of videos timeline.html, .csv and .json tell who is on screen when.",
         READ,
         metavar="FILE",
     )
@@ -344,7 +344,7 @@ class DetectRequest(SearchRequest):
         shown_default="every frame",
     )
     video: bool = setting(
-        False, "Write a copy of each video with boxes, scores and tracks drawn on it."
+        False, "Write a copy of each video with boxes, names, scores and tracks drawn on it."
     )
     blur: bool = setting(
         False,

@@ -1,19 +1,22 @@
-"""The page on a search, ``report.html`` beside its results."""
+"""The pages on a search beside its results: ``report.html``; of videos also ``timeline.html``."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from facetl.data.characters import colours_of
 from facetl.evaluation.report.search_page import SearchPage, render_search_page
+from facetl.evaluation.report.timeline_page import TimelinePage, render_timeline_page
 from facetl.files import address_from, write_text
 from facetl.manifests.manifest import find_writer
+from facetl.results.timelines import Timeline
 from facetl.search.gallery import Gallery
 from facetl.search.inputs import Inputs
 
-REPORT = "report.html"
+REPORT, TIMELINE = "report.html", "timeline.html"
 
 
 def write_search_page(
@@ -24,6 +27,9 @@ def write_search_page(
     scores: Mapping[str, float],
     summaries: Sequence[str],
     command: str = "",
+    characters: Sequence[str] = (),
+    *,
+    has_timeline: bool = False,
 ) -> Path:
     """Write the page into the folder of the results; return it.
 
@@ -35,21 +41,68 @@ def write_search_page(
         scores: from which score each run shows its faces.
         summaries: what each run found, in words.
         command: the command line, if there was one.
+        characters: who can be recognised; each has a colour.
+        has_timeline: whether there is a page on who is on screen when.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    paths = {each.name: each.path for each in (*found.images, *found.videos)}
     page = SearchPage(
-        title=", ".join(path.name or str(path) for path in inputs[:3]) + ", …" * (len(inputs) > 3),
+        title=_title_of(inputs),
         runs=gallery.found,
         scores=scores,
         summaries=summaries,
         command=_without_score(command),
-        link=cache(lambda name: address_from(out, paths.get(name))),
+        link=_linking_from(out, found),
+        colours=colours_of(characters),
+        beside=TIMELINE if has_timeline else None,
     )
     write_text(out / REPORT, render_search_page(page))
     return out / REPORT
+
+
+def write_timeline_page(
+    out: Path,
+    inputs: Sequence[Path],
+    found: Inputs,
+    gallery: Gallery,
+    timelines: Mapping[str, Sequence[Timeline]],
+    characters: Sequence[str],
+) -> Path:
+    """Write the page on who is on screen when beside the results; return it.
+
+    Args:
+        out: the folder.
+        inputs: what was asked to be searched.
+        found: the images and videos that it was.
+        gallery: what was kept of them.
+        timelines: the videos of each run.
+        characters: who can be recognised; each has a colour.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    page = TimelinePage(
+        title=_title_of(inputs),
+        found=timelines,
+        pictures=gallery.found,
+        characters=characters,
+        link=_linking_from(out, found),
+        beside=REPORT,
+    )
+    write_text(out / TIMELINE, render_timeline_page(page))
+    return out / TIMELINE
+
+
+def _title_of(inputs: Sequence[Path]) -> str:
+    """Return what was searched, in words."""
+    return ", ".join(path.name or str(path) for path in inputs[:3]) + ", …" * (len(inputs) > 3)
+
+
+def _linking_from(out: Path, found: Inputs) -> Callable[[str], str | None]:
+    """Return what tells the address of an image or a video, from a folder on."""
+    paths = {each.name: each.path for each in (*found.images, *found.videos)}
+    return cache(lambda name: address_from(out, paths.get(name)))
 
 
 def is_search_page(path: Path) -> bool:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from facetl.palette import GREY, TRACKS
+
 UNKNOWN = "unknown"
 """The label of faces that are nobody in particular; also what a face is called that is rejected."""
 
@@ -16,6 +18,13 @@ FEWEST_FACES = 3
 def folded(label: str) -> str:
     """Return a label without what spellings of one name differ by: case and spaces."""
     return "".join(label.split()).casefold()
+
+
+def colours_of(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each name, in their order; faces that are nobody's are grey."""
+    known = [name for name in dict.fromkeys(names) if name != UNKNOWN]
+    colours = {name: TRACKS[place % len(TRACKS)] for place, name in enumerate(known)}
+    return {**colours, UNKNOWN: GREY}
 
 
 @dataclass(frozen=True)

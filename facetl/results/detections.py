@@ -171,7 +171,7 @@ class Detections:
         return [np.ascontiguousarray(crop[:, :, ::-1]) for crop in crops] if origin.bgr else crops
 
     def plot(self, image: Picture | None = None, *, min_score: float | None = None) -> PilImage:
-        """Return the image with boxes and scores drawn on it, as a PIL image.
+        """Return the image with boxes, names if there are any, and scores on it, as a PIL image.
 
         Args:
             image: what to draw on; by default the image that was searched, if it is on disk or
@@ -184,10 +184,13 @@ class Detections:
         """
         from facetl.data.images import as_pil
         from facetl.data.overlays import draw_boxes
+        from facetl.results.captions import captions_of, colours_of_faces
 
         origin = self.origin or Origin(None)
         shown = self.above(origin.shown_from if min_score is None else min_score)
-        return as_pil(draw_boxes(origin.pixels(image), shown.boxes, scores=shown.scores))
+        colours, labels = colours_of_faces(shown), captions_of(shown)
+        pixels = origin.pixels(image)
+        return as_pil(draw_boxes(pixels, shown.boxes, colour=colours, labels=labels))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the picture if there is one, else the first faces."""
@@ -222,12 +225,18 @@ class Detections:
         """Return the faces as a ``pandas.DataFrame``, a row for each, best first.
 
         The columns are ``x1 y1 x2 y2 score``, then ``left_eye_x left_eye_y`` and so on for
-        :data:`_LANDMARKS`.
+        :data:`_LANDMARKS`; where faces were named, ``name`` and ``name_score`` after them.
 
         Raises:
             InputError: if pandas is not installed.
         """
-        return as_table(self._columns())
+        return as_table({**self._columns(), **self._name_columns()})
+
+    def _name_columns(self) -> dict[str, Any]:
+        """Return the names and their scores, if there are any."""
+        if self.names is None or self.name_scores is None:
+            return {}
+        return {"name": list(self.names), "name_score": self.name_scores}
 
     def _columns(self) -> dict[str, Floats]:
         corners = dict(zip(("x1", "y1", "x2", "y2"), self.boxes.T, strict=True))
@@ -363,6 +372,11 @@ class Run:
         named = (frame.detections.names or () for frame in self.frames)
         return tuple(sorted({name for names in named for name in names}))
 
+    @property
+    def has_videos(self) -> bool:
+        """Whether any frame is one of a video."""
+        return any(frame.time is not None for frame in self.frames)
+
     def above(self, score: float) -> Run:
         """Return the same with the detections of a score or more alone."""
         return replace(self, frames=tuple(frame.above(score) for frame in self.frames))
@@ -426,6 +440,10 @@ class Run:
         parts = [Detections.empty(), *(frame.detections for frame in self.frames)]
         for name in parts[0]._columns():
             columns[name] = np.concatenate([part._columns()[name] for part in parts])
+        if any(frame.detections.names is not None for frame in self.frames):
+            named = [frame.detections[row] for frame, row in faces]
+            columns["name"] = [face.name for face in named]
+            columns["name_score"] = [face.name_score for face in named]
         return as_table(columns)
 
 

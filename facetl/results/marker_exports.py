@@ -22,7 +22,7 @@ from xml.etree.ElementTree import Element, SubElement
 from facetl.errors import printable
 from facetl.files import UNENCODABLE, write_text
 from facetl.results.detections import Run
-from facetl.results.timelines import Timeline, describe_tracks, files_of, timelines_of
+from facetl.results.timelines import Timeline, files_of, timelines_of
 
 _START = 3600
 """Seconds of time code at which an EDL begins."""
@@ -48,7 +48,7 @@ def _edl(timeline: Timeline) -> Iterator[str]:
         starting.setdefault(first, []).append((span.number, max(end - first, 1)))
     for event, (first, spans) in enumerate(starting.items(), 1):
         times = _time_code(first, timeline), _time_code(first + 1, timeline)
-        text = describe_tracks([number for number, _ in spans])
+        text = timeline.describe([number for number, _ in spans]).replace("|", "/")
         yield (
             f"\n{event:03}  AX       V     C        {' '.join(times * 2)}\n"
             f"* FROM CLIP NAME: {name}\n"
@@ -113,7 +113,7 @@ def _add_project(event: Element, timeline: Timeline, number: int) -> None:
             "marker",
             start=_seconds(first, timeline),
             duration=_seconds(max(end - first, 1), timeline),
-            value=f"face {span.number}",
+            value=timeline.describe([span.number]),
             note=f"best score {span.best.score:.3f} at {span.best.time:.3f} s",
         )
 

@@ -3,23 +3,29 @@
 Times are seconds from the first frame of a video, as in the results; so videos of variable frame
 rate are right.  A track ends when its last frame does.  Frames that editors count are times on the
 grid of the video's rate; rates such as 23.976 are the exact fractions that are meant.
+
+Where faces were named, a track has the name that its boxes vote for
+(:class:`facetl.results.votes.NameVotes`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
+from facetl.data.characters import UNKNOWN
 from facetl.errors import DetectionsError, printable
 from facetl.results.detections import FrameResult, Run
 from facetl.results.json_file import shortest_decimals
+from facetl.results.votes import NameVotes
 
 _NTSC = [Fraction(1000 * count, 1001) for count in (24, 30, 48, 60, 120)]
 _STANDARD = [*_NTSC, *map(Fraction, (8, 10, 12, 15, 24, 25, 30, 48, 50, 60, 100, 120))]
@@ -29,6 +35,8 @@ _SAME = 0.0004
 0.001."""
 _FINEST = 1000
 """Largest denominator of other rates."""
+_MOST_TOLD = 10
+"""Tracks that are told in words, where there are more."""
 _PAUSE = 1.0
 """Seconds without a face that end a scene with faces, at least."""
 
@@ -41,12 +49,16 @@ class Sighting(NamedTuple):
         time: seconds from the first frame.
         box: ``x1, y1, x2, y2`` in pixels.
         score: in [0, 1].
+        name: what the face was called in this frame; None if nobody asked.
+        name_score: of the name, in [0, 1].
     """
 
     image: str
     time: float
     box: tuple[float, ...]
     score: float
+    name: str | None = None
+    name_score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,24 @@ class TrackSpan:
     def best(self) -> Sighting:
         """The one of the highest score, the first of equals."""
         return max(self.sightings, key=lambda each: each.score)
+
+    @property
+    def name(self) -> str | None:
+        """What its boxes vote for; None if nobody asked."""
+        return self._votes.name
+
+    @property
+    def name_score(self) -> float | None:
+        """How much its boxes are for the name, in [0, 1]; None if nobody asked."""
+        return self._votes.score
+
+    @cached_property
+    def _votes(self) -> NameVotes:
+        votes = NameVotes()
+        for each in self.sightings:
+            if each.name is not None and each.name_score is not None:
+                votes.add(each.name, each.name_score)
+        return votes
 
 
 class Stretch(NamedTuple):
@@ -108,6 +138,20 @@ class Timeline:
     def frame_at(self, time: float) -> int:
         """Return the frame, on the grid of the rate, that is nearest to a time."""
         return round(Fraction(time) * self.rate)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether faces were named."""
+        return any(span.name is not None for span in self.tracks)
+
+    def describe(self, numbers: Sequence[int]) -> str:
+        """Return tracks in words: the characters' names, numbers of those that have none."""
+        return describe_tracks(numbers, self._names)
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """The characters' names by the numbers of tracks, without those that are unknown."""
+        return {each.number: each.name for each in self.tracks if each.name not in (None, UNKNOWN)}
 
     def stretches(self) -> Iterator[Stretch]:
         """Yield the times in which the same tracks are seen, in order, to the millisecond."""
@@ -189,9 +233,14 @@ def _timeline(video: str, frames: Sequence[FrameResult], told: object) -> Timeli
 def _sightings(frame: FrameResult) -> Iterator[tuple[int, Sighting]]:
     boxes = shortest_decimals(frame.detections.boxes).tolist()
     scores = shortest_decimals(frame.detections.scores).tolist()
-    for number, box, score in zip(_tracks_of(frame), boxes, scores, strict=True):
+    nobody = [None] * len(scores)
+    names, name_scores = frame.detections.names or nobody, nobody
+    if frame.detections.name_scores is not None:
+        name_scores = shortest_decimals(frame.detections.name_scores).tolist()
+    rows = zip(_tracks_of(frame), boxes, scores, names, name_scores, strict=True)
+    for number, box, *told in rows:
         if number is not None:
-            yield number, Sighting(frame.image, _time_of(frame), tuple(box), score)
+            yield number, Sighting(frame.image, _time_of(frame), tuple(box), *told)
 
 
 def _tracks_of(frame: FrameResult) -> Sequence[int | None]:
@@ -222,12 +271,24 @@ def exact_rate(rate: float) -> Fraction:
     return Fraction(rate).limit_denominator(_FINEST)
 
 
-def describe_tracks(numbers: Sequence[int]) -> str:
-    """Return ``face 7`` or ``faces 1, 3`` in words; of many, the first ten and how many more."""
+def describe_tracks(numbers: Sequence[int], names: Mapping[int, str] | None = None) -> str:
+    """Return ``face 7``, ``faces 1, 3`` or ``dexter, deedee, face 3`` in words.
+
+    Of many, these are the first ten, and how many more; a character is told once.
+
+    Args:
+        numbers: of the tracks.
+        names: of characters, by the numbers of their tracks.
+    """
     if not numbers:
         return "no faces"
-    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
-    return f"face{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:10]))}{more}"
+    names = names or {}
+    known = [*dict.fromkeys(printable(names[each]) for each in numbers if each in names)]
+    others = [str(each) for each in numbers if each not in names]
+    left_out = len(known) + len(others) - _MOST_TOLD
+    known, others = known[:_MOST_TOLD], others[: max(_MOST_TOLD - len(known), 0)]
+    faces = [f"face{'s' * (len(others) > 1)} {', '.join(others)}"] if others else []
+    return ", ".join([*known, *faces]) + (f" and {left_out} more" if left_out > 0 else "")
 
 
 def files_of(run: Run, timelines: Sequence[Timeline], suffix: str) -> list[str]:

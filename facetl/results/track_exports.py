@@ -9,6 +9,9 @@ ffmetadata     ``NAME.VIDEO.ffmetadata``, chapters for FFmpeg: scenes with faces
 after-effects  ``NAME.VIDEO.keyframes.json``, position and scale of each track over time
 =============  ================================================================================
 
+Where faces were named, tables have two columns more (``name``, ``name_score``), and texts say the
+characters' names instead of numbers.
+
 Markers for editing programs are in :mod:`facetl.results.marker_exports`.
 """
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,6 @@ from facetl.results.detections import Run
 from facetl.results.timelines import (
     Timeline,
     TrackSpan,
-    describe_tracks,
     files_of,
     timelines_of,
 )
@@ -36,20 +39,24 @@ _COLUMNS = (
     *("video", "track", "in", "out", "first_frame", "last_frame", "frames"),
     *("best_score", "best_time", "best_image", "x1", "y1", "x2", "y2"),
 )
+_NAMED = ("name", "name_score")
+"""Columns that there are where faces were named."""
 _LAYER = 100
 """Side in pixels of the layer that the key frames scale: a face 80 pixels wide is 80 % of it."""
 
 
 def save_track_table(folder: Path, run: Run) -> list[Path]:
     """Write a row for each track, video by video."""
+    timelines = timelines_of(run)
+    columns = _COLUMNS + _NAMED * any(each.is_named for each in timelines)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for timeline in timelines_of(run):
+    writer.writerow(columns)
+    for timeline in timelines:
         for span in timeline.tracks:
-            facts = {"video": timeline.video, **_facts_of(span, timeline)}
+            facts = {"video": timeline.video, **facts_of(span, timeline)}
             corners = dict(zip(("x1", "y1", "x2", "y2"), facts.pop("best_box"), strict=True))
-            writer.writerow([{**facts, **corners}[column] for column in _COLUMNS])
+            writer.writerow([{**facts, **corners}.get(column) for column in columns])
     path = folder / f"{run.name}.tracks.csv"
     write_text(path, text.getvalue())
     return [path]
@@ -63,7 +70,7 @@ def save_track_document(folder: Path, run: Run) -> list[Path]:
             "size_hw": list(each.size_hw),
             "rate": f"{each.rate.numerator}/{each.rate.denominator}",
             "seconds": round(each.end, 6),
-            "tracks": [_facts_of(span, each) for span in each.tracks],
+            "tracks": [facts_of(span, each) for span in each.tracks],
         }
         for each in timelines_of(run)
     ]
@@ -73,9 +80,12 @@ def save_track_document(folder: Path, run: Run) -> list[Path]:
     return [path]
 
 
-def _facts_of(span: TrackSpan, timeline: Timeline) -> dict[str, Any]:
+def facts_of(span: TrackSpan, timeline: Timeline) -> dict[str, Any]:
     """Return what a table says of a track; frames are numbers on the grid of the rate."""
     best = span.best
+    named: dict[str, Any] = {}
+    if span.name is not None and span.name_score is not None:
+        named = {"name": span.name, "name_score": round(span.name_score, 6)}
     return {
         "track": span.number,
         "in": round(span.start, 6),
@@ -87,6 +97,7 @@ def _facts_of(span: TrackSpan, timeline: Timeline) -> dict[str, Any]:
         "best_time": round(best.time, 6),
         "best_image": best.image,
         "best_box": list(best.box),
+        **named,
     }
 
 
@@ -99,7 +110,8 @@ def _webvtt(run: Run, timeline: Timeline) -> str:
     blocks = ["WEBVTT", f"NOTE {_in_vtt(timeline.video)}, run {_in_vtt(run.name)}"]
     for span in timeline.tracks:
         times = f"{_clock(span.start, '.')} --> {_clock(span.end, '.')}"
-        blocks.append(f"track-{span.number}\n{times}\nface {span.number} ({span.best.score:.2f})")
+        text = f"{_in_vtt(timeline.describe([span.number]))} ({span.best.score:.2f})"
+        blocks.append(f"track-{span.number}\n{times}\n{text}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -115,7 +127,7 @@ def save_subrip(folder: Path, run: Run) -> list[Path]:
 
 def _subrip(_: Run, timeline: Timeline) -> str:
     blocks = [
-        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{describe_tracks(tracks)}\n"
+        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{timeline.describe(tracks)}\n"
         for number, (start, end, tracks) in enumerate(timeline.stretches(), 1)
     ]
     return "\n".join(blocks)
@@ -130,10 +142,15 @@ def _chapters(_: Run, timeline: Timeline) -> str:
     # players that know where chapters begin, and not where they end, need those without faces
     chapters = [
         f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={_milliseconds(start)}\nEND={_milliseconds(end)}\n"
-        f"title={describe_tracks(tracks)}\n"
+        f"title={_in_ffmetadata(timeline.describe(tracks))}\n"
         for start, end, tracks in timeline.scenes()
     ]
     return "".join([";FFMETADATA1\n", *chapters])
+
+
+def _in_ffmetadata(text: str) -> str:
+    """Return a text as FFmpeg's metadata have it."""
+    return re.sub(r"([=;#\\])", r"\\\1", text)
 
 
 def save_key_frames(folder: Path, run: Run) -> list[Path]:
@@ -150,15 +167,15 @@ def _key_frames(_: Run, timeline: Timeline) -> str:
         "frameRate": float(timeline.rate),
         "duration": round(timeline.end, 6),
         "layerSize": _LAYER,
-        "tracks": [_keys_of(span) for span in timeline.tracks],
+        "tracks": [_keys_of(span, timeline) for span in timeline.tracks],
     }
     return json.dumps(document, ensure_ascii=False) + "\n"
 
 
-def _keys_of(span: TrackSpan) -> dict[str, Any]:
+def _keys_of(span: TrackSpan, timeline: Timeline) -> dict[str, Any]:
     boxes = [each.box for each in span.sightings]
     return {
-        "name": f"face {span.number}",
+        "name": timeline.describe([span.number]),
         "inPoint": round(span.start, 6),
         "outPoint": round(span.end, 6),
         "times": [round(each.time, 6) for each in span.sightings],

@@ -77,6 +77,11 @@ class _Source(NamedTuple):
     time: float | None
     track: int | None
     box: tuple[float, ...]
+    name: tuple[str, float] | None
+
+    def describe(self) -> tuple[object, ...]:
+        """Return what the index says of it, in the order of its columns."""
+        return (self.image, self.video, self.time, self.track, *self.box, *(self.name or ()))
 
 
 class _Crop(NamedTuple):
@@ -291,7 +296,11 @@ class CropCutter(Sink):
     def _source(self, frame: FrameResult, row: int) -> _Source:
         box = shortest_decimals(frame.detections.boxes[row]).tolist()
         track = frame.tracks[row] if frame.tracks else None
-        return _Source(frame.image, self._video, frame.time, track, tuple(box))
+        face = frame.detections[row]
+        name = None
+        if face.name is not None and face.name_score is not None:
+            name = face.name, round(face.name_score, 3)
+        return _Source(frame.image, self._video, frame.time, track, tuple(box), name)
 
     def _cut(
         self, frame: FrameResult, row: int, window: Any, pixels: Pixels | None
@@ -315,16 +324,16 @@ def _save_sheets(folder: Path, crops: Sequence[_Crop]) -> None:
 
 
 def _save_index(folder: Path, crops: Sequence[_Crop]) -> None:
-    """Write a row for each crop, in the order of their names."""
+    """Write a row for each crop, in the order of their names; with characters if there are any."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = ("image", "video", "time", "track", "x1", "y1", "x2", "y2")
-    writer.writerow(["file_name", "score", *columns])
+    named = any(crop.source and crop.source.name for crop in crops)
+    writer.writerow(["file_name", "score", *columns, *(("name", "name_score") * named)])
     for crop in sorted(crops, key=lambda each: each.path):
         if crop.source is not None:
-            *where, box = crop.source
             name = crop.path.relative_to(folder).as_posix()
-            writer.writerow([name, f"{crop.score:.3f}", *where, *box])
+            writer.writerow([name, f"{crop.score:.3f}", *crop.source.describe()])
     write_text(folder / _INDEX, text.getvalue())
 
 

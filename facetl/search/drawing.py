@@ -11,7 +11,7 @@ from facetl.boxes import Boxes
 from facetl.data.hiding import Hiding
 from facetl.reporting import Reporter
 from facetl.search.crops import CROPS, CropCutter, Cropping, make_way
-from facetl.search.drawn_video import DRAWN, DrawnVideos
+from facetl.search.drawn_video import DRAWN, DrawnVideos, drawing_boxes
 from facetl.search.hiding import HIDDEN, HiddenImages, hiding_in_video
 from facetl.search.sinks import OVERLAYS, Overlays, Sink
 from facetl.search.video import NamedVideo
@@ -30,6 +30,7 @@ class Drawing:
         taken: names of images whose overlays have to be called otherwise.
         videos: whether copies of videos are written with boxes on them.
         hiding: in which ways copies of images and videos are written with the faces hidden.
+        characters: who can be recognised; each has a colour.
     """
 
     out: Path
@@ -40,6 +41,7 @@ class Drawing:
     taken: frozenset[str] = frozenset()
     videos: bool = False
     hiding: tuple[Hiding, ...] = ()
+    characters: tuple[str, ...] = ()
 
     @property
     def folders(self) -> list[Path]:
@@ -72,13 +74,15 @@ class Drawing:
         """
         sinks: list[Sink] = []
         if self.videos:
-            sinks.append(DrawnVideos(self.out / DRAWN, videos, reporter))
+            drawer = drawing_boxes(self.characters)
+            sinks.append(DrawnVideos(self.out / DRAWN, videos, reporter, drawer))
         if self.cropping:
             folder, twins = self.out / CROPS, self.twins
             kept = {"is_resumed": is_resumed, "has_sheets": not is_part}
             sinks.append(CropCutter(folder, runs, self.cropping, reporter, twins, **kept))
         if self.overlays:
-            sinks.append(Overlays(self.out / OVERLAYS, self.faces, self.taken, reporter))
+            folder, shown = self.out / OVERLAYS, self.characters
+            sinks.append(Overlays(folder, self.faces, self.taken, reporter, shown))
         for how in self.hiding:
             folder, make_drawer = self.out / HIDDEN[how], hiding_in_video(how)
             sinks.append(HiddenImages(folder, how, self.taken, reporter))

@@ -1,10 +1,12 @@
-"""Annotated copies of videos: boxes, scores and tracks drawn on all their frames."""
+"""Annotated copies of videos: boxes, names, scores and tracks drawn on all their frames."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -19,7 +21,9 @@ from facetl.data.video import LONGEST_SIDE, VideoFrame, VideoReader, VideoWriter
 from facetl.errors import DamagedSoundError, NameTooLongError
 from facetl.palette import track_colour
 from facetl.reporting import Reporter
+from facetl.results.captions import captions_of, colours_of_faces
 from facetl.results.detections import Detections, FrameResult
+from facetl.results.votes import NameVotes
 from facetl.search.inputs import refuse_twins
 from facetl.search.pipeline import Searched
 from facetl.search.sinks import Sink
@@ -39,6 +43,19 @@ class CopyDrawer(Protocol):
         """Write all frames that are left."""
 
 
+MakeDrawer = Callable[[Iterator[VideoFrame], VideoWriter], CopyDrawer]
+"""Makes what draws a copy, of all frames of a video and the writer of the copy."""
+
+
+def drawing_boxes(characters: Sequence[str] = ()) -> MakeDrawer:
+    """Return what draws copies with boxes on them.
+
+    Args:
+        characters: who can be recognised; each has a colour.
+    """
+    return partial(_DrawnVideo, characters=characters)
+
+
 class DrawnVideos(Sink):
     """Draws the annotated copy of each video; a copy is put in place before the next one begins.
 
@@ -48,7 +65,7 @@ class DrawnVideos(Sink):
         folder: where the copies go: MP4, or Matroska where MP4 cannot hold the sound.
         videos: those that are searched.
         reporter: is told which of them cannot be drawn.
-        make_drawer: makes what draws a copy, of all frames of a video and the writer of the copy.
+        make_drawer: makes what draws a copy.
 
     Raises:
         InputError: if two videos would have one copy.
@@ -59,9 +76,9 @@ class DrawnVideos(Sink):
         folder: Path,
         videos: Sequence[NamedVideo],
         reporter: Reporter,
-        make_drawer: Callable[[Iterator[VideoFrame], VideoWriter], CopyDrawer] | None = None,
+        make_drawer: MakeDrawer,
     ) -> None:
-        self._make_drawer = make_drawer or _DrawnVideo
+        self._make_drawer = make_drawer
         self._videos = {video.name: video for video in videos}
         self._plans = {name: plan_copy(each.reader.path) for name, each in self._videos.items()}
         self._paths = {
@@ -152,9 +169,16 @@ class _DrawnVideo:
     none has to wait in memory.  Between two frames that were searched the boxes of faces that
     are in both glide from one place to the other; other boxes stay, to the next cut at the
     latest.  With several runs, there is a panel for each.
+
+    Where faces were named, a face that is followed is called what its boxes so far vote for: a
+    copy is drawn while its video is searched.
     """
 
-    def __init__(self, frames: Iterator[VideoFrame], writer: VideoWriter) -> None:
+    def __init__(
+        self, frames: Iterator[VideoFrame], writer: VideoWriter, characters: Sequence[str] = ()
+    ) -> None:
+        self._characters = characters
+        self._votes: dict[str, defaultdict[int, NameVotes]] = {}
         self._frames = frames
         self._writer = writer
         self._next = next(frames, None)
@@ -166,7 +190,11 @@ class _DrawnVideo:
         """Take what was found in a frame; write all frames before it."""
         index, results = searched.picture.stamp.index, searched.results
         self._write_until(index, results)
-        self._searched, self._results = index, results
+        self._searched = index
+        self._results = {
+            run: _name_by_votes(result, self._votes.setdefault(run, defaultdict(NameVotes)))
+            for run, result in results.items()
+        }
 
     def finish(self) -> None:
         """Write all frames that are left."""
@@ -179,7 +207,8 @@ class _DrawnVideo:
             if index is not None:
                 share = (self._next.index - self._searched) / max(index - self._searched, 1)
                 shown = {name: _glide(old, results[name], share) for name, old in shown.items()}
-            self._writer.add(_draw_results(self._next.pixels, shown), self._next.time)
+            drawn = _draw_results(self._next.pixels, shown, self._characters)
+            self._writer.add(drawn, self._next.time)
             self._next = next(self._frames, None)
 
     def _forget_other_scenes(self, frame: VideoFrame) -> None:
@@ -191,8 +220,23 @@ class _DrawnVideo:
             self._results = {name: _without_faces(old) for name, old in self._results.items()}
 
 
-def _draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
-    """Return a frame with boxes, tracks and scores; a panel for each run if there are several.
+def _name_by_votes(result: FrameResult, votes: defaultdict[int, NameVotes]) -> FrameResult:
+    """Return a result with the names of tracks so far, in which this frame has its votes too."""
+    found = result.detections
+    if found.names is None or found.name_scores is None:
+        return result
+    names = list(found.names)
+    for row, (track, score) in enumerate(zip(_tracks(result), found.name_scores, strict=True)):
+        if track is not None:
+            votes[track].add(names[row], float(score))
+            names[row] = votes[track].name or names[row]
+    return replace(result, detections=replace(found, names=tuple(names)))
+
+
+def _draw_results(
+    pixels: Pixels, results: Mapping[str, FrameResult], characters: Sequence[str] = ()
+) -> Pixels:
+    """Return a frame with what was found; a panel for each run if there are several.
 
     Where they would be too large together, the panels are smaller than the frame.
     """
@@ -203,7 +247,7 @@ def _draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
             draw_boxes(
                 seen,
                 result.detections.boxes * scale,
-                colour=[track_colour(number) for number in _tracks(result)],
+                colour=_colours(result, characters),
                 labels=_labels(result),
             ),
         )
@@ -212,11 +256,18 @@ def _draw_results(pixels: Pixels, results: Mapping[str, FrameResult]) -> Pixels:
     return panels[0][1] if len(panels) == 1 else side_by_side(panels)
 
 
+def _colours(result: FrameResult, characters: Sequence[str]) -> list[str]:
+    """Return the colours of characters where faces were named, else of tracks."""
+    if result.detections.names is not None:
+        return colours_of_faces(result.detections, characters)
+    return [track_colour(number) for number in _tracks(result)]
+
+
 def _labels(result: FrameResult) -> list[str]:
-    """Return ``#7 0.98`` for each box, without the number where it follows no face."""
+    """Return ``#7 dexter 0.98`` for each box: without number where it follows no face."""
     return [
-        f"{score:.2f}" if number is None else f"#{number} {score:.2f}"
-        for number, score in zip(_tracks(result), result.detections.scores, strict=True)
+        text if number is None else f"#{number} {text}"
+        for number, text in zip(_tracks(result), captions_of(result.detections), strict=True)
     ]
 
 

@@ -21,6 +21,7 @@ from facetl.boxes import clip
 from facetl.data.crops import cut_window, in_view, windows_around
 from facetl.data.images import Pixels, encode_jpeg, encode_small, shrink, shrink_quickly
 from facetl.results.detections import FrameResult
+from facetl.results.votes import NameVotes
 from facetl.search.pipeline import Searched
 from facetl.search.sinks import Sink
 
@@ -46,11 +47,13 @@ class ShownFace:
         image: the name of the image.
         score: in [0, 1].
         picture: the face and a little around it, a JPEG file.
+        name: the character that it was recognised as; None if nobody asked.
     """
 
     image: str
     score: float
     picture: bytes
+    name: str | None = None
 
 
 @dataclass
@@ -68,6 +71,7 @@ class ShownTrack:
         box: the face then, as shares of the frame's width and height: left, top, width, height.
         picture: the face then, a WebP file; before the track is over, pixels.
         frame: the whole frame then, likewise.
+        votes: what its boxes were called.
     """
 
     video: str
@@ -81,6 +85,12 @@ class ShownTrack:
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     picture: Any = b""
     frame: Any = b""
+    votes: NameVotes = field(default_factory=NameVotes)
+
+    @property
+    def name(self) -> str | None:
+        """What its boxes vote for; None if nobody asked."""
+        return self.votes.name
 
     def compress(self) -> None:
         """Turn the pixels into files: the track is over."""
@@ -149,7 +159,8 @@ class KeptRun:
                 is_kept = band.has_room(key)
             if is_kept:
                 picture = shrink_quickly(cut_window(pixels, window), _FACE)
-                face = ShownFace(image, score, encode_jpeg(picture, _QUALITY))
+                name = result.detections.names[row] if result.detections.names else None
+                face = ShownFace(image, score, encode_jpeg(picture, _QUALITY), name)
                 with self._guard:
                     band.keep(key, face)
 
@@ -162,6 +173,9 @@ class KeptRun:
                 continue
             track = self._open.setdefault(number, ShownTrack(video, number, shot, time))
             track.last, track.frames = time, track.frames + 1
+            face = result.detections[row]
+            if face.name is not None and face.name_score is not None:
+                track.votes.add(face.name, face.name_score)
             if score > track.score and not result.carried:
                 box = result.detections.boxes[row]
                 track.score, track.best, track.box = score, time, _as_shares(box, result.size_hw)

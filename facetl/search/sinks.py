@@ -18,6 +18,7 @@ from facetl.data.images import JPEG_QUALITY, Pixels, save_image
 from facetl.data.overlays import TRUTH, draw_boxes, line_width, side_by_side
 from facetl.errors import NameTooLongError
 from facetl.reporting import Reporter
+from facetl.results.captions import captions_of, colours_of_faces
 from facetl.results.store import RunWriter
 from facetl.search.pipeline import NamedImage, Searched
 
@@ -147,6 +148,7 @@ class Overlays(ImageCopies):
         faces: (N, 4) true boxes by name of the image, drawn where they are known.
         taken: names that need another suffix (:func:`find_taken`).
         reporter: is told how many overlays are not there.
+        characters: who can be recognised; each has a colour.
     """
 
     def __init__(
@@ -155,9 +157,11 @@ class Overlays(ImageCopies):
         faces: Mapping[str, Boxes],
         taken: frozenset[str],
         reporter: Reporter,
+        characters: Sequence[str] = (),
     ) -> None:
         super().__init__(folder, "overlays", taken, reporter)
         self._faces = faces
+        self._characters = characters
 
     def _draw(self, searched: Searched[Any]) -> Pixels:
         """Draw what the runs found in an image, each in a panel of its own."""
@@ -169,7 +173,12 @@ class Overlays(ImageCopies):
         panels = [
             (
                 f"{run}: {len(frame.detections)} found",
-                draw_boxes(pixels, frame.detections.boxes, scores=frame.detections.scores),
+                draw_boxes(
+                    pixels,
+                    frame.detections.boxes,
+                    colour=colours_of_faces(frame.detections, self._characters),
+                    labels=captions_of(frame.detections),
+                ),
             )
             for run, frame in searched.results.items()
         ]
