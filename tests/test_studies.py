@@ -683,7 +683,7 @@ def test_characters_are_learnt_from_every_start(tmp_path: Path, quick_names: Non
     assert table[0].headers[2:5] == ("accuracy", "named", "rejected")
     assert "accuracy_mean" in summary_csv(summarise(results)).splitlines()[0]
     figures = dict(plot_study(results, summarise(results)))
-    assert "accuracy on true boxes" in texts_of(figures["strategies"]())
+    assert figures["strategies"]().axes[-1].get_xlabel().startswith("accuracy on true boxes")
     assert "empirical_loss_names-onet_other_2" in figures
 
 

@@ -197,7 +197,7 @@ class Study:
         From scratch there is no start to be inappropriate: such cells are among the others once.
         """
         cells = [
-            Cell(target, _start_of(method, start), frames, seed, method)
+            Cell(target, _start_of(target, method, start), frames, seed, method)
             for frames in sorted(self.frames, key=lambda count: count or float("inf"))
             for target, start, method, seed in product(
                 self.targets, self.starts, self.methods, self.seeds
@@ -258,10 +258,10 @@ def _needs(task: Task) -> Iterator[Task]:
             yield StartTask(stage, task.start, task.frames, task.seed)
 
 
-def _start_of(method: Transfer, start: Start) -> Start:
+def _start_of(target: Target, method: Transfer, start: Start) -> Start:
     if method.strategy != "scratch":
         return start
-    return "pretrained"
+    return USUAL if backbone_of(target) else "pretrained"
 
 
 def _slug(method: Transfer) -> str:
