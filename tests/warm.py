@@ -97,11 +97,11 @@ def make_small() -> None:
     from facetl.evaluation.report import plots
     from facetl.experiments import scheduler
     from facetl.files import plot_paths, write_text
-    from facetl.training import loop
+    from facetl.training import epochs
     from facetl.training.stages import STAGE_FACTS
     from facetl.training.time_estimate import TYPICAL
 
-    vars(loop)["time"] = SimpleNamespace(perf_counter=lambda: 0.0)
+    vars(epochs)["time"] = SimpleNamespace(perf_counter=lambda: 0.0)
     for stage, facts in STAGE_FACTS.items():
         few = replace(facts.recipe, positives=3, parts=2, negatives=4)
         STAGE_FACTS[stage] = replace(facts, recipe=few, least_patches=1)

@@ -54,7 +54,7 @@ def compare(request: CompareRequest) -> None:
     never-hurt-mild, defaults, fisher; of names names-strategies, names-l2-sp, names-never-hurt.
     """
     from facetl.commands.compare import compare as run
-    from facetl.experiments.tables import LEGEND
+    from facetl.experiments.tables import legend_of
 
     result = run(request, ConsoleReporter())
     if request.dry_run:
@@ -62,7 +62,7 @@ def compare(request: CompareRequest) -> None:
     for section in result.sections:
         print_table(_draw(section))
         click.echo()
-    click.echo(LEGEND)
+    click.echo(legend_of(result.study))
     click.echo(f"wrote {result.table}, .csv, _cells.csv and plots beside them")
 
 

@@ -142,7 +142,9 @@ def _training(content: Any) -> dict[str, Any]:
     try:
         replace(EpochSettings(), **content)
     except TypeError as error:
-        raise InputError(f"found training = {content!r} ({error})") from error
+        raise InputError(
+            f"found training = {content!r} ({error}), expected names and numbers"
+        ) from error
     return content
 
 

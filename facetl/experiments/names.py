@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,14 +30,17 @@ class Measured:
     """What a cell leaves.
 
     Attributes:
-        figures: by name, see :data:`facetl.experiments.results.FIGURES`.
+        figures: on the test frames: AP by IoU threshold, or of names by what they are called in
+            :data:`facetl.experiments.results.OF_NAMES`.
         parameters: how many numbers learnt.
         records: one per epoch.
+        photographs: AP on photographs of a face by IoU threshold; of names none.
     """
 
     figures: Mapping[str, float]
     parameters: int
     records: Sequence[Mapping[str, Any]]
+    photographs: Mapping[str, float] = field(default_factory=dict)
 
 
 def cut_crops(task: CropTask, setup: Setup) -> None:

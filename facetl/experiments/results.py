@@ -174,6 +174,11 @@ def _differ(
     }
 
 
+def _photographs(ap: Mapping[str, float]) -> dict[str, float]:
+    """Return the figure of photographs, if a cell has one."""
+    return {"photographs": ap["0.5"]} if ap else {}
+
+
 def _load_cell(path: Path, cell: Cell) -> Result:
     """Read the result of a cell."""
     try:
@@ -183,7 +188,7 @@ def _load_cell(path: Path, cell: Cell) -> Result:
             raise ValueError("it is the result of another cell")
         result = Result(
             cell=cell,
-            figures=content["figures"],
+            figures={**content["ap"], **_photographs(content["photographs"])},
             seconds=float(content["seconds"]),
             trained_parameters=int(content["trained_parameters"]),
             records=check_records(content["records"]),

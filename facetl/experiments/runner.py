@@ -49,7 +49,7 @@ from facetl.training.preparation import prepare_patches
 from facetl.training.progress import Watcher
 from facetl.training.stages import STAGE_FACTS
 
-KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume", version=2)
+KIND = FileKind("facetl-cell", InputError, "delete the file and resume with --resume")
 
 
 def do_task(task: Task, setup: Setup) -> None:
@@ -114,12 +114,14 @@ def _run_cell(cell: Cell, setup: Setup) -> None:
     """Train by the cell's method, measure, and write weights and figures."""
     trained = _train_cascade(cell, setup) if cell.target == "cascade" else _train_stage(cell, setup)
     fronts = _stages_before(cell.target, cell.frames, cell.seed, setup)
-    figures = {
-        **_measure_ap({**fronts, **trained.stages}, cell.target, setup),
-        "photographs": _measure_photographs(trained.stages, cell.target, setup.device)["0.5"],
-    }
+    measured = Measured(
+        figures=_measure_ap({**fronts, **trained.stages}, cell.target, setup),
+        parameters=trained.parameters,
+        records=trained.records,
+        photographs=_measure_photographs(trained.stages, cell.target, setup.device),
+    )
     save_weights(setup.weights_of(cell), Weights(trained.stages))
-    _write_cell(cell, setup, Measured(figures, trained.parameters, trained.records))
+    _write_cell(cell, setup, measured)
     remove_folder(setup.unfinished(cell))
 
 
@@ -130,7 +132,8 @@ def _write_cell(cell: Cell, setup: Setup, measured: Measured) -> None:
         "cell": asdict(cell),
         "trained_parameters": measured.parameters,
         "seconds": round(sum(record["seconds"] for record in measured.records), 3),
-        "figures": measured.figures,
+        "ap": measured.figures,
+        "photographs": measured.photographs,
         "records": measured.records,
     }
     write_text(setup.file_of(cell), json.dumps(result, indent=1) + "\n")

@@ -34,13 +34,25 @@ def _headers(target: Target) -> tuple[str, ...]:
     return ("method", "learning", *figures, against, "dtnh against the sum")
 
 
-LEGEND = (
+_LEGEND = (
     "Means ± standard deviations over seeds; the difference to plain fine-tuning is paired by "
-    "seed, ± its 95 % confidence interval, * where it is beyond that. Photographs: AP at IoU 0.5 "
-    "on variants of a portrait, which is what may be forgotten. Gap: the loss on patches held out "
-    "minus that on as many learnt from. Of names: accuracy on true boxes over all classes, over "
-    "the characters alone (named), and over the unknown (rejected)."
+    "seed, ± its 95 % confidence interval, * where it is beyond that. {what}"
 )
+_OF_FACES = (
+    "Photographs: AP at IoU 0.5 "
+    "on variants of a portrait, which is what may be forgotten. Gap: the loss on patches held out "
+    "minus that on as many learnt from."
+)
+_OF_NAMES = (
+    "Accuracy on true boxes: over all classes, over the characters alone (named), and over the "
+    "unknown (rejected). Gap: the loss on faces held out minus that on as many learnt from."
+)
+
+
+def legend_of(study: Study) -> str:
+    """Return what must be known to read the table of a study."""
+    of_names = any(map(backbone_of, study.targets))
+    return _LEGEND.format(what=_OF_NAMES if of_names else _OF_FACES)
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,12 @@ def _best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
 
 def as_markdown(study: Study, table: Sequence[Section]) -> str:
     """Return the table of a study as Markdown, the best of each column in bold."""
-    parts = [f"# {study.name}", study.description, *map(_section_as_markdown, table), LEGEND]
+    parts = [
+        f"# {study.name}",
+        study.description,
+        *map(_section_as_markdown, table),
+        legend_of(study),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
