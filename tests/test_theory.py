@@ -132,7 +132,8 @@ def test_the_command_writes_pictures_and_a_table(tmp_path: Path) -> None:
     arguments = ["theory", "--out", str(out), "--draws", "200", "--alpha", "2"]
     result = success(CliRunner().invoke(main, arguments))
     assert "L2-SP is better than least squares from noise" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 80
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("wrote ")]
+    assert max(map(len, lines)) <= 80  # a path may be longer
     for name in PICTURES:
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (out / f"{name}.svg").exists()
