@@ -42,7 +42,6 @@ from facetl.experiments.scheduler import run
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import (
     PLAIN,
-    BadNamesTask,
     Cell,
     CropTask,
     Group,
@@ -666,7 +665,7 @@ def test_characters_are_learnt_from_every_start(tmp_path: Path, quick_names: Non
     assert setup.plan(4, 1).stages["pnet"].training.schedule == "step"
     graph = plan_tasks(study.cells)
     assert {CropTask("onet", "train"), CropTask("onet", "test")} <= graph.keys()
-    assert BadNamesTask("onet", 2, 1) in graph
+    assert StartTask("names-onet", "shuffled", 2, 1) in graph
     done = list(run(graph, setup, workers=1))
     assert len(done) == len(study.cells) + 2 + 4
     results = load_results(setup, study.cells)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from facetl.boxes import as_boxes
+from facetl.boxes import Boxes
 from facetl.data.characters import UNKNOWN, Characters, folded
 from facetl.data.dataset import FaceDataset
 from facetl.data.images import Pixels, load_image
@@ -31,14 +31,16 @@ class NamedFace:
     """A true face, and what it was called.
 
     Attributes:
-        picture: (S, S, 3) RGB, with the box.
+        frame: the image that it is in.
+        box: (1, 4) half-open pixels.
         distance: of its frame to the nearest training frame, NaN if not known.
     """
 
     true: str
     said: str
     score: float
-    picture: Pixels
+    frame: Path
+    box: Boxes
     distance: float
 
     @property
@@ -97,7 +99,7 @@ def draw_sheet(faces: Sequence[NamedFace]) -> Pixels:
         f"✓ {each.score:.2f}" if each.is_right else f"✗ {each.said} {each.score:.2f}"
         for each in chosen
     ]
-    pictures = [each.picture for each in chosen]
+    pictures = [cut_out(load_image(f.frame), f.box, _CELL, margin=0.25) for f in chosen]
     return contact_sheet(pictures, _COLUMNS, titles=titles, captions=captions)
 
 
@@ -129,9 +131,9 @@ def _name_faces(
             continue
         names, scores = recogniser.name_boxes(image, frame.boxes[rows])
         for row, said, score in zip(rows, names, scores.tolist(), strict=True):
-            picture = cut_out(image, as_boxes(frame.boxes[[row]]), _CELL, margin=0.25)
             distance = distances.get(frame.name, float("nan"))
-            faces.append(NamedFace(str(frame.labels[row]), said, score, picture, distance))
+            label, box = str(frame.labels[row]), frame.boxes[[row]]
+            faces.append(NamedFace(label, said, score, frame.path, box, distance))
     if unreadable:
         told = plural(unreadable, "true face")
         reporter.note(f"{told} in frames that cannot be read, not named")

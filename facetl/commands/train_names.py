@@ -20,11 +20,11 @@ from facetl.errors import ImageError, InputError
 from facetl.files import write_text
 from facetl.mtcnn.devices import choose_device
 from facetl.recognition.backbones import arrays_of, build_backbone
-from facetl.recognition.crops import FaceCrops, cut_faces, with_unknown
+from facetl.recognition.crops import FaceCrops, cut_faces
 from facetl.recognition.learning import NamingObjective
 from facetl.recognition.names_file import NamesWeights
-from facetl.recognition.recogniser import LEAST_SCORE
-from facetl.recognition.settings import SIZES
+from facetl.recognition.recogniser import names_of
+from facetl.recognition.settings import SIZES, NamingSettings
 from facetl.reporting import SILENT, Reporter, plural
 from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facetl.training.epochs import run_epochs
@@ -52,13 +52,8 @@ class Measured:
     @classmethod
     def of(cls, where: str, crops: FaceCrops, probabilities: np.ndarray[Any, Any]) -> Measured:
         """Count what is right, by (N, C) probabilities of the classes."""
-        names = np.array([*crops.classes], object)
-        said = np.where(
-            probabilities.max(axis=1, initial=0) >= LEAST_SCORE,
-            names[probabilities.argmax(axis=1)],
-            UNKNOWN,
-        )
-        true = names[crops.labels]
+        said = np.array(names_of(probabilities, crops.classes)[0], object)
+        true = np.array(crops.classes, object)[crops.labels]
         nobody = true == UNKNOWN
         return cls(
             where,
@@ -126,13 +121,11 @@ def _choose_classes(dataset: FaceDataset, reporter: Reporter) -> tuple[str, ...]
         reporter.note(f"labels that differ in case or spaces are taken for one: {told}")
     if found.unlabelled:
         reporter.note(f"faces without a label, left out: {found.unlabelled}")
-    few = {name: count for name, count in found.counts.items() if count < FEWEST_FACES}
-    if few:
-        told = ", ".join(f"{name} ({count})" for name, count in few.items())
+    if found.few:
+        told = ", ".join(f"{name} ({count})" for name, count in found.few.items())
         reporter.note(f"characters with fewer than {FEWEST_FACES} faces, left out: {told}")
-    characters = [name for name in found.counts if name not in few]
-    classes = with_unknown(characters, unknown=found.unknown > 0)
-    if not characters or len(classes) < 2:
+    classes = found.classes
+    if len(classes) < 2:
         raise InputError(
             f"found {', '.join(classes) or 'no character'} with {FEWEST_FACES} faces or more, "
             "expected two characters, or one and faces called unknown; label more faces"
@@ -159,7 +152,7 @@ class _Run:
     """One training, and what goes into its file."""
 
     request: TrainNamesRequest
-    settings: Any
+    settings: NamingSettings
     crops: FaceCrops
     data: str
     files: TrainingFiles

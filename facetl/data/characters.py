@@ -60,6 +60,17 @@ class Characters:
             unlabelled,
         )
 
+    @property
+    def few(self) -> dict[str, int]:
+        """The characters that have too few faces to be learnt, and how many they have."""
+        return {name: count for name, count in self.counts.items() if count < FEWEST_FACES}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What can be learnt: the characters with enough faces; ``unknown`` if any face is."""
+        names = (name for name in self.counts if name not in self.few)
+        return (*names, UNKNOWN) if self.unknown else tuple(names)
+
     def describe_spellings(self) -> str:
         """Return in words which labels are taken for one; empty if none are."""
         told = (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facetl.data.characters import UNKNOWN, Characters, folded
 from facetl.evaluation.matching import (
+    Flags,
     Indices,
     Overlaps,
     Ranking,
@@ -188,15 +189,20 @@ def measure_names(found: NamedRanking, score: float) -> Naming:
     strangers = Characters.of(found.names).counts.keys()
     names = {folded(name): name for name in (*strangers, *known.counts)}
     characters = [*known.counts, *(n for f, n in names.items() if n not in known.counts)]
-    pairs = _pair(found, score)
-    confusion = Confusion.of(pairs, characters)
-    figures = {name: _measure_character(found, name, confusion) for name in known.counts}
+    confusion = Confusion.of(_pair(found, score), characters)
+    said = np.array([folded(name) for name in found.names], object)
+    true = np.array([folded(label or "") for label in found.labels], object)
+    figures = {
+        name: _measure_character(found, name, said == folded(name), true == folded(name), confusion)
+        for name in known.counts
+    }
     return Naming(figures, confusion, {}, known.unlabelled)
 
 
-def _measure_character(found: NamedRanking, name: str, confusion: Confusion) -> CharacterFigures:
-    own = np.array([folded(each) == folded(name) for each in found.names], bool)
-    true = np.array([folded(each or "") == folded(name) for each in found.labels], bool)
+def _measure_character(
+    found: NamedRanking, name: str, own: Flags, true: Flags, confusion: Confusion
+) -> CharacterFigures:
+    """Return the figures of a character, by which detections and which faces are its own."""
     faces = TrueBoxes(found.faces.boxes[true], found.faces.frame_index[true])
     scores = found.scores[own] * found.name_scores[own]
     ranking = Ranking(found.boxes[own], scores, found.frame_index[own])

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from facetl.data.characters import FEWEST_FACES, UNKNOWN, Characters
+from facetl.data.characters import UNKNOWN, Characters
 from facetl.errors import InputError
 from facetl.experiments.setup import Setup
-from facetl.experiments.study import USUAL, BadNamesTask, Cell, CropTask
+from facetl.experiments.study import USUAL, Cell, CropTask, StartTask, backbone_of
 from facetl.files import atomic_path
 from facetl.recognition.backbones import BACKBONES, arrays_of, build_backbone
 from facetl.recognition.crops import FaceCrops, cut_faces
@@ -50,8 +50,7 @@ def cut_crops(task: CropTask, setup: Setup) -> None:
         InputError: if fewer than two classes are left, or no face to measure on.
     """
     known = Characters.of(label for frame in setup.train_frames for label in frame.labels)
-    characters = [name for name, count in known.counts.items() if count >= FEWEST_FACES]
-    classes = (*characters, *([UNKNOWN] if known.unknown else []))
+    classes = known.classes
     if len(classes) < 2:
         raise InputError(
             f"found {', '.join(classes) or 'no character'} in the frames to learn from, expected "
@@ -67,17 +66,16 @@ def cut_crops(task: CropTask, setup: Setup) -> None:
         np.savez(file, **{**vars(crops), "classes": np.array(classes)})
 
 
-def train_bad_names(task: BadNamesTask, setup: Setup) -> None:
+def train_bad_names(task: StartTask, setup: Setup) -> None:
     """Train a backbone on names that are exchanged at random."""
-    crops = _load_crops(CropTask(task.backbone, "train"), setup)
+    backbone = backbone_of(task.target)
+    crops = _load_crops(CropTask(backbone, "train"), setup)
     crops = crops.draw(task.frames, task.seed) if task.frames else crops
     order = np.random.default_rng(task.seed).permutation(len(crops))
     crops = replace(crops, labels=crops.labels[order])
-    _, checkpoint, _ = _train(
-        task.backbone, USUAL, crops, setup.naming(len(crops), task.seed), setup
-    )
+    _, checkpoint, _ = _train(backbone, USUAL, crops, setup.naming(len(crops), task.seed), setup)
     state = arrays_of(checkpoint.kept("last"))
-    NamesWeights(task.backbone, crops.classes, state).save(setup.file_of(task))
+    NamesWeights(backbone, crops.classes, state).save(setup.file_of(task))
 
 
 def run_names(cell: Cell, setup: Setup) -> Measured:
@@ -86,7 +84,7 @@ def run_names(cell: Cell, setup: Setup) -> Measured:
     crops = crops.draw(cell.frames, cell.seed) if cell.frames else crops
     start = cell.start
     if start == "shuffled":
-        start = str(setup.file_of(BadNamesTask(cell.backbone, cell.frames, cell.seed)))
+        start = str(setup.file_of(StartTask(cell.target, start, cell.frames, cell.seed)))
     settings = setup.naming(len(crops), cell.seed, cell.method)
     start = "scratch" if settings.transfer.layout.is_random else start
     objective, checkpoint, parameters = _train(cell.backbone, start, crops, settings, setup)

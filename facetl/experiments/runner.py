@@ -23,7 +23,6 @@ from facetl.evaluation.metrics import measure
 from facetl.experiments.names import Measured, cut_crops, run_names, train_bad_names
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import (
-    BadNamesTask,
     Cell,
     CropTask,
     PatchTask,
@@ -31,6 +30,7 @@ from facetl.experiments.study import (
     Target,
     Task,
     as_stage,
+    backbone_of,
     plain_cells_before,
 )
 from facetl.files import FileKind, remove_folder, write_text
@@ -57,12 +57,12 @@ def do_task(task: Task, setup: Setup) -> None:
     with keeping_threads(1):
         if isinstance(task, PatchTask):
             _cut_patches(task, setup)
+        elif isinstance(task, StartTask) and backbone_of(task.target):
+            train_bad_names(task, setup)
         elif isinstance(task, StartTask):
             _train_start(task, setup)
         elif isinstance(task, CropTask):
             cut_crops(task, setup)
-        elif isinstance(task, BadNamesTask):
-            train_bad_names(task, setup)
         elif task.backbone:
             _write_cell(task, setup, run_names(task, setup))
         else:
@@ -91,12 +91,13 @@ def _cut_patches(task: PatchTask, setup: Setup) -> None:
 
 def _train_start(task: StartTask, setup: Setup) -> None:
     """Train the pretrained network on nonsense: random labels, or negatives of the pictures."""
-    patches = load_patches(setup.file_of(PatchTask(task.stage, task.frames, task.seed)), task.stage)
-    settings = setup.settings(task.stage, task.frames, task.seed)
-    network = build_starting_network(task.stage, PRETRAINED, task.seed).to(setup.device)
+    stage = as_stage(task.target)
+    patches = load_patches(setup.file_of(task.examples), stage)
+    settings = setup.settings(stage, task.frames, task.seed)
+    network = build_starting_network(stage, PRETRAINED, task.seed).to(setup.device)
     taught = _shuffle_labels(patches, task.seed) if task.kind == "shuffled" else _invert(patches)
-    checkpoint = _last(train(network, task.stage, taught, settings))
-    save_weights(setup.file_of(task), Weights({task.stage: checkpoint.kept("last")}))
+    checkpoint = _last(train(network, stage, taught, settings))
+    save_weights(setup.file_of(task), Weights({stage: checkpoint.kept("last")}))
 
 
 def _shuffle_labels(patches: Patches, seed: int) -> Patches:

@@ -20,14 +20,13 @@ from facetl.experiments.runner import do_task
 from facetl.experiments.setup import Setup
 from facetl.experiments.study import (
     PLAIN,
-    BadNamesTask,
     Cell,
     CropTask,
     Graph,
     PatchTask,
-    StartTask,
     Task,
     as_stage,
+    backbone_of,
 )
 from facetl.interruptions import end_with_parent, starting_workers
 from facetl.mtcnn.stages import STAGES, Stage
@@ -159,7 +158,7 @@ def forecast(tasks: Iterable[Task], setup: Setup, workers: int) -> float:
 
 
 def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
-    if isinstance(task, CropTask | BadNamesTask) or (isinstance(task, Cell) and task.backbone):
+    if isinstance(task, CropTask) or (not isinstance(task, PatchTask) and backbone_of(task.target)):
         return _NAMING
     plan = setup.plan(task.frames, task.seed, task.method if isinstance(task, Cell) else PLAIN)
     frames = plan.choose_frames(setup.train_frames)
@@ -168,9 +167,7 @@ def _forecast_task(task: Task, setup: Setup, speed: Speed) -> float:
     if isinstance(task, PatchTask):
         return steps[task.stage].cutting
     stages: tuple[Stage, ...] = STAGES
-    if isinstance(task, StartTask):
-        stages = (task.stage,)
-    elif task.target != "cascade":
+    if task.target != "cascade":
         stages = (as_stage(task.target),)
     training = sum(steps[stage].epoch * steps[stage].epochs for stage in stages)
     cutting = sum(steps[stage].cutting for stage in stages) if len(stages) > 1 else 0.0

@@ -13,7 +13,6 @@ from facetl.data.dataset import FaceDataset, fingerprint
 from facetl.errors import OutputError
 from facetl.experiments.study import (
     PLAIN,
-    BadNamesTask,
     Cell,
     CropTask,
     PatchTask,
@@ -93,7 +92,7 @@ class Setup:
             return self.folder / _PATCHES / f"{task.name}.patches"
         if isinstance(task, CropTask):
             return self.folder / _PATCHES / f"{task.name}.crops.npz"
-        if isinstance(task, StartTask | BadNamesTask):
+        if isinstance(task, StartTask):
             return self.folder / _STARTS / f"{task.name}.safetensors"
         return self.folder / _CELLS / f"{task.name}.json"
 

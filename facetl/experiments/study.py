@@ -112,9 +112,9 @@ class PatchTask:
 
 @dataclass(frozen=True)
 class StartTask:
-    """An inappropriate starting point: the network trained on patches that teach it nonsense."""
+    """An inappropriate starting point: the network trained on what teaches it nonsense."""
 
-    stage: Stage
+    target: Target
     kind: Start
     frames: int
     seed: int
@@ -122,7 +122,14 @@ class StartTask:
     @property
     def name(self) -> str:
         """The name of the weights file."""
-        return f"{self.stage}_{self.kind}_{self.frames or 'all'}f_seed{self.seed}"
+        return f"{self.target}_{self.kind}_{self.frames or 'all'}f_seed{self.seed}"
+
+    @property
+    def examples(self) -> PatchTask | CropTask:
+        """What it is trained on."""
+        if backbone := backbone_of(self.target):
+            return CropTask(backbone, "train")
+        return PatchTask(as_stage(self.target), self.frames, self.seed)
 
 
 @dataclass(frozen=True)
@@ -138,21 +145,7 @@ class CropTask:
         return f"{self.backbone}_{self.part}"
 
 
-@dataclass(frozen=True)
-class BadNamesTask:
-    """A backbone trained on characters whose names are exchanged at random: a bad start."""
-
-    backbone: str
-    frames: int
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """The name of the names file."""
-        return f"{NAMES}{self.backbone}_shuffled_{self.frames or 'all'}f_seed{self.seed}"
-
-
-Task = PatchTask | StartTask | CropTask | BadNamesTask | Cell
+Task = PatchTask | StartTask | CropTask | Cell
 Graph = dict[Task, set[Task]]
 """What each task needs to be done before it."""
 
@@ -239,23 +232,21 @@ def _needs(task: Task) -> Iterator[Task]:
     """Yield what a task needs to be done before it."""
     if isinstance(task, PatchTask):
         yield from plain_cells_before(task.stage, task.frames, task.seed)
-    elif isinstance(task, BadNamesTask):
-        yield CropTask(task.backbone, "train")
-    elif isinstance(task, Cell) and task.backbone:
-        yield CropTask(task.backbone, "train")
-        yield CropTask(task.backbone, "test")
-        if task.start == "shuffled":
-            yield BadNamesTask(task.backbone, task.frames, task.seed)
     elif isinstance(task, CropTask):
         return
     elif isinstance(task, StartTask):
-        yield PatchTask(task.stage, task.frames, task.seed)
+        yield task.examples
+    elif task.backbone:
+        yield CropTask(task.backbone, "train")
+        yield CropTask(task.backbone, "test")
+        if task.start == "shuffled":
+            yield StartTask(task.target, task.start, task.frames, task.seed)
     elif task.target != "cascade":
         stage = as_stage(task.target)
         yield PatchTask(stage, task.frames, task.seed)
         yield from plain_cells_before(stage, task.frames, task.seed)
         if task.start != "pretrained":
-            yield StartTask(stage, task.start, task.frames, task.seed)
+            yield StartTask(task.target, task.start, task.frames, task.seed)
 
 
 def _start_of(target: Target, method: Transfer, start: Start) -> Start:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facetl.boxes import as_boxes
-from facetl.data.characters import UNKNOWN, folded
+from facetl.data.characters import folded
 from facetl.data.frame import Frame
 from facetl.data.images import load_image
 from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
@@ -134,8 +134,3 @@ def cut_faces(
 def place_of(label: str | None, places: dict[str, int]) -> int | None:
     """Return the place of a label's class, None if it has none."""
     return None if label is None else places.get(folded(label))
-
-
-def with_unknown(characters: Sequence[str], *, unknown: bool) -> tuple[str, ...]:
-    """Return the classes: the characters, and what is unknown if there are such faces."""
-    return (*characters, UNKNOWN) if unknown else tuple(characters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,14 +116,7 @@ class Recogniser:
             image: (H, W, 3) uint8, RGB.
             boxes: (N, 4) half-open, in pixels.
         """
-        probabilities = self.probabilities(image, boxes)
-        best = probabilities.argmax(axis=1)
-        scores = probabilities[np.arange(len(boxes)), best]
-        names = tuple(
-            self.weights.classes[place] if score >= LEAST_SCORE else UNKNOWN
-            for place, score in zip(best.tolist(), scores.tolist(), strict=True)
-        )
-        return names, scores
+        return names_of(self.probabilities(image, boxes), self.weights.classes)
 
     def probabilities(self, image: Pixels, boxes: Boxes | Floats) -> Floats:
         """Return the (N, C) probabilities of the classes for (N, 4) boxes.
@@ -135,6 +128,22 @@ class Recogniser:
         if not len(boxes):
             return np.zeros((0, len(self.weights.classes)), np.float32)
         return self._probabilities(image, face_windows(boxes))
+
+
+def names_of(probabilities: Floats, classes: Sequence[str]) -> tuple[tuple[str, ...], Floats]:
+    """Return the likeliest names, ``unknown`` for what none is likely for, and how likely they are.
+
+    Args:
+        probabilities: (N, C) of the classes.
+        classes: their C names.
+    """
+    best = probabilities.argmax(axis=1)
+    scores = probabilities[np.arange(len(best)), best]
+    names = tuple(
+        classes[place] if score >= LEAST_SCORE else UNKNOWN
+        for place, score in zip(best.tolist(), scores.tolist(), strict=True)
+    )
+    return names, scores
 
 
 class NamingDetector:
