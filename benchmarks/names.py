@@ -6,7 +6,8 @@
 
 ``accuracy`` trains as ``facetl train-names`` does, once for each seed, and names the true faces of
 the test part: the share of the characters' faces that get their name, and of the unknown ones that
-get none; beside it the same of a linear classifier on histograms of the crops' colours.  ``cost``
+get none; beside it the same of a linear classifier on histograms of the crops' colours.  It also
+names what the shipped detector finds, and gives the AP of each character (IoU 0.3).  ``cost``
 lets searches with and without names take turns over the test frames, on one core, and gives the
 processor's time of both.
 """
@@ -17,7 +18,8 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +29,17 @@ from torch.nn import functional
 
 from facetl import Detector, Recogniser
 from facetl.data.characters import UNKNOWN, Characters
-from facetl.data.dataset import load_dataset
-from facetl.data.images import load_image
+from facetl.data.dataset import FaceDataset, load_dataset
+from facetl.data.images import Pixels, load_image
+from facetl.evaluation.matching import TrueBoxes
+from facetl.evaluation.naming import NamedRanking, measure_names
 from facetl.recognition.backbones import arrays_of, build_backbone
 from facetl.recognition.crops import FaceCrops, cut_faces, room_around
 from facetl.recognition.learning import NamingObjective
 from facetl.recognition.names_file import NamesWeights
 from facetl.recognition.recogniser import LEAST_SCORE, NamingDetector
 from facetl.recognition.settings import SIZES, NamingSettings
+from facetl.results.detections import Detections
 from facetl.search.pipeline import Searcher
 from facetl.training.epochs import run_epochs
 
@@ -99,10 +104,51 @@ def rates(
     return float(right[~nobody].mean()), float(right[nobody].mean()) if nobody.any() else np.nan
 
 
+@dataclass(frozen=True)
+class Searched:
+    """The test frames, and what the shipped detector finds in them."""
+
+    frames: FaceDataset
+    images: Sequence[Pixels]
+    found: Sequence[Detections]
+
+    @classmethod
+    def of(cls, data: Path) -> Searched:
+        """Search the test part."""
+        frames = load_dataset(data, part="test", on_error="skip")
+        images = [load_image(frame.path) for frame in frames]
+        return cls(frames, images, list(Detector.load().detect(images)))
+
+    def measure(self, recogniser: Recogniser) -> dict[str, float]:
+        """Return the AP of each character."""
+        rows = list(zip(self.images, self.found, strict=True))
+        named = [recogniser.name(image, found) for image, found in rows]
+        owners = [np.full(len(frame.labels), place) for place, frame in enumerate(self.frames)]
+        faces = TrueBoxes(
+            np.concatenate([frame.boxes for frame in self.frames]), np.concatenate(owners)
+        )
+        ranking = NamedRanking(
+            np.concatenate([each.boxes for each in named]).astype(np.float64),
+            np.concatenate([each.scores for each in named]).astype(np.float64),
+            [name for each in named for name in each.names or ()],
+            [name for each in named for name in each.likeliest or ()],
+            np.concatenate([each.name_scores for each in named if each.name_scores is not None]),
+            np.repeat(np.arange(len(named)), [len(each) for each in named]),
+            faces,
+            [label for frame in self.frames for label in frame.labels],
+        )
+        figures = measure_names(ranking, 0.5).characters
+        return {
+            name: each.ap for name, each in figures.items() if name in recogniser.weights.characters
+        }
+
+
 def measure_accuracy(arguments: argparse.Namespace) -> None:
     """Print the rates of each seed, and their mean and standard deviation."""
     size = SIZES[arguments.backbone]
     train, test = load_crops(arguments.data, size)
+    searched = Searched.of(arguments.data)
+    aps: dict[str, list[float]] = {}
     rows: dict[str, list[tuple[float, float]]] = {arguments.backbone: [], "colours": []}
     for seed in range(1, arguments.seeds + 1):
         crops = train.draw(arguments.faces, seed) if arguments.faces else train
@@ -110,6 +156,11 @@ def measure_accuracy(arguments: argparse.Namespace) -> None:
         objective = learn(arguments.backbone, crops, seed)
         seconds = time.process_time() - began
         rows[arguments.backbone].append(rates(objective.predict(test).numpy(), test))
+        weights = NamesWeights(
+            arguments.backbone, crops.classes, arrays_of(objective.network.state_dict())
+        )
+        for name, ap in searched.measure(Recogniser(weights)).items():
+            aps.setdefault(name, []).append(ap)
         classify = probe(histograms(crops, size), crops)
         # a linear classifier of few colours is never sure: its likeliest class counts
         rows["colours"].append(rates(classify(histograms(test, size)).numpy(), test, 0.0))
@@ -118,6 +169,13 @@ def measure_accuracy(arguments: argparse.Namespace) -> None:
         )
         print(
             f"seed {seed}: {len(crops):,} faces, {seconds:.0f} s of processor  {told}", flush=True
+        )
+    means = [statistics.mean(each) for each in zip(*aps.values(), strict=True)]
+    for name, values in {**aps, "all, their mean": means}.items():
+        deviation = statistics.stdev(values) if len(values) > 1 else 0
+        print(
+            f"AP of {name}: {statistics.mean(values):.4f} ± {deviation:.4f} (least "
+            f"{min(values):.4f})"
         )
     for name, row in rows.items():
         columns = zip(*row, strict=True)

@@ -184,11 +184,11 @@ def test_what_is_learnt_is_better_than_chance(names_file: Path, frames: Path) ->
     dataset = load_dataset(frames)
     right = faces = 0
     for frame in dataset:
-        names, scores = recogniser.name_boxes(load_image(frame.path), frame.boxes)
-        assert ((scores >= 0) & (scores <= 1)).all()
-        pairs = zip(names, frame.labels, strict=True)
+        named = recogniser.name_boxes(load_image(frame.path), frame.boxes)
+        assert ((named.scores >= 0) & (named.scores <= 1)).all()
+        pairs = zip(named.names, frame.labels, strict=True)
         right += sum(folded(name) == folded(label or "") for name, label in pairs)
-        faces += len(names)
+        faces += len(named.names)
     assert right / faces > 0.8 > max(counts.values()) / sum(counts.values())
     assert told["named"] + told["unknown"] > 0
 
@@ -255,9 +255,15 @@ def labels_in(path: Path) -> list[str]:
     return sorted(str(line.label) for line in file.lines)
 
 
-def named_run(names: tuple[str, ...], boxes: list[list[float]], scores: list[float]) -> Run:
+def named_run(
+    names: tuple[str, ...],
+    boxes: list[list[float]],
+    scores: list[float],
+    likeliest: tuple[str, ...] | None = None,
+) -> Run:
     found = Detections.from_lists(boxes, scores, np.zeros((len(boxes), 5, 2)))
-    found = replace(found, names=names, name_scores=np.full(len(names), 0.5, np.float32))
+    name_scores = np.full(len(names), 0.5, np.float32)
+    found = replace(found, names=names, name_scores=name_scores, likeliest=likeliest)
     return Run("cartoon", {}, (FrameResult("a/1.jpg", (100, 100), found, {"onet": 2}, 0.1),))
 
 
@@ -272,13 +278,24 @@ def test_the_courses_arrays_are_written_for_each_character(tmp_path: Path) -> No
     assert np.load(tmp_path / "cartoon.npy/file_names_mom.npy").tolist() == ["1.jpg"]
 
 
+def test_a_face_that_is_called_unknown_counts_for_the_likeliest_character(tmp_path: Path) -> None:
+    boxes = [[0.0, 0, 20, 20], [50.0, 50, 80, 80]]
+    run = named_run(("dad", UNKNOWN), boxes, [0.9, 0.8], ("dad", "dad"))
+    save_exports(tmp_path, [run], ["npy", "csv"], score=0)
+    np.testing.assert_allclose(np.load(tmp_path / "cartoon.npy/scores_dad.npy"), [0.45, 0.4])
+    rows = (tmp_path / "cartoon.csv").read_text().splitlines()
+    assert [row.split(",")[-2] for row in rows[1:]] == ["dad", UNKNOWN]
+
+
 def test_names_are_kept_by_what_selects_faces(tmp_path: Path) -> None:
-    run = named_run(("dad", "mom"), [[0, 0, 20, 20], [50, 50, 80, 80]], [0.9, 0.8])
+    boxes = [[0.0, 0, 20, 20], [50.0, 50, 80, 80]]
+    run = named_run(("dad", "mom"), boxes, [0.9, 0.8], ("dad", "mom"))
     save_run(tmp_path / "cartoon.detections.json", run)
     (frame,) = load_run(tmp_path / "cartoon.detections.json").frames
     assert [face.name for face in frame.faces] == ["dad", "mom"]
     assert frame.above(0.85).detections.names == ("dad",)
     assert frame.detections[[1]].names == ("mom",)
+    assert frame.detections[[1]].likeliest == ("mom",)
     assert frame.detections[1].name_score == 0.5
     with pytest.raises(ValueError, match="expected 2 names with scores, got 1"):
         replace(frame.detections, names=("dad",))
@@ -289,11 +306,13 @@ def test_names_are_measured_as_counted_by_hand() -> None:
     labels = ["Ann", "bob", "ann", "unknown", None]
     boxes = [*faces, [0, 50, 10, 60]]
     said = ["ann", "ann", UNKNOWN, UNKNOWN, "bob", "bob"]
+    likeliest = ["ann", "ann", "ann", "bob", "bob", "bob"]
     found = NamedRanking(
         boxes=np.array(boxes, float),
         scores=np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.95]),
         names=said,
-        name_scores=np.ones(6),
+        likeliest=likeliest,
+        name_scores=np.array([1, 1, 0.3, 0.2, 1, 1]),
         frame_index=np.zeros(6, np.intp),
         faces=TrueBoxes(np.array(faces, float), np.zeros(5, np.intp)),
         labels=labels,
@@ -304,12 +323,13 @@ def test_names_are_measured_as_counted_by_hand() -> None:
     assert naming.confusion.rejected == (1, 1)
     ann, bob = naming.characters["Ann"], naming.characters["bob"]
     assert (ann.faces, ann.precision, ann.recall, ann.f1) == (2, 0.5, 0.5, 0.5)
-    assert ann.ap == 0.5  # the first is right, then a false alarm; the second face has no name
+    # right, a false alarm, and right again: the second face has no name, but is likeliest to be ann
+    assert ann.ap == pytest.approx(0.5 + 0.5 * 2 / 3)
     assert (bob.faces, bob.ap, bob.recall) == (1, 0.0, 0.0)
     assert naming.confusion.counts.sum() == 5  # the unlabelled face and what hit it are left out
     hidden = measure_names(found, score=0.85)
     assert hidden.confusion.right == (1, 1)
-    assert hidden.characters["Ann"].ap == 0.5
+    assert hidden.characters["Ann"].ap == ann.ap
 
 
 def test_evaluate_prints_and_writes_names(names_file: Path, frames: Path, tmp_path: Path) -> None:

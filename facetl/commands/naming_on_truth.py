@@ -31,6 +31,9 @@ class NamedFace:
     """A true face, and what it was called.
 
     Attributes:
+        true: its label.
+        said: what it was called.
+        score: how sure that was, in [0, 1].
         frame: the image that it is in.
         box: (1, 4) half-open pixels.
         distance: of its frame to the nearest training frame, NaN if not known.
@@ -129,8 +132,9 @@ def _name_faces(
         except ImageError:
             unreadable += len(rows)
             continue
-        names, scores = recogniser.name_boxes(image, frame.boxes[rows])
-        for row, said, score in zip(rows, names, scores.tolist(), strict=True):
+        named = recogniser.name_boxes(image, frame.boxes[rows])
+        for row, said, likely in zip(rows, named.names, named.scores.tolist(), strict=True):
+            score = 1 - likely if said == UNKNOWN else likely
             distance = distances.get(frame.name, float("nan"))
             label, box = str(frame.labels[row]), frame.boxes[[row]]
             faces.append(NamedFace(label, said, score, frame.path, box, distance))

@@ -52,7 +52,7 @@ class Measured:
     @classmethod
     def of(cls, where: str, crops: FaceCrops, probabilities: np.ndarray[Any, Any]) -> Measured:
         """Count what is right, by (N, C) probabilities of the classes."""
-        said = np.array(names_of(probabilities, crops.classes)[0], object)
+        said = np.array(names_of(probabilities, crops.classes).names, object)
         true = np.array(crops.classes, object)[crops.labels]
         nobody = true == UNKNOWN
         return cls(

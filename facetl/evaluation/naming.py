@@ -33,8 +33,9 @@ class CharacterFigures:
 
     Attributes:
         faces: how many true faces it has.
-        ap: average precision at IoU 0.3 of what is called by its name; a hit is one of its faces.
-            The score is that of the face times that of the name.  The course's task 2.
+        ap: average precision at IoU 0.3 of the faces that are likeliest to be the character's,
+            those called ``unknown`` too; a hit is one of its faces.  The score is that of the face
+            times that of the name.  The course's task 2.
         precision, recall: of the faces that are shown and called by its name; NaN without any.
     """
 
@@ -163,7 +164,8 @@ class NamedRanking:
         boxes: (N, 4) half-open pixels.
         scores: (N,) of the faces.
         names: N names.
-        name_scores: (N,) of the names.
+        likeliest: N characters, those that the faces are likeliest to be.
+        name_scores: (N,) their probabilities.
         frame_index: (N,) the frame of each detection.
         faces: the true boxes.
         labels: M labels of the true faces, None where not known.
@@ -172,6 +174,7 @@ class NamedRanking:
     boxes: NDArray[np.float64]
     scores: NDArray[np.float64]
     names: Sequence[str]
+    likeliest: Sequence[str]
     name_scores: NDArray[np.float64]
     frame_index: Indices
     faces: TrueBoxes
@@ -190,10 +193,12 @@ def measure_names(found: NamedRanking, score: float) -> Naming:
     names = {folded(name): name for name in (*strangers, *known.counts)}
     characters = [*known.counts, *(n for f, n in names.items() if n not in known.counts)]
     confusion = Confusion.of(_pair(found, score), characters)
-    said = np.array([folded(name) for name in found.names], object)
+    likeliest = np.array([folded(name) for name in found.likeliest], object)
     true = np.array([folded(label or "") for label in found.labels], object)
     figures = {
-        name: _measure_character(found, name, said == folded(name), true == folded(name), confusion)
+        name: _measure_character(
+            found, name, likeliest == folded(name), true == folded(name), confusion
+        )
         for name in known.counts
     }
     return Naming(figures, confusion, {}, known.unlabelled)

@@ -132,6 +132,7 @@ class Predictions:
         sizes_hw: height and width of each frame; empty for a peer's.
         names: N characters that the faces were recognised as; None if nobody asked.
         name_scores: (N,) in [0, 1]; without names none.
+        likeliest: N characters that the faces are likeliest to be, however little likely.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Predictions:
     sizes_hw: tuple[tuple[int, int], ...] = ()
     names: tuple[str, ...] | None = None
     name_scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    likeliest: tuple[str, ...] = ()
 
     @classmethod
     def of_run(cls, run: Run) -> Predictions:
@@ -162,7 +164,8 @@ class Predictions:
         scores = np.concatenate([np.zeros(0), *(each.scores for each in found)])
         named = [each for each in found if each.names is not None]
         is_named = len(named) == len(found) > 0
-        characters = [each.names for each in named if each.names]
+        said = [each.names or () for each in named]
+        likeliest = [each.likeliest or each.names or () for each in named]
         name_scores = [each.name_scores for each in named if each.name_scores is not None]
         return cls(
             name=run.name,
@@ -176,8 +179,9 @@ class Predictions:
             seconds_per_frame=run.seconds_per_frame,
             settings=run.settings,
             sizes_hw=tuple(frame.size_hw for frame in run.frames),
-            names=tuple(chain.from_iterable(characters)) if is_named else None,
+            names=tuple(chain.from_iterable(said)) if is_named else None,
             name_scores=np.concatenate([np.zeros(0), *name_scores]),
+            likeliest=tuple(chain.from_iterable(likeliest)),
         )
 
     @classmethod
@@ -360,6 +364,7 @@ def _measure_naming(
         run.boxes[rows].astype(np.float64),
         run.scores[rows].astype(np.float64),
         [names[row] for row in rows.tolist()],
+        [run.likeliest[row] for row in rows.tolist()],
         run.name_scores[rows].astype(np.float64),
         frame_index[rows],
         truth.true_boxes,

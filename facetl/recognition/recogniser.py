@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,21 @@ leaves 10 % more of the unknown ones without a name.
 
 _Namer = Callable[[Pixels, NDArray[np.int64]], Floats]
 """From (H, W, 3) pixels and (N, 4) windows to (N, C) probabilities."""
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """The names of N faces.
+
+    Attributes:
+        names: the likeliest characters; ``unknown`` where none is likely.
+        likeliest: the likeliest characters, however little likely.
+        scores: (N,) float32, their probabilities.
+    """
+
+    names: tuple[str, ...]
+    likeliest: tuple[str, ...]
+    scores: Floats
 
 
 class Recogniser:
@@ -106,11 +121,13 @@ class Recogniser:
         Raises:
             ImageError: if the picture cannot be read.
         """
-        names, scores = self.name_boxes(as_pixels(picture), found.boxes)
-        return replace(found, names=names, name_scores=scores)
+        named = self.name_boxes(as_pixels(picture), found.boxes)
+        return replace(
+            found, names=named.names, name_scores=named.scores, likeliest=named.likeliest
+        )
 
-    def name_boxes(self, image: Pixels, boxes: Boxes | Floats) -> tuple[tuple[str, ...], Floats]:
-        """Return N names, ``unknown`` for nobody in particular, and their (N,) probabilities.
+    def name_boxes(self, image: Pixels, boxes: Boxes | Floats) -> Named:
+        """Return the names of faces.
 
         Args:
             image: (H, W, 3) uint8, RGB.
@@ -130,20 +147,22 @@ class Recogniser:
         return self._probabilities(image, face_windows(boxes))
 
 
-def names_of(probabilities: Floats, classes: Sequence[str]) -> tuple[tuple[str, ...], Floats]:
-    """Return the likeliest names, ``unknown`` for what none is likely for, and how likely they are.
+def names_of(probabilities: Floats, classes: Sequence[str]) -> Named:
+    """Return the names of N faces.
 
     Args:
         probabilities: (N, C) of the classes.
-        classes: their C names.
+        classes: their C names; at least one is a character's.
     """
-    best = probabilities.argmax(axis=1)
-    scores = probabilities[np.arange(len(best)), best]
+    characters = [place for place, name in enumerate(classes) if name != UNKNOWN]
+    own = probabilities[:, characters]
+    best, scores = own.argmax(axis=1), own.max(axis=1)
+    likeliest = tuple(classes[characters[place]] for place in best.tolist())
     names = tuple(
-        classes[place] if score >= LEAST_SCORE else UNKNOWN
-        for place, score in zip(best.tolist(), scores.tolist(), strict=True)
+        name if score >= LEAST_SCORE else UNKNOWN
+        for name, score in zip(likeliest, scores.tolist(), strict=True)
     )
-    return names, scores
+    return Named(names, likeliest, scores)
 
 
 class NamingDetector:

@@ -43,7 +43,7 @@ class Face:
         landmarks: five ``(x, y)``, in the order of :data:`_LANDMARKS`.
         track: of a frame of a video, the number of the face that it follows, if it follows one.
         name: the character that it was recognised as, ``unknown`` if none; None if nobody asked.
-        name_score: probability of the name, in [0, 1].
+        name_score: probability of the character that it is likeliest to be, in [0, 1].
     """
 
     box: tuple[float, ...]
@@ -69,7 +69,9 @@ class Detections:
         origin: which image it was, if that is known.
         names: N characters that the faces were recognised as, ``unknown`` where none; None if
             nobody asked.
-        name_scores: (N,) float32 probabilities of the names, in [0, 1].
+        name_scores: (N,) float32 probabilities of the likeliest characters, in [0, 1].
+        likeliest: N characters that the faces are likeliest to be, those called ``unknown`` too;
+            None if that is not known.
     """
 
     boxes: Floats
@@ -78,15 +80,15 @@ class Detections:
     origin: Origin | None = field(default=None, kw_only=True)
     names: tuple[str, ...] | None = field(default=None, kw_only=True)
     name_scores: Floats | None = field(default=None, kw_only=True)
+    likeliest: tuple[str, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         count = len(self.scores)
         if (self.names is None) != (self.name_scores is None):
             raise ValueError("expected names and their scores, or neither")
-        if self.names is not None and (
-            len(self.names) != count or self.name_scores is None or len(self.name_scores) != count
-        ):
-            raise ValueError(f"expected {count} names with scores, got {len(self.names)}")
+        for told in (self.names, self.name_scores, self.likeliest):
+            if told is not None and len(told) != count:
+                raise ValueError(f"expected {count} names with scores, got {len(told)}")
         expected = {"boxes": (count, 4), "scores": (count,), "landmarks": (count, 5, 2)}
         for name, shape in expected.items():
             found = getattr(self, name).shape
@@ -118,17 +120,15 @@ class Detections:
     def __getitem__(self, keep: Any) -> Face | Detections:
         """Return the face of a number, or what an index array, a mask or a slice selects."""
         boxes, scores, landmarks = self.boxes[keep], self.scores[keep], self.landmarks[keep]
-        named, name_scores = self.names is not None, self.name_scores
-        names: Any = np.array(self.names, object)[keep] if named else None
-        name_scores = name_scores[keep] if name_scores is not None else None
+        names, likeliest = _select(self.names, keep), _select(self.likeliest, keep)
+        name_scores = None if self.name_scores is None else self.name_scores[keep]
         if isinstance(keep, Integral) and not isinstance(keep, bool):
             points = tuple(map(tuple, landmarks.tolist()))
             name_score = None if name_scores is None else name_scores.item()
             box = tuple(boxes.tolist())
             return Face(box, scores.item(), points, name=names, name_score=name_score)
-        names = tuple(names.tolist()) if named else None
         found = Detections(boxes, scores, landmarks, origin=self.origin)
-        return replace(found, names=names, name_scores=name_scores)
+        return replace(found, names=names, name_scores=name_scores, likeliest=likeliest)
 
     def __iter__(self) -> Iterator[Face]:
         return (self[place] for place in range(len(self)))
@@ -445,6 +445,14 @@ class Run:
             columns["name"] = [face.name for face in named]
             columns["name_score"] = [face.name_score for face in named]
         return as_table(columns)
+
+
+def _select(names: tuple[str, ...] | None, keep: Any) -> Any:
+    """Return some of the names, or the one of a number; None of None."""
+    if names is None:
+        return None
+    kept = np.array(names, object)[keep]
+    return tuple(kept.tolist()) if isinstance(kept, np.ndarray) else kept
 
 
 def _check_count(value: int) -> None:

@@ -220,8 +220,9 @@ def save_yolo_text(folder: Path, run: Run) -> list[Path]:
 def save_arrays(folder: Path, run: Run) -> list[Path]:
     """Write the three arrays of the course; where faces were named, three for each character.
 
-    A character's scores are those of its faces times those of the name.  The course's truth knows
-    images by their base names: so they are called here, unless two frames share one.
+    A character's are the faces that are likeliest to be it, those called ``unknown`` too; their
+    scores are multiplied by those of the name.  The course's truth knows images by their base
+    names: so they are called here, unless two frames share one.
     """
     path = folder / f"{run.name}.npy"
     names = _short_names([frame.image for frame in run.frames])
@@ -233,7 +234,9 @@ def save_arrays(folder: Path, run: Run) -> list[Path]:
     )
     save_peer(path, peer)
     for character in run.classes:
-        rows = [row for row, (each, _) in enumerate(found) if each.name == character]
+        rows = [
+            row for row, (each, _) in enumerate(found) if character in (each.name, each.likeliest)
+        ]
         sure = np.array([found[row][0].name_score or 0.0 for row in rows])
         save_peer(path, peer.rows(rows, sure), character)
     return [path]
@@ -267,6 +270,7 @@ class _Found(NamedTuple):
     score: float
     name: str | None
     name_score: float | None
+    likeliest: str | None
 
 
 def _columns(frame: FrameResult) -> tuple[list[list[float]], list[float], list[str | None]]:
@@ -302,9 +306,12 @@ def _found(frame: FrameResult, *, within: bool = False) -> Iterator[_Found]:
     name_scores: Sequence[float | None] = [None] * len(boxes)
     if found.name_scores is not None:
         name_scores = shortest_decimals(found.name_scores).tolist()
+    names: Sequence[str | None] = found.names or [None] * len(boxes)
+    likeliest = found.likeliest or names
     for row in np.flatnonzero(keep).tolist():
-        name = found.names[row] if found.names is not None else None
-        yield _Found(boxes[row].tolist(), float(scores[row]), name, name_scores[row])
+        yield _Found(
+            boxes[row].tolist(), float(scores[row]), names[row], name_scores[row], likeliest[row]
+        )
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:

@@ -14,8 +14,9 @@ A frame of a video has two keys more, ``"time": 4.92`` (seconds from the start) 
 shows the same as the frame before was not searched: its boxes are carried over, it has
 ``"carried": true``, no candidates and 0 seconds.
 
-Where faces were named there are two keys more, ``"names": ["dexter"]`` (``unknown`` for a face
-that is nobody's) and ``"name_scores": [0.98]``.
+Where faces were named there are three keys more: ``"likeliest": ["dexter"]``, the character that
+each face is likeliest to be; ``"name_scores": [0.98]``, the probability of that; and ``"names":
+["dexter"]``, the same where it is likely enough, else ``unknown``.
 """
 
 from __future__ import annotations
@@ -149,6 +150,8 @@ def frame_to_json(frame: FrameResult) -> dict[str, Any]:
     if frame.detections.names is not None and frame.detections.name_scores is not None:
         document["names"] = list(frame.detections.names)
         document["name_scores"] = shortest_decimals(frame.detections.name_scores).tolist()
+    if frame.detections.likeliest is not None:
+        document["likeliest"] = list(frame.detections.likeliest)
     if frame.carried:
         document["carried"] = True
     return document
@@ -176,9 +179,11 @@ def frame_from_json(frame: dict[str, Any]) -> FrameResult:
     height, width = frame["size_hw"]
     found = Detections.from_lists(frame["boxes"], frame["scores"], frame["landmarks"])
     if "names" in frame:
-        names = tuple(map(str, frame["names"]))
         found = replace(
-            found, names=names, name_scores=np.asarray(frame["name_scores"], np.float32)
+            found,
+            names=tuple(map(str, frame["names"])),
+            name_scores=np.asarray(frame["name_scores"], np.float32),
+            likeliest=tuple(map(str, frame["likeliest"])) if "likeliest" in frame else None,
         )
     return FrameResult(
         image=str(frame["image"]),

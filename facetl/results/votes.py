@@ -28,7 +28,7 @@ class NameVotes:
 
         Args:
             name: what it is called.
-            score: of the name, in [0, 1].
+            score: probability of the character that it is likeliest to be, in [0, 1].
         """
         self._sums[name] += score
         self._counts[name] += 1
@@ -48,6 +48,11 @@ class NameVotes:
 
     @property
     def score(self) -> float | None:
-        """The name's scores together, divided by the number of all boxes: in [0, 1]."""
-        name = self.name
-        return None if name is None else self._sums[name] / sum(self._counts.values())
+        """The name's scores together, divided by the number of all boxes: in [0, 1].
+
+        Of ``unknown`` it is how unlike all characters the boxes are, on average.
+        """
+        name, count = self.name, sum(self._counts.values())
+        if name == UNKNOWN:
+            return 1 - sum(self._sums.values()) / count
+        return None if name is None else self._sums[name] / count
