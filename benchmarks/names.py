@@ -3,13 +3,17 @@
     python benchmarks/names.py accuracy DATA --seeds 5
     python benchmarks/names.py accuracy DATA --seeds 5 --faces 10
     python benchmarks/names.py cost DATA
+    python benchmarks/names.py similarity DATA OTHER OTHER
 
 ``accuracy`` trains as ``facetl train-names`` does, once for each seed, and names the true faces of
 the test part: the share of the characters' faces that get their name, and of the unknown ones that
 get none; beside it the same of a linear classifier on histograms of the crops' colours.  It also
 names what the shipped detector finds, and gives the AP of each character (IoU 0.3).  ``cost``
 lets searches with and without names take turns over the test frames, on one core, and gives the
-processor's time of both.
+processor's time of both.  ``similarity`` tells how near the faces of other shows are to those of
+DATA, as Cui, Song, Sun, Howard and Belongie 2018 choose a start: exp(-0.01 d), where d is
+the earth mover's distance between the mean features of the characters, weighted by their faces;
+features are those of the shipped ONet, which all starts have in common.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import linprog
 from torch.nn import functional
 
 from facetl import Detector, Recogniser
@@ -33,6 +38,8 @@ from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import Pixels, load_image
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.naming import NamedRanking, measure_names
+from facetl.mtcnn.networks import ONet, normalise
+from facetl.mtcnn.weights import CARTOON, load_weights
 from facetl.recognition.backbones import arrays_of, build_backbone
 from facetl.recognition.crops import FaceCrops, cut_faces, room_around
 from facetl.recognition.learning import NamingObjective
@@ -216,17 +223,76 @@ def measure_cost(arguments: argparse.Namespace) -> None:
     )
 
 
+def mean_features(data: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (C, 256) mean features of the characters to learn, and their shares of faces."""
+    train = load_dataset(data, part="train", on_error="skip")
+    names = tuple(Characters.of(label for frame in train for label in frame.labels).counts)
+    crops = cut_faces(train, names, SIZES["onet"])
+    onet = load_weights(CARTOON).completed().stages["onet"]
+    network = ONet()
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in onet.items()})
+    room, size = room_around(SIZES["onet"]), SIZES["onet"]
+    middle = crops.pixels[:, room : room + size, room : room + size].transpose(0, 3, 1, 2)
+    with torch.inference_mode():
+        parts = [
+            network.eval().describe(normalise(torch.from_numpy(part).float()))
+            for part in np.array_split(middle, max(len(crops) // 256, 1))
+        ]
+    features = torch.cat(parts).double().numpy()
+    means = [features[crops.labels == place].mean(axis=0) for place in range(len(names))]
+    return np.stack(means), np.bincount(crops.labels) / len(crops)
+
+
+def earth_movers_distance(
+    ours: tuple[NDArray[np.float64], NDArray[np.float64]],
+    theirs: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> float:
+    """Return the least mean distance over which shares of one are moved to be those of the other.
+
+    Args:
+        ours: (N, K) places, and (N,) shares that add up to 1.
+        theirs: (M, K) and (M,).
+    """
+    (places, shares), (others, wanted) = ours, theirs
+    distances = np.linalg.norm(places[:, None] - others[None], axis=2)
+    from_each = np.repeat(np.eye(len(shares)), len(wanted), axis=1)
+    to_each = np.tile(np.eye(len(wanted)), len(shares))
+    found = linprog(
+        distances.ravel(),
+        A_eq=np.concatenate([from_each, to_each]),
+        b_eq=np.concatenate([shares, wanted]),
+    )
+    return float(found.fun)
+
+
+def measure_similarity(arguments: argparse.Namespace) -> None:
+    """Print how near other shows are."""
+    own = mean_features(arguments.data)
+    for other in arguments.others:
+        distance = earth_movers_distance(own, mean_features(other))
+        print(
+            f"{other.name} to {arguments.data.name}: distance {distance:.3f}, similarity "
+            f"{np.exp(-0.01 * distance):.4f}"
+        )
+
+
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("what", choices=("accuracy", "cost"))
+    parser.add_argument("what", choices=("accuracy", "cost", "similarity"))
     parser.add_argument("data", type=Path)
+    parser.add_argument("others", type=Path, nargs="*")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--faces", type=int)
     parser.add_argument("--backbone", choices=tuple(SIZES), default="onet")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    measure_cost(arguments) if arguments.what == "cost" else measure_accuracy(arguments)
+    measure = {
+        "accuracy": measure_accuracy,
+        "cost": measure_cost,
+        "similarity": measure_similarity,
+    }
+    measure[arguments.what](arguments)
 
 
 if __name__ == "__main__":

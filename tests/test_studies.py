@@ -313,14 +313,34 @@ def test_rows_have_means_and_paired_differences() -> None:
     assert held.differences["0.5"].differs_from_zero
     assert tamed.differences["0.5"].mean == pytest.approx(-0.03)
     assert not tamed.differences["0.5"].differs_from_zero
-    assert _best_rows([plain, held, tamed], "0.5") == {held.group}
-    assert _best_rows([plain, held, tamed], "photographs") == {tamed.group}
-    assert _best_rows([plain, held, tamed], "seconds") == {tamed.group}
+    assert _best_rows([plain, held, tamed], "0.5") == {(held.group, False)}
+    assert _best_rows([plain, held, tamed], "photographs") == {(tamed.group, False)}
+    assert _best_rows([plain, held, tamed], "seconds") == {(tamed.group, False)}
     assert tamed.against_sum["0.5"].mean == pytest.approx(-0.13)
     assert held.against_sum == {}
     with pytest.raises(KeyError):
         made_up(Cell("pnet", "pretrained", 25, 1), 0.5).figure("0.9")
     assert held.group.plain == plain.group == Group("pnet", "pretrained", 25, PLAIN)
+
+
+def test_each_seed_has_the_strength_that_its_held_out_examples_prefer() -> None:
+    weak, strong = replace(HELD, alpha=0.001), replace(HELD, alpha=0.1)
+    loss = {(weak, 1): 0.3, (strong, 1): 0.2, (weak, 2): 0.1, (strong, 2): 0.4, (weak, 3): 0.1}
+    ap = {(weak, 1): 0.9, (strong, 1): 0.5, (weak, 2): 0.6, (strong, 2): 0.8, (weak, 3): 0.9}
+    plain = [made_up(Cell("pnet", "pretrained", 25, seed), 0.4) for seed in (1, 2, 3)]
+    held = [made_up(Cell("pnet", "pretrained", 25, seed, how), ap[how, seed]) for how, seed in loss]
+    for result in held:
+        result.records[-1]["validation"]["total"] = loss[result.cell.method, result.cell.seed]
+    *alone, chosen = summarise(plain + held)
+    assert [row.chosen for row in alone] == [False] * 3
+    assert chosen.chosen
+    assert chosen.figures["0.5"] == Spread.of([0.5, 0.6])  # the third seed has one strength alone
+    assert chosen.differences["0.5"].mean == pytest.approx(0.15)
+    assert chosen.name == f"{HELD.regulariser} of chosen strength"
+    (section,) = sections([*alone, chosen])
+    assert [line[0].text for line in section.lines][-1] == chosen.name
+    assert chosen.name in summary_csv([*alone, chosen])
+    assert "sensitivity" in dict(plot_study(plain + held, [*alone, chosen]))
 
 
 def test_the_table_marks_the_best_and_what_is_beyond_chance() -> None:

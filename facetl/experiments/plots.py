@@ -76,7 +76,7 @@ def _plot_bars(rows: Sequence[Row]) -> Figure:
 
 def _draw_bars(axes: Axes, title: str, rows: Sequence[Row]) -> None:
     spreads = [_compared(row) for row in rows]
-    names = [describe_method(row.group.method) for row in rows]
+    names = [row.name for row in rows]
     colours = [VERMILION if row.group.method == PLAIN else BLUE for row in rows]
     deviations = [0 if math.isnan(each.deviation) else each.deviation for each in spreads]
     means = [spread.mean for spread in spreads]
@@ -91,7 +91,7 @@ def _draw_bars(axes: Axes, title: str, rows: Sequence[Row]) -> None:
 
 def _plot_sensitivity(rows: Sequence[Row]) -> Figure:
     """Draw AP by α: a panel a section, a line for each regulariser, rule and β."""
-    sections = _rows_by_section(rows)
+    sections = _rows_by_section([row for row in rows if not row.chosen])
     sections = {
         title: members
         for title, members in sections.items()

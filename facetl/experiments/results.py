@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +15,10 @@ from scipy import stats
 from facetl.errors import InputError
 from facetl.experiments.runner import KIND
 from facetl.experiments.setup import Setup
-from facetl.experiments.study import Cell, Group, Target, backbone_of
+from facetl.experiments.study import PLAIN, Cell, Group, Target, backbone_of, describe_method
 from facetl.files import read_json
 from facetl.training.training_log import check_records, is_figure
+from facetl.training.transfer import Transfer
 
 _CONFIDENCE = 0.95
 AP = ("0.3", "0.5", "0.7", "0.5:0.95")
@@ -100,10 +101,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """The figures of a group.
+    """The figures of a group, or of several that differ by the regulariser's strength.
 
     Attributes:
         group: which.
+        chosen: whether it has for each seed the cell of that strength whose loss on the examples
+            held out is least (nested choice); the group is then that of the usual strength.
         figures: spreads of the figures of :func:`figures_of`.
         differences: the same figures minus those of plain fine-tuning, paired by seed; empty
             for plain fine-tuning itself, and where it is missing.
@@ -112,10 +115,16 @@ class Row:
     """
 
     group: Group
+    chosen: bool
     figures: Mapping[str, Spread]
     differences: Mapping[str, Spread]
     against_sum: Mapping[str, Spread]
     trained_parameters: int
+
+    @property
+    def name(self) -> str:
+        """The method in words."""
+        return describe_method(self.group.method, "of chosen strength" if self.chosen else "")
 
 
 Item = TypeVar("Item")
@@ -140,16 +149,39 @@ def load_results(setup: Setup, cells: Iterable[Cell]) -> list[Result]:
 
 
 def summarise(results: Sequence[Result]) -> list[Row]:
-    """Return a row for each group, in the order of the results."""
+    """Return a row for each group, in the order of the results, and then those of nested choice."""
     by_cell = {result.cell: result for result in results}
     groups = gather(results, lambda result: result.cell.group)
-    return [_summarise(group, members, by_cell) for group, members in groups.items()]
+    rows = [_summarise(group, members, by_cell) for group, members in groups.items()]
+    families = gather(groups, lambda group: replace(group, method=_usual_strength(group.method)))
+    return rows + [
+        _summarise(family, best, by_cell, chosen=True)
+        for family, members in families.items()
+        if len(members) > 1 and (best := _choose([groups[member] for member in members]))
+    ]
 
 
-def _summarise(group: Group, members: list[Result], by_cell: Mapping[Cell, Result]) -> Row:
+def _usual_strength(method: Transfer) -> Transfer:
+    return replace(method, alpha=PLAIN.alpha, beta=PLAIN.beta)
+
+
+def _choose(groups: Sequence[Sequence[Result]]) -> list[Result]:
+    """Return for each seed that all groups have the result with the least loss held out."""
+    by_seed = gather((each for group in groups for each in group), lambda each: each.cell.seed)
+    return [
+        min(results, key=lambda result: result.records[-1]["validation"]["total"])
+        for results in by_seed.values()
+        if len(results) == len(groups)
+    ]
+
+
+def _summarise(
+    group: Group, members: list[Result], by_cell: Mapping[Cell, Result], *, chosen: bool = False
+) -> Row:
     names = figures_of(group.target)
     return Row(
         group=group,
+        chosen=chosen,
         figures={name: Spread.of([member.figure(name) for member in members]) for name in names},
         differences=_differ(members, lambda cell: cell.plain, by_cell),
         against_sum=_differ(members, lambda cell: cell.summed, by_cell),

@@ -261,8 +261,13 @@ def _slug(method: Transfer) -> str:
     return "-".join(word.replace(" ", "").replace(",", "+") for word in words)
 
 
-def describe_method(method: Transfer) -> str:
-    """Return a short name of a method for people: ``head``, ``l2-sp α 0.1, dtnh``."""
+def describe_method(method: Transfer, strength: str = "") -> str:
+    """Return a short name of a method for people: ``head``, ``l2-sp α 0.1, dtnh``.
+
+    Args:
+        method: which.
+        strength: what is said in place of the regulariser's strength.
+    """
     if method == PLAIN:
         return "plain fine-tuning"
     details = dict(_details(method))
@@ -271,7 +276,8 @@ def describe_method(method: Transfer) -> str:
         parts.append("new head")
     if method.holds:
         beta = f" β {details['b']}" if "b" in details else ""
-        parts.append(f"{method.regulariser} α {details['a']}{beta}")
+        own = f"α {details['a']}{beta}"
+        parts.append(f"{method.regulariser} {strength or own}")
     parts += [f"{_WORDS[short]} {value}" for short, value in details.items() if short in _WORDS]
     if method.gradient_rule != "sum":
         parts.append(method.gradient_rule)

@@ -19,7 +19,6 @@ from facetl.experiments.study import (
     Study,
     Target,
     backbone_of,
-    describe_method,
 )
 
 _TITLES = {"0.3": "AP at IoU 0.3", "test_loss": "test loss", "train_loss": "training loss"}
@@ -36,7 +35,9 @@ def _headers(target: Target) -> tuple[str, ...]:
 
 _LEGEND = (
     "Means ± standard deviations over seeds; the difference to plain fine-tuning is paired by "
-    "seed, ± its 95 % confidence interval, * where it is beyond that. {what}"
+    "seed, ± its 95 % confidence interval, * where it is beyond that. Of chosen strength: "
+    "each seed has the strength whose loss is least on the examples that it holds out of those to "
+    "learn from. {what}"
 )
 _OF_FACES = (
     "Photographs: AP at IoU 0.5 "
@@ -93,8 +94,8 @@ def sections(rows: Sequence[Row]) -> list[Section]:
     ]
 
 
-def _best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
-    """Return the groups with the best mean among those of one target, start and frames."""
+def _best_rows(rows: Sequence[Row], figure: str) -> set[tuple[Group, bool]]:
+    """Return the rows with the best mean among those of one target, start and frames."""
     better = operator.lt if figure in _LESS_IS_MORE else operator.gt
     best: dict[tuple[Target, Start, int], Row] = {}
     for row in rows:
@@ -103,7 +104,7 @@ def _best_rows(rows: Sequence[Row], figure: str) -> set[Group]:
         field = (row.group.target, row.group.start, row.group.frames)
         if field not in best or better(row.figures[figure].mean, best[field].figures[figure].mean):
             best[field] = row
-    return {row.group for row in best.values()}
+    return {(row.group, row.chosen) for row in best.values()}
 
 
 def as_markdown(study: Study, table: Sequence[Section]) -> str:
@@ -134,11 +135,11 @@ def _markdown_line(texts: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join([left, *right])} |"
 
 
-def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[_Entry, ...]:
+def _as_line(row: Row, best: Mapping[str, set[tuple[Group, bool]]]) -> tuple[_Entry, ...]:
     figures = [
         _Entry(
             _show(row.figures[name], 1 if name == "seconds" else 3),
-            row.group in best.get(name, set()),
+            (row.group, row.chosen) in best.get(name, set()),
         )
         for name in figures_of(row.group.target)
     ]
@@ -146,8 +147,7 @@ def _as_line(row: Row, best: Mapping[str, set[Group]]) -> tuple[_Entry, ...]:
     differences = [
         _Entry(_show_difference(each.get(name))) for each in (row.differences, row.against_sum)
     ]
-    method, learning = describe_method(row.group.method), f"{row.trained_parameters:,}"
-    return (_Entry(method), _Entry(learning), *figures, *differences)
+    return (_Entry(row.name), _Entry(f"{row.trained_parameters:,}"), *figures, *differences)
 
 
 def _as_section(title: str, target: Target, lines: Sequence[tuple[_Entry, ...]]) -> Section:
@@ -211,7 +211,7 @@ def summary_csv(rows: Sequence[Row]) -> str:
             "target": row.group.target,
             "start": row.group.start,
             "frames": row.group.frames or "all",
-            "method": describe_method(row.group.method),
+            "method": row.name,
             "seeds": row.figures["seconds"].count,
             "trained_parameters": row.trained_parameters,
         }
