@@ -10,13 +10,15 @@ the pretrained weights.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.autograd.function import once_differentiable
 
+from facetl.mtcnn.native import Pooling, has_kernels
 from facetl.mtcnn.stages import Stage
 
 
@@ -133,6 +135,10 @@ class ONet(nn.Module):
 
 
 Network = PNet | RNet | ONet
+_PRECISIONS, _POOLS = (torch.float32, torch.bfloat16), ((2, 2), (3, 2))
+"""Numbers of the maps that the kernels pool, and sides and strides of windows."""
+_LEAST_CHANNELS = 16
+"""Channels from which on the kernels are faster: PNet's 10 fill no vector."""
 _CLASSES: dict[Stage, type[Network]] = {"pnet": PNet, "rnet": RNet, "onet": ONet}
 
 
@@ -154,8 +160,11 @@ def build_network(stage: Stage) -> Network:
 
 def _activate_and_pool(features: Tensor, prelu: nn.PReLU, pool: nn.MaxPool2d) -> Tensor:
     """Return ``pool(prelu(features))``."""
+    is_learning = features.device.type == "cpu" and not torch.is_inference_mode_enabled()
+    is_known = (pool.kernel_size, pool.stride) in _POOLS and features.dtype in _PRECISIONS
+    is_known = is_known and features.shape[1] >= _LEAST_CHANNELS
     pooled: Tensor
-    if torch.is_grad_enabled():
+    if is_learning and is_known and has_kernels():
         pooled = _ActivateAndPool.apply(features, prelu.weight, pool)
     else:
         pooled = pool(prelu(features))
@@ -168,49 +177,50 @@ def _flatten_transposed(features: Tensor) -> Tensor:
 
 
 class _ActivateAndPool(torch.autograd.Function):
-    """``pool(prelu(features))``: the same values and gradients as torch's, in less time.
+    """``pool(prelu(features))`` by the kernels, several times faster than by torch.
 
-    The gradient passes the activation after the pooling: only the maxima have one, so the
-    activation's derivative is worked out for them alone, a quarter of the values; torch's own
-    goes through all of them, twice.
+    They go through the maps once, and once more for the gradients.  What is computed in between has
+    32 bits, also where maps have 16.
     """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, slopes: Tensor, pool: nn.MaxPool2d) -> Tensor:
         """Return the pooled activations of (N, C, H, W) features with (C,) slopes."""
-        activated = functional.prelu(features, slopes.to(features.dtype))
-        pooled, places = functional.max_pool2d(
-            activated, pool.kernel_size, pool.stride, ceil_mode=pool.ceil_mode, return_indices=True
-        )
+        features = features.contiguous(memory_format=torch.channels_last)
+        slopes = slopes.float().contiguous()
+        count, channels, height, width = features.shape
+        shape = (_count_windows(height, pool), _count_windows(width, pool))
+        how = Pooling(count, height, width, channels, pool.kernel_size, *shape)
+        pooled = _empty_maps(features, (count, channels, *shape))
+        places = _empty_maps(features, pooled.shape, torch.uint8)
+        half, threads = features.dtype == torch.bfloat16, torch.get_num_threads()
+        tensors = (features, slopes, pooled, places)
+        how.pool(*(each.data_ptr() for each in tensors), half=half, threads=threads)
         ctx.save_for_backward(features, slopes, places)
-        ctx.pool = pool
+        ctx.how = how
         return pooled
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         """Return the gradients of features and slopes."""
         features, slopes, places = ctx.saved_tensors
-        maxima = _rows_of_pixels(features).gather(1, _rows_of_pixels(places))
-        gradient = _rows_of_pixels(gradients[0])
-        below = maxima < 0
-        of_slopes = torch.where(below, gradient * maxima, 0).sum((0, 1), dtype=slopes.dtype)
-        passed = torch.where(below, gradient * slopes.to(gradient.dtype), gradient)
-        of_features = torch.ops.aten.max_pool2d_with_indices_backward(
-            _as_map(passed, places.shape), features, *_pool_arguments(ctx.pool), places
-        )
-        return of_features, of_slopes, None
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        of_features = torch.empty_like(features)
+        of_slopes = slopes.new_empty(len(features), len(slopes))
+        half, threads = features.dtype == torch.bfloat16, torch.get_num_threads()
+        tensors = (features, slopes, gradient, places, of_features, of_slopes)
+        ctx.how.spread(*(each.data_ptr() for each in tensors), half=half, threads=threads)
+        return of_features, of_slopes.sum(0), None
 
 
-def _rows_of_pixels(maps: Tensor) -> Tensor:
-    """Return (N, C, H, W) maps as (N, H · W, C), the order that channels last has in memory."""
-    return maps.permute(0, 2, 3, 1).flatten(1, 2)
+def _count_windows(side: int, pool: nn.MaxPool2d) -> int:
+    """Return how many windows fit; in ceil mode one that begins in the map may end beyond."""
+    kernel, stride = int(pool.kernel_size), int(pool.stride)  # type: ignore[arg-type]
+    whole = (side - kernel) // stride
+    beyond = pool.ceil_mode and whole * stride + kernel < side and (whole + 1) * stride < side
+    return whole + 1 + beyond
 
 
-def _as_map(rows: Tensor, shape: torch.Size) -> Tensor:
-    return rows.view(len(rows), *shape[2:], -1).permute(0, 3, 1, 2)
-
-
-def _pool_arguments(pool: nn.MaxPool2d) -> tuple[list[int], list[int], list[int], list[int], bool]:
-    """Return kernel, stride, padding, dilation and mode as torch's backward pass wants them."""
-    size, stride = int(pool.kernel_size), int(pool.stride)  # type: ignore[arg-type]
-    return [size, size], [stride, stride], [0, 0], [1, 1], pool.ceil_mode
+def _empty_maps(like: Tensor, shape: Sequence[int], dtype: torch.dtype | None = None) -> Tensor:
+    return torch.empty(shape, dtype=dtype or like.dtype, memory_format=torch.channels_last)

@@ -51,12 +51,12 @@ def keeping_threads(count: int | None = None) -> Iterator[None]:
 
 
 def mixed_precision(stage: Stage, device: torch.device) -> torch.autocast:
-    """Compute ONet in bfloat16 where that is faster; weights and losses stay in 32 bits.
+    """Compute RNet and ONet in bfloat16 where that is faster; weights and losses stay in 32 bits.
 
-    The smaller networks gain nothing by it.
+    PNet, the smallest, gains nothing by it.
     """
     able = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=able and stage == "onet")
+    return torch.autocast(device.type, torch.bfloat16, enabled=able and stage != "pnet")
 
 
 @cache

@@ -39,7 +39,7 @@ _NEEDS = {
 }
 """What is missing where a build does not run."""
 
-INTERFACE = 4
+INTERFACE = 5
 """Counts changes of what the kernels take and give; ``kernels.cpp`` has the same number."""
 
 _CELL = 7  # numbers: column, row, score, four offsets
@@ -126,6 +126,54 @@ def suppress_ranked(
     if count < 0:
         raise MemoryError(f"no room for {len(order)} boxes")
     return keep[:count]
+
+
+class Pooling(ctypes.Structure):
+    """Maps of (count, height, width, channels) and the windows that are pooled, in training.
+
+    Attributes:
+        kernel: pixels of a window, each way, 2 or 3; windows are 2 pixels apart.
+        rows, columns: of windows; the last may end beyond the maps.
+    """
+
+    _fields_ = tuple(
+        (name, ctypes.c_int)
+        for name in (
+            *("count", "height", "width", "channels"),
+            *("kernel", "rows", "columns"),
+        )
+    )
+
+    def pool(self, *addresses: int, half: bool, threads: int) -> None:
+        """Find the maxima after the activation.
+
+        Args:
+            addresses: of the maps, the slopes, the maxima and their places.
+            half: whether maps and maxima are bfloat16, instead of 32-bit floats.
+            threads: that share the work.
+        """
+        self._call("facetl_pool", addresses, half, threads)
+
+    def spread(self, *addresses: int, half: bool, threads: int) -> None:
+        """Give the gradients of the maxima back to the maps.
+
+        Args:
+            addresses: of the maps, the slopes, the maxima's gradients, their places, the gradients
+                of the maps, and those of the slopes by map.
+            half: as it was.
+            threads: that share the work.
+        """
+        self._call("facetl_spread", addresses, half, threads)
+
+    def _call(self, name: str, addresses: Sequence[int], half: bool, threads: int) -> None:
+        function = getattr(_find_kernels().library, name)
+        if function(ctypes.byref(self), int(half), threads, *map(ctypes.c_void_p, addresses)):
+            raise MemoryError("no room for a step of training")
+
+
+def has_kernels() -> bool:
+    """Return whether there are kernels that this processor runs."""
+    return _find_kernels().library is not None
 
 
 def instructions() -> str:

@@ -823,6 +823,161 @@ inline int suppress(const double* boxes, const int64_t* order, int count, bool n
 #pragma GCC pop_options
 #endif
 
+// ---- activation and pooling, for training
+
+typedef int32_t Ints __attribute__((vector_size(WIDTH * 4)));
+typedef uint32_t Bits __attribute__((vector_size(WIDTH * 4)));
+typedef uint16_t Halves __attribute__((vector_size(WIDTH * 2)));
+typedef uint8_t Bytes __attribute__((vector_size(WIDTH)));
+
+// Up to WIDTH numbers that lie side by side, as a vector; the rest is zero.
+template <class Packed, class Number>
+inline Packed gathered(const Number* from, int count) {
+    Packed all = {};
+    count == WIDTH ? std::memcpy(&all, from, sizeof all)
+                   : std::memcpy(&all, from, count * sizeof(Number));
+    return all;
+}
+template <class Packed, class Number>
+inline void scattered(Number* to, Packed all, int count) {
+    count == WIDTH ? std::memcpy(to, &all, sizeof all)
+                   : std::memcpy(to, &all, count * sizeof(Number));
+}
+inline Vector widened(const float* from, int count) { return gathered<Vector>(from, count); }
+inline Vector widened(const uint16_t* from, int count) {  // bfloat16: the upper half of a float
+    return (Vector)(__builtin_convertvector(gathered<Halves>(from, count), Bits) << 16);
+}
+inline Ints widened(const uint8_t* from, int count) {
+    return __builtin_convertvector(gathered<Bytes>(from, count), Ints);
+}
+inline void narrowed(float* to, Vector value, int count) { scattered(to, value, count); }
+inline void narrowed(uint16_t* to, Vector value, int count) {
+    const Bits bits = (Bits)value, nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    const Bits half = value == value ? nearest : (bits >> 16 | 0x40);  // no number stays none
+    scattered(to, __builtin_convertvector(half, Halves), count);
+}
+inline void narrowed(uint8_t* to, Ints value, int count) {
+    scattered(to, __builtin_convertvector(value, Bytes), count);
+}
+
+// Maps of (count, height, width, channels), and windows of `kernel` pixels each way, STRIDE apart,
+// which may end beyond the maps.
+struct Pooling {
+    int count, height, width, channels, kernel, rows, columns;
+
+    long own() const { return long(height) * width * channels; }
+    long pooled() const { return long(rows) * columns * channels; }
+};
+constexpr int STRIDE = 2;
+
+// Calls `work` for blocks of the channels: from where on, how many they are, and how many of these
+// were in the block before.
+template <class Work>
+inline void in_blocks(int channels, const Work& work) {
+    constexpr std::integral_constant<int, WIDTH> whole;
+    int c = 0;
+    for (; c + WIDTH <= channels; c += WIDTH) work(c, whole, 0);
+    if (c == channels) return;
+    channels > WIDTH ? work(channels - WIDTH, whole, c + WIDTH - channels) : work(0, channels, 0);
+}
+// The numbers of a vector but for so many of the first, which become zero.
+inline Vector without_first(Vector all, int count) {
+    Ints number;
+    for (int i = 0; i < WIDTH; i++) number[i] = i;
+    return number < count ? Vector{} : all;
+}
+
+// The maxima of an image's windows after the activation, and where in its window each was found.
+template <int KERNEL, class Number>
+void pool(const Pooling& how, const Number* in, const float* slopes, Number* out, uint8_t* places) {
+    const int all = how.channels;
+    for (int row = 0; row < how.rows; row++)
+        for (int column = 0; column < how.columns; column++, out += all, places += all) {
+            const int top = row * STRIDE, left = column * STRIDE;
+            const int high = std::min(KERNEL, how.height - top);
+            const int wide = std::min(KERNEL, how.width - left);
+            const Number* corner = in + (long(top) * how.width + left) * all;
+            in_blocks(all, [&](int c, auto some, int) {
+                const Vector slope = widened(slopes + c, some);
+                Vector best = Vector{} - std::numeric_limits<float>::infinity();
+                Ints place = {};
+#pragma GCC unroll 3
+                for (int y = 0; y < KERNEL; y++)
+#pragma GCC unroll 3
+                    for (int x = 0; x < KERNEL; x++) {
+                        if (y >= high || x >= wide) continue;
+                        Vector value = widened(corner + (long(y) * how.width + x) * all + c, some);
+                        value = value < 0 ? value * slope : value;
+                        const Ints more = (value > best) | (value != value);
+                        best = more ? value : best;
+                        place = more ? Ints{} + (y * KERNEL + x) : place;
+                    }
+                narrowed(out + c, best, some);
+                narrowed(places + c, place, some);
+            });
+        }
+}
+
+// The gradients of an image's maps from those of the maxima; to `of_slopes` those of the slopes.
+template <int KERNEL, class Number>
+void spread(const Pooling& how, const Number* in, const float* slopes, const Number* gradient,
+            const uint8_t* places, Number* out, float* of_slopes) {
+    const int all = how.channels;
+    std::fill(of_slopes, of_slopes + all, 0.f);
+    for (int y = 0; y < how.height; y++)
+        for (int x = 0; x < how.width; x++, in += all, out += all)
+            in_blocks(all, [&](int c, auto some, int known) {
+                Vector sum = {};
+#pragma GCC unroll 2
+                for (int up = 0; up < 2; up++)  // a pixel is in two windows each way, at most
+#pragma GCC unroll 2
+                    for (int back = 0; back < 2; back++) {
+                        const int row = y / STRIDE - up, column = x / STRIDE - back;
+                        const int down = y - row * STRIDE, right = x - column * STRIDE;
+                        if (down >= KERNEL || right >= KERNEL) continue;
+                        if (row < 0 || column < 0 || row >= how.rows || column >= how.columns)
+                            continue;
+                        const long window = (long(row) * how.columns + column) * all + c;
+                        const Ints place = widened(places + window, some);
+                        const Vector given = widened(gradient + window, some);
+                        sum += place == down * KERNEL + right ? given : Vector{};
+                    }
+                const Vector value = widened(in + c, some), slope = widened(slopes + c, some);
+                const Vector of_slope = widened(of_slopes + c, some);
+                const Vector own = without_first(value < 0 ? sum * value : Vector{}, known);
+                narrowed(of_slopes + c, of_slope + own, some);
+                narrowed(out + c, value < 0 ? sum * slope : sum, some);
+            });
+}
+
+template <int KERNEL, class Number>
+void pool_all(const Pooling& how, int threads, const void* in, const float* slopes, void* out,
+              uint8_t* places) {
+    share(threads, how.count, [&](Tasks& tasks) {
+        for (int i; tasks.next(i);)
+            pool<KERNEL>(how, (const Number*)in + i * how.own(), slopes,
+                         (Number*)out + i * how.pooled(), places + i * how.pooled());
+    });
+}
+
+template <int KERNEL, class Number>
+void spread_all(const Pooling& how, int threads, const void* in, const float* slopes,
+                const void* gradient, const uint8_t* places, void* out, float* of_slopes) {
+    share(threads, how.count, [&](Tasks& tasks) {
+        for (int i; tasks.next(i);)
+            spread<KERNEL>(how, (const Number*)in + i * how.own(), slopes,
+                           (const Number*)gradient + i * how.pooled(), places + i * how.pooled(),
+                           (Number*)out + i * how.own(), of_slopes + long(i) * how.channels);
+    });
+}
+
+// Calls a function by the size of the windows, 2 or 3, and the kind of numbers.
+#define BY_KIND(how, half, function, ...)                                                \
+    ((how)->kernel == 2                                                                  \
+         ? (half) ? function<2, uint16_t>(__VA_ARGS__) : function<2, float>(__VA_ARGS__) \
+     : (half) ? function<3, uint16_t>(__VA_ARGS__)                                       \
+              : function<3, float>(__VA_ARGS__))
+
 struct Cascade {
     PNet pnet;
     RNet rnet;
@@ -855,7 +1010,7 @@ struct Tensors {
 extern "C" {
 
 // Counts changes of what the functions below take and give; native/__init__.py has the same number.
-int facetl_interface() { return 4; }
+int facetl_interface() { return 5; }
 
 // Whether this processor has the instructions that this build was compiled for, and the system
 // keeps their registers.  Nothing else here may be called before this is known.
@@ -951,5 +1106,22 @@ int facetl_describe(const Cascade* own, const uint8_t* image, int height, int wi
 int facetl_suppress(const double* boxes, const int64_t* order, int count, int nested,
                     double threshold, int64_t* keep) try {
     return suppress(boxes, order, count, nested, threshold, keep);
+} catch (const std::bad_alloc&) { return -1; }
+
+// In training: the maxima of (count, height, width, channels) maps after the activation, over
+// windows of 2 or 3 pixels (see Pooling), and the place of each in its window, counted along its
+// rows.  The maps are floats, or bfloat16 if `half`.  -1 if the memory is too small.
+int facetl_pool(const Pooling* how, int half, int threads, const void* in, const float* slopes,
+                void* out, uint8_t* places) try {
+    BY_KIND(how, half, pool_all, *how, threads, in, slopes, out, places);
+    return 0;
+} catch (const std::bad_alloc&) { return -1; }
+
+// The gradients of these maps from those of the maxima; to (count, channels) `of_slopes` those of
+// the slopes, by each image.  -1 if the memory is too small.
+int facetl_spread(const Pooling* how, int half, int threads, const void* in, const float* slopes,
+                  const void* gradient, const uint8_t* places, void* out, float* of_slopes) try {
+    BY_KIND(how, half, spread_all, *how, threads, in, slopes, gradient, places, out, of_slopes);
+    return 0;
 } catch (const std::bad_alloc&) { return -1; }
 }
