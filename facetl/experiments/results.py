@@ -15,10 +15,16 @@ from scipy import stats
 from facetl.errors import InputError
 from facetl.experiments.runner import KIND
 from facetl.experiments.setup import Setup
-from facetl.experiments.study import PLAIN, Cell, Group, Target, backbone_of, describe_method
+from facetl.experiments.study import (
+    Cell,
+    Group,
+    Target,
+    backbone_of,
+    describe_method,
+    of_usual_strength,
+)
 from facetl.files import read_json
 from facetl.training.training_log import check_records, is_figure
-from facetl.training.transfer import Transfer
 
 _CONFIDENCE = 0.95
 AP = ("0.3", "0.5", "0.7", "0.5:0.95")
@@ -153,16 +159,12 @@ def summarise(results: Sequence[Result]) -> list[Row]:
     by_cell = {result.cell: result for result in results}
     groups = gather(results, lambda result: result.cell.group)
     rows = [_summarise(group, members, by_cell) for group, members in groups.items()]
-    families = gather(groups, lambda group: replace(group, method=_usual_strength(group.method)))
+    families = gather(groups, lambda group: replace(group, method=of_usual_strength(group.method)))
     return rows + [
         _summarise(family, best, by_cell, chosen=True)
         for family, members in families.items()
         if len(members) > 1 and (best := _choose([groups[member] for member in members]))
     ]
-
-
-def _usual_strength(method: Transfer) -> Transfer:
-    return replace(method, alpha=PLAIN.alpha, beta=PLAIN.beta)
 
 
 def _choose(groups: Sequence[Sequence[Result]]) -> list[Result]:

@@ -255,6 +255,11 @@ def _start_of(target: Target, method: Transfer, start: Start) -> Start:
     return USUAL if backbone_of(target) else "pretrained"
 
 
+def of_usual_strength(method: Transfer) -> Transfer:
+    """Return a method with the usual strength of its regulariser."""
+    return replace(method, alpha=PLAIN.alpha, beta=PLAIN.beta)
+
+
 def _slug(method: Transfer) -> str:
     """Return a short name of a method, fit for a file: what it has otherwise than plain tuning."""
     words = [method.strategy, *(f"{short}{value}" for short, value in _details(method))]

@@ -19,6 +19,7 @@ from facetl.experiments.study import (
     Study,
     Target,
     backbone_of,
+    of_usual_strength,
 )
 
 _TITLES = {"0.3": "AP at IoU 0.3", "test_loss": "test loss", "train_loss": "training loss"}
@@ -35,9 +36,11 @@ def _headers(target: Target) -> tuple[str, ...]:
 
 _LEGEND = (
     "Means ± standard deviations over seeds; the difference to plain fine-tuning is paired by "
-    "seed, ± its 95 % confidence interval, * where it is beyond that. Of chosen strength: "
-    "each seed has the strength whose loss is least on the examples that it holds out of those to "
-    "learn from. {what}"
+    "seed, ± its 95 % confidence interval, * where it is beyond that. {chosen}{what}"
+)
+_CHOSEN = (
+    "Of chosen strength: each seed has the strength whose loss is least on the examples that it "
+    "holds out of those to learn from. "
 )
 _OF_FACES = (
     "Photographs: AP at IoU 0.5 "
@@ -53,7 +56,10 @@ _OF_NAMES = (
 def legend_of(study: Study) -> str:
     """Return what must be known to read the table of a study."""
     of_names = any(map(backbone_of, study.targets))
-    return _LEGEND.format(what=_OF_NAMES if of_names else _OF_FACES)
+    several = len(set(map(of_usual_strength, study.methods))) < len(study.methods)
+    return _LEGEND.format(
+        chosen=_CHOSEN if several else "", what=_OF_NAMES if of_names else _OF_FACES
+    )
 
 
 @dataclass(frozen=True)
