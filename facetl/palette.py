@@ -25,6 +25,12 @@ LUMA: Final = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the brightness of a colour: ITU-R BT.601."""
 
 
+def blend(colour: str, other: str, share: float) -> str:
+    """Return a colour with a share of another one, ``#rrggbb`` as they are."""
+    pairs = ((int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round((1 - share) * own + share * new):02X}" for own, new in pairs)
+
+
 def track_colour(number: int | None, otherwise: str = SKY) -> str:
     """Return the colour of a track number, counted from 1: the same in every frame.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_supervision_has_the_same_faces(found: Detections) -> None:
     scene = np.zeros((60, 60, 3), np.uint8)
     drawn = sv.BoxAnnotator(thickness=1).annotate(scene.copy(), theirs)
     assert (drawn.any()) == (len(found) > 0)
+
+
+def test_supervision_has_the_names() -> None:
+    named = replace(TWO, names=("mom", "dad"), name_scores=np.array([0.9, 0.8], np.float32))
+    theirs = named.to_supervision()
+    assert theirs.data["class_name"].tolist() == ["mom", "dad"]
+    assert theirs.class_id is not None
+    assert theirs.class_id.tolist() == [1, 0]
+    np.testing.assert_array_equal(theirs.data["name_score"], named.name_scores)
+    others = named.to_supervision(["unknown", "mom", "dad"]).class_id
+    assert others is not None
+    assert others.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="dad"):
+        named.to_supervision(["mom"])
 
 
 @pytest.mark.parametrize(

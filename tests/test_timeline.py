@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +185,13 @@ def test_each_character_has_a_colour_in_all_pictures() -> None:
     assert captions_of(plain) == ["0.90", "0.90"]
     assert colours_of_faces(plain) == [SKY, SKY]
     assert captions_of(replace(found, names=("x" * 99, "y")))[0] == "x" * 23 + "… 0.90"
+
+
+def test_eighteen_characters_have_different_colours() -> None:
+    colours = colours_of([*map(str, range(18)), UNKNOWN])
+    assert len({*colours.values()}) == 19
+    assert [each for each in colours.values() if not re.fullmatch("#[0-9A-F]{6}", each)] == []
+    assert colours_of([*map(str, range(19))])["18"] == colours["0"]
 
 
 def test_a_plot_shows_names() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle
 
-from facetl.palette import GREY, TRACKS
+from facetl.palette import GREY, TRACKS, blend
 
 UNKNOWN = "unknown"
 """The label of faces that are nobody in particular; also what a face is called that is rejected."""
@@ -21,10 +22,14 @@ def folded(label: str) -> str:
 
 
 def colours_of(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each name, in their order; faces that are nobody's are grey."""
+    """Return a colour for each name, in their order; faces that are nobody's are grey.
+
+    After the sixth name come darker shades of the colours, then lighter ones.
+    """
     known = [name for name in dict.fromkeys(names) if name != UNKNOWN]
-    colours = {name: TRACKS[place % len(TRACKS)] for place, name in enumerate(known)}
-    return {**colours, UNKNOWN: GREY}
+    colours = [*TRACKS, *(blend(each, "#000000", 0.5) for each in TRACKS)]
+    colours += [blend(each, "#ffffff", 0.5) for each in TRACKS]
+    return {**dict(zip(known, cycle(colours), strict=False)), UNKNOWN: GREY}
 
 
 @dataclass(frozen=True)

@@ -204,20 +204,29 @@ class Detections:
             return f"{line}<pre>{escape(faces)}</pre>" if faces else line
         return f'{line}<img src="data:image/webp;base64,{b64encode(picture).decode()}">'
 
-    def to_supervision(self) -> SupervisionDetections:
-        """Return the faces as a ``supervision.Detections`` of one class, ``face``.
+    def to_supervision(self, classes: Sequence[str] | None = None) -> SupervisionDetections:
+        """Return the faces as a ``supervision.Detections``.
 
-        ``xyxy`` are the boxes, ``confidence`` the scores, ``data["landmarks"]`` the landmarks.
+        ``xyxy`` are the boxes, ``confidence`` the scores, ``data["landmarks"]`` the landmarks.  The
+        only class is ``face``; where faces were named, classes are the names, and
+        ``data["name_score"]`` has their scores.
+
+        Args:
+            classes: the names in the order of ``class_id``, so that it means the same in several
+                pictures; by default those in this one, in the order of the alphabet.
 
         Raises:
             InputError: if supervision is not installed.
+            ValueError: if a face has a name that is not among the classes.
         """
-        count = len(self)
+        names = self.names if self.names is not None else (FACE,) * len(self)
+        known = list(classes) if classes is not None else sorted(set(names))
+        scores = {} if self.name_scores is None else {"name_score": self.name_scores}
         found: SupervisionDetections = import_library("supervision").Detections(
             xyxy=self.boxes,
             confidence=self.scores,
-            class_id=np.zeros(count, dtype=int),
-            data={"class_name": np.full(count, FACE), "landmarks": self.landmarks},
+            class_id=np.array([known.index(name) for name in names], dtype=int),
+            data={"class_name": np.array(names, str), "landmarks": self.landmarks, **scores},
         )
         return found
 
