@@ -122,7 +122,9 @@ def _draw_sensitivity(axes: Axes, title: str, rows: Sequence[Row]) -> None:
         name = describe_method(row.group.method)
         mean = _compared(row).mean
         axes.axhline(mean, color=VERMILION, linewidth=1.2, linestyle=dashes, label=name)
-    axes.set(xscale="log", title=title, xlabel="α", ylabel=_what(rows))
+    axes.set(xscale="log", xlabel="α", ylabel=_what(rows))
+    axes.set_title(title, **_PANEL)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _draw_spreads(
@@ -173,7 +175,8 @@ def _plot_empirical_loss(results: Sequence[Result]) -> Figure:
 def _plot_angles(results: Sequence[Result]) -> Figure:
     """Draw the angles by epoch between loss, regulariser and direction: a panel a method.
 
-    Means over steps and seeds.  Beyond 90°, loss and regulariser are in conflict.
+    Means over steps and seeds.  Beyond 90°, loss and regulariser are in conflict.  With another
+    gradient rule, those of the plain sum's direction are beside its own, dashed.
     """
     groups = {group: members for group, members in _by_group(results).items() if group.method.holds}
     angles = {
@@ -183,8 +186,12 @@ def _plot_angles(results: Sequence[Result]) -> Figure:
     }
 
     def draw(axes: Axes, group: Group, members: Sequence[Result]) -> str:
+        summed = replace(group, method=replace(group.method, gradient_rule="sum"))
         for angle, (name, colour) in angles.items():
             _draw_by_epoch(axes, _series(members, "angles", angle), name, colour)
+            if summed != group and summed in groups and angle != "gradient_penalty":
+                others = _series(groups[summed], "angles", angle)
+                _draw_by_epoch(axes, others, f"{name}, with the sum", colour, "--")
         axes.axhline(90, color="#888888", linewidth=1, linestyle=(0, (4, 3)))
         axes.set(ylim=(0, 180), yticks=[0, 45, 90, 135, 180])
         conflicts = np.mean([_last_conflicts(member) for member in members])
@@ -230,7 +237,7 @@ def _series(results: Sequence[Result], part: str, figure: str) -> _Values:
     ]
 
 
-def _draw_by_epoch(axes: Axes, values: _Values, name: str, colour: str) -> None:
+def _draw_by_epoch(axes: Axes, values: _Values, name: str, colour: str, dashes: str = "-") -> None:
     """Draw the mean of the seeds by epoch, and a band from lowest to highest."""
     shortest = min(map(len, values))
     table = np.array([each[:shortest] for each in values])
@@ -238,7 +245,8 @@ def _draw_by_epoch(axes: Axes, values: _Values, name: str, colour: str) -> None:
     if known.any():
         epochs, table = np.arange(1, shortest + 1)[known], table[:, known]
         marker = "o" if len(epochs) == 1 else ""
-        axes.plot(epochs, table.mean(axis=0), color=colour, label=name, marker=marker)
+        mean, style = table.mean(axis=0), {"linestyle": dashes, "marker": marker}
+        axes.plot(epochs, mean, color=colour, label=name, **style)
         axes.fill_between(
             epochs, table.min(axis=0), table.max(axis=0), color=colour, alpha=0.15, linewidth=0
         )
