@@ -245,8 +245,9 @@ def _draw_by_epoch(axes: Axes, values: _Values, name: str, colour: str, dashes: 
     if known.any():
         epochs, table = np.arange(1, shortest + 1)[known], table[:, known]
         marker = "o" if len(epochs) == 1 else ""
-        mean, style = table.mean(axis=0), {"linestyle": dashes, "marker": marker}
-        axes.plot(epochs, mean, color=colour, label=name, **style)
+        mean = table.mean(axis=0)
+        style: dict[str, Any] = {"color": colour, "linestyle": dashes, "marker": marker}
+        axes.plot(epochs, mean, label=name, **style)
         axes.fill_between(
             epochs, table.min(axis=0), table.max(axis=0), color=colour, alpha=0.15, linewidth=0
         )
