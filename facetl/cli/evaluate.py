@@ -93,6 +93,7 @@ def evaluate(request: EvaluateRequest) -> None:
 
 def _print_naming(run: str, naming: Naming) -> None:
     """Print how well the faces of a run are named."""
+    from facetl.evaluation.naming import PARTS
     from facetl.evaluation.report.table import describe_characters
 
     click.echo()
@@ -100,8 +101,7 @@ def _print_naming(run: str, naming: Naming) -> None:
     print_table(_draw(f"{run}: characters", headers, describe_characters(naming)))
     click.echo(f"shown: {naming.confusion.describe()}")
     for part, confusion in naming.on_true_boxes.items():
-        where = "" if part == "all" else f" in {part.replace('_', '-')} frames"
-        click.echo(f"true boxes{where}: {confusion.describe()}")
+        click.echo(f"{PARTS[part]}: {confusion.describe()}")
 
 
 def _print_overlap(evaluations: Sequence[Evaluation], overlap: TrainTestOverlap) -> None:

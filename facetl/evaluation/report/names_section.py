@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from facetl.data.images import Pixels, encode_jpeg
-from facetl.evaluation.naming import Confusion
+from facetl.evaluation.naming import PARTS, Confusion
 from facetl.evaluation.report.page import ReportTable
 from facetl.evaluation.report.table import TableRow, describe_characters
 from facetl.evaluation.report.templating import as_address
@@ -14,11 +14,6 @@ from facetl.evaluation.scoring import Evaluation
 
 _QUALITY = 85
 """Of the sheet, as JPEG."""
-_PARTS = {
-    "all": "true boxes",
-    "near_twins": "true boxes in near-twins of training frames",
-    "unlike": "true boxes in frames unlike all training frames",
-}
 
 
 class NamesShown(NamedTuple):
@@ -54,7 +49,7 @@ def _describe(evaluation: Evaluation, sheet: Pixels | None) -> NamesShown:
     assert naming
     parts = naming.on_true_boxes.items()
     lines = [
-        *(f"{_PARTS[part]}: {each.describe()}" for part, each in parts),
+        *(f"{PARTS[part]}: {each.describe()}" for part, each in parts),
         f"faces found: {naming.confusion.describe()}",
     ]
     whole = naming.on_true_boxes.get("all")
