@@ -23,14 +23,14 @@ from facetl.evaluation.metrics import IOU_THRESHOLD, NAN, average_precision, dra
 
 NO_FACE = "no face"
 """The row of a confusion matrix that false alarms are in."""
+MISSED = "missed"
+"""Its column for faces that are not found."""
 PARTS = {
     "all": "true boxes",
     "near_twins": "true boxes in near-duplicates of training frames",
     "unlike": "true boxes in frames unlike all training frames",
 }
 """Which true faces are named apart, in words."""
-MISSED = "missed"
-"""Its column for faces that are not found."""
 
 
 @dataclass(frozen=True)
