@@ -307,7 +307,7 @@ def test_it_ends_in_one_line_and_resumes(own_episode: Path) -> None:
         served.finish(1, [])
         served.process.send_signal(signal.SIGINT)
         assert served.process.stdout is not None
-        assert served.process.stdout.read().startswith("1 frames done, ")
+        assert served.process.stdout.read().startswith("1 frame done, ")
         assert served.process.wait(60) == 0
     before = contents(project_of(own_episode))
     with serving(project_of(own_episode)) as served:

@@ -24,6 +24,7 @@ from facetl.data.images import load_image, save_image
 from facetl.errors import InputError
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
+from facetl.reporting import plural
 from facetl.results.detections import Run
 from facetl.results.store import load_run
 from facetl.search.inputs import find_inputs
@@ -95,7 +96,7 @@ def test_faces_of_a_folder(frames: Path, tmp_path: Path) -> None:
     assert face.seconds > 0
     assert run.skipped == ()
     assert left_in(out) == ["pretrained.detections.json", "report.html"]
-    assert "pretrained: 1 faces in 2 images (0 skipped)" in result.stdout
+    assert "pretrained: 1 face in 2 images (0 skipped)" in result.stdout
     assert result.stderr.splitlines()[-1].startswith("next: facetl evaluate ")
 
 
@@ -214,7 +215,7 @@ def test_an_unreadable_image_is_counted_and_the_others_go_on(frames: Path, tmp_p
     (frames / "void.jpg").write_bytes(b"")
     out = tmp_path / "results"
     result = succeed(frames, "--out", out, "--batch-size", "2", "--overlays")
-    assert "1 faces in 2 images (2 skipped)" in result.stdout
+    assert "1 face in 2 images (2 skipped)" in result.stdout
     assert result.stderr.count("skipped ") == 2
     run = run_in(out)
     assert [skipped.image for skipped in run.skipped] == ["cut.jpg", "void.jpg"]
@@ -409,12 +410,10 @@ def test_what_is_shown_begins_at_the_score_of_the_weights_and_the_file_keeps_all
     usual, everything, nothing = (run_in(tmp_path / name, "cartoon") for name in told)
     assert [run.score for run in (usual, everything, nothing)] == [SHOWN, 0, 1]
     for name, faces in (("usual", 1), ("all", 5), ("none", 0)):
-        assert f"cartoon: {faces} faces in 1 images (0 skipped)" in told[name].stdout
+        assert f"cartoon: {plural(faces, 'face')} in 1 image (0 skipped)" in told[name].stdout
         assert len((tmp_path / name / "cartoon.csv").read_text().splitlines()) == faces + 1
         assert len(list((tmp_path / name / "crops/cartoon").rglob("face_*.png"))) == faces
-    assert (
-        f"  at score {SHOWN:g} and more; 5 boxes in all are in the file\n" in told["usual"].stdout
-    )
+    assert f"  at score {SHOWN:g} and more; the file has 5 boxes in all\n" in told["usual"].stdout
     left_out = f"cartoon: boxes below score {SHOWN:g}, not exported: 4"
     assert left_out in told["usual"].stderr
     assert "not exported" not in told["all"].stderr
@@ -426,10 +425,10 @@ def test_what_is_shown_begins_at_the_score_of_the_weights_and_the_file_keeps_all
 def test_every_run_is_shown_from_its_own_score(frames: Path, tmp_path: Path) -> None:
     both = ("--weights", "pretrained", "--weights", "cartoon")
     result = succeed(frames / "face.jpg", *both, "--out", tmp_path / "results")
-    assert "pretrained: 1 faces in" in result.stdout
-    assert "cartoon: 1 faces in" in result.stdout
-    assert "at score 0.7 and more; 1 boxes" in result.stdout
-    assert f"at score {SHOWN:g} and more; 5 boxes" in result.stdout
+    assert "pretrained: 1 face in" in result.stdout
+    assert "cartoon: 1 face in" in result.stdout
+    assert "at score 0.7 and more; the file has 1 box" in result.stdout
+    assert f"at score {SHOWN:g} and more; the file has 5 boxes" in result.stdout
 
 
 @pytest.mark.parametrize("score", ["1.5", "-0.1", "nan", "high"])

@@ -610,7 +610,7 @@ def test_faces_and_tracks_count_from_a_score_on() -> None:
     assert (tally.frames.pictures, tally.boxes, tally.frames.faces) == (3, 6, 3)
     said = tally.describe("tuned")
     assert said.startswith("tuned: 3 boxes and 2 tracks in 3 frames, ")
-    assert said.endswith("\n  at score 0.5 and more; 6 boxes in all are in the file")
+    assert said.endswith("\n  at score 0.5 and more; the file has 6 boxes in all")
 
 
 def test_a_copy_shows_what_reaches_the_score(folder: Path, tmp_path: Path) -> None:

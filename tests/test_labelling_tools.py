@@ -805,7 +805,7 @@ def test_the_part_to_test_on_is_found_whatever_its_case(
     assert load_dataset(tmp_path, part="test").frames[0].name == "2.jpg"
     assert [frame.labels for frame in load_dataset(tmp_path)] == [("dad",)]
     result = success(convert(tmp_path, tmp_path.parent / f"{tmp_path.name}-out"))
-    assert result.stdout.startswith("train: 1 frames, 1 faces\ntest: 1 frames, 1 faces\n")
+    assert result.stdout.startswith("train: 1 frame, 1 face\ntest: 1 frame, 1 face\n")
 
 
 def test_parts_with_annotations_beside_both_are_parts(tmp_path: Path) -> None:
@@ -828,7 +828,7 @@ def test_a_part_whose_annotations_are_not_clear_is_never_left_out(tmp_path: Path
     assert "holds 2 text files" in result.stderr
     assert "or take another --part" in result.stderr
     assert not out.exists()
-    assert "1 frames, 1 faces" in success(convert(tmp_path, out, "--part", "train")).stdout
+    assert "1 frame, 1 face" in success(convert(tmp_path, out, "--part", "train")).stdout
 
 
 # warnings

@@ -148,7 +148,7 @@ def test_nothing_of_an_extra_is_there(light: Path) -> None:
 def test_the_face_of_the_portrait_is_found(light: Path, portrait: Path, tmp_path: Path) -> None:
     done = run(light, "facetl", "detect", portrait, "--out", tmp_path / "out")
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
-    assert "1 faces in 1 images (0 skipped)" in done.stdout
+    assert "1 face in 1 image (0 skipped)" in done.stdout
 
 
 def test_images_and_videos_are_searched_and_drawn(
@@ -271,4 +271,4 @@ def test_a_true_installation_is_small_and_finds_the_face(
     subprocess.run([*pip, "uninstall", "--quiet", "--yes", "pip", "setuptools"], check=True)
     assert sum(path.stat().st_size for path in packages.rglob("*") if path.is_file()) < LARGEST
     done = run(place / "bin", "facetl", "detect", portrait, "--out", tmp_path / "out")
-    assert "1 faces in 1 images (0 skipped)" in done.stdout, done.stderr
+    assert "1 face in 1 image (0 skipped)" in done.stdout, done.stderr

@@ -273,7 +273,7 @@ def test_the_table_has_the_counts(tmp_path: Path, frames: Path) -> None:
         ["negative patches", "40"],
         ["patches", "55"],
     ]
-    assert "under --match box: 1 faces (25.0%); under --match square it would be 0" in result.stdout
+    assert "under --match box: 1 face (25.0%); under --match square it would be 0" in result.stdout
 
 
 def test_the_command_counts_what_it_leaves_out(tmp_path: Path, frames: Path) -> None:

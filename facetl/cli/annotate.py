@@ -12,6 +12,7 @@ from facetl.cli.ending import ConsoleReporter
 from facetl.cli.train import parse_duration
 from facetl.commands.requests import AnnotateRequest
 from facetl.data.project import is_project, place_beside
+from facetl.reporting import plural
 
 
 def _place_project(
@@ -66,8 +67,8 @@ def annotate(request: AnnotateRequest) -> None:
 
     result = run(request, opened, ConsoleReporter())
     click.echo(
-        f"{result.done} frames done, {result.waiting} waiting, {result.skipped} skipped in "
-        f"{request.out}"
+        f"{plural(result.done, 'frame')} done, {result.waiting} waiting, {result.skipped} skipped "
+        f"in {request.out}"
     )
     suggest("annotate", request.out, why="to resume")
 

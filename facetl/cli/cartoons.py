@@ -8,6 +8,7 @@ from facetl.cli import options
 from facetl.cli.console import suggest
 from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import CartoonsRequest
+from facetl.reporting import plural
 
 
 @options.command(
@@ -34,6 +35,7 @@ def cartoons(request: CartoonsRequest) -> None:
 
     result = run(request, ConsoleReporter())
     for part, frames in result.frames.items():
-        click.echo(f"{part}: {frames} frames, {result.faces[part]} faces")
+        faces = plural(result.faces[part], "face")
+        click.echo(f"{part}: {plural(frames, 'frame')}, {faces}")
     click.echo(f"Rule: {result.rule}")
     suggest("train", request.out, "--out", "cascade.safetensors")

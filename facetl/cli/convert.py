@@ -8,6 +8,7 @@ from facetl.cli import options
 from facetl.cli.console import print_written
 from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import ConvertRequest
+from facetl.reporting import plural
 
 
 @options.command(ConvertRequest, "Write annotations or detections in another format.")
@@ -43,5 +44,5 @@ def convert(request: ConvertRequest) -> None:
     result = command.convert(request, ConsoleReporter())
     for part, (frames, faces) in result.counts.items():
         title = f"{part}: " if len(result.counts) > 1 else ""
-        click.echo(f"{title}{frames} frames, {faces} faces")
+        click.echo(f"{title}{plural(frames, 'frame')}, {plural(faces, 'face')}")
     print_written(result.written)

@@ -10,6 +10,7 @@ from facetl.cli import options
 from facetl.cli.console import plain_table, print_table, suggest
 from facetl.cli.ending import ConsoleReporter
 from facetl.commands.requests import PrepareRequest
+from facetl.reporting import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,7 +86,7 @@ def _describe_coverage(preparation: Preparation, match: Match) -> str:
     """Say how many faces gave no positive under the rule in force, and under the other."""
     other: Match = "box" if match == "square" else "square"
     lost = {
-        rule: f"{count:,} faces ({count / max(preparation.faces, 1):.1%})"
+        rule: f"{plural(count, 'face')} ({count / max(preparation.faces, 1):.1%})"
         for rule, count in preparation.without_positive.items()
     }
     return (

@@ -121,9 +121,10 @@ class Tally:
     def describe_shards(self, name: str) -> str:
         """Return what shards tell of the run of a name in words."""
         kinds = {"images": self.images, "frames": self.frames}
-        told = [kind for kind, each in kinds.items() if each.pictures or each.skipped]
-        faces = self.images.faces + self.frames.faces
-        found = f"{faces} faces in {self.pictures} {' and '.join(told)} ({self.skipped} skipped)"
+        kind = " and ".join(kind for kind, each in kinds.items() if each.pictures or each.skipped)
+        faces = plural(self.images.faces + self.frames.faces, "face")
+        pictures = plural(self.pictures, kind.removesuffix("s"), kind)
+        found = f"{faces} in {pictures} ({self.skipped} skipped)"
         return f"{name}: {found}\n{self._describe_score()}"
 
     def _describe_images(self) -> str:
@@ -131,7 +132,8 @@ class Tally:
         proposals = counts.proposals / max(counts.pictures, 1)
         seconds = "" if counts.pace is None else f" and {counts.pace:.3f} s"
         return (
-            f"{counts.faces} faces in {counts.pictures} images ({counts.skipped} skipped), "
+            f"{plural(counts.faces, 'face')} in {plural(counts.pictures, 'image')} "
+            f"({counts.skipped} skipped), "
             f"{proposals:.0f} proposals{seconds} an image"
         )
 
@@ -139,12 +141,13 @@ class Tally:
         counts = self.frames
         carried = f" ({counts.carried} carried over)" if counts.carried else ""
         pace = "" if counts.pace is None else f", {counts.pace:.3f} s a frame searched"
-        tracks = sum(map(len, self.tracks.values()))
-        frames = f"{counts.pictures} frames{carried}"
-        return f"{counts.faces} boxes and {tracks} tracks in {frames}{pace}"
+        tracks = plural(sum(map(len, self.tracks.values())), "track")
+        boxes, frames = plural(counts.faces, "box", "boxes"), plural(counts.pictures, "frame")
+        return f"{boxes} and {tracks} in {frames}{carried}{pace}"
 
     def _describe_score(self) -> str:
-        return f"  at score {self.score:g} and more; {self.boxes} boxes in all are in the file"
+        boxes = plural(self.boxes, "box", "boxes")
+        return f"  at score {self.score:g} and more; the file has {boxes} in all"
 
     def _of(self, video: str | None) -> _Counts:
         return self.images if video is None else self.frames
