@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -167,8 +168,19 @@ class Pooling(ctypes.Structure):
 
     def _call(self, name: str, addresses: Sequence[int], half: bool, threads: int) -> None:
         function = getattr(_find_kernels().library, name)
-        if function(ctypes.byref(self), int(half), threads, *map(ctypes.c_void_p, addresses)):
+        given = (int(half), threads, _find_team(), *map(ctypes.c_void_p, addresses))
+        if function(ctypes.byref(self), *given):
             raise MemoryError("no room for a step of training")
+
+
+@cache
+def _find_team() -> ctypes.c_void_p:
+    """Return the function that starts torch's own threads, or nothing if they are not OpenMP's."""
+    folder = Path(sys.modules["torch"].__file__ or "").parent
+    found = [*folder.glob("lib/libgomp*"), *folder.parent.glob("torch.libs/libgomp*")]
+    if not found:
+        return ctypes.c_void_p()
+    return ctypes.cast(ctypes.CDLL(str(found[0])).GOMP_parallel, ctypes.c_void_p)
 
 
 def has_kernels() -> bool:

@@ -950,33 +950,35 @@ void spread(const Pooling& how, const Number* in, const float* slopes, const Num
             });
 }
 
-template <int KERNEL, class Number>
-void pool_all(const Pooling& how, int threads, const void* in, const float* slopes, void* out,
-              uint8_t* places) {
-    share(threads, how.count, [&](Tasks& tasks) {
-        for (int i; tasks.next(i);)
-            pool<KERNEL>(how, (const Number*)in + i * how.own(), slopes,
-                         (Number*)out + i * how.pooled(), places + i * how.pooled());
-    });
+// Starts a function in so many threads of a team that is there already: OpenMP's GOMP_parallel.
+typedef void (*Team)(void (*)(void*), void*, unsigned, unsigned);
+
+// Like `share`, in the threads of a team, if there is one.  Torch's threads wait for their next
+// task in a loop, and would keep others from running at the same time.
+template <class Work>
+void share_in(Team team, int threads, int count, const Work& work) {
+    if (!team || threads < 2) return share(threads, count, work);
+    struct Call {
+        const Work& work;
+        Tasks tasks;
+    } call{work, Tasks(count)};
+    const auto run = [](void* all) {
+        Call& own = *static_cast<Call*>(all);
+        own.work(own.tasks);
+    };
+    team(run, &call, threads, 0);
 }
 
-template <int KERNEL, class Number>
-void spread_all(const Pooling& how, int threads, const void* in, const float* slopes,
-                const void* gradient, const uint8_t* places, void* out, float* of_slopes) {
-    share(threads, how.count, [&](Tasks& tasks) {
-        for (int i; tasks.next(i);)
-            spread<KERNEL>(how, (const Number*)in + i * how.own(), slopes,
-                           (const Number*)gradient + i * how.pooled(), places + i * how.pooled(),
-                           (Number*)out + i * how.own(), of_slopes + long(i) * how.channels);
-    });
+// Calls `work` with the size of the windows, 2 or 3, and a number of the kind that maps have.
+template <class Work>
+void by_kind(const Pooling& how, int half, const Work& work) {
+    const std::integral_constant<int, 2> two;
+    const std::integral_constant<int, 3> three;
+    if (half)
+        how.kernel == 2 ? work(two, uint16_t()) : work(three, uint16_t());
+    else
+        how.kernel == 2 ? work(two, float()) : work(three, float());
 }
-
-// Calls a function by the size of the windows, 2 or 3, and the kind of numbers.
-#define BY_KIND(how, half, function, ...)                                                \
-    ((how)->kernel == 2                                                                  \
-         ? (half) ? function<2, uint16_t>(__VA_ARGS__) : function<2, float>(__VA_ARGS__) \
-     : (half) ? function<3, uint16_t>(__VA_ARGS__)                                       \
-              : function<3, float>(__VA_ARGS__))
 
 struct Cascade {
     PNet pnet;
@@ -1111,17 +1113,34 @@ int facetl_suppress(const double* boxes, const int64_t* order, int count, int ne
 // In training: the maxima of (count, height, width, channels) maps after the activation, over
 // windows of 2 or 3 pixels (see Pooling), and the place of each in its window, counted along its
 // rows.  The maps are floats, or bfloat16 if `half`.  -1 if the memory is too small.
-int facetl_pool(const Pooling* how, int half, int threads, const void* in, const float* slopes,
-                void* out, uint8_t* places) try {
-    BY_KIND(how, half, pool_all, *how, threads, in, slopes, out, places);
+int facetl_pool(const Pooling* how, int half, int threads, Team team, const void* in,
+                const float* slopes, void* out, uint8_t* places) try {
+    by_kind(*how, half, [&](auto kernel, auto number) {
+        using Number = decltype(number);
+        share_in(team, threads, how->count, [&](Tasks& tasks) {
+            for (int i; tasks.next(i);)
+                pool<kernel>(*how, (const Number*)in + i * how->own(), slopes,
+                             (Number*)out + i * how->pooled(), places + i * how->pooled());
+        });
+    });
     return 0;
 } catch (const std::bad_alloc&) { return -1; }
 
 // The gradients of these maps from those of the maxima; to (count, channels) `of_slopes` those of
 // the slopes, by each image.  -1 if the memory is too small.
-int facetl_spread(const Pooling* how, int half, int threads, const void* in, const float* slopes,
-                  const void* gradient, const uint8_t* places, void* out, float* of_slopes) try {
-    BY_KIND(how, half, spread_all, *how, threads, in, slopes, gradient, places, out, of_slopes);
+int facetl_spread(const Pooling* how, int half, int threads, Team team, const void* in,
+                  const float* slopes, const void* gradient, const uint8_t* places, void* out,
+                  float* of_slopes) try {
+    by_kind(*how, half, [&](auto kernel, auto number) {
+        using Number = decltype(number);
+        share_in(team, threads, how->count, [&](Tasks& tasks) {
+            for (int i; tasks.next(i);)
+                spread<kernel>(*how, (const Number*)in + i * how->own(), slopes,
+                               (const Number*)gradient + i * how->pooled(),
+                               places + i * how->pooled(), (Number*)out + i * how->own(),
+                               of_slopes + long(i) * how->channels);
+        });
+    });
     return 0;
 } catch (const std::bad_alloc&) { return -1; }
 }
