@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from click.testing import CliRunner, Result
 from engines import needs_kernels
 from outcomes import success
 from tiny_world import save_frames
+from torch import nn
 
 from facetl import Detector, Recogniser
 from facetl.cli import main
@@ -478,3 +481,15 @@ def test_the_kernels_describe_what_torch_describes(names_file: Path) -> None:
     np.testing.assert_allclose(
         native.probabilities(image, boxes), own.probabilities(image, boxes), atol=1e-5
     )
+
+
+def test_statistics_of_batch_normalisation_keep_up_with_short_trainings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, momentum=0.01))
+    library = SimpleNamespace(EfficientNet=SimpleNamespace(from_name=lambda *_, **__: slow))
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", library)  # not all have it
+    for name in ("efficientnet_lite0", "mobilenet_v2", "resnet18"):
+        network = BACKBONES[name].build(2, 0.5)
+        layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert {layer.momentum for layer in layers} == {0.1}
