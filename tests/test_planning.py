@@ -94,12 +94,12 @@ def test_a_large_budget_doubles_the_epochs() -> None:
 
 def test_epochs_are_spared_before_patches_and_frames_never() -> None:
     whole = work().seconds(KEPT, TYPICAL)
-    some, few, least = fit(0.6 * whole), fit(0.2 * whole), fit(0.001)
+    some, few, least = fit(0.6 * whole), fit(0.3 * whole), fit(0.001)
     assert negatives(some) == negatives(PLAN)
     assert all(
         0.4 <= one / all_ < 0.8 for one, all_ in zip(epochs(some), epochs(PLAN), strict=True)
     )
-    assert epochs(few) == [8, 3, 4]
+    assert epochs(few) == [8, 3, 3]
     assert all(one < all_ for one, all_ in zip(negatives(few), negatives(PLAN), strict=True))
     assert epochs(least) == [1, 1, 1]
     assert negatives(least) == [round(LEAST_PATCHES * count) for count in negatives(PLAN)]

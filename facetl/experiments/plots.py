@@ -297,7 +297,7 @@ def _add_common_legend(figure: Figure, panels: Sequence[Axes], title: str = "") 
             list(known.values()),
             list(known),
             loc="outside upper left",
-            ncols=min(len(known), 4),
+            ncols=min(len(known), (1, 2, 4)[_columns(len(panels)) - 1]),
             title=title,
             title_fontproperties={"weight": "bold", "size": 11},
             alignment="left",
