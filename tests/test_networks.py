@@ -76,6 +76,15 @@ def test_the_kernels_pool_and_give_back_gradients_as_autograd_does(
 
 
 @needs_kernels
+def test_the_usual_device_does_not_matter() -> None:
+    features = torch.randn(1, 32, 8, 8)
+    prelu, pool = nn.PReLU(32), POOLS[0]
+    with torch.device("meta"):
+        fast = _activate_and_pool(features, prelu, pool)
+    assert torch.equal(fast, pool(prelu(features)))
+
+
+@needs_kernels
 def test_gradients_of_a_step_do_not_depend_on_the_threads() -> None:
     chance = torch.Generator().manual_seed(1)
     features = torch.randn(7, 32, 20, 20, generator=chance).requires_grad_()

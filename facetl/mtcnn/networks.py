@@ -223,4 +223,5 @@ def _count_windows(side: int, pool: nn.MaxPool2d) -> int:
 
 
 def _empty_maps(like: Tensor, shape: Sequence[int], dtype: torch.dtype | None = None) -> Tensor:
-    return torch.empty(shape, dtype=dtype or like.dtype, memory_format=torch.channels_last)
+    how: Any = {"dtype": dtype or like.dtype, "device": like.device}
+    return torch.empty(shape, **how, memory_format=torch.channels_last)
