@@ -99,7 +99,7 @@ def test_epochs_are_spared_before_patches_and_frames_never() -> None:
     assert all(
         0.4 <= one / all_ < 0.8 for one, all_ in zip(epochs(some), epochs(PLAN), strict=True)
     )
-    assert epochs(few) == [8, 3, 3]
+    assert epochs(few) == [8, 3, 4]
     assert all(one < all_ for one, all_ in zip(negatives(few), negatives(PLAN), strict=True))
     assert epochs(least) == [1, 1, 1]
     assert negatives(least) == [round(LEAST_PATCHES * count) for count in negatives(PLAN)]

@@ -348,6 +348,6 @@ def _describe_budget(budget: TimeBudget, reporter: Reporter) -> None:
 
 
 def _describe_epochs(plan: CascadePlan) -> str:
-    """Return the epochs of the stages: ``20 + 8 + 8 epochs``."""
+    """Return the epochs of the stages: ``20 + 8 + 10 epochs``."""
     counts = (str(each.training.total_epochs) for each in plan.stages.values())
     return f"{' + '.join(counts)} epochs"

@@ -6,7 +6,7 @@ where that is a file) and holds a step for each command that wrote there, in the
     {"format": "facetl-manifest", "version": 1, "steps": [
       {"command": "facetl train frames --out cascade.safetensors",
        "name": "train",
-       "settings": {"seed": 1, "epochs": [20, 8, 8], …},
+       "settings": {"seed": 1, "epochs": [20, 8, 10], …},
        "seed": 1,
        "versions": {"facetl": "0.1.0", "python": "3.12.3", "torch": "2.9.1", …},
        "inputs": {"frames": {"kind": "folder", "place": "../frames", "files": 101,
