@@ -3,7 +3,9 @@
 // INPUT: 32-bit numbers of tensors, image height and width, levels, border, windows; the length
 // of each tensor; the tensors; height and width of each level; the windows (64 bit); the image.
 // OUTPUT: floats: how many cells pass a threshold of 0.5, the cells, RNet's and ONet's answers,
-// and for each window whether NMS keeps it, all taken for boxes of a seventh of the size.
+// and for each window whether NMS keeps it, all taken for boxes of a seventh of the size; the
+// image's first numbers as maps that are pooled, with floats and with bfloat16: the maxima, their
+// places, and the gradients of maps and slopes if those of the maxima are the maxima.
 #include <cstdio>
 #include <fstream>
 #include <vector>
@@ -15,6 +17,37 @@ std::vector<T> take(std::ifstream& from, long count) {
     std::vector<T> values(count);
     from.read(reinterpret_cast<char*>(values.data()), count * sizeof(T));
     return values;
+}
+
+inline float number_of(float value) { return value; }
+inline float number_of(uint16_t half) {
+    const uint32_t bits = uint32_t(half) << 16;
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+}
+
+template <class Number>
+void append_pooled(const std::vector<uint8_t>& image, std::vector<float>& to) {
+    const Pooling how{1, 61, 14, 17, 3, 30, 7};
+    std::vector<Number> maps(how.own()), maxima(how.pooled()), gradients(how.own());
+    std::vector<float> slopes(how.channels), of_slopes(how.channels);
+    std::vector<uint8_t> places(how.pooled());
+    for (int i = 0; i < how.channels; i++) slopes[i] = i / 8.f - 1;
+    for (long i = 0; i < how.own(); i++) {
+        const float value = image[i] - 128.f;
+        uint32_t bits;
+        std::memcpy(&bits, &value, 4);
+        maps[i] = sizeof(Number) == 2 ? bits >> 16 : value;  // such numbers have few digits
+    }
+    const bool half = sizeof(Number) == 2;
+    facetl_pool(&how, half, 2, nullptr, maps.data(), slopes.data(), maxima.data(), places.data());
+    facetl_spread(&how, half, 2, nullptr, maps.data(), slopes.data(), maxima.data(), places.data(),
+                  gradients.data(), of_slopes.data());
+    for (Number each : maxima) to.push_back(number_of(each));
+    to.insert(to.end(), places.begin(), places.end());
+    for (Number each : gradients) to.push_back(number_of(each));
+    to.insert(to.end(), of_slopes.begin(), of_slopes.end());
 }
 
 int main(int, char** names) {
@@ -48,10 +81,14 @@ int main(int, char** names) {
     const int kept = facetl_suppress(boxes.data(), order.data(), windows, 0, 0.5, keep.data());
     for (int i = 0; i < kept; i++) stays[keep[i]] = 1;
 
+    std::vector<float> pooled;
+    append_pooled<float>(image, pooled);
+    append_pooled<uint16_t>(image, pooled);
+
     std::ofstream to(names[2], std::ios::binary);
     cells.resize(7 * long(passed));
     to.write(reinterpret_cast<const char*>(&passed), 4);
-    for (const auto* values : {&cells, &rnet, &onet, &stays})
+    for (const auto* values : {&cells, &rnet, &onet, &stays, &pooled})
         to.write(reinterpret_cast<const char*>(values->data()), 4 * values->size());
     return facetl_runs() ? 0 : 1;
 }
