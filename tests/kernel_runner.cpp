@@ -42,8 +42,8 @@ void append_pooled(const std::vector<uint8_t>& image, std::vector<float>& to) {
     }
     const bool half = sizeof(Number) == 2;
     facetl_pool(&how, half, 2, nullptr, maps.data(), slopes.data(), maxima.data(), places.data());
-    facetl_spread(&how, half, 2, nullptr, maps.data(), slopes.data(), maxima.data(), places.data(),
-                  gradients.data(), of_slopes.data());
+    facetl_pool_backward(&how, half, 2, nullptr, maps.data(), slopes.data(), maxima.data(),
+                         places.data(), gradients.data(), of_slopes.data());
     for (Number each : maxima) to.push_back(number_of(each));
     to.insert(to.end(), places.begin(), places.end());
     for (Number each : gradients) to.push_back(number_of(each));

@@ -80,7 +80,7 @@ def pooled(image: NDArray[np.uint8], *, half: bool) -> list[NDArray[Any]]:
     gradients, of_slopes = np.empty(shape, kind), np.empty(17, np.float32)
     first, last = (given, slopes, maxima, places), (gradients, of_slopes)
     how.pool(*(each.ctypes.data for each in first), half=half, threads=1)
-    how.spread(*(each.ctypes.data for each in (*first, *last)), half=half, threads=1)
+    how.pool_backward(*(each.ctypes.data for each in (*first, *last)), half=half, threads=1)
     if half:
         maxima, gradients = (
             (each.astype(np.uint32) << 16).view(np.float32) for each in (maxima, gradients)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from facetl.mtcnn.native import Pooling, has_kernels
+from facetl.mtcnn.native import NATIVE, Pooling
 from facetl.mtcnn.stages import Stage
 
 
@@ -138,7 +138,7 @@ Network = PNet | RNet | ONet
 _PRECISIONS, _POOLS = (torch.float32, torch.bfloat16), ((2, 2), (3, 2))
 """Numbers of the maps that the kernels pool, and sides and strides of windows."""
 _LEAST_CHANNELS = 16
-"""Channels from which on the kernels are faster: PNet's 10 fill no vector."""
+"""Channels that the kernels need: PNet's 10 fill no vector."""
 _CLASSES: dict[Stage, type[Network]] = {"pnet": PNet, "rnet": RNet, "onet": ONet}
 
 
@@ -160,11 +160,11 @@ def build_network(stage: Stage) -> Network:
 
 def _activate_and_pool(features: Tensor, prelu: nn.PReLU, pool: nn.MaxPool2d) -> Tensor:
     """Return ``pool(prelu(features))``."""
-    is_learning = features.device.type == "cpu" and not torch.is_inference_mode_enabled()
     is_known = (pool.kernel_size, pool.stride) in _POOLS and features.dtype in _PRECISIONS
-    is_known = is_known and features.shape[1] >= _LEAST_CHANNELS
+    is_wide = features.shape[1] >= _LEAST_CHANNELS
+    can_run = not (torch.is_inference_mode_enabled() or NATIVE.why_not(features.device.type))
     pooled: Tensor
-    if is_learning and is_known and has_kernels():
+    if is_known and is_wide and can_run:
         pooled = _ActivateAndPool.apply(features, prelu.weight, pool)
     else:
         pooled = pool(prelu(features))
@@ -210,7 +210,7 @@ class _ActivateAndPool(torch.autograd.Function):
         of_slopes = slopes.new_empty(len(features), len(slopes))
         half, threads = features.dtype == torch.bfloat16, torch.get_num_threads()
         tensors = (features, slopes, gradient, places, of_features, of_slopes)
-        ctx.how.spread(*(each.data_ptr() for each in tensors), half=half, threads=threads)
+        ctx.how.pool_backward(*(each.data_ptr() for each in tensors), half=half, threads=threads)
         return of_features, of_slopes.sum(0), None
 
 

@@ -133,16 +133,14 @@ class Pooling(ctypes.Structure):
     """Maps of (count, height, width, channels) and the windows that are pooled, in training.
 
     Attributes:
+        channels: 16 or more, so that they fill a vector.
         kernel: pixels of a window, each way, 2 or 3; windows are 2 pixels apart.
         rows, columns: of windows; the last may end beyond the maps.
     """
 
     _fields_ = tuple(
         (name, ctypes.c_int)
-        for name in (
-            *("count", "height", "width", "channels"),
-            *("kernel", "rows", "columns"),
-        )
+        for name in ("count", "height", "width", "channels", "kernel", "rows", "columns")
     )
 
     def pool(self, *addresses: int, half: bool, threads: int) -> None:
@@ -155,7 +153,7 @@ class Pooling(ctypes.Structure):
         """
         self._call("facetl_pool", addresses, half, threads)
 
-    def spread(self, *addresses: int, half: bool, threads: int) -> None:
+    def pool_backward(self, *addresses: int, half: bool, threads: int) -> None:
         """Give the gradients of the maxima back to the maps.
 
         Args:
@@ -164,7 +162,7 @@ class Pooling(ctypes.Structure):
             half: as it was.
             threads: that share the work.
         """
-        self._call("facetl_spread", addresses, half, threads)
+        self._call("facetl_pool_backward", addresses, half, threads)
 
     def _call(self, name: str, addresses: Sequence[int], half: bool, threads: int) -> None:
         function = getattr(_find_kernels().library, name)
@@ -181,11 +179,6 @@ def _find_team() -> ctypes.c_void_p:
     if not found:
         return ctypes.c_void_p()
     return ctypes.cast(ctypes.CDLL(str(found[0])).GOMP_parallel, ctypes.c_void_p)
-
-
-def has_kernels() -> bool:
-    """Return whether there are kernels that this processor runs."""
-    return _find_kernels().library is not None
 
 
 def instructions() -> str:

@@ -827,41 +827,26 @@ inline int suppress(const double* boxes, const int64_t* order, int count, bool n
 
 typedef int32_t Ints __attribute__((vector_size(WIDTH * 4)));
 typedef uint32_t Bits __attribute__((vector_size(WIDTH * 4)));
-typedef uint16_t Halves __attribute__((vector_size(WIDTH * 2)));
-typedef uint8_t Bytes __attribute__((vector_size(WIDTH)));
+typedef uint16_t Halves __attribute__((vector_size(WIDTH * 2), aligned(2), may_alias));
+typedef uint8_t Bytes __attribute__((vector_size(WIDTH), aligned(1), may_alias));
 
-// Up to WIDTH numbers that lie side by side, as a vector; the rest is zero.
-template <class Packed, class Number>
-inline Packed gathered(const Number* from, int count) {
-    Packed all = {};
-    count == WIDTH ? std::memcpy(&all, from, sizeof all)
-                   : std::memcpy(&all, from, count * sizeof(Number));
-    return all;
+inline Vector load(const uint16_t* from) {  // bfloat16: the upper half of a float
+    return (Vector)(__builtin_convertvector(*reinterpret_cast<const Halves*>(from), Bits) << 16);
 }
-template <class Packed, class Number>
-inline void scattered(Number* to, Packed all, int count) {
-    count == WIDTH ? std::memcpy(to, &all, sizeof all)
-                   : std::memcpy(to, &all, count * sizeof(Number));
+inline Ints load(const uint8_t* from) {
+    return __builtin_convertvector(*reinterpret_cast<const Bytes*>(from), Ints);
 }
-inline Vector widened(const float* from, int count) { return gathered<Vector>(from, count); }
-inline Vector widened(const uint16_t* from, int count) {  // bfloat16: the upper half of a float
-    return (Vector)(__builtin_convertvector(gathered<Halves>(from, count), Bits) << 16);
-}
-inline Ints widened(const uint8_t* from, int count) {
-    return __builtin_convertvector(gathered<Bytes>(from, count), Ints);
-}
-inline void narrowed(float* to, Vector value, int count) { scattered(to, value, count); }
-inline void narrowed(uint16_t* to, Vector value, int count) {
+inline void store(uint16_t* to, Vector value) {
     const Bits bits = (Bits)value, nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
     const Bits half = value == value ? nearest : (bits >> 16 | 0x40);  // no number stays none
-    scattered(to, __builtin_convertvector(half, Halves), count);
+    *reinterpret_cast<Halves*>(to) = __builtin_convertvector(half, Halves);
 }
-inline void narrowed(uint8_t* to, Ints value, int count) {
-    scattered(to, __builtin_convertvector(value, Bytes), count);
+inline void store(uint8_t* to, Ints value) {
+    *reinterpret_cast<Bytes*>(to) = __builtin_convertvector(value, Bytes);
 }
 
-// Maps of (count, height, width, channels), and windows of `kernel` pixels each way, STRIDE apart,
-// which may end beyond the maps.
+// Maps of (count, height, width, channels), WIDTH channels or more, and windows of `kernel` pixels
+// each way, STRIDE apart, which may end beyond the maps.
 struct Pooling {
     int count, height, width, channels, kernel, rows, columns;
 
@@ -870,15 +855,13 @@ struct Pooling {
 };
 constexpr int STRIDE = 2;
 
-// Calls `work` for blocks of the channels: from where on, how many they are, and how many of these
-// were in the block before.
+// Calls `work` for blocks of WIDTH channels: from where on, and how many of these were in the block
+// before.
 template <class Work>
 inline void in_blocks(int channels, const Work& work) {
-    constexpr std::integral_constant<int, WIDTH> whole;
     int c = 0;
-    for (; c + WIDTH <= channels; c += WIDTH) work(c, whole, 0);
-    if (c == channels) return;
-    channels > WIDTH ? work(channels - WIDTH, whole, c + WIDTH - channels) : work(0, channels, 0);
+    for (; c + WIDTH <= channels; c += WIDTH) work(c, 0);
+    if (c < channels) work(channels - WIDTH, c + WIDTH - channels);
 }
 // The numbers of a vector but for so many of the first, which become zero.
 inline Vector without_first(Vector all, int count) {
@@ -897,8 +880,8 @@ void pool(const Pooling& how, const Number* in, const float* slopes, Number* out
             const int high = std::min(KERNEL, how.height - top);
             const int wide = std::min(KERNEL, how.width - left);
             const Number* corner = in + (long(top) * how.width + left) * all;
-            in_blocks(all, [&](int c, auto some, int) {
-                const Vector slope = widened(slopes + c, some);
+            in_blocks(all, [&](int c, int) {
+                const Vector slope = load(slopes + c);
                 Vector best = Vector{} - std::numeric_limits<float>::infinity();
                 Ints place = {};
 #pragma GCC unroll 3
@@ -906,27 +889,27 @@ void pool(const Pooling& how, const Number* in, const float* slopes, Number* out
 #pragma GCC unroll 3
                     for (int x = 0; x < KERNEL; x++) {
                         if (y >= high || x >= wide) continue;
-                        Vector value = widened(corner + (long(y) * how.width + x) * all + c, some);
-                        value = value < 0 ? value * slope : value;
+                        const Number* from = corner + (long(y) * how.width + x) * all + c;
+                        const Vector value = activated(load(from), slope);
                         const Ints more = (value > best) | (value != value);
                         best = more ? value : best;
                         place = more ? Ints{} + (y * KERNEL + x) : place;
                     }
-                narrowed(out + c, best, some);
-                narrowed(places + c, place, some);
+                store(out + c, best);
+                store(places + c, place);
             });
         }
 }
 
 // The gradients of an image's maps from those of the maxima; to `of_slopes` those of the slopes.
 template <int KERNEL, class Number>
-void spread(const Pooling& how, const Number* in, const float* slopes, const Number* gradient,
-            const uint8_t* places, Number* out, float* of_slopes) {
+void pool_backward(const Pooling& how, const Number* in, const float* slopes,
+                   const Number* gradient, const uint8_t* places, Number* out, float* of_slopes) {
     const int all = how.channels;
     std::fill(of_slopes, of_slopes + all, 0.f);
     for (int y = 0; y < how.height; y++)
         for (int x = 0; x < how.width; x++, in += all, out += all)
-            in_blocks(all, [&](int c, auto some, int known) {
+            in_blocks(all, [&](int c, int known) {
                 Vector sum = {};
 #pragma GCC unroll 2
                 for (int up = 0; up < 2; up++)  // a pixel is in two windows each way, at most
@@ -938,15 +921,14 @@ void spread(const Pooling& how, const Number* in, const float* slopes, const Num
                         if (row < 0 || column < 0 || row >= how.rows || column >= how.columns)
                             continue;
                         const long window = (long(row) * how.columns + column) * all + c;
-                        const Ints place = widened(places + window, some);
-                        const Vector given = widened(gradient + window, some);
+                        const Ints place = load(places + window);
+                        const Vector given = load(gradient + window);
                         sum += place == down * KERNEL + right ? given : Vector{};
                     }
-                const Vector value = widened(in + c, some), slope = widened(slopes + c, some);
-                const Vector of_slope = widened(of_slopes + c, some);
+                const Vector value = load(in + c), slope = load(slopes + c);
                 const Vector own = without_first(value < 0 ? sum * value : Vector{}, known);
-                narrowed(of_slopes + c, of_slope + own, some);
-                narrowed(out + c, value < 0 ? sum * slope : sum, some);
+                store(of_slopes + c, load(of_slopes + c) + own);
+                store(out + c, value < 0 ? sum * slope : sum);
             });
 }
 
@@ -1128,17 +1110,17 @@ int facetl_pool(const Pooling* how, int half, int threads, Team team, const void
 
 // The gradients of these maps from those of the maxima; to (count, channels) `of_slopes` those of
 // the slopes, by each image.  -1 if the memory is too small.
-int facetl_spread(const Pooling* how, int half, int threads, Team team, const void* in,
-                  const float* slopes, const void* gradient, const uint8_t* places, void* out,
-                  float* of_slopes) try {
+int facetl_pool_backward(const Pooling* how, int half, int threads, Team team, const void* in,
+                         const float* slopes, const void* gradient, const uint8_t* places,
+                         void* out, float* of_slopes) try {
     by_kind(*how, half, [&](auto kernel, auto number) {
         using Number = decltype(number);
         share_in(team, threads, how->count, [&](Tasks& tasks) {
             for (int i; tasks.next(i);)
-                spread<kernel>(*how, (const Number*)in + i * how->own(), slopes,
-                               (const Number*)gradient + i * how->pooled(),
-                               places + i * how->pooled(), (Number*)out + i * how->own(),
-                               of_slopes + long(i) * how->channels);
+                pool_backward<kernel>(*how, (const Number*)in + i * how->own(), slopes,
+                                      (const Number*)gradient + i * how->pooled(),
+                                      places + i * how->pooled(), (Number*)out + i * how->own(),
+                                      of_slopes + long(i) * how->channels);
         });
     });
     return 0;
