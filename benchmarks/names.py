@@ -36,8 +36,7 @@ from facetl import Detector, Recogniser
 from facetl.data.characters import UNKNOWN, Characters
 from facetl.data.dataset import FaceDataset, load_dataset
 from facetl.data.images import Pixels, load_image
-from facetl.evaluation.matching import TrueBoxes
-from facetl.evaluation.naming import NamedRanking, measure_names
+from facetl.evaluation.scoring import Predictions, Truth, evaluate_all, name_evaluations
 from facetl.mtcnn.networks import ONet, normalise
 from facetl.mtcnn.weights import CARTOON, load_weights
 from facetl.recognition.backbones import arrays_of, build_backbone
@@ -46,7 +45,7 @@ from facetl.recognition.learning import NamingObjective
 from facetl.recognition.names_file import NamesWeights
 from facetl.recognition.recogniser import LEAST_SCORE, NamingDetector
 from facetl.recognition.settings import SIZES, NamingSettings
-from facetl.results.detections import Detections
+from facetl.results.detections import Detections, FrameResult, Run
 from facetl.search.pipeline import Searcher
 from facetl.training.epochs import run_epochs
 
@@ -128,26 +127,20 @@ class Searched:
 
     def measure(self, recogniser: Recogniser) -> dict[str, float]:
         """Return the AP of each character."""
-        rows = list(zip(self.images, self.found, strict=True))
-        named = [recogniser.name(image, found) for image, found in rows]
-        owners = [np.full(len(frame.labels), place) for place, frame in enumerate(self.frames)]
-        faces = TrueBoxes(
-            np.concatenate([frame.boxes for frame in self.frames]), np.concatenate(owners)
+        rows = zip(self.frames, self.images, self.found, strict=True)
+        run = Run(
+            "cartoon",
+            {},
+            tuple(
+                FrameResult(frame.name, image.shape[:2], recogniser.name(image, found), {}, 0.0)
+                for frame, image, found in rows
+            ),
         )
-        ranking = NamedRanking(
-            np.concatenate([each.boxes for each in named]).astype(np.float64),
-            np.concatenate([each.scores for each in named]).astype(np.float64),
-            [name for each in named for name in each.names or ()],
-            [name for each in named for name in each.likeliest or ()],
-            np.concatenate([each.name_scores for each in named if each.name_scores is not None]),
-            np.repeat(np.arange(len(named)), [len(each) for each in named]),
-            faces,
-            [label for frame in self.frames for label in frame.labels],
-        )
-        figures = measure_names(ranking, 0.5).characters
-        return {
-            name: each.ap for name, each in figures.items() if name in recogniser.weights.characters
-        }
+        predictions, truth = [Predictions.of_run(run)], Truth.of(self.frames)
+        (evaluation,) = name_evaluations(evaluate_all(predictions, truth), predictions, truth)
+        characters = evaluation.naming.characters if evaluation.naming else {}
+        known = recogniser.weights.characters
+        return {name: each.ap for name, each in characters.items() if name in known}
 
 
 def measure_accuracy(arguments: argparse.Namespace) -> None:
