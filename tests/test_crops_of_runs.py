@@ -175,7 +175,7 @@ def test_boxes_that_leave_the_image(noise: list[NamedImage], tmp_path: Path) -> 
     assert written(folder) == [*names, "contact_sheet.jpg"]
     sizes = [load_image(folder / name).shape[:2] for name in names]
     assert sizes == [(9, 13), (1, 1), (5, 5)]
-    assert said == ["left out outside their images: 1 face"]
+    assert said == ["faces outside their images, left out: 1"]
     cut(tmp_path / "turned", noise, run, Cropping(0.0, align=True))
     turned = load_image(tmp_path / "turned" / "tuned" / names[0])
     assert turned.shape[:2] == (14, 23)

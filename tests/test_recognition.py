@@ -286,6 +286,15 @@ def test_a_face_that_is_called_unknown_counts_for_the_likeliest_character(tmp_pa
     run = named_run(("dad", UNKNOWN), boxes, [0.9, 0.8], ("dad", "dad"))
     save_exports(tmp_path, [run], ["npy", "csv"], score=0)
     np.testing.assert_allclose(np.load(tmp_path / "cartoon.npy/scores_dad.npy"), [0.45, 0.4])
+    np.testing.assert_allclose(np.load(tmp_path / "cartoon.npy/scores_unknown.npy"), [0.4])
+    nobody = named_run((UNKNOWN, UNKNOWN), boxes, [0.9, 0.8], ("dad", "mom"))
+    nobody.frames[0].detections.name_scores[:] = 0.3  # type: ignore[index]
+    save_exports(tmp_path / "nobody", [nobody], ["npy"], score=0)
+    of_mom, of_nobody = (
+        np.load(tmp_path / f"nobody/cartoon.npy/scores_{name}.npy") for name in ("mom", UNKNOWN)
+    )
+    np.testing.assert_allclose(of_mom, [0.24], rtol=1e-6)
+    np.testing.assert_allclose(of_nobody, [0.63, 0.56], rtol=1e-6)
     rows = (tmp_path / "cartoon.csv").read_text().splitlines()
     assert [row.split(",")[-2] for row in rows[1:]] == ["dad", UNKNOWN]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facetl.boxes import Boxes
-from facetl.data.characters import UNKNOWN, Characters, folded
+from facetl.data.characters import UNKNOWN, Characters, folded, sureness
 from facetl.data.dataset import FaceDataset
 from facetl.data.images import Pixels, load_image
 from facetl.data.near_duplicates import NEAR_TWIN, UNLIKE
@@ -134,7 +134,7 @@ def _name_faces(
             continue
         named = recogniser.name_boxes(image, frame.boxes[rows])
         for row, said, likely in zip(rows, named.names, named.scores.tolist(), strict=True):
-            score = 1 - likely if said == UNKNOWN else likely
+            score = sureness(said, likely)
             distance = distances.get(frame.name, float("nan"))
             label, box = str(frame.labels[row]), frame.boxes[[row]]
             faces.append(NamedFace(label, said, score, frame.path, box, distance))

@@ -21,6 +21,16 @@ def folded(label: str) -> str:
     return "".join(label.split()).casefold()
 
 
+def sureness(name: str, likely: float) -> float:
+    """Return how sure a name is: of ``unknown``, how unlike all characters the face is.
+
+    Args:
+        name: what a face is called.
+        likely: probability of the character that it is likeliest to be, in [0, 1].
+    """
+    return 1 - likely if name == UNKNOWN else likely
+
+
 def colours_of(names: Iterable[str]) -> dict[str, str]:
     """Return a colour for each name, in their order; faces that are nobody's are grey.
 

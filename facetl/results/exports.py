@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facetl.boxes import FARTHEST, THINNEST, as_boxes, clip
+from facetl.data.characters import sureness
 from facetl.data.formats import label_studio, labelme
 from facetl.data.formats.coco import bbox_of, describe_box, describe_dataset
 from facetl.data.formats.label_studio import Task
@@ -221,7 +222,7 @@ def save_arrays(folder: Path, run: Run) -> list[Path]:
     """Write the three arrays of the course; where faces were named, three for each character.
 
     A character's are the faces that are likeliest to be it, those called ``unknown`` too; their
-    scores are multiplied by those of the name.  The course's truth knows images by their base
+    scores are multiplied by how sure the name is.  The course's truth knows images by their base
     names: so they are called here, unless two frames share one.
     """
     path = folder / f"{run.name}.npy"
@@ -233,12 +234,11 @@ def save_arrays(folder: Path, run: Run) -> list[Path]:
         file_names=tuple(name for _, name in found),
     )
     save_peer(path, peer)
-    for character in run.classes:
-        rows = [
-            row for row, (each, _) in enumerate(found) if character in (each.name, each.likeliest)
-        ]
-        sure = np.array([found[row][0].name_score or 0.0 for row in rows])
-        save_peer(path, peer.rows(rows, sure), character)
+    said = {name for each, _ in found for name in (each.name, each.likeliest) if name}
+    for name in sorted(said):
+        rows = [row for row, (each, _) in enumerate(found) if name in (each.name, each.likeliest)]
+        sure = np.array([sureness(name, found[row][0].name_score or 0.0) for row in rows])
+        save_peer(path, peer.rows(rows, sure), name)
     return [path]
 
 

@@ -32,7 +32,7 @@ from facetl.data.near_duplicates import UNLIKE, SeenThumbnails, thumbnail
 from facetl.data.tracks import LOST
 from facetl.errors import NameTooLongError
 from facetl.files import is_there, write_text
-from facetl.reporting import Reporter, plural
+from facetl.reporting import Reporter
 from facetl.results.detections import FrameResult
 from facetl.results.json_file import shortest_decimals
 from facetl.search.pipeline import NamedImage, Searched
@@ -214,8 +214,7 @@ class CropCutter(Sink):
         if not self._has_sheets:
             return
         if self._hidden:
-            faces = plural(self._hidden, "face")
-            self._reporter.note(f"left out outside their images: {faces}")
+            self._reporter.note(f"faces outside their images, left out: {self._hidden}")
         if self._left_out:
             why = "as their names would be too long"
             self._reporter.note(f"crops left out, {why}: {self._left_out}")
