@@ -22,6 +22,7 @@ from torch import nn
 from facetl import Detector, Recogniser
 from facetl.cli import main
 from facetl.data.characters import UNKNOWN, Characters, folded
+from facetl.data.crops import squares_around
 from facetl.data.dataset import load_dataset
 from facetl.data.discovery import recognise
 from facetl.data.formats.course import load_annotations, save_annotations
@@ -34,7 +35,7 @@ from facetl.mtcnn.networks import normalise
 from facetl.mtcnn.resampling import cut_windows
 from facetl.mtcnn.weights import built_in_files
 from facetl.recognition.backbones import BACKBONES, build_backbone, load_network
-from facetl.recognition.crops import FaceCrops, cut_faces, face_windows, room_around
+from facetl.recognition.crops import MARGIN, FaceCrops, cut_faces, room_around
 from facetl.recognition.learning import NamingObjective
 from facetl.recognition.names_file import load_names
 from facetl.recognition.settings import SIZES, NamingSettings
@@ -99,10 +100,10 @@ def test_characters_are_one_in_all_spellings() -> None:
 
 
 def test_windows_are_squares_around_the_boxes() -> None:
-    windows = face_windows(np.array([[10, 20, 30, 60], [5.5, 5.5, 5.9, 5.6]]), margin=0.25)
+    windows = squares_around(np.array([[10, 20, 30, 60], [5.5, 5.5, 5.9, 5.6]]), 0.25)
     np.testing.assert_array_equal(windows[0], [-10, 10, 50, 70])
     assert (windows[1, 2:] > windows[1, :2]).all()
-    assert face_windows(np.zeros((0, 4))).shape == (0, 4)
+    assert squares_around(np.zeros((0, 4)), 0.25).shape == (0, 4)
 
 
 def test_the_middle_of_a_crop_is_what_a_search_shows(frames: Path) -> None:
@@ -111,7 +112,7 @@ def test_the_middle_of_a_crop_is_what_a_search_shows(frames: Path) -> None:
     assert label
     crop = cut_faces([frame], [label], 48).pixels[:1].astype(float)
     room = room_around(48)
-    window = face_windows(frame.boxes[:1]).astype(float)
+    window = squares_around(frame.boxes[:1], MARGIN).astype(float)
     shown = cut_windows(load_image(frame.path), window, 48, padding=True)[0]
     middle = crop[0, room : room + 48, room : room + 48].transpose(2, 0, 1)
     # whole pixels of another grid: the same picture, not the same numbers
@@ -205,7 +206,7 @@ def test_all_engines_name_as_torch_does(engine: str, names_file: Path, frames: P
     image, beyond = load_image(frame.path), np.array([[-20.0, -30.0, 25.0, 20.0]])
     boxes = np.concatenate([frame.boxes, beyond])
     found = Recogniser(weights, engine=engine).probabilities(image, boxes)
-    pixels = cut_windows(image, face_windows(boxes).astype(float), 48, padding=True)
+    pixels = cut_windows(image, squares_around(boxes, MARGIN).astype(float), 48, padding=True)
     with torch.no_grad():
         wanted = load_network(weights)(normalise(pixels)).softmax(dim=1).numpy()
     np.testing.assert_allclose(found, wanted, atol=0.05 if engine == "half" else 1e-5)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps
 
 from facetl.boxes import Boxes, as_boxes, clip
@@ -32,6 +32,23 @@ def windows_around(boxes: Boxes, margin: float) -> NDArray[np.int64]:
     first, last = np.split(boxes + reach, 2, axis=1)
     first = np.floor(first)
     return np.concatenate([first, np.maximum(np.ceil(last), first + 1)], axis=1).astype(np.int64)
+
+
+def squares_around(boxes: ArrayLike, margin: float, grow: float = 1.0) -> NDArray[np.int64]:
+    """Return the (N, 4) squares of whole pixels that show (N, 4) boxes and what is around them.
+
+    Args:
+        boxes: half-open, in pixels; finite.
+        margin: what is shown on every side, as a share of the box's longer side.
+        grow: factor of the sides.
+    """
+    given = as_boxes(boxes)
+    centres = (given[:, :2] + given[:, 2:]) / 2
+    sides = (given[:, 2:] - given[:, :2]).max(axis=1, keepdims=True, initial=0)
+    half = sides * (1 + 2 * margin) * grow / 2
+    corners = np.floor(np.concatenate([centres - half, centres + half], axis=1) + 0.5)
+    corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2] + 1)
+    return corners.astype(np.int64)
 
 
 def square_windows(windows: NDArray[np.int64], size_hw: tuple[int, int]) -> NDArray[np.int64]:

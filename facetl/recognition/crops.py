@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from facetl.boxes import as_boxes
 from facetl.data.characters import folded
+from facetl.data.crops import squares_around
 from facetl.data.frame import Frame
 from facetl.data.images import load_image
 from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
@@ -23,23 +23,6 @@ MARGIN = 0.2
 def room_around(size: int) -> int:
     """Return by how many pixels a crop of a size is larger on each side, to be moved and sized."""
     return size // 4
-
-
-def face_windows(boxes: ArrayLike, margin: float = MARGIN, grow: float = 1.0) -> NDArray[np.int64]:
-    """Return the (N, 4) squares of whole pixels that show the faces of (N, 4) boxes.
-
-    Args:
-        boxes: half-open, in pixels; finite.
-        margin: what is shown around a face on each side, as a share of its longer side.
-        grow: factor of the sides.
-    """
-    given = as_boxes(boxes)
-    centres = (given[:, :2] + given[:, 2:]) / 2
-    sides = (given[:, 2:] - given[:, :2]).max(axis=1, keepdims=True, initial=0)
-    half = sides * (1 + 2 * margin) * grow / 2
-    corners = np.floor(np.concatenate([centres - half, centres + half], axis=1) + 0.5)
-    corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2] + 1)
-    return corners.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +98,7 @@ def cut_faces(
         except ImageError as error:
             report(error)
             continue
-        grown = face_windows(frame.boxes[rows], grow=(size + 2 * room) / size)
+        grown = squares_around(frame.boxes[rows], MARGIN, grow=(size + 2 * room) / size)
         cut = crop(add_up(image), grown, size + 2 * room)
         pixels.append(np.rint(cut).astype(np.uint8).transpose(0, 2, 3, 1))
         labels += [place for place in own if place is not None]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.characters import UNKNOWN
+from facetl.data.crops import squares_around
 from facetl.data.images import Pixels
 from facetl.data.interop import import_library
 from facetl.data.pictures import Picture, as_pixels
@@ -18,7 +19,7 @@ from facetl.errors import WeightsError
 from facetl.mtcnn.devices import choose_device
 from facetl.mtcnn.engines import AUTO_ENGINE, choose_engine, load_engine
 from facetl.mtcnn.weights import CARTOON, Weights, load_weights
-from facetl.recognition.crops import face_windows
+from facetl.recognition.crops import MARGIN
 from facetl.recognition.names_file import NamesWeights, load_names
 from facetl.recognition.settings import ONET, SIZES
 from facetl.results.detections import Detections, Floats
@@ -144,7 +145,7 @@ class Recogniser:
         """
         if not len(boxes):
             return np.zeros((0, len(self.weights.classes)), np.float32)
-        return self._probabilities(image, face_windows(boxes))
+        return self._probabilities(image, squares_around(boxes, MARGIN))
 
 
 def names_of(probabilities: Floats, classes: Sequence[str]) -> Named:
