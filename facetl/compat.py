@@ -93,7 +93,7 @@ class MTCNN(nn.Module):
             keep_all: whether all faces are cut out, not one per image.
             device: where the networks run; the CPU by default.
             weights: ``"pretrained"``, ``"cartoon"`` or a weights file, whose ``padding``,
-                ``voting``, ``rnet_weight`` and ``mirrored`` apply.
+                ``voting``, ``rnet_weight``, ``mirrored`` and ``rescored`` apply.
 
         Raises:
             WeightsError: if the weights file is missing, damaged or does not fit.

@@ -224,8 +224,8 @@ def test_boxes_and_landmarks_are_turned_back_once_and_twice() -> None:
 def test_a_preset_gives_way_to_what_is_asked_for_and_not_to_the_weights() -> None:
     own = Settings(min_face=30, voting=True)
     assert own.preset(None) == own
-    assert own.preset("thorough") == replace(own, mirrored=True)
-    assert own.preset("thorough").override(mirrored=False) == own
+    assert own.preset("thorough") == replace(own, mirrored=True, rescored=True)
+    assert own.preset("thorough").override(mirrored=False, rescored=False) == own
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -114,7 +114,7 @@ def test_pretrained_is_all_three_stages() -> None:
     assert all(same(pretrained.stages[s], load_pretrained_stage(s)) for s in STAGES)
 
 
-@pytest.mark.parametrize("name", ["cartoon", "pretrained"])
+@pytest.mark.parametrize("name", ["cartoon", "cartoon-large", "pretrained"])
 def test_a_built_in_name_may_come_as_a_path(name: str) -> None:
     assert load_weights(Path(name)).fingerprint == load_weights(name).fingerprint
 

@@ -182,7 +182,7 @@ def _label(
 ) -> Iterator[Frame]:
     """Yield the images that can be read, with what both views of them say."""
     detector = Detector.load(request.weights, request.device, request.engine)
-    run = SearchRun("", detector, detector.settings.preset("thorough"))
+    run = SearchRun("", detector, detector.settings.override(mirrored=True))
     found = search_all([run], images, workers=request.workers)
     for searched in reporter.track(found, "looking for sure faces", len(images)):
         if searched.skipped:

@@ -70,6 +70,11 @@ def tune(request: TuneRequest, reporter: Reporter = SILENT) -> TuneResult:
     aim = request.aim
     out, plot = _find_outputs(request)
     weights = load_weights(request.weights)
+    if weights.settings.rescored:
+        raise InputError(
+            f"{request.weights} rescores what it finds, which cannot be tuned; tune weights "
+            "without rescored in their settings"
+        )
     detector = Detector(weights, choose_device(request.device), request.engine)
     dataset = _choose_frames(request, reporter)
     faces = [frame.boxes for frame in dataset]

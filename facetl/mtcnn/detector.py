@@ -40,6 +40,7 @@ from facetl.mtcnn.geometry import (
     square,
 )
 from facetl.mtcnn.nms import Indices, suppress, suppress_nested, vote
+from facetl.mtcnn.rescoring import rescore
 from facetl.mtcnn.stages import Stage
 from facetl.mtcnn.weights import CARTOON, Weights, load_weights
 from facetl.results.detections import Detections, FrameResult
@@ -377,7 +378,8 @@ class Detector:
 
         Args:
             stage: which network.
-            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` plays no part.
+            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` and
+                ``rescored`` play no part.
             settings: how the stages before it search.
             judged: give the scores of the stage itself, not those of the stage before it.
 
@@ -401,7 +403,8 @@ class Detector:
 
         Args:
             last: the stage whose boxes and scores are taken for the cascade's.
-            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` plays no part.
+            image: (H, W, 3) uint8, RGB; taken as it is, ``mirrored`` and
+                ``rescored`` play no part.
             settings: how to search; the last threshold and ``voting`` apply to the last stage.
 
         Returns:
@@ -423,6 +426,11 @@ class Detector:
         for places in _group_by_size(images, PIXELS_AT_ONCE // views):
             pixels = np.stack([images[place] for place in places])
             searched = self._search_together(pixels, settings, threads)
+            if settings.rescored:
+                searched = [
+                    replace(each, detections=rescore(image, each.detections))
+                    for image, each in zip(pixels, searched, strict=True)
+                ]
             found.update(zip(places, searched, strict=True))
         return [found[place] for place in range(len(images))]
 
@@ -462,7 +470,7 @@ def _remember(pictures: Iterable[Picture], origins: list[Origin], bgr: bool) -> 
 def run_cascade(backend: Backend, settings: Settings) -> Iterator[tuple[CascadeStep, Candidates]]:
     """Yield what is left after each step; what is not asked for is not computed.
 
-    Images are taken as they are: ``mirrored`` plays no part.
+    Images are taken as they are: ``mirrored`` and ``rescored`` play no part.
     """
     left = Candidates.empty()
     for step, left in _before_onet(backend, settings):

@@ -30,7 +30,7 @@ from facetl.errors import InputError, WeightsError
 from facetl.files import FileKind, parse_json, write_bytes
 from facetl.mtcnn.layers import parameter_shapes
 from facetl.mtcnn.stages import STAGES, Stage
-from facetl.search.settings import Settings
+from facetl.search.settings import DETECTION, Settings
 from facetl.version import VERSION
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ PRETRAINED = "pretrained"
 """The weights that facenet-pytorch ships, trained on photographs."""
 CARTOON = "cartoon"
 """The weights that facetl ships, trained on cartoons; see ``docs/model-card.md``."""
-BUILT_IN = (PRETRAINED, CARTOON)
+CARTOON_LARGE = "cartoon-large"
+"""The same, and what is found a fourth network scores again (:mod:`facetl.mtcnn.rescoring`)."""
+BUILT_IN = (PRETRAINED, CARTOON, CARTOON_LARGE)
 MOST_BYTES = 256_000_000
 """Bytes of a weights file, and of what is packed in it; the three networks take two million."""
 _CARTOON_FILE = Path(__file__).with_name("cartoon.safetensors")
+_FILES = {CARTOON: _CARTOON_FILE, CARTOON_LARGE: _CARTOON_FILE}
 
 _NUMBERS = ("float16", "bfloat16", "float32", "float64")
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
@@ -134,7 +137,7 @@ def built_in_files(name: str) -> list[Path]:
     """
     if name == PRETRAINED:
         return [_pretrained_file(stage) for stage in STAGES]
-    return [_CARTOON_FILE] if name == CARTOON else []
+    return [_FILES[name]] if name in _FILES else []
 
 
 def load_pretrained_stage(stage: Stage) -> State:
@@ -157,7 +160,7 @@ def _pretrained_file(stage: Stage) -> Path:
 
 
 def load_weights(source: str | Path) -> Weights:
-    """Read weights from a safetensors or PyTorch file, or by the names ``pretrained``, ``cartoon``.
+    """Read weights from a safetensors or PyTorch file, or by a name of :data:`BUILT_IN`.
 
     A PyTorch file (``.pt``, ``.pth``) holds a state dict with prefixed names (``pnet.…``) or
     that of a single network, which is recognised by its shapes.
@@ -167,12 +170,14 @@ def load_weights(source: str | Path) -> Weights:
     """
     if str(source) == PRETRAINED:
         return Weights({stage: load_pretrained_stage(stage) for stage in STAGES})
-    path = _CARTOON_FILE if str(source) == CARTOON else Path(source)
+    path = _FILES.get(str(source), Path(source))
     _require_file(path)
     try:
         if path.suffix in (".pt", ".pth"):
             return Weights(_split_stages(_load_torch(path)))
         state, metadata = _load_safetensors(path.read_bytes(), KIND)
+        if str(source) == CARTOON_LARGE:
+            metadata[DETECTION] = {**metadata[DETECTION], "rescored": True}
         return Weights(_split_stages(state), metadata)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the file") from error

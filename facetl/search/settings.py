@@ -19,7 +19,7 @@ BATCH_SIZE = 4
 FACTORS = (0.1, 0.99)
 """Least and greatest ratio of neighbouring levels of the pyramid; nearer to 1 there is no end."""
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "thorough": {"mirrored": True},
+    "thorough": {"mirrored": True, "rescored": True},
     "fast": {"min_face": 24.0, "factor": 0.6, "thresholds": (0.3, 0.2, 0.1)},
     "fastest": {"min_face": 28.0, "factor": 0.6, "thresholds": (0.5, 0.3, 0.1)},
 }
@@ -28,7 +28,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 The fast ones were chosen by a rule, on training frames (see ``docs/performance.md``).
 """
 
-_LATER = ("rnet_weight", "mirrored")
+_LATER = ("rnet_weight", "mirrored", "rescored")
 """Settings that earlier versions did not have: what they did is 0 or false."""
 
 
@@ -46,6 +46,8 @@ class Settings:
             ``docs/experiments.md``.
         mirrored: what both views find is one face, whose score is the mean of both in log-odds;
             takes twice as long (see :mod:`facetl.mtcnn.fusion`).
+        rescored: a network that knows photographs of many things looks at each face that was found
+            (see :mod:`facetl.mtcnn.rescoring`); fewer things that are no faces score high.
         score: the search does not depend on it: what it finds below is kept.
     """
 
@@ -68,6 +70,7 @@ class Settings:
         0.0, "Weight of RNet's log-odds in a box's score, where ONet's have 1.", SHARE
     )
     mirrored: bool = setting(False, "Search the mirror image as well, and count both views.")
+    rescored: bool = setting(False, "Let a larger network score the faces that were found as well.")
     score: float = setting(
         SCORE,
         "Minimum score of boxes that are drawn, counted, cut out or exported; 0 includes all.",
@@ -77,7 +80,7 @@ class Settings:
     def __post_init__(self) -> None:
         if fault := find_fault(self):
             raise ValueError(fault)
-        for name in ("padding", "voting", "mirrored"):
+        for name in ("padding", "voting", "mirrored", "rescored"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"found {name} {getattr(self, name)!r}, expected true or false")
 

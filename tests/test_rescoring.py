@@ -1,0 +1,187 @@
+"""Faces scored again by the larger network, beside one crop at a time in slow loops."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from drawn_frames import draw_frame
+from outcomes import complaint
+
+from facetl.boxes import Boxes
+from facetl.cartoons import STYLES
+from facetl.cartoons import draw_frame as draw_styled_frame
+from facetl.cli import main
+from facetl.data.images import Pixels, load_image
+from facetl.mtcnn.detector import Detector
+from facetl.mtcnn.rescoring import MARGIN, SIDE, _session, face_crops, face_probabilities, rescore
+from facetl.mtcnn.weights import load_weights, save_weights
+from facetl.results.detections import Detections
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector.load("cartoon", "cpu")
+
+
+@pytest.fixture(scope="module")
+def image() -> Pixels:
+    return draw_frame(seed=1, part="test", index=0).image
+
+
+def boxes_in(image: Pixels, count: int) -> Boxes:
+    """Boxes of all sizes, some of them partly outside."""
+    rng = np.random.default_rng(3)
+    corners = rng.uniform(-30, [image.shape[1] - 20, image.shape[0] - 20], (count, 2))
+    return np.concatenate([corners, corners + rng.uniform(9, 120, (count, 2))], axis=1)
+
+
+def slow_crop(image: Pixels, box: list[float], size: int, side: float) -> np.ndarray:
+    """The mean of the pixels under each cell of a grid over a square, black outside."""
+    x1, y1, x2, y2 = box
+    half = max(x2 - x1, y2 - y1) * (1 + 2 * MARGIN) * side / 2
+    left, right = (math.floor((x1 + x2) / 2 + way * half + 0.5) for way in (-1, 1))
+    top, bottom = (math.floor((y1 + y2) / 2 + way * half + 0.5) for way in (-1, 1))
+    far = max(-left, -top, right - image.shape[1], bottom - image.shape[0], 0)
+    padded = np.pad(image, ((far, far), (far, far), (0, 0)))
+    cells = np.zeros((3, size, size))
+    for row in range(size):
+        for column in range(size):
+            first_row, last_row = _span(top + far, bottom + far, row, size)
+            first_column, last_column = _span(left + far, right + far, column, size)
+            seen = padded[first_row:last_row, first_column:last_column]
+            cells[:, row, column] = seen.mean(axis=(0, 1))
+    return cells
+
+
+def _span(first: int, last: int, place: int, count: int) -> tuple[int, int]:
+    step = (last - first) / count
+    return first + math.floor(place * step + 1e-9), first + math.ceil((place + 1) * step - 1e-9)
+
+
+def slow_probability(image: Pixels, box: list[float]) -> float:
+    """What the network says of one crop and of its mirror image, shown one by one."""
+    crop = slow_crop(image, box, SIDE, 1.0).astype(np.float32)
+    views = (crop, crop[:, :, ::-1])
+    odds = [_session().run(None, {"pixels": view[None].copy()})[0].item() for view in views]
+    return 1 / (1 + math.exp(-sum(odds) / 2))
+
+
+# ---- what the network is shown, and what it says
+
+
+@pytest.mark.parametrize("room", [0, 16])
+def test_crops_are_means_of_pixels(image: Pixels, room: int) -> None:
+    boxes = boxes_in(image, 4)
+    size = SIDE + 2 * room
+    crops = face_crops(image, boxes, room)
+    assert crops.shape == (4, 3, size, size)
+    for crop, box in zip(crops, boxes.tolist(), strict=True):
+        np.testing.assert_allclose(crop, slow_crop(image, box, size, size / SIDE), atol=1e-3)
+
+
+def test_each_face_is_scored_as_if_it_were_alone(image: Pixels) -> None:
+    boxes = boxes_in(image, 19)  # more than are shown at once
+    found = face_probabilities(image, boxes)
+    expected = [slow_probability(image, box) for box in boxes.tolist()]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_faces_keep_all_that_belongs_to_them(image: Pixels) -> None:
+    boxes = boxes_in(image, 7)
+    scores = np.linspace(0.9, 0.2, 7, dtype=np.float32)
+    found = Detections(
+        boxes.astype(np.float32),
+        scores,
+        np.arange(70, dtype=np.float32).reshape(7, 5, 2),
+        names=tuple("abcdefg"),
+        name_scores=scores,
+        likeliest=tuple("ABCDEFG"),
+    )
+    again = rescore(image, found)
+    assert (np.diff(again.scores) <= 0).all()
+    assert again.names is not None
+    assert again.likeliest is not None
+    for place, name in enumerate(again.names):
+        old = "abcdefg".index(name)
+        assert again.likeliest[place] == "ABCDEFG"[old]
+        assert np.array_equal(again.boxes[place], found.boxes[old])
+        assert np.array_equal(again.landmarks[place], found.landmarks[old])
+        said = slow_probability(image, boxes[old].astype(np.float32).tolist())
+        mean = (math.log(said / (1 - said)) + math.log(scores[old] / (1 - scores[old]))) / 2
+        assert again.scores[place] == pytest.approx(1 / (1 + math.exp(-mean)), abs=1e-3)
+
+
+def test_an_image_without_faces_is_left_alone(detector: Detector) -> None:
+    black = np.zeros((60, 80, 3), np.uint8)
+    found = detector.detect(black)
+    assert len(found) == 0
+    assert rescore(black, found) is found
+
+
+def test_it_tells_drawn_faces_from_the_rest() -> None:
+    """A face scores higher than a box of the same size elsewhere, in almost every style."""
+    won = []
+    for number, style in enumerate(STYLES):
+        frame = draw_styled_frame(5, "test", number, style)
+        for x1, y1, x2, y2 in frame.boxes.tolist():
+            if x2 - x1 < 24 or y2 - y1 < 24:
+                continue
+            shift = x2 - x1 if x2 + (x2 - x1) < frame.image.shape[1] else x1 - x2
+            pair = np.array([[x1, y1, x2, y2], [x1 + shift, y1, x2 + shift, y2]])
+            overlaps = [min(x2 + shift, b[2]) - max(x1 + shift, b[0]) for b in frame.boxes.tolist()]
+            if max(overlaps) > 0.3 * (x2 - x1):
+                continue
+            face, other = face_probabilities(frame.image, pair)
+            won.append(face > other)
+    assert len(won) >= 10
+    assert np.mean(won) >= 0.9
+
+
+# ---- in a search
+
+
+def test_a_search_scores_what_it_found_again(detector: Detector, portrait: Path) -> None:
+    images = [draw_frame(seed=1, part="test", index=index).image for index in range(3)]
+    images += [load_image(portrait), images[0]]
+    settings = replace(detector.settings, rescored=True)
+    plain = detector.search(images, detector.settings)
+    searched = detector.search(images, settings, 2, 2)
+    for image, before, after in zip(images, plain, searched, strict=True):
+        expected = rescore(image, before.detections)
+        assert after.candidates == before.candidates
+        assert len(expected) > 0
+        assert np.array_equal(after.detections.boxes, expected.boxes)
+        assert np.array_equal(after.detections.scores, expected.scores)
+
+
+@pytest.mark.parametrize("command", ["export", "tune"])
+def test_commands_that_cannot_rescore_say_so(command: str, tmp_path: Path) -> None:
+    weights = load_weights("cartoon")
+    detection = replace(weights.settings, rescored=True).to_json()
+    path = tmp_path / "rescored.safetensors"
+    save_weights(path, replace(weights, metadata={**weights.metadata, "detection": detection}))
+    assert load_weights(path).settings.rescored
+    more = {
+        "export": ["--onnx", "--weights", str(path)],
+        "tune": [str(tmp_path), "--weights", str(path)],
+    }[command]
+    out = tmp_path / "out.safetensors"
+    result = CliRunner().invoke(main, [command, *more, "--out", str(out)])
+    assert "rescores what it finds" in complaint(result)
+    assert not out.exists()
+
+
+def test_the_large_weights_are_the_small_ones_and_rescore(detector: Detector) -> None:
+    large = Detector.load("cartoon-large", "cpu")
+    assert large.settings == replace(detector.settings, rescored=True)
+    assert large.fingerprint == detector.fingerprint
+    image = draw_frame(seed=1, part="test", index=0).image
+    expected = rescore(image, detector.detect(image))
+    assert np.array_equal(large.detect(image).scores, expected.scores)
