@@ -38,7 +38,7 @@ from facetl.files import write_bytes
 from facetl.mtcnn import rescoring
 from facetl.mtcnn.detector import onet_boxes, run_until
 from facetl.mtcnn.networks import normalise
-from facetl.mtcnn.rescoring import SIDE, face_crops
+from facetl.mtcnn.rescoring import SIDE, face_crops, load_model
 
 SHOWS = ("dexter", "scooby", "flintstones")
 BLOCKS = 11
@@ -277,9 +277,7 @@ def _require_equal(network: Network, path: Path, pixels: NDArray[np.uint8], bias
     shown = shown.astype(np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(shown)).numpy() + bias
-    rescoring.MODEL = path
-    rescoring._session.cache_clear()
-    (said,) = rescoring._session().run(None, {"pixels": shown})
+    (said,) = load_model(path).run(None, {"pixels": shown})
     np.testing.assert_allclose(said, expected, atol=0.1)
 
 

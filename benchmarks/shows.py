@@ -2,17 +2,18 @@
 
     python benchmarks/shows.py ../shared/data --out figures left-out
     python benchmarks/shows.py ../shared/data --out figures few
-    python benchmarks/shows.py ../shared/data --out figures adapt
+    python benchmarks/shows.py ../shared/data --out figures adapt --rescorers FOLDER
     python benchmarks/shows.py ../shared/data --out figures measure --weights cartoon
     python benchmarks/shows.py ../shared/data --out figures picture --weights cartoon
 
 ``left-out`` trains on all shows but one, with drawn frames, and tests on the validation frames of
 the one, for each show and seed.  ``few`` goes on from there with 12, 25, 50 and 100 random frames
 of the show that was left out, ``adapt`` with 300 random frames of it, of which the annotations are
-not used (``facetl adapt``).  ``measure`` tests weights that are there.  Each test has more parts:
-the show with skin of other colours and in grey, drawn people of one style each (skin of four
-colours among them), and variants of a photograph, which show what was forgotten.  ``picture`` draws
-one frame of each style, with what is found.
+not used (``facetl adapt``); the faces are rescored by ``FOLDER/without_SHOW.onnx``, which
+``benchmarks/rescorer.py`` makes without the show.  ``measure`` tests weights that are there.  Each
+test has more parts: the show with skin of other colours and in grey, drawn people of one style
+each (skin of four colours among them), and variants of a photograph, which show what was
+forgotten.  ``picture`` draws one frame of each style, with what is found.
 
 Figures are kept in ``figures/shows.json``; what is there is not done again, so that an interrupted
 run can be resumed.
@@ -44,6 +45,7 @@ from facetl.data.overlays import contact_sheet, draw_boxes, fit_panels
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure
 from facetl.files import write_text
+from facetl.mtcnn import rescoring
 from facetl.training.skin import recolour_skin
 
 SHOWS = ("dexter", "scooby", "flintstones")
@@ -222,7 +224,7 @@ def few(bench: Bench, shows: list[str], seeds: list[int], sizes: list[int]) -> N
                 bench.test(name, load_weights(path), [show])
 
 
-def adapt_each(bench: Bench, shows: list[str], seeds: list[int]) -> None:
+def adapt_each(bench: Bench, shows: list[str], seeds: list[int], rescorers: Path) -> None:
     """Adapt the weights that have not seen a show to unlabelled frames of it, and measure both."""
     for seed in seeds:
         for show in shows:
@@ -230,6 +232,7 @@ def adapt_each(bench: Bench, shows: list[str], seeds: list[int]) -> None:
             start = bench.train(name, bench.others(show, seed), seed)
             bench.test(name, load_weights(start), [show])
             frames = bench.few(show, UNLABELLED, seed)
+            rescoring.MODEL = rescorers / f"without_{show}.onnx"
             name = f"{UNLABELLED} unlabelled of {show} seed {seed}"
             bench.test(name, load_weights(bench.adapt(name, frames, start, seed)), [show])
 
@@ -265,6 +268,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, nargs=3)
     parser.add_argument("--weights", nargs="+", default=["cartoon"])
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rescorers", type=Path, help="the folder of those that left a show out")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     training: dict[str, Any] = {"with_cartoons": options.drawn}
@@ -283,7 +287,9 @@ def main() -> None:
     elif options.what == "few":
         few(bench, options.only, options.seeds, options.sizes)
     elif options.what == "adapt":
-        adapt_each(bench, options.only, options.seeds)
+        if not options.rescorers:
+            parser.error("found no --rescorers; the one that facetl brings knows all shows")
+        adapt_each(bench, options.only, options.seeds, options.rescorers)
     elif options.what == "picture":
         print(picture(bench, options.weights[0]))
     else:

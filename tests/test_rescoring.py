@@ -18,7 +18,15 @@ from facetl.cartoons import draw_frame as draw_styled_frame
 from facetl.cli import main
 from facetl.data.images import Pixels, load_image
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.rescoring import MARGIN, SIDE, _session, face_crops, face_probabilities, rescore
+from facetl.mtcnn.rescoring import (
+    MARGIN,
+    MODEL,
+    SIDE,
+    face_crops,
+    face_probabilities,
+    load_model,
+    rescore,
+)
 from facetl.mtcnn.weights import load_weights, save_weights
 from facetl.results.detections import Detections
 
@@ -69,7 +77,7 @@ def slow_probability(image: Pixels, box: list[float]) -> float:
     """What the network says of one crop and of its mirror image, shown one by one."""
     crop = slow_crop(image, box, SIDE, 1.0).astype(np.float32)
     views = (crop, crop[:, :, ::-1])
-    odds = [_session().run(None, {"pixels": view[None].copy()})[0].item() for view in views]
+    odds = [load_model(MODEL).run(None, {"pixels": view[None].copy()})[0].item() for view in views]
     return 1 / (1 + math.exp(-sum(odds) / 2))
 
 

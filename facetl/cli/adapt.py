@@ -30,9 +30,9 @@ def adapt(request: AdaptRequest) -> None:
 
     In detail:
 
-    The detector searches frames (single pictures) of the show.  Faces that it is sure of, in a
-    frame and in its mirror image, are learnt as faces; what it doubts is ignored, and all else is
-    background.
+    The detector searches frames (single pictures) of the show.  Faces that it is sure of in a
+    thorough search (detect --preset thorough) are learnt as faces; what it doubts is ignored, and
+    all else is background.
     """
     from facetl.cli.training_view import TrainingView
     from facetl.commands.adapt import adapt as run

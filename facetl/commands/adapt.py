@@ -2,8 +2,9 @@
 
 Self-training: Lee, "Pseudo-label", ICML workshop 2013; for detectors, Radosavovic et al., "Data
 distillation: towards omni-supervised learning", CVPR 2018, whose teacher asks several views of an
-image, as the search of an image and of its mirror image does here.  What is sure is a face, what
-is doubtful is ignored, all else is background.  As many drawn frames are learnt from, so that less
+image, as the search of an image and of its mirror image does here, with the faces rescored by a
+larger network (``--preset thorough``).  What is sure is a face, what is doubtful is ignored, all
+else is background.  As many drawn frames are learnt from, so that less
 of other cartoons is forgotten; ``docs/experiments.md`` has what it gains.
 """
 
@@ -32,7 +33,7 @@ from facetl.search.inputs import find_inputs
 from facetl.search.pipeline import NamedImage, Searched, SearchRun, search_all
 
 SURE, DOUBTFUL = 0.98, 0.3
-"""Scores of both views together from which a box is taken for a face, or for neither."""
+"""Scores of a thorough search from which a box is taken for a face, or for neither."""
 FEWEST_SURE = 20
 """Faces without which nothing is learnt."""
 _EPOCHS = (5, 3, 3)
@@ -180,9 +181,9 @@ def _as_picking(request: AdaptRequest, videos: Sequence[Path], out: Path) -> Fra
 def _label(
     images: Sequence[NamedImage], request: AdaptRequest, reporter: Reporter
 ) -> Iterator[Frame]:
-    """Yield the images that can be read, with what both views of them say."""
+    """Yield the images that can be read, with what a thorough search says of them."""
     detector = Detector.load(request.weights, request.device, request.engine)
-    run = SearchRun("", detector, detector.settings.override(mirrored=True))
+    run = SearchRun("", detector, detector.settings.preset("thorough"))
     found = search_all([run], images, workers=request.workers)
     for searched in reporter.track(found, "looking for sure faces", len(images)):
         if searched.skipped:

@@ -73,15 +73,15 @@ def face_probabilities(image: Pixels, boxes: Boxes | Floats) -> Floats:
     for start in range(0, len(boxes), _TOGETHER):
         pixels = np.ascontiguousarray(face_crops(image, boxes[start : start + _TOGETHER]))
         both = np.concatenate([pixels, pixels[..., ::-1]])
-        (said,) = _session().run(None, {"pixels": both})
+        (said,) = load_model(MODEL).run(None, {"pixels": both})
         odds.append(said.reshape(2, -1).mean(axis=0))
     return np.asarray(1 / (1 + np.exp(-np.concatenate(odds))), np.float32)
 
 
 @cache
-def _session() -> Any:
-    """Return the network; each call takes one thread for itself."""
+def load_model(path: Path) -> Any:
+    """Return the network of a file; each call takes one thread for itself."""
     runtime = import_runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
-    return runtime.InferenceSession(str(MODEL), options, ["CPUExecutionProvider"])
+    return runtime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
