@@ -86,11 +86,14 @@ def slow_probability(image: Pixels, box: list[float]) -> float:
 
 @pytest.mark.parametrize("room", [0, 16])
 def test_crops_are_means_of_pixels(image: Pixels, room: int) -> None:
-    boxes = boxes_in(image, 4)
+    outside = [[-300.0, 10, -200, 90], [10, 5000, 60, 5060]]
+    boxes = np.concatenate([boxes_in(image, 4), outside])
     size = SIDE + 2 * room
     crops = face_crops(image, boxes, room)
-    assert crops.shape == (4, 3, size, size)
-    for crop, box in zip(crops, boxes.tolist(), strict=True):
+    assert crops.shape == (6, 3, size, size)
+    assert not crops[4:].any()
+    assert face_crops(image, boxes[:0], room).shape == (0, 3, size, size)
+    for crop, box in zip(crops[:4], boxes[:4].tolist(), strict=True):
         np.testing.assert_allclose(crop, slow_crop(image, box, size, size / SIDE), atol=1e-3)
 
 

@@ -61,7 +61,12 @@ def face_crops(image: Pixels, boxes: Boxes | Floats, room: int = 0) -> NDArray[n
         room: pixels by which a crop is larger on each side than ``SIDE``, at the same scale.
     """
     size = SIDE + 2 * room
-    return crop(add_up(image), squares_around(boxes, MARGIN, size / SIDE), size)
+    crops = [np.zeros((0, 3, size, size), np.float32)]
+    for window in squares_around(boxes, MARGIN, size / SIDE):
+        left, top = np.maximum(window[:2], 0)
+        seen = image[top : max(window[3], top), left : max(window[2], left)]
+        crops.append(crop(add_up(seen), (window - [left, top, left, top])[None], size))
+    return np.concatenate(crops)
 
 
 def face_probabilities(image: Pixels, boxes: Boxes | Floats) -> Floats:
