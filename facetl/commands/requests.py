@@ -305,7 +305,7 @@ class DetectRequest(SearchRequest):
     preset: str | None = setting(
         None,
         "Settings that go together; other options come first. thorough: search the mirror image as "
-        "well, and let a larger network score what was found, which takes three times as long, "
+        "well, and let a larger network score what was found, which takes 2.5 times as long, "
         "finds more and is deceived less. fast and fastest: look less closely, in about half the "
         "time and less.",
         tuple(PRESETS),
