@@ -53,12 +53,8 @@ class Cascade:
 
         ``settings`` may be changed afterwards.
         """
-        runtime = import_runtime()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
         self.pnet, self.rnet, self.onet = (
-            runtime.InferenceSession(f"{folder}/{stage}.onnx", options, ["CPUExecutionProvider"])
-            for stage in ("pnet", "rnet", "onet")
+            open_network(f"{folder}/{stage}.onnx", threads) for stage in ("pnet", "rnet", "onet")
         )
         facts = json.loads(self.pnet.get_modelmeta().custom_metadata_map["facetl"])
         self.settings: dict[str, Any] = facts["settings"]
@@ -168,10 +164,16 @@ class Cascade:
         return visible, squares[visible], said
 
 
-def import_runtime() -> Any:
-    """Return onnxruntime, told to report nothing to its makers, as it would from 1.29 on."""
+def open_network(model: str | bytes, threads: int) -> Any:
+    """Return a session of a network, a file or its bytes, on so many threads; 0: all cores.
+
+    onnxruntime is told to report nothing to its makers, as it would from 1.29 on.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    return import_module("onnxruntime")
+    runtime = import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
 
 
 def _check_settings(settings: dict[str, Any]) -> None:

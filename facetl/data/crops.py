@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.images import ImageLike, Pixels, as_image
 from facetl.data.overlays import contact_sheet
+from facetl.run_onnx import add_up, crop
 
 CELL = 96
 """Side of a face on a contact sheet, in pixels."""
@@ -49,6 +50,24 @@ def squares_around(boxes: ArrayLike, margin: float, grow: float = 1.0) -> NDArra
     corners = np.floor(np.concatenate([centres - half, centres + half], axis=1) + 0.5)
     corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2] + 1)
     return corners.astype(np.int64)
+
+
+def cut_resized(image: Pixels, windows: NDArray[np.int64], size: int) -> NDArray[np.float32]:
+    """Return (N, 3, S, S) pixels of (N, 4) windows, sized by means; black outside the image.
+
+    Only pixels under a window are added up: faces are few and small beside their image.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        windows: whole pixels, half open; they may leave the image.
+        size: side S of what comes out.
+    """
+    cut = [np.zeros((0, 3, size, size), np.float32)]
+    for window in windows:
+        left, top = np.maximum(window[:2], 0)
+        seen = image[top : max(window[3], top), left : max(window[2], left)]
+        cut.append(crop(add_up(seen), (window - [left, top, left, top])[None], size))
+    return np.concatenate(cut)
 
 
 def square_windows(windows: NDArray[np.int64], size_hw: tuple[int, int]) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from facetl.mtcnn.layers import ONET_FEATURES, output_count
 from facetl.mtcnn.onnx_export import FEATURES, build_model
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
 from facetl.mtcnn.weights import Weights
-from facetl.run_onnx import add_up, crop, import_runtime, resize
+from facetl.run_onnx import add_up, crop, open_network, resize
 
 _CROPS_AT_ONCE = 128
 """Windows scored together."""
@@ -107,16 +107,10 @@ class _OnnxEngine:
 
     def prepare(self, weights: Weights, device: str) -> BackendFactory:
         """Return what it makes of images; each session takes one thread for itself."""
-        runtime = import_runtime()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = 1
         models = {
             stage: build_model(stage, weights, with_features=stage == "onet") for stage in STAGES
         }
-        sessions = {
-            stage: runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
-            for stage, model in models.items()
-        }
+        sessions = {stage: open_network(model, threads=1) for stage, model in models.items()}
         return lambda pixels, _: _OnnxBackend(sessions, pixels)
 
 

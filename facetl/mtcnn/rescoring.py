@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
-from facetl.data.crops import squares_around
+from facetl.data.crops import cut_resized, squares_around
 from facetl.data.images import Pixels
 from facetl.mtcnn.fusion import fuse_scores
 from facetl.results.detections import Detections, Floats
-from facetl.run_onnx import add_up, crop, import_runtime
+from facetl.run_onnx import open_network
 
 MODEL = Path(__file__).with_name("rescorer.onnx")
 SIDE = 96
@@ -61,12 +61,7 @@ def face_crops(image: Pixels, boxes: Boxes | Floats, room: int = 0) -> NDArray[n
         room: pixels by which a crop is larger on each side than ``SIDE``, at the same scale.
     """
     size = SIDE + 2 * room
-    crops = [np.zeros((0, 3, size, size), np.float32)]
-    for window in squares_around(boxes, MARGIN, size / SIDE):
-        left, top = np.maximum(window[:2], 0)
-        seen = image[top : max(window[3], top), left : max(window[2], left)]
-        crops.append(crop(add_up(seen), (window - [left, top, left, top])[None], size))
-    return np.concatenate(crops)
+    return cut_resized(image, squares_around(boxes, MARGIN, size / SIDE), size)
 
 
 def face_probabilities(image: Pixels, boxes: Boxes | Floats) -> Floats:
@@ -86,7 +81,4 @@ def face_probabilities(image: Pixels, boxes: Boxes | Floats) -> Floats:
 @cache
 def load_model(path: Path) -> Any:
     """Return the network of a file; each call takes one thread for itself."""
-    runtime = import_runtime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return runtime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    return open_network(str(path), threads=1)

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.characters import folded
-from facetl.data.crops import squares_around
+from facetl.data.crops import cut_resized, squares_around
 from facetl.data.frame import Frame
 from facetl.data.images import load_image
 from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
 from facetl.errors import ImageError
-from facetl.run_onnx import add_up, crop
 
 MARGIN = 0.2
 """What is shown around a face on each side, as a share of its longer side: hair, mostly."""
@@ -99,7 +98,7 @@ def cut_faces(
             report(error)
             continue
         grown = squares_around(frame.boxes[rows], MARGIN, grow=(size + 2 * room) / size)
-        cut = crop(add_up(image), grown, size + 2 * room)
+        cut = cut_resized(image, grown, size + 2 * room)
         pixels.append(np.rint(cut).astype(np.uint8).transpose(0, 2, 3, 1))
         labels += [place for place in own if place is not None]
         frame_index += [len(thumbnails)] * len(rows)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.characters import UNKNOWN
-from facetl.data.crops import squares_around
+from facetl.data.crops import cut_resized, squares_around
 from facetl.data.images import Pixels
 from facetl.data.interop import import_library
 from facetl.data.pictures import Picture, as_pixels
@@ -23,7 +23,6 @@ from facetl.recognition.crops import MARGIN
 from facetl.recognition.names_file import NamesWeights, load_names
 from facetl.recognition.settings import ONET, SIZES
 from facetl.results.detections import Detections, Floats
-from facetl.run_onnx import add_up, crop
 from facetl.search.pipeline import Search, Searcher
 from facetl.search.settings import BATCH_SIZE, Settings
 
@@ -223,7 +222,7 @@ def _prepare_torch(weights: NamesWeights, device: str) -> _Namer:
     network, backbone = load_network(weights).to(device), BACKBONES[weights.backbone]
 
     def namer(image: Pixels, windows: NDArray[np.int64]) -> Floats:
-        pixels = torch.from_numpy(np.ascontiguousarray(crop(add_up(image), windows, size)))
+        pixels = torch.from_numpy(np.ascontiguousarray(cut_resized(image, windows, size)))
         with torch.inference_mode():
             scores = network(backbone.normalise(pixels.to(device)))
         return np.asarray(scores.softmax(dim=1).float().cpu().numpy())
