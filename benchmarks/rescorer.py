@@ -1,8 +1,8 @@
 """How the network that rescores faces is made (``facetl/mtcnn/rescoring.py``), and what it gains.
 
-    python benchmarks/rescorer.py ../shared/data train --weights cartoon --out rescorer.onnx
+    python benchmarks/rescorer.py ../shared/data train --frames 1000 --bias 3.7 --out rescorer.onnx
     python benchmarks/rescorer.py ../shared/data train --weights WITHOUT_DEXTER.safetensors \
-        --shows scooby flintstones --frames 800 --out without_dexter.onnx
+        --shows scooby flintstones --frames 800 --bias 3.7 --out without_dexter.onnx
     python benchmarks/rescorer.py ../shared/data measure --weights WITHOUT_DEXTER.safetensors \
         --shows dexter --model without_dexter.onnx
 
@@ -25,15 +25,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from presets import false_alarms
 from torch import Tensor, nn
 from torch.nn import functional
 
 from facetl import Detector, load_dataset, load_weights
 from facetl.boxes import Boxes, iou
 from facetl.cartoons import STYLES, draw_frame
+from facetl.commands.annotated import spread
 from facetl.data.images import Pixels, load_image
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure as measure_ranking
+from facetl.evaluation.metrics import point_at
 from facetl.files import write_bytes
 from facetl.mtcnn import rescoring
 from facetl.mtcnn.detector import onet_boxes, run_until
@@ -248,13 +251,13 @@ def as_onnx(network: Network, bias: float) -> bytes:
     output = network.output
     shifted = constant(output.bias.detach().numpy() + bias)
     said = add("Gemm", add("Concat", *pooled, axis=1), weight(output.weight), shifted, transB=1)
-    shape = constant_shape = helper.make_tensor("flat", TensorProto.INT64, [1], [-1])
-    nodes.append(helper.make_node("Reshape", [said, shape.name], ["log_odds"]))
+    flat = helper.make_tensor("flat", TensorProto.INT64, [1], [-1])
+    nodes.append(helper.make_node("Reshape", [said, flat.name], ["log_odds"]))
     graph = helper.make_graph(
         nodes, "rescorer",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
         [helper.make_tensor_value_info("log_odds", TensorProto.FLOAT, ["N"])],
-        [*arrays, constant_shape],
+        [*arrays, flat],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     checker.check_model(model)
@@ -293,10 +296,8 @@ def measure(options: argparse.Namespace) -> None:
     print("| | AP | best F1 | from score | F1 | false per 100 at recall 0.8, 0.9 | ms |")
     print("|---|---|---|---|---|---|---|")
     for show in options.shows:
-        frames = list(load_dataset(options.data / show, part=options.part))
-        if options.frames:
-            count = min(options.frames, len(frames))
-            frames = [frames[place * len(frames) // count] for place in range(count)]
+        dataset = load_dataset(options.data / show, part=options.part)
+        frames = spread(dataset, options.frames or len(dataset)).frames
         images = cache(load_image)
         for weights in options.weights:
             detector = Detector(load_weights(weights))
@@ -315,24 +316,14 @@ def measure(options: argparse.Namespace) -> None:
 def _row(found: list[Any], truth: TrueBoxes, score: float) -> str:
     ranking = Ranking.of([each.boxes for each in found], [each.scores for each in found])
     metrics = measure_ranking(ranking, truth, len(found))
-    hits = metrics.curve.hits.astype(bool).cumsum()
-    ranks = np.arange(1, len(hits) + 1)
-    f1 = 2 * hits / (ranks + metrics.faces)
-    best = int(f1.argmax())
-    shown = int((metrics.curve.scores >= score).sum())
-    false = [
-        100 * (ranks - hits)[np.searchsorted(hits / metrics.faces, recall)] / len(found)
-        if hits[-1] >= recall * metrics.faces
-        else float("nan")
-        for recall in (0.8, 0.9)
-    ]
+    false = (f"{false_alarms(metrics, recall):.1f}" for recall in (0.8, 0.9))
     return " | ".join(
         (
             " / ".join(f"{each:.3f}" for each in metrics.ap.values()),
-            f"{f1[best]:.3f}",
-            f"{metrics.curve.scores[best]:.3f}",
-            f"{f1[shown - 1]:.3f}" if shown else "-",
-            f"{false[0]:.1f}, {false[1]:.1f}",
+            f"{metrics.best.f1:.3f}",
+            f"{metrics.best.score_threshold:.3f}",
+            f"{point_at(metrics.curve, score).f1:.3f}",
+            ", ".join(false),
         )
     )
 
