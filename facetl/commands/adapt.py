@@ -4,8 +4,8 @@ Self-training: Lee, "Pseudo-label", ICML workshop 2013; for detectors, Radosavov
 distillation: towards omni-supervised learning", CVPR 2018, whose teacher asks several views of an
 image, as the search of an image and of its mirror image does here, with the faces rescored by a
 larger network (``--preset thorough``).  What is sure is a face, what is doubtful is ignored, all
-else is background.  As many drawn frames are learnt from, so that less
-of other cartoons is forgotten; ``docs/experiments.md`` has what it gains.
+else is background.  As many drawn frames are learnt from, so that less of other cartoons is
+forgotten; ``docs/experiments.md`` has what it gains.
 """
 
 from __future__ import annotations

@@ -295,7 +295,7 @@ class DetectRequest(SearchRequest):
     weights: Mapping[str, str] = setting(
         {"cartoon": "cartoon"},
         "A weights file, 'cartoon' (shipped with facetl), 'cartoon-large' (a fourth network scores "
-        "what it finds again: half as long again, few false alarms) or 'pretrained' (on "
+        "again what was found: fewer false alarms in 1.4 times the time) or 'pretrained' (on "
         "photographs); repeatable, to compare.",
         READ,
         metavar="[NAME=]FILE",
