@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from links import broken
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["*.md", "data/*.md", "facetl/cartoons/*.md", "docs/*.md"]
+PAGES = ["*.md", "data/*.md", "facetl/cartoons/*.md", "tests/real_exports/*.md", "docs/*.md"]
 FILES = ["docs/*.png", "docs/*.jpg", "docs/*.css"]
 PACKAGE = "facetl"
 NOT_PYTHON = {"cli", "__main__.py"}  # the commands are in docs/commands.md
