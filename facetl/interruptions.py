@@ -32,7 +32,7 @@ def exit_code(interruption: KeyboardInterrupt) -> int:
 
 @contextmanager
 def catching_signals() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` or :class:`_Terminated` if the process is sent a signal.
+    """Raise ``KeyboardInterrupt`` or ``_Terminated`` if the process is sent a signal.
 
     If it was, signals that come after the block are ignored: the process is about to end.
     Signals that are ignored already stay so, and outside the main thread, where none can be

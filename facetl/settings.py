@@ -99,7 +99,7 @@ class Setting:
         flag: the option, where it is not named like the field.
         usual: what the command line has as the default, where the field has another one that
             stands for it.
-        expects: what a path shall be, a key of :data:`facetl.cli.input_hints.REMEDIES`.
+        expects: what a path shall be, a key of ``facetl.cli.input_hints.REMEDIES``.
         is_argument: whether it is no option, but goes by its place.
     """
 

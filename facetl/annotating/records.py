@@ -46,7 +46,7 @@ class Box:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what :func:`dataclasses.asdict` wrote.
+        """Read what ``dataclasses.asdict`` wrote.
 
         Raises:
             KeyError, TypeError, ValueError: if it is something else.
@@ -94,7 +94,7 @@ class FrameRecord:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what :func:`dataclasses.asdict` wrote.
+        """Read what ``dataclasses.asdict`` wrote.
 
         Raises:
             KeyError, TypeError, ValueError: if it is something else.

@@ -107,7 +107,7 @@ def note_problems(
         what: what it is, where that needs to be said.
 
     Returns:
-        The annotation files that hold a detector's suggestions (see :func:`_find_suggestions`).
+        The annotation files that hold a detector's suggestions (see ``_find_suggestions``).
     """
     if suggestions := _find_suggestions(source):
         reporter.note(describe_suggestions(suggestions))

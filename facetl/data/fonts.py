@@ -89,7 +89,7 @@ def _import_or_without_file() -> ModuleType:
 
 
 def fallback_families(texts: Iterable[str]) -> list[str]:
-    """Return the installed fonts to draw the letters with that :data:`_USUAL` lacks.
+    """Return the installed fonts to draw the letters with that ``_USUAL`` lacks.
 
     Letters that no font has are left out.
     """
@@ -116,7 +116,7 @@ def font_file(text: str) -> tuple[str, int] | None:
 
 
 def _best_family(letters: set[int]) -> str:
-    """Return the font that has most of the letters, :data:`_USUAL` unless another has more."""
+    """Return the font that has most of the letters, ``_USUAL`` unless another has more."""
     best = None if letters <= _letters_of(_USUAL) else _choose(letters)
     most = len(letters & _letters_of(best)) if best else 0
     return best if best and most > len(letters & _letters_of(_USUAL)) else _USUAL

@@ -31,7 +31,7 @@ class Measured:
 
     Attributes:
         figures: on the test frames: AP by IoU threshold, or of names by what they are called in
-            :data:`facetl.experiments.results.OF_NAMES`.
+            ``facetl.experiments.results.OF_NAMES``.
         parameters: how many numbers learnt.
         records: one per epoch.
         photographs: AP on photographs of a face by IoU threshold; of names none.

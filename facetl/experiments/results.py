@@ -49,7 +49,7 @@ class Result:
     Attributes:
         cell: which.
         figures: on the test frames: AP by IoU threshold, and ``photographs``, AP at IoU 0.5 on
-            photographs of a face; of names :data:`OF_NAMES` on true boxes, but ``train_loss``.
+            photographs of a face; of names ``OF_NAMES`` on true boxes, but ``train_loss``.
         seconds: of its training.
         trained_parameters: how many (``gradual``: in the last phase).
         records: one per epoch.

@@ -160,7 +160,7 @@ def _pretrained_file(stage: Stage) -> Path:
 
 
 def load_weights(source: str | Path) -> Weights:
-    """Read weights from a safetensors or PyTorch file, or by a name of :data:`BUILT_IN`.
+    """Read weights from a safetensors or PyTorch file, or by a name of ``BUILT_IN``.
 
     A PyTorch file (``.pt``, ``.pth``) holds a state dict with prefixed names (``pnet.…``) or
     that of a single network, which is recognised by its shapes.

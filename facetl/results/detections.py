@@ -40,7 +40,7 @@ class Face:
     Attributes:
         box: ``x1, y1, x2, y2`` in pixels, half open; may leave the image a little.
         score: in [0, 1].
-        landmarks: five ``(x, y)``, in the order of :data:`_LANDMARKS`.
+        landmarks: five ``(x, y)``, in the order of ``_LANDMARKS``.
         track: of a frame of a video, the number of the face that it follows, if it follows one.
         name: the character that it was recognised as, ``unknown`` if none; None if nobody asked.
         name_score: probability of the character that it is likeliest to be, in [0, 1].
@@ -234,7 +234,7 @@ class Detections:
         """Return the faces as a ``pandas.DataFrame``, a row for each, best first.
 
         The columns are ``x1 y1 x2 y2 score``, then ``left_eye_x left_eye_y`` and so on for
-        :data:`_LANDMARKS`; where faces were named, ``name`` and ``name_score`` after them.
+        ``_LANDMARKS``; where faces were named, ``name`` and ``name_score`` after them.
 
         Raises:
             InputError: if pandas is not installed.

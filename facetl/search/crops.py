@@ -1,7 +1,7 @@
 """Faces cut out of what was searched, and a contact sheet of them for each run.
 
 Of an image, all faces are cut out; of a video, the best few of each track
-(:class:`_BestOfTrack`).
+(``_BestOfTrack``).
 """
 
 from __future__ import annotations
