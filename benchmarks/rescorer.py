@@ -7,7 +7,8 @@
         --shows dexter --model without_dexter.onnx
 
 ``train`` takes the boxes that a cascade proposes in training frames of the shows and in drawn
-frames, before the last NMS, and annotated ones, moved a little.  It needs facetl[efficientnet].
+frames, before the last NMS, and annotated ones, moved a little; the network learns which of them
+hold a face, and where its box is.  It needs facetl[efficientnet].
 ``measure`` searches as ``facetl detect`` does, without and with a second look and the mirror image.
 The weights to leave a show out with are those of ``benchmarks/shows.py ... left-out``.
 """
@@ -33,6 +34,7 @@ from facetl import Detector, load_dataset, load_weights
 from facetl.boxes import Boxes, iou
 from facetl.cartoons import STYLES, draw_frame
 from facetl.commands.annotated import spread
+from facetl.data.crops import squares_around
 from facetl.data.images import Pixels, load_image
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure as measure_ranking
@@ -41,7 +43,7 @@ from facetl.files import write_bytes
 from facetl.mtcnn import rescoring
 from facetl.mtcnn.detector import onet_boxes, run_until
 from facetl.mtcnn.networks import normalise
-from facetl.mtcnn.rescoring import SIDE, face_crops, load_model
+from facetl.mtcnn.rescoring import MARGIN, SIDE, face_crops, load_model
 
 SHOWS = ("dexter", "scooby", "flintstones")
 BLOCKS = 11
@@ -53,18 +55,25 @@ HARD, EASY, PER_FACE = 3, 3, 2
 SMALLEST = 8
 """Sides of boxes below which a proposal is left out, in pixels."""
 EPOCHS, BATCH, RATES = 3, 64, (1e-3, 6e-4)
-"""Of the training; the rates are those of the output layer and of the blocks."""
+"""Of the training; the rates are those of the output layers and of the blocks."""
+BOX_CHANNELS = 32
+"""Of the maps from which the box is read."""
+BOX_WEIGHT, BOX_BETA = 10.0, 0.05
+"""Of the smooth L1 loss of a box's corners, in sides of the box, beside the classification's."""
 
 
 class Crops(NamedTuple):
-    """(N, R, R, 3) uint8 pixels, and which of them are faces."""
+    """(N, R, R, 3) uint8 pixels, and (N, 4) float32 corners of the face, NaN if there is none.
+
+    Corners are from -1, the crop's left or top edge, to 1.
+    """
 
     pixels: NDArray[np.uint8]
-    are_faces: NDArray[np.bool_]
+    faces: NDArray[np.float32]
 
 
 class Network(nn.Module):
-    """The first blocks of EfficientNet-Lite0, and one output of their means and maxima."""
+    """The first blocks of EfficientNet-Lite0, with two outputs: is it a face, and where is it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,21 +85,30 @@ class Network(nn.Module):
         blocks = list(whole._blocks)[:BLOCKS]
         self.blocks: Any = nn.ModuleList(blocks)
         self.dropout = nn.Dropout(0.3)
-        self.output = nn.Linear(2 * blocks[-1]._project_conv.out_channels, 1)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        channels = blocks[-1]._project_conv.out_channels
+        self.output = nn.Linear(2 * channels, 1)
+        self.squeeze = nn.Conv2d(channels, BOX_CHANNELS, 1, bias=False)
+        self.squeeze_norm = nn.BatchNorm2d(BOX_CHANNELS)
+        self.box = nn.Linear(BOX_CHANNELS * (SIDE // 16) ** 2, 4)
+        for output in (self.output, self.box):
+            nn.init.zeros_(output.weight)
+            nn.init.zeros_(output.bias)
+        with torch.no_grad():
+            inside = 1 / (1 + 2 * MARGIN)
+            self.box.bias.copy_(torch.tensor([-inside, -inside, inside, inside]))
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.momentum = 0.05  # by the package's 0.01 they lag behind in short trainings
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Return (N,) log-odds of (N, 3, S, S) pixels, 0 to 255."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N,) log-odds and (N, 4) corners in (N, 3, S, S) pixels, 0 to 255."""
         features = self.activation(self.norm(self.stem(normalise(pixels))))
         for block in self.blocks:
             features = block(features)
         pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
-        found: Tensor = self.output(self.dropout(pooled))[:, 0]
-        return found
+        squeezed = self.activation(self.squeeze_norm(self.squeeze(features))).flatten(1)
+        log_odds = self.output(self.dropout(pooled))[:, 0]
+        return log_odds, self.box(functional.dropout(squeezed, 0.1, self.training))
 
 
 def pictures(
@@ -112,7 +130,7 @@ def pictures(
 def cut_crops(weights: str, frames: Iterator[tuple[Pixels, Boxes]]) -> Crops:
     """Return what a cascade proposes in frames, and the annotated faces, moved a little."""
     detector, rng = Detector(load_weights(weights)), np.random.default_rng(0)
-    pixels, are_faces = [], []
+    pixels, places = [], []
     for image, faces in frames:
         backend = detector.backend(image[None])
         shown = run_until("onet_input", backend, detector.settings)
@@ -120,23 +138,37 @@ def cut_crops(weights: str, frames: Iterator[tuple[Pixels, Boxes]]) -> Crops:
         boxes = found.boxes.astype(np.float64)
         large = (boxes[:, 2:] - boxes[:, :2] > SMALLEST).all(axis=1)
         boxes, scores = boxes[large], found.scores[large]
-        best = iou(boxes, faces).max(axis=1, initial=0)
+        overlaps = iou(boxes, faces)
+        best = overlaps.max(axis=1, initial=0)
         false = np.flatnonzero(best < 0.3)
         false = false[np.argsort(-scores[false], kind="stable")]
         false = np.concatenate([false[:HARD], rng.permutation(false[HARD:])[:EASY]])
-        true = rng.permutation(np.flatnonzero(best > 0.55))[: PER_FACE * max(len(faces), 1)]
+        true = rng.permutation(np.flatnonzero(best > 0.5))[: PER_FACE * max(len(faces), 1)]
         sizes = np.tile(faces[:, 2:] - faces[:, :2], 2)
         moved = faces + sizes * rng.uniform(-0.1, 0.1, faces.shape)
         chosen = np.concatenate([boxes[false], boxes[true], moved])
         if len(chosen):
             cut = np.rint(face_crops(image, chosen, ROOM)).astype(np.uint8)
             pixels.append(cut.transpose(0, 2, 3, 1))
-            are_faces.append(np.arange(len(chosen)) >= len(false))
-    return Crops(np.concatenate(pixels), np.concatenate(are_faces))
+            nearest = faces[overlaps[true].argmax(axis=1)] if len(true) else faces[:0]
+            nowhere = np.full((len(false), 4), np.nan)
+            squares = squares_around(chosen, MARGIN, 1 + 2 * ROOM / SIDE)
+            places.append(to_corners(np.concatenate([nowhere, nearest, faces]), squares))
+    return Crops(np.concatenate(pixels), np.concatenate(places).astype(np.float32))
 
 
-def augment(pixels: Tensor, chance: torch.Generator) -> Tensor:
-    """Return (N, 3, S, S) crops mirrored, turned, moved, sized, and in other colours."""
+def to_corners(faces: Boxes, squares: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (N, 4) corners of boxes in squares: -1 is the left or top edge, 1 the other one."""
+    middles = (squares[:, :2] + squares[:, 2:]) / 2
+    halves = (squares[:, 2:] - squares[:, :2]) / 2
+    return (faces - np.tile(middles, 2)) / np.tile(halves, 2)
+
+
+def augment(pixels: Tensor, faces: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return (N, 3, S, S) crops mirrored, turned, moved, sized, in other colours, and the faces.
+
+    A face that is turned a little keeps the size of its box.
+    """
 
     def uniform(*shape: int) -> Tensor:
         return 2 * torch.rand(*shape, generator=chance) - 1
@@ -144,6 +176,7 @@ def augment(pixels: Tensor, chance: torch.Generator) -> Tensor:
     count = len(pixels)
     is_mirrored = torch.rand(count, 1, 1, 1, generator=chance) < 0.5
     pixels = torch.where(is_mirrored, pixels.flip(3), pixels)
+    faces = torch.where(is_mirrored.view(-1, 1), mirrored(faces), faces)
     scale, turn = SIDE / pixels.shape[-1] * (1 + 0.15 * uniform(count)), 0.15 * uniform(count)
     place = torch.zeros(count, 2, 3)
     place[:, 0, 0] = place[:, 1, 1] = scale * torch.cos(turn)
@@ -152,9 +185,32 @@ def augment(pixels: Tensor, chance: torch.Generator) -> Tensor:
     place[:, :, 2] = 0.08 * uniform(count, 2)
     grid = functional.affine_grid(place, [count, 3, SIDE, SIDE], align_corners=False)
     pixels = functional.grid_sample(pixels, grid, align_corners=False)
+    middles = (faces[:, :2] + faces[:, 2:]) / 2 - place[:, :, 2]
+    middles = torch.linalg.solve(place[:, :, :2], middles)
+    halves = (faces[:, 2:] - faces[:, :2]) / 2 / scale[:, None]
     mixed = torch.einsum("nij,njhw->nihw", _mixtures(count, chance), pixels)
     gain, offset = 1 + 0.25 * uniform(count, 1, 1, 1), 25 * uniform(count, 3, 1, 1)
-    return (mixed * gain + offset).clamp(0, 255)
+    shown = (mixed * gain + offset).clamp(0, 255)
+    return shown, torch.cat([middles - halves, middles + halves], dim=1)
+
+
+def mirrored(corners: Tensor) -> Tensor:
+    """Return (N, 4) corners as the mirror image has them."""
+    return torch.stack([-corners[:, 2], corners[:, 1], -corners[:, 0], corners[:, 3]], dim=1)
+
+
+def find_loss(network: Network, pixels: Tensor, faces: Tensor) -> Tensor:
+    """Return the cross-entropy of all crops, and how far off the boxes of those of faces are."""
+    log_odds, corners = network(pixels)
+    is_face = ~faces[:, 0].isnan()
+    classification = functional.binary_cross_entropy_with_logits(
+        log_odds, is_face.float() * 0.98 + 0.01
+    )
+    told, true = corners[is_face], faces[is_face]
+    sides = (true[:, 2:] - true[:, :2]).repeat(1, 2)
+    box = functional.smooth_l1_loss(told / sides, true / sides, beta=BOX_BETA, reduction="sum")
+    loss: Tensor = classification + BOX_WEIGHT * box / max(told.numel(), 1)
+    return loss
 
 
 def _mixtures(count: int, chance: torch.Generator) -> Tensor:
@@ -176,9 +232,10 @@ def fit(crops: Crops, epochs: int) -> Network:
     torch.manual_seed(0)
     chance = torch.Generator().manual_seed(0)
     network = Network().to(memory_format=torch.channels_last)  # twice as fast
-    output = list(network.output.parameters())
-    blocks = [each for each in network.parameters() if all(each is not one for one in output)]
-    optimiser = torch.optim.AdamW([{"params": output}, {"params": blocks}], weight_decay=0.02)
+    body = (network.stem, network.norm, network.blocks)
+    blocks = [each for part in body for each in part.parameters()]
+    outputs = [each for each in network.parameters() if all(each is not one for one in blocks)]
+    optimiser = torch.optim.AdamW([{"params": outputs}, {"params": blocks}], weight_decay=0.02)
     steps = len(crops.pixels) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, list(RATES), total_steps=epochs * steps
@@ -189,10 +246,9 @@ def fit(crops: Crops, epochs: int) -> Network:
         order = torch.randperm(len(crops.pixels), generator=chance).numpy()
         for rows in np.split(order[: steps * BATCH], steps):
             pixels = torch.from_numpy(crops.pixels[rows]).permute(0, 3, 1, 2).float()
-            truth = torch.from_numpy(crops.are_faces[rows]).float() * 0.98 + 0.01
-            shown = augment(pixels, chance).contiguous(memory_format=torch.channels_last)
-            said = network(shown)
-            loss = functional.binary_cross_entropy_with_logits(said, truth)
+            pixels, faces = augment(pixels, torch.from_numpy(crops.faces[rows]), chance)
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+            loss = find_loss(network, pixels, faces)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
@@ -247,16 +303,25 @@ def as_onnx(network: Network, bias: float) -> bytes:
         stride = args.stride if isinstance(args.stride, int) else args.stride[0]
         if args.id_skip and stride == 1 and args.input_filters == args.output_filters:
             features = add("Add", features, before)
+
+    def dense(features: str, output: nn.Linear, shift: float = 0.0) -> str:
+        shifted = constant(output.bias.detach().numpy() + shift)
+        return add("Gemm", features, weight(output.weight), shifted, transB=1)
+
     pooled = [add("Flatten", add(f"Global{kind}Pool", features)) for kind in ("Average", "Max")]
-    output = network.output
-    shifted = constant(output.bias.detach().numpy() + bias)
-    said = add("Gemm", add("Concat", *pooled, axis=1), weight(output.weight), shifted, transB=1)
+    said = dense(add("Concat", *pooled, axis=1), network.output, bias)
     flat = helper.make_tensor("flat", TensorProto.INT64, [1], [-1])
     nodes.append(helper.make_node("Reshape", [said, flat.name], ["log_odds"]))
+    squeezed = layer(features, network.squeeze, network.squeeze_norm, active=True)
+    told = dense(add("Flatten", squeezed), network.box)
+    nodes.append(helper.make_node("Identity", [told], ["corners"]))
     graph = helper.make_graph(
         nodes, "rescorer",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("log_odds", TensorProto.FLOAT, ["N"])],
+        [
+            helper.make_tensor_value_info("log_odds", TensorProto.FLOAT, ["N"]),
+            helper.make_tensor_value_info("corners", TensorProto.FLOAT, ["N", 4]),
+        ],
         [*arrays, flat],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
@@ -267,7 +332,8 @@ def as_onnx(network: Network, bias: float) -> bytes:
 def train(options: argparse.Namespace) -> None:
     frames = pictures(options.data, options.shows, options.frames, options.drawn)
     crops = cut_crops(options.weights[0], frames)
-    print(f"{len(crops.pixels)} crops, {crops.are_faces.sum()} of faces", flush=True)
+    faces = int((~np.isnan(crops.faces[:, 0])).sum())
+    print(f"{len(crops.pixels)} crops, {faces} of faces", flush=True)
     network = fit(crops, options.epochs)
     model = as_onnx(network, options.bias)
     write_bytes(options.out, model)
@@ -279,9 +345,10 @@ def _require_equal(network: Network, path: Path, pixels: NDArray[np.uint8], bias
     shown = np.ascontiguousarray(pixels[:, ROOM:-ROOM, ROOM:-ROOM].transpose(0, 3, 1, 2))
     shown = shown.astype(np.float32)
     with torch.no_grad():
-        expected = network(torch.from_numpy(shown)).numpy() + bias
-    (said,) = load_model(path).run(None, {"pixels": shown})
-    np.testing.assert_allclose(said, expected, atol=0.1)
+        log_odds, corners = network(torch.from_numpy(shown))
+    said, told = load_model(path).run(None, {"pixels": shown})
+    np.testing.assert_allclose(said, log_odds.numpy() + bias, atol=0.1)
+    np.testing.assert_allclose(told, corners.numpy(), atol=0.01)
 
 
 def measure(options: argparse.Namespace) -> None:

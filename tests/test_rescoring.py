@@ -12,19 +12,20 @@ from click.testing import CliRunner
 from drawn_frames import draw_frame
 from outcomes import complaint
 
-from facetl.boxes import Boxes
+from facetl.boxes import Boxes, iou
 from facetl.cartoons import STYLES
 from facetl.cartoons import draw_frame as draw_styled_frame
 from facetl.cli import main
 from facetl.data.images import Pixels, load_image
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.rescoring import (
+    BOX_SHARE,
     MARGIN,
     MODEL,
     SIDE,
     face_crops,
-    face_probabilities,
     load_model,
+    look_again,
     rescore,
 )
 from facetl.mtcnn.weights import load_weights, save_weights
@@ -73,12 +74,25 @@ def _span(first: int, last: int, place: int, count: int) -> tuple[int, int]:
     return first + math.floor(place * step + 1e-9), first + math.ceil((place + 1) * step - 1e-9)
 
 
-def slow_probability(image: Pixels, box: list[float]) -> float:
+def slow_look(image: Pixels, box: list[float]) -> tuple[float, list[float]]:
     """What the network says of one crop and of its mirror image, shown one by one."""
     crop = slow_crop(image, box, SIDE, 1.0).astype(np.float32)
-    views = (crop, crop[:, :, ::-1])
-    odds = [load_model(MODEL).run(None, {"pixels": view[None].copy()})[0].item() for view in views]
-    return 1 / (1 + math.exp(-sum(odds) / 2))
+    x1, y1, x2, y2 = box
+    half = max(x2 - x1, y2 - y1) * (1 + 2 * MARGIN) / 2
+    left, right = (math.floor((x1 + x2) / 2 + way * half + 0.5) for way in (-1, 1))
+    top, bottom = (math.floor((y1 + y2) / 2 + way * half + 0.5) for way in (-1, 1))
+    odds, boxes = [], []
+    for view in (crop, crop[:, :, ::-1]):
+        said, told = load_model(MODEL).run(None, {"pixels": view[None].copy()})
+        odds.append(said.item())
+        # from -1 to 1 across the crop, to pixels of the image
+        x_1, x_2 = (left + (right - left) * (x + 1) / 2 for x in told[0, ::2].tolist())
+        y_1, y_2 = (top + (bottom - top) * (y + 1) / 2 for y in told[0, 1::2].tolist())
+        if len(odds) == 2:  # the mirror image, turned back
+            x_1, x_2 = left + right - x_2, left + right - x_1
+        boxes.append([x_1, y_1, x_2, y_2])
+    mean = [sum(pair) / 2 for pair in zip(*boxes, strict=True)]
+    return 1 / (1 + math.exp(-sum(odds) / 2)), mean
 
 
 # ---- what the network is shown, and what it says
@@ -97,11 +111,22 @@ def test_crops_are_means_of_pixels(image: Pixels, room: int) -> None:
         np.testing.assert_allclose(crop, slow_crop(image, box, size, size / SIDE), atol=1e-3)
 
 
-def test_each_face_is_scored_as_if_it_were_alone(image: Pixels) -> None:
+def test_each_face_is_seen_as_if_it_were_alone(image: Pixels) -> None:
     boxes = boxes_in(image, 19)  # more than are shown at once
-    found = face_probabilities(image, boxes)
-    expected = [slow_probability(image, box) for box in boxes.tolist()]
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    found = look_again(image, boxes)
+    expected = [slow_look(image, box) for box in boxes.tolist()]
+    np.testing.assert_allclose(found.probabilities, [each[0] for each in expected], atol=1e-4)
+    np.testing.assert_allclose(found.boxes, [each[1] for each in expected], atol=0.05)
+
+
+def test_where_a_face_is_does_not_depend_on_the_way_round(image: Pixels) -> None:
+    boxes = boxes_in(image, 8)
+    width = image.shape[1]
+    turned = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1)
+    found, mirrored = look_again(image, boxes), look_again(image[:, ::-1], turned)
+    x1, y1, x2, y2 = mirrored.boxes.T
+    # a window whose corners lie between two pixels is rounded the other way in the mirror image
+    np.testing.assert_allclose(np.stack([width - x2, y1, width - x1, y2], 1), found.boxes, atol=2)
 
 
 def test_faces_keep_all_that_belongs_to_them(image: Pixels) -> None:
@@ -122,9 +147,13 @@ def test_faces_keep_all_that_belongs_to_them(image: Pixels) -> None:
     for place, name in enumerate(again.names):
         old = "abcdefg".index(name)
         assert again.likeliest[place] == "ABCDEFG"[old]
-        assert np.array_equal(again.boxes[place], found.boxes[old])
         assert np.array_equal(again.landmarks[place], found.landmarks[old])
-        said = slow_probability(image, boxes[old].astype(np.float32).tolist())
+        said, told = slow_look(image, boxes[old].astype(np.float32).tolist())
+        means = [
+            BOX_SHARE * own + (1 - BOX_SHARE) * other
+            for own, other in zip(told, boxes[old].tolist(), strict=True)
+        ]
+        np.testing.assert_allclose(again.boxes[place], means, atol=0.05)
         mean = (math.log(said / (1 - said)) + math.log(scores[old] / (1 - scores[old]))) / 2
         assert again.scores[place] == pytest.approx(1 / (1 + math.exp(-mean)), abs=1e-3)
 
@@ -149,10 +178,27 @@ def test_it_tells_drawn_faces_from_the_rest() -> None:
             overlaps = [min(x2 + shift, b[2]) - max(x1 + shift, b[0]) for b in frame.boxes.tolist()]
             if max(overlaps) > 0.3 * (x2 - x1):
                 continue
-            face, other = face_probabilities(frame.image, pair)
+            face, other = look_again(frame.image, pair).probabilities
             won.append(face > other)
     assert len(won) >= 10
     assert np.mean(won) >= 0.9
+
+
+def test_it_places_drawn_faces_better_than_the_box_that_it_is_shown() -> None:
+    """Boxes a tenth or a fifth of their sides off come nearer, over all styles, in the mean."""
+    before, after = [], []
+    rng = np.random.default_rng(8)
+    for number, style in enumerate(STYLES):
+        frame = draw_styled_frame(6, "test", number, style)
+        large = (frame.boxes[:, 2:] - frame.boxes[:, :2]).min(axis=1) >= 24
+        faces = frame.boxes[large]
+        sides = np.tile(faces[:, 2:] - faces[:, :2], 2)
+        shown = faces + sides * rng.choice([-0.2, -0.1, 0.1, 0.2], faces.shape)
+        told = look_again(frame.image, shown).boxes
+        before += np.diag(iou(shown, faces)).tolist()
+        after += np.diag(iou(told.astype(np.float64), faces)).tolist()
+    assert len(before) >= 20
+    assert np.mean(after) > np.mean(before) + 0.05
 
 
 # ---- in a search

@@ -1,10 +1,11 @@
-"""Rescoring: a fourth, larger network looks at the faces that the cascade found.
+"""Rescoring: a fourth, larger network looks at the faces that the cascade found, and their boxes.
 
 The cascade has learnt what a face is from the shows that it was trained on; in another one it is
 deceived by hands, lettering and trees.  This network begins with the first eleven blocks of
 EfficientNet-Lite0 (Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural
 networks", 2019), whose weights know photographs of a thousand kinds of things, and has learnt to
-tell faces from what cascades propose.  It moves no box and finds no face that was missed.
+tell faces from what cascades propose, and where in a crop a face ends.  It finds no face that was
+missed.
 
 ``rescorer.onnx`` is made by ``benchmarks/rescorer.py`` and runs on the processor, in onnxruntime,
 whatever engine the cascade has.  The weights of EfficientNet-Lite0 are those of the package
@@ -16,7 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,21 +36,39 @@ MARGIN = 0.25
 """What is shown around a box on each side, as a share of its longer side."""
 WEIGHT = 1.0
 """Of the network's log-odds in a face's score, where the cascade's have 1."""
+BOX_SHARE = 0.5
+"""Of the network's corners in a face's box; the rest is the cascade's."""
 _TOGETHER = 16
 """Crops that are shown at once."""
 
 
+class Looks(NamedTuple):
+    """What the network says of N boxes.
+
+    Attributes:
+        probabilities: (N,) that the box holds a face.
+        boxes: (N, 4) float32 half-open pixels, where the face is; they may leave the image.
+    """
+
+    probabilities: Floats
+    boxes: Floats
+
+
 def rescore(image: Pixels, found: Detections) -> Detections:
-    """Return the same faces with scores of which the log-odds are the mean of two, best first.
+    """Return the same faces with scores and boxes that are means of two, best first.
+
+    Of scores it is the mean of log-odds.  Landmarks stay where they are.
 
     Args:
         image: (H, W, 3) uint8, RGB.
-        found: its faces, as the cascade scored them.
+        found: its faces, as the cascade scored and placed them.
     """
     if not len(found):
         return found
-    scores = fuse_scores(face_probabilities(image, found.boxes), found.scores, WEIGHT)
-    return replace(found, scores=scores)[np.argsort(-scores, kind="stable")]
+    seen = look_again(image, found.boxes)
+    scores = fuse_scores(seen.probabilities, found.scores, WEIGHT)
+    boxes = (1 - BOX_SHARE) * found.boxes + BOX_SHARE * seen.boxes
+    return replace(found, scores=scores, boxes=boxes)[np.argsort(-scores, kind="stable")]
 
 
 def face_crops(image: Pixels, boxes: Boxes | Floats, room: int = 0) -> NDArray[np.float32]:
@@ -64,18 +83,30 @@ def face_crops(image: Pixels, boxes: Boxes | Floats, room: int = 0) -> NDArray[n
     return cut_resized(image, squares_around(boxes, MARGIN, size / SIDE), size)
 
 
-def face_probabilities(image: Pixels, boxes: Boxes | Floats) -> Floats:
-    """Return (N,) probabilities that (N, 4) boxes hold a face, each seen both ways round.
+def look_again(image: Pixels, boxes: Boxes | Floats) -> Looks:
+    """Return what the network says of (N, 4) boxes, each seen both ways round.
 
-    The log-odds are the mean of those of the crop and of its mirror image.
+    It is the mean of what it says of the crop and of its mirror image.
     """
-    odds = [np.zeros(0, np.float32)]
+    log_odds, places = [np.zeros(0, np.float32)], [np.zeros((0, 4), np.float32)]
     for start in range(0, len(boxes), _TOGETHER):
-        pixels = np.ascontiguousarray(face_crops(image, boxes[start : start + _TOGETHER]))
+        some = boxes[start : start + _TOGETHER]
+        pixels = np.ascontiguousarray(face_crops(image, some))
         both = np.concatenate([pixels, pixels[..., ::-1]])
-        (said,) = load_model(MODEL).run(None, {"pixels": both})
-        odds.append(said.reshape(2, -1).mean(axis=0))
-    return np.asarray(1 / (1 + np.exp(-np.concatenate(odds))), np.float32)
+        said, corners = load_model(MODEL).run(None, {"pixels": both})
+        x1, y1, x2, y2 = np.split(corners[len(some) :], 4, axis=1)
+        mirrored = np.concatenate([-x2, y1, -x1, y2], axis=1)
+        log_odds.append(said.reshape(2, -1).mean(axis=0))
+        places.append(_in_image((corners[: len(some)] + mirrored) / 2, some))
+    probabilities = 1 / (1 + np.exp(-np.concatenate(log_odds)))
+    return Looks(np.asarray(probabilities, np.float32), np.concatenate(places))
+
+
+def _in_image(corners: Floats, boxes: Boxes | Floats) -> Floats:
+    """Return (N, 4) pixels of corners in the crops of boxes: from -1, left or top, to 1."""
+    first, last = np.split(squares_around(boxes, MARGIN), 2, axis=1)
+    middles, halves = np.tile((first + last) / 2, 2), np.tile((last - first) / 2, 2)
+    return np.asarray(middles + halves * corners, np.float32)
 
 
 @cache

@@ -42,7 +42,7 @@ PRETRAINED = "pretrained"
 CARTOON = "cartoon"
 """The weights that facetl ships, trained on cartoons; see ``docs/model-card.md``."""
 CARTOON_LARGE = "cartoon-large"
-"""The same, and what is found a fourth network scores again (:mod:`facetl.mtcnn.rescoring`)."""
+"""The same, with a fourth network that scores and places again (:mod:`facetl.mtcnn.rescoring`)."""
 BUILT_IN = (PRETRAINED, CARTOON, CARTOON_LARGE)
 MOST_BYTES = 256_000_000
 """Bytes of a weights file, and of what is packed in it; the three networks take two million."""

@@ -47,7 +47,8 @@ class Settings:
         mirrored: what both views find is one face, whose score is the mean of both in log-odds;
             takes twice as long (see :mod:`facetl.mtcnn.fusion`).
         rescored: a network that knows photographs of many things looks at each face that was found
-            (see :mod:`facetl.mtcnn.rescoring`); fewer things that are no faces score high.
+            (see :mod:`facetl.mtcnn.rescoring`); fewer things that are no faces score high, and
+            boxes fit better.
         score: the search does not depend on it: what it finds below is kept.
     """
 
@@ -70,7 +71,9 @@ class Settings:
         0.0, "Weight of RNet's log-odds in a box's score, where ONet's have 1.", SHARE
     )
     mirrored: bool = setting(False, "Search the mirror image as well, and count both views.")
-    rescored: bool = setting(False, "Let a larger network score the faces that were found as well.")
+    rescored: bool = setting(
+        False, "Let a larger network score and place the faces that were found as well."
+    )
     score: float = setting(
         SCORE,
         "Minimum score of boxes that are drawn, counted, cut out or exported; 0 includes all.",
