@@ -34,7 +34,6 @@ from facetl import Detector, load_dataset, load_weights
 from facetl.boxes import Boxes, iou
 from facetl.cartoons import STYLES, draw_frame
 from facetl.commands.annotated import spread
-from facetl.data.crops import squares_around
 from facetl.data.images import Pixels, load_image
 from facetl.evaluation.matching import Ranking, TrueBoxes
 from facetl.evaluation.metrics import measure as measure_ranking
@@ -43,7 +42,8 @@ from facetl.files import write_bytes
 from facetl.mtcnn import rescoring
 from facetl.mtcnn.detector import onet_boxes, run_until
 from facetl.mtcnn.networks import normalise
-from facetl.mtcnn.rescoring import MARGIN, SIDE, face_crops, load_model
+from facetl.mtcnn.rescoring import MARGIN, SIDE, crop_squares, face_crops, load_model
+from facetl.training.augmentation import flip
 
 SHOWS = ("dexter", "scooby", "flintstones")
 BLOCKS = 11
@@ -152,7 +152,7 @@ def cut_crops(weights: str, frames: Iterator[tuple[Pixels, Boxes]]) -> Crops:
             pixels.append(cut.transpose(0, 2, 3, 1))
             nearest = faces[overlaps[true].argmax(axis=1)] if len(true) else faces[:0]
             nowhere = np.full((len(false), 4), np.nan)
-            squares = squares_around(chosen, MARGIN, 1 + 2 * ROOM / SIDE)
+            squares = crop_squares(chosen, ROOM)
             places.append(to_corners(np.concatenate([nowhere, nearest, faces]), squares))
     return Crops(np.concatenate(pixels), np.concatenate(places).astype(np.float32))
 
@@ -174,9 +174,7 @@ def augment(pixels: Tensor, faces: Tensor, chance: torch.Generator) -> tuple[Ten
         return 2 * torch.rand(*shape, generator=chance) - 1
 
     count = len(pixels)
-    is_mirrored = torch.rand(count, 1, 1, 1, generator=chance) < 0.5
-    pixels = torch.where(is_mirrored, pixels.flip(3), pixels)
-    faces = torch.where(is_mirrored.view(-1, 1), mirrored(faces), faces)
+    pixels, faces = flip(pixels, faces, torch.rand(count, generator=chance) < 0.5)
     scale, turn = SIDE / pixels.shape[-1] * (1 + 0.15 * uniform(count)), 0.15 * uniform(count)
     place = torch.zeros(count, 2, 3)
     place[:, 0, 0] = place[:, 1, 1] = scale * torch.cos(turn)
@@ -192,11 +190,6 @@ def augment(pixels: Tensor, faces: Tensor, chance: torch.Generator) -> tuple[Ten
     gain, offset = 1 + 0.25 * uniform(count, 1, 1, 1), 25 * uniform(count, 3, 1, 1)
     shown = (mixed * gain + offset).clamp(0, 255)
     return shown, torch.cat([middles - halves, middles + halves], dim=1)
-
-
-def mirrored(corners: Tensor) -> Tensor:
-    """Return (N, 4) corners as the mirror image has them."""
-    return torch.stack([-corners[:, 2], corners[:, 1], -corners[:, 0], corners[:, 3]], dim=1)
 
 
 def find_loss(network: Network, pixels: Tensor, faces: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facetl.boxes import offsets as offsets_between
 from facetl.errors import InputError
-from facetl.training.augmentation import _flip, _mix, augment
+from facetl.training.augmentation import _mix, augment, flip
 from facetl.training.settings import Augmentation
 
 STILL = Augmentation(flip=0, brightness=0, contrast=0, colour=0, repaint=0)
@@ -45,7 +45,7 @@ def test_a_flip_is_the_mirrored_frame_seen_from_the_window(
     window = [*corner, corner[0] + side, corner[1] + side]
     corners = [box[0], box[1], box[0] + box[2], box[1] + box[3]]
     straight = offsets_between(np.array([window], float), np.array([corners], float))
-    _, turned = _flip(torch.zeros(1, 3, 2, 2), torch.from_numpy(straight), torch.tensor([True]))
+    _, turned = flip(torch.zeros(1, 3, 2, 2), torch.from_numpy(straight), torch.tensor([True]))
     assert turned[0].tolist() == pytest.approx(mirrored_offsets(window, corners, 480), abs=1e-12)
 
 
@@ -54,7 +54,7 @@ def test_a_flip_moves_pixels_and_targets_together() -> None:
     pixels = torch.zeros(2, 3, 12, 12)
     pixels[..., 1:5] = 255
     offsets = torch.tensor([[1 / 12, 0.0, -7 / 12, 0.0]] * 2)
-    mirrored, turned = _flip(pixels, offsets, torch.tensor([True, False]))
+    mirrored, turned = flip(pixels, offsets, torch.tensor([True, False]))
     assert bright_columns(mirrored[0].numpy()) == [7, 8, 9, 10]
     assert bright_columns(mirrored[1].numpy()) == [1, 2, 3, 4]
     torch.testing.assert_close(
@@ -69,7 +69,7 @@ def bright_columns(patch: NDArray[np.float32]) -> list[int]:
 def test_flipped_twice_is_as_before() -> None:
     pixels, offsets = some_patches()
     mirrored = torch.arange(len(pixels)) % 3 == 0
-    again = _flip(*_flip(pixels, offsets, mirrored), mirrored)
+    again = flip(*flip(pixels, offsets, mirrored), mirrored)
     assert torch.equal(again[0], pixels)
     assert torch.equal(again[1], offsets)
 

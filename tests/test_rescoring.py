@@ -25,7 +25,7 @@ from facetl.mtcnn.rescoring import (
     SIDE,
     face_crops,
     load_model,
-    look_again,
+    predict,
     rescore,
 )
 from facetl.mtcnn.weights import load_weights, save_weights
@@ -53,10 +53,7 @@ def boxes_in(image: Pixels, count: int) -> Boxes:
 
 def slow_crop(image: Pixels, box: list[float], size: int, side: float) -> np.ndarray:
     """The mean of the pixels under each cell of a grid over a square, black outside."""
-    x1, y1, x2, y2 = box
-    half = max(x2 - x1, y2 - y1) * (1 + 2 * MARGIN) * side / 2
-    left, right = (math.floor((x1 + x2) / 2 + way * half + 0.5) for way in (-1, 1))
-    top, bottom = (math.floor((y1 + y2) / 2 + way * half + 0.5) for way in (-1, 1))
+    left, top, right, bottom = _slow_square(box, side)
     far = max(-left, -top, right - image.shape[1], bottom - image.shape[0], 0)
     padded = np.pad(image, ((far, far), (far, far), (0, 0)))
     cells = np.zeros((3, size, size))
@@ -69,18 +66,23 @@ def slow_crop(image: Pixels, box: list[float], size: int, side: float) -> np.nda
     return cells
 
 
+def _slow_square(box: list[float], side: float) -> tuple[int, int, int, int]:
+    x1, y1, x2, y2 = box
+    half = max(x2 - x1, y2 - y1) * (1 + 2 * MARGIN) * side / 2
+    left, right = (math.floor((x1 + x2) / 2 + way * half + 0.5) for way in (-1, 1))
+    top, bottom = (math.floor((y1 + y2) / 2 + way * half + 0.5) for way in (-1, 1))
+    return left, top, right, bottom
+
+
 def _span(first: int, last: int, place: int, count: int) -> tuple[int, int]:
     step = (last - first) / count
     return first + math.floor(place * step + 1e-9), first + math.ceil((place + 1) * step - 1e-9)
 
 
-def slow_look(image: Pixels, box: list[float]) -> tuple[float, list[float]]:
+def slow_prediction(image: Pixels, box: list[float]) -> tuple[float, list[float]]:
     """What the network says of one crop and of its mirror image, shown one by one."""
     crop = slow_crop(image, box, SIDE, 1.0).astype(np.float32)
-    x1, y1, x2, y2 = box
-    half = max(x2 - x1, y2 - y1) * (1 + 2 * MARGIN) / 2
-    left, right = (math.floor((x1 + x2) / 2 + way * half + 0.5) for way in (-1, 1))
-    top, bottom = (math.floor((y1 + y2) / 2 + way * half + 0.5) for way in (-1, 1))
+    left, top, right, bottom = _slow_square(box, 1.0)
     odds, boxes = [], []
     for view in (crop, crop[:, :, ::-1]):
         said, told = load_model(MODEL).run(None, {"pixels": view[None].copy()})
@@ -113,8 +115,8 @@ def test_crops_are_means_of_pixels(image: Pixels, room: int) -> None:
 
 def test_each_face_is_seen_as_if_it_were_alone(image: Pixels) -> None:
     boxes = boxes_in(image, 19)  # more than are shown at once
-    found = look_again(image, boxes)
-    expected = [slow_look(image, box) for box in boxes.tolist()]
+    found = predict(image, boxes)
+    expected = [slow_prediction(image, box) for box in boxes.tolist()]
     np.testing.assert_allclose(found.probabilities, [each[0] for each in expected], atol=1e-4)
     np.testing.assert_allclose(found.boxes, [each[1] for each in expected], atol=0.05)
 
@@ -123,7 +125,7 @@ def test_where_a_face_is_does_not_depend_on_the_way_round(image: Pixels) -> None
     boxes = boxes_in(image, 8)
     width = image.shape[1]
     turned = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1)
-    found, mirrored = look_again(image, boxes), look_again(image[:, ::-1], turned)
+    found, mirrored = predict(image, boxes), predict(image[:, ::-1], turned)
     x1, y1, x2, y2 = mirrored.boxes.T
     # a window whose corners lie between two pixels is rounded the other way in the mirror image
     np.testing.assert_allclose(np.stack([width - x2, y1, width - x1, y2], 1), found.boxes, atol=2)
@@ -148,7 +150,7 @@ def test_faces_keep_all_that_belongs_to_them(image: Pixels) -> None:
         old = "abcdefg".index(name)
         assert again.likeliest[place] == "ABCDEFG"[old]
         assert np.array_equal(again.landmarks[place], found.landmarks[old])
-        said, told = slow_look(image, boxes[old].astype(np.float32).tolist())
+        said, told = slow_prediction(image, boxes[old].astype(np.float32).tolist())
         means = [
             BOX_SHARE * own + (1 - BOX_SHARE) * other
             for own, other in zip(told, boxes[old].tolist(), strict=True)
@@ -178,7 +180,7 @@ def test_it_tells_drawn_faces_from_the_rest() -> None:
             overlaps = [min(x2 + shift, b[2]) - max(x1 + shift, b[0]) for b in frame.boxes.tolist()]
             if max(overlaps) > 0.3 * (x2 - x1):
                 continue
-            face, other = look_again(frame.image, pair).probabilities
+            face, other = predict(frame.image, pair).probabilities
             won.append(face > other)
     assert len(won) >= 10
     assert np.mean(won) >= 0.9
@@ -194,7 +196,7 @@ def test_it_places_drawn_faces_better_than_the_box_that_it_is_shown() -> None:
         faces = frame.boxes[large]
         sides = np.tile(faces[:, 2:] - faces[:, :2], 2)
         shown = faces + sides * rng.choice([-0.2, -0.1, 0.1, 0.2], faces.shape)
-        told = look_again(frame.image, shown).boxes
+        told = predict(frame.image, shown).boxes
         before += np.diag(iou(shown, faces)).tolist()
         after += np.diag(iou(told.astype(np.float64), faces)).tolist()
     assert len(before) >= 20

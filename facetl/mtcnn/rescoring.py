@@ -42,8 +42,8 @@ _TOGETHER = 16
 """Crops that are shown at once."""
 
 
-class Looks(NamedTuple):
-    """What the network says of N boxes.
+class Predictions(NamedTuple):
+    """What the network predicts for N boxes.
 
     Attributes:
         probabilities: (N,) that the box holds a face.
@@ -65,9 +65,9 @@ def rescore(image: Pixels, found: Detections) -> Detections:
     """
     if not len(found):
         return found
-    seen = look_again(image, found.boxes)
-    scores = fuse_scores(seen.probabilities, found.scores, WEIGHT)
-    boxes = (1 - BOX_SHARE) * found.boxes + BOX_SHARE * seen.boxes
+    predicted = predict(image, found.boxes)
+    scores = fuse_scores(predicted.probabilities, found.scores, WEIGHT)
+    boxes = (1 - BOX_SHARE) * found.boxes + BOX_SHARE * predicted.boxes
     return replace(found, scores=scores, boxes=boxes)[np.argsort(-scores, kind="stable")]
 
 
@@ -79,14 +79,18 @@ def face_crops(image: Pixels, boxes: Boxes | Floats, room: int = 0) -> NDArray[n
         boxes: (N, 4) half-open, in pixels.
         room: pixels by which a crop is larger on each side than ``SIDE``, at the same scale.
     """
-    size = SIDE + 2 * room
-    return cut_resized(image, squares_around(boxes, MARGIN, size / SIDE), size)
+    return cut_resized(image, crop_squares(boxes, room), SIDE + 2 * room)
 
 
-def look_again(image: Pixels, boxes: Boxes | Floats) -> Looks:
-    """Return what the network says of (N, 4) boxes, each seen both ways round.
+def crop_squares(boxes: Boxes | Floats, room: int = 0) -> NDArray[np.int64]:
+    """Return the (N, 4) squares of whole pixels of which :func:`face_crops` are made."""
+    return squares_around(boxes, MARGIN, 1 + 2 * room / SIDE)
 
-    It is the mean of what it says of the crop and of its mirror image.
+
+def predict(image: Pixels, boxes: Boxes | Floats) -> Predictions:
+    """Return what the network predicts for (N, 4) boxes, each seen both ways round.
+
+    It is the mean of what it predicts for the crop and for its mirror image.
     """
     log_odds, places = [np.zeros(0, np.float32)], [np.zeros((0, 4), np.float32)]
     for start in range(0, len(boxes), _TOGETHER):
@@ -97,14 +101,14 @@ def look_again(image: Pixels, boxes: Boxes | Floats) -> Looks:
         x1, y1, x2, y2 = np.split(corners[len(some) :], 4, axis=1)
         mirrored = np.concatenate([-x2, y1, -x1, y2], axis=1)
         log_odds.append(said.reshape(2, -1).mean(axis=0))
-        places.append(_in_image((corners[: len(some)] + mirrored) / 2, some))
+        places.append(_in_image((corners[: len(some)] + mirrored) / 2, crop_squares(some)))
     probabilities = 1 / (1 + np.exp(-np.concatenate(log_odds)))
-    return Looks(np.asarray(probabilities, np.float32), np.concatenate(places))
+    return Predictions(np.asarray(probabilities, np.float32), np.concatenate(places))
 
 
-def _in_image(corners: Floats, boxes: Boxes | Floats) -> Floats:
-    """Return (N, 4) pixels of corners in the crops of boxes: from -1, left or top, to 1."""
-    first, last = np.split(squares_around(boxes, MARGIN), 2, axis=1)
+def _in_image(corners: Floats, squares: NDArray[np.int64]) -> Floats:
+    """Return (N, 4) pixels of corners in squares: from -1, left or top, to 1."""
+    first, last = np.split(squares, 2, axis=1)
     middles, halves = np.tile((first + last) / 2, 2), np.tile((last - first) / 2, 2)
     return np.asarray(middles + halves * corners, np.float32)
 

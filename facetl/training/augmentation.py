@@ -27,7 +27,7 @@ def augment(
     brightness = 1 + changes.brightness * _both_ways((count, 1, 1, 1), generator)
     contrast = 1 + changes.contrast * _both_ways((count, 1, 1, 1), generator)
     shift = 127.5 * changes.colour * _both_ways((count, 3, 1, 1), generator)
-    pixels, offsets = _flip(pixels, offsets, mirrored.to(place))
+    pixels, offsets = flip(pixels, offsets, mirrored.to(place))
     mixtures = torch.eye(3)[_draw_channels(count, changes.repaint, generator)]
     if changes.grey or changes.mix:
         mixtures = _draw_mixtures(count, changes, generator) @ mixtures
@@ -46,7 +46,7 @@ def _mix(pixels: Tensor, mixtures: Tensor) -> Tensor:
     return mixed
 
 
-def _flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
+def flip(pixels: Tensor, offsets: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
     """Return pixels and offsets with the patches that (N,) ``mirrored`` selects mirrored.
 
     In a mirrored window the right edge of the box is the old left one, seen from the other side.
