@@ -112,12 +112,12 @@ class Network(nn.Module):
 
 
 def pictures(
-    data: Path, shows: list[str], limit: int, drawn: int
+    data: Path, shows: list[str], limit: int, drawn: int, seed: int
 ) -> Iterator[tuple[Pixels, Boxes]]:
     """Yield random training frames of each show, then drawn ones in all styles."""
     for show in shows:
         frames = load_dataset(data / show)
-        places = np.random.default_rng(1).permutation(len(frames))[: limit or None]
+        places = np.random.default_rng(seed).permutation(len(frames))[: limit or None]
         for place in sorted(places):
             frame = frames.frames[place]
             yield load_image(frame.path), frame.boxes
@@ -127,9 +127,9 @@ def pictures(
         yield frame.image, frame.boxes
 
 
-def cut_crops(weights: str, frames: Iterator[tuple[Pixels, Boxes]]) -> Crops:
+def cut_crops(weights: str, frames: Iterator[tuple[Pixels, Boxes]], seed: int) -> Crops:
     """Return what a cascade proposes in frames, and the annotated faces, moved a little."""
-    detector, rng = Detector(load_weights(weights)), np.random.default_rng(0)
+    detector, rng = Detector(load_weights(weights)), np.random.default_rng(seed)
     pixels, places = [], []
     for image, faces in frames:
         backend = detector.backend(image[None])
@@ -220,10 +220,10 @@ def _mixtures(count: int, chance: torch.Generator) -> Tensor:
     return found
 
 
-def fit(crops: Crops, epochs: int) -> Network:
+def fit(crops: Crops, epochs: int, seed: int) -> Network:
     """Return the network after training on crops."""
-    torch.manual_seed(0)
-    chance = torch.Generator().manual_seed(0)
+    torch.manual_seed(seed)
+    chance = torch.Generator().manual_seed(seed)
     network = Network().to(memory_format=torch.channels_last)  # twice as fast
     body = (network.stem, network.norm, network.blocks)
     blocks = [each for part in body for each in part.parameters()]
@@ -323,11 +323,11 @@ def as_onnx(network: Network, bias: float) -> bytes:
 
 
 def train(options: argparse.Namespace) -> None:
-    frames = pictures(options.data, options.shows, options.frames, options.drawn)
-    crops = cut_crops(options.weights[0], frames)
+    frames = pictures(options.data, options.shows, options.frames, options.drawn, options.seed)
+    crops = cut_crops(options.weights[0], frames, options.seed - 1)
     faces = int((~np.isnan(crops.faces[:, 0])).sum())
     print(f"{len(crops.pixels)} crops, {faces} of faces", flush=True)
-    network = fit(crops, options.epochs)
+    network = fit(crops, options.epochs, options.seed - 1)
     model = as_onnx(network, options.bias)
     write_bytes(options.out, model)
     _require_equal(network, options.out, crops.pixels[:64], options.bias)
@@ -397,6 +397,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=0, help="of each show; 0: all")
     parser.add_argument("--drawn", type=int, default=600, help="drawn frames to learn from")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bias", type=float, default=0.0, help="is added to the log-odds")
     parser.add_argument("--out", type=Path, default=Path("rescorer.onnx"))
     parser.add_argument("--model", type=Path, help="instead of the one that facetl brings")

@@ -202,7 +202,7 @@ def label_windows(
     covered = coverage(windows, as_boxes([]) if ignored is None else ignored) >= bands.negative
     if not len(faces):
         return _all_background(windows, covered)
-    overlap = iou(windows, square(faces) if match == "square" else faces)
+    overlap = _match_overlap(windows, faces, match)
     face_index = overlap.argmax(axis=1)
     highest = overlap.max(axis=1)
     background = np.maximum(highest, iou(windows, faces).max(axis=1)) < bands.negative
@@ -218,8 +218,16 @@ def label_windows(
 
 def faces_without_positive(windows: Boxes, faces: Boxes, bands: Bands, match: Match) -> int:
     """Count the faces to which none of the windows is a positive under the rule ``match``."""
-    positives = label_windows(windows, faces, bands, match).of(Label.POSITIVE)
-    return len(faces) - len(np.unique(positives.face_index))
+    if not len(faces):
+        return 0
+    overlap = _match_overlap(windows, faces, match)
+    positive = overlap.max(axis=1) >= bands.positive
+    return len(faces) - len(np.unique(overlap[positive].argmax(axis=1)))
+
+
+def _match_overlap(windows: Boxes, faces: Boxes, match: Match) -> Boxes:
+    """Return the (N, M) IoU of N windows with M faces, as the rule has it."""
+    return iou(windows, square(faces) if match == "square" else faces)
 
 
 def _all_background(windows: Boxes, covered: NDArray[np.bool_]) -> LabelledWindows:
