@@ -19,7 +19,7 @@ from facetl.data.frame import Frame
 from facetl.errors import InputError, WeightsError
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.stages import STAGES, Stage
-from facetl.mtcnn.weights import Weights, load_pretrained_stage, save_weights
+from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.training import cascade, preparation
 from facetl.training.cascade import TUNED, Cascade, Training, Workshop
 from facetl.training.patches import load_patches
@@ -230,6 +230,17 @@ def test_a_cascade_can_start_from_another_one(
     plan = replace(tiny_plan(), start=str(start))
     trained = train_in(tmp_path / "work", dataset, plan)
     assert trained.weights.metadata["start"].startswith("start.safetensors sha256:")
+
+
+def test_a_cascade_rescores_if_what_it_starts_from_does(
+    tmp_path: Path, dataset: FaceDataset
+) -> None:
+    plan = replace(tiny_plan(), start="cartoon-large")
+    trained = train_in(tmp_path, dataset, plan).weights
+    large = load_weights("cartoon-large").settings
+    assert large.rescored
+    assert trained.settings == replace(TUNED, rescored=True, score=large.score)
+    assert "rescorer.onnx sha256:" in trained.metadata["start"]
 
 
 def test_frames_without_a_face_are_refused(tmp_path: Path, dataset: FaceDataset) -> None:

@@ -43,6 +43,18 @@ def test_areas_are_averaged_as_opencv_does(
     assert np.abs(resize_to_bytes(grey, size) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("shape", [(36, 48), (37, 31, 3), (50, 49), *SMALL])
+@pytest.mark.parametrize("size", [(48, 36), (24, 18), (1, 1)])
+def test_areas_are_exact(shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    tall = np.repeat(pixels.astype(np.int64), size[1], axis=0)
+    wide = np.repeat(tall, size[0], axis=1)
+    height, width = shape[:2]
+    sums = wide.reshape(size[1], height, size[0], width, -1).sum(axis=(1, 3))
+    expected = (sums / (height * width)).astype(np.float32)
+    assert np.array_equal(resize_area(pixels, size), expected.reshape(size[::-1] + shape[2:]))
+
+
 def test_grey_is_opencvs_grey_to_one_level(picture: Pixels) -> None:
     expected = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int)
     assert np.abs(as_grey(picture) - expected).max() <= 1

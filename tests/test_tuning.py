@@ -345,10 +345,11 @@ def test_what_is_shown_begins_where_the_aim_or_f1_would_have_it(aim: str, score:
     assert shown_score(try_pair(0.1, 0.1, aim), Aim.parse(aim)) == score
 
 
-def test_a_detectors_score_is_that_of_its_best_f1() -> None:
+@pytest.mark.parametrize("weights", ["cartoon", "cartoon-large"])
+def test_a_detectors_score_is_that_of_its_best_f1(weights: str) -> None:
     drawn = [draw_frame(3, "test", index) for index in range(16)]
     images, faces = [each.image for each in drawn], TrueBoxes.of(each.boxes for each in drawn)
-    detector = Detector.load("cartoon", "cpu")
+    detector = Detector.load(weights, "cpu")
     score = find_score(detector, images, faces)
     found = [each.detections for each in detector.search(images, detector.settings)]
     ranking = Ranking.of([each.boxes for each in found], [each.scores for each in found])

@@ -89,6 +89,15 @@ def test_a_step_tells_command_settings_versions_and_fingerprints(frames: Path) -
     ]
 
 
+def test_the_large_weights_are_known_by_both_their_files(frames: Path) -> None:
+    detect(frames, "--weights", "cartoon-large", "--out", "results")
+    (step,) = steps_in("results")
+    files = built_in_files("cartoon-large")
+    assert [file.name for file in files] == ["cartoon.safetensors", "rescorer.onnx"]
+    assert step.inputs["cartoon-large"]["bytes"] == sum(file.stat().st_size for file in files)
+    success(run("verify", "results", "--inputs"))
+
+
 def test_several_commands_stand_in_one_manifest(frames: Path) -> None:
     detect(frames, "--out", "results")
     success(run("evaluate", "results", "--truth", frames, "--no-report"))

@@ -690,9 +690,9 @@ class TrainRequest(AnnotatedRequest):
     )
     start: str | None = setting(
         None,
-        "Weights to start from.",
+        "Weights to start from; with cartoon-large, what is trained rescores what it finds too.",
         READ,
-        metavar="pretrained|cartoon|scratch|FILE",
+        metavar="pretrained|cartoon|cartoon-large|scratch|FILE",
         shown_default=f"cartoon, or those of a project, for up to {FEW_FRAMES} frames; otherwise "
         "pretrained",
     )
@@ -793,7 +793,8 @@ class AdaptRequest:
     )
     weights: str = setting(
         "cartoon",
-        "The detector to adapt: a weights file, 'cartoon' or 'pretrained'.",
+        "The detector to adapt: a weights file, 'cartoon', 'cartoon-large', whose fourth network "
+        "then looks again at what is found, or 'pretrained'.",
         READ,
         metavar="FILE",
     )

@@ -26,10 +26,11 @@ from facetl.boxes import Boxes
 from facetl.data.crops import cut_resized, squares_around
 from facetl.data.images import Pixels
 from facetl.mtcnn.fusion import fuse_scores
+from facetl.mtcnn.weights import RESCORER_FILE
 from facetl.results.detections import Detections, Floats
 from facetl.run_onnx import open_network
 
-MODEL = Path(__file__).with_name("rescorer.onnx")
+MODEL = RESCORER_FILE
 SIDE = 96
 """Side in pixels of what the network is shown of each face."""
 MARGIN = 0.25

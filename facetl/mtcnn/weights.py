@@ -47,7 +47,8 @@ BUILT_IN = (PRETRAINED, CARTOON, CARTOON_LARGE)
 MOST_BYTES = 256_000_000
 """Bytes of a weights file, and of what is packed in it; the three networks take two million."""
 _CARTOON_FILE = Path(__file__).with_name("cartoon.safetensors")
-_FILES = {CARTOON: _CARTOON_FILE, CARTOON_LARGE: _CARTOON_FILE}
+RESCORER_FILE = Path(__file__).with_name("rescorer.onnx")
+_FILES = {CARTOON: [_CARTOON_FILE], CARTOON_LARGE: [_CARTOON_FILE, RESCORER_FILE]}
 
 _NUMBERS = ("float16", "bfloat16", "float32", "float64")
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "<u2"}
@@ -137,7 +138,7 @@ def built_in_files(name: str) -> list[Path]:
     """
     if name == PRETRAINED:
         return [_pretrained_file(stage) for stage in STAGES]
-    return [_FILES[name]] if name in _FILES else []
+    return list(_FILES.get(name, ()))
 
 
 def load_pretrained_stage(stage: Stage) -> State:
@@ -170,7 +171,7 @@ def load_weights(source: str | Path) -> Weights:
     """
     if str(source) == PRETRAINED:
         return Weights({stage: load_pretrained_stage(stage) for stage in STAGES})
-    path = _FILES.get(str(source), Path(source))
+    path, *_ = _FILES.get(str(source), [Path(source)])
     _require_file(path)
     try:
         if path.suffix in (".pt", ".pth"):
@@ -237,8 +238,8 @@ def _require_file(path: Path) -> None:
         is_file = False
     if not is_file:
         raise WeightsError(
-            f"{path}: no such weights file; give a .safetensors or .pt file, 'cartoon' or "
-            "'pretrained'"
+            f"{path}: no such weights file; give a .safetensors or .pt file, 'cartoon', "
+            "'cartoon-large' or 'pretrained'"
         )
     if not 0 < found.st_size <= MOST_BYTES:
         raise WeightsError(

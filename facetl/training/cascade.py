@@ -30,7 +30,7 @@ from facetl.training.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from facetl.training.initialisation import (
     build_training_network,
     require_start,
-    starting_score,
+    starting_settings,
 )
 from facetl.training.loop import name_validation_frames, train
 from facetl.training.machine import keeping_threads
@@ -160,8 +160,13 @@ class Training:
         known = {frame.name for frame in self.dataset}
         suspects = tuple(each for each in suspects if each["frame"] in known)
         suspects = tuple(sorted(suspects, key=lambda each: -float(each["score"])))
-        padding, score = self.plan.stages["onet"].recipe.padding, starting_score(self.plan.start)
-        settings = replace(TUNED, padding=padding, score=score)
+        start = starting_settings(self.plan.start)
+        settings = replace(
+            TUNED,
+            padding=self.plan.stages["onet"].recipe.padding,
+            score=start.score,
+            rescored=start.rescored,
+        )
         done = self.time_budget.done(records) if self.time_budget else self.plan
         metadata = {
             **task,

@@ -12,7 +12,7 @@ from facetl.errors import InputError, UsageError, WeightsError
 from facetl.mtcnn.networks import Network, build_network
 from facetl.mtcnn.stages import STAGES, Stage
 from facetl.mtcnn.weights import CARTOON, PRETRAINED, built_in_files, load_weights
-from facetl.results.shown_score import SCORE
+from facetl.search.settings import Settings
 from facetl.training.settings import FEW_FRAMES, TrainingSettings
 from facetl.training.stages import STAGE_FACTS
 from facetl.training.transfer import Transfer
@@ -100,24 +100,25 @@ def require_start(start: str) -> None:
         build_starting_network(stage, start, seed=0)
 
 
-def starting_score(start: str) -> float:
-    """Return the score from which boxes of the weights to start from are shown.
+def starting_settings(start: str) -> Settings:
+    """Return how the weights to start from search.
 
     Raises:
         WeightsError: if the file cannot be read.
     """
-    return SCORE if start == SCRATCH else load_weights(start).settings.score
+    return Settings() if start == SCRATCH else load_weights(start).settings
 
 
 def fingerprint_start(start: str) -> str:
-    """Return ``pretrained`` or ``scratch``, or a file's name with a hash of its bytes.
+    """Return ``pretrained`` or ``scratch``, or the names of files with a hash of their bytes.
 
     The ``cartoon`` weights are a file: another version of facetl may come with others.
     """
     if start in (PRETRAINED, SCRATCH):
         return start
-    (path,) = built_in_files(start) or [Path(start)]
-    return f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    paths = built_in_files(start) or [Path(start)]
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths]
+    return " ".join(f"{path.name} sha256:{each}" for path, each in zip(paths, hashes, strict=True))
 
 
 def _reset_head(network: Network, stage: Stage, seed: int) -> None:

@@ -21,10 +21,10 @@ import numpy as np
 from facetl.boxes import Boxes
 from facetl.data.images import Pixels
 from facetl.errors import InputError
-from facetl.evaluation.matching import TrueBoxes
+from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps
+from facetl.evaluation.metrics import draw_curve
 from facetl.evaluation.tuning.aims import Aim
-from facetl.evaluation.tuning.threshold_grid import FLOOR, Trial, find_cut, try_setting
-from facetl.mtcnn.cached_scores import cache_scores
+from facetl.evaluation.tuning.threshold_grid import FLOOR, TUNING_IOU, Trial, find_cut
 from facetl.mtcnn.detector import Detector
 from facetl.search.settings import Settings
 
@@ -144,9 +144,13 @@ def find_score(
     """
     if len(faces) < FEWEST_FACES:
         return None
-    cached = cache_scores(detector, images, detector.settings, workers)
-    trial = try_setting(cached, faces, detector.settings)
-    return None if trial is None else shown_score(trial, Aim("ap"))
+    searches = detector.search(images, detector.settings, workers=workers)
+    found = [search.detections for search in searches]
+    ranking = Ranking.of([each.boxes for each in found], [each.scores for each in found])
+    curve = draw_curve(ranking, find_overlaps(ranking, faces), len(faces), TUNING_IOU)
+    if not len(curve.hits):
+        return None
+    return find_cut(curve, Aim("f1"), detector.settings.thresholds[2]).threshold
 
 
 def rank(trials: Sequence[Trial], aim: Aim, count: int) -> list[Trial]:
