@@ -42,7 +42,8 @@ from facetl.files import write_bytes
 from facetl.mtcnn import rescoring
 from facetl.mtcnn.detector import onet_boxes, run_until
 from facetl.mtcnn.networks import normalise
-from facetl.mtcnn.rescoring import MARGIN, SIDE, crop_squares, face_crops, load_model
+from facetl.mtcnn.rescoring import load_model
+from facetl.run_onnx import MARGIN, SIDE, cut_resized, squares_around
 from facetl.training.augmentation import flip
 
 SHOWS = ("dexter", "scooby", "flintstones")
@@ -148,11 +149,11 @@ def cut_crops(weights: str, frames: Iterator[tuple[Pixels, Boxes]], seed: int) -
         moved = faces + sizes * rng.uniform(-0.1, 0.1, faces.shape)
         chosen = np.concatenate([boxes[false], boxes[true], moved])
         if len(chosen):
-            cut = np.rint(face_crops(image, chosen, ROOM)).astype(np.uint8)
+            squares = squares_around(chosen, MARGIN, 1 + 2 * ROOM / SIDE)
+            cut = np.rint(cut_resized(image, squares, SIDE + 2 * ROOM)).astype(np.uint8)
             pixels.append(cut.transpose(0, 2, 3, 1))
             nearest = faces[overlaps[true].argmax(axis=1)] if len(true) else faces[:0]
             nowhere = np.full((len(false), 4), np.nan)
-            squares = crop_squares(chosen, ROOM)
             places.append(to_corners(np.concatenate([nowhere, nearest, faces]), squares))
     return Crops(np.concatenate(pixels), np.concatenate(places).astype(np.float32))
 

@@ -4,7 +4,7 @@
     python run_onnx.py photo.jpg frame.png
 
 A line comes out for each face: image, x1, y1, x2, y2 in pixels (half open), score in [0, 1].
-From Python, with ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx`` beside this file::
+From Python, with the networks beside this file::
 
     from run_onnx import Cascade, load_image
     boxes, scores, landmarks = Cascade().detect(load_image("photo.jpg"))
@@ -12,6 +12,7 @@ From Python, with ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx`` beside this fil
 It is the cascade of Zhang et al. 2016: PNet judges 12-pixel windows over an image pyramid, RNet
 what PNet proposes, ONet what RNet leaves.  The networks take pixels from 0 to 255, (N, 3, H, W)
 RGB, and give scores, offsets (box minus window in fractions of its side) and, ONet, landmarks.
+Weights that rescore have ``rescorer.onnx``, too, which scores and places again what was found.
 Boxes inside the cascade include their last pixel and count from 1, as the networks learnt it.
 """
 
@@ -22,6 +23,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,18 @@ _LEAST_FACE, _FACTORS = 1, (0.1, 0.99)
 _FARTHEST = 1e9
 """What lies farther away than so many pixels is no box."""
 
+RESCORER = "rescorer.onnx"
+"""The file of the network that looks again at what the cascade found."""
+SIDE = 96
+"""Side in pixels of what it is shown of each face."""
+MARGIN = 0.25
+"""What is shown around a box on each side, as a share of its longer side."""
+WEIGHT = 1.0
+"""Of its log-odds in a face's score, where the cascade's have 1."""
+BOX_SHARE = 0.5
+"""Of its corners in a face's box; the rest is the cascade's."""
+_CROPS_AT_ONCE = 16
+
 
 class Cascade:
     """The three networks, and how their weights want to search: thresholds, pyramid, edges."""
@@ -58,6 +72,7 @@ class Cascade:
         )
         facts = json.loads(self.pnet.get_modelmeta().custom_metadata_map["facetl"])
         self.settings: dict[str, Any] = facts["settings"]
+        self._open_rescorer = cache(partial(open_network, f"{folder}/{RESCORER}", threads))
 
     def detect(self, image: NDArray[np.uint8]) -> Candidates:
         """Return boxes (N, 4), scores (N,), landmarks (N, 5, 2) in an (H, W, 3) RGB image.
@@ -71,7 +86,8 @@ class Cascade:
         found = self.look(image)
         if self.settings.get("mirrored", False):
             found = _fuse(found, _turn_back(self.look(image[:, ::-1]), image.shape[1]))
-        return self.finish(*found)
+        found = self.finish(*found)
+        return self.rescore(image, *found) if self.settings.get("rescored", False) else found
 
     def look(self, image: NDArray[np.uint8]) -> Candidates:
         """Return what ONet is shown in an image, as it sees it: boxes, scores, landmarks."""
@@ -145,6 +161,16 @@ class Cascade:
             keep = keep[_suppress(boxes[keep], scores[keep], 0.7, nested=True)]
         return boxes[keep], scores[keep], points[keep]
 
+    def rescore(
+        self, image: NDArray[np.uint8], boxes: Floats, scores: Floats, points: Floats
+    ) -> Candidates:
+        """Return the faces found in an image with scores and boxes that are means of two."""
+        probabilities, places = predict(self._open_rescorer(), image, boxes)
+        scores = _fuse_scores(probabilities, scores, WEIGHT)
+        boxes = (1 - BOX_SHARE) * boxes + BOX_SHARE * places
+        order = np.argsort(-scores, kind="stable")
+        return boxes[order], scores[order], points[order]
+
     def judge(
         self, network: InferenceSession, size: int, sums: Integers, squares: Floats
     ) -> tuple[NDArray[np.bool_], Floats, list[Floats]]:
@@ -176,11 +202,71 @@ def open_network(model: str | bytes, threads: int) -> Any:
     return runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
 
 
+def predict(
+    network: Any, image: NDArray[np.uint8], boxes: Floats
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what the network that rescores predicts for boxes in an image, seen both ways round.
+
+    It is the mean of what it predicts for a crop and for its mirror image: (N,) probabilities
+    that the box holds a face, and (N, 4) half-open pixels where it is; they may leave the image.
+    """
+    log_odds, places = [np.zeros(0, np.float32)], [np.zeros((0, 4), np.float32)]
+    for start in range(0, len(boxes), _CROPS_AT_ONCE):
+        squares = squares_around(boxes[start : start + _CROPS_AT_ONCE], MARGIN)
+        pixels = cut_resized(image, squares, SIDE)
+        both = np.concatenate([pixels, pixels[..., ::-1]])
+        said, corners = network.run(None, {"pixels": both})
+        own, mirrored = np.split(corners, 2)
+        x1, y1, x2, y2 = np.split(mirrored, 4, axis=1)
+        mean = (own + np.concatenate([-x2, y1, -x1, y2], axis=1)) / 2
+        first, last = np.split(squares, 2, axis=1)  # corners: -1 is left or top in the square
+        middles, halves = np.tile((first + last) / 2, 2), np.tile((last - first) / 2, 2)
+        log_odds.append(said.reshape(2, -1).mean(axis=0))
+        places.append((middles + halves * mean).astype(np.float32))
+    probabilities = 1 / (1 + np.exp(-np.concatenate(log_odds)))
+    return np.asarray(probabilities, np.float32), np.concatenate(places)
+
+
+def squares_around(boxes: Floats, margin: float, grow: float = 1.0) -> Integers:
+    """Return the (N, 4) squares of whole pixels that show boxes and what is around them.
+
+    Args:
+        boxes: (N, 4) half open, in pixels; finite.
+        margin: what is shown on every side, as a share of the box's longer side.
+        grow: factor of the sides.
+    """
+    given = boxes.astype(np.float64)
+    centres = (given[:, :2] + given[:, 2:]) / 2
+    half = _sides(given).max(axis=1, keepdims=True, initial=0) * (1 + 2 * margin) * grow / 2
+    corners = np.floor(np.concatenate([centres - half, centres + half], axis=1) + 0.5)
+    corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2] + 1)
+    return corners.astype(np.int64)
+
+
+def cut_resized(image: NDArray[np.uint8], windows: Integers, size: int) -> NDArray[np.float32]:
+    """Return (N, 3, S, S) pixels of (N, 4) windows, sized by means; black outside the image.
+
+    Only pixels under a window are added up: faces are few and small beside their image.
+
+    Args:
+        image: (H, W, 3), RGB.
+        windows: whole pixels, half open; they may leave the image.
+        size: side S of what comes out.
+    """
+    cut = [np.zeros((0, 3, size, size), np.float32)]
+    for window in windows:
+        left, top = np.maximum(window[:2], 0)
+        seen = image[top : max(window[3], top), left : max(window[2], left)]
+        cut.append(crop(add_up(seen), (window - [left, top, left, top])[None], size))
+    return np.concatenate(cut)
+
+
 def _check_settings(settings: dict[str, Any]) -> None:
     """Raise ValueError if these are no settings; a factor of 1 would make a pyramid without end."""
     pnet, rnet, onet = settings["thresholds"]
     shares = (pnet, rnet, onet, settings.get("score", 0), settings.get("rnet_weight", 0))
-    switches = (settings["padding"], settings["voting"], settings.get("mirrored", False))
+    switches = [settings["padding"], settings["voting"]]
+    switches += [settings.get("mirrored", False), settings.get("rescored", False)]
     if not (
         all(0 <= share <= 1 for share in shares)
         and _LEAST_FACE <= settings["min_face"] <= sys.float_info.max

@@ -44,6 +44,7 @@ from facetl.search.settings import Settings
 
 Pixels = NDArray[np.uint8]
 WEIGHTS = ("pretrained", "cartoon")
+RESCORED = "cartoon-large"
 NOISE = Path(__file__).with_name("cases") / "nan_boxes.png"
 
 RUN_WITHOUT_TORCH = """
@@ -64,7 +65,7 @@ for score in ([], ["--score", "0"]):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder of networks for each of the weights, written by the command."""
-    folders = {name: tmp_path_factory.mktemp(name) / "networks" for name in WEIGHTS}
+    folders = {name: tmp_path_factory.mktemp(name) / "networks" for name in (*WEIGHTS, RESCORED)}
     for name, folder in folders.items():
         success(export("--onnx", "--weights", name, "--out", folder))
     return folders
@@ -99,7 +100,7 @@ def assert_same(found: Sequence[NDArray[Any]], expected: Detections) -> None:
 # ---- the runner
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", [*WEIGHTS, RESCORED])
 def test_the_runner_finds_without_torch_what_the_cascade_finds(
     name: str, exported: dict[str, Path], images: list[Pixels], tmp_path: Path
 ) -> None:
@@ -154,6 +155,16 @@ def test_the_runner_heeds_every_setting(
     expected = [found.detections for found in detector.search(images, settings)]
     for image, own in zip(images, expected, strict=True):
         assert_same(cascade.detect(image), own)
+
+
+def test_the_runner_rescores_what_both_views_found(
+    exported: dict[str, Path], images: list[Pixels]
+) -> None:
+    cascade, detector = Cascade(exported[RESCORED]), Detector.load(RESCORED, "cpu", "torch")
+    cascade.settings["mirrored"] = True
+    settings = detector.settings.override(mirrored=True)
+    for image, own in zip(images, detector.search(images, settings), strict=True):
+        assert_same(cascade.detect(image), own.detections)
 
 
 @given(st.data(), st.sampled_from([12, 24, 48]))
@@ -315,6 +326,15 @@ def test_the_command_names_what_it_wrote(exported: dict[str, Path], tmp_path: Pa
     assert left_in(tmp_path) == sorted([*names, "old"])
     for name in names:
         assert (tmp_path / name).read_bytes() == (exported["cartoon"] / name).read_bytes()
+
+
+def test_weights_that_rescore_bring_the_network_for_it(exported: dict[str, Path]) -> None:
+    names = ["pnet.onnx", "rnet.onnx", "onet.onnx", "rescorer.onnx", "rescorer.LICENSE"]
+    folder = exported[RESCORED]
+    assert left_in(folder) == sorted([*names, "run_onnx.py"])
+    assert "Apache License" in (folder / "rescorer.LICENSE").read_text(encoding="utf-8")
+    model = onnx.load(folder / "rescorer.onnx")
+    assert (model.ir_version, model.opset_import[0].version) == (8, 18)
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from torch import nn
 from facetl import Detector, Recogniser
 from facetl.cli import main
 from facetl.data.characters import UNKNOWN, Characters, folded
-from facetl.data.crops import squares_around
 from facetl.data.dataset import load_dataset
 from facetl.data.discovery import recognise
 from facetl.data.formats.course import load_annotations, save_annotations
@@ -44,6 +43,7 @@ from facetl.results.exports import save_exports
 from facetl.results.json_file import save_run
 from facetl.results.peers import load_peer
 from facetl.results.store import load_run
+from facetl.run_onnx import squares_around
 from facetl.training.checkpoint import Checkpoint
 from facetl.training.epochs import run_epochs
 from facetl.training.settings import Augmentation

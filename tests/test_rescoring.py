@@ -18,18 +18,11 @@ from facetl.cartoons import draw_frame as draw_styled_frame
 from facetl.cli import main
 from facetl.data.images import Pixels, load_image
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.rescoring import (
-    BOX_SHARE,
-    MARGIN,
-    MODEL,
-    SIDE,
-    face_crops,
-    load_model,
-    predict,
-    rescore,
-)
+from facetl.mtcnn.rescoring import MODEL, load_model, rescore
 from facetl.mtcnn.weights import load_weights, save_weights
-from facetl.results.detections import Detections
+from facetl.results.detections import Detections, Floats
+from facetl.run_onnx import BOX_SHARE, MARGIN, SIDE, cut_resized, squares_around
+from facetl.run_onnx import predict as predict_with
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +35,10 @@ def detector() -> Detector:
 @pytest.fixture(scope="module")
 def image() -> Pixels:
     return draw_frame(seed=1, part="test", index=0).image
+
+
+def predict(image: Pixels, boxes: Boxes) -> tuple[Floats, Floats]:
+    return predict_with(load_model(MODEL), image, boxes)
 
 
 def boxes_in(image: Pixels, count: int) -> Boxes:
@@ -105,30 +102,31 @@ def test_crops_are_means_of_pixels(image: Pixels, room: int) -> None:
     outside = [[-300.0, 10, -200, 90], [10, 5000, 60, 5060]]
     boxes = np.concatenate([boxes_in(image, 4), outside])
     size = SIDE + 2 * room
-    crops = face_crops(image, boxes, room)
+    squares = squares_around(boxes, MARGIN, size / SIDE)
+    crops = cut_resized(image, squares, size)
     assert crops.shape == (6, 3, size, size)
     assert not crops[4:].any()
-    assert face_crops(image, boxes[:0], room).shape == (0, 3, size, size)
+    assert cut_resized(image, squares[:0], size).shape == (0, 3, size, size)
     for crop, box in zip(crops[:4], boxes[:4].tolist(), strict=True):
         np.testing.assert_allclose(crop, slow_crop(image, box, size, size / SIDE), atol=1e-3)
 
 
 def test_each_face_is_seen_as_if_it_were_alone(image: Pixels) -> None:
     boxes = boxes_in(image, 19)  # more than are shown at once
-    found = predict(image, boxes)
+    probabilities, places = predict(image, boxes)
     expected = [slow_prediction(image, box) for box in boxes.tolist()]
-    np.testing.assert_allclose(found.probabilities, [each[0] for each in expected], atol=1e-4)
-    np.testing.assert_allclose(found.boxes, [each[1] for each in expected], atol=0.05)
+    np.testing.assert_allclose(probabilities, [each[0] for each in expected], atol=1e-4)
+    np.testing.assert_allclose(places, [each[1] for each in expected], atol=0.05)
 
 
 def test_where_a_face_is_does_not_depend_on_the_way_round(image: Pixels) -> None:
     boxes = boxes_in(image, 8)
     width = image.shape[1]
     turned = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1)
-    found, mirrored = predict(image, boxes), predict(image[:, ::-1], turned)
-    x1, y1, x2, y2 = mirrored.boxes.T
+    (_, found), (_, mirrored) = predict(image, boxes), predict(image[:, ::-1], turned)
+    x1, y1, x2, y2 = mirrored.T
     # a window whose corners lie between two pixels is rounded the other way in the mirror image
-    np.testing.assert_allclose(np.stack([width - x2, y1, width - x1, y2], 1), found.boxes, atol=2)
+    np.testing.assert_allclose(np.stack([width - x2, y1, width - x1, y2], 1), found, atol=2)
 
 
 def test_faces_keep_all_that_belongs_to_them(image: Pixels) -> None:
@@ -180,7 +178,7 @@ def test_it_tells_drawn_faces_from_the_rest() -> None:
             overlaps = [min(x2 + shift, b[2]) - max(x1 + shift, b[0]) for b in frame.boxes.tolist()]
             if max(overlaps) > 0.3 * (x2 - x1):
                 continue
-            face, other = predict(frame.image, pair).probabilities
+            face, other = predict(frame.image, pair)[0]
             won.append(face > other)
     assert len(won) >= 10
     assert np.mean(won) >= 0.9
@@ -196,7 +194,7 @@ def test_it_places_drawn_faces_better_than_the_box_that_it_is_shown() -> None:
         faces = frame.boxes[large]
         sides = np.tile(faces[:, 2:] - faces[:, :2], 2)
         shown = faces + sides * rng.choice([-0.2, -0.1, 0.1, 0.2], faces.shape)
-        told = predict(frame.image, shown).boxes
+        told = predict(frame.image, shown)[1]
         before += np.diag(iou(shown, faces)).tolist()
         after += np.diag(iou(told.astype(np.float64), faces)).tolist()
     assert len(before) >= 20
@@ -220,19 +218,15 @@ def test_a_search_scores_what_it_found_again(detector: Detector, portrait: Path)
         assert np.array_equal(after.detections.scores, expected.scores)
 
 
-@pytest.mark.parametrize("command", ["export", "tune"])
-def test_commands_that_cannot_rescore_say_so(command: str, tmp_path: Path) -> None:
+def test_what_rescores_is_not_tuned(tmp_path: Path) -> None:
     weights = load_weights("cartoon")
     detection = replace(weights.settings, rescored=True).to_json()
     path = tmp_path / "rescored.safetensors"
     save_weights(path, replace(weights, metadata={**weights.metadata, "detection": detection}))
     assert load_weights(path).settings.rescored
-    more = {
-        "export": ["--onnx", "--weights", str(path)],
-        "tune": [str(tmp_path), "--weights", str(path)],
-    }[command]
     out = tmp_path / "out.safetensors"
-    result = CliRunner().invoke(main, [command, *more, "--out", str(out)])
+    arguments = [tmp_path, "--weights", path, "--out", out]
+    result = CliRunner().invoke(main, ["tune", *map(str, arguments)])
     assert "rescores what it finds" in complaint(result)
     assert not out.exists()
 

@@ -22,7 +22,7 @@ def export(request: ExportRequest) -> None:
       pip install numpy pillow onnxruntime
       python networks/run_onnx.py photo.jpg
 
-    Writes three files in ONNX, a format for networks that many programs read, and run_onnx.py, a
+    Writes the networks in ONNX, a format for networks that many programs read, and run_onnx.py, a
     short program that finds the same boxes with them as facetl does.
 
     In detail:
@@ -30,7 +30,8 @@ def export(request: ExportRequest) -> None:
     The files are pnet.onnx, rnet.onnx and onet.onnx, the detector's three networks, of which each
     checks what the one before lets through.  They take any number of windows and, for PNet, images
     of any size; the scores to pass each (thresholds) and the sizes at which PNet looks at an image
-    (the pyramid) stand in their metadata.
+    (the pyramid) stand in their metadata.  Weights that rescore, such as cartoon-large, bring a
+    fourth, rescorer.onnx, with its licence.
     """
     from facetl.commands.export import export as run
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facetl.commands.requests import ExportRequest as ExportRequest
-from facetl.errors import InputError, UsageError
+from facetl.errors import UsageError
 from facetl.files import refuse_to_overwrite, require_writable
 from facetl.mtcnn.onnx_export import RUNNER, save_onnx
 from facetl.mtcnn.weights import load_weights
@@ -39,11 +39,5 @@ def export(request: ExportRequest, reporter: Reporter = SILENT) -> ExportResult:
         raise UsageError("found no kind of file to write; give --onnx")
     refuse_to_overwrite(request.out, force=request.force)
     require_writable(request.out)
-    weights = load_weights(request.weights)
-    if weights.settings.rescored:
-        raise InputError(
-            f"{request.weights} rescores what it finds, which {RUNNER} cannot; export weights "
-            "without rescored in their settings"
-        )
-    files = save_onnx(request.out, weights)
+    files = save_onnx(request.out, load_weights(request.weights))
     return ExportResult(files, request.out / RUNNER)

@@ -165,7 +165,8 @@ class AnnotateRequest:
     )
     weights: str | None = setting(
         None,
-        "The detector that suggests boxes: a weights file, 'cartoon' or 'pretrained'.",
+        "The detector that suggests boxes: a weights file, 'cartoon', 'cartoon-large' or "
+        "'pretrained'.",
         READ,
         metavar="FILE",
         shown_default="that of the project, at first cartoon",
@@ -496,7 +497,8 @@ class ExportRequest:
     onnx: bool = setting(False, "Write ONNX files, so far the only kind.")
     weights: str = setting(
         "cartoon",
-        "A weights file, 'cartoon' (shipped with facetl) or 'pretrained' (on photographs).",
+        "A weights file, 'cartoon' or 'cartoon-large' (shipped with facetl) or 'pretrained' (on "
+        "photographs).",
         READ,
         metavar="FILE",
     )
@@ -516,7 +518,8 @@ class FramesRequest:
     )
     weights: str = setting(
         "cartoon",
-        "The detector whose uncertainty counts: a weights file, 'cartoon' or 'pretrained'.",
+        "The detector whose uncertainty counts: a weights file, 'cartoon', 'cartoon-large' or "
+        "'pretrained'.",
         READ,
         metavar="FILE",
     )

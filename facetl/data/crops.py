@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from facetl.boxes import Boxes, as_boxes, clip
 from facetl.data.images import ImageLike, Pixels, as_image
 from facetl.data.overlays import contact_sheet
-from facetl.run_onnx import add_up, crop
 
 CELL = 96
 """Side of a face on a contact sheet, in pixels."""
@@ -33,41 +32,6 @@ def windows_around(boxes: Boxes, margin: float) -> NDArray[np.int64]:
     first, last = np.split(boxes + reach, 2, axis=1)
     first = np.floor(first)
     return np.concatenate([first, np.maximum(np.ceil(last), first + 1)], axis=1).astype(np.int64)
-
-
-def squares_around(boxes: ArrayLike, margin: float, grow: float = 1.0) -> NDArray[np.int64]:
-    """Return the (N, 4) squares of whole pixels that show (N, 4) boxes and what is around them.
-
-    Args:
-        boxes: half-open, in pixels; finite.
-        margin: what is shown on every side, as a share of the box's longer side.
-        grow: factor of the sides.
-    """
-    given = as_boxes(boxes)
-    centres = (given[:, :2] + given[:, 2:]) / 2
-    sides = (given[:, 2:] - given[:, :2]).max(axis=1, keepdims=True, initial=0)
-    half = sides * (1 + 2 * margin) * grow / 2
-    corners = np.floor(np.concatenate([centres - half, centres + half], axis=1) + 0.5)
-    corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2] + 1)
-    return corners.astype(np.int64)
-
-
-def cut_resized(image: Pixels, windows: NDArray[np.int64], size: int) -> NDArray[np.float32]:
-    """Return (N, 3, S, S) pixels of (N, 4) windows, sized by means; black outside the image.
-
-    Only pixels under a window are added up: faces are few and small beside their image.
-
-    Args:
-        image: (H, W, 3) uint8, RGB.
-        windows: whole pixels, half open; they may leave the image.
-        size: side S of what comes out.
-    """
-    cut = [np.zeros((0, 3, size, size), np.float32)]
-    for window in windows:
-        left, top = np.maximum(window[:2], 0)
-        seen = image[top : max(window[3], top), left : max(window[2], left)]
-        cut.append(crop(add_up(seen), (window - [left, top, left, top])[None], size))
-    return np.concatenate(cut)
 
 
 def square_windows(windows: NDArray[np.int64], size_hw: tuple[int, int]) -> NDArray[np.int64]:

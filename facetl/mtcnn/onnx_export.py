@@ -1,4 +1,4 @@
-"""The three networks as ONNX files, and a runner beside them that needs no torch.
+"""The networks as ONNX files, and a runner beside them that needs no torch.
 
 ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx`` take ``pixels``, (N, 3, H, W) float32 RGB from 0 to
 255, and give ``scores``, ``offsets`` and, ONet, ``landmarks``: normalising and softmax are
@@ -8,7 +8,9 @@ file holds one key, ``facetl``, a JSON object::
     {"format": "facetl-onnx", "version": 1, "facetl": "0.1.0", "stage": "pnet",
      "weights": "sha256 of the weights, 16 digits", "settings": {…}}
 
-``run_onnx.py`` is a copy of :mod:`facetl.run_onnx`, which reads the settings from there.
+``run_onnx.py`` is a copy of :mod:`facetl.run_onnx`, which reads the settings from there.  Beside
+weights that rescore lies ``rescorer.onnx``, which takes (N, 3, 96, 96) pixels and gives
+``log_odds`` and ``corners``, with its licence.
 """
 
 from __future__ import annotations
@@ -20,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetl.files import write_bytes, write_text
+from facetl.files import write_bytes
 from facetl.mtcnn import onnx_format
 from facetl.mtcnn.layers import LAYERS, ONET_FEATURES, Layer
 from facetl.mtcnn.stages import INPUT_SIZES, STAGES, Stage
-from facetl.mtcnn.weights import Weights
+from facetl.mtcnn.weights import RESCORER_FILE, RESCORER_LICENSE, Weights
 from facetl.version import VERSION
 
 RUNNER = "run_onnx.py"
@@ -41,7 +43,7 @@ _OUTPUTS = ("scores", "offsets", "landmarks")
 
 
 def save_onnx(folder: Path, weights: Weights) -> list[Path]:
-    """Write the three networks and the runner into a folder; return the files.
+    """Write the networks and the runner into a folder; return the files.
 
     Args:
         folder: made if it is missing; files of these names in it are replaced.
@@ -51,12 +53,13 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
         OutputError: if the folder cannot be written.
     """
     whole = weights.completed()
-    models = {stage: build_model(stage, whole) for stage in STAGES}
-    for stage, model in models.items():
-        write_bytes(folder / f"{stage}.onnx", model)
-    runner = Path(__file__).parents[1] / RUNNER
-    write_text(folder / RUNNER, runner.read_text(encoding="utf-8"))
-    return [*(folder / f"{stage}.onnx" for stage in models), folder / RUNNER]
+    files = {f"{stage}.onnx": build_model(stage, whole) for stage in STAGES}
+    if weights.settings.rescored:
+        files |= {path.name: path.read_bytes() for path in (RESCORER_FILE, RESCORER_LICENSE)}
+    files[RUNNER] = (Path(__file__).parents[1] / RUNNER).read_bytes()
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+    return [folder / name for name in files]
 
 
 class _Graph:

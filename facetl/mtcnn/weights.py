@@ -48,6 +48,7 @@ MOST_BYTES = 256_000_000
 """Bytes of a weights file, and of what is packed in it; the three networks take two million."""
 _CARTOON_FILE = Path(__file__).with_name("cartoon.safetensors")
 RESCORER_FILE = Path(__file__).with_name("rescorer.onnx")
+RESCORER_LICENSE = RESCORER_FILE.with_suffix(".LICENSE")
 _FILES = {CARTOON: [_CARTOON_FILE], CARTOON_LARGE: [_CARTOON_FILE, RESCORER_FILE]}
 
 _NUMBERS = ("float16", "bfloat16", "float32", "float64")

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetl.data.characters import folded
-from facetl.data.crops import cut_resized, squares_around
 from facetl.data.frame import Frame
 from facetl.data.images import load_image
 from facetl.data.near_duplicates import group_near_duplicates, stack_thumbnails, thumbnail
 from facetl.errors import ImageError
+from facetl.run_onnx import cut_resized, squares_around
 
 MARGIN = 0.2
 """What is shown around a face on each side, as a share of its longer side: hair, mostly."""

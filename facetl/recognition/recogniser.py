@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from facetl.boxes import Boxes
 from facetl.data.characters import UNKNOWN
-from facetl.data.crops import cut_resized, squares_around
 from facetl.data.images import Pixels
 from facetl.data.interop import import_library
 from facetl.data.pictures import Picture, as_pixels
@@ -23,6 +22,7 @@ from facetl.recognition.crops import MARGIN
 from facetl.recognition.names_file import NamesWeights, load_names
 from facetl.recognition.settings import ONET, SIZES
 from facetl.results.detections import Detections, Floats
+from facetl.run_onnx import cut_resized, squares_around
 from facetl.search.pipeline import Search, Searcher
 from facetl.search.settings import BATCH_SIZE, Settings
 
