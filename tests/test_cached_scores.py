@@ -37,15 +37,19 @@ def frames(portrait: Path) -> list[Pixels]:
 
 @pytest.fixture(
     scope="module",
-    params=[(False, 0.0, False), (True, 0.5, False), (True, 0.0, True)],
-    ids=["stretched", "padded and fused", "mirrored"],
+    params=[
+        {},
+        {"padding": True, "rnet_weight": 0.5},
+        {"padding": True, "mirrored": True},
+        {"padding": True, "mirrored": True, "rescored": True},
+    ],
+    ids=["stretched", "padded and fused", "mirrored", "rescored"],
 )
 def cached(
     pretrained: Detector, frames: list[Pixels], request: pytest.FixtureRequest
 ) -> CachedScores:
-    padding, rnet_weight, mirrored = request.param
-    floor = replace(FLOOR, padding=padding, rnet_weight=rnet_weight, mirrored=mirrored)
-    return cache_scores(pretrained, iter(frames), floor)
+    floor = replace(FLOOR, **request.param)
+    return cache_scores(pretrained, iter(frames), floor, 2, frames.__getitem__)
 
 
 def replay(cached: CachedScores, first: float, second: float) -> ReplayedSearch:
@@ -71,8 +75,12 @@ def test_a_replayed_setting_gives_what_the_detector_finds(
     cached = replace(cached, floor=replace(cached.floor, voting=voting))
     settings = replace(cached.floor, thresholds=thresholds)
     searches = list(pretrained.search(frames, settings))
-    found = replay(cached, *thresholds[:2]).detections
-    found = found[found.scores > thresholds[2]]
+    (replayed,) = cached.replay([thresholds[0]], [thresholds[1]], thresholds[2])
+    found = replayed.detections
+    if not settings.rescored:  # a lower threshold, and the list cut short, is the same
+        lower = replay(cached, *thresholds[:2]).detections
+        lower = lower[lower.scores > thresholds[2]]
+        np.testing.assert_array_equal(lower.boxes, found.boxes)
     for frame, search in enumerate(searches):
         own = found[found.image_index == frame]
         assert len(own) == len(search.detections)
@@ -87,7 +95,7 @@ def assert_windows_counted(
 ) -> None:
     """With a second a window, the time of all frames is the number of windows."""
     price = Costs(0, rnet=after == "pnet", onet=after == "rnet")
-    priced = replay(replace(cached, costs=price), *thresholds[:2])
+    priced = replay(replace(cached, costs=price, rescoring=None), *thresholds[:2])
     assert priced.seconds * cached.frames == pytest.approx(count)
 
 
@@ -122,6 +130,35 @@ def test_a_grid_is_replayed_pair_by_pair(cached: CachedScores) -> None:
     assert all(replayed.settings.min_face == 24 for replayed in grid)
     assert np.array_equal(grid[3].detections.boxes, replay(cached, 0.6, 0.5).detections.boxes)
     assert grid[0].seconds > grid[3].seconds > 0
+
+
+def test_a_box_is_looked_at_once(pretrained: Detector, frames: list[Pixels]) -> None:
+    read: list[int] = []
+
+    def pixels_of(place: int) -> Pixels:
+        read.append(place)
+        return frames[place]
+
+    floor = replace(FLOOR, padding=True, rescored=True)
+    rescored = cache_scores(pretrained, frames, floor, 1, pixels_of)
+    assert not read
+    first = replay(rescored, 0.1, 0.1)
+    assert len(set(read)) == len(read) > 0
+    plain = replay(replace(rescored, rescoring=None), 0.1, 0.1)
+    assert first.seconds > plain.seconds
+    assert len(first.detections) == len(plain.detections)
+    read.clear()
+    np.testing.assert_array_equal(
+        replay(rescored, 0.1, 0.1).detections.boxes, first.detections.boxes
+    )
+    assert not read
+
+
+def test_what_is_rescored_needs_the_pixels_again(
+    pretrained: Detector, frames: list[Pixels]
+) -> None:
+    with pytest.raises(ValueError, match="pixels_of"):
+        cache_scores(pretrained, frames, replace(FLOOR, rescored=True))
 
 
 def test_no_frames_no_detections(pretrained: Detector) -> None:

@@ -8,18 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from drawn_frames import draw_frame
-from outcomes import complaint
 
 from facetl.boxes import Boxes, iou
 from facetl.cartoons import STYLES
 from facetl.cartoons import draw_frame as draw_styled_frame
-from facetl.cli import main
 from facetl.data.images import Pixels, load_image
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.rescoring import MODEL, load_model, rescore
-from facetl.mtcnn.weights import load_weights, save_weights
 from facetl.results.detections import Detections, Floats
 from facetl.run_onnx import BOX_SHARE, MARGIN, SIDE, cut_resized, squares_around
 from facetl.run_onnx import predict as predict_with
@@ -216,19 +212,6 @@ def test_a_search_scores_what_it_found_again(detector: Detector, portrait: Path)
         assert len(expected) > 0
         assert np.array_equal(after.detections.boxes, expected.boxes)
         assert np.array_equal(after.detections.scores, expected.scores)
-
-
-def test_what_rescores_is_not_tuned(tmp_path: Path) -> None:
-    weights = load_weights("cartoon")
-    detection = replace(weights.settings, rescored=True).to_json()
-    path = tmp_path / "rescored.safetensors"
-    save_weights(path, replace(weights, metadata={**weights.metadata, "detection": detection}))
-    assert load_weights(path).settings.rescored
-    out = tmp_path / "out.safetensors"
-    arguments = [tmp_path, "--weights", path, "--out", out]
-    result = CliRunner().invoke(main, ["tune", *map(str, arguments)])
-    assert "rescores what it finds" in complaint(result)
-    assert not out.exists()
 
 
 def test_the_large_weights_are_the_small_ones_and_rescore(detector: Detector) -> None:

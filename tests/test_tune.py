@@ -17,6 +17,7 @@ from facetl.cli import main
 from facetl.data.formats.course import save_annotations
 from facetl.data.images import load_image, save_image
 from facetl.evaluation.tuning import tradeoff_plot
+from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.weights import Weights, load_pretrained_stage, load_weights, save_weights
 from facetl.results.store import load_run
 from facetl.search.settings import Settings
@@ -136,6 +137,21 @@ def test_the_setting_in_use_is_measured_too(data: Path, tmp_path: Path) -> None:
     assert choice_in(out)["aim"] == "ap"
     assert choice_in(out)["thresholds"][2] == 0.05  # what is found is not cut short
     assert choice_in(out)["score"] > 0.5  # but what is shown
+
+
+def test_weights_that_rescore_are_tuned_with_rescoring(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.safetensors"
+    result = succeed(data, "--weights", "cartoon-large", "--out", out, *QUICK)
+    choice, settings = choice_in(out), load_weights(out).settings
+    assert settings.rescored
+    assert (settings.thresholds[2], settings.score) == (0.05, choice["score"])
+    assert choice["figures"]["f1"] == 1.0
+    assert f"shown from score {choice['score']:g} on" in result.stdout
+    detector = Detector(load_weights(out), "cpu")
+    images = [load_image(path) for path in sorted((data / "images").iterdir())]
+    searches = detector.search(images, detector.settings)
+    shown = [int((each.detections.scores >= detector.score).sum()) for each in searches]
+    assert shown == [1, 1, 0]
 
 
 def test_pyramids_follow_from_the_smallest_face(data: Path, tmp_path: Path) -> None:

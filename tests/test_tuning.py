@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -186,6 +187,40 @@ def test_a_trial_is_cut_for_its_aim() -> None:
     trial = try_pair(0.1, 0.1, "precision>=0.9")
     assert trial.settings.thresholds == (0.1, 0.1, 0.8)
     assert (trial.precision, trial.recall, trial.ap["0.3"]) == (1, 0.5, 0.5)
+
+
+class Rescoring:
+    """Gives the face at the first place 0.95 and 0.04, what is no face 0.5."""
+
+    cost = 0.3
+
+    def __call__(self, faces: Candidates) -> Candidates:
+        scores = np.array([0.95, 0.04, 0.5])[faces.image_index]
+        return replace(faces, scores=scores)
+
+
+@pytest.mark.parametrize(
+    ("aim", "score", "recall"),
+    [
+        ("ap", 0.0, 1.0),  # F1 is 0.8 with all three, 0.67 with the first one
+        ("precision>=0.9", 0.72, 0.5),
+        ("recall>=0.9", 0.0, 1.0),
+    ],
+)
+def test_where_faces_are_rescored_the_score_shown_is_the_cut(
+    aim: str, score: float, recall: float
+) -> None:
+    floor = replace(cached().floor, rescored=True)
+    rescored = replace(cached(), floor=floor, rescoring=cast("Any", Rescoring()))
+    faces, parsed = TrueBoxes.of(FACES), Aim.parse(aim)
+    (trial,) = try_grid(rescored, faces, parsed, [0.1], [0.1])
+    assert trial.settings.thresholds == (0.1, 0.1, 0.05)
+    assert (trial.settings.score, trial.cut, shown_score(trial, parsed)) == (score,) * 3
+    assert trial.recall == recall
+    assert trial.milliseconds == pytest.approx(20 + 3 * 300 / 3)
+    own = try_setting(rescored, faces, replace(floor, thresholds=(0.1, 0.1, 0.65)))
+    assert own
+    assert (own.precision, own.recall, own.settings.thresholds[2]) == (0.5, 0.5, 0.65)
 
 
 def test_thresholds_decide_what_is_seen() -> None:

@@ -14,7 +14,7 @@ from facetl.data.dataset import FaceDataset, fingerprint, leave_out_unreadable
 from facetl.data.discovery import find_sources
 from facetl.data.formats.base import Source
 from facetl.data.frame import Part
-from facetl.data.images import load_image
+from facetl.data.images import Pixels, load_image
 from facetl.errors import InputError, UsageError
 from facetl.evaluation.matching import TrueBoxes
 from facetl.evaluation.tuning.aims import Aim
@@ -70,11 +70,6 @@ def tune(request: TuneRequest, reporter: Reporter = SILENT) -> TuneResult:
     aim = request.aim
     out, plot = _find_outputs(request)
     weights = load_weights(request.weights)
-    if weights.settings.rescored:
-        raise InputError(
-            f"{request.weights} rescores what it finds, which cannot be tuned; tune weights "
-            "without rescored in their settings"
-        )
     detector = Detector(weights, choose_device(request.device), request.engine)
     dataset = _choose_frames(request, reporter)
     faces = [frame.boxes for frame in dataset]
@@ -166,11 +161,15 @@ def _try_all(
     faces = TrueBoxes.of(boxes, ignored)
     trials: list[Trial] = []
     before = None
+
+    def pixels_of(place: int) -> Pixels:
+        return load_image(dataset.frames[place].path)
+
     for number, pyramid in enumerate(pyramids, 1):
-        pixels = (load_image(frame.path) for frame in dataset)
+        pixels = map(pixels_of, range(len(dataset)))
         title = f"asking the networks, pyramid {number} of {len(pyramids)}"
         tracked = reporter.track(pixels, title, len(dataset))
-        cached = cache_scores(detector, tracked, pyramid, request.workers)
+        cached = cache_scores(detector, tracked, pyramid, request.workers, pixels_of)
         trials += try_grid(cached, faces, request.aim)
         if cached.covers(detector.settings):
             before = try_setting(cached, faces, detector.settings)

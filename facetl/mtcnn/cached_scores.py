@@ -9,7 +9,8 @@ Three facts make the replay exact.
   all come after those that it leaves.  So the NMS of PNet, RNet and ONet may be done at the
   lowest threshold of each, and its survivors filtered.
 * What does not commute, a threshold of one stage with the NMS of the next, is done again; so is
-  what depends on all that ONet is shown, the scores of two views.
+  what depends on all that ONet is shown, the scores of two views.  What is rescored is looked at
+  anew where a box is one that no setting before has found.
 
 The networks see the windows of a frame in other batches than the detector's, so that scores
 may differ in their last bits.
@@ -18,7 +19,7 @@ may differ in their last bits.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
@@ -40,6 +41,8 @@ from facetl.mtcnn.detector import (
 from facetl.mtcnn.fusion import fuse_views, turn_back, with_mirrored
 from facetl.mtcnn.geometry import as_windows, place_windows
 from facetl.mtcnn.nms import Indices
+from facetl.mtcnn.rescoring import MODEL, fuse_predictions, load_model
+from facetl.run_onnx import predict
 from facetl.search.parallel import in_parallel
 from facetl.search.settings import Settings
 
@@ -68,7 +71,8 @@ class ReplayedSearch:
 
     Attributes:
         settings: the setting.
-        detections: the faces of all frames, best score first; without landmarks.
+        detections: the faces of all frames, best score first, rescored if the settings say so;
+            without landmarks.
         seconds: estimated for each frame, from the windows shown and their measured costs.
     """
 
@@ -91,6 +95,8 @@ class CachedScores:
             RNet wants lies outside the frame, which ONet is never shown.  If the mirror image is
             searched too, frames have two images each (see :mod:`facetl.mtcnn.fusion`).
         costs: what it took.
+        rescoring: looks again at the faces of all frames, if the floor says that they are
+            rescored.
     """
 
     floor: Settings
@@ -100,6 +106,7 @@ class CachedScores:
     after_rnet: Candidates
     after_onet: Candidates
     costs: Costs
+    rescoring: _Rescoring | None = None
 
     def covers(self, settings: Settings) -> bool:
         """Return whether settings can be replayed: this pyramid, no threshold below the floor."""
@@ -108,37 +115,44 @@ class CachedScores:
         same_pyramid = replace(settings, thresholds=floor.thresholds, score=floor.score) == floor
         return same_pyramid and all(own >= lowest for own, lowest in pairs)
 
-    def replay(self, pnet: Sequence[float], rnet: Sequence[float]) -> Iterator[ReplayedSearch]:
+    def replay(
+        self, pnet: Sequence[float], rnet: Sequence[float], last: float | None = None
+    ) -> Iterator[ReplayedSearch]:
         """Yield what is found at each pair of a PNet and an RNet threshold.
 
-        ONet's threshold stays at the floor: a higher one cuts the ranked detections short, no
-        more.
+        ONet's threshold is ``last``, by default that of the floor.  Unless faces are rescored, a
+        higher one cuts the ranked detections short, no more.
 
         Raises:
-            ValueError: if a threshold lies below the floor.
+            ValueError: if a threshold of PNet or RNet lies below the floor.
         """
         lowest = self.floor.thresholds
+        last = lowest[2] if last is None else last
         if min(pnet, default=1.0) < lowest[0] or min(rnet, default=1.0) < lowest[1]:
             raise ValueError(f"expected thresholds of at least {lowest[:2]}, got {pnet}, {rnet}")
         for first in pnet:
             rows = self._left_by_rnet(first)
             for second in rnet:
                 passed = rows[self.after_rnet.scores[rows] > second]
-                settings = replace(self.floor, thresholds=(first, second, lowest[2]))
-                detections = self._find_faces(self.after_onet[passed])
-                yield ReplayedSearch(settings, detections, self._seconds(first, len(passed)))
+                settings = replace(self.floor, thresholds=(first, second, last))
+                faces = self._find_faces(self.after_onet[passed], settings)
+                seconds = self._seconds(first, len(passed))
+                if self.rescoring:
+                    faces = self.rescoring(faces)
+                    seconds += self.rescoring.cost * len(faces) / max(self.frames, 1)
+                best_first = np.argsort(-faces.scores, kind="stable")
+                yield ReplayedSearch(settings, faces[best_first], seconds)
 
-    def _find_faces(self, after_onet: Candidates) -> Candidates:
-        """Return the faces, best first; a few frames at a time, as NMS and voting are quadratic."""
+    def _find_faces(self, after_onet: Candidates, settings: Settings) -> Candidates:
+        """Return the faces; a few frames at a time, as NMS and voting are quadratic."""
         blocks = after_onet.image_index // _IMAGES_TOGETHER
-        replayed = [self._decide(after_onet[blocks == block]) for block in np.unique(blocks)]
-        faces = Candidates.concatenate(replayed)
-        return faces[np.argsort(-faces.scores, kind="stable")]
+        found = [self._decide(after_onet[blocks == block], settings) for block in np.unique(blocks)]
+        return Candidates.concatenate(found)
 
-    def _decide(self, after_onet: Candidates) -> Candidates:
+    def _decide(self, after_onet: Candidates, settings: Settings) -> Candidates:
         """Return the faces among what ONet has scored."""
-        fused = fuse_views(after_onet) if self.floor.mirrored else after_onet
-        return onet_nms(fused, self.floor)
+        fused = fuse_views(after_onet) if settings.mirrored else after_onet
+        return onet_nms(fused, settings)
 
     def _left_by_rnet(self, threshold: float) -> Indices:
         """Return the rows that PNet's threshold and RNet's NMS leave."""
@@ -149,6 +163,49 @@ class CachedScores:
         shown_to_rnet = int((self.proposals >= pnet_threshold).sum())
         windows = shown_to_rnet * self.costs.rnet + shown_to_onet * self.costs.onet
         return self.costs.frame + windows / max(self.frames, 1)
+
+
+class _Rescoring:
+    """Rescores faces, and remembers what the network predicts for each box of each frame."""
+
+    def __init__(self, pixels_of: Callable[[int], Pixels], workers: int) -> None:
+        self._pixels_of, self._workers = pixels_of, workers
+        self._known: dict[tuple[int, bytes], tuple[np.float32, Floats]] = {}
+        self._seconds = 0.0
+
+    @property
+    def cost(self) -> float:
+        """Seconds of one core for each box, as measured so far."""
+        return self._seconds / max(len(self._known), 1)
+
+    def __call__(self, faces: Candidates) -> Candidates:
+        """Return the faces of many frames with what the network says of them, in their order."""
+        keys = [
+            (frame, box.tobytes())
+            for frame, box in zip(faces.image_index.tolist(), faces.boxes, strict=True)
+        ]
+        new = {key: row for row, key in enumerate(keys) if key not in self._known}
+        rows_of: dict[int, list[int]] = {}
+        for (frame, _), row in new.items():
+            rows_of.setdefault(frame, []).append(row)
+        look = partial(self._look, faces.boxes)
+        for rows, predicted, seconds in in_parallel(look, rows_of.items(), self._workers):
+            self._seconds += seconds
+            self._known.update(zip((keys[row] for row in rows), predicted, strict=True))
+        if not keys:
+            return faces
+        probabilities, places = zip(*(self._known[key] for key in keys), strict=True)
+        return fuse_predictions(faces, np.array(probabilities), np.stack(places))
+
+    def _look(
+        self, boxes: Floats, frame: tuple[int, list[int]]
+    ) -> tuple[list[int], list[tuple[np.float32, Floats]], float]:
+        """Return rows of one frame, what is predicted for their boxes, and the seconds it took."""
+        number, rows = frame
+        image = self._pixels_of(number)
+        began = time.perf_counter()
+        predicted = predict(load_model(MODEL), image, boxes[rows])
+        return rows, list(zip(*predicted, strict=True)), time.perf_counter() - began
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +220,11 @@ class _FrameScores:
 
 
 def cache_scores(
-    detector: Detector, images: Iterable[Pixels], floor: Settings, workers: int = 1
+    detector: Detector,
+    images: Iterable[Pixels],
+    floor: Settings,
+    workers: int = 1,
+    pixels_of: Callable[[int], Pixels] | None = None,
 ) -> CachedScores:
     """Score the windows of many frames with the networks, one frame at a time.
 
@@ -172,7 +233,13 @@ def cache_scores(
         images: (H, W, 3) uint8 each; any sizes; read one by one and not kept.
         floor: the pyramid, and the lowest thresholds that can be replayed.
         workers: frames scored side by side.
+        pixels_of: gives one of the images again, by its place; only to rescore what is found.
+
+    Raises:
+        ValueError: if what is found is rescored and no image can be had again.
     """
+    if floor.rescored and not pixels_of:
+        raise ValueError("expected pixels_of, without which nothing can be rescored")
     score = partial(_score_frame, detector, floor)
     scored = list(in_parallel(score, enumerate(images), workers))
     none = Candidates.empty().scores
@@ -184,6 +251,7 @@ def cache_scores(
         after_rnet=Candidates.concatenate([each.after_rnet for each in scored]),
         after_onet=Candidates.concatenate([each.after_onet for each in scored]),
         costs=_measure_costs(scored),
+        rescoring=_Rescoring(pixels_of, workers) if floor.rescored and pixels_of else None,
     )
 
 

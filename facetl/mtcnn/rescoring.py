@@ -17,17 +17,19 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from facetl.data.images import Pixels
+from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.fusion import fuse_scores
 from facetl.mtcnn.weights import RESCORER_FILE
-from facetl.results.detections import Detections
+from facetl.results.detections import Detections, Floats
 from facetl.run_onnx import BOX_SHARE, WEIGHT, open_network, predict
 
 MODEL = RESCORER_FILE
+Found = TypeVar("Found", Candidates, Detections)
 
 
 def rescore(image: Pixels, found: Detections) -> Detections:
@@ -41,10 +43,21 @@ def rescore(image: Pixels, found: Detections) -> Detections:
     """
     if not len(found):
         return found
-    probabilities, places = predict(load_model(MODEL), image, found.boxes)
+    scored = fuse_predictions(found, *predict(load_model(MODEL), image, found.boxes))
+    return scored[np.argsort(-scored.scores, kind="stable")]
+
+
+def fuse_predictions(found: Found, probabilities: Floats, places: Floats) -> Found:
+    """Return faces in the same order, with the means of what the cascade and the network say.
+
+    Args:
+        found: N faces, as the cascade scored and placed them.
+        probabilities: (N,) in [0, 1], as the network scores them.
+        places: (N, 4) half-open pixels, where it places them.
+    """
     scores = fuse_scores(probabilities, found.scores, WEIGHT)
     boxes = (1 - BOX_SHARE) * found.boxes + BOX_SHARE * places
-    return replace(found, scores=scores, boxes=boxes)[np.argsort(-scores, kind="stable")]
+    return replace(found, scores=scores, boxes=boxes)
 
 
 @cache

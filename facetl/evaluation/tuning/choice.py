@@ -122,10 +122,11 @@ def choose(trials: Sequence[Trial], aim: Aim) -> Trial:
 def shown_score(trial: Trial, aim: Aim) -> float:
     """Return the score from which what a setting finds is shown: where F1 is best.
 
-    Where the aim is bounded, that is its own final threshold.
+    Where the aim is bounded, that is where the trial itself cuts.
     """
-    last = trial.settings.thresholds[2]
-    return find_cut(trial.curve, Aim("f1"), last).threshold if aim.at_least is None else last
+    if aim.at_least is not None:
+        return trial.cut
+    return find_cut(trial.curve, Aim("f1"), trial.cut).threshold
 
 
 def find_score(

@@ -2,7 +2,9 @@
 
 For each pair of a PNet and an RNet threshold the detections are ranked once.  The final
 threshold only cuts the ranked list, so that the whole precision-recall curve, and the best cut
-for an aim, follow from it.  Precision, recall and F1 are those at IoU 0.5.
+for an aim, follow from it.  Where faces are rescored, their new scores are ranked: the score from
+which they are shown cuts the list, and the final threshold, which knows the cascade's scores
+alone, stays at its lowest.  Precision, recall and F1 are those at IoU 0.5.
 """
 
 from __future__ import annotations
@@ -48,6 +50,11 @@ class Trial:
     milliseconds: float
     curve: Curve
 
+    @property
+    def cut(self) -> float:
+        """The score above which detections count."""
+        return self.settings.score if self.settings.rescored else self.settings.thresholds[2]
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures, rounded to what they are worth."""
         single = {
@@ -90,8 +97,9 @@ def try_grid(
         pnet: thresholds of PNet to try.
         rnet: thresholds of RNet to try.
     """
+    lowest = 0.0 if cached.floor.rescored else FLOOR[2]
     for replayed in cached.replay(pnet, rnet):
-        if trial := _measure(replayed, faces, lambda curve: find_cut(curve, aim, FLOOR[2])):
+        if trial := _measure(replayed, faces, lambda curve: find_cut(curve, aim, lowest)):
             yield trial
 
 
@@ -104,9 +112,9 @@ def try_setting(cached: CachedScores, faces: TrueBoxes, settings: Settings) -> T
         settings: thresholds that are not below those of the cached.
     """
     first, second, last = settings.thresholds
-    (replayed,) = cached.replay([first], [second])
-    least = float(np.float32(last))  # as the detector compares
-    return _measure(replayed, faces, lambda curve: _Cut(int((curve.scores > least).sum()), last))
+    (replayed,) = cached.replay([first], [second], last)
+    lowest = 0.0 if settings.rescored else last
+    return _measure(replayed, faces, lambda curve: _Cut(len(curve.scores), lowest))
 
 
 def _measure(
@@ -122,7 +130,11 @@ def _measure(
     if not cut.kept:
         return None
     hits = int(whole.hits[: cut.kept].sum())
-    thresholds = (*replayed.settings.thresholds[:2], cut.threshold)
+    settings = replayed.settings
+    if settings.rescored:
+        settings = replace(settings, score=cut.threshold)
+    else:
+        settings = replace(settings, thresholds=(*settings.thresholds[:2], cut.threshold))
 
     def shortened(iou_threshold: float) -> Curve:
         curve = draw_curve(ranking, overlaps, len(faces), iou_threshold)
@@ -130,7 +142,7 @@ def _measure(
         return Curve(curve.scores[kept], curve.hits[kept], len(faces))
 
     return Trial(
-        settings=replace(replayed.settings, thresholds=thresholds),
+        settings=settings,
         precision=hits / cut.kept,
         recall=hits / len(faces),
         f1=2 * hits / (cut.kept + len(faces)),
