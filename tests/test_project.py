@@ -20,14 +20,14 @@ from facetl.training.stages import STAGE_FACTS
 def test_a_project_keeps_its_rounds_and_which_detector_is_in_use(tmp_path: Path) -> None:
     video, place = tmp_path / "episode.mp4", tmp_path / "episode.faces"
     project = Project.create(place, [video])
-    assert (project.weights, project.next_round) == ("cartoon", 1)
+    assert (project.weights, project.next_round) == ("cartoon-large", 1)
     project.recorded(Round(1, 20, 31, {"ap": [0.9, 0.95]}), in_use=True)
     project = Project.open(place)
     assert project.weights == str(place / "rounds" / "1" / "cascade.safetensors")
     assert (project.next_round, project.rounds[0].comparison) == (2, {"ap": [0.9, 0.95]})
     project = project.recorded(Round(2, 40, 60), in_use=False)
     assert (project.used, project.next_round) == (1, 3)
-    assert Project.open(place).using(0).weights == "cartoon"
+    assert Project.open(place).using(0).weights == "cartoon-large"
     assert project.using(2).results == place / "rounds" / "2" / "results"
 
 
@@ -103,7 +103,7 @@ def test_round_after_round_with_the_same_commands(tmp_path: Path, quickly: None)
     train = ("train", str(place), "--epochs", "1", "1", "1")
     told = run(*train).stdout
     (first,) = Project.open(place).rounds
-    assert (first.frames, first.comparison["before"]["name"]) == (6, "cartoon")
+    assert (first.frames, first.comparison["before"]["name"]) == (6, "cartoon-large")
     assert f"of {first.comparison['faces']} faces found" in told
     assert Project.open(place).used == (1 if first.comparison["is_better"] else 0)
     learnt = KnownFrames.of(load_weights(project.weights_of(1)).metadata)

@@ -160,7 +160,7 @@ def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) ->
     ]
     assert "positives, " in told[0]
     assert told[0].endswith("from 4 frames")
-    assert told[1] == "[pnet] 6,632 of 6,632 parameters learn, starting from cartoon"
+    assert told[1] == "[pnet] 6,632 of 6,632 parameters learn, starting from cartoon-large"
     assert "epoch  2/2  loss " in told[3]
     assert "recall " in told[3]
     assert told[-1].startswith("next: facetl detect FRAMES --weights ")
@@ -451,7 +451,8 @@ def test_few_frames_start_from_weights_that_know_cartoons(
     monkeypatch.setattr(initialisation, "FEW_FRAMES", 3)  # 4 are many
     assert "parameters learn, starting from pretrained" in success(command()).stderr
     starts = {path: load_weights(path).metadata["start"] for path in (finished.out, out)}
-    assert starts[finished.out].startswith("cartoon.safetensors sha256:")
+    assert "rescorer.onnx sha256:" in starts[finished.out]
+    assert load_weights(finished.out).settings.rescored
     assert starts[out] == "pretrained"
 
 

@@ -155,7 +155,7 @@ def _open_project(request: AnnotateRequest) -> Project:
             )
         return project
     find_inputs(request.sources)  # complains before anything is made
-    return Project.create(request.out, request.sources, request.weights or "cartoon")
+    return Project.create(request.out, request.sources, request.weights)
 
 
 def _take_in(session: Session, done: Sequence[str], waiting: Sequence[str]) -> None:

@@ -169,7 +169,7 @@ class AnnotateRequest:
         "'pretrained'.",
         READ,
         metavar="FILE",
-        shown_default="that of the project, at first cartoon",
+        shown_default="that of the project, at first cartoon-large",
     )
     budget: float = setting(
         120.0,
@@ -673,7 +673,7 @@ class TrainRequest(AnnotatedRequest):
     """What is trained, on what.
 
     Attributes:
-        start: None: the ``cartoon`` weights for few frames, otherwise the pretrained ones; random
+        start: None: ``cartoon-large`` for few frames, otherwise the pretrained weights; random
             ones where the strategy wants them.
         epochs: None: the usual ones.
         keep_epochs: whether the epochs stay as they are; else few frames get more of them, and a
@@ -696,7 +696,7 @@ class TrainRequest(AnnotatedRequest):
         "Weights to start from; with cartoon-large, what is trained rescores what it finds too.",
         READ,
         metavar="pretrained|cartoon|cartoon-large|scratch|FILE",
-        shown_default=f"cartoon, or those of a project, for up to {FEW_FRAMES} frames; otherwise "
+        shown_default=f"cartoon-large, or those of a project, for up to {FEW_FRAMES} frames; otherwise "
         "pretrained",
     )
     epochs: tuple[int, int, int] | None = _epochs(
@@ -795,7 +795,7 @@ class AdaptRequest:
         REQUIRED, "The weights file to write (.safetensors).", WRITE_WEIGHTS, metavar="FILE"
     )
     weights: str = setting(
-        "cartoon",
+        "cartoon-large",
         "The detector to adapt: a weights file, 'cartoon', 'cartoon-large', whose fourth network "
         "then looks again at what is found, or 'pretrained'.",
         READ,

@@ -55,19 +55,19 @@ class Project:
     Attributes:
         path: the folder.
         sources: what the frames are from: videos, or folders of images.
-        start: the weights before the first round: ``cartoon``, ``pretrained`` or a file.
+        start: the weights before the first round: built-in ones or a file.
         rounds: the trainings, the oldest first.
         used: the number of the round whose detector is in use; 0: ``start`` is.
     """
 
     path: Path
     sources: tuple[Path, ...] = ()
-    start: str = "cartoon"
+    start: str = "cartoon-large"
     rounds: tuple[Round, ...] = ()
     used: int = 0
 
     @classmethod
-    def create(cls, path: Path, sources: Sequence[Path] = (), start: str = "cartoon") -> Self:
+    def create(cls, path: Path, sources: Sequence[Path] = (), start: str | None = None) -> Self:
         """Make a project in a folder, which may hold other things.
 
         Raises:
@@ -75,7 +75,7 @@ class Project:
         """
         if is_project(path):
             raise OutputError(f"{path} is a project already; open it, or choose another folder")
-        project = cls(path, tuple(Path(absolute(source)) for source in sources), start)
+        project = cls(path, tuple(Path(absolute(source)) for source in sources), start or cls.start)
         project.frames.mkdir(parents=True, exist_ok=True)
         project.waiting.mkdir(exist_ok=True)
         project._save()

@@ -11,7 +11,7 @@ from torch import nn
 from facetl.errors import InputError, UsageError, WeightsError
 from facetl.mtcnn.networks import Network, build_network
 from facetl.mtcnn.stages import STAGES, Stage
-from facetl.mtcnn.weights import CARTOON, PRETRAINED, built_in_files, load_weights
+from facetl.mtcnn.weights import CARTOON_LARGE, PRETRAINED, built_in_files, load_weights
 from facetl.search.settings import Settings
 from facetl.training.settings import FEW_FRAMES, TrainingSettings
 from facetl.training.stages import STAGE_FACTS
@@ -72,7 +72,7 @@ def settle_start(start: str | None, transfer: Transfer, frames: int | None = Non
 
     Args:
         start: what was asked for; None: the pretrained weights, for few frames those that know
-            cartoons, or random ones if the strategy wants them.
+            cartoons and rescore, or random ones if the strategy wants them.
         transfer: with the strategy.
         frames: how many frames there are to learn from; None: many.
 
@@ -80,7 +80,7 @@ def settle_start(start: str | None, transfer: Transfer, frames: int | None = Non
         UsageError: if other weights were asked for than the strategy starts from.
     """
     if not transfer.layout.is_random:
-        usual = CARTOON if frames is not None and frames <= FEW_FRAMES else PRETRAINED
+        usual = CARTOON_LARGE if frames is not None and frames <= FEW_FRAMES else PRETRAINED
         return start or usual
     if start and start != SCRATCH:
         raise UsageError(
