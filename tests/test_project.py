@@ -123,7 +123,7 @@ def test_round_after_round_with_the_same_commands(tmp_path: Path, quickly: None)
     assert (results / "round-2.detections.json").is_file()
     Project.open(place).using(0)
     run("detect", str(source))
-    assert (place / "rounds" / "0" / "results" / "cartoon.detections.json").is_file()
+    assert (place / "rounds" / "0" / "results" / "cartoon-large.detections.json").is_file()
     chosen = run("detect", str(source), "--weights", "cartoon", "--out", str(tmp_path / "r"))
     assert "in use" not in chosen.stderr
 
