@@ -91,6 +91,17 @@ def test_the_story_ends_as_the_search_does(
         assert np.array_equal(getattr(found, column), getattr(search.detections, column))
 
 
+def test_what_is_rescored_is_shown_so(pretrained: Detector, frame: NDArray[np.uint8]) -> None:
+    settings = replace(PADDED, rescored=True, score=0.5)
+    trace = trace_search(pretrained, frame, settings)
+    (search,) = pretrained.search([frame], settings)
+    found = search.detections[search.detections.scores >= 0.5]
+    assert len(found) > 0
+    assert not np.array_equal(trace.steps["onet_nms"].scores, search.detections.scores)
+    for column in ("boxes", "scores", "landmarks"):
+        assert np.array_equal(getattr(trace.shown, column), getattr(found, column))
+
+
 def test_each_stage_is_shown_what_the_detector_shows_it(
     pretrained: Detector, frame: NDArray[np.uint8]
 ) -> None:

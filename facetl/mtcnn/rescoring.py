@@ -30,9 +30,10 @@ from facetl.run_onnx import BOX_SHARE, WEIGHT, open_network, predict
 
 MODEL = RESCORER_FILE
 Found = TypeVar("Found", Candidates, Detections)
+"""N faces of one image, with their boxes and scores."""
 
 
-def rescore(image: Pixels, found: Detections) -> Detections:
+def rescore(image: Pixels, found: Found) -> Found:
     """Return the same faces with scores and boxes that are means of two, best first.
 
     Of scores it is the mean of log-odds.  Landmarks stay where they are.

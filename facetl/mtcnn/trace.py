@@ -27,6 +27,7 @@ from facetl.mtcnn.geometry import (
     pnet_windows,
     pyramid_scales,
 )
+from facetl.mtcnn.rescoring import rescore
 from facetl.results.detections import Floats
 from facetl.run_onnx import add_up, resize
 from facetl.search.settings import Settings
@@ -94,12 +95,14 @@ class Trace:
         settings: how the weights search.
         levels: of the image pyramid, largest first; none if the image is too small.
         steps: what was left after each step, in order.
+        rescored: what ONet finds, once more, where the settings have it rescored.
     """
 
     image: Pixels
     settings: Settings
     levels: tuple[Level, ...]
     steps: Mapping[CascadeStep, _Remaining]
+    rescored: _Remaining | None = None
 
     @property
     def windows(self) -> int:
@@ -109,7 +112,7 @@ class Trace:
     @property
     def shown(self) -> _Remaining:
         """The faces in the end that reach the score from which they are shown."""
-        found = self.steps["onet_nms"]
+        found = self.steps["onet_nms"] if self.rescored is None else self.rescored
         keep = found.scores >= self.settings.score
         return _Remaining(found.boxes[keep], found.scores[keep], found.landmarks[keep])
 
@@ -133,12 +136,15 @@ def trace_search(detector: Detector, image: Pixels, settings: Settings) -> Trace
         settings: how to search.
     """
     backend = detector.backend(image[None])
+    left = dict(run_cascade(backend, settings))
     steps = {
-        step: _remaining(candidates, _windows_of(step, candidates.boxes))
-        for step, candidates in run_cascade(backend, settings)
-        if step in STEP_NAMES
+        step: _remaining(left[step], _windows_of(step, left[step].boxes)) for step in STEP_NAMES
     }
-    return Trace(image, settings, tuple(_levels(backend, image, settings)), steps)
+    rescored = None
+    if settings.rescored:
+        found = rescore(image, left["onet_nms"])
+        rescored = _remaining(found, found.boxes)
+    return Trace(image, settings, tuple(_levels(backend, image, settings)), steps, rescored)
 
 
 def _score_maps(backend: Backend, settings: Settings) -> list[NDArray[np.float32]]:
