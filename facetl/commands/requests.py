@@ -472,7 +472,7 @@ class ExplainRequest(SearchRequest):
     out: Path = setting(REQUIRED, "Folder for the pictures.", WRITE, metavar="FOLDER")
     weights: tuple[str, str] = setting(
         ("cartoon", "cartoon"),
-        "A weights file, 'cartoon' or 'pretrained'.",
+        "A weights file, 'cartoon', 'cartoon-large' or 'pretrained'.",
         READ,
         metavar="[NAME=]FILE",
         usual="cartoon",
@@ -842,7 +842,10 @@ class TuneRequest(AnnotatedRequest):
     """Which settings are tried on which frames, and for what."""
 
     weights: str = setting(
-        REQUIRED, "A weights file, 'cartoon' or 'pretrained'.", READ_BESIDE, metavar="FILE"
+        REQUIRED,
+        "A weights file, 'cartoon', 'cartoon-large' or 'pretrained'.",
+        READ_BESIDE,
+        metavar="FILE",
     )
     part: Part | None = setting(
         None, "Which part to use, if DATA has both.", ("train", "test"), usual="train"
