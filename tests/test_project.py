@@ -128,6 +128,20 @@ def test_round_after_round_with_the_same_commands(tmp_path: Path, quickly: None)
     assert "in use" not in chosen.stderr
 
 
+def test_the_first_round_starts_from_the_weights_of_the_project(
+    tmp_path: Path, quickly: None
+) -> None:
+    source = save_frames(tmp_path / "episode", 4)
+    place = place_beside(source)
+    project = Project.create(place, [source], "pretrained")
+    save_frames(project.frames, 4)
+    told = success(CliRunner().invoke(main, ["train", str(place), "--epochs", "1", "1", "1"]))
+    assert "starting from pretrained" in told.stderr
+    (first,) = Project.open(place).rounds
+    assert first.comparison["before"]["name"] == "pretrained"
+    assert not load_weights(project.weights_of(1)).settings.rescored
+
+
 def test_data_with_a_test_part_is_measured_on_that(tmp_path: Path, quickly: None) -> None:
     for part, count in (("train", 3), ("test", 2)):
         save_frames(tmp_path / "data" / part, count)

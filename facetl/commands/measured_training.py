@@ -29,7 +29,7 @@ class Measuring:
     """What a training is measured on, and against.
 
     Attributes:
-        before: the detector in use so far: ``cartoon``, ``pretrained`` or a weights file.
+        before: the detector in use so far: built-in weights or a weights file.
         test: the test part of the data; empty if it has none.
         held_out: names of the frames that nothing is learnt from, where they are few.
         known: which frames the detector before knows.

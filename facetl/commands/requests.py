@@ -696,8 +696,8 @@ class TrainRequest(AnnotatedRequest):
         "Weights to start from; with cartoon-large, what is trained rescores what it finds too.",
         READ,
         metavar="pretrained|cartoon|cartoon-large|scratch|FILE",
-        shown_default=f"cartoon-large, or those of a project, for up to {FEW_FRAMES} frames; "
-        "otherwise pretrained",
+        shown_default=f"those in use in a project; otherwise cartoon-large for up to {FEW_FRAMES} "
+        "frames, pretrained for more",
     )
     epochs: tuple[int, int, int] | None = _epochs(
         None, usual=tuple(facts.training.epochs for facts in STAGE_FACTS.values())

@@ -56,7 +56,7 @@ class TrainResult:
         cascade: the trained cascade.
         compared: with the detector in use before, and on which frames, in words; None if there
             are no frames for it.
-        before: the detector in use before: ``cartoon``, ``pretrained`` or a weights file.
+        before: the detector in use before: built-in weights or a weights file.
     """
 
     files: TrainingFiles
@@ -114,8 +114,8 @@ def train(
     with reporter.resumable(files.workshop), _tidied(files.workshop):
         dataset = _load(request, files, reporter)
         real = _leave_out_drawn(dataset, request)
-        measuring = Measuring.plan(request, real, _detector_before(project, request))
         start = settle_start(request.start, request.transfer, len(real))
+        measuring = Measuring.plan(request, real, _detector_before(project, start))
         plan = _make_plan(request, start, dataset, measuring)
         budget = _start_budget(request, plan, dataset, machine, began)
         if budget:
@@ -160,17 +160,17 @@ def _find_project(request: TrainRequest) -> Project | None:
 
 
 def _start_in(project: Project | None, request: TrainRequest) -> TrainRequest:
-    """Return the request with the detector in use as the start, if it is one of the project's."""
-    if project is None or not project.used or request.start or request.transfer.layout.is_random:
+    """Return the request with the detector in use as the start, if there is a project."""
+    if project is None or request.start or request.transfer.layout.is_random:
         return request
     return replace(request, start=project.weights)
 
 
-def _detector_before(project: Project | None, request: TrainRequest) -> str:
-    """Return the detector in use so far: a file to start from, otherwise the usual one."""
+def _detector_before(project: Project | None, start: str) -> str:
+    """Return the detector in use so far: the start if it knows cartoons, else the usual one."""
     if project:
         return project.weights
-    return CARTOON if request.start in (None, SCRATCH, PRETRAINED) else request.start
+    return CARTOON if start in (SCRATCH, PRETRAINED) else start
 
 
 def _leave_out_drawn(dataset: FaceDataset, request: TrainRequest) -> FaceDataset:

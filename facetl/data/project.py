@@ -121,7 +121,7 @@ class Project:
 
     @property
     def weights(self) -> str:
-        """The detector in use: ``cartoon``, ``pretrained`` or a weights file."""
+        """The detector in use: built-in weights or a weights file."""
         return str(self.weights_of(self.used)) if self.used else self.start
 
     @property

@@ -95,7 +95,7 @@ class Trace:
         settings: how the weights search.
         levels: of the image pyramid, largest first; none if the image is too small.
         steps: what was left after each step, in order.
-        rescored: what ONet finds, once more, where the settings have it rescored.
+        rescored: the faces that ONet finds, rescored; None if the settings do not ask for it.
     """
 
     image: Pixels
