@@ -60,7 +60,7 @@ _CROPS_AT_ONCE = 16
 
 
 class Cascade:
-    """The three networks, and how their weights want to search: thresholds, pyramid, edges."""
+    """The networks, and how their weights want to search: thresholds, pyramid, edges."""
 
     def __init__(self, folder: Path | str = Path(__file__).parent, threads: int = 0) -> None:
         """Read the networks in a folder, to run on so many threads, 0 for one on each core.

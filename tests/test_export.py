@@ -320,6 +320,7 @@ def test_the_fingerprint_is_that_of_the_weights() -> None:
 
 def test_the_command_names_what_it_wrote(exported: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "old").touch()
+    (tmp_path / "rescorer.onnx").touch()  # as if other weights had been exported before
     result = success(export("--onnx", "--out", tmp_path, "--force"))
     names = ["pnet.onnx", "rnet.onnx", "onet.onnx", "run_onnx.py"]
     assert result.stdout.splitlines() == [str(tmp_path / name) for name in names]

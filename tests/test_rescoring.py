@@ -15,10 +15,9 @@ from facetl.cartoons import STYLES
 from facetl.cartoons import draw_frame as draw_styled_frame
 from facetl.data.images import Pixels, load_image
 from facetl.mtcnn.detector import Detector
-from facetl.mtcnn.rescoring import MODEL, load_model, rescore
-from facetl.results.detections import Detections, Floats
+from facetl.mtcnn.rescoring import MODEL, load_model, predict, rescore
+from facetl.results.detections import Detections
 from facetl.run_onnx import BOX_SHARE, MARGIN, SIDE, cut_resized, squares_around
-from facetl.run_onnx import predict as predict_with
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +30,6 @@ def detector() -> Detector:
 @pytest.fixture(scope="module")
 def image() -> Pixels:
     return draw_frame(seed=1, part="test", index=0).image
-
-
-def predict(image: Pixels, boxes: Boxes) -> tuple[Floats, Floats]:
-    return predict_with(load_model(MODEL), image, boxes)
 
 
 def boxes_in(image: Pixels, count: int) -> Boxes:

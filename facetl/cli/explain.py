@@ -43,7 +43,7 @@ def explain(request: ExplainRequest) -> None:
     There are four pictures, each as PNG and SVG:
       pyramid      the sizes at which PNet scans the image, with its window of 12×12 pixels
       scores       heat maps of PNet's scores: the best of all levels, then some levels
-      candidates   what remains after each step, from PNet's windows to ONet's faces
+      candidates   what remains after each step, from PNet's windows to the faces
       story        all of this on one sheet
 
     How many windows were scored and how many remained after each step is printed; docs/mtcnn.md
@@ -83,6 +83,9 @@ def _print_steps(traces: Mapping[str, Trace]) -> None:
     table.add_row("PNet looks at", *(f"{trace.windows:,}" for trace in traces.values()))
     for step, name in STEP_NAMES.items():
         table.add_row(name, *(f"{len(trace.steps[step]):,}" for trace in traces.values()))
+    rescored = [trace.settings.rescored for trace in traces.values()]
+    if any(rescored):
+        table.add_row("rescored", *("yes" if each else "no" for each in rescored))
     table.add_row("drawn", *(f"{len(trace.shown):,}" for trace in traces.values()))
     table.add_row("  from score", *(f"{trace.settings.score:g}" for trace in traces.values()))
     print_table(table)

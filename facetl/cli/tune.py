@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from facetl.evaluation.tuning.threshold_grid import Trial
 
 COLUMNS = (
-    *("PNet", "RNet", "ONet", "min face", "factor"),
+    *("PNet", "RNet", "ONet", "from", "min face", "factor"),
     *("precision", "recall", "F1", "AP 0.3", "AP 0.5", "AP .5:.95", "ms"),
 )
+"""``from``, the score from which faces count, is left out where it is ONet's threshold."""
 
 
 @options.command(
@@ -50,8 +51,10 @@ def tune(request: TuneRequest) -> None:
 
     The detector looks at every frame at many sizes (a pyramid), and each of its three networks
     has a threshold, a score that a window must reach to pass.  The networks score every frame
-    once for each pyramid; hundreds of thresholds are then evaluated from these scores.  The
-    choice, with the score from which boxes are shown, is stored in the metadata of the weights.
+    once for each pyramid; hundreds of thresholds are then evaluated from these scores.  If the
+    weights rescore what they find, the frames are read once more for that, and precision and
+    recall are those from the score shown on.  The choice, with the score from which boxes are
+    shown, is stored in the metadata of the weights.
     """
     from facetl.commands.tune import tune as run
 
@@ -76,7 +79,8 @@ def _print(result: TuneResult, aim: Aim) -> None:
 
 
 def _draw_table(named: Sequence[tuple[str, Trial]]) -> Table:
-    table = plain_table("", COLUMNS)
+    rescored = named[0][1].settings.rescored
+    table = plain_table("", [each for each in COLUMNS if rescored or each != "from"])
     for name, trial in named:
         table.add_row(name, *_cells(trial), style="bold" if name == "chosen" else "")
     return table
@@ -87,6 +91,7 @@ def _cells(trial: Trial) -> list[str]:
     shares = (trial.precision, trial.recall, trial.f1, *trial.ap.values())
     return [
         *(f"{threshold:g}" for threshold in settings.thresholds),
+        *([f"{trial.cut:g}"] if settings.rescored else []),
         f"{settings.min_face:g}",
         f"{settings.factor:g}",
         *(f"{share:.3f}" for share in shares),

@@ -824,7 +824,14 @@ class TrainStageRequest:
     stage: Stage
     patches: Path = setting(REQUIRED, allowed=READ, expects="patches", is_argument=True)
     out: Path = like(TrainRequest, "out", shown_default=None)
-    start: str | None = like(TrainRequest, "start", shown_default=None, usual="pretrained")
+    start: str | None = like(
+        TrainRequest,
+        "start",
+        help="Weights to start from.",
+        shown_default=None,
+        metavar="pretrained|cartoon|scratch|FILE",
+        usual="pretrained",
+    )
     join: str | None = setting(
         None,
         "A weights file, 'cartoon' or 'pretrained', whose other stages are copied into --out.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,14 +163,15 @@ def _try_all(
     trials: list[Trial] = []
     before = None
 
-    def pixels_of(place: int) -> Pixels:
-        return load_image(dataset.frames[place].path)
+    def pixels(title: str) -> Iterable[Pixels]:
+        images = (load_image(frame.path) for frame in dataset)
+        return reporter.track(images, title, len(dataset))
 
     for number, pyramid in enumerate(pyramids, 1):
-        pixels = map(pixels_of, range(len(dataset)))
-        title = f"asking the networks, pyramid {number} of {len(pyramids)}"
-        tracked = reporter.track(pixels, title, len(dataset))
-        cached = cache_scores(detector, tracked, pyramid, request.workers, pixels_of)
+        which = f"pyramid {number} of {len(pyramids)}"
+        images = pixels(f"asking the networks, {which}")
+        again = partial(pixels, f"rescoring, {which}")
+        cached = cache_scores(detector, images, pyramid, request.workers, again)
         trials += try_grid(cached, faces, request.aim)
         if cached.covers(detector.settings):
             before = try_setting(cached, faces, detector.settings)

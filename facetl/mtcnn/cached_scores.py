@@ -9,8 +9,8 @@ Three facts make the replay exact.
   all come after those that it leaves.  So the NMS of PNet, RNet and ONet may be done at the
   lowest threshold of each, and its survivors filtered.
 * What does not commute, a threshold of one stage with the NMS of the next, is done again; so is
-  what depends on all that ONet is shown, the scores of two views.  What is rescored is looked at
-  anew where a box is one that no setting before has found.
+  what depends on all that ONet is shown, the scores of two views.  What is found at any setting
+  is rescored in a second pass over the images.
 
 The networks see the windows of a frame in other batches than the detector's, so that scores
 may differ in their last bits.
@@ -41,8 +41,7 @@ from facetl.mtcnn.detector import (
 from facetl.mtcnn.fusion import fuse_views, turn_back, with_mirrored
 from facetl.mtcnn.geometry import as_windows, place_windows
 from facetl.mtcnn.nms import Indices
-from facetl.mtcnn.rescoring import MODEL, fuse_predictions, load_model
-from facetl.run_onnx import predict
+from facetl.mtcnn.rescoring import fuse_predictions, predict
 from facetl.search.parallel import in_parallel
 from facetl.search.settings import Settings
 
@@ -95,8 +94,8 @@ class CachedScores:
             RNet wants lies outside the frame, which ONet is never shown.  If the mirror image is
             searched too, frames have two images each (see :mod:`facetl.mtcnn.fusion`).
         costs: what it took.
-        rescoring: looks again at the faces of all frames, if the floor says that they are
-            rescored.
+        rescore_all: rescores the faces of all frames at some settings, and tells the seconds that
+            a face takes; None if the floor does not ask for it.
     """
 
     floor: Settings
@@ -106,7 +105,7 @@ class CachedScores:
     after_rnet: Candidates
     after_onet: Candidates
     costs: Costs
-    rescoring: _Rescoring | None = None
+    rescore_all: Callable[[Sequence[Candidates]], tuple[list[Candidates], float]] | None = None
 
     def covers(self, settings: Settings) -> bool:
         """Return whether settings can be replayed: this pyramid, no threshold below the floor."""
@@ -130,18 +129,21 @@ class CachedScores:
         last = lowest[2] if last is None else last
         if min(pnet, default=1.0) < lowest[0] or min(rnet, default=1.0) < lowest[1]:
             raise ValueError(f"expected thresholds of at least {lowest[:2]}, got {pnet}, {rnet}")
+        found = []
         for first in pnet:
             rows = self._left_by_rnet(first)
             for second in rnet:
                 passed = rows[self.after_rnet.scores[rows] > second]
                 settings = replace(self.floor, thresholds=(first, second, last))
                 faces = self._find_faces(self.after_onet[passed], settings)
-                seconds = self._seconds(first, len(passed))
-                if self.rescoring:
-                    faces = self.rescoring(faces)
-                    seconds += self.rescoring.cost * len(faces) / max(self.frames, 1)
-                best_first = np.argsort(-faces.scores, kind="stable")
-                yield ReplayedSearch(settings, faces[best_first], seconds)
+                found.append((settings, faces, self._seconds(first, len(passed))))
+        rescored, cost = [faces for _, faces, _ in found], 0.0
+        if self.rescore_all:
+            rescored, cost = self.rescore_all(rescored)
+        for (settings, _, seconds), faces in zip(found, rescored, strict=True):
+            best_first = faces[np.argsort(-faces.scores, kind="stable")]
+            seconds += cost * len(faces) / max(self.frames, 1)
+            yield ReplayedSearch(settings, best_first, seconds)
 
     def _find_faces(self, after_onet: Candidates, settings: Settings) -> Candidates:
         """Return the faces; a few frames at a time, as NMS and voting are quadratic."""
@@ -165,49 +167,6 @@ class CachedScores:
         return self.costs.frame + windows / max(self.frames, 1)
 
 
-class _Rescoring:
-    """Rescores faces, and remembers what the network predicts for each box of each frame."""
-
-    def __init__(self, pixels_of: Callable[[int], Pixels], workers: int) -> None:
-        self._pixels_of, self._workers = pixels_of, workers
-        self._known: dict[tuple[int, bytes], tuple[np.float32, Floats]] = {}
-        self._seconds = 0.0
-
-    @property
-    def cost(self) -> float:
-        """Seconds of one core for each box, as measured so far."""
-        return self._seconds / max(len(self._known), 1)
-
-    def __call__(self, faces: Candidates) -> Candidates:
-        """Return the faces of many frames with what the network says of them, in their order."""
-        keys = [
-            (frame, box.tobytes())
-            for frame, box in zip(faces.image_index.tolist(), faces.boxes, strict=True)
-        ]
-        new = {key: row for row, key in enumerate(keys) if key not in self._known}
-        rows_of: dict[int, list[int]] = {}
-        for (frame, _), row in new.items():
-            rows_of.setdefault(frame, []).append(row)
-        look = partial(self._look, faces.boxes)
-        for rows, predicted, seconds in in_parallel(look, rows_of.items(), self._workers):
-            self._seconds += seconds
-            self._known.update(zip((keys[row] for row in rows), predicted, strict=True))
-        if not keys:
-            return faces
-        probabilities, places = zip(*(self._known[key] for key in keys), strict=True)
-        return fuse_predictions(faces, np.array(probabilities), np.stack(places))
-
-    def _look(
-        self, boxes: Floats, frame: tuple[int, list[int]]
-    ) -> tuple[list[int], list[tuple[np.float32, Floats]], float]:
-        """Return rows of one frame, what is predicted for their boxes, and the seconds it took."""
-        number, rows = frame
-        image = self._pixels_of(number)
-        began = time.perf_counter()
-        predicted = predict(load_model(MODEL), image, boxes[rows])
-        return rows, list(zip(*predicted, strict=True)), time.perf_counter() - began
-
-
 @dataclass(frozen=True, eq=False)
 class _FrameScores:
     """The scores of one frame, and the times at which each network was done."""
@@ -224,7 +183,7 @@ def cache_scores(
     images: Iterable[Pixels],
     floor: Settings,
     workers: int = 1,
-    pixels_of: Callable[[int], Pixels] | None = None,
+    again: Callable[[], Iterable[Pixels]] | None = None,
 ) -> CachedScores:
     """Score the windows of many frames with the networks, one frame at a time.
 
@@ -233,13 +192,13 @@ def cache_scores(
         images: (H, W, 3) uint8 each; any sizes; read one by one and not kept.
         floor: the pyramid, and the lowest thresholds that can be replayed.
         workers: frames scored side by side.
-        pixels_of: gives one of the images again, by its place; only to rescore what is found.
+        again: gives the same images once more; only for settings that rescore.
 
     Raises:
-        ValueError: if what is found is rescored and no image can be had again.
+        ValueError: if faces are rescored and the images cannot be had once more.
     """
-    if floor.rescored and not pixels_of:
-        raise ValueError("expected pixels_of, without which nothing can be rescored")
+    if floor.rescored and not again:
+        raise ValueError("expected the images once more, to rescore what is found in them")
     score = partial(_score_frame, detector, floor)
     scored = list(in_parallel(score, enumerate(images), workers))
     none = Candidates.empty().scores
@@ -251,8 +210,46 @@ def cache_scores(
         after_rnet=Candidates.concatenate([each.after_rnet for each in scored]),
         after_onet=Candidates.concatenate([each.after_onet for each in scored]),
         costs=_measure_costs(scored),
-        rescoring=_Rescoring(pixels_of, workers) if floor.rescored and pixels_of else None,
+        rescore_all=partial(_rescore_all, again, workers) if floor.rescored and again else None,
     )
+
+
+def _rescore_all(
+    again: Callable[[], Iterable[Pixels]], workers: int, found: Sequence[Candidates]
+) -> tuple[list[Candidates], float]:
+    """Rescore the faces of all frames at some settings; each box of a frame is looked at once.
+
+    Args:
+        again: gives the images once more.
+        workers: frames looked at side by side.
+        found: for each setting the faces, of which ``image_index`` tells the frame.
+
+    Returns:
+        The faces in the same order, and the seconds of one core that a box takes.
+    """
+    faces = Candidates.concatenate(found)
+    probabilities, places = np.zeros_like(faces.scores), np.zeros_like(faces.boxes)
+    order = np.argsort(faces.image_index, kind="stable")
+    numbers = faces.image_index[order]
+    predict(np.zeros((1, 1, 3), np.uint8), np.ones((1, 4), np.float32))  # loads the network
+
+    def look(frame: tuple[int, Pixels]) -> tuple[int, float]:
+        number, image = frame
+        rows = order[np.searchsorted(numbers, number) : np.searchsorted(numbers, number, "right")]
+        boxes, which = np.unique(faces.boxes[rows], axis=0, return_inverse=True)
+        began = time.perf_counter()
+        own, where = predict(image, boxes)
+        seconds = time.perf_counter() - began
+        which = which.reshape(-1)  # numpy 2.0.0 gives a column
+        probabilities[rows], places[rows] = own[which], where[which]
+        return len(boxes), seconds
+
+    looks = list(in_parallel(look, enumerate(again()), workers))
+    boxes, seconds = np.array(looks, np.float64).reshape(-1, 2).sum(axis=0).tolist()
+    rescored = fuse_predictions(faces, probabilities, places)
+    ends = np.cumsum([len(each) for each in found])[:-1]
+    parts = [rescored[rows] for rows in np.split(np.arange(len(faces)), ends)]
+    return parts, seconds / max(boxes, 1)
 
 
 def _score_frame(detector: Detector, floor: Settings, image: tuple[int, Pixels]) -> _FrameScores:

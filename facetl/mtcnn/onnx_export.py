@@ -3,7 +3,7 @@
 ``pnet.onnx``, ``rnet.onnx`` and ``onet.onnx`` take ``pixels``, (N, 3, H, W) float32 RGB from 0 to
 255, and give ``scores``, ``offsets`` and, ONet, ``landmarks``: normalising and softmax are
 inside.  N is dynamic; H and W are for PNet, and 24 or 48 for the others.  The metadata of each
-file holds one key, ``facetl``, a JSON object::
+of them holds one key, ``facetl``, a JSON object::
 
     {"format": "facetl-onnx", "version": 1, "facetl": "0.1.0", "stage": "pnet",
      "weights": "sha256 of the weights, 16 digits", "settings": {…}}
@@ -46,7 +46,8 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
     """Write the networks and the runner into a folder; return the files.
 
     Args:
-        folder: made if it is missing; files of these names in it are replaced.
+        folder: made if it is missing; files of these names in it are replaced, or removed if
+            these weights do not need them.
         weights: missing stages are pretrained.
 
     Raises:
@@ -54,8 +55,11 @@ def save_onnx(folder: Path, weights: Weights) -> list[Path]:
     """
     whole = weights.completed()
     files = {f"{stage}.onnx": build_model(stage, whole) for stage in STAGES}
-    if weights.settings.rescored:
-        files |= {path.name: path.read_bytes() for path in (RESCORER_FILE, RESCORER_LICENSE)}
+    for path in (RESCORER_FILE, RESCORER_LICENSE):
+        if weights.settings.rescored:
+            files[path.name] = path.read_bytes()
+        else:
+            (folder / path.name).unlink(missing_ok=True)  # of an earlier export
     files[RUNNER] = (Path(__file__).parents[1] / RUNNER).read_bytes()
     for name, data in files.items():
         write_bytes(folder / name, data)

@@ -26,7 +26,8 @@ from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.fusion import fuse_scores
 from facetl.mtcnn.weights import RESCORER_FILE
 from facetl.results.detections import Detections, Floats
-from facetl.run_onnx import BOX_SHARE, WEIGHT, open_network, predict
+from facetl.run_onnx import BOX_SHARE, WEIGHT, open_network
+from facetl.run_onnx import predict as predict_with
 
 MODEL = RESCORER_FILE
 Found = TypeVar("Found", Candidates, Detections)
@@ -44,7 +45,7 @@ def rescore(image: Pixels, found: Found) -> Found:
     """
     if not len(found):
         return found
-    scored = fuse_predictions(found, *predict(load_model(MODEL), image, found.boxes))
+    scored = fuse_predictions(found, *predict(image, found.boxes))
     return scored[np.argsort(-scored.scores, kind="stable")]
 
 
@@ -59,6 +60,11 @@ def fuse_predictions(found: Found, probabilities: Floats, places: Floats) -> Fou
     scores = fuse_scores(probabilities, found.scores, WEIGHT)
     boxes = (1 - BOX_SHARE) * found.boxes + BOX_SHARE * places
     return replace(found, scores=scores, boxes=boxes)
+
+
+def predict(image: Pixels, boxes: Floats) -> tuple[Floats, Floats]:
+    """Return (N,) probabilities that (N, 4) boxes hold a face, and (N, 4) where it is."""
+    return predict_with(load_model(MODEL), image, boxes)
 
 
 @cache

@@ -275,7 +275,8 @@ def _fill_step(axes: Axes, trace: Trace, step: CascadeStep) -> None:
         tints = [to_rgba(BLUE, 0.1 + 0.9 * float(score)) for score in left.scores[order]]
         _draw_boxes(axes, left.boxes[order], tints, _thickness(len(order)))
     few = f" ({drawn:,} drawn)" if len(left) > drawn else ""
-    axes.set_title(f"{STEP_NAMES[step]}: {len(left):,}{few}")
+    again = ", rescored" if step == "onet_nms" and trace.settings.rescored else ""
+    axes.set_title(f"{STEP_NAMES[step]}{again}: {len(left):,}{few}")
 
 
 def _draw_boxes(axes: Axes, boxes: Boxes, colour: Any, thickness: float) -> None:

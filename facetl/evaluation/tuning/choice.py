@@ -24,7 +24,13 @@ from facetl.errors import InputError
 from facetl.evaluation.matching import Ranking, TrueBoxes, find_overlaps
 from facetl.evaluation.metrics import draw_curve
 from facetl.evaluation.tuning.aims import Aim
-from facetl.evaluation.tuning.threshold_grid import FLOOR, TUNING_IOU, Trial, find_cut
+from facetl.evaluation.tuning.threshold_grid import (
+    FLOOR,
+    TUNING_IOU,
+    Trial,
+    find_cut,
+    lowest_score,
+)
 from facetl.mtcnn.detector import Detector
 from facetl.search.settings import Settings
 
@@ -151,7 +157,7 @@ def find_score(
     curve = draw_curve(ranking, find_overlaps(ranking, faces), len(faces), TUNING_IOU)
     if not len(curve.hits):
         return None
-    return find_cut(curve, Aim("f1"), detector.settings.thresholds[2]).threshold
+    return find_cut(curve, Aim("f1"), lowest_score(detector.settings)).threshold
 
 
 def rank(trials: Sequence[Trial], aim: Aim, count: int) -> list[Trial]:

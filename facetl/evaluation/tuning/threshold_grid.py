@@ -35,11 +35,12 @@ class Trial:
     """A setting, and what the detector does with it on the annotated frames.
 
     Attributes:
-        settings: thresholds and pyramid.
+        settings: thresholds and pyramid; if faces are rescored, also the score to show from.
         precision, recall, f1: at IoU 0.5.
-        ap: average precision under ``0.3``, ``0.5`` and ``0.5:0.95``, of what passes.
+        ap: average precision under ``0.3``, ``0.5`` and ``0.5:0.95``, of what passes the final
+            threshold.
         milliseconds: estimated for each frame.
-        curve: hits and false alarms at IoU 0.5 if the final threshold were the lowest.
+        curve: hits and false alarms at IoU 0.5 if nothing were cut.
     """
 
     settings: Settings
@@ -86,18 +87,18 @@ def try_grid(
     pnet: Sequence[float] = PNET_THRESHOLDS,
     rnet: Sequence[float] = _RNET_THRESHOLDS,
 ) -> Iterator[Trial]:
-    """Yield each pair of thresholds with the final threshold that serves the aim best.
+    """Yield each pair of thresholds, what it finds cut where it serves the aim best.
 
     Settings that find nothing at all are passed over.
 
     Args:
         cached: what the networks say of the frames.
         faces: the true boxes of these frames, in their order.
-        aim: what the final threshold is for.
+        aim: what the cut is for.
         pnet: thresholds of PNet to try.
         rnet: thresholds of RNet to try.
     """
-    lowest = 0.0 if cached.floor.rescored else FLOOR[2]
+    lowest = lowest_score(cached.floor)
     for replayed in cached.replay(pnet, rnet):
         if trial := _measure(replayed, faces, lambda curve: find_cut(curve, aim, lowest)):
             yield trial
@@ -113,8 +114,14 @@ def try_setting(cached: CachedScores, faces: TrueBoxes, settings: Settings) -> T
     """
     first, second, last = settings.thresholds
     (replayed,) = cached.replay([first], [second], last)
-    lowest = 0.0 if settings.rescored else last
-    return _measure(replayed, faces, lambda curve: _Cut(len(curve.scores), lowest))
+    cut = settings.score if settings.rescored else last
+    least = float(np.float32(cut))  # as the detector compares
+    return _measure(replayed, faces, lambda curve: _Cut(int((curve.scores > least).sum()), cut))
+
+
+def lowest_score(settings: Settings) -> float:
+    """Return a score that nothing found is below, by itself or rescored."""
+    return 0.0 if settings.rescored else settings.thresholds[2]
 
 
 def _measure(
@@ -138,7 +145,7 @@ def _measure(
 
     def shortened(iou_threshold: float) -> Curve:
         curve = draw_curve(ranking, overlaps, len(faces), iou_threshold)
-        kept = curve.scores > np.float32(cut.threshold)
+        kept = curve.scores > np.float32(lowest_score(settings))
         return Curve(curve.scores[kept], curve.hits[kept], len(faces))
 
     return Trial(
@@ -163,7 +170,7 @@ def find_cut(curve: Curve, aim: Aim, lowest: float) -> _Cut:
     Args:
         curve: at least one detection, and at least one face to find.
         aim: what the cut is for.
-        lowest: the final threshold if all are kept.
+        lowest: the threshold if all are kept.
     """
     precision, recall = curve.precision[curve.cuts], curve.recall[curve.cuts]
     if aim.figure == "recall":
