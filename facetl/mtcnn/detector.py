@@ -133,8 +133,8 @@ class Detector:
         """Load a detector from a weights file or by a built-in name.
 
         Args:
-            weights: a ``.safetensors`` or ``.pt`` file, ``"cartoon"`` (shipped with facetl) or
-                ``"pretrained"`` (on photographs).
+            weights: a ``.safetensors`` or ``.pt`` file, ``"cartoon"`` or ``"cartoon-large"``
+                (shipped with facetl) or ``"pretrained"`` (on photographs).
             device: one of :data:`facetl.mtcnn.engines.DEVICES`; ``"auto"``: an NVIDIA GPU if
                 there is one.
             engine: ``"native"`` (compiled kernels, for the processor), ``"half"`` (the same in
