@@ -166,7 +166,7 @@ def test_the_stages_and_epochs_are_told_and_the_next_step(finished: Finished) ->
     assert told[-1].startswith("next: facetl detect FRAMES --weights ")
     first, before, now = result.stdout.splitlines()[1:4]
     assert first == "on 1 held-out frame with 2 faces:"
-    assert before.startswith("before (cartoon): 2 of 2 faces found, ")
+    assert before.startswith("before (cartoon-large): 2 of 2 faces found, ")
     assert now.startswith("now:              ")
     assert result.stdout.startswith(f"wrote {finished.out}, ")
     assert "look like faces" not in result.stdout  # no suspects, no word of them
