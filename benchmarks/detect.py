@@ -183,9 +183,12 @@ def compare_peers(paths: Sequence[Path], repeats: int) -> None:
     peer = MTCNN(keep_all=True, device="cpu")
     detector = Detector.load()
     searches: dict[str, Callable[[], object]] = {PEER: partial(search_with_peer, peer, images)}
-    for preset in ("exact", "fast", "fastest"):
-        settings = detector.settings.preset(None if preset == "exact" else preset)
-        searches[f"cartoon, {preset}"] = partial(search_as_set, detector, images, settings)
+    for preset in ("fastest", "fast", None, "thorough"):
+        settings = detector.settings.preset(preset)
+        name = f"cartoon, {preset}" if preset else "cartoon"
+        searches[name] = partial(search_as_set, detector, images, settings)
+    rescored = detector.settings.override(rescored=True)
+    searches["cartoon-large"] = partial(search_as_set, detector, images, rescored)
     searches |= searches_of_others(images)
     times: dict[str, list[float]] = {name: [] for name in searches}
     print("\ndetectors of other kinds, whole cores, decoded images one at a time, an image")

@@ -56,7 +56,6 @@ WEIGHT = 1.0
 """Of its log-odds in a face's score, where the cascade's have 1."""
 BOX_SHARE = 0.5
 """Of its corners in a face's box; the rest is the cascade's."""
-_CROPS_AT_ONCE = 16
 
 
 class Cascade:
@@ -210,21 +209,16 @@ def predict(
     It is the mean of what it predicts for a crop and for its mirror image: (N,) probabilities
     that the box holds a face, and (N, 4) half-open pixels where it is; they may leave the image.
     """
-    log_odds, places = [np.zeros(0, np.float32)], [np.zeros((0, 4), np.float32)]
-    for start in range(0, len(boxes), _CROPS_AT_ONCE):
-        squares = squares_around(boxes[start : start + _CROPS_AT_ONCE], MARGIN)
-        pixels = cut_resized(image, squares, SIDE)
+    log_odds, places = np.zeros(len(boxes), np.float32), np.zeros((len(boxes), 4), np.float32)
+    for row, square in enumerate(squares_around(boxes, MARGIN)):
+        pixels = cut_resized(image, square[None], SIDE)
         both = np.concatenate([pixels, pixels[..., ::-1]])
-        said, corners = network.run(None, {"pixels": both})
-        own, mirrored = np.split(corners, 2)
-        x1, y1, x2, y2 = np.split(mirrored, 4, axis=1)
-        mean = (own + np.concatenate([-x2, y1, -x1, y2], axis=1)) / 2
-        first, last = np.split(squares, 2, axis=1)  # corners: -1 is left or top in the square
-        middles, halves = np.tile((first + last) / 2, 2), np.tile((last - first) / 2, 2)
-        log_odds.append(said.reshape(2, -1).mean(axis=0))
-        places.append((middles + halves * mean).astype(np.float32))
-    probabilities = 1 / (1 + np.exp(-np.concatenate(log_odds)))
-    return np.asarray(probabilities, np.float32), np.concatenate(places)
+        said, (own, (x1, y1, x2, y2)) = network.run(None, {"pixels": both})
+        mean = (own + np.array([-x2, y1, -x1, y2])) / 2
+        first, last = square[:2], square[2:]  # corners: -1 is left or top in the square
+        middle, half = np.tile((first + last) / 2, 2), np.tile((last - first) / 2, 2)
+        log_odds[row], places[row] = said.mean(), middle + half * mean
+    return np.asarray(1 / (1 + np.exp(-log_odds)), np.float32), places
 
 
 def squares_around(boxes: Floats, margin: float, grow: float = 1.0) -> Integers:
@@ -253,12 +247,23 @@ def cut_resized(image: NDArray[np.uint8], windows: Integers, size: int) -> NDArr
         windows: whole pixels, half open; they may leave the image.
         size: side S of what comes out.
     """
-    cut = [np.zeros((0, 3, size, size), np.float32)]
-    for window in windows:
+    cut = np.zeros((len(windows), 3, size, size), np.float32)
+    for pixels, window in zip(cut, windows, strict=True):
         left, top = np.maximum(window[:2], 0)
         seen = image[top : max(window[3], top), left : max(window[2], left)]
-        cut.append(crop(add_up(seen), (window - [left, top, left, top])[None], size))
-    return np.concatenate(cut)
+        height, width = seen.shape[:2]
+        (tops,), (bottoms,) = _bins(window[None, 1::2] - top, size)
+        (lefts,), (rights,) = _bins(window[None, 0::2] - left, size)
+        down = np.zeros((height + 1, width, 3), np.int32)
+        np.cumsum(seen, 0, np.int32, down[1:])
+        band = down[bottoms.clip(0, height)] - down[tops.clip(0, height)]
+        across = np.zeros((size, width + 1, 3), np.int32)
+        np.cumsum(band, 1, np.int32, across[:, 1:])
+        total = across[:, rights.clip(0, width)] - across[:, lefts.clip(0, width)]
+        rows, columns = (bottoms - tops).astype(np.float32), (rights - lefts).astype(np.float32)
+        means = total.astype(np.float32) / rows[:, None, None] / columns[:, None]
+        pixels[:] = means.transpose(2, 0, 1)
+    return cut
 
 
 def _check_settings(settings: dict[str, Any]) -> None:

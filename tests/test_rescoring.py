@@ -103,11 +103,21 @@ def test_crops_are_means_of_pixels(image: Pixels, room: int) -> None:
 
 
 def test_each_face_is_seen_as_if_it_were_alone(image: Pixels) -> None:
-    boxes = boxes_in(image, 19)  # more than are shown at once
+    boxes = boxes_in(image, 19)
     probabilities, places = predict(image, boxes)
     expected = [slow_prediction(image, box) for box in boxes.tolist()]
     np.testing.assert_allclose(probabilities, [each[0] for each in expected], atol=1e-4)
     np.testing.assert_allclose(places, [each[1] for each in expected], atol=0.05)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 9])
+def test_threads_share_the_faces_and_change_no_bit(image: Pixels, threads: int) -> None:
+    boxes = boxes_in(image, 7)
+    for count in (0, 1, 2, 7):
+        alone, shared = predict(image, boxes[:count]), predict(image, boxes[:count], threads)
+        for one, other in zip(alone, shared, strict=True):
+            assert one.shape[0] == count
+            np.testing.assert_array_equal(one, other)
 
 
 def test_where_a_face_is_does_not_depend_on_the_way_round(image: Pixels) -> None:

@@ -428,7 +428,7 @@ class Detector:
             searched = self._search_together(pixels, settings, threads)
             if settings.rescored:
                 searched = [
-                    replace(each, detections=rescore(image, each.detections))
+                    replace(each, detections=rescore(image, each.detections, threads))
                     for image, each in zip(pixels, searched, strict=True)
                 ]
             found.update(zip(places, searched, strict=True))
