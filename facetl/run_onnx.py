@@ -22,7 +22,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -202,23 +202,28 @@ def open_network(model: str | bytes, threads: int) -> Any:
 
 
 def predict(
-    network: Any, image: NDArray[np.uint8], boxes: Floats
+    network: Any, image: NDArray[np.uint8], boxes: Floats, apply: Callable[..., Any] = map
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what the network that rescores predicts for boxes in an image, seen both ways round.
 
     It is the mean of what it predicts for a crop and for its mirror image: (N,) probabilities
     that the box holds a face, and (N, 4) half-open pixels where it is; they may leave the image.
+    ``apply`` calls the network for each crop, as ``map`` does, or in threads.
     """
-    log_odds, places = np.zeros(len(boxes), np.float32), np.zeros((len(boxes), 4), np.float32)
-    for row, square in enumerate(squares_around(boxes, MARGIN)):
-        pixels = cut_resized(image, square[None], SIDE)
-        both = np.concatenate([pixels, pixels[..., ::-1]])
-        said, (own, (x1, y1, x2, y2)) = network.run(None, {"pixels": both})
-        mean = (own + np.array([-x2, y1, -x1, y2])) / 2
-        first, last = square[:2], square[2:]  # corners: -1 is left or top in the square
-        middle, half = np.tile((first + last) / 2, 2), np.tile((last - first) / 2, 2)
-        log_odds[row], places[row] = said.mean(), middle + half * mean
-    return np.asarray(1 / (1 + np.exp(-log_odds)), np.float32), places
+
+    def look(pixels: NDArray[np.float32]) -> Any:
+        return network.run(None, {"pixels": np.stack([pixels, pixels[..., ::-1]])})
+
+    squares = squares_around(boxes, MARGIN)
+    answers = list(apply(look, cut_resized(image, squares, SIDE)))
+    said = np.array([each[0] for each in answers], np.float32).reshape(-1, 2)
+    corners = np.array([each[1] for each in answers], np.float32).reshape(-1, 2, 4)
+    x1, y1, x2, y2 = corners[:, 1].T
+    mean = (corners[:, 0] + np.stack([-x2, y1, -x1, y2], axis=1)) / 2
+    first, last = np.split(squares, 2, axis=1)  # corners: -1 is left or top in the square
+    middles, halves = np.tile((first + last) / 2, 2), np.tile((last - first) / 2, 2)
+    probabilities = 1 / (1 + np.exp(-said.mean(axis=1)))
+    return np.asarray(probabilities, np.float32), (middles + halves * mean).astype(np.float32)
 
 
 def squares_around(boxes: Floats, margin: float, grow: float = 1.0) -> Integers:
