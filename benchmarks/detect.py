@@ -14,6 +14,7 @@ sizes      images from 240p to 4K
 batches    images searched together
 memory     what searching one image of 4000×3000 with many faces adds
 start      a new process that finds the faces of one image, and the memory of a whole folder
+shipped    frames a second with the ``cartoon`` weights and their presets, from files, whole cores
 peers      the ``cartoon`` weights and their presets beside detectors of other kinds: OpenCV's YuNet
            (--yunet FILE) and a forward pass of ultralytics' YOLO11n, if it is installed
 """
@@ -177,18 +178,40 @@ def search_singly(
     return [detector.detect(image, thresholds) for image in images]
 
 
+def compare_shipped(paths: Sequence[Path], repeats: int) -> None:
+    """Print frames a second; other engines and presets find other boxes, only the clock counts."""
+    print(f"\n{len(paths)} files, cartoon weights, {usable_cores()} cores, frames a second")
+    for engine in ("native", "half"):
+        if why_not(engine, "cpu"):
+            continue
+        detector = Detector.load("cartoon", "cpu", engine)
+        for name, settings in settings_of(detector).items():
+            speeds = []
+            for _ in range(repeats + 1):
+                time.sleep(0.3)
+                began = time.perf_counter()
+                list(detector.search(paths, settings, workers=usable_cores()))
+                speeds.append(len(paths) / (time.perf_counter() - began))
+            own = speeds[1:]  # the first lap warms up
+            spread = f"({min(own):.0f} to {max(own):.0f})"
+            print(f"{engine:8} {name:18} {statistics.median(own):5.0f} {spread}", flush=True)
+
+
+def settings_of(detector: Detector) -> dict[str, Settings]:
+    """Return how the ``cartoon`` weights may search, by the name of preset or weights."""
+    own = detector.settings
+    presets = {f"cartoon, {name}": own.preset(name) for name in ("fastest", "fast", "thorough")}
+    return {"cartoon": own, **presets, "cartoon-large": own.override(rescored=True)}
+
+
 def compare_peers(paths: Sequence[Path], repeats: int) -> None:
     """Print the times of detectors that find other boxes: only the clock compares them."""
     images = [load_image(path) for path in paths]
     peer = MTCNN(keep_all=True, device="cpu")
     detector = Detector.load()
     searches: dict[str, Callable[[], object]] = {PEER: partial(search_with_peer, peer, images)}
-    for preset in ("fastest", "fast", None, "thorough"):
-        settings = detector.settings.preset(preset)
-        name = f"cartoon, {preset}" if preset else "cartoon"
+    for name, settings in settings_of(detector).items():
         searches[name] = partial(search_as_set, detector, images, settings)
-    rescored = detector.settings.override(rescored=True)
-    searches["cartoon-large"] = partial(search_as_set, detector, images, rescored)
     searches |= searches_of_others(images)
     times: dict[str, list[float]] = {name: [] for name in searches}
     print("\ndetectors of other kinds, whole cores, decoded images one at a time, an image")
@@ -449,6 +472,7 @@ PARTS: dict[str, Callable[[Sequence[Path], int], None]] = {
     "batches": compare_batches,
     "memory": compare_memory,
     "start": compare_start,
+    "shipped": compare_shipped,
     "peers": compare_peers,
 }
 
