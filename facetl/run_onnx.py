@@ -252,23 +252,12 @@ def cut_resized(image: NDArray[np.uint8], windows: Integers, size: int) -> NDArr
         windows: whole pixels, half open; they may leave the image.
         size: side S of what comes out.
     """
-    cut = np.zeros((len(windows), 3, size, size), np.float32)
-    for pixels, window in zip(cut, windows, strict=True):
+    cut = [np.zeros((0, 3, size, size), np.float32)]
+    for window in windows:
         left, top = np.maximum(window[:2], 0)
         seen = image[top : max(window[3], top), left : max(window[2], left)]
-        height, width = seen.shape[:2]
-        (tops,), (bottoms,) = _bins(window[None, 1::2] - top, size)
-        (lefts,), (rights,) = _bins(window[None, 0::2] - left, size)
-        down = np.zeros((height + 1, width, 3), np.int32)
-        np.cumsum(seen, 0, np.int32, down[1:])
-        band = down[bottoms.clip(0, height)] - down[tops.clip(0, height)]
-        across = np.zeros((size, width + 1, 3), np.int32)
-        np.cumsum(band, 1, np.int32, across[:, 1:])
-        total = across[:, rights.clip(0, width)] - across[:, lefts.clip(0, width)]
-        rows, columns = (bottoms - tops).astype(np.float32), (rights - lefts).astype(np.float32)
-        means = total.astype(np.float32) / rows[:, None, None] / columns[:, None]
-        pixels[:] = means.transpose(2, 0, 1)
-    return cut
+        cut.append(crop(add_up(seen), (window - [left, top, left, top])[None], size))
+    return np.concatenate(cut)
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
@@ -365,16 +354,20 @@ def _means(
     sums: Integers, tops: Integers, bottoms: Integers, lefts: Integers, rights: Integers
 ) -> NDArray[np.float32]:
     """Return (N, 3, h, w) mean pixels between (N, h) rows and (N, w) columns, by their sums."""
-
-    def corner(rows: Integers, columns: Integers) -> Integers:
-        rows, columns = rows.clip(0, sums.shape[0] - 1), columns.clip(0, sums.shape[1] - 1)
-        return np.asarray(sums[rows[:, :, None], columns[:, None, :]])
-
-    total = corner(bottoms, rights) - corner(tops, rights)
-    total += corner(tops, lefts) - corner(bottoms, lefts)
+    last_row, last_column = sums.shape[0] - 1, sums.shape[1] - 1
     heights, widths = (bottoms - tops).astype(np.float32), (rights - lefts).astype(np.float32)
-    pixels = total.astype(np.float32) / heights[:, :, None, None] / widths[:, None, :, None]
-    return pixels.transpose(0, 3, 1, 2)
+    tops, bottoms = tops.clip(0, last_row), bottoms.clip(0, last_row)
+    lefts, rights = lefts.clip(0, last_column), rights.clip(0, last_column)
+    means = np.empty((len(tops), 3, tops.shape[1], lefts.shape[1]), np.float32)
+    # rows first, then columns: fewer sums are gathered than at the four corners of every bin
+    for window, pixels in enumerate(means):
+        first = lefts[window, 0]
+        below = sums[:, first : rights[window, -1] + 1]
+        band = below[bottoms[window]] - below[tops[window]]
+        total = band[:, rights[window] - first] - band[:, lefts[window] - first]
+        mean = total.astype(np.float32) / heights[window, :, None, None] / widths[window, :, None]
+        pixels[:] = mean.transpose(2, 0, 1)
+    return means
 
 
 def _sides(boxes: Floats) -> Floats:
