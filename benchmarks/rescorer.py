@@ -43,7 +43,7 @@ from facetl.mtcnn import rescoring
 from facetl.mtcnn.detector import onet_boxes, run_until
 from facetl.mtcnn.networks import normalise
 from facetl.mtcnn.rescoring import load_model
-from facetl.run_onnx import MARGIN, SIDE, cut_resized, squares_around
+from facetl.run_onnx import CROP_MARGIN, CROP_SIDE, cut_resized, squares_around
 from facetl.training.augmentation import flip
 
 SHOWS = ("dexter", "scooby", "flintstones")
@@ -90,12 +90,12 @@ class Network(nn.Module):
         self.output = nn.Linear(2 * channels, 1)
         self.squeeze = nn.Conv2d(channels, BOX_CHANNELS, 1, bias=False)
         self.squeeze_norm = nn.BatchNorm2d(BOX_CHANNELS)
-        self.box = nn.Linear(BOX_CHANNELS * (SIDE // 16) ** 2, 4)
+        self.box = nn.Linear(BOX_CHANNELS * (CROP_SIDE // 16) ** 2, 4)
         for output in (self.output, self.box):
             nn.init.zeros_(output.weight)
             nn.init.zeros_(output.bias)
         with torch.no_grad():
-            inside = 1 / (1 + 2 * MARGIN)
+            inside = 1 / (1 + 2 * CROP_MARGIN)
             self.box.bias.copy_(torch.tensor([-inside, -inside, inside, inside]))
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):
@@ -149,8 +149,8 @@ def cut_crops(weights: str, frames: Iterator[tuple[Pixels, Boxes]], seed: int) -
         moved = faces + sizes * rng.uniform(-0.1, 0.1, faces.shape)
         chosen = np.concatenate([boxes[false], boxes[true], moved])
         if len(chosen):
-            squares = squares_around(chosen, MARGIN, 1 + 2 * ROOM / SIDE)
-            cut = np.rint(cut_resized(image, squares, SIDE + 2 * ROOM)).astype(np.uint8)
+            squares = squares_around(chosen, CROP_MARGIN, 1 + 2 * ROOM / CROP_SIDE)
+            cut = np.rint(cut_resized(image, squares, CROP_SIDE + 2 * ROOM)).astype(np.uint8)
             pixels.append(cut.transpose(0, 2, 3, 1))
             nearest = faces[overlaps[true].argmax(axis=1)] if len(true) else faces[:0]
             nowhere = np.full((len(false), 4), np.nan)
@@ -176,13 +176,13 @@ def augment(pixels: Tensor, faces: Tensor, chance: torch.Generator) -> tuple[Ten
 
     count = len(pixels)
     pixels, faces = flip(pixels, faces, torch.rand(count, generator=chance) < 0.5)
-    scale, turn = SIDE / pixels.shape[-1] * (1 + 0.15 * uniform(count)), 0.15 * uniform(count)
+    scale, turn = CROP_SIDE / pixels.shape[-1] * (1 + 0.15 * uniform(count)), 0.15 * uniform(count)
     place = torch.zeros(count, 2, 3)
     place[:, 0, 0] = place[:, 1, 1] = scale * torch.cos(turn)
     place[:, 1, 0] = scale * torch.sin(turn)
     place[:, 0, 1] = -place[:, 1, 0]
     place[:, :, 2] = 0.08 * uniform(count, 2)
-    grid = functional.affine_grid(place, [count, 3, SIDE, SIDE], align_corners=False)
+    grid = functional.affine_grid(place, [count, 3, CROP_SIDE, CROP_SIDE], align_corners=False)
     pixels = functional.grid_sample(pixels, grid, align_corners=False)
     middles = (faces[:, :2] + faces[:, 2:]) / 2 - place[:, :, 2]
     middles = torch.linalg.solve(place[:, :, :2], middles)
@@ -309,9 +309,10 @@ def as_onnx(network: Network, bias: float) -> bytes:
     squeezed = layer(features, network.squeeze, network.squeeze_norm, active=True)
     told = dense(add("Flatten", squeezed), network.box)
     nodes.append(helper.make_node("Identity", [told], ["corners"]))
+    shape = ["N", 3, CROP_SIDE, CROP_SIDE]
     graph = helper.make_graph(
         nodes, "rescorer",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
         [
             helper.make_tensor_value_info("log_odds", TensorProto.FLOAT, ["N"]),
             helper.make_tensor_value_info("corners", TensorProto.FLOAT, ["N", 4]),

@@ -48,11 +48,11 @@ _FARTHEST = 1e9
 
 RESCORER = "rescorer.onnx"
 """The file of the network that looks again at what the cascade found."""
-SIDE = 96
+CROP_SIDE = 96
 """Side in pixels of what it is shown of each face."""
-MARGIN = 0.25
+CROP_MARGIN = 0.25
 """What is shown around a box on each side, as a share of its longer side."""
-WEIGHT = 1.0
+SCORE_WEIGHT = 1.0
 """Of its log-odds in a face's score, where the cascade's have 1."""
 BOX_SHARE = 0.5
 """Of its corners in a face's box; the rest is the cascade's."""
@@ -164,8 +164,8 @@ class Cascade:
         self, image: NDArray[np.uint8], boxes: Floats, scores: Floats, points: Floats
     ) -> Candidates:
         """Return the faces found in an image with scores and boxes that are means of two."""
-        probabilities, places = predict(self._open_rescorer(), image, boxes)
-        scores = _fuse_scores(probabilities, scores, WEIGHT)
+        probabilities, places = predict_faces(self._open_rescorer(), image, boxes)
+        scores = _fuse_scores(probabilities, scores, SCORE_WEIGHT)
         boxes = (1 - BOX_SHARE) * boxes + BOX_SHARE * places
         order = np.argsort(-scores, kind="stable")
         return boxes[order], scores[order], points[order]
@@ -201,7 +201,7 @@ def open_network(model: str | bytes, threads: int) -> Any:
     return runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
 
 
-def predict(
+def predict_faces(
     network: Any, image: NDArray[np.uint8], boxes: Floats, apply: Callable[..., Any] = map
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what the network that rescores predicts for boxes in an image, seen both ways round.
@@ -214,8 +214,8 @@ def predict(
     def look(pixels: NDArray[np.float32]) -> Any:
         return network.run(None, {"pixels": np.stack([pixels, pixels[..., ::-1]])})
 
-    squares = squares_around(boxes, MARGIN)
-    answers = list(apply(look, cut_resized(image, squares, SIDE)))
+    squares = squares_around(boxes, CROP_MARGIN)
+    answers = list(apply(look, cut_resized(image, squares, CROP_SIDE)))
     said = np.array([each[0] for each in answers], np.float32).reshape(-1, 2)
     corners = np.array([each[1] for each in answers], np.float32).reshape(-1, 2, 4)
     x1, y1, x2, y2 = corners[:, 1].T

@@ -17,7 +17,7 @@ from facetl.data.images import Pixels, load_image
 from facetl.mtcnn.detector import Detector
 from facetl.mtcnn.rescoring import MODEL, load_model, predict, rescore
 from facetl.results.detections import Detections
-from facetl.run_onnx import BOX_SHARE, MARGIN, SIDE, cut_resized, squares_around
+from facetl.run_onnx import BOX_SHARE, CROP_MARGIN, CROP_SIDE, cut_resized, squares_around
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,7 @@ def slow_crop(image: Pixels, box: list[float], size: int, side: float) -> np.nda
 
 def _slow_square(box: list[float], side: float) -> tuple[int, int, int, int]:
     x1, y1, x2, y2 = box
-    half = max(x2 - x1, y2 - y1) * (1 + 2 * MARGIN) * side / 2
+    half = max(x2 - x1, y2 - y1) * (1 + 2 * CROP_MARGIN) * side / 2
     left, right = (math.floor((x1 + x2) / 2 + way * half + 0.5) for way in (-1, 1))
     top, bottom = (math.floor((y1 + y2) / 2 + way * half + 0.5) for way in (-1, 1))
     return left, top, right, bottom
@@ -69,7 +69,7 @@ def _span(first: int, last: int, place: int, count: int) -> tuple[int, int]:
 
 def slow_prediction(image: Pixels, box: list[float]) -> tuple[float, list[float]]:
     """What the network says of one crop and of its mirror image, shown one by one."""
-    crop = slow_crop(image, box, SIDE, 1.0).astype(np.float32)
+    crop = slow_crop(image, box, CROP_SIDE, 1.0).astype(np.float32)
     left, top, right, bottom = _slow_square(box, 1.0)
     odds, boxes = [], []
     for view in (crop, crop[:, :, ::-1]):
@@ -92,14 +92,14 @@ def slow_prediction(image: Pixels, box: list[float]) -> tuple[float, list[float]
 def test_crops_are_means_of_pixels(image: Pixels, room: int) -> None:
     outside = [[-300.0, 10, -200, 90], [10, 5000, 60, 5060]]
     boxes = np.concatenate([boxes_in(image, 4), outside])
-    size = SIDE + 2 * room
-    squares = squares_around(boxes, MARGIN, size / SIDE)
+    size = CROP_SIDE + 2 * room
+    squares = squares_around(boxes, CROP_MARGIN, size / CROP_SIDE)
     crops = cut_resized(image, squares, size)
     assert crops.shape == (6, 3, size, size)
     assert not crops[4:].any()
     assert cut_resized(image, squares[:0], size).shape == (0, 3, size, size)
     for crop, box in zip(crops[:4], boxes[:4].tolist(), strict=True):
-        np.testing.assert_allclose(crop, slow_crop(image, box, size, size / SIDE), atol=1e-3)
+        np.testing.assert_allclose(crop, slow_crop(image, box, size, size / CROP_SIDE), atol=1e-3)
 
 
 def test_each_face_is_seen_as_if_it_were_alone(image: Pixels) -> None:

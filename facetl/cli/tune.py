@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from facetl.evaluation.tuning.threshold_grid import Trial
 
 COLUMNS = (
-    *("PNet", "RNet", "ONet", "from", "min face", "factor"),
+    *("PNet", "RNet", "ONet", "from score", "min face", "factor"),
     *("precision", "recall", "F1", "AP 0.3", "AP 0.5", "AP .5:.95", "ms"),
 )
-"""``from``, the score from which faces count, is left out where it is ONet's threshold."""
+"""``from score``, from which faces count, is left out where it is ONet's threshold."""
 
 
 @options.command(
@@ -80,7 +80,7 @@ def _print(result: TuneResult, aim: Aim) -> None:
 
 def _draw_table(named: Sequence[tuple[str, Trial]]) -> Table:
     rescored = named[0][1].settings.rescored
-    table = plain_table("", [each for each in COLUMNS if rescored or each != "from"])
+    table = plain_table("", [each for each in COLUMNS if rescored or each != "from score"])
     for name, trial in named:
         table.add_row(name, *_cells(trial), style="bold" if name == "chosen" else "")
     return table

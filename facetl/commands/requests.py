@@ -50,6 +50,7 @@ _TARGETS = tuple(
 )
 """Formats that can be written: of data sets, of detections, of single files."""
 
+_WEIGHTS_FILE = "weights file, 'cartoon', 'cartoon-large' or 'pretrained'"
 _ENGINE_HELP = (
     "What computes the networks: kernels compiled for the CPU, exact or in half precision, "
     "onnxruntime, or torch (see facetl doctor)."
@@ -165,8 +166,7 @@ class AnnotateRequest:
     )
     weights: str | None = setting(
         None,
-        "The detector that suggests boxes: a weights file, 'cartoon', 'cartoon-large' or "
-        "'pretrained'.",
+        f"The detector that suggests boxes: a {_WEIGHTS_FILE}.",
         READ,
         metavar="FILE",
         shown_default="that of the project, at first cartoon-large",
@@ -472,7 +472,7 @@ class ExplainRequest(SearchRequest):
     out: Path = setting(REQUIRED, "Folder for the pictures.", WRITE, metavar="FOLDER")
     weights: tuple[str, str] = setting(
         ("cartoon", "cartoon"),
-        "A weights file, 'cartoon', 'cartoon-large' or 'pretrained'.",
+        f"A {_WEIGHTS_FILE}.",
         READ,
         metavar="[NAME=]FILE",
         usual="cartoon",
@@ -518,8 +518,7 @@ class FramesRequest:
     )
     weights: str = setting(
         "cartoon",
-        "The detector whose uncertainty counts: a weights file, 'cartoon', 'cartoon-large' or "
-        "'pretrained'.",
+        f"The detector whose uncertainty counts: a {_WEIGHTS_FILE}.",
         READ,
         metavar="FILE",
     )
@@ -850,7 +849,7 @@ class TuneRequest(AnnotatedRequest):
 
     weights: str = setting(
         REQUIRED,
-        "A weights file, 'cartoon', 'cartoon-large' or 'pretrained'.",
+        f"A {_WEIGHTS_FILE}.",
         READ_BESIDE,
         metavar="FILE",
     )

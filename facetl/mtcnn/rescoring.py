@@ -26,8 +26,7 @@ from facetl.mtcnn.candidates import Candidates
 from facetl.mtcnn.fusion import fuse_scores
 from facetl.mtcnn.weights import RESCORER_FILE
 from facetl.results.detections import Detections, Floats
-from facetl.run_onnx import BOX_SHARE, WEIGHT, open_network
-from facetl.run_onnx import predict as predict_with
+from facetl.run_onnx import BOX_SHARE, SCORE_WEIGHT, open_network, predict_faces
 from facetl.search.parallel import in_parallel
 
 MODEL = RESCORER_FILE
@@ -61,7 +60,7 @@ def fuse_predictions(found: Found, probabilities: Floats, places: Floats) -> Fou
         probabilities: (N,) in [0, 1], as the network scores them.
         places: (N, 4) half-open pixels, where it places them.
     """
-    scores = fuse_scores(probabilities, found.scores, WEIGHT)
+    scores = fuse_scores(probabilities, found.scores, SCORE_WEIGHT)
     boxes = (1 - BOX_SHARE) * found.boxes + BOX_SHARE * places
     return replace(found, scores=scores, boxes=boxes)
 
@@ -73,7 +72,7 @@ def predict(image: Pixels, boxes: Floats, threads: int = 1) -> tuple[Floats, Flo
     """
     is_shared = threads > 1 and len(boxes) >= _WORTH_SHARING
     apply = partial(in_parallel, workers=threads) if is_shared else map
-    return predict_with(load_model(MODEL), image, boxes, apply)
+    return predict_faces(load_model(MODEL), image, boxes, apply)
 
 
 @cache
